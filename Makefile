@@ -1,0 +1,48 @@
+# `make demo` and `make test` set everything up by themselves: Python 3.11 or newer and make are all they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SEED ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lint types imports bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "evokd needs Python 3.11 or newer; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(STAMP)  ## make .venv with everything in it
+
+demo: $(STAMP)  ## five evolution cycles on the shipped domain, with the embedded teacher and student
+	$(BIN)/evokd run support_tickets --cycles 5 --seed $(SEED)
+
+test: $(STAMP)  ## run the tests
+	$(BIN)/python -m pytest
+
+check: lint types imports test  ## everything that CI checks
+
+format: $(STAMP)  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(STAMP)  ## ruff: format and rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)  ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(STAMP)  ## the direction of imports between rooms
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## the figures of docs/benchmarks.md (hours on 2 cores)
+	$(BIN)/python -m benchmarks.evolution support_tickets --seeds 5 --cycles 5 --ceiling
+
+clean:  ## remove the environment and caches, keep the runs
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,68 @@
+"""The Analyst: reads a feedback packet and names the student's weaknesses, each with evidence."""
+
+from agents.briefing import Briefing
+from agents.messages import Analysis, AnalystReply, FeedbackPacket, Weakness
+from agents.teacher import Ask, Teacher
+
+
+async def analyze(teacher: Teacher, briefing: Briefing, packet: FeedbackPacket, span: str, seed: int) -> Analysis:
+    """Ask the Analyst for weaknesses; evidence that is not in the packet is refused and asked again.
+
+    What is still wrong after the last re-ask is left out: invented evidence, unknown labels, and weaknesses that have
+    no evidence left. An Analyst that gives nothing usable yields an empty analysis.
+
+    Raises:
+        TeacherError: the teacher cannot be used.
+    """
+    cases = [case.id for case in packet.cases]
+    answer = await teacher.ask(
+        Ask(
+            role="analyst",
+            cycle=packet.cycle,
+            span=span,
+            system=briefing.systems["analyst"],
+            prompts=briefing.hash,
+            message=packet,
+            reply=AnalystReply,
+            name="analysis",
+            check=lambda reply: find_faults(reply, packet),
+            seed=seed,
+            vocabularies={"labels": list(packet.labels), "cases": cases},
+        )
+    )
+    found = answer.reply.weaknesses if answer.reply else []
+    kept = [_prune(weakness, packet) for weakness in found]
+    usable = [weakness for weakness in kept if weakness.labels and (weakness.evidence or not cases)]
+    return Analysis(cycle=packet.cycle, weaknesses=usable[: briefing.max_weaknesses])
+
+
+def find_faults(reply: AnalystReply, packet: FeedbackPacket) -> list[str]:
+    """What is wrong with an analysis: invented evidence, unknown labels, nothing named although the student failed."""
+    known = {case.id for case in packet.cases}
+    failed = sum(case.verdict != "right" for case in packet.cases)
+    faults = []
+    if not reply.weaknesses and failed:
+        faults.append(f"no weakness named, but {failed} cases are wrong")
+    for weakness in reply.weaknesses:
+        where = f"weakness {weakness.name!r}"
+        invented = [case for case in weakness.evidence if case not in known]
+        if invented:
+            faults.append(f"{where}: evidence {', '.join(map(repr, invented))} is not among the packet's case ids")
+        if not weakness.evidence and known:
+            faults.append(f"{where}: no evidence given; cite ids of the packet's cases")
+        strange = [label for label in weakness.labels if label not in packet.labels]
+        if strange:
+            faults.append(f"{where}: unknown label {strange[0]!r}; use the packet's labels")
+        if not weakness.labels:
+            faults.append(f"{where}: no label named")
+    return faults
+
+
+def _prune(weakness: Weakness, packet: FeedbackPacket) -> Weakness:
+    known = {case.id for case in packet.cases}
+    return weakness.model_copy(
+        update={
+            "evidence": list(dict.fromkeys(case for case in weakness.evidence if case in known)),
+            "labels": list(dict.fromkeys(label for label in weakness.labels if label in packet.labels)),
+        }
+    )

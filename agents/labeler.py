@@ -1,0 +1,105 @@
+"""The Labeler: labels drafts in a separate call, blind to what they were written for."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.briefing import Briefing
+from agents.messages import DraftBatch, DraftText, Gold, Message
+from agents.teacher import Ask, Teacher
+
+
+@dataclass(frozen=True)
+class Label:
+    """A usable verdict: possible answers, best first, and the confidence in the first, 0 to 1."""
+
+    candidates: tuple[Gold, ...]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Verdicts by draft id; drafts that got no usable verdict are missing."""
+
+    labels: Mapping[str, Label]
+    batch: Message
+    """The accepted verdicts as a message, under the drafts' own ids."""
+    faults: tuple[str, ...]
+    call_id: str
+
+
+async def label(
+    teacher: Teacher, briefing: Briefing, texts: Mapping[str, str], cycle: int, span: str, seed: int
+) -> Labelling:
+    """Ask the Labeler for verdicts on texts.
+
+    The texts go out in shuffled order under neutral ids (t1, t2, ...), so that neither order nor id tells what a text
+    was written for. Missing, repeated or invented ids and unknown labels are asked again, then left out.
+
+    Args:
+        teacher: the door.
+        briefing: prompts and labels.
+        texts: draft id -> text.
+        cycle: evolution cycle, from 1.
+        span: lesson id.
+        seed: decides the order and is passed on to the endpoint.
+
+    Raises:
+        TeacherError: the teacher cannot be used.
+    """
+    order = sorted(texts)
+    random.Random(seed).shuffle(order)
+    neutral = {f"t{number}": draft for number, draft in enumerate(order, start=1)}
+    batch = DraftBatch(
+        labels=dict(briefing.labels),
+        drafts=[DraftText(id=short, text=texts[draft]) for short, draft in neutral.items()],
+    )
+    sent = {draft.id: draft.text for draft in batch.drafts}
+    answer: Any = await teacher.ask(
+        Ask(
+            role="labeler",
+            cycle=cycle,
+            span=span,
+            system=briefing.systems["labeler"],
+            prompts=briefing.hash,
+            message=batch,
+            reply=briefing.form.labeler_reply,
+            name="verdicts",
+            check=lambda reply: find_faults(reply, briefing, sent),
+            seed=seed,
+            vocabularies={"labels": list(briefing.labels)},
+        )
+    )
+    labels: dict[str, Label] = {}
+    accepted = []
+    for verdict in answer.reply.verdicts if answer.reply else []:
+        if verdict.id not in sent or neutral[verdict.id] in labels:
+            continue
+        if briefing.form.verdict_fault(sent[verdict.id], verdict, briefing.labels) is None:
+            candidates = tuple(briefing.form.candidates(verdict))
+            labels[neutral[verdict.id]] = Label(candidates, float(verdict.confidence))
+            accepted.append(verdict.model_copy(update={"id": neutral[verdict.id]}))
+    return Labelling(labels, briefing.form.label_batch(accepted), answer.faults, answer.call_id)
+
+
+def find_faults(reply: Any, briefing: Briefing, sent: Mapping[str, str]) -> list[str]:
+    """What is wrong with a batch of verdicts: ids that miss, repeat or are invented, and faulty answers."""
+    given = Counter(verdict.id for verdict in reply.verdicts)
+    faults = []
+    missing = [draft for draft in sent if draft not in given]
+    if missing:
+        faults.append(f"no verdict for {', '.join(missing)}")
+    invented = [draft for draft in given if draft not in sent]
+    if invented:
+        faults.append(f"no draft has the id {', '.join(map(repr, invented[:8]))}")
+    repeated = [draft for draft, count in given.items() if count > 1]
+    if repeated:
+        faults.append(f"more than one verdict for {', '.join(repeated[:8])}")
+    for verdict in reply.verdicts:
+        if verdict.id in sent:
+            fault = briefing.form.verdict_fault(sent[verdict.id], verdict, briefing.labels)
+            if fault:
+                faults.append(f"{verdict.id}: {fault}")
+    return faults

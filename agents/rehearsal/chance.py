@@ -1,0 +1,21 @@
+"""Chance without state: every draw is a function of what it is drawn for."""
+
+import hashlib
+import json
+
+import numpy as np
+
+
+def digest(*parts: object) -> bytes:
+    """Hash JSON values canonically; the same values give the same 32 bytes in every process."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode("ascii")).digest()
+
+
+def draw_share(*parts: object) -> float:
+    """Draw a number that is uniform over [0, 1) and depends on the parts alone."""
+    return int.from_bytes(digest(*parts)[:7], "big") / 2**56
+
+
+def open_stream(*parts: object) -> np.random.Generator:
+    """Open a stream of random numbers that depends on the parts alone."""
+    return np.random.default_rng(int.from_bytes(digest(*parts)[:16], "big"))

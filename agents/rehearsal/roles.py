@@ -1,0 +1,31 @@
+"""The three roles of the rehearsal teacher behind one function."""
+
+from typing import Any
+
+from agents.rehearsal.analyst import answer_analyst
+from agents.rehearsal.corpus import Corpus
+from agents.rehearsal.generator import answer_generator
+from agents.rehearsal.labeler import answer_labeler
+from agents.rehearsal.settings import RehearsalSettings
+from agents.rehearsal.wire import RequestError
+
+KINDS = ("feedback_packet", "lesson_plan", "draft_batch")
+
+
+def answer(
+    kind: str, message: dict[str, Any], corpus: Corpus, settings: RehearsalSettings, seed: int
+) -> dict[str, Any]:
+    """Answer a message as the role that it is sent to; the same arguments give the same reply.
+
+    Raises:
+        RequestError: the kind is unknown or the message lacks a field.
+    """
+    match kind:
+        case "feedback_packet":
+            return answer_analyst(message)
+        case "lesson_plan":
+            return answer_generator(message, corpus, settings, seed)
+        case "draft_batch":
+            return answer_labeler(message, corpus, settings, seed)
+        case _:
+            raise RequestError(f"unknown message kind {kind!r}; known are {', '.join(KINDS)}")

@@ -1,0 +1,19 @@
+"""Settings of the rehearsal teacher; importing them costs nothing."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class RehearsalSettings(BaseModel):
+    """How the rehearsal teacher answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    corpus: str | None = Field(default=None, description="path of the labelled corpus (.jsonl); null: the domain's own")
+    noise: float = Field(default=0.0, ge=0.0, le=1.0, description="share of texts whose label is given wrong, 0 to 1")
+    typicality: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="how much unguided requests draw from the dense centre of a label, 0 (all its texts alike) to 1 "
+        "(its densest tenth alone)",
+    )

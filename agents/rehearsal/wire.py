@@ -1,0 +1,183 @@
+"""What the rehearsal teacher reads from a request: the fenced message, and the seed.
+
+The models here are not those of `agents.messages`: they take less for granted and pass over keys they do not know,
+so that the server also answers clients of another version.
+"""
+
+import json
+import re
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents.messages import EvokdError
+
+_OPENING = re.compile(r'<message kind="([^"<>]*)">')
+_CLOSING = "</message>"
+
+
+class RequestError(EvokdError):
+    """A request that cannot be answered; `param` names the field of the request."""
+
+    def __init__(self, message: str, param: str | None = "messages", status: int = 400) -> None:
+        """Keep what the client is told; status: HTTP status code."""
+        super().__init__(message)
+        self.param = param
+        self.status = status
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CaseIn(_Wire):
+    """A case of a feedback packet."""
+
+    id: str = Field(description="case id")
+    text: str = Field(description="the text")
+    gold: str = Field(description="the right label")
+    predicted: str = Field(description="the student's label")
+    confidence: float = Field(default=0.5, description="the student's confidence, 0 to 1")
+    verdict: str = Field(description="right, wrong or confident_wrong")
+
+
+class ScoreIn(_Wire):
+    """A line of the per-label report."""
+
+    label: str = Field(description="the label")
+    f1: float = Field(default=0.0, description="0 to 1")
+    support: int = Field(default=0, description="examined texts with this label")
+
+
+class OpenIn(_Wire):
+    """A weakness named earlier."""
+
+    name: str = Field(description="its name")
+    state: str = Field(default="open", description="where it stands")
+
+
+class PacketIn(_Wire):
+    """A feedback packet."""
+
+    labels: dict[str, str] = Field(description="label -> meaning")
+    report: list[ScoreIn] = Field(default=[], description="score per label")
+    weaknesses: list[OpenIn] = Field(default=[], description="weaknesses named earlier")
+    cases: list[CaseIn] = Field(default=[], description="examined texts")
+
+
+class TopicIn(_Wire):
+    """The weakness that a lesson is about."""
+
+    pattern: str = Field(default="", description="what the failed texts have in common")
+    labels: list[str] = Field(default=[], description="labels concerned")
+    advice: str = Field(default="", description="what kind of new texts would teach it")
+
+
+class QuotaIn(_Wire):
+    """How many texts of a label are wanted."""
+
+    label: str = Field(description="the label")
+    hard: int = Field(default=0, ge=0, description="hard texts")
+    easy: int = Field(default=0, ge=0, description="easy texts")
+
+
+class ExampleIn(_Wire):
+    """A text with its right answer."""
+
+    text: str = Field(description="the text")
+    gold: str = Field(description="the right label")
+
+
+class PlanIn(_Wire):
+    """A lesson plan."""
+
+    mode: str = Field(default="write", description="how the texts come about")
+    weakness: TopicIn = Field(default=TopicIn(), description="what the lesson is about")
+    labels: dict[str, str] = Field(description="label -> meaning")
+    quotas: list[QuotaIn] = Field(description="texts wanted per label")
+    examples: list[ExampleIn] = Field(default=[], description="examples with their right answers")
+    avoid: list[str] = Field(default=[], description="texts or openings that must not be repeated")
+
+
+class DraftIn(_Wire):
+    """A text to label."""
+
+    id: str = Field(description="draft id")
+    text: str = Field(description="the text")
+
+
+class BatchIn(_Wire):
+    """A batch of texts to label."""
+
+    labels: dict[str, str] = Field(min_length=1, description="label -> meaning")
+    drafts: list[DraftIn] = Field(description="the texts")
+
+
+WireT = TypeVar("WireT", bound=_Wire)
+
+
+def read_message(model: type[WireT], message: dict[str, Any]) -> WireT:
+    """Check a message against what its role needs.
+
+    Raises:
+        RequestError: a field is missing or of the wrong type; names it.
+    """
+    try:
+        return model.model_validate(message)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the message"
+        raise RequestError(f"the message block cannot be used: {field}: {first['msg']}") from exc
+
+
+def find_message(turns: object) -> tuple[str, dict[str, Any]]:
+    """Find the last message block of the last user turn.
+
+    Args:
+        turns: the request's `messages`.
+
+    Returns:
+        The block's kind and its JSON object.
+
+    Raises:
+        RequestError: there is no such block, or what it holds is not a JSON object.
+    """
+    text = _last_user_text(turns)
+    openings = [match for match in _OPENING.finditer(text) if text.find(_CLOSING, match.end()) >= 0]
+    if not openings:
+        raise RequestError('no <message kind="...">{JSON}</message> block in the last user turn')
+    opening = openings[-1]
+    body = text[opening.end() : text.index(_CLOSING, opening.end())]
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError) as exc:
+        raise RequestError(f"the message block {opening[1]!r} does not hold JSON: {exc}") from exc
+    if not isinstance(message, dict):
+        raise RequestError(f"the message block {opening[1]!r} does not hold a JSON object")
+    return opening[1], message
+
+
+def read_turns(turns: object) -> list[tuple[str, str]]:
+    """Read the turns of a conversation as (role, text); parts that are not text are passed over.
+
+    Raises:
+        RequestError: `turns` is not a list of turns.
+    """
+    if not isinstance(turns, list) or not turns:
+        raise RequestError("messages: expected a list of turns that is not empty")
+    read: list[tuple[str, str]] = []
+    for at, turn in enumerate(turns):
+        if not isinstance(turn, dict) or not isinstance(turn.get("role"), str):
+            raise RequestError(f"messages.{at}: expected an object with role and content")
+        content = turn.get("content")
+        parts = content if isinstance(content, list) else [{"text": content}]
+        texts = [part.get("text") for part in parts if isinstance(part, dict)]
+        read.append((turn["role"], "\n".join(text for text in texts if isinstance(text, str))))
+    return read
+
+
+def _last_user_text(turns: object) -> str:
+    users = [text for role, text in read_turns(turns) if role == "user"]
+    if not users:
+        raise RequestError("messages: there is no user turn")
+    return users[-1]

@@ -1,0 +1,76 @@
+"""Settings of the teacher: the `teacher` section of the configuration."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+REHEARSAL = "rehearsal"
+OPENAI_URL = "https://api.openai.com/v1"
+
+
+class Prices(BaseModel):
+    """The user's own price of a model; wins over the price table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0, description="US dollars per million input tokens")
+    output: float = Field(ge=0, description="US dollars per million output tokens")
+
+
+class RoleSettings(BaseModel):
+    """What one role has different from the others; unset values fall back to the teacher's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None = Field(default=None, description="model name as the endpoint knows it")
+    base_url: str | None = Field(default=None, description="address of an OpenAI-compatible endpoint, up to /v1")
+    api_key_env: str | None = Field(default=None, description="environment variable that holds the key")
+    temperature: float | None = Field(default=None, ge=0, le=2, description="sampling temperature, 0 to 2")
+    max_tokens: int | None = Field(default=None, ge=1, description="output tokens per reply at most")
+    prices: Prices | None = Field(default=None, description="price of this role's model")
+
+
+class RolesSettings(BaseModel):
+    """Overrides per role."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    analyst: RoleSettings = Field(default=RoleSettings(), description="overrides for the Analyst")
+    generator: RoleSettings = Field(default=RoleSettings(), description="overrides for the Generator")
+    labeler: RoleSettings = Field(default=RoleSettings(), description="overrides for the Labeler")
+
+
+class TeacherSettings(BaseModel):
+    """The teacher: which model, where, and how hard to push it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(default=REHEARSAL, description="model name, or 'rehearsal' for the embedded teacher")
+    base_url: str | None = Field(default=None, description="OpenAI-compatible endpoint up to /v1; none = OpenAI itself")
+    api_key_env: str = Field(default="OPENAI_API_KEY", description="environment variable that holds the key")
+    temperature: float | None = Field(default=None, ge=0, le=2, description="sampling temperature; none = the server's")
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="output tokens per reply at most; none = the server's"
+    )
+    roles: RolesSettings = Field(default=RolesSettings(), description="overrides per role")
+    concurrency: int = Field(default=8, ge=1, le=1024, description="calls in flight at most, all roles together")
+    timeout: float = Field(default=180.0, gt=0, description="seconds to wait for one reply")
+    retries: int = Field(
+        default=4, ge=0, le=20, description="repeats of a call on 429, 5xx, time-out or broken connection"
+    )
+    reasks: int = Field(default=2, ge=0, le=10, description="times an unusable reply is asked again with the error")
+    prices: Prices | None = Field(default=None, description="price of the model; none = the price table, else unknown")
+
+    def role(self, name: str) -> "RoleSettings":
+        """The settings of one role, fallbacks filled in."""
+        own: RoleSettings = getattr(self.roles, name)
+        return RoleSettings(
+            model=own.model or self.model,
+            base_url=own.base_url or self.base_url,
+            api_key_env=own.api_key_env or self.api_key_env,
+            temperature=own.temperature if own.temperature is not None else self.temperature,
+            max_tokens=own.max_tokens or self.max_tokens,
+            prices=own.prices or (self.prices if own.model is None else None),
+        )
+
+    def is_rehearsal(self) -> bool:
+        """Whether the embedded teacher answers, in process."""
+        return self.model == REHEARSAL and self.base_url is None

@@ -1,0 +1,130 @@
+"""Measure a training recipe on real rows: fixed samples per label, or a simulated loop of cycles.
+
+python -m benchmarks.recipe DOMAIN_FOLDER... --per-label 12,60 --seeds 2
+python -m benchmarks.recipe DOMAIN_FOLDER... --loop 5x48 --set regime=base --set steps=60
+
+Rows are drawn at random, balanced over the labels. Prints test accuracy (mean over the seeds, and each seed's last) and
+the seconds of the last training. A loop starts with one row per label, then each cycle adds new rows and trains once.
+"""
+
+import argparse
+import random
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import mean
+
+import yaml
+
+from student.data import read_examples
+from student.jobs import Compute, PredictJob, TrainExample, TrainJob, TrainResult
+from student.predict import predict
+from student.settings import StudentSettings
+from student.tasks import Example, codec
+from student.train import train
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("domains", nargs="+", type=Path, help="domain folders with a rehearsal corpus and test data")
+    parser.add_argument("--per-label", default="", help="samples per label, comma-separated")
+    parser.add_argument("--loop", default="", help="CYCLESxSAMPLES, such as 5x48")
+    parser.add_argument("--seeds", type=int, default=2, help="repetitions with other rows and seeds")
+    parser.add_argument("--test-rows", type=int, default=600, help="rows of the test file that are used")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="student settings")
+    options = parser.parse_args()
+    pairs = (item.split("=", 1) for item in options.set)
+    settings = StudentSettings.model_validate_strings(dict(pairs))
+    for folder in options.domains:
+        bench = _Bench(folder, settings, options.test_rows)
+        for count in filter(None, options.per_label.split(",")):
+            bench.report(f"{count} per label", [list(bench.fixed(int(count), seed)) for seed in range(options.seeds)])
+        if options.loop:
+            cycles, samples = map(int, options.loop.split("x"))
+            runs = [list(bench.loop(cycles, samples, seed)) for seed in range(options.seeds)]
+            bench.report(f"loop {options.loop}", runs)
+
+
+Step = tuple[TrainResult, float]
+"""A training and the test accuracy after it."""
+
+
+class _Bench:
+    """One data set and one recipe."""
+
+    def __init__(self, folder: Path, settings: StudentSettings, test_rows: int) -> None:
+        domain = yaml.safe_load((folder / "domain.yaml").read_text(encoding="utf-8"))
+        self._codec = codec(domain["task"], list(domain["labels"]))
+        self._name = folder.name
+        self._settings = settings
+        self._rows = read_examples(folder / domain["rehearsal"]["corpus"], self._codec)
+        self._test = read_examples(folder / domain["data"]["test"], self._codec)[:test_rows]
+
+    def fixed(self, per_label: int, seed: int) -> Iterator[Step]:
+        """Train once from the base."""
+        rows = self._draw(seed)
+        chosen = [next(rows) for _ in range(per_label * len(self._codec.labels))]
+        with tempfile.TemporaryDirectory() as folder:
+            yield self._step(chosen, [], None, f"{folder}/student", seed)
+
+    def loop(self, cycles: int, samples: int, seed: int) -> Iterator[Step]:
+        """Train on one row per label, then once a cycle with as many new rows as asked."""
+        rows = self._draw(seed)
+        known = [next(rows) for _ in self._codec.labels]
+        with tempfile.TemporaryDirectory() as folder:
+            out = f"{folder}/student"
+            yield self._step(known, [], None, out, seed)
+            for _ in range(cycles):
+                new = [next(rows) for _ in range(samples)]
+                if self._settings.regime == "continue":
+                    yield self._step(new, known, out, out, seed)
+                else:
+                    yield self._step(known + new, [], None, out, seed)
+                known += new
+
+    def report(self, title: str, runs: Sequence[Sequence[Step]]) -> None:
+        """Print one line: accuracies after each training, then what the trainings took."""
+        scores = " ".join(f"{run[-1][1]:.3f}" for run in runs)
+        means = " > ".join(f"{mean(s[1] for s in column):.3f}" for column in zip(*runs, strict=True))
+        last = [run[-1][0] for run in runs]
+        changed = self._settings.model_dump(exclude_defaults=True)
+        print(
+            f"{self._name} | {title} | {changed or 'defaults'} | {means} (last: {scores}) | "
+            f"{last[0].tune} {last[0].steps} steps, {mean(s.seconds for s in last):.1f} s each",
+            flush=True,
+        )
+
+    def _draw(self, seed: int) -> Iterator[TrainExample]:
+        """Give rows for ever, the labels in turn, none twice."""
+        rng = random.Random(seed)
+        rows: dict[str, list[Example]] = {label: [] for label in self._codec.labels}
+        for row in self._rows:
+            rows[self._codec.key(row.gold)].append(row)
+        for label in rows:
+            rng.shuffle(rows[label])
+        for place in range(min(map(len, rows.values()))):
+            for label in rows:
+                row = rows[label][place]
+                yield TrainExample(id=f"{label}-{place}", text=row.text, gold=row.gold)
+
+    def _step(self, new: list[TrainExample], old: list[TrainExample], start: str | None, out: str, seed: int) -> Step:
+        job = TrainJob(
+            task=self._codec.name,
+            labels=list(self._codec.labels),
+            examples=new,
+            replay=old,
+            start=start,
+            out=out,
+            settings=self._settings,
+            seed=seed,
+        )
+        result = train(job)
+        compute = Compute(device=self._settings.device, threads=self._settings.threads)
+        answers = predict(PredictJob(folder=out, texts=[row.text for row in self._test], compute=compute))
+        right = sum(answer.answer == row.gold for answer, row in zip(answers, self._test, strict=True))
+        return result, right / len(self._test)
+
+
+if __name__ == "__main__":
+    main()

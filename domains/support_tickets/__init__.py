@@ -1,0 +1,1 @@
+"""The shipped domain of customer-support tickets; data only."""

@@ -1,0 +1,43 @@
+"""The workbench: what the nodes of a run work with, handed to the graph as its runtime context."""
+
+import hashlib
+from dataclasses import dataclass
+
+from agents.briefing import Briefing
+from agents.teacher import Teacher
+from graph.domain import Domain
+from graph.folder import RunFolder
+from graph.settings import Settings
+from student.client import StudentClient
+from tracing.events import Emit
+from tracing.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Collaborators of a run."""
+
+    settings: Settings
+    domain: Domain
+    preset: str
+    folder: RunFolder
+    ledger: Ledger
+    emit: Emit
+    student: StudentClient
+    teacher: Teacher
+    briefing: Briefing
+
+    @property
+    def gate_metric(self) -> str:
+        """The metric that decides about champions."""
+        return self.settings.gate.metric or self.domain.metric
+
+    def seed(self, *place: object) -> int:
+        """A seed for one place of the run (cycle, node, ...): 31 bits, the same on every machine and in every order."""
+        text = "/".join(str(part) for part in (self.settings.seed, *place))
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+def cycle_name(cycle: int) -> str:
+    """Name of a cycle: of its student version, and the span of its messages."""
+    return f"c{cycle:03d}"

@@ -1,0 +1,83 @@
+"""Build the graph: nodes, edges, and the sub-graph of a lesson."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from graph.bench import Bench
+from graph.nodes.curate import curate, review
+from graph.nodes.decide import decide
+from graph.nodes.learn import examine, gate, prepare, train
+from graph.nodes.publish import publish
+from graph.nodes.teach import analyze, generate, label
+from graph.routing import after_curate, after_decide, to_lessons
+from graph.state import LessonState, State, StateUpdate
+
+StateT = TypeVar("StateT", State, LessonState)
+
+
+def _traced(work: Callable[[StateT, Bench], Awaitable[StateUpdate]]) -> Any:
+    """Make a graph node of a function: its start and end are events, its time goes into the ledger."""
+    name: str = work.__name__
+
+    async def node(state: StateT, runtime: Runtime[Bench]) -> StateUpdate:
+        bench = runtime.context
+        fields: dict[str, Any] = dict(state)
+        cycle = fields.get("cycle", fields.get("lesson_cycle", 0))
+        place = {"cycle": cycle, "node": name, **({"lesson": fields["lesson"]} if "lesson" in fields else {})}
+        bench.emit("node_started", **place)
+        start = time.monotonic()
+        update = await work(state, bench)
+        seconds = time.monotonic() - start
+        bench.ledger.add_time(cycle, name, seconds)
+        bench.emit("node_finished", **place, seconds=round(seconds, 3))
+        return update
+
+    node.__name__ = name
+    node.__doc__ = work.__doc__
+    return node
+
+
+def build_lesson() -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The sub-graph of a lesson: generate, then label. Lessons run in parallel, with no barrier between the steps."""
+    lesson = StateGraph(LessonState, context_schema=Bench)
+    lesson.add_node("generate", _traced(generate))
+    lesson.add_node("label", _traced(label))
+    lesson.add_edge(START, "generate")
+    lesson.add_edge("generate", "label")
+    lesson.add_edge("label", END)
+    return lesson.compile()
+
+
+def build_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The evolution graph.
+
+    Args:
+        checkpointer: where checkpoints go; None for a graph that is only looked at.
+    """
+    graph = StateGraph(State, context_schema=Bench)
+    for work in (prepare, train, gate, examine, decide, analyze, curate, review, publish):
+        graph.add_node(work.__name__, _traced(work))
+    graph.add_node("lesson", build_lesson())
+    graph.add_edge(START, "prepare")
+    graph.add_edge("prepare", "train")
+    graph.add_edge("train", "gate")
+    graph.add_edge("gate", "examine")
+    graph.add_edge("examine", "decide")
+    graph.add_conditional_edges("decide", after_decide, ["analyze", "publish"])
+    graph.add_conditional_edges("analyze", to_lessons, ["lesson", "curate"])
+    graph.add_edge("lesson", "curate")
+    graph.add_conditional_edges("curate", after_curate, ["review", "train"])
+    graph.add_edge("review", "train")
+    graph.add_edge("publish", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
+def draw_graph() -> str:
+    """The compiled graph as Mermaid text, the lesson's steps included."""
+    return str(build_graph().get_graph(xray=True).draw_mermaid())

@@ -1,0 +1,174 @@
+"""The curriculum: which cases the Analyst sees, and what the Generator is asked for. Pure functions."""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.messages import Case, Example, Gold, LessonPlan, LessonTopic, Quota, Weakness
+from graph.settings import CurriculumSettings, PacketSettings, QuotaSettings
+
+BREADTH = LessonTopic(name="breadth", pattern="", labels=[], advice="")
+OPENING_WORDS = 6
+
+
+@dataclass(frozen=True)
+class Known:
+    """A text that is already there: a seed or an accepted sample."""
+
+    text: str
+    gold: Gold
+    labels: tuple[str, ...]
+    """Labels that occur in the answer."""
+
+
+@dataclass(frozen=True)
+class PlannedLesson:
+    """A lesson plan and the id of the weakness behind it (None: breadth)."""
+
+    weakness: str | None
+    plan: LessonPlan
+
+
+def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> list[Case]:
+    """Choose the cases of a packet: wrong ones from as many confusions as possible, right ones least sure first.
+
+    Args:
+        cases: everything examined.
+        settings: how many of each kind.
+        seed: decides among equals.
+    """
+    shuffled = list(cases)
+    random.Random(seed).shuffle(shuffled)
+    picked = []
+    for verdict, count in (("confident_wrong", settings.confident_wrong), ("wrong", settings.wrong)):
+        groups: dict[str, list[Case]] = defaultdict(list)
+        for case in shuffled:
+            if case.verdict == verdict:
+                groups[f"{case.gold!r} {case.predicted!r}"].append(case)
+        by_size = sorted(groups.values(), key=len, reverse=True)
+        picked += _take_in_turn([sorted(group, key=lambda case: -case.confidence) for group in by_size], count)
+    unsure = sorted((case for case in shuffled if case.verdict == "right"), key=lambda case: case.confidence)
+    right: dict[str, list[Case]] = defaultdict(list)
+    for case in unsure:
+        right[repr(case.gold)].append(case)
+    return picked + _take_in_turn(list(right.values()), settings.right)
+
+
+def _take_in_turn(groups: Sequence[Sequence[Case]], count: int) -> list[Case]:
+    """Take from each group in turn until there are enough."""
+    longest = max((len(group) for group in groups), default=0)
+    ranked = [group[rank] for rank in range(longest) for group in groups if rank < len(group)]
+    return ranked[:count]
+
+
+def plan_lessons(
+    cycle: int,
+    span: str,
+    labels: Mapping[str, str],
+    weaknesses: Mapping[str, Weakness],
+    known: Sequence[Known],
+    wanted: int,
+    settings: CurriculumSettings,
+    seed: int,
+) -> list[PlannedLesson]:
+    """Divide a cycle's drafts between breadth and weaknesses.
+
+    While the labels have few samples breadth gets the larger share, later the weaknesses do: chasing errors alone is
+    worse than random as long as the student knows little.
+
+    Args:
+        cycle: evolution cycle, from 1.
+        span: prefix of lesson ids.
+        labels: label -> meaning.
+        weaknesses: id -> weakness, gravest first.
+        known: seeds and accepted samples, oldest first.
+        wanted: drafts to ask for in all.
+        settings: the curriculum section.
+        seed: chooses examples and openings.
+    """
+    counts = Counter(label for item in known for label in item.labels)
+    quotas = settings.quotas
+    per_label = sum(counts[label] for label in labels) / len(labels)
+    share = quotas.coverage_early if per_label < quotas.coverage_until else quotas.coverage_late
+    breadth = wanted if not weaknesses else round(wanted * share)
+    asked: list[tuple[str | None, LessonTopic, list[Quota]]] = [
+        (None, BREADTH, part) for part in _breadth_quotas(labels, counts, breadth, quotas)
+    ]
+    rest = wanted - breadth
+    for number, (name, weakness) in enumerate(weaknesses.items()):
+        portion = rest // len(weaknesses) + (number < rest % len(weaknesses))
+        topic = LessonTopic.model_validate(weakness.model_dump(exclude={"evidence"}))
+        if portion:
+            asked.append((name, topic, _weakness_quotas(weakness.labels, min(portion, quotas.lesson), quotas)))
+    lessons = []
+    for number, (weakness_id, topic, parts) in enumerate(asked, start=1):
+        lesson = f"{span}-l{number:02d}"
+        rng = random.Random(f"{seed}/{lesson}")
+        wanted_labels = [quota.label for quota in parts]
+        plan = LessonPlan(
+            id=lesson,
+            mode=settings.modes[(cycle + number) % len(settings.modes)],
+            weakness=topic,
+            labels=dict(labels),
+            quotas=parts,
+            examples=_choose_examples(wanted_labels, known, settings.examples, rng),
+            avoid=_choose_openings(wanted_labels, known, settings.avoid),
+        )
+        lessons.append(PlannedLesson(weakness_id, plan))
+    return lessons
+
+
+def _breadth_quotas(
+    labels: Mapping[str, str], counts: Mapping[str, int], wanted: int, settings: QuotaSettings
+) -> list[list[Quota]]:
+    """Fill up the labels with the fewest samples, then cut into lessons of bearable size."""
+    level = {label: counts.get(label, 0) for label in labels}
+    extra = dict.fromkeys(labels, 0)
+    for _ in range(wanted):
+        label = min(level, key=lambda name: level[name])
+        level[label] += 1
+        extra[label] += 1
+    parts: list[list[Quota]] = [[]]
+    room = settings.lesson
+    for label, count in extra.items():
+        while count:
+            if not room:
+                parts.append([])
+                room = settings.lesson
+            taken = min(count, room)
+            parts[-1].append(_quota(label, taken, settings.hard))
+            count -= taken
+            room -= taken
+    return [part for part in parts if part]
+
+
+def _weakness_quotas(labels: Sequence[str], wanted: int, settings: QuotaSettings) -> list[Quota]:
+    """Share a weakness's drafts between its labels, the right one first."""
+    shares = [wanted // len(labels) + (number < wanted % len(labels)) for number in range(len(labels))]
+    return [_quota(label, count, settings.hard) for label, count in zip(labels, shares, strict=True) if count]
+
+
+def _quota(label: str, count: int, hard: float) -> Quota:
+    difficult = round(count * hard)
+    return Quota(label=label, hard=difficult, easy=count - difficult)
+
+
+def _choose_examples(labels: Sequence[str], known: Sequence[Known], count: int, rng: random.Random) -> list[Example]:
+    """Pick examples, one label after the other, seeds and samples alike."""
+    pools = []
+    for label in labels:
+        pool = [item for item in known if label in item.labels]
+        rng.shuffle(pool)
+        pools.append(pool)
+    ranked = [pool[rank] for rank in range(count) for pool in pools if rank < len(pool)]
+    unique = {item.text: item for item in ranked}
+    return [Example(text=item.text, gold=item.gold) for item in list(unique.values())[:count]]
+
+
+def _choose_openings(labels: Sequence[str], known: Sequence[Known], count: int) -> list[str]:
+    """First words of the newest texts with these labels, oldest first."""
+    wanted = set(labels)
+    texts = [item.text for item in known if wanted.intersection(item.labels)]
+    openings = dict.fromkeys(" ".join(text.split()[:OPENING_WORDS]) for text in texts)
+    return list(openings)[-count:] if count else []

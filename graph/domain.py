@@ -1,0 +1,206 @@
+"""A domain: `domain.yaml`, its data and its prompts, all checked before anything is started."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from agents.messages import InputError
+from graph.config import Layer, read_yaml
+from graph.settings import Settings
+from student.data import read_examples
+from student.tasks import Example, TaskCodec, codec
+
+SHIPPED = Path(__file__).parent.parent / "domains"
+OVERRIDES = tuple(Settings.model_fields)
+
+
+class DataFiles(BaseModel):
+    """Where the data lies, relative to the domain folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seeds: str = Field(description="labelled examples to start from, at least one per label")
+    validation: str | None = Field(default=None, description="labelled examples for feedback and the gate")
+    test: str | None = Field(default=None, description="labelled examples for the final score alone")
+    pool: str | None = Field(default=None, description="unlabelled texts, for loops that label a pool")
+
+
+class DomainFile(BaseModel):
+    """The keys of `domain.yaml` that describe the domain; the other keys override the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="short name", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    task: str = Field(description="classification or another known task")
+    language: str = Field(default="en", description="language of the texts, as a code or in words")
+    description: str = Field(min_length=1, description="what the texts are and what is to be found in them")
+    metric: str | None = Field(default=None, description="headline metric; none = the task's first")
+    labels: dict[str, str] = Field(min_length=2, description="label -> meaning")
+    data: DataFiles = Field(description="data files")
+    prompts: str | None = Field(default=None, description="folder of prompt files that replace base ones")
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _check_labels(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("write one line per label: the label, a colon and its meaning in quotes")
+        for label, meaning in value.items():
+            if not isinstance(label, str):
+                raise ValueError(f"the label {label!r} is no text in YAML; put it in quotes")
+            if not isinstance(meaning, str) or not meaning.strip():
+                raise ValueError(f"the label {label!r} has no meaning; write one line that says when it applies")
+        return value
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A loaded domain."""
+
+    folder: Path
+    file: DomainFile
+    codec: TaskCodec
+    metric: str
+    seeds: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    corpus: Path | None
+    prompts: Path | None
+    overrides: Layer
+    fingerprint: Mapping[str, str]
+    """File name -> SHA-256 of its bytes; a run is resumed only on the data it began with."""
+
+
+def find_domain(name: str) -> Path:
+    """Find a domain folder: a path, or the name of a shipped domain.
+
+    Raises:
+        InputError: neither exists.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return path.resolve()
+    if path.name == "domain.yaml" and path.is_file():
+        return path.parent.resolve()
+    shipped = sorted(entry.parent.name for entry in SHIPPED.glob("*/domain.yaml"))
+    if path.name in shipped and str(path) in (path.name, f"domains/{path.name}"):
+        return SHIPPED / path.name
+    close = get_close_matches(path.name, shipped, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise InputError(
+        f"no domain folder {name!r}{hint}; pass a folder with a domain.yaml, or one of: {', '.join(shipped)}"
+    )
+
+
+def load_domain(folder: Path) -> Domain:
+    """Read and check a domain folder.
+
+    Raises:
+        InputError: what is wrong, with file, line or key, and how to mend it.
+    """
+    path = folder / "domain.yaml"
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: no domain.yaml in this folder; make one with name, task, description, labels, data"
+        )
+    raw = read_yaml(path)
+    own = {key: value for key, value in raw.items() if key not in OVERRIDES}
+    file = _parse(path, own)
+    try:
+        task = codec(file.task, list(file.labels))
+    except InputError as exc:
+        raise InputError(f"{path}{_line(path, 'task')}: {exc}") from exc
+    metric = file.metric or task.metrics[0]
+    if metric not in task.metrics:
+        known = ", ".join(task.metrics)
+        raise InputError(f"{path}{_line(path, 'metric')}: unknown metric {metric!r} for {task.name}; one of: {known}")
+    seeds = _read(folder, "seeds", file.data.seeds, task)
+    _check_seeds(folder / file.data.seeds, seeds, task)
+    overrides = {key: value for key, value in raw.items() if key in OVERRIDES and key != "rehearsal"}
+    rehearsal = raw.get("rehearsal") or {}
+    if not isinstance(rehearsal, dict):
+        raise InputError(f"{path}{_line(path, 'rehearsal')}: 'rehearsal' is a section with keys, such as corpus")
+    corpus = _find_corpus(path, rehearsal.get("corpus"))
+    overrides["rehearsal"] = {key: value for key, value in rehearsal.items() if key != "corpus"}
+    return Domain(
+        folder=folder,
+        file=file,
+        codec=task,
+        metric=metric,
+        seeds=seeds,
+        validation=_read(folder, "validation", file.data.validation, task),
+        test=_read(folder, "test", file.data.test, task),
+        corpus=corpus,
+        prompts=folder / file.prompts if file.prompts else None,
+        overrides=Layer(str(path), overrides),
+        fingerprint=_fingerprint(folder, file, corpus),
+    )
+
+
+def _parse(path: Path, own: dict[str, Any]) -> DomainFile:
+    known = (*DomainFile.model_fields, *OVERRIDES)
+    for key in own:
+        if key not in DomainFile.model_fields:
+            close = get_close_matches(str(key), known, n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise InputError(f"{path}{_line(path, str(key))}: unknown key {key!r}{hint}; keys: {', '.join(known)}")
+    try:
+        return DomainFile.model_validate(own)
+    except ValidationError as exc:
+        fault = exc.errors()[0]
+        steps = [str(step) for step in fault["loc"]]
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "missing":
+            raise InputError(f"{path}: key {'.'.join(steps)!r} is missing; add it") from exc
+        if fault["type"] == "extra_forbidden":
+            message = f"unknown key; keys: {', '.join(DataFiles.model_fields)}"
+        raise InputError(f"{path}{_line(path, steps[-1])}: {'.'.join(steps)}: {message}") from exc
+
+
+def _line(path: Path, key: str) -> str:
+    """Line of a key in a YAML file as `:n`, empty when it is not found."""
+    pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*:""")
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if pattern.match(line):
+            return f":{number}"
+    return ""
+
+
+def _read(folder: Path, split: str, name: str | None, task: TaskCodec) -> tuple[Example, ...]:
+    if name is None:
+        return ()
+    path = folder / name
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; it is named under data.{split} in {folder / 'domain.yaml'}")
+    return tuple(read_examples(path, task))
+
+
+def _check_seeds(path: Path, seeds: tuple[Example, ...], task: TaskCodec) -> None:
+    if not seeds:
+        raise InputError(f"{path}: no seeds; write at least one labelled example per label")
+    seen = {label for example in seeds for label in task.labels_in(example.gold)}
+    for label in task.labels:
+        if label not in seen:
+            raise InputError(f"{path}: no seed has the label {label!r}; add at least one example of it")
+
+
+def _find_corpus(path: Path, name: Any) -> Path | None:
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise InputError(f"{path}{_line(path, 'corpus')}: rehearsal.corpus must be a file name, got {name!r}")
+    corpus = path.parent / name
+    if not corpus.is_file():
+        raise InputError(f"{corpus}: no such file; it is named under rehearsal.corpus in {path}")
+    return corpus
+
+
+def _fingerprint(folder: Path, file: DomainFile, corpus: Path | None) -> dict[str, str]:
+    names = [file.data.seeds, file.data.validation, file.data.test]
+    paths = [folder / "domain.yaml", *(folder / name for name in names if name), *([corpus] if corpus else [])]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

@@ -1,0 +1,130 @@
+"""Exams: what the student answers to gate, validation and test data, and the feedback packet made of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from agents.messages import Case, FeedbackPacket, OpenWeakness
+from graph.bench import Bench
+from graph.curriculum import pick_cases
+from student.client import Prediction
+from student.evaluate import Scores, verdict
+from student.tasks import Example
+
+
+async def predict_split(bench: Bench, version: str, split: str) -> list[Prediction]:
+    """Let a student version answer a split of the domain; asked again, the stored answers come back.
+
+    Args:
+        bench: the workbench.
+        version: student version, such as `c002`.
+        split: `validation` or `test`.
+    """
+    examples: Sequence[Example] = getattr(bench.domain, split)
+    part = f"{split}:{version}"
+    stored = bench.ledger.part(0, part)
+    if stored is None:
+        found = await bench.student.predict(bench.folder.version(version), [example.text for example in examples])
+        stored = {"answers": [[item.answer, item.confidence] for item in found]}
+        bench.ledger.put_part(0, part, stored)
+    return [Prediction(answer=answer, confidence=confidence, scores={}) for answer, confidence in stored["answers"]]
+
+
+async def score_split(bench: Bench, version: str, split: str) -> Scores | None:
+    """Score a student version on a split; None where the domain has no such data."""
+    examples: Sequence[Example] = getattr(bench.domain, split)
+    if not examples:
+        return None
+    answers = await predict_split(bench, version, split)
+    return bench.domain.codec.evaluate([example.gold for example in examples], [item.answer for item in answers])
+
+
+async def gate_scores(bench: Bench, version: str) -> Scores | None:
+    """Scores that decide about champions: on validation data, else on accepted samples that were set aside."""
+    if bench.domain.validation:
+        return await score_split(bench, version, "validation")
+    aside = bench.ledger.samples(state="accepted", purpose="gate")
+    if len(aside) < bench.settings.gate.minimum:
+        return None
+    found = await bench.student.predict(bench.folder.version(version), [sample.text for sample in aside])
+    return bench.domain.codec.evaluate([sample.label for sample in aside], [item.answer for item in found])
+
+
+async def score_gate(bench: Bench, version: str) -> float | None:
+    """The gate metric of a student version, 0 to 1; None while there is not enough gate data."""
+    scores = await gate_scores(bench, version)
+    return scores.metrics[bench.gate_metric] if scores else None
+
+
+async def build_packet(bench: Bench, cycle: int, champion: str | None) -> FeedbackPacket:
+    """Make the feedback packet for the next cycle.
+
+    Cases come from the batch of this cycle, answered before it was trained on, and from validation data; at the very
+    start, where there is neither, from the seeds.
+    """
+    source = bench.settings.curriculum.source
+    exam = _exam_cases(bench, cycle) if source != "validation" else []
+    held: list[Case] = []
+    if champion and bench.domain.validation and source != "exam":
+        answers = await predict_split(bench, champion, "validation")
+        held = _cases(bench, "v", bench.domain.validation, answers)
+    pool = [*exam, *held]
+    if not pool and champion:
+        answers = await bench.student.predict(
+            bench.folder.version(champion), [item.text for item in bench.domain.seeds]
+        )
+        pool = _cases(bench, "s", bench.domain.seeds, answers)
+    scores = _score_cases(bench, held or pool)
+    return FeedbackPacket(
+        cycle=cycle + 1,
+        task=bench.domain.codec.name,
+        labels=dict(bench.domain.file.labels),
+        report=scores.report if scores else [],
+        confusions=scores.confusions[:20] if scores else [],
+        weaknesses=[
+            OpenWeakness(id=row["id"], name=row["name"], state=row["state"], effect=row["effect"])
+            for row in bench.ledger.weaknesses()[-12:]
+        ],
+        cases=pick_cases(pool, bench.settings.curriculum.packet, bench.seed(cycle, "packet")),
+        notices=_notices(bench, cycle),
+    )
+
+
+def _exam_cases(bench: Bench, cycle: int) -> list[Case]:
+    """Accepted samples of a cycle with what the student answered before it learned them (also after a roll-back)."""
+    examined = [sample for sample in bench.ledger.samples(cycle=cycle) if sample.exam]
+    examples = [Example(text=sample.text, gold=sample.label) for sample in examined]
+    answers = [Prediction(**(sample.exam or {}), scores={}) for sample in examined]
+    return _cases(bench, "e", examples, answers)
+
+
+def _cases(bench: Bench, prefix: str, examples: Sequence[Example], answers: Sequence[Prediction]) -> list[Case]:
+    codec, confident = bench.domain.codec, bench.settings.curriculum.packet.confident
+    return [
+        Case(
+            id=f"{prefix}{number}",
+            text=example.text,
+            gold=codec.to_wire(example.text, example.gold),
+            predicted=codec.to_wire(example.text, answer.answer),
+            confidence=round(answer.confidence, 3),
+            verdict=verdict(codec.key(example.gold), codec.key(answer.answer), answer.confidence, confident),
+        )
+        for number, (example, answer) in enumerate(zip(examples, answers, strict=True), start=1)
+    ]
+
+
+def _score_cases(bench: Bench, cases: Sequence[Case]) -> Scores | None:
+    if not cases:
+        return None
+    codec = bench.domain.codec
+    gold: list[Any] = [codec.from_wire(case.text, case.gold) for case in cases]
+    return codec.evaluate(gold, [codec.from_wire(case.text, case.predicted) for case in cases])
+
+
+def _notices(bench: Bench, cycle: int) -> list[str]:
+    gate = bench.ledger.part(cycle, "gate")
+    if cycle and gate and gate["after"] is not None and not gate["promoted"]:
+        return [
+            f"The training of cycle {cycle} was rolled back: {bench.gate_metric} fell from {gate['before']:.3f} to"
+            f" {gate['after']:.3f}. Its lessons did harm; look for other weaknesses or other advice."
+        ]
+    return []

@@ -1,0 +1,153 @@
+"""The run folder: where everything of a run lies, who may write to it, and how it is found again."""
+
+import contextlib
+import fcntl
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from agents.messages import EvokdError, InputError
+from graph.config import read_yaml
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+class ResumeError(EvokdError):
+    """The run cannot be resumed as asked."""
+
+    exit_code: ClassVar[int] = 4
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, which is the folder's name."""
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """Resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def ledger(self) -> Path:
+        """SQLite ledger."""
+        return self.path / "ledger.db"
+
+    @property
+    def checkpoints(self) -> Path:
+        """LangGraph's checkpoints."""
+        return self.path / "checkpoints.db"
+
+    @property
+    def events(self) -> Path:
+        """Event log."""
+        return self.path / "events.jsonl"
+
+    @property
+    def student(self) -> Path:
+        """The champion, once the run has ended."""
+        return self.path / "student"
+
+    @property
+    def dataset(self) -> Path:
+        """Accepted samples with their lineage."""
+        return self.path / "dataset" / "train.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """Figures of the finished run."""
+        return self.path / "summary.json"
+
+    @property
+    def work(self) -> Path:
+        """Student versions and logs while the run goes on."""
+        return self.path / "work"
+
+    def version(self, name: str) -> Path:
+        """Folder of a student version."""
+        return self.work / name
+
+    def drop_versions(self, *keep: str | None) -> None:
+        """Delete student versions that are no longer needed."""
+        for path in self.work.glob("c[0-9]*"):
+            if path.name not in keep:
+                shutil.rmtree(path, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process.
+
+        Raises:
+            ResumeError: another process holds it.
+        """
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as exc:
+                raise ResumeError(f"{self.path}: another process works on this run; wait for it or stop it") from exc
+            yield
+
+
+def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
+    """Make the folder of a new run.
+
+    Raises:
+        InputError: the id is no plain name or exists already, or the folder cannot be written.
+    """
+    if not RUN_ID.fullmatch(run_id):
+        raise InputError(
+            f"--run-id {run_id!r}: use letters, digits, '-', '_' and '.', beginning with a letter or digit"
+        )
+    path = runs_dir / run_id
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+        (path / "work").mkdir()
+    except FileExistsError as exc:
+        if not path.is_dir():
+            raise InputError(f"--runs-dir {runs_dir}: is not a folder; name another one") from exc
+        raise InputError(
+            f"run {run_id!r} exists already in {runs_dir}; choose another --run-id, or go on with: evokd resume {path}"
+        ) from exc
+    except OSError as exc:
+        raise InputError(
+            f"--runs-dir {runs_dir}: the run folder cannot be written ({exc.strerror}); choose another with --runs-dir"
+        ) from exc
+    return RunFolder(path)
+
+
+def find_run(name: str, runs_dir: Path) -> RunFolder:
+    """Find a run by id or path.
+
+    Raises:
+        InputError: there is none.
+    """
+    for path in (Path(name), runs_dir / name):
+        if (path / "config.yaml").is_file():
+            return RunFolder(path.resolve())
+    known = sorted(path.parent.name for path in runs_dir.glob("*/config.yaml"))
+    listed = f"runs in {runs_dir}: {', '.join(known[-8:])}" if known else f"there are no runs in {runs_dir}"
+    raise InputError(f"no run {name!r}; {listed}")
+
+
+def write_config(folder: RunFolder, record: dict[str, Any]) -> None:
+    """Write the resolved configuration, whole or not at all."""
+    part = folder.config.with_suffix(".part")
+    part.write_text(yaml.safe_dump(record, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    part.replace(folder.config)
+
+
+def read_config(folder: RunFolder) -> dict[str, Any]:
+    """Read the resolved configuration back."""
+    return read_yaml(folder.config)

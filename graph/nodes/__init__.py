@@ -1,0 +1,4 @@
+"""The nodes of the graph: each reads ids from the state, works on the bench, and returns the keys that it changes.
+
+Must not know: which node comes next, or the checkpointer.
+"""

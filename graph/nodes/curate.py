@@ -1,0 +1,120 @@
+"""Nodes on the data's side: curate the drafts, choose what comes back for review."""
+
+import random
+from collections import Counter
+
+from agents.wire import TeacherUseless
+from graph.bench import Bench
+from graph.state import State, StateUpdate
+from student.curate import Candidate, Curator, Ruling
+from student.tasks import Gold
+from tracing.ledger import Sample
+
+
+async def curate(state: State, bench: Bench) -> StateUpdate:
+    """Decide which drafts become samples, and let the current student answer them before it is trained on them.
+
+    Raises:
+        TeacherUseless: no lesson of the cycle brought a single draft, or a single label, that could be used.
+    """
+    cycle = state["cycle"]
+    drafts = bench.ledger.samples(cycle=cycle)
+    _refuse_useless_teacher(bench, cycle, drafts)
+    rulings = _judge(bench, cycle, drafts)
+    changes = {ruling.id: _to_change(ruling) for ruling in rulings}
+    accepted = [sample.id for sample in drafts if changes[sample.id]["state"] == "accepted"]
+    before = sum(sample.cycle != cycle for sample in bench.ledger.samples(state="accepted"))
+    budget = bench.settings.budget.samples
+    for name in accepted[max(0, budget - before) :] if budget is not None else []:
+        changes[name] = {"state": "rejected", "reason": "over_budget", "label": None, "purpose": None}
+    kept = [sample for sample in drafts if changes[sample.id]["state"] == "accepted"]
+    await _examine(state, bench, kept, changes)
+    _set_aside(bench, before, kept, changes)
+    bench.ledger.update_samples(changes.items())
+    reasons = Counter(change["reason"] for change in changes.values() if change["reason"])
+    disputed = sum(ruling.disputed for ruling in rulings)
+    bench.ledger.put_part(cycle, "curation", {"drafts": len(drafts), "accepted": len(kept), "disputed": disputed})
+    bench.emit("curated", cycle=cycle, drafts=len(drafts), accepted=len(kept), rejected=reasons, disputed=disputed)
+    return {
+        "accepted": before + len(kept),
+        "barren": 0 if kept else state["barren"] + 1,
+        "after_curate": "review" if _reviews(state, bench) else "train",
+    }
+
+
+def _refuse_useless_teacher(bench: Bench, cycle: int, drafts: list[Sample]) -> None:
+    lessons = bench.ledger.lessons(cycle)
+    labelled = sum(lesson["labelled"] for lesson in lessons)
+    if labelled or not lessons:
+        return
+    bench.ledger.spend_faults(cycle)
+    role = "label" if drafts else "draft"
+    fault = next((fault for lesson in lessons for fault in lesson["faults"]), "no reason given")
+    raise TeacherUseless(
+        f"the teacher {bench.settings.teacher.model!r} gave no usable {role} in any of the {len(lessons)} lessons of"
+        f" cycle {cycle} ({fault}); its raw replies are in {bench.folder.ledger}"
+    )
+
+
+def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:
+    domain = bench.domain
+    accepted = [sample for sample in bench.ledger.samples(state="accepted") if sample.cycle != cycle]
+    known = [(f"seed-{number}", example.text) for number, example in enumerate(domain.seeds)]
+    known += [(sample.id, sample.text) for sample in accepted]
+    guarded = [example.text for example in (*domain.validation, *domain.test)]
+    curator = Curator(bench.settings.curation, domain.codec, known, guarded)
+    return curator.judge([_to_candidate(sample) for sample in drafts])
+
+
+def _to_candidate(sample: Sample) -> Candidate:
+    given: Gold | None = sample.candidates[0] if sample.candidates else None
+    # without a verdict of the Labeler the intention alone is no label
+    intended = sample.intended if given is not None else None
+    return Candidate(sample.id, sample.text, intended, given, sample.confidence)
+
+
+def _to_change(ruling: Ruling) -> dict[str, object]:
+    return {
+        "state": "accepted" if ruling.accepted else "rejected",
+        "reason": ruling.reason,
+        "label": ruling.label,
+        "disputed": int(ruling.disputed),
+        "purpose": "train" if ruling.accepted else None,
+    }
+
+
+async def _examine(state: State, bench: Bench, kept: list[Sample], changes: dict[str, dict[str, object]]) -> None:
+    champion = state["champion"]
+    if champion is None:
+        return
+    answers = await bench.student.predict(bench.folder.version(champion), [sample.text for sample in kept])
+    for sample, answer in zip(kept, answers, strict=True):
+        changes[sample.id]["exam"] = {"answer": answer.answer, "confidence": answer.confidence}
+
+
+def _set_aside(bench: Bench, before: int, kept: list[Sample], changes: dict[str, dict[str, object]]) -> None:
+    """Without validation data every n-th accepted sample serves the gate and is never trained on."""
+    share = bench.settings.gate.holdout
+    if bench.domain.validation or not share:
+        return
+    for number, sample in enumerate(kept, start=before):
+        if int((number + 1) * share) > int(number * share):
+            changes[sample.id]["purpose"] = "gate"
+
+
+def _reviews(state: State, bench: Bench) -> bool:
+    student = bench.settings.student
+    return bool(
+        student.regime == "continue" and student.replay and bench.settings.curriculum.review and state["cycle"] > 1
+    )
+
+
+async def review(state: State, bench: Bench) -> StateUpdate:
+    """Choose the older samples that may come back in this training (the seeds always may)."""
+    cycle = state["cycle"]
+    older = [sample.id for sample in bench.ledger.samples(state="accepted", purpose="train") if sample.cycle < cycle]
+    size = bench.settings.curriculum.review
+    if len(older) > size:
+        older = sorted(random.Random(bench.seed(cycle, "review")).sample(older, size))
+    bench.ledger.put_part(cycle, "review", {"samples": older})
+    return {}

@@ -1,0 +1,32 @@
+"""The node that decides whether another cycle follows. It stores its decision; routers only read it."""
+
+from graph.bench import Bench
+from graph.state import Decision, State, StateUpdate
+
+BARREN = 2
+"""Cycles in a row without a new sample after which the teacher has nothing left to give."""
+
+
+async def decide(state: State, bench: Bench) -> StateUpdate:
+    """Stop on cycles, target, patience, a spent budget or a teacher that repeats itself; else begin the next cycle."""
+    reason = find_reason(state, bench)
+    decision = Decision(next="publish" if reason else "analyze", reason=reason or "go on")
+    bench.ledger.put_part(state["cycle"], "decision", dict(decision))
+    bench.emit("decided", cycle=state["cycle"], accepted=state["accepted"], score=state["score"], **decision)
+    return {"decision": decision, "cycle": state["cycle"] + (not reason)}
+
+
+def find_reason(state: State, bench: Bench) -> str | None:
+    """Why the run should stop: the name of the first limit that is reached, or None."""
+    stop, budget, usage = bench.settings.stop, bench.settings.budget, bench.ledger.usage()
+    score, cost = state["score"], usage["cost_usd"]
+    reached = {
+        "target": stop.target is not None and score is not None and score >= stop.target,
+        "cycles": state["cycle"] >= stop.cycles,
+        "budget.samples": budget.samples is not None and state["accepted"] >= budget.samples,
+        "budget.tokens": budget.tokens is not None and usage["input_tokens"] + usage["output_tokens"] >= budget.tokens,
+        "budget.usd": budget.usd is not None and cost is not None and cost >= budget.usd,
+        "patience": stop.patience is not None and state["stale"] >= stop.patience,
+        "exhausted": state["barren"] >= BARREN,
+    }
+    return next((name for name, hit in reached.items() if hit), None)

@@ -1,0 +1,152 @@
+"""Nodes on the student's side: prepare, train, gate, examine."""
+
+from typing import Any
+
+from agents.messages import TrainingReport
+from graph.bench import Bench, cycle_name
+from graph.exams import build_packet, predict_split, score_gate
+from graph.state import State, StateUpdate
+from graph.weaknesses import measure_effects
+from student.client import TrainExample, TrainJob
+from tracing.ledger import Sample
+
+
+async def prepare(state: State, bench: Bench) -> StateUpdate:
+    """Set the counters to the start; the data was read and checked before the graph began."""
+    return {
+        "cycle": 0,
+        "champion": None,
+        "challenger": None,
+        "score": None,
+        "best": None,
+        "stale": 0,
+        "barren": 0,
+        "accepted": 0,
+        "lessons": [],
+    }
+
+
+async def train(state: State, bench: Bench) -> StateUpdate:
+    """Train a challenger: on the seeds in cycle 0, later on the cycle's samples (and older ones)."""
+    cycle = state["cycle"]
+    fresh = bench.ledger.samples(cycle=cycle, state="accepted", purpose="train") if cycle else []
+    if cycle and not fresh:
+        return {"challenger": None}
+    examples, replay, start = _choose_material(state, bench, fresh)
+    name = cycle_name(cycle)
+    job = TrainJob(
+        task=bench.domain.codec.name,
+        labels=list(bench.domain.codec.labels),
+        examples=examples,
+        replay=replay,
+        start=start,
+        out=str(bench.folder.version(name)),
+        settings=bench.settings.student,
+        seed=bench.seed(cycle, "train"),
+        card=_card(bench),
+    )
+    result = await bench.student.train(job)
+    bench.ledger.put_part(cycle, "training", result.model_dump(mode="json"))
+    return {"challenger": name}
+
+
+def _choose_material(
+    state: State, bench: Bench, fresh: list[Sample]
+) -> tuple[list[TrainExample], list[TrainExample], str | None]:
+    """New examples, older ones that may come back, and the folder to continue from."""
+    seeds = [
+        TrainExample(id=f"seed-{number}", text=example.text, gold=example.gold)
+        for number, example in enumerate(bench.domain.seeds)
+    ]
+    if not state["cycle"]:
+        return seeds, [], None
+    news = [_to_example(sample) for sample in fresh]
+    old = bench.ledger.samples(state="accepted", purpose="train")
+    older = {sample.id: _to_example(sample) for sample in old if sample.cycle < state["cycle"]}
+    champion = state["champion"]
+    if bench.settings.student.regime == "base" or champion is None:
+        return [*seeds, *older.values(), *news], [], None
+    review = bench.ledger.part(state["cycle"], "review") or {"samples": []}
+    replay = [older[sample] for sample in review["samples"] if sample in older]
+    return news, [*seeds, *replay], str(bench.folder.version(champion))
+
+
+def _to_example(sample: Sample) -> TrainExample:
+    return TrainExample(id=sample.id, text=sample.text, gold=sample.label)
+
+
+def _card(bench: Bench) -> dict[str, str]:
+    teacher = bench.settings.teacher
+    origin = "the rehearsal teacher (no language model was called)" if teacher.is_rehearsal() else teacher.model
+    meanings = "\n".join(f"- `{label}`: {meaning}" for label, meaning in bench.domain.file.labels.items())
+    return {
+        "Domain": f"{bench.domain.file.name}: {bench.domain.file.description}",
+        "Label meanings": meanings,
+        "Origin of the training texts": f"Preset {bench.preset}; texts and labels came from {origin}.",
+    }
+
+
+async def gate(state: State, bench: Bench) -> StateUpdate:
+    """Let the challenger replace the champion unless the gate metric fell by more than the tolerance."""
+    cycle, challenger, champion = state["cycle"], state["challenger"], state["champion"]
+    if challenger is None:
+        bench.ledger.put_part(cycle, "gate", {"before": state["score"], "after": None, "promoted": False})
+        return {"stale": state["stale"] + 1}
+    before = await score_gate(bench, champion) if champion else None
+    after = await score_gate(bench, challenger)
+    promoted = before is None or after is None or after >= before - bench.settings.gate.tolerance
+    bench.ledger.put_part(cycle, "gate", {"before": before, "after": after, "promoted": promoted})
+    _report(bench, cycle, before, after, promoted)
+    if cycle:
+        await measure_effects(bench, cycle, champion, challenger, promoted)
+    score = after if promoted else before
+    best = state["best"]
+    rose = score is not None and (best is None or score > best)
+    update: StateUpdate = {
+        "challenger": None,
+        "champion": challenger if promoted else champion,
+        "score": score,
+        "best": score if rose else best,
+        "stale": 0 if rose else state["stale"] + 1,
+    }
+    if not promoted:
+        update["accepted"] = state["accepted"] - _tombstone(bench, cycle)
+    bench.folder.drop_versions(cycle_name(0), champion, challenger)
+    return update
+
+
+def _report(bench: Bench, cycle: int, before: float | None, after: float | None, promoted: bool) -> None:
+    training: dict[str, Any] = bench.ledger.part(cycle, "training") or {}
+    report = TrainingReport(
+        cycle=cycle,
+        samples=training["samples"],
+        steps=training["steps"],
+        seconds=training["seconds"],
+        loss=training["loss"],
+        before=before,
+        after=after,
+        promoted=promoted,
+    )
+    bench.ledger.put_message(cycle, cycle_name(cycle), "student", "all", report)
+    bench.emit("trained", **report.model_dump(mode="json", exclude={"kind"}), metric=bench.gate_metric)
+
+
+def _tombstone(bench: Bench, cycle: int) -> int:
+    """Take a cycle's samples out of the data set; they stay in the ledger with the reason."""
+    samples = bench.ledger.samples(cycle=cycle, state="accepted")
+    change = {"state": "tombstoned", "reason": "rolled_back"}
+    bench.ledger.update_samples((sample.id, change) for sample in samples)
+    return len(samples)
+
+
+async def examine(state: State, bench: Bench) -> StateUpdate:
+    """Put the next feedback packet together from what the student answered."""
+    champion = state["champion"]
+    if champion and bench.domain.validation:
+        await predict_split(bench, champion, "validation")
+    packet = await build_packet(bench, state["cycle"], champion)
+    span = cycle_name(packet.cycle)
+    bench.ledger.put_message(packet.cycle, span, "student", "analyst", packet)
+    wrong = sum(case.verdict != "right" for case in packet.cases)
+    bench.emit("examined", cycle=packet.cycle, cases=len(packet.cases), wrong=wrong)
+    return {}

@@ -1,0 +1,93 @@
+"""The last node: the champion, the data set and the summary. The only place where test data is scored."""
+
+import shutil
+
+from graph.bench import Bench, cycle_name
+from graph.exams import score_split
+from graph.folder import RunFolder
+from graph.state import State, StateUpdate
+from student.data import write_jsonl
+from student.tasks import TaskCodec
+from tracing.ledger import Ledger
+from tracing.summary import RunFacts, build_summary, write_summary
+
+
+async def publish(state: State, bench: Bench) -> StateUpdate:
+    """Score the student of cycle 0 and the champion on test data, and write what the run leaves behind."""
+    champion = state["champion"] or cycle_name(0)
+    start = {split: await _metrics(bench, cycle_name(0), split) for split in ("validation", "test")}
+    final = {split: await _metrics(bench, champion, split) for split in ("validation", "test")}
+    _publish_student(bench.folder, champion, bench.domain.metric, start, final)
+    bench.folder.dataset.parent.mkdir(exist_ok=True)
+    write_jsonl(bench.folder.dataset, dataset_rows(bench.ledger, bench.domain.codec))
+    facts = RunFacts(
+        run_id=bench.folder.run_id,
+        domain=bench.domain.file.name,
+        task=bench.domain.codec.name,
+        preset=bench.preset,
+        teacher=bench.settings.teacher.model,
+        rehearsal=bench.settings.teacher.is_rehearsal(),
+        student=bench.settings.student.base,
+        seed=bench.settings.seed,
+        metric=bench.domain.metric,
+        gate_metric=bench.gate_metric,
+        champion=champion,
+        stop_reason=state["decision"]["reason"],
+        last_cycle=state["cycle"],
+    )
+    write_summary(bench.folder.summary, build_summary(bench.ledger, facts, start, final))
+    return {}
+
+
+async def _metrics(bench: Bench, version: str, split: str) -> dict[str, float] | None:
+    scores = await score_split(bench, version, split)
+    return {name: round(value, 4) for name, value in scores.metrics.items()} if scores else None
+
+
+def _publish_student(
+    folder: RunFolder,
+    version: str,
+    metric: str,
+    start: dict[str, dict[str, float] | None],
+    final: dict[str, dict[str, float] | None],
+) -> None:
+    source, part = folder.version(version), folder.path / ".student.partial"
+    if source.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(source, part)
+        with (part / "README.md").open("a", encoding="utf-8") as card:
+            card.write(_score_table(metric, start, final))
+        shutil.rmtree(folder.student, ignore_errors=True)
+        part.rename(folder.student)
+
+
+def _score_table(
+    metric: str, start: dict[str, dict[str, float] | None], final: dict[str, dict[str, float] | None]
+) -> str:
+    lines = [f"\n## Scores\n\n| data | {metric} at the start | {metric} of this student |", "|---|---|---|"]
+    for split in final:
+        before, after = start[split], final[split]
+        if before is not None and after is not None:
+            lines.append(f"| {split} | {before[metric]:.3f} | {after[metric]:.3f} |")
+    return "\n".join(lines) + "\n" if len(lines) > 2 else ""
+
+
+def dataset_rows(ledger: Ledger, codec: TaskCodec) -> list[dict[str, object]]:
+    """Accepted samples in order, each with its lineage."""
+    return [
+        {
+            "id": sample.id,
+            **codec.write_row(sample.text, sample.label),
+            "cycle": sample.cycle,
+            "lesson": sample.lesson,
+            "weakness": sample.weakness,
+            "difficulty": sample.difficulty,
+            "intended": sample.intended,
+            "candidates": sample.candidates,
+            "confidence": sample.confidence,
+            "purpose": sample.purpose,
+            "draft_call": sample.draft_call,
+            "label_call": sample.label_call,
+        }
+        for sample in ledger.samples(state="accepted")
+    ]

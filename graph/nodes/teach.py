@@ -1,0 +1,131 @@
+"""Nodes on the teacher's side: analyze, and the two steps of a lesson, generate and label."""
+
+from agents import analyst, generator, labeler
+from agents.messages import DraftBatch, DraftText, FeedbackPacket, LessonPlan
+from graph.bench import Bench, cycle_name
+from graph.curriculum import Known, plan_lessons
+from graph.state import LessonState, State, StateUpdate
+from graph.weaknesses import store_weaknesses
+from tracing.ledger import Sample
+
+
+async def analyze(state: State, bench: Bench) -> StateUpdate:
+    """Ask the Analyst about the feedback packet and plan the lessons of the cycle."""
+    cycle = state["cycle"]
+    span = cycle_name(cycle)
+    packet = FeedbackPacket.model_validate(bench.ledger.message(span, "feedback_packet"))
+    weaknesses = {}
+    if bench.settings.curriculum.weaknesses:
+        seed = bench.seed(cycle, "analyze")
+        analysis = await analyst.analyze(bench.teacher, bench.briefing, packet, span, seed)
+        bench.ledger.put_message(cycle, span, "analyst", "generator", analysis)
+        weaknesses = store_weaknesses(bench, analysis, span)
+        for name, weakness in weaknesses.items():
+            bench.emit("weakness", cycle=cycle, id=name, name=weakness.name, labels=weakness.labels)
+    lessons = plan_lessons(
+        cycle,
+        span,
+        bench.domain.file.labels,
+        weaknesses,
+        _known(bench),
+        _wanted(state, bench),
+        bench.settings.curriculum,
+        bench.seed(cycle, "plan"),
+    )
+    bench.ledger.put_lessons(
+        cycle,
+        [
+            {"id": item.plan.id, "cycle": cycle, "weakness": item.weakness, "plan": item.plan.model_dump(mode="json")}
+            for item in lessons
+        ],
+    )
+    for item in lessons:
+        bench.ledger.put_message(
+            cycle, item.plan.id, "analyst" if item.weakness else "curriculum", "generator", item.plan
+        )
+    return {"lessons": [item.plan.id for item in lessons]}
+
+
+def _known(bench: Bench) -> list[Known]:
+    codec = bench.domain.codec
+    seeds = [(example.text, example.gold) for example in bench.domain.seeds]
+    samples = [(sample.text, sample.label) for sample in bench.ledger.samples(state="accepted")]
+    return [
+        Known(text=text, gold=codec.to_wire(text, gold), labels=tuple(codec.labels_in(gold)))
+        for text, gold in [*seeds, *samples]
+    ]
+
+
+def _wanted(state: State, bench: Bench) -> int:
+    """Drafts to ask for: a cycle's worth, or a little more than what is left of the budget."""
+    drafts = bench.settings.curriculum.quotas.drafts
+    budget = bench.settings.budget.samples
+    if budget is None:
+        return drafts
+    left = budget - state["accepted"]
+    return min(drafts, left + max(2, left // 4))
+
+
+async def generate(state: LessonState, bench: Bench) -> StateUpdate:
+    """Ask the Generator for the drafts of one lesson."""
+    lesson = bench.ledger.lesson(state["lesson"])
+    plan = LessonPlan.model_validate(lesson["plan"])
+    seed = bench.seed(lesson["id"], "generate")
+    writing = await generator.write(bench.teacher, bench.briefing, plan, lesson["cycle"], lesson["id"], seed)
+    codec = bench.domain.codec
+    samples = [
+        Sample(
+            id=f"{lesson['id']}-d{number:02d}",
+            cycle=lesson["cycle"],
+            lesson=lesson["id"],
+            weakness=lesson["weakness"],
+            text=draft.text,
+            difficulty=draft.difficulty,
+            intended=codec.from_wire(draft.text, draft.intended),
+            draft_call=writing.call_id,
+        )
+        for number, draft in enumerate(writing.drafts, start=1)
+    ]
+    bench.ledger.put_drafts(lesson["id"], samples)
+    bench.ledger.close_lesson(lesson["id"], len(samples), 0, writing.faults)
+    return {"drafted": len(samples)}
+
+
+async def label(state: LessonState, bench: Bench) -> StateUpdate:
+    """Ask the Labeler, who does not know what the drafts of the lesson were written for."""
+    lesson = bench.ledger.lesson(state["lesson"])
+    samples = bench.ledger.samples(lesson=lesson["id"])
+    if not samples:
+        return {}
+    texts = {sample.id: sample.text for sample in samples}
+    seed = bench.seed(lesson["id"], "label")
+    labelling = await labeler.label(bench.teacher, bench.briefing, texts, lesson["cycle"], lesson["id"], seed)
+    drafts = [DraftText(id=name, text=text) for name, text in texts.items()]
+    batch = DraftBatch(labels=dict(bench.domain.file.labels), drafts=drafts)
+    bench.ledger.put_message(lesson["cycle"], lesson["id"], "generator", "labeler", batch)
+    bench.ledger.put_message(lesson["cycle"], lesson["id"], "labeler", "student", labelling.batch)
+    codec = bench.domain.codec
+    bench.ledger.update_samples(
+        (
+            sample.id,
+            {
+                "candidates": [codec.from_wire(sample.text, item) for item in labelling.labels[sample.id].candidates],
+                "confidence": labelling.labels[sample.id].confidence,
+                "label_call": labelling.call_id,
+            },
+        )
+        for sample in samples
+        if sample.id in labelling.labels
+    )
+    faults = [*lesson["faults"], *labelling.faults]
+    bench.ledger.close_lesson(lesson["id"], len(samples), len(labelling.labels), faults)
+    plan = lesson["plan"]["weakness"]["name"]
+    bench.emit(
+        "lesson",
+        cycle=lesson["cycle"],
+        lesson=lesson["id"],
+        topic=plan,
+        drafts=len(samples),
+        labelled=len(labelling.labels),
+    )
+    return {}

@@ -1,0 +1,1 @@
+"""Published loops as configuration files; no code."""

@@ -1,0 +1,28 @@
+"""Routers: each reads one field that a node has stored and cannot raise.
+
+A conditional edge that raises makes a resumed run end as if it had succeeded (langgraph #8834), so nothing is
+decided here.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from langgraph.types import Send
+
+from graph.state import State
+
+
+def after_decide(state: State) -> Literal["analyze", "publish"]:
+    """Follow the stored decision."""
+    return "publish" if state["decision"]["next"] == "publish" else "analyze"
+
+
+def to_lessons(state: State) -> Sequence[Send] | Literal["curate"]:
+    """Send every lesson of the cycle off on its own; without lessons go on to curation."""
+    cycle = state["cycle"]
+    return [Send("lesson", {"lesson": name, "lesson_cycle": cycle}) for name in state["lessons"]] or "curate"
+
+
+def after_curate(state: State) -> Literal["review", "train"]:
+    """Follow what `curate` has stored."""
+    return "review" if state["after_curate"] == "review" else "train"

@@ -1,0 +1,283 @@
+"""Start a run, resume a run: check everything, drive the graph to its end, leave a summary."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agents.briefing import Briefing, make_briefing
+from agents.messages import EvokdError, InputError
+from agents.teacher import Teacher, resolve_key
+from agents.wire import TeacherError
+from graph.bench import Bench
+from graph.config import Layer, build_settings, load_preset
+from graph.domain import Domain, find_domain, load_domain
+from graph.folder import ResumeError, RunFolder, create_folder, read_config, write_config
+from graph.settings import Settings
+from student.base import check_student
+from student.client import StudentClient
+from tracing.events import EventLog, Listener
+from tracing.ledger import Ledger
+from tracing.summary import read_summary
+
+if TYPE_CHECKING:
+    import httpx2
+    from langchain_core.runnables import RunnableConfig
+
+VERSIONED = ("evokd", "langgraph", "langchain-openai", "openai", "transformers", "torch", "pydantic")
+THREAD: "RunnableConfig" = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked run that has not begun: nothing was written and no call made."""
+
+    domain: Domain
+    settings: Settings
+    preset: str
+    briefing: Briefing
+
+
+def plan_run(domain: str, preset: str, layers: Sequence[Layer]) -> Plan:
+    """Load and check all that a run needs.
+
+    Args:
+        domain: a domain folder or the name of a shipped domain.
+        preset: name of a preset.
+        layers: configuration file, `--set` and flags, later ones win.
+
+    Raises:
+        InputError: what is wrong and how to mend it.
+    """
+    loaded = load_domain(find_domain(domain))
+    settings = build_settings([load_preset(preset), loaded.overrides, *layers])
+    return _check(loaded, settings, preset)
+
+
+def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
+    if settings.teacher.is_rehearsal():
+        if settings.rehearsal.corpus is None and domain.corpus is None:
+            raise InputError(
+                f"{domain.folder / 'domain.yaml'}: no teacher: pass --teacher MODEL (with a key or --base-url), or give"
+                " the domain a labelled corpus under rehearsal.corpus"
+            )
+    else:
+        for role in ("analyst", "generator", "labeler"):
+            resolve_key(settings.teacher.role(role), os.environ)
+    if settings.budget.usd is not None and settings.teacher.is_rehearsal():
+        raise InputError("budget.usd: the rehearsal teacher has no price; remove --budget-usd or name a model")
+    metric = settings.gate.metric
+    if metric is not None and metric not in domain.codec.metrics:
+        raise InputError(f"gate.metric: unknown metric {metric!r}; one of: {', '.join(domain.codec.metrics)}")
+    if settings.stop.target is not None and not domain.validation and not settings.gate.holdout:
+        raise InputError("stop.target: there is no gate data to reach it on; give data.validation or a gate.holdout")
+    check_student(settings.student.base)
+    briefing = make_briefing(
+        domain.codec.name,
+        domain.file.description,
+        domain.file.language,
+        domain.file.labels,
+        domain.prompts,
+        settings.curriculum.weaknesses,
+    )
+    return Plan(domain, settings, preset, briefing)
+
+
+def start_run(plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[Listener, ...] = ()) -> dict[str, Any]:
+    """Start a run and drive it to its end; returns the summary.
+
+    Raises:
+        InputError: the run folder cannot be made.
+        TeacherError: the teacher cannot be used; the run can be resumed.
+    """
+    name = run_id or f"{plan.domain.file.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
+    folder = create_folder(runs_dir, name)
+    write_config(folder, _describe(plan))
+    return _drive(plan, folder, listeners, resumed=False)
+
+
+def resume_run(folder: RunFolder, listeners: tuple[Listener, ...] = ()) -> dict[str, Any]:
+    """Go on with an interrupted run; returns the summary. A finished run is left as it is.
+
+    Raises:
+        ResumeError: data or prompts changed since the run began, or another process works on it.
+    """
+    done = read_summary(folder.summary)
+    if done is not None:
+        return done
+    record = read_config(folder)
+    plan = _replan(folder, record)
+    return _drive(plan, folder, listeners, resumed=True)
+
+
+def _replan(folder: RunFolder, record: Mapping[str, Any]) -> Plan:
+    try:
+        path, preset, digest = Path(record["domain_folder"]), record["preset"], record["prompts"]["hash"]
+        values, files = record["settings"], record["data"]
+    except (KeyError, TypeError) as exc:
+        raise ResumeError(f"{folder.config}: not the configuration of a run (key {exc} is missing)") from exc
+    domain = load_domain(path)
+    changed = [name for name, digest in files.items() if domain.fingerprint.get(name) != digest]
+    if changed:
+        raise ResumeError(
+            f"{path / changed[0]}: changed since run {folder.run_id} began; restore it or start a new run"
+        )
+    plan = _check(domain, build_settings([Layer(str(folder.config), values)]), preset)
+    if plan.briefing.hash != digest:
+        raise ResumeError(f"the prompts changed since run {folder.run_id} began; restore them or start a new run")
+    return plan
+
+
+def _describe(plan: Plan) -> dict[str, Any]:
+    return {
+        "domain": plan.domain.file.name,
+        "domain_folder": str(plan.domain.folder),
+        "preset": plan.preset,
+        "settings": plan.settings.model_dump(mode="json"),
+        "prompts": {"hash": plan.briefing.hash, "files": dict(plan.briefing.versions)},
+        "data": dict(plan.domain.fingerprint),
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], resumed: bool) -> dict[str, Any]:
+    # plain types alone are read back from checkpoints; LangGraph reads this when it is first imported
+    os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+    with folder.lock():
+        log = EventLog(folder.events, folder.run_id, listeners)
+        try:
+            return asyncio.run(_run(plan, folder, log, resumed))
+        except TeacherError as exc:
+            log("parked", reason=str(exc))
+            raise
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            log("interrupted")
+            raise
+        finally:
+            log.close()
+
+
+async def _run(plan: Plan, folder: RunFolder, log: EventLog, resumed: bool) -> dict[str, Any]:
+    async with _open_bench(plan, folder, log) as bench:
+        log("run_resumed" if resumed else "run_started", **_announce(plan, folder))
+        await _walk(bench, resumed)
+    summary = read_summary(folder.summary)
+    if summary is None:
+        raise EvokdError(f"{folder.path}: the graph ended without a summary; its events are in {folder.events}")
+    shutil.rmtree(folder.work, ignore_errors=True)
+    log("finished", **summary)
+    return summary
+
+
+def _announce(plan: Plan, folder: RunFolder) -> dict[str, Any]:
+    settings = plan.settings
+    return {
+        "folder": str(folder.path),
+        "domain": plan.domain.file.name,
+        "task": plan.domain.codec.name,
+        "preset": plan.preset,
+        "teacher": settings.teacher.model,
+        "rehearsal": settings.teacher.is_rehearsal(),
+        "student": settings.student.base,
+        "metric": settings.gate.metric or plan.domain.metric,
+        "cycles": settings.stop.cycles,
+        "budget_samples": settings.budget.samples,
+        "seed": settings.seed,
+        "data": {
+            "labels": len(plan.domain.codec.labels),
+            "seeds": len(plan.domain.seeds),
+            "validation": len(plan.domain.validation),
+            "test": len(plan.domain.test),
+        },
+    }
+
+
+async def _walk(bench: Bench, resumed: bool) -> None:
+    """Walk the graph from its start or its last checkpoint to the end."""
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    from graph.build import build_graph
+
+    async with AsyncSqliteSaver.from_conn_string(str(bench.folder.checkpoints)) as saver:
+        graph = build_graph(saver)
+        begun = resumed and (await graph.aget_state(THREAD)).values
+        await graph.ainvoke(None if begun else {"cycle": 0}, THREAD, context=bench, durability="sync")
+        left = (await graph.aget_state(THREAD)).next
+        if left:
+            raise EvokdError(f"{bench.folder.path}: the graph stopped before {', '.join(left)}; resume the run")
+
+
+@asynccontextmanager
+async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog) -> AsyncIterator[Bench]:
+    ledger = Ledger(folder.ledger)
+    settings = plan.settings
+    student = StudentClient(
+        folder.path / "student.log", device=settings.student.device, threads=settings.student.threads
+    )
+    store = _CountingStore(ledger, log)
+    teacher = Teacher(settings.teacher, store, _rehearse(plan) if settings.teacher.is_rehearsal() else None)
+    try:
+        await student.warm_up()
+        yield Bench(settings, plan.domain, plan.preset, folder, ledger, log, student, teacher, plan.briefing)
+    finally:
+        await student.close()
+        await teacher.close()
+        ledger.close()
+
+
+def _rehearse(plan: Plan) -> "httpx2.AsyncBaseTransport":
+    """The rehearsal teacher as an in-process transport, never serving a seed."""
+    import httpx2
+
+    from agents.rehearsal.app import create_app
+    from agents.rehearsal.corpus import load_corpus
+
+    named = plan.settings.rehearsal.corpus
+    path = Path(named) if named else plan.domain.corpus
+    if path is None:
+        raise InputError("no corpus for the rehearsal teacher")
+    corpus = load_corpus(path, never=[example.text for example in plan.domain.seeds])
+    return httpx2.ASGITransport(app=create_app(corpus, plan.settings.rehearsal, plan.settings.seed))
+
+
+class _CountingStore:
+    """The ledger as the teacher sees it; every recorded call is also an event."""
+
+    def __init__(self, ledger: Ledger, log: EventLog) -> None:
+        self._log = log
+        self.find_call = ledger.find_call
+        self.count_calls = ledger.count_calls
+        self.find_ability = ledger.find_ability
+        self.remember_ability = ledger.remember_ability
+        self._record = ledger.record_call
+
+    def record_call(self, record: Any) -> None:
+        """Store one attempt, then tell."""
+        self._record(record)
+        self._log(
+            "call",
+            id=record.id,
+            cycle=record.cycle,
+            role=record.role,
+            status=record.status,
+            input_tokens=record.input_tokens,
+            output_tokens=record.output_tokens,
+            seconds=record.seconds,
+            faults=record.faults,
+        )

@@ -1,0 +1,93 @@
+"""The configuration tree: one closed model, composed of the sections that each room owns."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.messages import LessonMode
+from agents.rehearsal.settings import RehearsalSettings
+from agents.settings import TeacherSettings
+from student.settings import CurationSettings, StudentSettings
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PacketSettings(_Section):
+    """How many cases the Analyst is shown."""
+
+    wrong: int = Field(default=12, ge=0, description="cases that the student got wrong")
+    confident_wrong: int = Field(default=12, ge=0, description="cases that it got wrong with high confidence")
+    right: int = Field(default=8, ge=0, description="cases that it got right")
+    confident: float = Field(default=0.8, ge=0, le=1, description="confidence from which an answer counts as confident")
+
+
+class QuotaSettings(_Section):
+    """How many texts a cycle asks for, and for what."""
+
+    drafts: int = Field(default=48, ge=1, description="drafts per cycle")
+    lesson: int = Field(default=16, ge=1, description="drafts per lesson at most")
+    hard: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
+    coverage_until: float = Field(
+        default=12.0, ge=0, description="samples per label below which breadth comes before weaknesses"
+    )
+    coverage_early: float = Field(default=0.75, ge=0, le=1, description="share of drafts for breadth up to that point")
+    coverage_late: float = Field(default=0.5, ge=0, le=1, description="share of drafts for breadth afterwards")
+
+
+class CurriculumSettings(_Section):
+    """What is shown to the Analyst and asked of the Generator."""
+
+    packet: PacketSettings = Field(default=PacketSettings(), description="cases in a feedback packet")
+    source: Literal["exam", "validation", "both"] = Field(
+        default="both",
+        description="where cases come from: the last accepted batch before it was trained on, validation data, or both",
+    )
+    weaknesses: int = Field(default=4, ge=0, description="weaknesses per cycle at most; 0 asks no Analyst")
+    modes: list[LessonMode] = Field(default=["write"], min_length=1, description="lesson modes, taken in turn")
+    quotas: QuotaSettings = Field(default=QuotaSettings(), description="drafts per cycle and their shares")
+    examples: int = Field(default=6, ge=0, description="examples shown with a lesson plan")
+    avoid: int = Field(default=60, ge=0, description="openings of accepted texts shown with a lesson plan")
+    review: int = Field(default=400, ge=0, description="older samples per training that may come back; 0 = none")
+
+
+class GateSettings(_Section):
+    """When a newly trained student replaces the champion."""
+
+    metric: str | None = Field(default=None, description="metric that decides; none = the domain's")
+    tolerance: float = Field(default=0.03, ge=0, le=1, description="fall of the metric that is still let through")
+    holdout: float = Field(
+        default=0.15, ge=0, lt=1, description="share of accepted samples set aside where there is no validation data"
+    )
+    minimum: int = Field(default=20, ge=1, description="gate examples below which every student is let through")
+
+
+class BudgetSettings(_Section):
+    """What a run may use; it ends well when one is spent."""
+
+    samples: int | None = Field(default=240, ge=1, description="accepted samples")
+    tokens: int | None = Field(default=None, ge=1, description="tokens read and written by the teacher")
+    usd: float | None = Field(default=None, gt=0, description="US dollars; needs a known price")
+
+
+class StopSettings(_Section):
+    """When a run ends before its budget is spent."""
+
+    cycles: int = Field(default=20, ge=0, description="evolution cycles at most")
+    target: float | None = Field(default=None, ge=0, le=1, description="gate metric that is good enough")
+    patience: int | None = Field(default=None, ge=1, description="cycles without a better gate metric")
+
+
+class Settings(_Section):
+    """The whole tree."""
+
+    teacher: TeacherSettings = Field(default=TeacherSettings(), description="the language model")
+    student: StudentSettings = Field(default=StudentSettings(), description="the small model and its training")
+    curriculum: CurriculumSettings = Field(default=CurriculumSettings(), description="feedback and lessons")
+    curation: CurationSettings = Field(default=CurationSettings(), description="which drafts become samples")
+    gate: GateSettings = Field(default=GateSettings(), description="which student becomes champion")
+    budget: BudgetSettings = Field(default=BudgetSettings(), description="what may be spent")
+    stop: StopSettings = Field(default=StopSettings(), description="when to stop")
+    rehearsal: RehearsalSettings = Field(default=RehearsalSettings(), description="the embedded teacher")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="seed of every random choice")

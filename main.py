@@ -1,0 +1,306 @@
+"""The command line: parse, build the configuration, make one call, turn errors into one line and an exit code.
+
+Nothing heavy is imported before a command needs it.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tracing.live import Progress
+
+ROOMS = ("agents", "domains", "graph", "prompts", "student", "tracing")
+
+app = typer.Typer(
+    name="evokd",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Distil a language model into a small model for your own domain, by watching where the small model fails.",
+)
+teacher_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded rehearsal teacher.")
+app.add_typer(teacher_app, name="teacher")
+
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run id in the runs folder, or a path.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output, the rest on standard error.")]
+
+
+@app.command()
+def run(
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="A domain folder, or the name of a shipped domain.")],
+    preset: Annotated[str, typer.Option(help="A published loop.")] = "evokd",
+    teacher: Annotated[str | None, typer.Option(metavar="MODEL|rehearsal", help="The language model.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint, up to /v1.")] = None,
+    student: Annotated[str | None, typer.Option(metavar="NAME|PATH|embedded", help="The untrained student.")] = None,
+    cycles: Annotated[int | None, typer.Option(help="Evolution cycles at most.")] = None,
+    budget_samples: Annotated[int | None, typer.Option(help="Accepted samples at most.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(help="Teacher tokens, read and written, at most.")] = None,
+    budget_usd: Annotated[float | None, typer.Option(help="US dollars at most.")] = None,
+    target: Annotated[float | None, typer.Option(help="Gate metric that is good enough, 0 to 1.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random choice.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="Where the student computes.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file with settings.")] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting; may be repeated.")
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    run_id: Annotated[str | None, typer.Option(help="Name of the run; made from domain, time and seed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run evolution cycles on a domain.
+
+    \b
+    Examples:
+      evokd run support_tickets --cycles 5
+      evokd run my_domain --teacher gpt-4o-mini --budget-usd 2
+      evokd run my_domain --teacher qwen3 --base-url http://127.0.0.1:11434/v1 --set student.steps=120
+    """
+    from graph.config import Layer, parse_assignments, read_yaml
+    from graph.run import plan_run, start_run
+
+    flags = {
+        "--teacher": ("teacher", "model", teacher),
+        "--base-url": ("teacher", "base_url", base_url),
+        "--student": ("student", "base", student),
+        "--cycles": ("stop", "cycles", cycles),
+        "--budget-samples": ("budget", "samples", budget_samples),
+        "--budget-tokens": ("budget", "tokens", budget_tokens),
+        "--budget-usd": ("budget", "usd", budget_usd),
+        "--target": ("stop", "target", target),
+        "--device": ("student", "device", device),
+    }
+    layers = [Layer(str(config), read_yaml(config))] if config is not None else []
+    layers.append(parse_assignments(assign or []))
+    layers += [
+        Layer(flag, {section: {key: value}}) for flag, (section, key, value) in flags.items() if value is not None
+    ]
+    if seed is not None:
+        layers.append(Layer("--seed", {"seed": seed}))
+    plan = plan_run(domain, preset, layers)
+    _follow(as_json, lambda listeners: start_run(plan, runs_dir, run_id, listeners))
+
+
+@app.command()
+def resume(run: Run, runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> None:
+    """Go on with an interrupted run. Replies that had arrived are not asked for again."""
+    from graph.folder import find_run
+    from graph.run import resume_run
+
+    folder = find_run(run, runs_dir)
+    if folder.summary.is_file():
+        _stderr().print(f"run {folder.run_id} has ended already; nothing to resume", highlight=False)
+    _follow(as_json, lambda listeners: resume_run(folder, listeners), str(folder.path))
+
+
+@app.command()
+def runs(runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> None:
+    """List the runs."""
+    from tracing.catalog import list_runs, print_runs
+
+    rows = list_runs(runs_dir)
+    if as_json:
+        for row in rows:
+            _print_json(row)
+    elif rows:
+        print_runs(_stdout(), rows)
+    else:
+        _stderr().print(f"no runs in {runs_dir}; start one with: evokd run support_tickets", highlight=False)
+
+
+@app.command()
+def show(
+    run: Run,
+    cycle: Annotated[int | None, typer.Option(help="One cycle alone.")] = None,
+    weakness: Annotated[str | None, typer.Option(metavar="ID", help="One weakness, such as c001-w1.")] = None,
+    sample: Annotated[str | None, typer.Option(metavar="ID", help="One sample, such as c001-l01-d01.")] = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Tell what happened: what the student failed, what the agents said and wrote, what it did to the score."""
+    from agents.messages import InputError
+    from graph.folder import find_run
+    from tracing import show as page
+    from tracing.summary import read_summary
+
+    if sum(option is not None for option in (cycle, weakness, sample)) > 1:
+        raise InputError("--cycle, --weakness and --sample: use one of them")
+    folder = find_run(run, runs_dir)
+    ledger = page.open_ledger(folder.ledger)
+    if cycle is not None:
+        page.show_cycle(_stdout(), ledger, cycle)
+    elif weakness is not None:
+        page.show_weakness(_stdout(), ledger, weakness)
+    elif sample is not None:
+        page.show_sample(_stdout(), ledger, sample)
+    else:
+        page.show_run(_stdout(), ledger, read_summary(folder.summary))
+
+
+@app.command()
+def graph() -> None:
+    """Print the compiled graph as Mermaid text."""
+    from graph.build import draw_graph
+
+    typer.echo(draw_graph())
+
+
+@app.command()
+def predict(
+    run: Run,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Texts, one a line, or .jsonl; - reads them in.")] = "-",
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Let a run's student answer texts; prints JSON lines."""
+    from graph.folder import find_run
+    from graph.predict import predict_texts, read_file, read_texts
+
+    folder = find_run(run, runs_dir)
+    texts = read_texts("standard input", sys.stdin.buffer, False) if file == "-" else read_file(Path(file))
+    for row in predict_texts(folder, texts):
+        _print_json(row)
+
+
+@teacher_app.command()
+def serve(
+    corpus: Annotated[
+        Path | None, typer.Option(help="Labelled corpus (.jsonl); the shipped domain's if not given.")
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on the loopback interface; 0 takes a free one.")
+    ] = 8808,
+    noise: Annotated[float, typer.Option(min=0, max=1, help="Share of labels given wrong.")] = 0.0,
+    typicality: Annotated[float, typer.Option(min=0, max=1, help="Pull of unguided requests to typical texts.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for requests that bring none.")] = 0,
+) -> None:
+    """Serve the rehearsal teacher over HTTP, on this machine alone. It calls no language model."""
+    from agents.rehearsal.app import create_app
+    from agents.rehearsal.corpus import find_seeds, load_corpus
+    from agents.rehearsal.server import serve as serve_app
+    from agents.rehearsal.settings import RehearsalSettings
+
+    path = corpus or Path(__file__).parent / "domains" / "support_tickets" / "corpus.jsonl"
+    settings = RehearsalSettings(corpus=str(path), noise=noise, typicality=typicality)
+    app = create_app(load_corpus(path, never=find_seeds(path)), settings, seed)
+    serve_app(app, port, lambda line: _stderr().print(line, highlight=False, soft_wrap=True))
+
+
+def _follow(as_json: bool, work: Any, folder: str | None = None) -> None:
+    """Drive a run with progress on standard error and, if asked for, events on standard output."""
+    from tracing.live import Progress
+
+    with Progress(_stderr()) as progress:
+        progress.folder = folder
+        listeners = (progress, _print_json) if as_json else (progress,)
+        try:
+            summary = work(listeners)
+        except BaseException as exc:
+            exc.add_note(f"evokd-folder={progress.folder}")
+            raise
+    _tell_result(summary, progress)
+
+
+def _tell_result(summary: Mapping[str, Any], progress: "Progress") -> None:
+    console = _stderr()
+    metric = summary["metric"]
+    for split in ("validation", "test"):
+        before, after = summary["start"][split], summary["final"][split]
+        if before and after:
+            gain = after[metric] - before[metric]
+            line = f"[bold]{split} {metric} {before[metric]:.3f} -> {after[metric]:.3f} ({gain:+.3f})[/]"
+            console.print(line, highlight=False)
+    totals = summary["totals"]
+    cost = "price unknown" if totals["cost_usd"] is None else f"{totals['cost_usd']:.4f} USD"
+    console.print(
+        f"stopped by {summary['stop_reason']}: {totals['samples']} samples, {totals['calls']} calls,"
+        f" {totals['input_tokens'] + totals['output_tokens']:,} tokens ({cost}), {totals['seconds']:.0f} s",
+        highlight=False,
+    )
+    if summary["rehearsal"]:
+        from tracing.live import REHEARSAL_NOTICE
+
+        console.print(f"[yellow]{REHEARSAL_NOTICE}[/]", highlight=False)
+    name = progress.folder or summary["run_id"]
+    console.print(f"next: evokd show {name}", highlight=False, soft_wrap=True)
+    console.print(f"      echo 'a text of yours' | evokd predict {name} -", highlight=False, soft_wrap=True)
+
+
+def _stderr() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _stdout() -> "Console":
+    from rich.console import Console
+
+    return Console()
+
+
+def _print_json(row: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _check_rooms() -> str | None:
+    """Say which foreign package shadows one of our rooms, if any does."""
+    home = Path(__file__).resolve().parent
+    for room in ROOMS:
+        spec = find_spec(room)
+        places = [Path(place).resolve().parent for place in (spec.submodule_search_locations or [])] if spec else []
+        if home not in places:
+            where = spec.origin if spec else "nothing"
+            return (
+                f"the package {room!r} of evokd is shadowed by {where}; install evokd into an environment of its own"
+                " (venv, pipx or uv tool)"
+            )
+    return None
+
+
+def run_cli(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    shadowed = _check_rooms()
+    if shadowed:
+        return _fail(shadowed, 2)
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except click.UsageError as exc:
+        return _fail(exc.format_message(), 2)
+    except (KeyboardInterrupt, click.Abort) as exc:
+        return _fail("interrupted" + _resume_hint(exc), 130)
+    except BrokenPipeError:
+        return 0
+    except Exception as exc:
+        from agents.messages import EvokdError
+
+        if not isinstance(exc, EvokdError):
+            raise
+        return _fail(str(exc) + (_resume_hint(exc) if exc.exit_code != 2 else ""), exc.exit_code)
+
+
+def _resume_hint(exc: BaseException) -> str:
+    for note in getattr(exc, "__notes__", []):
+        folder = note.removeprefix("evokd-folder=")
+        if folder not in (note, "None"):
+            return f"; go on with: evokd resume {folder}"
+    return ""
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"evokd: {message}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(run_cli())

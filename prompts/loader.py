@@ -1,0 +1,144 @@
+"""Load prompt sets: Markdown files with YAML front matter and a Jinja2 body, rendered sandboxed and strict.
+
+A set is the base folder of a task (`prompts/base/<task>/<role>.md`), overlaid file by file by a domain's own folder.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents.messages import InputError
+
+ROLES = ("analyst", "generator", "labeler")
+BASE = Path(__file__).parent / "base"
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
+)
+
+
+class FrontMatter(BaseModel):
+    """Head of a prompt file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="name of the prompt")
+    version: int = Field(description="raised with every change of the text")
+    description: str = Field(description="what the prompt is for, one line")
+    inputs: list[str] = Field(description="variables of the body, all of them")
+    reply: str = Field(description="name of the message asked for")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One loaded prompt file."""
+
+    head: FrontMatter
+    body: str
+    path: Path
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """Fill the template in.
+
+        Args:
+            values: may hold more than the prompt declares; only declared inputs are passed on.
+
+        Raises:
+            InputError: a declared input is not among the values, or the template does something forbidden.
+        """
+        missing = [name for name in self.head.inputs if name not in values]
+        if missing:
+            known = ", ".join(sorted(values))
+            raise InputError(f"{self.path}: unknown input {missing[0]!r}; a {self.path.stem} prompt may use: {known}")
+        try:
+            chosen = {name: values[name] for name in self.head.inputs}
+            return _ENVIRONMENT.from_string(self.body).render(chosen).strip()
+        except (UndefinedError, SecurityError, TypeError) as exc:
+            raise InputError(f"{self.path}: the template cannot be rendered: {exc}") from exc
+
+
+def load_prompts(task: str, overlay: Path | None = None) -> dict[str, Prompt]:
+    """Load the prompts of all roles, the domain's own before the base ones.
+
+    Args:
+        task: name of the task; the base set is the folder of that name.
+        overlay: folder whose `<role>.md` files replace those of the base set.
+
+    Raises:
+        InputError: a file is missing or malformed, or the overlay holds a file that belongs to no role.
+    """
+    base = BASE / task
+    if overlay is not None:
+        _check_overlay(overlay)
+    prompts = {}
+    for role in ROLES:
+        own = overlay / f"{role}.md" if overlay is not None else None
+        prompts[role] = load_prompt(own if own is not None and own.is_file() else base / f"{role}.md")
+    return prompts
+
+
+def _check_overlay(folder: Path) -> None:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of prompts; mend the key 'prompts' in domain.yaml")
+    for path in sorted(folder.glob("*.md")):
+        if path.stem not in ROLES:
+            raise InputError(f"{path}: no agent has this name; a prompt file is one of {', '.join(ROLES)} (.md)")
+
+
+def load_prompt(path: Path) -> Prompt:
+    """Read one prompt file and check that the declared inputs are exactly the variables used.
+
+    Raises:
+        InputError: names the file, and the line or key at fault.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as exc:
+        raise InputError(f"{path}: no such prompt file") from exc
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{path}: not UTF-8 text (byte {exc.start}); save the file as UTF-8") from exc
+    head, body = _split(path, text)
+    try:
+        tree = _ENVIRONMENT.parse(body)
+    except TemplateSyntaxError as exc:
+        line = text[: len(text) - len(body)].count("\n") + exc.lineno
+        raise InputError(f"{path}:{line}: template error: {exc.message}") from exc
+    used = meta.find_undeclared_variables(tree)
+    for name in sorted(used - set(head.inputs)):
+        raise InputError(f"{path}: the body uses {name!r}, which is not declared; add it to 'inputs'")
+    for name in sorted(set(head.inputs) - used):
+        raise InputError(f"{path}: 'inputs' declares {name!r}, which the body never uses; remove it")
+    return Prompt(head, body, path)
+
+
+def _split(path: Path, text: str) -> tuple[FrontMatter, str]:
+    parts = text.split("---\n", 2)
+    if len(parts) != 3 or parts[0].strip():
+        raise InputError(f"{path}:1: a prompt file begins with front matter between two lines of ---")
+    try:
+        raw = yaml.safe_load(parts[1])
+        if not isinstance(raw, dict):
+            raise InputError(f"{path}:2: the front matter must hold the keys name, version, description, inputs, reply")
+        return FrontMatter.model_validate(raw), parts[2]
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        line = mark.line + 2 if mark else 2
+        raise InputError(f"{path}:{line}: the front matter is not YAML: {getattr(exc, 'problem', exc)}") from exc
+    except ValidationError as exc:
+        fault = exc.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        raise InputError(f"{path}: front matter key {key!r}: {fault['msg']}") from exc
+
+
+def digest(rendered: Mapping[str, str]) -> str:
+    """Hash a set of rendered prompts (role -> text): the first 16 hex digits of a SHA-256."""
+    joined = "\0".join(f"{role}\0{text}" for role, text in sorted(rendered.items()))
+    return hashlib.sha256(joined.encode()).hexdigest()[:16]

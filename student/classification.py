@@ -1,0 +1,83 @@
+"""The torch side of text classification."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from student.jobs import Prediction, StudentError
+from student.pooling import wants_mean, write_mean
+from student.tasks import Gold
+
+_DIGITS = 6
+
+
+class ClassificationNetwork:
+    """A standard sequence classifier: one logit per label."""
+
+    pipeline = "text-classification"
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        """Keep the labels, whose order is that of the logits."""
+        self._labels = list(labels)
+        self._places = {label: place for place, label in enumerate(self._labels)}
+
+    def load(self, source: str) -> torch.nn.Module:
+        """Load a classifier with the labels in its configuration."""
+        config = AutoConfig.from_pretrained(
+            source,
+            trust_remote_code=False,
+            num_labels=len(self._labels),
+            id2label=dict(enumerate(self._labels)),
+            label2id=self._places,
+            problem_type="single_label_classification",
+        )
+        mean = wants_mean(source)
+        config.num_hidden_layers += int(mean)
+        model: torch.nn.Module = AutoModelForSequenceClassification.from_pretrained(
+            source,
+            config=config,
+            ignore_mismatched_sizes=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+        )
+        if mean:
+            write_mean(model)
+        return model
+
+    def targets(self, encodings: Any, golds: Sequence[Gold]) -> list[torch.Tensor]:
+        """Give the place of each label, shape ()."""
+        return [torch.tensor(self._places[gold]) for gold in golds if isinstance(gold, str)]
+
+    def collate(self, targets: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Stack label places, shape (batch,)."""
+        return torch.stack(list(targets))
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor, smoothing: float) -> torch.Tensor:
+        """Compute the cross-entropy per text.
+
+        Args:
+            logits: (batch, labels).
+            targets: (batch,), places of the right labels.
+            smoothing: share of the target that is spread over all labels.
+        """
+        return functional.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=smoothing)
+
+    def output_layer(self, model: torch.nn.Module) -> torch.nn.Linear:
+        """Find the last linear layer with one output per label."""
+        fitting = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == len(self._labels)]
+        if not fitting:
+            raise StudentError(f"{type(model).__name__} has no linear output layer; use another base")
+        return fitting[-1]
+
+    def decode(self, logits: torch.Tensor, encodings: Any) -> list[Prediction]:
+        """Give the likeliest label and all probabilities; logits: (batch, labels)."""
+        answers = []
+        for row in torch.softmax(logits.double(), dim=-1).tolist():
+            scores = {label: round(value, _DIGITS) for label, value in zip(self._labels, row, strict=True)}
+            best = max(self._labels, key=lambda label: scores[label])
+            answers.append(Prediction(answer=best, confidence=scores[best], scores=scores))
+        return answers

@@ -1,0 +1,185 @@
+"""Decide which drafts become samples: valid, new, not leaked, disputes settled. No torch.
+
+Two texts are compared by their words after normalising (Unicode form, case, punctuation, white space): likeness
+is 1 minus the insertions and deletions of words that turn one into the other, divided by the words of both. Words
+rather than characters: "cancel my plan" and "change my plan" differ in a third of their words but in few letters.
+MinHash on character shingles finds the pairs that are worth comparing.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from zlib import crc32
+
+from datasketch import MinHash, MinHashLSH
+from rapidfuzz.distance import Indel
+
+from student.settings import CurationSettings
+from student.tasks import Gold, TaskCodec
+
+Reason = Literal["invalid_text", "unlabelled", "unknown_label", "duplicate", "near_duplicate", "leak", "disputed"]
+
+_PERMUTATIONS = 64
+_SHINGLE = 4
+"""Characters per shingle."""
+_RETRIEVE = 0.4
+"""Jaccard likeness of shingles from which two texts are probably compared; well below what the thresholds mean."""
+_APOSTROPHES = dict.fromkeys([0x27, 0x60, 0xB4, 0x2BC, 0x2018, 0x2019])
+"""Written in many ways or left out ("can't", "cant"), so they are taken out."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A draft with what is claimed about it."""
+
+    id: str
+    text: str
+    intended: Gold | None
+    """The answer the generator wrote it for, if any."""
+    given: Gold | None
+    """The labeler's best answer, if it was asked and answered."""
+    confidence: float | None
+    """The labeler's confidence in `given`, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What becomes of a candidate."""
+
+    id: str
+    accepted: bool
+    reason: Reason | None
+    """Why it was refused; None when accepted."""
+    label: Gold | None
+    """The answer to train on; None when refused."""
+    disputed: bool
+    """The labeler disagreed with the intention."""
+
+
+def normalise(text: str) -> str:
+    """Write a text in the form in which repeats are equal: NFKC, case folded, words joined by one space."""
+    folded = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
+    words = "".join(" " if unicodedata.category(char)[0] in "PZC" else char for char in folded).split()
+    # A text of punctuation alone (":-(") would become nothing and so the repeat of any other such text.
+    return " ".join(words) if words else "".join(folded.split())
+
+
+class _Index:
+    """Texts by normalised form, searchable for like ones."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._words: list[list[str]] = []
+        self._forms: set[str] = set()
+        self._lsh = MinHashLSH(threshold=_RETRIEVE, num_perm=_PERMUTATIONS)
+        forms = list(dict.fromkeys(normalise(text) for text in texts))
+        sketches = MinHash.bulk([_shingles(form) for form in forms], num_perm=_PERMUTATIONS, hashfunc=crc32)
+        for form, sketch in zip(forms, sketches, strict=True):
+            self._insert(form, sketch)
+
+    def add(self, form: str, sketch: MinHash) -> None:
+        """Add a normalised text that is not in yet."""
+        self._insert(form, sketch)
+
+    def _insert(self, form: str, sketch: MinHash) -> None:
+        self._lsh.insert(len(self._words), sketch)
+        self._words.append(_split(form))
+        self._forms.add(form)
+
+    def __contains__(self, form: str) -> bool:
+        return form in self._forms
+
+    def likeness(self, form: str, sketch: MinHash, threshold: float) -> bool:
+        """Say whether a text in the index is at least `threshold` (0 to 1) like the given one."""
+        words = _split(form)
+        return any(
+            Indel.normalized_similarity(words, self._words[place], score_cutoff=threshold) >= threshold > 0
+            for place in self._lsh.query(sketch)
+        )
+
+
+class Curator:
+    """Judges the drafts of one curation."""
+
+    def __init__(
+        self,
+        settings: CurationSettings,
+        codec: TaskCodec,
+        known: Iterable[tuple[str, str]],
+        guarded: Iterable[str],
+    ) -> None:
+        """Index what drafts are compared with.
+
+        Args:
+            settings: thresholds and the rule for disputes.
+            codec: the task's.
+            known: (id, text) of seeds and accepted samples.
+            guarded: validation and test texts.
+        """
+        self._settings = settings
+        self._codec = codec
+        self._known = _Index(text for _, text in known)
+        self._guarded = _Index(guarded)
+
+    def judge(self, candidates: Sequence[Candidate]) -> list[Ruling]:
+        """Judge drafts in order; one that is accepted is known to those after it."""
+        return [self._judge(candidate) for candidate in candidates]
+
+    def _judge(self, candidate: Candidate) -> Ruling:
+        if not self._is_valid(candidate.text):
+            return Ruling(candidate.id, False, "invalid_text", None, False)
+        label, reason, disputed = self._settle(candidate)
+        form = normalise(candidate.text)
+        sketch = MinHash(num_perm=_PERMUTATIONS, hashfunc=crc32)
+        sketch.update_batch(_shingles(form))
+        reason = self._compare(form, sketch) or reason
+        if reason is not None:
+            return Ruling(candidate.id, False, reason, None, disputed)
+        self._known.add(form, sketch)
+        return Ruling(candidate.id, True, None, label, disputed)
+
+    def _is_valid(self, text: str) -> bool:
+        if not self._settings.min_characters <= len(text.strip()) <= self._settings.max_characters:
+            return False
+        # Control characters and halves of surrogate pairs come from broken replies, and some tools refuse them.
+        return not any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t" for char in text)
+
+    def _compare(self, form: str, sketch: MinHash) -> Reason | None:
+        if form in self._guarded or self._guarded.likeness(form, sketch, self._settings.leak):
+            return "leak"
+        if form in self._known:
+            return "duplicate"
+        return "near_duplicate" if self._known.likeness(form, sketch, self._settings.near_duplicate) else None
+
+    def _settle(self, candidate: Candidate) -> tuple[Gold | None, Reason | None, bool]:
+        """Find the answer: (answer, reason for refusing, whether it was disputed)."""
+        intended, given = candidate.intended, candidate.given
+        if intended is None and given is None:
+            return None, "unlabelled", False
+        disputed = intended is not None and given is not None and self._key(intended) != self._key(given)
+        label = intended if given is None else given
+        if disputed and self._settings.dispute == "intended":
+            label = intended
+        elif disputed and (
+            self._settings.dispute == "drop" or (candidate.confidence or 0.0) < self._settings.dispute_confidence
+        ):
+            return None, "disputed", True
+        if label is None or any(name not in self._codec.labels for name in self._codec.labels_in(label)):
+            return None, "unknown_label", disputed
+        return label, None, disputed
+
+    def _key(self, gold: Gold) -> str:
+        return self._codec.key(gold)
+
+
+def _split(form: str) -> list[str]:
+    """Cut into words; in scripts written without spaces (Thai, Chinese, Japanese) every character counts as one."""
+    units: list[str] = []
+    for word in form.split():
+        units.extend(word if word[0] >= "\u2e80" or "\u0e00" <= word[0] <= "\u0eff" else [word])
+    return units
+
+
+def _shingles(form: str) -> list[bytes]:
+    padded = f" {form} "
+    return [padded[i : i + _SHINGLE].encode() for i in range(max(1, len(padded) - _SHINGLE + 1))]

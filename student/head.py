@@ -1,0 +1,81 @@
+"""Fit the output layer alone, on features of a frozen encoder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from student.network import TaskNetwork
+
+_BATCH = 64
+_PENALTY = 100.0
+"""Weight of the squared norm of the layer (on standardised features), divided by the number of samples."""
+_ITERATIONS = 100
+
+
+def read_features(
+    model: torch.nn.Module, layer: torch.nn.Linear, tokenizer: Any, encodings: Sequence[dict[str, Any]]
+) -> torch.Tensor:
+    """Compute what the output layer sees, without dropout: (texts, features), float32."""
+    seen: list[torch.Tensor] = []
+    hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    device = next(model.parameters()).device
+    order = sorted(range(len(encodings)), key=lambda i: len(encodings[i]["input_ids"]))
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for start in range(0, len(order), _BATCH):
+                chosen = [encodings[i] for i in order[start : start + _BATCH]]
+                model(**tokenizer.pad(chosen, return_tensors="pt").to(device))
+    finally:
+        hook.remove()
+    features = torch.cat(seen)
+    places = torch.empty(len(order), dtype=torch.long, device=features.device)
+    places[torch.tensor(order, device=features.device)] = torch.arange(len(order), device=features.device)
+    return features[places].clone()
+
+
+def fit_head(
+    network: TaskNetwork,
+    layer: torch.nn.Linear,
+    features: torch.Tensor,
+    targets: torch.Tensor,
+    weights: torch.Tensor,
+    smoothing: float,
+) -> tuple[int, float]:
+    """Fit the layer in place: penalised regression on standardised features by L-BFGS, in float64 on the CPU.
+
+    Args:
+        network: the task's, for its loss.
+        layer: the output layer, features -> labels.
+        features: (samples, features).
+        targets: what the network's `collate` gave for all samples.
+        weights: (samples,), weight of each in the loss.
+        smoothing: label smoothing, 0 to 1.
+
+    Returns:
+        Evaluations of the loss, and the mean loss at the end (without the penalty).
+    """
+    inputs = features.double().cpu()
+    mean, scale = inputs.mean(0), inputs.std(0, unbiased=False) + 1e-6
+    inputs = (inputs - mean) / scale
+    share = weights.double().cpu() / weights.sum().double().cpu()
+    matrix = torch.zeros(layer.out_features, layer.in_features, dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(layer.out_features, dtype=torch.float64, requires_grad=True)
+    search = torch.optim.LBFGS([matrix, bias], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+    calls: list[float] = []
+
+    def evaluate() -> torch.Tensor:
+        search.zero_grad()
+        loss = (network.loss(inputs @ matrix.T + bias, targets.cpu(), smoothing) * share).sum()
+        calls.append(loss.item())
+        total = loss + _PENALTY * (matrix.square().sum() + bias.square().sum()) / (2 * len(inputs))
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
+
+    search.step(evaluate)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        layer.weight.copy_(matrix / scale)
+        if layer.bias is not None:
+            layer.bias.copy_(bias - (matrix / scale) @ mean)
+    return len(calls), calls[-1]

@@ -1,0 +1,81 @@
+"""What is asked of the student process and what it answers. Light: no torch."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.messages import EvokdError
+from student.settings import Device, StudentSettings
+from student.tasks import Gold
+
+
+class StudentError(EvokdError):
+    """The student process failed: it crashed, or a training or prediction in it went wrong."""
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainExample(_Closed):
+    """A sample to train on."""
+
+    id: str = Field(description="sample id")
+    text: str = Field(description="the text")
+    gold: Gold = Field(description="the right answer")
+    weight: float = Field(1.0, ge=0, description="weight of the sample in the loss, 1 is usual")
+
+
+class TrainJob(_Closed):
+    """One training."""
+
+    task: str = Field(description="the task's name")
+    labels: list[str] = Field(description="labels in the domain's order")
+    examples: list[TrainExample] = Field(min_length=1, description="samples to train on")
+    replay: list[TrainExample] = Field(default=[], description="older samples that may be mixed in")
+    start: str | None = Field(None, description="student folder to continue from; null starts from the base")
+    out: str = Field(description="folder to write the trained student to; replaced when it exists")
+    settings: StudentSettings = Field(description="how to train")
+    seed: int = Field(ge=0, description="seed of every random choice")
+    card: dict[str, str] = Field(default={}, description="further lines for the model card, title -> text")
+
+
+class TrainResult(_Closed):
+    """What a training did."""
+
+    steps: int = Field(description="optimizer steps; for a head, evaluations of its loss")
+    samples: int = Field(description="different samples trained on")
+    seconds: float = Field(description="wall-clock seconds")
+    loss: float = Field(description="mean training loss of the last tenth of the steps")
+    tune: str = Field(description="what was trained: head or full")
+    device: str = Field(description="where it computed: cpu or cuda")
+    precision: str = Field(description="number format: float32 or bfloat16")
+
+
+class Prediction(_Closed):
+    """The student's answer to one text."""
+
+    answer: Gold = Field(description="the answer")
+    confidence: float = Field(description="confidence in the answer, 0 to 1, six digits")
+    scores: dict[str, float] = Field(description="label -> probability, six digits")
+
+
+class Compute(_Closed):
+    """Where predictions and embeddings are computed."""
+
+    device: Device = Field("auto", description="auto takes a GPU when there is one")
+    threads: int | None = Field(None, ge=1, description="CPU threads; null means all that the process may use")
+
+
+class PredictJob(_Closed):
+    """Texts to answer."""
+
+    folder: str = Field(description="student folder")
+    texts: list[str] = Field(description="the texts")
+    compute: Compute = Field(Compute(), description="where to compute")
+
+
+class EmbedJob(_Closed):
+    """Texts to embed."""
+
+    base: str = Field(description="`embedded`, a folder or a hub name")
+    texts: list[str] = Field(description="the texts")
+    compute: Compute = Field(Compute(), description="where to compute")

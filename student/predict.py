@@ -1,0 +1,74 @@
+"""Answer and embed texts with a trained student."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from student.base import locate
+from student.compute import pick_device, set_threads
+from student.jobs import Compute, EmbedJob, Prediction, PredictJob
+from student.save import read_record
+from student.tasks import codec
+
+_BATCH = 32
+_EMBED_LENGTH = 256
+"""Sub-words of a text that an embedding reads."""
+_DIGITS = 6
+
+
+def predict(job: PredictJob) -> list[Prediction]:
+    """Answer texts, in float32.
+
+    Texts are sorted and repeats answered once, so that an answer does not depend on the order of the texts.
+
+    Raises:
+        StudentError: the folder is no student.
+    """
+    record = read_record(Path(job.folder))
+    network = codec(record["task"], record["labels"]).network()
+    device = _prepare(job.compute)
+    model = network.load(job.folder).to(device).eval()
+    tokenizer = AutoTokenizer.from_pretrained(job.folder, trust_remote_code=False)
+    limit = min(record["max_length"], tokenizer.model_max_length)
+    found: dict[str, Prediction] = {}
+    with torch.inference_mode():
+        for texts in _batches(job.texts):
+            encodings = tokenizer(texts, truncation=True, max_length=limit, padding=True, return_tensors="pt")
+            logits = model(**encodings.to(device)).logits.cpu()
+            found.update(zip(texts, network.decode(logits, encodings), strict=True))
+    return [found[text] for text in job.texts]
+
+
+def embed(job: EmbedJob) -> list[list[float]]:
+    """Embed texts: mean of the encoder's last states over the text's sub-words, scaled to length 1."""
+    device = _prepare(job.compute)
+    source = locate(job.base)
+    model = AutoModel.from_pretrained(source, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
+    model = model.to(device).eval()
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    limit = min(_EMBED_LENGTH, tokenizer.model_max_length)
+    found: dict[str, list[float]] = {}
+    with torch.inference_mode():
+        for texts in _batches(job.texts):
+            encodings = tokenizer(texts, truncation=True, max_length=limit, padding=True, return_tensors="pt").to(
+                device
+            )
+            states = model(**encodings).last_hidden_state  # (batch, sub-words, features)
+            mask = encodings["attention_mask"].unsqueeze(-1)
+            mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+            rows = torch.nn.functional.normalize(mean, dim=-1).cpu().tolist()
+            found.update((text, [round(x, _DIGITS) for x in row]) for text, row in zip(texts, rows, strict=True))
+    return [found[text] for text in job.texts]
+
+
+def _prepare(compute: Compute) -> torch.device:
+    set_threads(compute.threads)
+    return pick_device(compute.device)
+
+
+def _batches(texts: Sequence[str]) -> list[list[str]]:
+    # Characters stand for sub-words: near enough for padding, and known before tokenizing.
+    ordered = sorted(set(texts), key=lambda text: (len(text), text))
+    return [ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH)]

@@ -1,0 +1,78 @@
+"""Write a trained student as a folder that plain transformers loads."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from student.jobs import StudentError, TrainJob
+
+RECORD = "evokd.json"
+
+
+def save_student(model: Any, tokenizer: Any, job: TrainJob, tune: str, pipeline: str) -> None:
+    """Write weights, tokenizer, `evokd.json` and model card; the folder appears whole or not at all.
+
+    Args:
+        model: a transformers model.
+        tokenizer: its tokenizer.
+        job: the training.
+        tune: what was trained, head or full.
+        pipeline: what the model hub calls the task.
+    """
+    out = Path(job.out)
+    # One fixed name per folder: what a killed training left is cleared by the next one.
+    partial, old = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
+    for leftover in (partial, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir(parents=True)
+    model.save_pretrained(partial)  # transformers 5 writes safetensors only
+    tokenizer.save_pretrained(partial)
+    # safetensors writes for the owner alone; the weights are no more private than the files beside them.
+    for weights in partial.glob("*.safetensors"):
+        weights.chmod((partial / "config.json").stat().st_mode)
+    record = {"task": job.task, "labels": job.labels, "max_length": job.settings.max_length, "tune": tune}
+    (partial / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    (partial / "README.md").write_text(_write_card(job, tune, pipeline), encoding="utf-8")
+    if out.exists():
+        out.rename(old)
+    partial.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read `evokd.json` of a student folder: task, labels, max_length, tune.
+
+    Raises:
+        StudentError: the folder is no student.
+    """
+    try:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise StudentError(f"{folder} is no student of this program: {RECORD} cannot be read ({exc})") from exc
+    return record
+
+
+def _write_card(job: TrainJob, tune: str, pipeline: str) -> str:
+    settings = job.settings
+    labels = "\n".join(f"- {label}" for label in job.labels)
+    extra = "\n".join(f"## {title}\n\n{text}\n" for title, text in job.card.items())
+    return f"""---
+library_name: transformers
+pipeline_tag: {pipeline}
+---
+# Student for {job.task}
+
+A small model distilled by EvoKD. Texts written and labelled by a language model trained it, so it carries that model's
+mistakes and manner; test it on real texts before relying on it.
+
+## Labels
+
+{labels}
+
+## Training
+
+Base: {settings.base}. Trained: {"output layer only" if tune == "head" else "all weights"}, {len(job.examples)} new and
+{len(job.replay)} older samples, seed {job.seed}. Texts are read up to {settings.max_length} sub-words.
+
+{extra}"""

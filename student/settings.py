@@ -1,0 +1,68 @@
+"""Settings of the student and of curation: two closed sections of the configuration tree."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Tune = Literal["auto", "full", "head"]
+Regime = Literal["continue", "base"]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Dispute = Literal["labeler", "drop", "intended"]
+
+
+class StudentSettings(BaseModel):
+    """How the student is trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: str = Field("embedded", description="the untrained student: `embedded`, a folder, or a model hub name")
+    tune: Tune = Field(
+        "auto", description="what is trained: all weights (full), the last layer (head), or by `head_until` (auto)"
+    )
+    head_until: float = Field(
+        4.0, ge=0, description="with tune auto: samples per label on average below which only the head is trained"
+    )
+    regime: Regime = Field("continue", description="start a training from the champion (continue) or the base (base)")
+    steps: int = Field(60, ge=1, description="optimizer steps of one full training, at least, however few the samples")
+    passes: float = Field(
+        2.0, ge=0, description="passes over the samples of one full training, at least; raises `steps` for many samples"
+    )
+    rate: float = Field(2e-4, gt=0, lt=1, description="peak learning rate of full training")
+    batch: int = Field(16, ge=1, description="samples per optimizer step")
+    max_length: int = Field(128, ge=8, description="sub-words of a text that are read, the rest is cut off")
+    replay: float = Field(
+        0.5, ge=0, lt=1, description="share of older samples in a training that continues, 0 to 1 (1 excluded)"
+    )
+    balance: bool = Field(True, description="draw every label equally often")
+    loss: Literal["cross_entropy"] = Field("cross_entropy", description="training loss")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all labels, 0 to 1")
+    device: Device = Field("auto", description="where the student computes; auto takes a GPU when there is one")
+    precision: Precision = Field(
+        "auto", description="number format of full training; auto takes bfloat16 where the hardware computes in it"
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads; null means all that the process may use")
+
+
+class CurationSettings(BaseModel):
+    """Which drafts become samples."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_characters: int = Field(3, ge=1, description="characters of the shortest text that is accepted")
+    max_characters: int = Field(4000, ge=1, description="characters of the longest text that is accepted")
+    near_duplicate: float = Field(
+        0.85, ge=0, le=1, description="likeness (0 to 1) to a known text from which a draft is a near duplicate"
+    )
+    leak: float = Field(
+        0.8, ge=0, le=1, description="likeness (0 to 1) to a validation or test text from which a draft is a leak"
+    )
+    dispute: Dispute = Field(
+        "labeler", description="who wins when the labeler disagrees with the intention: labeler, intended, or drop both"
+    )
+    dispute_confidence: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="confidence (0 to 1) from which a disagreeing labeler wins; below it the draft drops",
+    )

@@ -1,0 +1,61 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.rehearsal.roles import KINDS, answer
+from agents.rehearsal.settings import RehearsalSettings
+from agents.rehearsal.wire import RequestError
+from tests.agents.rehearsal.toy import LABEL_OF, MEANINGS, make_case, make_corpus
+
+CORPUS = make_corpus()
+NAMES = st.sampled_from([*MEANINGS, "Weather", ""])
+TEXTS = st.one_of(st.sampled_from(list(LABEL_OF)), st.text(max_size=30))
+LABELS = st.dictionaries(NAMES, st.text(max_size=12), min_size=1, max_size=4)
+WORDS = st.lists(TEXTS, max_size=4)
+COUNTS = st.integers(0, 30)
+CASES = st.builds(
+    make_case, st.text(max_size=4), TEXTS, NAMES, NAMES, st.sampled_from(["right", "wrong"]), st.floats(0, 1)
+)
+MESSAGES = {
+    "feedback_packet": st.fixed_dictionaries({"labels": LABELS, "cases": st.lists(CASES, max_size=9)}),
+    "lesson_plan": st.fixed_dictionaries(
+        {
+            "mode": st.sampled_from(["write", "paraphrase", "extrapolate", "sing"]),
+            "weakness": st.fixed_dictionaries(
+                {"pattern": TEXTS, "advice": TEXTS, "labels": st.lists(NAMES, max_size=3)}
+            ),
+            "labels": LABELS,
+            "quotas": st.lists(st.fixed_dictionaries({"label": NAMES, "hard": COUNTS, "easy": COUNTS}), max_size=4),
+            "examples": st.lists(st.fixed_dictionaries({"text": TEXTS, "gold": NAMES}), max_size=3),
+            "avoid": WORDS,
+        }
+    ),
+    "draft_batch": st.fixed_dictionaries(
+        {"labels": LABELS, "drafts": st.lists(st.fixed_dictionaries({"id": st.text(), "text": TEXTS}), max_size=5)}
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, derandomize=True)
+@given(data=st.data(), seed=st.integers(), noise=st.floats(0, 1), typicality=st.floats(0, 1))
+def test_every_message_gets_a_reply_with_the_messages_labels(
+    kind: str, data: st.DataObject, seed: int, noise: float, typicality: float
+) -> None:
+    message: dict[str, Any] = data.draw(MESSAGES[kind])
+    chosen = RehearsalSettings(noise=noise, typicality=typicality)
+    reply = answer(kind, message, CORPUS, chosen, seed)
+    assert reply == answer(kind, json.loads(json.dumps(message)), CORPUS, chosen, seed)
+    for item in next(iter(reply.values())):
+        named = [item["intended"]] if "intended" in item else item["labels"]
+        assert named
+        assert set(named) <= set(message["labels"])
+
+
+@pytest.mark.parametrize("kind", ["analysis", "", "FEEDBACK_PACKET"])
+def test_an_unknown_kind_is_refused_with_the_known_ones(kind: str) -> None:
+    with pytest.raises(RequestError, match="known are feedback_packet, lesson_plan, draft_batch"):
+        answer(kind, {}, CORPUS, RehearsalSettings(), 1)

@@ -1,0 +1,130 @@
+import pytest
+
+from student.curate import Candidate, Curator, Ruling, normalise
+from student.settings import CurationSettings
+from student.tasks import codec
+
+CODEC = codec("classification", ["cancel_plan", "change_plan", "how_to"])
+KNOWN = "I was charged for the premium plan although I cancelled it on the third of May"
+GUARDED = "Where do I find the button that exports all of my photos to another computer"
+CHINESE = "我已经在五月取消了订阅但是你们还是从我的账户里扣了钱"
+
+
+def rule(*candidates: Candidate, **settings: object) -> list[Ruling]:
+    curator = Curator(CurationSettings.model_validate(settings), CODEC, [("s1", KNOWN), ("s2", CHINESE)], [GUARDED])
+    return curator.judge(candidates)
+
+
+def draft(
+    text: str,
+    intended: str | None = "how_to",
+    given: str | None = "how_to",
+    confidence: float | None = 0.9,
+    id: str = "d1",
+) -> Candidate:
+    return Candidate(id=id, text=text, intended=intended, given=given, confidence=confidence)
+
+
+REFUSED = {
+    "empty": (draft("  "), "invalid_text"),
+    "short": (draft("ok"), "invalid_text"),
+    "long": (draft("word " * 900), "invalid_text"),
+    "control": (draft("a bell \x07 rings"), "invalid_text"),
+    "surrogate": (draft("half \ud83d a face"), "invalid_text"),
+    "unlabelled": (draft("please help me", None, None, None), "unlabelled"),
+    "unknown_label": (draft("please help me", "howto", "howto"), "unknown_label"),
+    "duplicate": (draft(KNOWN), "duplicate"),
+    "duplicate_written_otherwise": (draft(f"  {KNOWN.upper()}!!! "), "duplicate"),
+    "near_duplicate": (draft(KNOWN.replace("third", "fourth")), "near_duplicate"),
+    "near_duplicate_without_spaces": (draft(CHINESE.replace("五", "六")), "near_duplicate"),
+    "leak": (draft(GUARDED + "?"), "leak"),
+    "leak_nearly": (draft(GUARDED.replace("photos", "films").replace("another", "my other")), "leak"),
+    "disputed_unsure": (draft("end it after this month", "cancel_plan", "change_plan", 0.4), "disputed"),
+    "disputed_unknown_confidence": (draft("end it after this month", "cancel_plan", "change_plan", None), "disputed"),
+}
+
+
+@pytest.mark.parametrize(("candidate", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_each_reason(candidate: Candidate, reason: str) -> None:
+    (ruling,) = rule(candidate)
+    assert (ruling.id, ruling.accepted, ruling.reason, ruling.label) == ("d1", False, reason, None)
+    assert ruling.disputed == (reason == "disputed")
+
+
+@pytest.mark.parametrize(
+    ("dispute", "confidence", "label"),
+    [("labeler", 0.9, "change_plan"), ("intended", 0.9, "cancel_plan"), ("drop", 0.99, None), ("labeler", 0.69, None)],
+)
+def test_who_wins_a_dispute(dispute: str, confidence: float, label: str | None) -> None:
+    (ruling,) = rule(draft("end it after this month", "cancel_plan", "change_plan", confidence), dispute=dispute)
+    assert (ruling.label, ruling.accepted, ruling.disputed) == (label, label is not None, True)
+
+
+def test_one_opinion_is_enough() -> None:
+    rulings = rule(
+        draft("how do I add a seat", "how_to", None, None), draft("what is a seat worth here", None, "how_to", 0.2)
+    )
+    assert [(r.label, r.disputed) for r in rulings] == [("how_to", False), ("how_to", False)]
+
+
+DIFFERENT = [
+    "cancel my plan",
+    "change my plan",
+    "can't log in",
+    "can log in again now",
+    "app crashes",
+    "app keeps crashing on start",
+    "refund?",
+    "refund where??",
+    "wrong size",
+    "wrong colour",
+    "where is my order",
+    "where is my refund",
+    ":-(",
+    ":-)",
+    "取消订阅",
+    "更改订阅",
+]
+
+
+def test_short_texts_that_differ_do_not_collide() -> None:
+    assert [r.reason for r in rule(*map(draft, DIFFERENT))] == [None] * len(DIFFERENT)
+
+
+def test_short_texts_that_are_the_same_do() -> None:
+    again = [
+        "Cancel my plan!",
+        "cant log in",
+        "App - crashes.",
+        "refund",
+        ":-( ",
+        "\uff32\uff25\uff26\uff35\uff2e\uff24\uff1f",
+    ]
+    reasons = [r.reason for r in rule(*map(draft, [*DIFFERENT, *again]))]
+    assert reasons[len(DIFFERENT) :] == ["duplicate"] * len(again)
+
+
+def test_earlier_accepted_drafts_are_known_to_later_ones_but_refused_ones_are_not() -> None:
+    rulings = rule(
+        draft("please help me out", None, None, None, id="a"),
+        draft("please help me out", id="b"),
+        draft("Please, help me out!", id="c"),
+    )
+    assert [(r.id, r.reason) for r in rulings] == [("a", "unlabelled"), ("b", None), ("c", "duplicate")]
+
+
+def test_a_leak_is_called_a_leak_even_when_it_is_disputed_or_unlabelled() -> None:
+    rulings = rule(draft(GUARDED, None, None, None), draft(GUARDED, "cancel_plan", "change_plan", 0.1))
+    assert [r.reason for r in rulings] == ["leak", "leak"]
+
+
+def test_thresholds_of_one_leave_only_repeats() -> None:
+    (near, leak) = rule(
+        draft(KNOWN.replace("third", "fourth")), draft(GUARDED + " please"), near_duplicate=1.0, leak=1.0
+    )
+    assert (near.accepted, leak.accepted) == (True, True)
+
+
+def test_normalising_keeps_words_and_never_loses_a_text() -> None:
+    assert normalise(" Don\u2019t\tSTOP—now! ") == normalise("dont stop now") == "dont stop now"
+    assert normalise("?!") == "?!"

@@ -1,0 +1,73 @@
+"""The list of runs."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tracing.events import read_events
+from tracing.summary import read_summary
+
+
+def list_runs(runs_dir: Path) -> list[dict[str, Any]]:
+    """All runs of a folder, oldest first: run_id, state, domain, preset, teacher, metric, start, final, samples."""
+    rows = []
+    for config in sorted(runs_dir.glob("*/config.yaml"), key=lambda path: path.stat().st_mtime):
+        folder = config.parent
+        summary = read_summary(folder / "summary.json")
+        rows.append(_finished(summary) if summary is not None else _unfinished(folder))
+    return rows
+
+
+def _finished(summary: dict[str, Any]) -> dict[str, Any]:
+    metric = summary["metric"]
+    split = "test" if summary["final"]["test"] else "validation"
+    before, after = summary["start"][split], summary["final"][split]
+    return {
+        "run_id": summary["run_id"],
+        "state": f"done ({summary['stop_reason']})",
+        "domain": summary["domain"],
+        "preset": summary["preset"],
+        "teacher": summary["teacher"],
+        "samples": summary["totals"]["samples"],
+        "metric": f"{split} {metric}",
+        "start": before[metric] if before else None,
+        "final": after[metric] if after else None,
+    }
+
+
+def _unfinished(folder: Path) -> dict[str, Any]:
+    path = folder / "events.jsonl"
+    events = read_events(path) if path.is_file() else []
+    begun = next((event for event in events if event["event"] in ("run_started", "run_resumed")), {})
+    last = events[-1]["event"] if events else "created"
+    accepted = [event["accepted"] for event in events if event["event"] == "decided"]
+    return {
+        "run_id": folder.name,
+        "state": {"parked": "parked", "interrupted": "interrupted"}.get(last, "not ended"),
+        "domain": begun.get("domain", "?"),
+        "preset": begun.get("preset", "?"),
+        "teacher": begun.get("teacher", "?"),
+        "samples": accepted[-1] if accepted else 0,
+        "metric": begun.get("metric", "?"),
+        "start": None,
+        "final": None,
+    }
+
+
+def print_runs(console: Console, rows: list[dict[str, Any]]) -> None:
+    """Print the list as a table."""
+    table = Table(box=None)
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else escape(str(value))

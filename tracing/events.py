@@ -1,0 +1,65 @@
+"""The event log: one JSON object a line, appended and flushed, and shown to whoever listens."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+Listener = Callable[[Mapping[str, Any]], None]
+
+
+class Emit(Protocol):
+    """Something that takes events."""
+
+    def __call__(self, event: str, **fields: Any) -> None:
+        """Note that something happened."""
+
+
+class EventLog:
+    """Appends events to a file and passes them on.
+
+    Args:
+        path: the `events.jsonl` of a run.
+        run_id: written into every event.
+        listeners: called with every event, in order; they must not raise.
+    """
+
+    def __init__(self, path: Path, run_id: str, listeners: tuple[Listener, ...] = ()) -> None:
+        self._run_id = run_id
+        self._listeners = listeners
+        _end_last_line(path)
+        self._file = path.open("a", encoding="utf-8")
+
+    def __call__(self, event: str, **fields: Any) -> None:
+        """Write one event: its name, the time (UTC, ISO 8601) and whatever belongs to it."""
+        entry = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "run_id": self._run_id}
+        entry.update(fields)
+        self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        self._file.flush()
+        for listener in self._listeners:
+            listener(entry)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _end_last_line(path: Path) -> None:
+    """Make sure that a line cut off by a crash does not swallow the next event."""
+    if path.exists() and path.stat().st_size:
+        with path.open("rb+") as file:
+            file.seek(-1, 2)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """Read an event log; a line cut off by a crash is left out."""
+    events = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            events.append(json.loads(line))
+        except ValueError:
+            continue
+    return events

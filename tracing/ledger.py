@@ -1,0 +1,287 @@
+"""The ledger: one SQLite file with every call, message, sample, weakness and cycle of a run.
+
+Every write is one committed transaction and idempotent: a node that runs again after a crash writes the same rows.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.messages import CallRecord, EvokdError, Message
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+VERSION = "1"
+_JSON_COLUMNS = frozenset(
+    {"request", "flags", "faults", "labels", "evidence", "plan", "intended", "candidates", "label", "exam", "body"}
+)
+
+
+class LedgerError(EvokdError):
+    """The ledger cannot be read or written."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A draft on its way: drafted, then accepted or rejected, perhaps tombstoned after a roll-back."""
+
+    id: str
+    cycle: int
+    lesson: str
+    weakness: str | None
+    text: str
+    difficulty: str
+    intended: Any
+    draft_call: str
+    state: str = "drafted"
+    candidates: list[Any] | None = None
+    confidence: float | None = None
+    label: Any = None
+    reason: str | None = None
+    disputed: bool = False
+    purpose: str | None = None
+    """`train` or `gate` (set aside, never trained on)."""
+    exam: dict[str, Any] | None = None
+    """What the student answered before it was trained on the sample: {"answer", "confidence"}."""
+    label_call: str | None = None
+
+
+class Ledger:
+    """A run's ledger.
+
+    Args:
+        path: the SQLite file; made when it is not there.
+
+    Raises:
+        LedgerError: the file cannot be opened or is of another version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(SCHEMA.read_text(encoding="utf-8"))
+            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (VERSION,))
+        except sqlite3.Error as exc:
+            raise LedgerError(f"{path}: the ledger cannot be opened: {exc}") from exc
+        found = self._db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()[0]
+        if found != VERSION:
+            raise LedgerError(f"{path}: ledger of version {found}, this program writes version {VERSION}")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # ------------------------------------------------------------------------------------------------------ calls
+
+    def find_call(self, key: str) -> CallRecord | None:
+        """The newest stored attempt with this key whose reply may be used again, if there is one."""
+        rows = self._rows(
+            "SELECT * FROM calls WHERE key = ? AND status IN ('ok', 'fault') ORDER BY seq DESC LIMIT 1", key
+        )
+        return _to_call(rows[0]) if rows else None
+
+    def record_call(self, record: CallRecord) -> None:
+        """Store one attempt."""
+        self._insert("calls", [record.model_dump(mode="json")])
+
+    def count_calls(self, role: str, span: str) -> int:
+        """Attempts recorded for a role in a span."""
+        return int(self._rows("SELECT count(*) AS n FROM calls WHERE span = ? AND role = ?", span, role)[0]["n"])
+
+    def spend_faults(self, cycle: int) -> int:
+        """Mark the unusable replies of a cycle as spent, so that a resumed run asks anew; returns how many."""
+        done = self._db.execute("UPDATE calls SET status = 'spent' WHERE status = 'fault' AND cycle = ?", (cycle,))
+        return done.rowcount
+
+    def calls(self, cycle: int | None = None) -> list[CallRecord]:
+        """All attempts in order, of one cycle or of the run."""
+        return [_to_call(row) for row in self._of_cycle("calls", cycle, "seq")]
+
+    def usage(self, cycle: int | None = None) -> dict[str, Any]:
+        """Calls and tokens: {"calls", "input_tokens", "output_tokens", "cost_usd", "estimated"}.
+
+        `cost_usd` is None as soon as the price of one call is unknown. Calls that brought no reply are not counted.
+        """
+        where = "status != 'error'" + (" AND cycle = ?" if cycle is not None else "")
+        row = self._rows(
+            "SELECT count(*) AS calls, coalesce(sum(input_tokens), 0) AS input_tokens,"
+            " coalesce(sum(output_tokens), 0) AS output_tokens, sum(cost_usd) AS cost_usd,"
+            " count(*) - count(cost_usd) AS unpriced, coalesce(max(estimated), 0) AS estimated"
+            f" FROM calls WHERE {where}",
+            *([cycle] if cycle is not None else []),
+        )[0]
+        usage = dict(row)
+        unpriced = usage.pop("unpriced")
+        usage["cost_usd"] = None if unpriced or not usage["calls"] else usage["cost_usd"]
+        usage["estimated"] = bool(usage["estimated"])
+        return usage
+
+    def find_ability(self, endpoint: str, model: str) -> str | None:
+        """What an endpoint was found to understand."""
+        rows = self._rows("SELECT ability FROM abilities WHERE endpoint = ? AND model = ?", endpoint, model)
+        return str(rows[0]["ability"]) if rows else None
+
+    def remember_ability(self, endpoint: str, model: str, ability: str) -> None:
+        """Keep what an endpoint was found to understand."""
+        if self.find_ability(endpoint, model) != ability:
+            self._insert("abilities", [{"endpoint": endpoint, "model": model, "ability": ability}])
+
+    # --------------------------------------------------------------------------------------------------- messages
+
+    def put_message(self, cycle: int, span: str, sender: str, receiver: str, message: Message) -> None:
+        """Store a message between two parties."""
+        body = message.model_dump(mode="json")
+        row = {"cycle": cycle, "span": span, "kind": body["kind"], "sender": sender, "receiver": receiver, "body": body}
+        self._insert("messages", [row])
+
+    def message(self, span: str, kind: str) -> dict[str, Any] | None:
+        """The body of a stored message."""
+        rows = self._rows("SELECT body FROM messages WHERE span = ? AND kind = ?", span, kind)
+        return dict(json.loads(rows[0]["body"])) if rows else None
+
+    # ----------------------------------------------------------------------------------------- weaknesses, lessons
+
+    def put_weaknesses(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Store weaknesses: id, cycle, name, pattern, labels, evidence, advice, state, effect."""
+        self._insert("weaknesses", rows)
+
+    def weaknesses(self, cycle: int | None = None) -> list[dict[str, Any]]:
+        """All weaknesses in order, of one cycle or of the run."""
+        return [_decode(row) for row in self._of_cycle("weaknesses", cycle, "cycle, id")]
+
+    def put_lessons(self, cycle: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store a cycle's lessons (id, cycle, weakness, plan), replacing what an interrupted attempt has left."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.execute("DELETE FROM lessons WHERE cycle = ?", (cycle,))
+            self._insert("lessons", rows)
+
+    def lessons(self, cycle: int) -> list[dict[str, Any]]:
+        """A cycle's lessons in order."""
+        return [_decode(row) for row in self._of_cycle("lessons", cycle, "id")]
+
+    def lesson(self, lesson: str) -> dict[str, Any]:
+        """One lesson."""
+        rows = self._rows("SELECT * FROM lessons WHERE id = ?", lesson)
+        if not rows:
+            raise LedgerError(f"{self.path}: no lesson {lesson!r}")
+        return _decode(rows[0])
+
+    def close_lesson(self, lesson: str, drafts: int, labelled: int, faults: Sequence[str]) -> None:
+        """Note what became of a lesson."""
+        self._db.execute(
+            "UPDATE lessons SET drafts = ?, labelled = ?, faults = ? WHERE id = ?",
+            (drafts, labelled, _encode(list(faults)), lesson),
+        )
+
+    # ---------------------------------------------------------------------------------------------------- samples
+
+    def put_drafts(self, lesson: str, samples: Sequence[Sample]) -> None:
+        """Store a lesson's drafts, replacing what an interrupted attempt has left."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.execute("DELETE FROM samples WHERE lesson = ?", (lesson,))
+            self._insert("samples", [vars(sample) for sample in samples])
+
+    def update_samples(self, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Change columns of samples, all in one transaction: (id, {column: value})."""
+        with self._db:
+            self._db.execute("BEGIN")
+            for sample, change in changes:
+                names = ", ".join(f"{column} = ?" for column in change)
+                values = [_encode(value) if column in _JSON_COLUMNS else value for column, value in change.items()]
+                self._db.execute(f"UPDATE samples SET {names} WHERE id = ?", (*values, sample))
+
+    def samples(
+        self, cycle: int | None = None, lesson: str | None = None, state: str | None = None, purpose: str | None = None
+    ) -> list[Sample]:
+        """Samples in order of lesson and draft, narrowed down as asked."""
+        wanted = {"cycle": cycle, "lesson": lesson, "state": state, "purpose": purpose}
+        asked = {name: value for name, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{name} = ?" for name in asked) or "1"
+        rows = self._rows(f"SELECT * FROM samples WHERE {where} ORDER BY id", *asked.values())
+        return [Sample(**_decode(row)) for row in rows]
+
+    def count_samples(self, state: str = "accepted") -> int:
+        """Number of samples in a state."""
+        return int(self._rows("SELECT count(*) AS n FROM samples WHERE state = ?", state)[0]["n"])
+
+    def count_rejected(self, cycle: int) -> dict[str, int]:
+        """Rejected and tombstoned samples of a cycle by reason."""
+        rows = self._rows(
+            "SELECT reason, count(*) AS n FROM samples WHERE cycle = ? AND state IN ('rejected', 'tombstoned')"
+            " GROUP BY reason ORDER BY reason",
+            cycle,
+        )
+        return {row["reason"]: row["n"] for row in rows}
+
+    # ----------------------------------------------------------------------------------------------------- cycles
+
+    def put_part(self, cycle: int, part: str, body: Mapping[str, Any]) -> None:
+        """Store one part of a cycle's record, such as `training`, `gate` or `exam`."""
+        self._insert("cycles", [{"cycle": cycle, "part": part, "body": dict(body)}])
+
+    def part(self, cycle: int, part: str) -> dict[str, Any] | None:
+        """One part of a cycle's record."""
+        rows = self._rows("SELECT body FROM cycles WHERE cycle = ? AND part = ?", cycle, part)
+        return dict(json.loads(rows[0]["body"])) if rows else None
+
+    def last_cycle(self) -> int:
+        """The highest cycle that anything is recorded of; 0 at the start."""
+        return int(self._rows("SELECT coalesce(max(cycle), 0) AS n FROM cycles")[0]["n"])
+
+    def add_time(self, cycle: int, node: str, seconds: float) -> None:
+        """Add to the time that a node took in a cycle, in seconds."""
+        self._db.execute("INSERT INTO timings (cycle, node, seconds) VALUES (?, ?, ?)", (cycle, node, seconds))
+
+    def times(self, cycle: int | None = None) -> dict[str, float]:
+        """Seconds per node, of one cycle or of the run."""
+        where = "WHERE cycle = ?" if cycle is not None else ""
+        rows = self._rows(
+            f"SELECT node, sum(seconds) AS s FROM timings {where} GROUP BY node ORDER BY min(seq)",
+            *([cycle] if cycle is not None else []),
+        )
+        return {row["node"]: round(row["s"], 3) for row in rows}
+
+    # ---------------------------------------------------------------------------------------------------- helpers
+
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        return self._db.execute(query, values).fetchall()
+
+    def _of_cycle(self, table: str, cycle: int | None, order: str) -> list[sqlite3.Row]:
+        if cycle is None:
+            return self._rows(f"SELECT * FROM {table} ORDER BY {order}")
+        return self._rows(f"SELECT * FROM {table} WHERE cycle = ? ORDER BY {order}", cycle)
+
+    def _insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        for row in rows:
+            columns = ", ".join(row)
+            marks = ", ".join("?" * len(row))
+            values = [_encode(value) if column in _JSON_COLUMNS else value for column, value in row.items()]
+            self._db.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", values)
+
+
+def _encode(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _decode(row: sqlite3.Row) -> dict[str, Any]:
+    fields = {}
+    for name in row.keys():  # noqa: SIM118 - sqlite3.Row iterates over values
+        value = row[name]
+        fields[name] = json.loads(value) if name in _JSON_COLUMNS and value is not None else value
+    if "disputed" in fields:
+        fields["disputed"] = bool(fields["disputed"])
+    return fields
+
+
+def _to_call(row: sqlite3.Row) -> CallRecord:
+    fields = _decode(row)
+    del fields["seq"]
+    return CallRecord.model_validate(fields)

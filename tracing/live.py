@@ -1,0 +1,127 @@
+"""Progress in the terminal, fed by events: a live line where there is a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from tracing.text import clean
+
+REHEARSAL_NOTICE = "rehearsal: no language model was called; texts and labels come from the domain's labelled corpus"
+
+
+class Progress:
+    """Follows a run and writes to a console; use it as an event listener and as a context manager.
+
+    Args:
+        console: where to write; its terminal-ness decides between live and plain.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.folder: str | None = None
+        self._console = console
+        self._status: Status | None = None
+        self._began = time.monotonic()
+        self._start: Mapping[str, Any] = {}
+        self._tokens = 0
+        self._calls = 0
+        self._accepted = 0
+        self._score: float | None = None
+        self._curated: Mapping[str, Any] = {}
+
+    def __enter__(self) -> "Progress":
+        """Show the live line, if this is a terminal."""
+        if self._console.is_terminal:
+            self._status = self._console.status("starting")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the live line away."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Take one event in."""
+        handler = getattr(self, f"_on_{event['event']}", None)
+        if handler is not None:
+            handler(event)
+
+    def _on_run_started(self, event: Mapping[str, Any]) -> None:
+        self._start, self.folder = event, event["folder"]
+        data = event["data"]
+        self._say(
+            f"[bold]{escape(event['domain'])}[/] ({event['task']}, {data['labels']} labels): {data['seeds']} seeds,"
+            f" {data['validation']} validation, {data['test']} test; preset {event['preset']}, teacher"
+            f" {escape(clean(event['teacher']))}, student {escape(clean(event['student']))}, seed {event['seed']}"
+        )
+        if event["rehearsal"]:
+            self._say(f"[yellow]{REHEARSAL_NOTICE}[/]")
+        self._say(f"run folder {escape(event['folder'])}")
+
+    def _on_run_resumed(self, event: Mapping[str, Any]) -> None:
+        self._on_run_started(event)
+        self._say("resumed from the last checkpoint; stored replies are not asked for again")
+
+    def _on_node_started(self, event: Mapping[str, Any]) -> None:
+        if self._status is not None:
+            self._status.update(self._line(event["cycle"], event["node"]))
+
+    def _line(self, cycle: int, node: str) -> str:
+        budget = self._start.get("budget_samples")
+        samples = f"{self._accepted}/{budget}" if budget else f"{self._accepted}"
+        score = f", {self._start.get('metric')} {self._score:.3f}" if self._score is not None else ""
+        left = self._time_left(cycle)
+        return f"cycle {cycle}: {node} | {samples} samples, {self._tokens:,} tokens{score}{left}"
+
+    def _time_left(self, cycle: int) -> str:
+        """Time left at the pace so far, by samples against their budget or cycles against their limit."""
+        budget, cycles = self._start.get("budget_samples"), self._start.get("cycles")
+        shares = [self._accepted / budget if budget else 0.0, (cycle - 1) / cycles if cycles and cycle else 0.0]
+        done = max(shares)
+        if not 0 < done < 1:
+            return ""
+        seconds = (time.monotonic() - self._began) * (1 - done) / done
+        return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
+
+    def _on_call(self, event: Mapping[str, Any]) -> None:
+        if event["status"] == "error":
+            self._say(f"[red]cycle {event['cycle']}: {event['role']}: {escape(clean(event['faults'][0], 200))}[/]")
+            return
+        self._calls += 1
+        self._tokens += event["input_tokens"] + event["output_tokens"]
+        if event["faults"]:
+            fault = escape(clean(event["faults"][0], 160))
+            self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: unusable reply, asked again: {fault}[/]")
+
+    def _on_curated(self, event: Mapping[str, Any]) -> None:
+        self._accepted += event["accepted"]
+        self._curated = event
+
+    def _on_trained(self, event: Mapping[str, Any]) -> None:
+        before, after, metric = event["before"], event["after"], event["metric"]
+        score = "no gate data yet"
+        if after is not None:
+            score = f"{metric} {after:.3f}" if before is None else f"{metric} {before:.3f} -> {after:.3f}"
+        self._score = after if event["promoted"] else before
+        verdict = "" if event["promoted"] else " [red]rolled back[/]"
+        if not event["promoted"]:
+            self._accepted -= self._curated.get("accepted", 0)
+        if event["cycle"] == 0:
+            self._say(f"cycle 0: trained on the seeds alone, {score} ({event['seconds']:.0f} s)")
+            return
+        refused = sum(self._curated.get("rejected", {}).values())
+        self._say(
+            f"cycle {event['cycle']}: {self._curated.get('accepted', 0)} accepted, {refused} refused;"
+            f" {event['steps']} steps in {event['seconds']:.0f} s; {score}{verdict}"
+        )
+
+    def _on_weakness(self, event: Mapping[str, Any]) -> None:
+        self._say(f"  weakness {event['id']}: {escape(clean(event['name'], 100))}", style="dim")
+
+    def _say(self, text: str, style: str | None = None) -> None:
+        self._console.print(text, style=style, highlight=False, soft_wrap=True)

@@ -1,0 +1,104 @@
+"""The figures of a run, computed from its ledger."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tracing.ledger import Ledger
+
+Metrics = dict[str, float] | None
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the ledger does not know of a run."""
+
+    run_id: str
+    domain: str
+    task: str
+    preset: str
+    teacher: str
+    rehearsal: bool
+    student: str
+    seed: int
+    metric: str
+    gate_metric: str
+    champion: str
+    stop_reason: str
+    last_cycle: int
+
+
+def build_summary(
+    ledger: Ledger, facts: RunFacts, start: Mapping[str, Metrics], final: Mapping[str, Metrics]
+) -> dict[str, Any]:
+    """Put the summary together.
+
+    Args:
+        ledger: the run's ledger.
+        facts: what it does not know.
+        start: split -> metrics of the student of cycle 0, None where there is no such data.
+        final: the same for the champion.
+    """
+    cycles = [_summarise_cycle(ledger, cycle) for cycle in range(facts.last_cycle + 1)]
+    seconds = sum(sum(cycle["seconds"].values()) for cycle in cycles)
+    usage = ledger.usage()
+    return {
+        "run_id": facts.run_id,
+        "domain": facts.domain,
+        "task": facts.task,
+        "preset": facts.preset,
+        "teacher": facts.teacher,
+        "rehearsal": facts.rehearsal,
+        "student": facts.student,
+        "seed": facts.seed,
+        "stop_reason": facts.stop_reason,
+        "metric": facts.metric,
+        "gate_metric": facts.gate_metric,
+        "champion": facts.champion,
+        "start": dict(start),
+        "final": dict(final),
+        "cycles": cycles,
+        "totals": {
+            "samples": ledger.count_samples("accepted"),
+            "calls": usage["calls"],
+            "input_tokens": usage["input_tokens"],
+            "output_tokens": usage["output_tokens"],
+            "tokens_estimated": usage["estimated"],
+            "cost_usd": usage["cost_usd"],
+            "seconds": round(seconds, 3),
+        },
+    }
+
+
+def _summarise_cycle(ledger: Ledger, cycle: int) -> dict[str, Any]:
+    usage = ledger.usage(cycle)
+    gate = ledger.part(cycle, "gate") or {"before": None, "after": None, "promoted": False}
+    accepted = sum(sample.state == "accepted" for sample in ledger.samples(cycle=cycle)) if cycle else 0
+    return {
+        "cycle": cycle,
+        "accepted": accepted,
+        "rejected": ledger.count_rejected(cycle) if cycle else {},
+        "calls": usage["calls"],
+        "input_tokens": usage["input_tokens"],
+        "output_tokens": usage["output_tokens"],
+        "cost_usd": usage["cost_usd"],
+        "seconds": ledger.times(cycle),
+        "gate": {key: gate[key] for key in ("before", "after", "promoted")},
+    }
+
+
+def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write the summary, whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(summary, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def read_summary(path: Path) -> dict[str, Any] | None:
+    """Read a summary; None while the run has not ended."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
