@@ -4,20 +4,23 @@ Nothing heavy is imported before a command needs it.
 """
 
 import json
+import os
+import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tracing.live import Progress
 
+# typer carries its own copy of click or uses the installed one, by version
+UsageError: type[Any] = typer.BadParameter.__bases__[0]
 ROOMS = ("agents", "domains", "graph", "prompts", "student", "tracing")
 
 app = typer.Typer(
@@ -194,6 +197,10 @@ def serve(
     serve_app(app, port, lambda line: _stderr().print(line, highlight=False, soft_wrap=True))
 
 
+class _Interrupted(Exception):
+    """Ctrl-C in a run; typer makes a silent exit code of a KeyboardInterrupt."""
+
+
 def _follow(as_json: bool, work: Any, folder: str | None = None) -> None:
     """Drive a run with progress on standard error and, if asked for, events on standard output."""
     from tracing.live import Progress
@@ -204,13 +211,22 @@ def _follow(as_json: bool, work: Any, folder: str | None = None) -> None:
         try:
             summary = work(listeners)
         except BaseException as exc:
-            exc.add_note(f"evokd-folder={progress.folder}")
-            raise
-    _tell_result(summary, progress)
+            error = _Interrupted() if isinstance(exc, KeyboardInterrupt) else exc
+            error.add_note(f"evokd-folder={progress.folder}")
+            if error is exc:
+                raise
+            raise error from exc
+    tell_result(_stderr(), summary, progress.folder or summary["run_id"])
 
 
-def _tell_result(summary: Mapping[str, Any], progress: "Progress") -> None:
-    console = _stderr()
+def tell_result(console: "Console", summary: Mapping[str, Any], run: str) -> None:
+    """Tell what was gained, what it took, and what to type next.
+
+    Args:
+        console: where to write.
+        summary: figures of the finished run.
+        run: the run's folder or id.
+    """
     metric = summary["metric"]
     for split in ("validation", "test"):
         before, after = summary["start"][split], summary["final"][split]
@@ -224,14 +240,28 @@ def _tell_result(summary: Mapping[str, Any], progress: "Progress") -> None:
         f"stopped by {summary['stop_reason']}: {totals['samples']} samples, {totals['calls']} calls,"
         f" {totals['input_tokens'] + totals['output_tokens']:,} tokens ({cost}), {totals['seconds']:.0f} s",
         highlight=False,
+        soft_wrap=True,
     )
     if summary["rehearsal"]:
         from tracing.live import REHEARSAL_NOTICE
 
-        console.print(f"[yellow]{REHEARSAL_NOTICE}[/]", highlight=False)
-    name = progress.folder or summary["run_id"]
-    console.print(f"next: evokd show {name}", highlight=False, soft_wrap=True)
-    console.print(f"      echo 'a text of yours' | evokd predict {name} -", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]{REHEARSAL_NOTICE}[/]", highlight=False, soft_wrap=True)
+    program = _program()
+    folder = shlex.quote(run)
+    console.print(f"next: {program} show {folder}", markup=False, highlight=False, soft_wrap=True)
+    ask = f"      echo 'a text of yours' | {program} predict {folder} -"
+    console.print(ask, markup=False, highlight=False, soft_wrap=True)
+
+
+def _program() -> str:
+    """How this program is called from here: `evokd` where the shell finds it, else as it was started."""
+    started = Path(sys.argv[0])
+    found = shutil.which("evokd")
+    if started.name == "main.py":
+        return f"python {started}"
+    if started.name != "evokd" or (found and Path(found).resolve() == started.resolve()):
+        return "evokd"
+    return os.path.relpath(started)
 
 
 def _stderr() -> "Console":
@@ -268,16 +298,19 @@ def _check_rooms() -> str | None:
 
 def run_cli(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code."""
+    if not (sys.argv[1:] if arguments is None else arguments):
+        arguments = ["--help"]
     shadowed = _check_rooms()
     if shadowed:
         return _fail(shadowed, 2)
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
-    except click.exceptions.Exit as exc:
+        code = int(app(arguments, standalone_mode=False) or 0)
+        return _fail("interrupted", code) if code == 130 else code
+    except typer.Exit as exc:
         return exc.exit_code
-    except click.UsageError as exc:
+    except UsageError as exc:
         return _fail(exc.format_message(), 2)
-    except (KeyboardInterrupt, click.Abort) as exc:
+    except (_Interrupted, KeyboardInterrupt, typer.Abort) as exc:
         return _fail("interrupted" + _resume_hint(exc), 130)
     except BrokenPipeError:
         return 0
@@ -293,7 +326,7 @@ def _resume_hint(exc: BaseException) -> str:
     for note in getattr(exc, "__notes__", []):
         folder = note.removeprefix("evokd-folder=")
         if folder not in (note, "None"):
-            return f"; go on with: evokd resume {folder}"
+            return f"; go on with: {_program()} resume {folder}"
     return ""
 
 

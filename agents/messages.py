@@ -309,7 +309,7 @@ def _close(node: Any, vocabularies: dict[str, Sequence[str]]) -> None:
     node.pop("title", None)
     for value in node.values():
         _close(value, vocabularies)
-    if name in vocabularies:
+    if vocabularies.get(name):  # servers refuse an empty enum
         target = node.get("items") if node.get("type") == "array" else node
         if isinstance(target, dict) and target.get("type") == "string":
             target["enum"] = list(vocabularies[name])

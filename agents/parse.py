@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from json_repair import repair_json
@@ -10,11 +12,17 @@ from pydantic import BaseModel, ValidationError
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
-_REASONING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_REASONING_TAIL = re.compile(r"^.*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
-_REASONING_OPEN = re.compile(r"^\s*<(?:think|thinking|reasoning)>", re.IGNORECASE)
+_OPENING = re.compile(r"\s*<(?:think|thinking|reasoning)>", re.IGNORECASE)
+_CLOSING = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*```[\w-]*[ \t]*\r?\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
+_START = re.compile(r"\{|\[\s*\{")
+_DECODER = json.JSONDecoder(strict=False)
 MAX_FAULTS = 8
+MAX_STARTS = 64
+"""Opening braces that are tried in a reply where objects and prose are mixed."""
+
+MAX_REPAIRED = 100_000
+"""Characters that are repaired at most: the time grows with the square of a broken string's length."""
 
 
 @dataclass(frozen=True)
@@ -31,60 +39,115 @@ class Parsed(Generic[ReplyT]):
 def parse_reply(raw: str, model: type[ReplyT]) -> Parsed[ReplyT]:
     """Parse a language model's reply into a message.
 
-    Order: JSON as it stands (raw control characters allowed); else reasoning and code fences are stripped, prose around
-    one object is cut off, json-repair mends what is left; pydantic validates; keys that are merely too many are
-    dropped. Whatever was done is flagged. Never raises.
+    Order: JSON as it stands (raw control characters allowed); else reasoning is stripped, code fences and prose around
+    one object are cut off, json-repair mends what is left; keys that are merely too many are dropped; pydantic
+    validates. Whatever was done is flagged. Never raises.
 
     Args:
         raw: the reply's text as it came.
         model: a reply class.
     """
     flags: list[str] = []
-    value = _as_object(_loads(raw), model, flags)
-    if value is None:
-        text = _strip(raw, flags)
-        if not text:
-            return Parsed(None, "the reply holds no text to read", tuple(flags))
-        value = _as_object(_read_json(text, flags), model, flags)
-    if value is None:
-        return Parsed(None, "the reply is not a JSON object", tuple(flags))
+    raw = raw.encode("utf-8", "replace").decode()
+    found = _read(raw, model, flags)
+    if found is None:
+        text = _strip_reasoning(raw)[1].strip()
+        fault = "the reply is not a JSON object" if text else "the reply holds no text to read"
+        return Parsed(None, fault, tuple(flags))
     try:
-        return Parsed(_validate(value, model, flags), None, tuple(flags))
+        return Parsed(model.model_validate(found), None, tuple(flags))
     except ValidationError as exc:
-        return Parsed(None, _describe(exc), tuple(flags), _drop_faulty_items(value, model, exc))
+        told, left = _describe(exc), _drop_extra_keys(found, model, exc, flags)
+    if left is None:
+        return Parsed(model.model_validate(found), None, tuple(flags))
+    return Parsed(None, told, tuple(flags), _drop_faulty_items(found, model, left))
 
 
-def _strip(raw: str, flags: list[str]) -> str:
-    text = _REASONING.sub("", raw)
-    text = _REASONING_TAIL.sub("", text)
-    if _REASONING_OPEN.match(text):
-        text = ""
-    if text != raw:
+def _read(raw: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
+    value = _as_object(_loads(raw), model, flags)
+    if value is not None:
+        return value
+    whole, answer = _strip_reasoning(raw)
+    if answer != raw:
         flags.append("reasoning")
+    for flag, part in _parts(answer):
+        value = _as_object(_loads(part), model, flags)
+        if value is not None and (part is answer or _is_near(value, model)):
+            return _flagged(value, flag, flags)
+    # a closing tag inside a string of the reply: strict JSON around it tells it from the end of the reasoning
+    start, end = whole.find("{"), whole.rfind("}") + 1
+    if answer != whole and end > len(whole) - len(answer):
+        value = _as_object(_loads(whole[start:end]), model, flags)
+        if value is not None and _is_near(value, model):
+            if whole == raw:
+                flags.remove("reasoning")
+            return _flagged(value, _name_cut(whole, start, end), flags)
+    value = _find_object(answer, model)
+    return _flagged(value, "prose", flags) if value is not None else _repair(answer, model, flags)
+
+
+def _strip_reasoning(raw: str) -> tuple[str, str]:
+    """The reply behind its leading blocks of reasoning, and what of it follows the last closing tag."""
+    start = 0
+    while opening := _OPENING.match(raw, start):
+        closing = _CLOSING.search(raw, opening.end())
+        if closing is None:
+            return "", ""
+        start = closing.end()
+    answer = start
+    for closing in _CLOSING.finditer(raw, start):
+        answer = closing.end()
+    return raw[start:], raw[answer:]
+
+
+def _parts(text: str) -> Iterator[tuple[str | None, str]]:
+    """Where the reply may stand in a text, and the flag that tells what was cut off."""
+    yield None, text
+    starts = {opening: text.find(opening) for opening in "[{"}
+    for opening, closing in ("[]", "{}"):
+        start, end = starts[opening], text.rfind(closing) + 1
+        if 0 <= start <= starts["{"] and start < end:
+            yield _name_cut(text, start, end), text[start:end]
+    for block in sorted((match.group(1) for match in _FENCE.finditer(text)), key=len, reverse=True):
+        yield "fence", block
+
+
+def _name_cut(text: str, start: int, end: int) -> str | None:
+    around = (text[:start] + text[end:]).strip()
+    return ("fence" if "```" in around else "prose") if around else None
+
+
+def _find_object(text: str, model: type[BaseModel]) -> dict[str, Any] | None:
+    """The longest of several objects in a text that has a key of the reply."""
+    best: dict[str, Any] | None = None
+    length = end = 0
+    for match in islice(re.finditer(r"\{", text), MAX_STARTS):
+        if match.start() < end:
+            continue
+        try:
+            value, end = _DECODER.raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            continue
+        if end - match.start() > length and _is_near(value, model):
+            best, length = _replace_surrogates(value), end - match.start()
+    return best
+
+
+def _repair(text: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
     text = text.strip()
     blocks = [match.group(1).strip() for match in _FENCE.finditer(text)]
     if not text.startswith("{") and blocks:
         flags.append("fence")
         text = max(blocks, key=len)
-    return text
-
-
-def _read_json(text: str, flags: list[str]) -> Any:
-    value = _loads(text)
-    if value is not None:
-        return value
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0:
+    start = _START.search(text)
+    if start is None:
         return None
-    value = _loads(text[start : end + 1])
-    if value is not None:
-        flags.append("prose")
-        return value
     flags.append("repaired")
     try:
-        return repair_json(text[start:], return_objects=True, skip_json_loads=True)
-    except (ValueError, RecursionError):
-        return None
+        value = repair_json(text[start.start() :][:MAX_REPAIRED], return_objects=True, skip_json_loads=True)
+        return _as_object(_replace_surrogates(value), model, flags)
+    except (ValueError, RecursionError, AssertionError, LookupError, TypeError, AttributeError):
+        return None  # json-repair trips over itself on some wreckage, over an assertion of its own for one
 
 
 def _as_object(value: Any, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
@@ -95,52 +158,75 @@ def _as_object(value: Any, model: type[BaseModel], flags: list[str]) -> dict[str
     return value if isinstance(value, dict) and value else None
 
 
+def _is_near(value: dict[str, Any], model: type[BaseModel]) -> bool:
+    """Whether an object is the reply rather than a part of it, or an object in the prose around it."""
+    return any(key in value for key in model.model_fields)
+
+
+def _flagged(value: dict[str, Any], flag: str | None, flags: list[str]) -> dict[str, Any]:
+    if flag:
+        flags.append(flag)
+    return value
+
+
 def _loads(text: str) -> Any:
     try:
         value = json.loads(text, strict=False)
-        # half a surrogate pair (a \ud800 escape) is no text that could be stored: it becomes a question mark
-        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")) if "\\u" in text else value
+        return _replace_surrogates(value) if "\\u" in text else value
     except (ValueError, RecursionError):
         return None
 
 
-def _validate(value: dict[str, Any], model: type[ReplyT], flags: list[str]) -> ReplyT:
-    try:
-        return model.model_validate(value)
-    except ValidationError as exc:
-        extra = [fault["loc"] for fault in exc.errors() if fault["type"] == "extra_forbidden"]
-        if len(extra) != exc.error_count():
-            raise
-    flags.append("extra_keys")
+def _replace_surrogates(value: Any) -> Any:
+    """Half a surrogate pair (an escape from D800 to DFFF) cannot be stored as text: it becomes a question mark."""
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"), strict=False)
+
+
+def _drop_extra_keys(
+    value: dict[str, Any], model: type[BaseModel], exc: ValidationError, flags: list[str]
+) -> ValidationError | None:
+    """Remove keys that the model does not know, in place; returns what is wrong besides."""
+    extra = [fault["loc"] for fault in exc.errors() if fault["type"] == "extra_forbidden"]
+    if not extra:
+        return exc
     for path in extra:
         holder: Any = value
         for step in path[:-1]:
             holder = holder[step]
         holder.pop(path[-1], None)
-    return model.model_validate(value)
+    flags.append("extra_keys")
+    try:
+        model.model_validate(value)
+        return None
+    except ValidationError as left:
+        return left
 
 
 def _describe(exc: ValidationError) -> str:
     lines = []
-    for fault in exc.errors()[:MAX_FAULTS]:
+    # keys too many last: they do no harm, but often tell why another one is missing
+    faults = sorted(exc.errors(), key=lambda fault: fault["type"] == "extra_forbidden")
+    for fault in faults[:MAX_FAULTS]:
         where = ".".join(str(step) for step in fault["loc"]) or "reply"
         lines.append(f"{where}: {fault['msg']}")
-    more = exc.error_count() - len(lines)
+    more = len(faults) - len(lines)
     return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
 
 
 def _drop_faulty_items(value: dict[str, Any], model: type[ReplyT], exc: ValidationError) -> ReplyT | None:
-    """Leave out the list items that a validation error points at; None when something else is wrong as well."""
+    """Leave out the list items that an error points at; None when more is wrong, or when no item would be left."""
     faulty: dict[str, set[int]] = {}
     for fault in exc.errors():
         match fault["loc"]:
             case (str() as key, int() as index, *_):
                 faulty.setdefault(key, set()).add(index)
-            case _ if fault["type"] != "extra_forbidden":
+            case _:
                 return None
-    kept = {key: value[key] for key in model.model_fields if key in value}
+    kept = dict(value)
     for key, indices in faulty.items():
         kept[key] = [item for index, item in enumerate(kept[key]) if index not in indices]
+        if not kept[key]:
+            return None
     try:
         return model.model_validate(kept)
     except ValidationError:

@@ -85,6 +85,7 @@ class Answer(Generic[ReplyT]):
     reply: ReplyT | None
     faults: tuple[str, ...]
     call_id: str
+    """The call that `reply` came with; the last one where there is no reply."""
 
 
 def resolve_key(settings: RoleSettings, environment: Mapping[str, str]) -> str:
@@ -144,16 +145,18 @@ class Teacher:
         call_id = ""
         for attempt in range(1, self._settings.reasks + 2):
             record = await self._attempt(ask, turns, schema, attempt)
-            call_id = record.id
             if record.status == "error":
-                return Answer(best, (record.raw,), call_id)
+                faults = [record.raw]
+                break
             parsed = parse_reply(record.raw, ask.reply)
-            best = parsed.reply or parsed.rest or best
+            found = parsed.reply or parsed.rest
+            if found is not None:
+                best, call_id = found, record.id
             faults = record.faults
             if not faults:
-                return Answer(parsed.reply, (), call_id)
+                break
             turns = [*base, ("assistant", record.raw[:MAX_QUOTED]), ("user", _ask_again(faults, block))]
-        return Answer(best, tuple(faults), call_id)
+        return Answer(best, tuple(faults), call_id or record.id)
 
     async def _attempt(
         self, ask: Ask[ReplyT], turns: Sequence[Turn], schema: dict[str, Any], attempt: int
@@ -164,9 +167,12 @@ class Teacher:
         if stored is not None:
             return stored
 
+        errors: list[CallRecord] = []
+
         def note(ability: str, text: str) -> None:
             failed = Reply("", (0, 0), ability, error=text)
-            self._store.record_call(self._record(ask, endpoint, key, turns, attempt, failed, [text], 0.0))
+            errors.append(self._record(ask, endpoint, key, turns, attempt, failed, [text], 0.0))
+            self._store.record_call(errors[-1])
 
         async with self._slots:
             start = time.monotonic()
@@ -174,10 +180,10 @@ class Teacher:
             seconds = time.monotonic() - start
         if endpoint.ability:
             self._store.remember_ability(endpoint.base_url, endpoint.model, endpoint.ability)
-        faults = [] if reply.error else _find_faults(reply, ask)
-        record = self._record(ask, endpoint, key, turns, attempt, reply, faults, seconds)
-        if reply.error is None:
-            self._store.record_call(record)
+        if reply.error is not None:
+            return errors[-1]
+        record = self._record(ask, endpoint, key, turns, attempt, reply, _find_faults(reply, ask), seconds)
+        self._store.record_call(record)
         return record
 
     def _record(

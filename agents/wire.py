@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import SecretStr
 
 from agents.messages import EvokdError
 from agents.settings import RoleSettings, TeacherSettings
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 LADDER = ("json_schema", "json_object_schema", "json_object", "plain")
 FATAL = (401, 403, 404)
+MIN_KEY = 8
+"""Characters of the shortest key that is struck out of what a server says; shorter ones occur in any text."""
 REFUSALS = (400, 405, 413, 415, 422, 501)
 
 Turn = tuple[str, str]
@@ -99,6 +103,7 @@ class Endpoint:
         self.base_url = role.base_url or ""
         self.ability = ability
         self.takes_seed = True
+        self._key = SecretStr(api_key)
         self._probing = asyncio.Lock()
         self._patient = _make_chat(self, role, settings, api_key, client, settings.retries)
         self._hasty = _make_chat(self, role, settings, api_key, client, 0)
@@ -159,24 +164,29 @@ class Endpoint:
         try:
             message = await chat.ainvoke(_to_messages(turns), **extra)
         except openai.APIStatusError as exc:
-            text = _error_text(exc)
+            text = self._clean(_error_text(exc))
             on_error(ability, text)
-            if exc.status_code in REFUSALS and self.takes_seed and "seed" in text.lower():
+            if exc.status_code in REFUSALS and "seed" in extra and "seed" in text.lower():
                 self.takes_seed = False
                 return await self._send(chat, ability, turns, schema, name, seed, on_error)
             return self._judge(exc, ability, text)
         except openai.APIConnectionError as exc:
-            cause = exc.__cause__ or exc
-            on_error(ability, f"{type(cause).__name__}: {cause}")
-            raise TeacherUnreachable(
-                f"{self.base_url}: no connection to the teacher ({cause or type(cause).__name__})"
-            ) from exc
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            reason = self._clean(_root_cause(exc))
+            on_error(ability, reason)
+            raise TeacherUnreachable(f"{self.base_url}: no connection to the teacher ({reason})") from exc
+        except (ValueError, TypeError, LookupError, AttributeError) as exc:
             # a body that is no chat completion at all: keep what came, the caller asks again
             response = getattr(exc, "response", None)
             body = getattr(response, "text", None) or str(exc)
-            return Reply(body, None, ability, ("no_completion",))
-        return _to_reply(message, ability)
+            return Reply(self._clean(body), None, ability, ("no_completion",))
+        reply = _to_reply(message, ability)
+        return replace(reply, text=self._clean(reply.text))
+
+    def _clean(self, text: str) -> str:
+        """Make a server's text fit to be stored: no key in it, no half surrogate pairs."""
+        key = self._key.get_secret_value()
+        hidden = text.replace(key, "[key]") if len(key) >= MIN_KEY else text
+        return hidden.encode("utf-8", "replace").decode()
 
     def _judge(self, exc: "openai.APIStatusError", ability: str, text: str) -> Reply:
         if exc.status_code in FATAL:
@@ -200,7 +210,6 @@ def _make_chat(
     retries: int,
 ) -> "ChatOpenAI":
     from langchain_openai import ChatOpenAI
-    from pydantic import SecretStr
 
     return ChatOpenAI(
         model=endpoint.model,
@@ -212,6 +221,8 @@ def _make_chat(
         max_retries=retries,
         use_responses_api=False,
         http_async_client=client,
+        http_socket_options=(),  # the client brings its own; else a proxy in the environment causes a warning
+        openai_proxy=None,  # else OPENAI_PROXY in the environment clashes with the client; HTTPS_PROXY works
     )
 
 
@@ -231,6 +242,12 @@ def _to_reply(message: "AIMessage", ability: str) -> Reply:
     if not text and refusal:
         return Reply(str(refusal), tokens, ability, (*flags, "refusal"))
     return Reply(text, tokens, ability, flags)
+
+
+def _root_cause(exc: BaseException) -> str:
+    while exc.__cause__ is not None:
+        exc = exc.__cause__
+    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
 
 
 def _error_text(exc: "openai.APIStatusError") -> str:

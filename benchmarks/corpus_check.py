@@ -2,9 +2,10 @@
 
 python -m benchmarks.corpus_check [DOMAIN] > tables.md
 
-Embeds every text with the embedded encoder and prints Markdown tables: labels, lengths and notes per file, and for every
-pair of files the cosine of each text to its nearest neighbour in the other file. Ends with exit code 1 when two texts of
-different files reach a cosine of 0.9, or when a text occurs twice anywhere (case, punctuation and white space ignored).
+Embeds every text with the embedded encoder and prints Markdown tables: labels, lengths and notes per file, and for
+every pair of files the cosine of each text to its nearest neighbour in the other file. Ends with exit code 1 when two
+texts of different files reach a cosine of 0.9, or when a text occurs twice anywhere (case, punctuation and white space
+ignored).
 """
 
 import argparse
@@ -151,7 +152,7 @@ def tell_pairs(pairs: Sequence[Closeness]) -> Iterator[str]:
         [" / ".join(dict.fromkeys(item.names)), f"{item.maximum:.3f}", *map(_cell, item.pair)]
         for item in sorted(pairs, key=lambda item: -item.maximum)
     ]
-    yield from _table(["files", "cosine", "text", "nearest text"], near)
+    yield from _table(["files", "cosine", "text in the first", "nearest text in the second"], near)
 
 
 def _cell(text: str) -> str:

@@ -8,6 +8,7 @@ the seconds of the last training. A loop starts with one row per label, then eac
 """
 
 import argparse
+import asyncio
 import random
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,12 +17,10 @@ from statistics import mean
 
 import yaml
 
+from student.client import StudentClient, TrainExample, TrainJob, TrainResult
 from student.data import read_examples
-from student.jobs import Compute, PredictJob, TrainExample, TrainJob, TrainResult
-from student.predict import predict
 from student.settings import StudentSettings
 from student.tasks import Example, codec
-from student.train import train
 
 
 def main() -> None:
@@ -33,17 +32,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2, help="repetitions with other rows and seeds")
     parser.add_argument("--test-rows", type=int, default=600, help="rows of the test file that are used")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="student settings")
+    parser.add_argument(
+        "--log", type=Path, default=Path(tempfile.gettempdir()) / "recipe.log", help="log of the student process"
+    )
     options = parser.parse_args()
     pairs = (item.split("=", 1) for item in options.set)
     settings = StudentSettings.model_validate_strings(dict(pairs))
-    for folder in options.domains:
-        bench = _Bench(folder, settings, options.test_rows)
-        for count in filter(None, options.per_label.split(",")):
-            bench.report(f"{count} per label", [list(bench.fixed(int(count), seed)) for seed in range(options.seeds)])
-        if options.loop:
-            cycles, samples = map(int, options.loop.split("x"))
-            runs = [list(bench.loop(cycles, samples, seed)) for seed in range(options.seeds)]
-            bench.report(f"loop {options.loop}", runs)
+    client = StudentClient(options.log, device=settings.device, threads=settings.threads)
+    with asyncio.Runner() as runner:
+        for folder in options.domains:
+            bench = _Bench(folder, settings, options.test_rows, client, runner)
+            for count in filter(None, options.per_label.split(",")):
+                runs = [list(bench.fixed(int(count), seed)) for seed in range(options.seeds)]
+                bench.report(f"{count} per label", runs)
+            if options.loop:
+                cycles, samples = map(int, options.loop.split("x"))
+                runs = [list(bench.loop(cycles, samples, seed)) for seed in range(options.seeds)]
+                bench.report(f"loop {options.loop}", runs)
+        runner.run(client.close())
 
 
 Step = tuple[TrainResult, float]
@@ -53,7 +59,10 @@ Step = tuple[TrainResult, float]
 class _Bench:
     """One data set and one recipe."""
 
-    def __init__(self, folder: Path, settings: StudentSettings, test_rows: int) -> None:
+    def __init__(
+        self, folder: Path, settings: StudentSettings, test_rows: int, client: StudentClient, runner: asyncio.Runner
+    ) -> None:
+        self._client, self._runner = client, runner
         domain = yaml.safe_load((folder / "domain.yaml").read_text(encoding="utf-8"))
         self._codec = codec(domain["task"], list(domain["labels"]))
         self._name = folder.name
@@ -119,9 +128,8 @@ class _Bench:
             settings=self._settings,
             seed=seed,
         )
-        result = train(job)
-        compute = Compute(device=self._settings.device, threads=self._settings.threads)
-        answers = predict(PredictJob(folder=out, texts=[row.text for row in self._test], compute=compute))
+        result = self._runner.run(self._client.train(job))
+        answers = self._runner.run(self._client.predict(Path(out), [row.text for row in self._test]))
         right = sum(answer.answer == row.gold for answer, row in zip(answers, self._test, strict=True))
         return result, right / len(self._test)
 

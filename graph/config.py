@@ -82,7 +82,7 @@ def parse_assignments(assignments: Sequence[str]) -> Layer:
             raise InputError(f"--set {text!r}: write it as key=value, such as --set student.steps=120")
         try:
             value = yaml.safe_load(raw)
-        except yaml.YAMLError as exc:
+        except (yaml.YAMLError, ValueError, RecursionError) as exc:
             raise InputError(f"--set {text!r}: the value is not valid YAML") from exc
         _plant(tree, key.strip().split("."), value, text)
     return Layer("--set", tree)

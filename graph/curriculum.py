@@ -91,16 +91,20 @@ def plan_lessons(
     quotas = settings.quotas
     per_label = sum(counts[label] for label in labels) / len(labels)
     share = quotas.coverage_early if per_label < quotas.coverage_until else quotas.coverage_late
-    breadth = wanted if not weaknesses else round(wanted * share)
+    rest = wanted - round(wanted * share) if weaknesses else 0
+    portions = [
+        min(rest // len(weaknesses) + (number < rest % len(weaknesses)), quotas.lesson)
+        for number in range(len(weaknesses))
+    ]
+    # what does not fit into a weakness's one lesson goes to breadth
+    breadth = wanted - sum(portions)
     asked: list[tuple[str | None, LessonTopic, list[Quota]]] = [
         (None, BREADTH, part) for part in _breadth_quotas(labels, counts, breadth, quotas)
     ]
-    rest = wanted - breadth
-    for number, (name, weakness) in enumerate(weaknesses.items()):
-        portion = rest // len(weaknesses) + (number < rest % len(weaknesses))
+    for portion, (name, weakness) in zip(portions, weaknesses.items(), strict=True):
         topic = LessonTopic.model_validate(weakness.model_dump(exclude={"evidence"}))
         if portion:
-            asked.append((name, topic, _weakness_quotas(weakness.labels, min(portion, quotas.lesson), quotas)))
+            asked.append((name, topic, _weakness_quotas(weakness.labels, portion, quotas)))
     lessons = []
     for number, (weakness_id, topic, parts) in enumerate(asked, start=1):
         lesson = f"{span}-l{number:02d}"

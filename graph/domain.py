@@ -1,6 +1,7 @@
 """A domain: `domain.yaml`, its data and its prompts, all checked before anything is started."""
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class Domain:
     prompts: Path | None
     overrides: Layer
     fingerprint: Mapping[str, str]
-    """File name -> SHA-256 of its bytes; a run is resumed only on the data it began with."""
+    """Path from the folder -> SHA-256 of the file's bytes; a run is resumed only on the data it began with."""
 
 
 def find_domain(name: str) -> Path:
@@ -203,4 +204,4 @@ def _find_corpus(path: Path, name: Any) -> Path | None:
 def _fingerprint(folder: Path, file: DomainFile, corpus: Path | None) -> dict[str, str]:
     names = [file.data.seeds, file.data.validation, file.data.test]
     paths = [folder / "domain.yaml", *(folder / name for name in names if name), *([corpus] if corpus else [])]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {os.path.relpath(path, folder): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

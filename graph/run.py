@@ -19,9 +19,12 @@ from graph.bench import Bench
 from graph.config import Layer, build_settings, load_preset
 from graph.domain import Domain, find_domain, load_domain
 from graph.folder import ResumeError, RunFolder, create_folder, read_config, write_config
+from graph.nodes.curate import brought_nothing
 from graph.settings import Settings
+from prompts.loader import digest
 from student.base import check_student
 from student.client import StudentClient
+from student.data import read_examples
 from tracing.events import EventLog, Listener
 from tracing.ledger import Ledger
 from tracing.summary import read_summary
@@ -29,6 +32,7 @@ from tracing.summary import read_summary
 if TYPE_CHECKING:
     import httpx2
     from langchain_core.runnables import RunnableConfig
+    from langgraph.graph.state import CompiledStateGraph
 
 VERSIONED = ("evokd", "langgraph", "langchain-openai", "openai", "transformers", "torch", "pydantic")
 THREAD: "RunnableConfig" = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
@@ -67,6 +71,7 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
                 f"{domain.folder / 'domain.yaml'}: no teacher: pass --teacher MODEL (with a key or --base-url), or give"
                 " the domain a labelled corpus under rehearsal.corpus"
             )
+        _check_corpus(domain, settings)
     else:
         for role in ("analyst", "generator", "labeler"):
             resolve_key(settings.teacher.role(role), os.environ)
@@ -89,6 +94,17 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
     return Plan(domain, settings, preset, briefing)
 
 
+def _check_corpus(domain: Domain, settings: Settings) -> None:
+    """Read the rehearsal teacher's corpus once, so that its faults are told before anything is written."""
+    path = _corpus_path(domain, settings)
+    if path is not None:
+        read_examples(path, domain.codec)
+
+
+def _corpus_path(domain: Domain, settings: Settings) -> Path | None:
+    return Path(settings.rehearsal.corpus) if settings.rehearsal.corpus else domain.corpus
+
+
 def start_run(plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[Listener, ...] = ()) -> dict[str, Any]:
     """Start a run and drive it to its end; returns the summary.
 
@@ -96,7 +112,11 @@ def start_run(plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[L
         InputError: the run folder cannot be made.
         TeacherError: the teacher cannot be used; the run can be resumed.
     """
-    name = run_id or f"{plan.domain.file.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
+    name = (
+        run_id
+        if run_id is not None
+        else f"{plan.domain.file.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
+    )
     folder = create_folder(runs_dir, name)
     write_config(folder, _describe(plan))
     return _drive(plan, folder, listeners, resumed=False)
@@ -118,20 +138,34 @@ def resume_run(folder: RunFolder, listeners: tuple[Listener, ...] = ()) -> dict[
 
 def _replan(folder: RunFolder, record: Mapping[str, Any]) -> Plan:
     try:
-        path, preset, digest = Path(record["domain_folder"]), record["preset"], record["prompts"]["hash"]
+        path, preset, prompts = Path(record["domain_folder"]), record["preset"], record["prompts"]["hash"]
         values, files = record["settings"], record["data"]
     except (KeyError, TypeError) as exc:
         raise ResumeError(f"{folder.config}: not the configuration of a run (key {exc} is missing)") from exc
     domain = load_domain(path)
-    changed = [name for name, digest in files.items() if domain.fingerprint.get(name) != digest]
+    changed = [name for name, known in files.items() if domain.fingerprint.get(name) != known]
     if changed:
         raise ResumeError(
             f"{path / changed[0]}: changed since run {folder.run_id} began; restore it or start a new run"
         )
     plan = _check(domain, build_settings([Layer(str(folder.config), values)]), preset)
-    if plan.briefing.hash != digest:
-        raise ResumeError(f"the prompts changed since run {folder.run_id} began; restore them or start a new run")
+    if plan.briefing.hash != prompts:
+        raise ResumeError(
+            f"{_name_changed(plan, record['prompts'].get('digests', {}))}: changed since run {folder.run_id} began;"
+            " restore it or start a new run"
+        )
     return plan
+
+
+def _name_changed(plan: Plan, digests: Mapping[str, str]) -> str:
+    """The prompt file that is no longer what it was."""
+    now = _prompt_digests(plan)
+    role = next((role for role in now if now[role] != digests.get(role)), "a role")
+    return f"prompt file {role}.md ({plan.domain.prompts or 'of the base set'})"
+
+
+def _prompt_digests(plan: Plan) -> dict[str, str]:
+    return {role: digest({role: text}) for role, text in plan.briefing.systems.items()}
 
 
 def _describe(plan: Plan) -> dict[str, Any]:
@@ -140,7 +174,11 @@ def _describe(plan: Plan) -> dict[str, Any]:
         "domain_folder": str(plan.domain.folder),
         "preset": plan.preset,
         "settings": plan.settings.model_dump(mode="json"),
-        "prompts": {"hash": plan.briefing.hash, "files": dict(plan.briefing.versions)},
+        "prompts": {
+            "hash": plan.briefing.hash,
+            "files": dict(plan.briefing.versions),
+            "digests": _prompt_digests(plan),
+        },
         "data": dict(plan.domain.fingerprint),
         "versions": _versions(),
     }
@@ -217,10 +255,19 @@ async def _walk(bench: Bench, resumed: bool) -> None:
     async with AsyncSqliteSaver.from_conn_string(str(bench.folder.checkpoints)) as saver:
         graph = build_graph(saver)
         begun = resumed and (await graph.aget_state(THREAD)).values
+        if begun:
+            await _repeat_failed_lessons(graph, bench)
         await graph.ainvoke(None if begun else {"cycle": 0}, THREAD, context=bench, durability="sync")
         left = (await graph.aget_state(THREAD)).next
         if left:
             raise EvokdError(f"{bench.folder.path}: the graph stopped before {', '.join(left)}; resume the run")
+
+
+async def _repeat_failed_lessons(graph: "CompiledStateGraph[Any, Any, Any, Any]", bench: Bench) -> None:
+    """Go back before lessons that all failed: their checkpoint says done, yet a mended teacher must get them again."""
+    state = await graph.aget_state(THREAD)
+    if state.next == ("curate",) and brought_nothing(bench, state.values["cycle"]):
+        await graph.aupdate_state(THREAD, {}, as_node="decide")
 
 
 @asynccontextmanager
@@ -248,8 +295,7 @@ def _rehearse(plan: Plan) -> "httpx2.AsyncBaseTransport":
     from agents.rehearsal.app import create_app
     from agents.rehearsal.corpus import load_corpus
 
-    named = plan.settings.rehearsal.corpus
-    path = Path(named) if named else plan.domain.corpus
+    path = _corpus_path(plan.domain, plan.settings)
     if path is None:
         raise InputError("no corpus for the rehearsal teacher")
     corpus = load_corpus(path, never=[example.text for example in plan.domain.seeds])

@@ -56,7 +56,7 @@ class GateSettings(_Section):
     """When a newly trained student replaces the champion."""
 
     metric: str | None = Field(default=None, description="metric that decides; none = the domain's")
-    tolerance: float = Field(default=0.03, ge=0, le=1, description="fall of the metric that is still let through")
+    tolerance: float = Field(default=0.05, ge=0, le=1, description="fall of the metric that is still let through")
     holdout: float = Field(
         default=0.15, ge=0, lt=1, description="share of accepted samples set aside where there is no validation data"
     )

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta
-from jinja2.exceptions import SecurityError
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -61,7 +60,7 @@ class Prompt:
         try:
             chosen = {name: values[name] for name in self.head.inputs}
             return _ENVIRONMENT.from_string(self.body).render(chosen).strip()
-        except (UndefinedError, SecurityError, TypeError) as exc:
+        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as exc:
             raise InputError(f"{self.path}: the template cannot be rendered: {exc}") from exc
 
 
@@ -100,18 +99,17 @@ def load_prompt(path: Path) -> Prompt:
         InputError: names the file, and the line or key at fault.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as exc:
         raise InputError(f"{path}: no such prompt file") from exc
     except UnicodeDecodeError as exc:
         raise InputError(f"{path}: not UTF-8 text (byte {exc.start}); save the file as UTF-8") from exc
     head, body = _split(path, text)
     try:
-        tree = _ENVIRONMENT.parse(body)
+        used = meta.find_undeclared_variables(_ENVIRONMENT.parse(body))
     except TemplateSyntaxError as exc:
         line = text[: len(text) - len(body)].count("\n") + exc.lineno
         raise InputError(f"{path}:{line}: template error: {exc.message}") from exc
-    used = meta.find_undeclared_variables(tree)
     for name in sorted(used - set(head.inputs)):
         raise InputError(f"{path}: the body uses {name!r}, which is not declared; add it to 'inputs'")
     for name in sorted(set(head.inputs) - used):

@@ -76,6 +76,8 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
         except json.JSONDecodeError as exc:
             fault = f"broken JSON at column {exc.colno}: {exc.msg}"
             raise InputError(f"{path}:{line}: {fault}; a line is one object in braces") from exc
+        except (ValueError, RecursionError) as exc:  # a number of thousands of digits, brackets without end
+            raise InputError(f"{path}:{line}: unreadable JSON ({exc}); a line is one flat object") from exc
         if not isinstance(row, dict):
             raise InputError(f'{path}:{line}: not a JSON object; write {{"text": ..., ...}}')
         yield line, row

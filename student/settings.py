@@ -21,18 +21,20 @@ class StudentSettings(BaseModel):
         "auto", description="what is trained: all weights (full), the last layer (head), or by `head_until` (auto)"
     )
     head_until: float = Field(
-        4.0, ge=0, description="with tune auto: samples per label on average below which only the head is trained"
+        8.0, ge=0, description="with tune auto: samples per label on average below which only the head is trained"
     )
-    regime: Regime = Field("continue", description="start a training from the champion (continue) or the base (base)")
-    steps: int = Field(60, ge=1, description="optimizer steps of one full training, at least, however few the samples")
+    regime: Regime = Field("base", description="start a training from the champion (continue) or the base (base)")
+    steps: int = Field(100, ge=1, description="optimizer steps of one full training, at least, however few the samples")
     passes: float = Field(
-        2.0, ge=0, description="passes over the samples of one full training, at least; raises `steps` for many samples"
+        6.0, ge=0, description="passes over the samples of one full training, at least; raises `steps` for many samples"
     )
-    rate: float = Field(2e-4, gt=0, lt=1, description="peak learning rate of full training")
+    rate: float = Field(
+        1e-4, gt=0, lt=1, description="peak learning rate of full training; the output layer learns at ten times of it"
+    )
     batch: int = Field(16, ge=1, description="samples per optimizer step")
     max_length: int = Field(128, ge=8, description="sub-words of a text that are read, the rest is cut off")
     replay: float = Field(
-        0.5, ge=0, lt=1, description="share of older samples in a training that continues, 0 to 1 (1 excluded)"
+        0.8, ge=0, lt=1, description="share of older samples in a training that continues, 0 to 1 (1 excluded)"
     )
     balance: bool = Field(True, description="draw every label equally often")
     loss: Literal["cross_entropy"] = Field("cross_entropy", description="training loss")

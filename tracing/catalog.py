@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tracing.events import read_events
 from tracing.summary import read_summary
+from tracing.text import clean
 
 
 def list_runs(runs_dir: Path) -> list[dict[str, Any]]:
@@ -67,7 +68,7 @@ def print_runs(console: Console, rows: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> str | Text:
     if value is None:
         return "-"
-    return f"{value:.3f}" if isinstance(value, float) else escape(str(value))
+    return f"{value:.3f}" if isinstance(value, float) else Text(clean(str(value)))

@@ -57,7 +57,8 @@ def _end_last_line(path: Path) -> None:
 def read_events(path: Path) -> list[dict[str, Any]]:
     """Read an event log; a line cut off by a crash is left out."""
     events = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    # Not splitlines(): it also breaks at characters such as U+2028, which JSON allows inside a string.
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
             events.append(json.loads(line))
         except ValueError:

@@ -18,6 +18,9 @@ _JSON_COLUMNS = frozenset(
     {"request", "flags", "faults", "labels", "evidence", "plan", "intended", "candidates", "label", "exam", "body"}
 )
 
+_BY_ID = "cycle, length(id), id"
+"""Order of ids that end in a number: w10 comes after w9."""
+
 
 class LedgerError(EvokdError):
     """The ledger cannot be read or written."""
@@ -62,16 +65,33 @@ class Ledger:
         self.path = path
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(SCHEMA.read_text(encoding="utf-8"))
-            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (VERSION,))
         except sqlite3.Error as exc:
             raise LedgerError(f"{path}: the ledger cannot be opened: {exc}") from exc
-        found = self._db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()[0]
-        if found != VERSION:
-            raise LedgerError(f"{path}: ledger of version {found}, this program writes version {VERSION}")
+        try:
+            self._open()
+        except sqlite3.Error as exc:
+            self._db.close()
+            raise LedgerError(f"{path}: the ledger cannot be opened: {exc}") from exc
+        except LedgerError:
+            self._db.close()
+            raise
+
+    def _open(self) -> None:
+        self._db.row_factory = sqlite3.Row
+        # Looked at before anything is written: the file may be another program's, or a later version's.
+        tables = {row["name"] for row in self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and "meta" not in tables:
+            raise LedgerError(f"{self.path}: not the ledger of a run; it is another SQLite file")
+        found = self._rows("SELECT value FROM meta WHERE key = 'version'") if tables else []
+        if found and found[0]["value"] != VERSION:
+            raise LedgerError(
+                f"{self.path}: ledger of version {found[0]['value']}, this program knows version {VERSION}; open it"
+                " with the evokd that wrote it"
+            )
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(SCHEMA.read_text(encoding="utf-8"))
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (VERSION,))
 
     def close(self) -> None:
         """Close the file."""
@@ -153,18 +173,19 @@ class Ledger:
 
     def weaknesses(self, cycle: int | None = None) -> list[dict[str, Any]]:
         """All weaknesses in order, of one cycle or of the run."""
-        return [_decode(row) for row in self._of_cycle("weaknesses", cycle, "cycle, id")]
+        return [_decode(row) for row in self._of_cycle("weaknesses", cycle, _BY_ID)]
 
     def put_lessons(self, cycle: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store a cycle's lessons (id, cycle, weakness, plan), replacing what an interrupted attempt has left."""
+        """Store a cycle's lessons (id, cycle, weakness, plan) in place of an earlier attempt's and of their drafts."""
         with self._db:
             self._db.execute("BEGIN")
             self._db.execute("DELETE FROM lessons WHERE cycle = ?", (cycle,))
+            self._db.execute("DELETE FROM samples WHERE cycle = ?", (cycle,))
             self._insert("lessons", rows)
 
     def lessons(self, cycle: int) -> list[dict[str, Any]]:
         """A cycle's lessons in order."""
-        return [_decode(row) for row in self._of_cycle("lessons", cycle, "id")]
+        return [_decode(row) for row in self._of_cycle("lessons", cycle, _BY_ID)]
 
     def lesson(self, lesson: str) -> dict[str, Any]:
         """One lesson."""
@@ -205,7 +226,10 @@ class Ledger:
         wanted = {"cycle": cycle, "lesson": lesson, "state": state, "purpose": purpose}
         asked = {name: value for name, value in wanted.items() if value is not None}
         where = " AND ".join(f"{name} = ?" for name in asked) or "1"
-        rows = self._rows(f"SELECT * FROM samples WHERE {where} ORDER BY id", *asked.values())
+        rows = self._rows(
+            f"SELECT * FROM samples WHERE {where} ORDER BY cycle, length(lesson), lesson, length(id), id",
+            *asked.values(),
+        )
         return [Sample(**_decode(row)) for row in rows]
 
     def count_samples(self, state: str = "accepted") -> int:
@@ -233,8 +257,9 @@ class Ledger:
         return dict(json.loads(rows[0]["body"])) if rows else None
 
     def last_cycle(self) -> int:
-        """The highest cycle that anything is recorded of; 0 at the start."""
-        return int(self._rows("SELECT coalesce(max(cycle), 0) AS n FROM cycles")[0]["n"])
+        """The highest cycle whose lessons were planned or that any part is recorded of; 0 at the start."""
+        begun = "SELECT cycle FROM cycles UNION SELECT cycle FROM lessons"
+        return int(self._rows(f"SELECT coalesce(max(cycle), 0) AS n FROM ({begun})")[0]["n"])
 
     def add_time(self, cycle: int, node: str, seconds: float) -> None:
         """Add to the time that a node took in a cycle, in seconds."""

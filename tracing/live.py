@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 
-from tracing.text import clean
+from tracing.text import literal, paint
 
 REHEARSAL_NOTICE = "rehearsal: no language model was called; texts and labels come from the domain's labelled corpus"
 
@@ -25,12 +24,14 @@ class Progress:
         self._console = console
         self._status: Status | None = None
         self._began = time.monotonic()
+        self._before: float | None = None
         self._start: Mapping[str, Any] = {}
         self._tokens = 0
         self._calls = 0
         self._accepted = 0
         self._score: float | None = None
         self._curated: Mapping[str, Any] = {}
+        self._told = True
 
     def __enter__(self) -> "Progress":
         """Show the live line, if this is a terminal."""
@@ -55,13 +56,13 @@ class Progress:
         self._start, self.folder = event, event["folder"]
         data = event["data"]
         self._say(
-            f"[bold]{escape(event['domain'])}[/] ({event['task']}, {data['labels']} labels): {data['seeds']} seeds,"
+            f"[bold]{literal(event['domain'])}[/] ({event['task']}, {data['labels']} labels): {data['seeds']} seeds,"
             f" {data['validation']} validation, {data['test']} test; preset {event['preset']}, teacher"
-            f" {escape(clean(event['teacher']))}, student {escape(clean(event['student']))}, seed {event['seed']}"
+            f" {literal(event['teacher'])}, student {literal(event['student'])}, seed {event['seed']}"
         )
         if event["rehearsal"]:
             self._say(f"[yellow]{REHEARSAL_NOTICE}[/]")
-        self._say(f"run folder {escape(event['folder'])}")
+        self._say(f"run folder {literal(event['folder'])}")
 
     def _on_run_resumed(self, event: Mapping[str, Any]) -> None:
         self._on_run_started(event)
@@ -83,24 +84,27 @@ class Progress:
         budget, cycles = self._start.get("budget_samples"), self._start.get("cycles")
         shares = [self._accepted / budget if budget else 0.0, (cycle - 1) / cycles if cycles and cycle else 0.0]
         done = max(shares)
-        if not 0 < done < 1:
+        if self._before is None:
+            self._before = done  # what an earlier process has done tells nothing of the pace
+        if not self._before < done < 1:
             return ""
-        seconds = (time.monotonic() - self._began) * (1 - done) / done
+        seconds = (time.monotonic() - self._began) * (1 - done) / (done - self._before)
         return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
 
     def _on_call(self, event: Mapping[str, Any]) -> None:
         if event["status"] == "error":
-            self._say(f"[red]cycle {event['cycle']}: {event['role']}: {escape(clean(event['faults'][0], 200))}[/]")
+            self._say(f"[red]cycle {event['cycle']}: {event['role']}: {literal(event['faults'][0], 200)}[/]")
             return
         self._calls += 1
         self._tokens += event["input_tokens"] + event["output_tokens"]
         if event["faults"]:
-            fault = escape(clean(event["faults"][0], 160))
+            fault = literal(event["faults"][0], 160)
             self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: unusable reply, asked again: {fault}[/]")
 
     def _on_curated(self, event: Mapping[str, Any]) -> None:
         self._accepted += event["accepted"]
         self._curated = event
+        self._told = False
 
     def _on_trained(self, event: Mapping[str, Any]) -> None:
         before, after, metric = event["before"], event["after"], event["metric"]
@@ -109,19 +113,30 @@ class Progress:
             score = f"{metric} {after:.3f}" if before is None else f"{metric} {before:.3f} -> {after:.3f}"
         self._score = after if event["promoted"] else before
         verdict = "" if event["promoted"] else " [red]rolled back[/]"
-        if not event["promoted"]:
-            self._accepted -= self._curated.get("accepted", 0)
+        self._told = True
         if event["cycle"] == 0:
             self._say(f"cycle 0: trained on the seeds alone, {score} ({event['seconds']:.0f} s)")
             return
-        refused = sum(self._curated.get("rejected", {}).values())
         self._say(
-            f"cycle {event['cycle']}: {self._curated.get('accepted', 0)} accepted, {refused} refused;"
-            f" {event['steps']} steps in {event['seconds']:.0f} s; {score}{verdict}"
+            f"cycle {event['cycle']}: {self._tell_curated(event['cycle'])}"
+            f"{event['steps']} steps in {event['seconds']:.0f} s; {score}{verdict}"
         )
 
+    def _tell_curated(self, cycle: int) -> str:
+        """Tell what a cycle's curation did; nothing when it came before this process resumed the run."""
+        if self._curated.get("cycle") != cycle:
+            return ""
+        return f"{self._curated['accepted']} accepted, {sum(self._curated['rejected'].values())} refused; "
+
+    def _on_decided(self, event: Mapping[str, Any]) -> None:
+        # What a resumed run had before, and what roll-backs took away, is known here.
+        self._accepted, self._score = event["accepted"], event["score"]
+        if not self._told:
+            self._told = True
+            self._say(f"cycle {event['cycle']}: {self._tell_curated(event['cycle'])}nothing to train on")
+
     def _on_weakness(self, event: Mapping[str, Any]) -> None:
-        self._say(f"  weakness {event['id']}: {escape(clean(event['name'], 100))}", style="dim")
+        self._say(f"  weakness {event['id']}: {literal(event['name'], 100)}", style="dim")
 
     def _say(self, text: str, style: str | None = None) -> None:
-        self._console.print(text, style=style, highlight=False, soft_wrap=True)
+        self._console.print(paint(text), style=style, highlight=False, soft_wrap=True)

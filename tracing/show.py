@@ -2,19 +2,24 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from agents.messages import EvokdError, InputError
 from tracing.ledger import Ledger, Sample
 from tracing.live import REHEARSAL_NOTICE
-from tracing.text import clean
+from tracing.text import clean, literal, paint
 
 SHOWN_TEXTS = 3
 CUT = 150
+
+
+def _say(console: Console, markup: str) -> None:
+    console.print(paint(markup), highlight=False)
 
 
 def show_run(console: Console, ledger: Ledger, summary: Mapping[str, Any] | None) -> None:
@@ -22,7 +27,7 @@ def show_run(console: Console, ledger: Ledger, summary: Mapping[str, Any] | None
     if summary is not None:
         _head(console, summary)
     else:
-        console.print("[yellow]the run has not ended yet[/]")
+        _say(console, "[yellow]the run has not ended yet[/]")
     for cycle in range(ledger.last_cycle() + 1):
         show_cycle(console, ledger, cycle)
     if summary is not None:
@@ -30,33 +35,31 @@ def show_run(console: Console, ledger: Ledger, summary: Mapping[str, Any] | None
 
 
 def _head(console: Console, summary: Mapping[str, Any]) -> None:
-    console.rule(f"[bold]{escape(summary['run_id'])}")
-    console.print(
-        f"domain {escape(summary['domain'])}, preset {summary['preset']}, teacher {escape(clean(summary['teacher']))},"
-        f" student {escape(clean(summary['student']))}, seed {summary['seed']}",
-        highlight=False,
+    console.rule(paint(f"[bold]{literal(summary['run_id'])}"))
+    _say(
+        console,
+        f"domain {literal(summary['domain'])}, preset {summary['preset']}, teacher {literal(summary['teacher'])},"
+        f" student {literal(summary['student'])}, seed {summary['seed']}",
     )
     if summary["rehearsal"]:
-        console.print(f"[yellow]{REHEARSAL_NOTICE}[/]")
+        _say(console, f"[yellow]{REHEARSAL_NOTICE}[/]")
 
 
 def _figures(console: Console, summary: Mapping[str, Any]) -> None:
-    console.rule("[bold]what it did")
+    console.rule(paint("[bold]what it did"))
     metric = summary["metric"]
     for split in ("validation", "test"):
         before, after = summary["start"][split], summary["final"][split]
         if before and after:
             gain = after[metric] - before[metric]
-            console.print(
-                f"{split} {metric} {before[metric]:.3f} -> {after[metric]:.3f} ({gain:+.3f})", highlight=False
-            )
+            _say(console, f"{split} {metric} {before[metric]:.3f} -> {after[metric]:.3f} ({gain:+.3f})")
     totals = summary["totals"]
     cost = "price unknown" if totals["cost_usd"] is None else f"{totals['cost_usd']:.4f} USD"
     about = "about " if totals["tokens_estimated"] else ""
-    console.print(
+    _say(
+        console,
         f"{totals['samples']} samples, {totals['calls']} calls, {about}{totals['input_tokens']:,} tokens read and"
         f" {totals['output_tokens']:,} written, {cost}, {totals['seconds']:.0f} s; stopped by {summary['stop_reason']}",
-        highlight=False,
     )
 
 
@@ -69,7 +72,7 @@ def show_cycle(console: Console, ledger: Ledger, cycle: int) -> None:
     last = ledger.last_cycle()
     if not 0 <= cycle <= last:
         raise InputError(f"--cycle {cycle}: the run has cycles 0 to {last}")
-    console.rule(f"[bold]cycle {cycle}" + (" (seeds alone)" if not cycle else ""))
+    console.rule(paint(f"[bold]cycle {cycle}" + (" (seeds alone)" if not cycle else "")))
     span = f"c{cycle:03d}"
     if cycle:
         packet = ledger.message(span, "feedback_packet")
@@ -85,49 +88,51 @@ def _failed(console: Console, packet: Mapping[str, Any]) -> None:
     cases = packet["cases"]
     wrong = [case for case in cases if case["verdict"] != "right"]
     sure = sum(case["verdict"] == "confident_wrong" for case in cases)
-    console.print(
-        f"[bold]The student failed[/] {len(wrong)} of the {len(cases)} cases shown, {sure} of them confidently."
+    _say(
+        console,
+        f"[bold]The student failed[/] {len(wrong)} of the {len(cases)} cases shown, {sure} of them confidently.",
     )
     for item in packet["confusions"][:5]:
-        console.print(
-            f"  {item['count']} x {_answer(item['gold'])} taken for {_answer(item['predicted'])}", highlight=False
+        _say(
+            console,
+            f"  {item['count']} x {_answer(item['gold'])} taken for {_answer(item['predicted'])}",
         )
     for case in wrong[:SHOWN_TEXTS]:
-        console.print(f"  {_case(case)}", highlight=False)
+        _say(console, f"  {_case(case)}")
     for notice in packet.get("notices", []):
-        console.print(f"  [red]{escape(clean(notice))}[/]", highlight=False)
+        _say(console, f"  [red]{literal(notice)}[/]")
 
 
 def _case(case: Mapping[str, Any]) -> str:
     return (
-        f"[dim]{case['id']}[/] \u201c{escape(clean(case['text'], CUT))}\u201d is {_answer(case['gold'])}, not"
+        f"[dim]{case['id']}[/] \u201c{literal(case['text'], CUT)}\u201d is {_answer(case['gold'])}, not"
         f" {_answer(case['predicted'])} ({case['confidence']:.2f} sure)"
     )
 
 
 def _answer(answer: Any) -> str:
     text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
-    return f"[cyan]{escape(clean(text, CUT))}[/]"
+    return f"[cyan]{literal(text, CUT)}[/]"
 
 
 def _said(console: Console, ledger: Ledger, cycle: int, cases: Mapping[str, Mapping[str, Any]]) -> None:
     rows = ledger.weaknesses(cycle)
-    console.print(f"[bold]The Analyst named[/] {len(rows)} weaknesses.")
+    _say(console, f"[bold]The Analyst named[/] {len(rows)} weaknesses.")
     for row in rows:
         _weakness(console, row)
         known = [cases[name] for name in row["evidence"] if name in cases]
         for case in known[:SHOWN_TEXTS]:
-            console.print(f"      {_case(case)}", highlight=False)
+            _say(console, f"      {_case(case)}")
         if len(known) > SHOWN_TEXTS:
             rest = ", ".join(case["id"] for case in known[SHOWN_TEXTS:])
-            console.print(f"      [dim]and {escape(rest)}[/]", highlight=False)
+            _say(console, f"      [dim]and {literal(rest)}[/]")
 
 
 def _weakness(console: Console, row: Mapping[str, Any]) -> None:
     effect = "effect unknown" if row["effect"] is None else f"effect {row['effect']:+.3f} F1"
-    console.print(f"  [bold]{row['id']}[/] {escape(clean(row['name'], 100))} [{_tint(row)}]{row['state']}, {effect}[/]")
-    console.print(f"    pattern: {escape(clean(row['pattern'], 400))}", highlight=False)
-    console.print(f"    advice: {escape(clean(row['advice'], 400))}", highlight=False)
+    _say(console, f"  [bold]{row['id']}[/] {literal(row['name'], 100)} [{_tint(row)}]{row['state']}, {effect}[/]")
+    _say(console, f"    pattern: {literal(row['pattern'], 400)}")
+    _say(console, f"    advice: {literal(row['advice'], 400)}")
 
 
 def _tint(row: Mapping[str, Any]) -> str:
@@ -138,27 +143,25 @@ def _tint(row: Mapping[str, Any]) -> str:
 
 def _written(console: Console, ledger: Ledger, cycle: int) -> None:
     lessons = ledger.lessons(cycle)
-    console.print(f"[bold]The Generator wrote and the Labeler labelled[/] {len(lessons)} lessons.")
+    _say(console, f"[bold]The Generator wrote and the Labeler labelled[/] {len(lessons)} lessons.")
     for lesson in lessons:
-        topic = escape(clean(lesson["plan"]["weakness"]["name"], 80))
+        topic = literal(lesson["plan"]["weakness"]["name"], 80)
         samples = ledger.samples(lesson=lesson["id"])
         kept = sum(sample.state == "accepted" for sample in samples)
-        console.print(
+        _say(
+            console,
             f"  {lesson['id']} {topic}: {lesson['drafts']} drafts, {lesson['labelled']} labelled, {kept} accepted",
-            highlight=False,
         )
         for sample in [sample for sample in samples if sample.state != "rejected"][:1]:
-            console.print(f"    {_sample_line(sample)}", highlight=False)
+            _say(console, f"    {_sample_line(sample)}")
         for fault in lesson["faults"][:SHOWN_TEXTS]:
-            console.print(f"    [yellow]fault: {escape(clean(fault, CUT))}[/]", highlight=False)
+            _say(console, f"    [yellow]fault: {literal(fault, CUT)}[/]")
 
 
 def _sample_line(sample: Sample) -> str:
     label = sample.label if sample.label is not None else sample.intended
     exam = f", the student said {_answer(sample.exam['answer'])}" if sample.exam else ""
-    return (
-        f"[dim]{sample.id} {sample.difficulty}[/] \u201c{escape(clean(sample.text, CUT))}\u201d {_answer(label)}{exam}"
-    )
+    return f"[dim]{sample.id} {sample.difficulty}[/] \u201c{literal(sample.text, CUT)}\u201d {_answer(label)}{exam}"
 
 
 def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
@@ -166,27 +169,27 @@ def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
     curation = ledger.part(cycle, "curation") or {}
     told = ", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "nothing"
     disputed = curation.get("disputed", 0)
-    console.print(f"[bold]Refused:[/] {told}; {disputed} labels were disputed.", highlight=False)
+    _say(console, f"[bold]Refused:[/] {told}; {disputed} labels were disputed.")
     for sample in ledger.samples(cycle=cycle, state="rejected")[:SHOWN_TEXTS]:
-        console.print(f"  [red]{sample.reason}[/] {_sample_line(sample)}", highlight=False)
+        _say(console, f"  [red]{sample.reason}[/] {_sample_line(sample)}")
 
 
 def _learned(console: Console, ledger: Ledger, cycle: int) -> None:
     training, gate = ledger.part(cycle, "training"), ledger.part(cycle, "gate")
     if training is not None:
-        console.print(
+        _say(
+            console,
             f"[bold]The student was trained[/] ({training['tune']}) for {training['steps']} steps on"
             f" {training['samples']} samples in {training['seconds']:.1f} s, loss {training['loss']:.3f}.",
-            highlight=False,
         )
     if gate is None:
         return
     if gate["after"] is None:
-        console.print("[bold]Gate:[/] no gate data." if gate["promoted"] else "[bold]Gate:[/] nothing new to train on.")
+        _say(console, "[bold]Gate:[/] no gate data." if gate["promoted"] else "[bold]Gate:[/] nothing new to train on.")
         return
     before = "" if gate["before"] is None else f"{gate['before']:.3f} -> "
     verdict = "[green]promoted[/]" if gate["promoted"] else "[red]rolled back[/]"
-    console.print(f"[bold]Gate:[/] {before}{gate['after']:.3f}, {verdict}.", highlight=False)
+    _say(console, f"[bold]Gate:[/] {before}{gate['after']:.3f}, {verdict}.")
 
 
 def show_weakness(console: Console, ledger: Ledger, weakness: str) -> None:
@@ -197,19 +200,19 @@ def show_weakness(console: Console, ledger: Ledger, weakness: str) -> None:
     """
     rows = {row["id"]: row for row in ledger.weaknesses()}
     if weakness not in rows:
-        raise InputError(f"--weakness {weakness!r}: not in this run; there are {', '.join(rows) or 'none'}")
+        raise InputError(f"--weakness {weakness!r}: not in this run; there are {', '.join(rows) or 'none yet'}")
     row = rows[weakness]
     packet = ledger.message(f"c{row['cycle']:03d}", "feedback_packet") or {"cases": []}
     _weakness(console, row)
-    console.print("  evidence:")
+    _say(console, "  evidence:")
     for case in packet["cases"]:
         if case["id"] in row["evidence"]:
-            console.print(f"    {_case(case)}", highlight=False)
-    console.print("  samples:")
+            _say(console, f"    {_case(case)}")
+    _say(console, "  samples:")
     for sample in ledger.samples(cycle=row["cycle"]):
         if sample.weakness == weakness:
             reason = f" ({sample.reason})" if sample.reason else ""
-            console.print(f"    {sample.state}{reason} {_sample_line(sample)}", highlight=False)
+            _say(console, f"    {sample.state}{reason} {_sample_line(sample)}")
 
 
 def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
@@ -218,27 +221,29 @@ def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
     Raises:
         InputError: the run has no such sample.
     """
-    found = [sample for sample in ledger.samples() if sample.id == sample_id]
+    samples = ledger.samples()
+    found = [sample for sample in samples if sample.id == sample_id]
     if not found:
-        raise InputError(f"--sample {sample_id!r}: not in this run; ids look like c001-l01-d01")
+        there = f"there are {samples[0].id} to {samples[-1].id}" if samples else "there are none yet"
+        raise InputError(f"--sample {sample_id!r}: not in this run; {there}")
     sample = found[0]
     table = Table(show_header=False, box=None)
     for name, value in vars(sample).items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        table.add_row(f"[bold]{name}[/]", escape(clean(text)))
+        table.add_row(Text(name, style="bold"), Text(clean(text)))
     console.print(table)
     calls = {call.id: call for call in ledger.calls(sample.cycle)}
     for call_id in (sample.draft_call, sample.label_call):
         call = calls.get(call_id or "")
         if call is not None:
-            console.print(
-                f"[bold]{call.id}[/]: {call.model} at {escape(call.endpoint)}, {call.input_tokens} tokens read,"
-                f" {call.output_tokens} written, prompts {call.prompts}",
-                highlight=False,
+            _say(
+                console,
+                f"[bold]{call.id}[/]: {literal(call.model)} at {literal(call.endpoint)},"
+                f" {call.input_tokens} tokens read, {call.output_tokens} written, prompts {call.prompts}",
             )
 
 
-def open_ledger(path: Any) -> Ledger:
+def open_ledger(path: Path) -> Ledger:
     """Open the ledger of a run that exists.
 
     Raises:

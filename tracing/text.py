@@ -1,5 +1,12 @@
 """Text of users and models on its way to a terminal."""
 
+from rich.text import Text
+
+_JOINERS = "\u200c\u200d"
+"""Invisible, but part of how words (Persian, Hindi) and emoji are written."""
+_HIDE = str.maketrans({"[": "\ue000", "\\": "\ue001"})
+_UNHIDE = str.maketrans({"\ue000": "[", "\ue001": "\\"})
+
 
 def clean(text: str, limit: int | None = None) -> str:
     """Make a text safe and short for one line: control sequences out, white space folded, cut with an ellipsis.
@@ -8,7 +15,21 @@ def clean(text: str, limit: int | None = None) -> str:
         text: anything.
         limit: characters at most.
     """
-    folded = " ".join("".join(char if char.isprintable() or char.isspace() else "\ufffd" for char in text).split())
+    kept = (char if char.isprintable() or char.isspace() or char in _JOINERS else "\ufffd" for char in text)
+    folded = " ".join("".join(kept).split())
     if limit is not None and len(folded) > limit:
         return folded[: limit - 1] + "\u2026"
     return folded
+
+
+def literal(text: str, limit: int | None = None) -> str:
+    """Clean a text and make it safe to stand anywhere in markup that is printed through `paint`."""
+    # What a bracket or a backslash means to rich depends on what follows, which its own escape does not know.
+    return clean(text, limit).translate(_HIDE)
+
+
+def paint(markup: str) -> Text:
+    """Turn markup with `literal` texts in it into styled text; names of emoji such as :bug: stay as written."""
+    painted = Text.from_markup(markup, emoji=False)
+    painted.plain = painted.plain.translate(_UNHIDE)
+    return painted

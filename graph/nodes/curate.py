@@ -43,10 +43,9 @@ async def curate(state: State, bench: Bench) -> StateUpdate:
 
 
 def _refuse_useless_teacher(bench: Bench, cycle: int, drafts: list[Sample]) -> None:
-    lessons = bench.ledger.lessons(cycle)
-    labelled = sum(lesson["labelled"] for lesson in lessons)
-    if labelled or not lessons:
+    if not brought_nothing(bench, cycle):
         return
+    lessons = bench.ledger.lessons(cycle)
     bench.ledger.spend_faults(cycle)
     role = "label" if drafts else "draft"
     fault = next((fault for lesson in lessons for fault in lesson["faults"]), "no reason given")
@@ -54,6 +53,12 @@ def _refuse_useless_teacher(bench: Bench, cycle: int, drafts: list[Sample]) -> N
         f"the teacher {bench.settings.teacher.model!r} gave no usable {role} in any of the {len(lessons)} lessons of"
         f" cycle {cycle} ({fault}); its raw replies are in {bench.folder.ledger}"
     )
+
+
+def brought_nothing(bench: Bench, cycle: int) -> bool:
+    """Whether a cycle had lessons and none of them brought a single label that could be used."""
+    lessons = bench.ledger.lessons(cycle)
+    return bool(lessons) and not any(lesson["labelled"] for lesson in lessons)
 
 
 def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:

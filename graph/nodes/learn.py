@@ -92,6 +92,7 @@ async def gate(state: State, bench: Bench) -> StateUpdate:
     if challenger is None:
         bench.ledger.put_part(cycle, "gate", {"before": state["score"], "after": None, "promoted": False})
         return {"stale": state["stale"] + 1}
+    _restore(bench, cycle)
     before = await score_gate(bench, champion) if champion else None
     after = await score_gate(bench, challenger)
     promoted = before is None or after is None or after >= before - bench.settings.gate.tolerance
@@ -129,6 +130,12 @@ def _report(bench: Bench, cycle: int, before: float | None, after: float | None,
     )
     bench.ledger.put_message(cycle, cycle_name(cycle), "student", "all", report)
     bench.emit("trained", **report.model_dump(mode="json", exclude={"kind"}), metric=bench.gate_metric)
+
+
+def _restore(bench: Bench, cycle: int) -> None:
+    """Take back what an interrupted attempt of this node has tombstoned: it is decided on the same samples again."""
+    samples = bench.ledger.samples(cycle=cycle, state="tombstoned")
+    bench.ledger.update_samples((sample.id, {"state": "accepted", "reason": None}) for sample in samples)
 
 
 def _tombstone(bench: Bench, cycle: int) -> int:

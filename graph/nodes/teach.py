@@ -117,7 +117,8 @@ async def label(state: LessonState, bench: Bench) -> StateUpdate:
         for sample in samples
         if sample.id in labelling.labels
     )
-    faults = [*lesson["faults"], *labelling.faults]
+    # each once: an interrupted attempt may have noted its own already
+    faults = list(dict.fromkeys([*lesson["faults"], *labelling.faults]))
     bench.ledger.close_lesson(lesson["id"], len(samples), len(labelling.labels), faults)
     plan = lesson["plan"]["weakness"]["name"]
     bench.emit(

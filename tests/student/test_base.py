@@ -81,5 +81,7 @@ def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
         raise httpx.ConnectError("no route")
 
     monkeypatch.setattr(huggingface_hub, "model_info", fail)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
     with pytest.raises(InputError, match=r"cannot be reached \(ConnectError\)"):
         check_student("nobody/no-such-model")

@@ -1,0 +1,29 @@
+"""A door to a scripted teacher."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from agents.teacher import Teacher
+from tests.agents.asks import make_settings
+from tests.conftest import MakeScript
+from tests.scripted import ScriptedTeacher
+from tracing.ledger import Ledger
+
+Open = Callable[..., tuple[Teacher, ScriptedTeacher]]
+
+
+@pytest.fixture
+async def door(ledger: Ledger, scripted: MakeScript) -> AsyncIterator[Open]:
+    """Open doors to scripted teachers, all with the test's ledger; keywords change the settings."""
+    made: list[Teacher] = []
+
+    def make(steps: Any, **changes: Any) -> tuple[Teacher, ScriptedTeacher]:
+        script = scripted(steps)
+        made.append(Teacher(make_settings(**changes), ledger, transport=script))
+        return made[-1], script
+
+    yield make
+    for teacher in made:
+        await teacher.close()

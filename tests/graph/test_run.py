@@ -1,0 +1,234 @@
+"""The graph as a whole, with the rehearsal teacher: figures, guards, roll-back, the same set each time."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import graph.exams
+import graph.run
+import main
+from agents.rehearsal.app import create_app
+from agents.rehearsal.corpus import load_corpus
+from agents.rehearsal.settings import RehearsalSettings
+from graph.folder import RunFolder
+from tests.graph.toy import QUICK, ForgetfulStudent, WordStudent, read_rows, write_domain, write_rows
+from tests.student.conftest import tiny_student
+from tracing.ledger import Ledger
+from tracing.summary import read_summary
+
+__all__ = ["tiny_student"]
+
+
+def run(domain: Path, *options: str, run_id: str = "one") -> RunFolder:
+    runs = domain.parent / "runs"
+    assert main.run_cli(["run", str(domain), *QUICK, *options, "--runs-dir", str(runs), "--run-id", run_id]) == 0
+    return RunFolder(runs / run_id)
+
+
+def summary_of(folder: RunFolder) -> dict[str, Any]:
+    summary = read_summary(folder.summary)
+    assert summary is not None
+    return summary
+
+
+def test_a_run_with_the_real_student_ends_with_all_it_owes(
+    toy_domain: Path, tiny_student: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    options = ["--student", str(tiny_student), "--set", "student.tune=head", "--set", "gate.tolerance=1"]
+    folder = run(toy_domain, *options)
+    summary = summary_of(folder)
+    asked = [
+        "run_id",
+        "domain",
+        "task",
+        "preset",
+        "teacher",
+        "student",
+        "seed",
+        "stop_reason",
+        "metric",
+        "start",
+        "final",
+        "cycles",
+        "totals",
+        "rehearsal",
+    ]
+    assert set(asked) <= set(summary)
+    assert set(summary["start"]) == set(summary["final"]) == {"validation", "test"}
+    assert (summary["run_id"], summary["stop_reason"], summary["rehearsal"]) == ("one", "cycles", True)
+    for name in ("calls", "input_tokens", "output_tokens"):
+        assert summary["totals"][name] == sum(cycle[name] for cycle in summary["cycles"])
+    assert summary["totals"]["cost_usd"] is None
+    rows = read_rows(folder.dataset)
+    assert len(rows) == summary["totals"]["samples"] == sum(cycle["accepted"] for cycle in summary["cycles"]) > 10
+    ledger = Ledger(folder.ledger)
+    calls = {call.id: call for call in ledger.calls()}
+    assert len(calls) == summary["totals"]["calls"]
+    for row in rows:
+        assert calls[row["draft_call"]].role == "generator"
+        assert calls[row["label_call"]].role == "labeler"
+        assert row["cycle"] == calls[row["draft_call"]].cycle
+        assert row["weakness"] is None or row["weakness"] in {item["id"] for item in ledger.weaknesses()}
+    ledger.close()
+    assert {path.name for path in folder.student.iterdir()} >= {"model.safetensors", "config.json", "README.md"}
+    assert not folder.work.exists()
+
+
+def test_the_same_seed_gives_the_same_set_in_process_and_over_the_wire(
+    toy_domain: Path, word_students: list[WordStudent], serve_app: Callable[[Any], str]
+) -> None:
+    first, second, other = (
+        run(toy_domain, "--seed", seed, run_id=name).dataset.read_bytes()
+        for name, seed in (("a", "0"), ("b", "0"), ("c", "1"))
+    )
+    seeds = [row["text"] for row in read_rows(toy_domain / "seeds.jsonl")]
+    app = create_app(load_corpus(toy_domain / "corpus.jsonl", never=seeds), RehearsalSettings(), 0)
+    wire = run(toy_domain, "--teacher", "rehearsal", "--base-url", serve_app(app) + "/v1", run_id="d")
+    assert first == second
+    assert first != other
+    assert wire.dataset.read_bytes() == first
+
+
+def test_a_text_of_the_test_data_never_becomes_a_sample(toy_domain: Path, word_students: list[WordStudent]) -> None:
+    leaked = read_rows(toy_domain / "corpus.jsonl")[:100]
+    write_rows(toy_domain / "test.jsonl", [{"text": row["text"], "label": row["label"]} for row in leaked])
+    folder = run(toy_domain, "--set", "curriculum.quotas.drafts=40")
+    guarded = {row["text"] for row in leaked}
+    assert not guarded & {row["text"] for row in read_rows(folder.dataset)}
+    ledger = Ledger(folder.ledger)
+    refused = {sample.reason for sample in ledger.samples(state="rejected") if sample.text in guarded}
+    ledger.close()
+    assert len(refused) == 1
+    assert "leak" in str(refused.pop())
+
+
+def test_a_harmful_cycle_is_rolled_back(toy_domain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph.run, "StudentClient", ForgetfulStudent)
+    folder = run(toy_domain, "--set", "gate.tolerance=0")
+    summary = summary_of(folder)
+    assert summary["champion"] == "c000"
+    assert [cycle["gate"]["promoted"] for cycle in summary["cycles"]] == [True, False, False]
+    assert summary["totals"]["samples"] == 0
+    assert folder.dataset.read_bytes() == b""
+    ledger = Ledger(folder.ledger)
+    assert {sample.reason for sample in ledger.samples(state="tombstoned")} == {"rolled_back"}
+    packet = ledger.message("c002", "feedback_packet")
+    assert packet is not None
+    assert "rolled back" in packet["notices"][0]
+    assert {row["state"] for row in ledger.weaknesses()} == {"rolled_back"}
+    ledger.close()
+
+
+def test_samples_set_aside_are_never_trained_on(tmp_path: Path, word_students: list[WordStudent]) -> None:
+    domain = write_domain(tmp_path / "toy", validation=False)
+    folder = run(domain, "--set", "gate.holdout=0.3", "--set", "gate.minimum=4")
+    rows = read_rows(folder.dataset)
+    aside = {row["id"] for row in rows if row["purpose"] == "gate"}
+    (student,) = word_students
+    trained = {item.id for job in student.jobs for item in [*job.examples, *job.replay]}
+    assert len(aside) == int(len(rows) * 0.3)
+    assert not aside & trained
+    assert {row["id"] for row in rows} - aside <= trained
+    assert summary_of(folder)["cycles"][2]["gate"]["after"] is not None
+
+
+def test_test_data_is_read_by_the_last_node_alone(
+    toy_domain: Path, word_students: list[WordStudent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = graph.exams.predict_split
+    order: list[str] = []
+
+    async def spy(bench: Any, version: str, split: str) -> Any:
+        order.append(split)
+        return await predict(bench, version, split)
+
+    monkeypatch.setattr(graph.exams, "predict_split", spy)
+    folder = run(toy_domain)
+    first = order.index("test")
+    assert order[first:] == ["test", "validation", "test"]
+    assert "validation" in order[:first]
+    events = [json.loads(line) for line in folder.events.read_text(encoding="utf-8").splitlines()]
+    assert [event["node"] for event in events if event["event"] == "node_started"][-1] == "publish"
+
+
+def test_checkpoints_do_not_grow_with_the_samples(tmp_path: Path, word_students: list[WordStudent]) -> None:
+    sizes = {}
+    for drafts in (8, 48):
+        domain = write_domain(tmp_path / str(drafts) / "toy")
+        quotas = ["--set", f"curriculum.quotas.drafts={drafts}", "--set", "curriculum.quotas.lesson=48"]
+        folder = run(domain, *quotas, "--set", "curriculum.weaknesses=0", "--set", "gate.tolerance=1")
+        assert summary_of(folder)["totals"]["samples"] > drafts
+        with sqlite3.connect(folder.checkpoints) as base:
+            sizes[drafts] = sum(
+                base.execute(f"SELECT coalesce(sum(length({column})), 0) FROM {table}").fetchone()[0]
+                for table, column in (("checkpoints", "checkpoint"), ("writes", "value"))
+            )
+        base.close()
+    assert sizes[48] < sizes[8] * 1.2
+
+
+def change_prompt(folder: Path) -> None:
+    path = folder / "own" / "labeler.md"
+    path.write_text(path.read_text(encoding="utf-8") + "\nBe quick.\n", encoding="utf-8")
+
+
+def change_data(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes() + b"\n") and None
+
+
+CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "domain.yaml": (change_data("domain.yaml"), "domain.yaml: changed"),
+    "seeds": (change_data("seeds.jsonl"), "seeds.jsonl: changed"),
+    "corpus": (change_data("corpus.jsonl"), "corpus.jsonl: changed"),
+    "prompt": (change_prompt, "labeler.md"),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), CHANGES.values(), ids=CHANGES)
+def test_a_run_is_not_resumed_on_other_data_or_prompts(
+    change: Callable[[Path], None],
+    told: str,
+    tmp_path: Path,
+    word_students: list[WordStudent],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    domain = write_domain(tmp_path / "toy", prompts="own")
+    (domain / "own").mkdir()
+    base = Path(graph.run.__file__).parents[1] / "prompts" / "base" / "classification" / "labeler.md"
+    (domain / "own" / "labeler.md").write_bytes(base.read_bytes())
+    folder = run(domain, "--cycles", "0")
+    folder.summary.unlink()
+    change(domain)
+    capsys.readouterr()
+    assert main.run_cli(["resume", str(folder.path)]) == 4
+    printed = capsys.readouterr().err
+    assert told in printed
+    assert printed.count("\n") == 1
+
+
+def test_a_run_held_by_another_process_is_refused(
+    toy_domain: Path, word_students: list[WordStudent], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run(toy_domain, "--cycles", "0")
+    folder.summary.unlink()
+    capsys.readouterr()
+    with folder.lock():
+        assert main.run_cli(["resume", str(folder.path)]) == 4
+    assert "another process works on this run" in capsys.readouterr().err
+
+
+def test_no_key_reaches_the_run_folder(
+    toy_domain: Path, word_students: list[WordStudent], serve_app: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-key")
+    app = create_app(load_corpus(toy_domain / "corpus.jsonl"), RehearsalSettings(), 0)
+    folder = run(toy_domain, "--base-url", serve_app(app) + "/v1", "--cycles", "1")
+    assert yaml.safe_load(folder.config.read_text(encoding="utf-8"))["settings"]["teacher"]["base_url"]
+    for path in folder.path.rglob("*"):
+        assert not path.is_file() or b"very-secret" not in path.read_bytes(), path

@@ -1,0 +1,86 @@
+"""Runs evokd in a process that kills or interrupts itself at a chosen event of a chosen node.
+
+    python -m tests.kill_at EVENT NODE COUNT -- run DOMAIN ...      one command, killed with SIGKILL
+    python -m tests.kill_at serve                                   requests as JSON lines on standard input
+
+As a server it imports everything heavy once and forks for each request, so that many kills cost little. A request holds
+`args`, `log` (file that takes what the command prints), and perhaps `event`, `node`, `count`, `signal` and `student`
+(a name in `tests.graph.toy.STUDENTS`); the answer is `{"code": n}`, negative for a signal.
+"""
+
+import importlib
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import graph.build
+import graph.run
+import main
+import tracing.events
+from tests.graph.toy import STUDENTS
+
+
+def run_killed(request: dict[str, Any]) -> int:
+    """Run one command in this process; returns its exit code if it lives to give one."""
+    if request.get("student"):
+        graph.run.StudentClient = STUDENTS[request["student"]]  # type: ignore[assignment, misc]
+    if request.get("event"):
+        _set_trap(request["event"], request["node"], request["count"], request.get("signal", signal.SIGKILL))
+    return main.run_cli(request["args"])
+
+
+def _set_trap(event: str, node: str, count: int, number: int) -> None:
+    """Raise a signal when the event of the node is logged for the count-th time, after it was written."""
+    log = tracing.events.EventLog.__call__
+    seen = 0
+
+    def trap(self: tracing.events.EventLog, event_name: str, /, **fields: Any) -> None:
+        nonlocal seen
+        log(self, event_name, **fields)
+        if event_name == event and node in (fields.get("node"), fields.get("role")):
+            seen += 1
+            if seen == count:
+                os.kill(os.getpid(), number)
+
+    tracing.events.EventLog.__call__ = trap  # type: ignore[method-assign]
+
+
+def _serve() -> None:
+    for name in ("langchain_openai", "langgraph.checkpoint.sqlite.aio", "sklearn.metrics"):
+        importlib.import_module(name)
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if not child:
+            _become(request)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(json.dumps({"code": os.waitstatus_to_exitcode(status)}) + "\n")
+        sys.stdout.flush()
+
+
+def _become(request: dict[str, Any]) -> None:
+    code = 70
+    try:
+        file = os.open(Path(request["log"]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        code = run_killed(request)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        _serve()
+    else:
+        event, node, count, _, *args = sys.argv[1:]
+        sys.exit(run_killed({"event": event, "node": node, "count": int(count), "args": args}))

@@ -1,0 +1,227 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agents.briefing import make_briefing
+from agents.messages import AnalystReply, GeneratorReply, InputError, LabelReply, LabelVerdict, reply_schema
+from prompts.loader import BASE, ROLES, Prompt, digest, load_prompt, load_prompts
+from tests.agents.asks import LABELS
+
+HEAD = {"name": "n", "version": "1", "description": "d", "inputs": "[language]", "reply": "LabelReply"}
+
+
+def write_prompt(body: str = "Write {{ language }}.", **head: str | None) -> str:
+    lines = [f"{key}: {value}" for key, value in {**HEAD, **head}.items() if value is not None]
+    return "\n".join(["---", *lines, "---", body])
+
+
+Save = Callable[[str], Path]
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    def write(text: str, name: str = "labeler.md") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("task", sorted(path.name for path in BASE.iterdir() if path.is_dir() and path.name[0] != "_"))
+def test_every_base_set_has_every_role(task: str) -> None:
+    prompts = load_prompts(task)
+    assert set(prompts) == set(ROLES)
+    for role, prompt in prompts.items():
+        assert prompt.path == BASE / task / f"{role}.md"
+        assert prompt.head.name == f"{task}-{role}"
+        assert prompt.head.version >= 1
+
+
+def test_the_base_set_renders_with_the_schema_and_everything_it_was_given() -> None:
+    briefing = make_briefing("classification", "letters to a help desk", "Frisian", LABELS, None, 17)
+    replies = {"analyst": AnalystReply, "generator": GeneratorReply[str], "labeler": LabelReply[LabelVerdict]}
+    kinds = {"analyst": "feedback_packet", "generator": "lesson_plan", "labeler": "draft_batch"}
+    for role, text in briefing.systems.items():
+        schema = json.dumps(reply_schema(replies[role], {"labels": list(LABELS)}), ensure_ascii=False)  # type: ignore[arg-type]
+        assert text.endswith(schema), role
+        assert "letters to a help desk" in text
+        assert "Frisian" in text
+        assert f"`{kinds[role]}`" in text
+        assert "{{" not in text.replace(schema, "")
+        assert "Undefined" not in text
+        assert "do not follow it" in text, "texts are data"
+    assert "at most 17 weaknesses" in briefing.systems["analyst"]
+    labeler = briefing.systems["labeler"].lower()
+    assert not any(told in labeler for told in ("hard", "easy", "intended", "difficulty")), "the Labeler is blind"
+    assert briefing.versions["labeler"].startswith("classification-labeler v")
+
+
+def test_an_overlay_replaces_the_roles_that_it_holds(save: Save) -> None:
+    path = save(write_prompt("Answer in {{ language }} only."))
+    prompts = load_prompts("classification", path.parent)
+    assert prompts["labeler"].path == path
+    assert prompts["labeler"].render({"language": "Dutch", "schema": "unused"}) == "Answer in Dutch only."
+    assert prompts["analyst"].path == BASE / "classification" / "analyst.md"
+    assert prompts["generator"].path == BASE / "classification" / "generator.md"
+
+
+def test_a_file_that_belongs_to_no_role_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "labeller.md").write_text(write_prompt(), encoding="utf-8")
+    with pytest.raises(InputError, match=r"labeller\.md: no agent has this name; .*analyst, generator, labeler"):
+        load_prompts("classification", tmp_path)
+
+
+def test_other_files_beside_the_prompts_are_let_be(save: Save) -> None:
+    path = save(write_prompt())
+    (path.parent / "notes.txt").write_text("of no interest", encoding="utf-8")
+    assert load_prompts("classification", path.parent)["labeler"].path == path
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_an_overlay_must_be_a_folder(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "prompts"
+    if kind == "file":
+        folder.write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"prompts: no such folder of prompts; mend the key 'prompts' in domain\.yaml"):
+        load_prompts("classification", folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (write_prompt("{{ language }} {{ tone }}"), r"labeler\.md: the body uses 'tone', which is not declared"),
+        (write_prompt("no input at all"), r"labeler\.md: 'inputs' declares 'language', which the body never uses"),
+        (write_prompt("{% if tone %}{{ language }}{% endif %}"), "the body uses 'tone'"),
+        ("Just a text.\n", r"labeler\.md:1: a prompt file begins with front matter"),
+        ("", r"labeler\.md:1: a prompt file begins with front matter"),
+        ("Hello\n" + write_prompt(), r"labeler\.md:1: a prompt file begins with front matter"),
+        ("---\nname: n\nversion: 1\n", r"labeler\.md:1: a prompt file begins with front matter"),
+        ("---\n---\nbody", r"labeler\.md:2: the front matter must hold the keys name, version"),
+        ("---\n- name\n---\nbody", r"labeler\.md:2: the front matter must hold the keys name, version"),
+        (write_prompt(inputs="[language"), r"labeler\.md:6: the front matter is not YAML: "),
+        (write_prompt(name="a: b"), r"labeler\.md:2: the front matter is not YAML: mapping values"),
+        (write_prompt(version=None), r"labeler\.md: front matter key 'version': Field required"),
+        (write_prompt(version="first"), r"labeler\.md: front matter key 'version': Input should be a valid integer"),
+        (write_prompt(inputs="language"), r"labeler\.md: front matter key 'inputs': Input should be a valid list"),
+        (write_prompt(author="me"), r"labeler\.md: front matter key 'author': Extra inputs"),
+        (write_prompt("one\n{{ language }}\n{% if %}"), r"labeler\.md:10: template error: Expected an expression"),
+        (write_prompt("{{ language "), r"labeler\.md:8: template error: unexpected end of template"),
+        (write_prompt("{{ language }}\n\n{% for x in language %}"), r"labeler\.md:10: template error: Unexpected end"),
+        (write_prompt("{{ language | shout }}"), r"labeler\.md:8: template error: No filter named 'shout'"),
+    ],
+    ids=[
+        "undeclared",
+        "unused",
+        "undeclared-in-if",
+        "no-front-matter",
+        "empty",
+        "text-before",
+        "unclosed",
+        "empty-front-matter",
+        "list-front-matter",
+        "broken-yaml",
+        "broken-yaml-first-line",
+        "missing-key",
+        "wrong-type",
+        "inputs-no-list",
+        "extra-key",
+        "syntax",
+        "unclosed-variable",
+        "unclosed-block",
+        "unknown-filter",
+    ],
+)
+def test_a_broken_file_is_refused_with_its_place(save: Save, text: str, fault: str) -> None:
+    path = save(text)
+    with pytest.raises(InputError, match=fault) as caught:
+        load_prompt(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_read(save: Save, tmp_path: Path) -> None:
+    path = tmp_path / "labeler.md"
+    path.write_bytes(b"\xef\xbb\xbf" + write_prompt("one\n{{ language }}").replace("\n", "\r\n").encode())
+    assert load_prompt(path).render({"language": "Dutch"}) == "one\nDutch"
+
+
+def test_a_line_of_dashes_in_the_body_is_text(save: Save) -> None:
+    prompt = load_prompt(save(write_prompt("a\n---\n{{ language }}")))
+    assert prompt.render({"language": "Dutch"}) == "a\n---\nDutch"
+
+
+def test_a_file_that_is_no_utf8_or_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "labeler.md"
+    with pytest.raises(InputError, match=r"labeler\.md: no such prompt file"):
+        load_prompt(path)
+    path.write_bytes(write_prompt("{{ language }} \N{LATIN SMALL LETTER A WITH DIAERESIS}").encode("latin-1"))
+    with pytest.raises(InputError, match=r"labeler\.md: not UTF-8 text \(byte \d+\)"):
+        load_prompt(path)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{ language }}{{ ''.__class__.__mro__ }}",
+        "{{ language.__class__.__init__.__globals__ }}",
+        "{{ language }}{{ language.format.__globals__ }}",
+        "{{ language }}{{ lipsum.__globals__ }}",
+        "{{ language }}{{ labels.clear() }}{{ labels }}",
+        "{{ language }}{{ ''|attr('__class__') }}",
+        "{% for i in range(9999999) %}{{ language }}{% endfor %}",
+        "{{ language.nothing }}",
+        "{{ language }}{% include '/etc/passwd' %}",
+        "{{ language + 1 }}",
+        "{{ 1 / 0 }}{{ language }}",
+        "{{ language }}{{ labels['no such'] }}",
+    ],
+)
+def test_forbidden_and_failing_templates_are_refused_by_name(save: Save, body: str) -> None:
+    inputs = "[language, labels]" if "labels" in body else "[language]"
+    labels = {"bug": "meaning"}
+    prompt = load_prompt(save(write_prompt(body, inputs=inputs)))
+    with pytest.raises(InputError, match=r"labeler\.md: the template cannot be rendered: "):
+        prompt.render({"language": "Dutch", "labels": labels})
+    assert labels == {"bug": "meaning"}
+
+
+def test_an_input_that_no_prompt_may_use_is_refused_with_the_list(save: Save) -> None:
+    prompt: Prompt = load_prompt(save(write_prompt("{{ tone }}", inputs="[tone]")))
+    with pytest.raises(InputError, match=r"unknown input 'tone'; a labeler prompt may use: description, language$"):
+        prompt.render({"language": "Dutch", "description": "d"})
+
+
+def test_values_are_text_and_no_template(save: Save) -> None:
+    prompt = load_prompt(save(write_prompt()))
+    assert prompt.render({"language": "{{ 7 * 7 }} <b>"}) == "Write {{ 7 * 7 }} <b>."
+
+
+def test_the_digest_changes_with_every_text_and_not_with_the_order() -> None:
+    systems = {"analyst": "a", "generator": "g", "labeler": "l"}
+    same = dict(reversed(systems.items()))
+    assert digest(systems) == digest(same)
+    changed = [digest({**systems, role: systems[role] + " "}) for role in systems]
+    swapped = digest({**systems, "analyst": "g", "generator": "a"})
+    assert len({digest(systems), swapped, *changed}) == 5
+    assert len(digest(systems)) == 16
+
+
+def test_an_overlay_and_a_changed_domain_change_the_hash_of_a_briefing(save: Save) -> None:
+    overlay = save(write_prompt()).parent
+    made = [
+        make_briefing("classification", "letters", "English", LABELS, None, 3),
+        make_briefing("classification", "letters", "English", LABELS, overlay, 3),
+        make_briefing("classification", "letters!", "English", LABELS, None, 3),
+        make_briefing("classification", "letters", "English", {**LABELS, "new": "m"}, None, 3),
+    ]
+    assert len({briefing.hash for briefing in made}) == 4
+    again = make_briefing("classification", "letters", "English", LABELS, None, 3)
+    assert again.hash == made[0].hash
+
+
+def test_an_unknown_task_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown task 'poetry'; known tasks: classification"):
+        make_briefing("poetry", "d", "English", LABELS, None, 3)

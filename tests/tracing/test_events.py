@@ -1,0 +1,69 @@
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracing.events import EventLog, read_events
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "events.jsonl"
+
+
+def test_an_event_is_on_disk_before_the_listeners_hear_of_it_in_order(path: Path) -> None:
+    heard: list[Any] = []
+    log = EventLog(path, "r1", (lambda event: heard.append(read_events(path)), lambda event: heard.append(event)))
+    log("node_started", cycle=1, node="train")
+    (on_disk,), event = heard
+    assert on_disk == event
+    assert {**event, "time": None} == {
+        "event": "node_started",
+        "time": None,
+        "run_id": "r1",
+        "cycle": 1,
+        "node": "train",
+    }
+    assert datetime.fromisoformat(event["time"]).tzinfo == UTC
+    log.close()
+
+
+def test_a_line_is_one_event_whatever_the_text_in_it(path: Path) -> None:
+    texts = ["a\nb", "\u2028", "\u0085", "\x0c", "\x1c", 'é"\\', "\U0001f600"]
+    log = EventLog(path, "r1")
+    for text in texts:
+        log("lesson", topic=text)
+    log.close()
+    assert [event["topic"] for event in read_events(path)] == texts
+    assert path.read_bytes().count(b"\n") == len(texts)
+
+
+@pytest.mark.parametrize(
+    "cut", [b'{"event": "b", "to', '{"event": "é'.encode()[:-1], b"\n"], ids=["json", "utf8", "none"]
+)
+def test_a_line_cut_off_by_a_crash_is_left_out_and_swallows_nothing(path: Path, cut: bytes) -> None:
+    log = EventLog(path, "r1")
+    log("a")
+    log.close()
+    path.write_bytes(path.read_bytes().removesuffix(b"\n") + b"\n" + cut.removesuffix(b"\n"))
+    log = EventLog(path, "r1")
+    log("c")
+    log.close()
+    assert [event["event"] for event in read_events(path)] == ["a", "c"]
+
+
+def test_a_resumed_log_goes_on_where_it_ended(path: Path) -> None:
+    for number in range(2):
+        log = EventLog(path, "r1")
+        log("turn", number=number)
+        log.close()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["number"] for line in lines] == [0, 1]
+
+
+def test_an_empty_log_has_no_events(path: Path) -> None:
+    EventLog(path, "r1").close()
+    assert read_events(path) == []
+    assert path.read_bytes() == b""

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+
+from tests.tracing.rows import call, fill
+from tracing.ledger import Ledger
+from tracing.summary import RunFacts, build_summary, read_summary, write_summary
+
+FACTS = RunFacts(
+    run_id="r1",
+    domain="toy",
+    task="classification",
+    preset="evokd",
+    teacher="big",
+    rehearsal=False,
+    student="embedded",
+    seed=3,
+    metric="macro_f1",
+    gate_metric="accuracy",
+    champion="c001",
+    stop_reason="cycles",
+    last_cycle=1,
+)
+START = {"validation": {"macro_f1": 0.4}, "test": None}
+FINAL = {"validation": {"macro_f1": 0.6}, "test": None}
+
+
+def test_the_figures_are_those_of_the_ledger(ledger: Ledger) -> None:
+    fill(ledger)
+    ledger.record_call(call("c001-l02-generator-1", status="error", cost_usd=None))
+    summary = build_summary(ledger, FACTS, START, FINAL)
+    facts = {name: value for name, value in vars(FACTS).items() if name != "last_cycle"}
+    assert {name: summary[name] for name in facts} == facts
+    assert (summary["start"], summary["final"]) == (START, FINAL)
+    assert summary["cycles"] == [
+        {
+            "cycle": 0,
+            "accepted": 0,
+            "rejected": {},
+            "calls": 0,
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "cost_usd": None,
+            "seconds": {"train": 1.0},
+            "gate": {"before": None, "after": 0.4, "promoted": True},
+        },
+        {
+            "cycle": 1,
+            "accepted": 1,
+            "rejected": {"duplicate": 1, "rolled_back": 1},
+            "calls": 3,
+            "input_tokens": 300,
+            "output_tokens": 30,
+            "cost_usd": pytest.approx(0.03),
+            "seconds": {"analyze": 0.5, "train": 2.25},
+            "gate": {"before": 0.4, "after": 0.6, "promoted": True},
+        },
+    ]
+    assert summary["totals"] == {
+        "samples": 1,
+        "calls": 3,
+        "input_tokens": 300,
+        "output_tokens": 30,
+        "tokens_estimated": False,
+        "cost_usd": pytest.approx(0.03),
+        "seconds": 3.75,
+    }
+
+
+def test_one_call_without_a_price_makes_the_cost_of_its_cycle_and_of_the_run_unknown(ledger: Ledger) -> None:
+    fill(ledger)
+    ledger.record_call(call("c001-analyst-2", cost_usd=None, estimated=True))
+    summary = build_summary(ledger, FACTS, START, FINAL)
+    assert summary["cycles"][1]["cost_usd"] is summary["totals"]["cost_usd"] is None
+    assert summary["totals"]["tokens_estimated"] is True
+
+
+def test_an_empty_ledger_has_a_summary(ledger: Ledger) -> None:
+    summary = build_summary(ledger, FACTS, {}, {})
+    assert [cycle["gate"]["after"] for cycle in summary["cycles"]] == [None, None]
+    assert summary["totals"]["seconds"] == summary["totals"]["samples"] == 0
+
+
+def test_a_summary_is_written_whole_and_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    assert read_summary(path) is None
+    for name in ("alt", "neu \u2028 é"):
+        write_summary(path, {"run_id": name, "cost_usd": None})
+    assert read_summary(path) == {"run_id": "neu \u2028 é", "cost_usd": None}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_a_summary_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    write_summary(path, {"run_id": "old"})
+    with pytest.raises(TypeError):
+        write_summary(path, {"run_id": path})
+    assert read_summary(path) == {"run_id": "old"}

@@ -1,0 +1,69 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.text import Text
+
+from tracing.text import clean, literal, paint
+
+CLEANED = {
+    "plain": ("as it is", "as it is"),
+    "ansi": ("a\x1b[31mred\x1b[0m", "a\ufffd[31mred\ufffd[0m"),
+    "carriage_return": ("safe\rOVERWRITTEN", "safe OVERWRITTEN"),
+    "bell": ("a\x07b", "a\ufffdb"),
+    "backspace": ("a\x08b", "a\ufffdb"),
+    "c1_escape": ("a\x9b31mb", "a\ufffd31mb"),
+    "right_to_left": ("a\u202eb", "a\ufffdb"),
+    "white_space": (" a\n\n\t b\u2028c\u00a0d ", "a b c d"),
+    "surrogate": ("a\ud83d", "a\ufffd"),
+    "joined_emoji": ("\U0001f469\u200d\U0001f4bb", "\U0001f469\u200d\U0001f4bb"),
+    "joined_persian": ("\u0645\u06cc\u200c\u0631\u0648\u0645", "\u0645\u06cc\u200c\u0631\u0648\u0645"),
+    "markup": ("[bold]x[/]", "[bold]x[/]"),
+    "empty": ("\n", ""),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), CLEANED.values(), ids=CLEANED.keys())
+def test_control_sequences_go_and_words_stay(text: str, expected: str) -> None:
+    assert clean(text) == expected
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, "abc def"), (7, "abc def"), (6, "abc d\u2026"), (1, "\u2026")])
+def test_a_long_text_is_cut_after_folding(limit: int | None, expected: str) -> None:
+    assert clean("abc \n def", limit) == expected
+
+
+def test_our_own_markup_is_styled() -> None:
+    painted = paint(f"[bold]{literal('x')}[/] y")
+    assert painted.plain == "x y"
+    assert [(span.start, span.end, span.style) for span in painted.spans] == [(0, 1, "bold")]
+
+
+HOSTILE = [
+    "[bold]x[/]",
+    "[/nope]",
+    "[/]",
+    "a\\",
+    "a\\\\",
+    "\\[red]",
+    "[link=http://x]y",
+    ":bug:",
+    "[",
+    "]",
+    "[@click=f()]",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("around", ["[cyan]{}[/]", "\u201c{}\u201d [dim]is[/]", "[red]{}", "{}"])
+def test_markup_in_a_text_is_shown_letter_for_letter(text: str, around: str) -> None:
+    expected = Text.from_markup(around)
+    painted = paint(around.format(literal(text)))
+    assert painted.plain == expected.plain.format(text)
+    assert [span.style for span in painted.spans] == [span.style for span in expected.spans]
+
+
+@given(st.text(st.sampled_from("[]\\/abd: =#@\n\x1b"), max_size=12), st.text(st.sampled_from("[]\\/b"), max_size=4))
+def test_no_two_texts_make_markup_together(first: str, second: str) -> None:
+    painted = paint(f"[bold]{literal(first)}[/] {literal(second)}]")
+    assert painted.plain == f"{clean(first)} {clean(second)}]"
+    assert [span.style for span in painted.spans] in ([], ["bold"])
