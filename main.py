@@ -70,7 +70,8 @@ def run(
       evokd run my_domain --teacher qwen3 --base-url http://127.0.0.1:11434/v1 --set student.steps=120
     """
     from graph.config import Layer, parse_assignments, read_yaml
-    from graph.run import plan_run, start_run
+    from graph.plan import plan_run
+    from graph.run import start_run
 
     flags = {
         "--teacher": ("teacher", "model", teacher),

@@ -19,7 +19,8 @@ from typing import Any
 from graph.config import Layer, parse_assignments
 from graph.domain import Domain
 from graph.folder import RunFolder
-from graph.run import Plan, plan_run, resume_run, start_run
+from graph.plan import Plan, plan_run
+from graph.run import resume_run, start_run
 from student.client import StudentClient, TrainExample, TrainJob
 from student.data import read_examples
 from tracing.summary import read_summary

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from graph.config import Layer
 from graph.folder import RunFolder
-from graph.run import plan_run, start_run
+from graph.plan import plan_run
+from graph.run import start_run
 from main import tell_result
 from tracing.live import Progress
 from tracing.show import open_ledger, show_weakness

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,18 @@ def load_domain(folder: Path) -> Domain:
         overrides=Layer(str(path), overrides),
         fingerprint=_fingerprint(folder, file, corpus),
     )
+
+
+def replace_corpus(domain: Domain, corpus: Path) -> Domain:
+    """Give a domain another corpus for the rehearsal teacher.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    if not corpus.is_file():
+        raise InputError(f"rehearsal.corpus: {corpus}: no such file")
+    fingerprint = _fingerprint(domain.folder, domain.file, corpus)
+    return replace(domain, corpus=corpus, fingerprint=fingerprint)
 
 
 def _parse(path: Path, own: dict[str, Any]) -> DomainFile:

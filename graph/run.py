@@ -1,30 +1,22 @@
-"""Start a run, resume a run: check everything, drive the graph to its end, leave a summary."""
+"""Start a planned run, resume a run: drive the graph to its end, leave a summary."""
 
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.briefing import Briefing, make_briefing
-from agents.messages import EvokdError, InputError
-from agents.teacher import Teacher, resolve_key
+from agents.messages import EvokdError
+from agents.teacher import Teacher
 from agents.wire import TeacherError
 from graph.bench import Bench
-from graph.config import Layer, build_settings, load_preset
-from graph.domain import Domain, find_domain, load_domain
-from graph.folder import ResumeError, RunFolder, create_folder, read_config, write_config
+from graph.folder import RunFolder, create_folder, read_config, write_config
 from graph.nodes.curate import brought_nothing
-from graph.settings import Settings
-from prompts.loader import digest
-from student.base import check_student
+from graph.plan import Plan, describe_plan, replan_run
 from student.client import StudentClient
-from student.data import read_examples
 from tracing.events import EventLog, Listener
 from tracing.ledger import Ledger
 from tracing.summary import read_summary
@@ -34,75 +26,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.graph.state import CompiledStateGraph
 
-VERSIONED = ("evokd", "langgraph", "langchain-openai", "openai", "transformers", "torch", "pydantic")
 THREAD: "RunnableConfig" = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A checked run that has not begun: nothing was written and no call made."""
-
-    domain: Domain
-    settings: Settings
-    preset: str
-    briefing: Briefing
-
-
-def plan_run(domain: str, preset: str, layers: Sequence[Layer]) -> Plan:
-    """Load and check all that a run needs.
-
-    Args:
-        domain: a domain folder or the name of a shipped domain.
-        preset: name of a preset.
-        layers: configuration file, `--set` and flags, later ones win.
-
-    Raises:
-        InputError: what is wrong and how to mend it.
-    """
-    loaded = load_domain(find_domain(domain))
-    settings = build_settings([load_preset(preset), loaded.overrides, *layers])
-    return _check(loaded, settings, preset)
-
-
-def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
-    if settings.teacher.is_rehearsal():
-        if settings.rehearsal.corpus is None and domain.corpus is None:
-            raise InputError(
-                f"{domain.folder / 'domain.yaml'}: no teacher: pass --teacher MODEL (with a key or --base-url), or give"
-                " the domain a labelled corpus under rehearsal.corpus"
-            )
-        _check_corpus(domain, settings)
-    else:
-        for role in ("analyst", "generator", "labeler"):
-            resolve_key(settings.teacher.role(role), os.environ)
-    if settings.budget.usd is not None and settings.teacher.is_rehearsal():
-        raise InputError("budget.usd: the rehearsal teacher has no price; remove --budget-usd or name a model")
-    metric = settings.gate.metric
-    if metric is not None and metric not in domain.codec.metrics:
-        raise InputError(f"gate.metric: unknown metric {metric!r}; one of: {', '.join(domain.codec.metrics)}")
-    if settings.stop.target is not None and not domain.validation and not settings.gate.holdout:
-        raise InputError("stop.target: there is no gate data to reach it on; give data.validation or a gate.holdout")
-    check_student(settings.student.base)
-    briefing = make_briefing(
-        domain.codec.name,
-        domain.file.description,
-        domain.file.language,
-        domain.file.labels,
-        domain.prompts,
-        settings.curriculum.weaknesses,
-    )
-    return Plan(domain, settings, preset, briefing)
-
-
-def _check_corpus(domain: Domain, settings: Settings) -> None:
-    """Read the rehearsal teacher's corpus once, so that its faults are told before anything is written."""
-    path = _corpus_path(domain, settings)
-    if path is not None:
-        read_examples(path, domain.codec)
-
-
-def _corpus_path(domain: Domain, settings: Settings) -> Path | None:
-    return Path(settings.rehearsal.corpus) if settings.rehearsal.corpus else domain.corpus
 
 
 def start_run(plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[Listener, ...] = ()) -> dict[str, Any]:
@@ -118,7 +42,7 @@ def start_run(plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[L
         else f"{plan.domain.file.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
     )
     folder = create_folder(runs_dir, name)
-    write_config(folder, _describe(plan))
+    write_config(folder, describe_plan(plan))
     return _drive(plan, folder, listeners, resumed=False)
 
 
@@ -132,66 +56,8 @@ def resume_run(folder: RunFolder, listeners: tuple[Listener, ...] = ()) -> dict[
     if done is not None:
         return done
     record = read_config(folder)
-    plan = _replan(folder, record)
+    plan = replan_run(folder, record)
     return _drive(plan, folder, listeners, resumed=True)
-
-
-def _replan(folder: RunFolder, record: Mapping[str, Any]) -> Plan:
-    try:
-        path, preset, prompts = Path(record["domain_folder"]), record["preset"], record["prompts"]["hash"]
-        values, files = record["settings"], record["data"]
-    except (KeyError, TypeError) as exc:
-        raise ResumeError(f"{folder.config}: not the configuration of a run (key {exc} is missing)") from exc
-    domain = load_domain(path)
-    changed = [name for name, known in files.items() if domain.fingerprint.get(name) != known]
-    if changed:
-        raise ResumeError(
-            f"{path / changed[0]}: changed since run {folder.run_id} began; restore it or start a new run"
-        )
-    plan = _check(domain, build_settings([Layer(str(folder.config), values)]), preset)
-    if plan.briefing.hash != prompts:
-        raise ResumeError(
-            f"{_name_changed(plan, record['prompts'].get('digests', {}))}: changed since run {folder.run_id} began;"
-            " restore it or start a new run"
-        )
-    return plan
-
-
-def _name_changed(plan: Plan, digests: Mapping[str, str]) -> str:
-    """The prompt file that is no longer what it was."""
-    now = _prompt_digests(plan)
-    role = next((role for role in now if now[role] != digests.get(role)), "a role")
-    return f"prompt file {role}.md ({plan.domain.prompts or 'of the base set'})"
-
-
-def _prompt_digests(plan: Plan) -> dict[str, str]:
-    return {role: digest({role: text}) for role, text in plan.briefing.systems.items()}
-
-
-def _describe(plan: Plan) -> dict[str, Any]:
-    return {
-        "domain": plan.domain.file.name,
-        "domain_folder": str(plan.domain.folder),
-        "preset": plan.preset,
-        "settings": plan.settings.model_dump(mode="json"),
-        "prompts": {
-            "hash": plan.briefing.hash,
-            "files": dict(plan.briefing.versions),
-            "digests": _prompt_digests(plan),
-        },
-        "data": dict(plan.domain.fingerprint),
-        "versions": _versions(),
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in VERSIONED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], resumed: bool) -> dict[str, Any]:
@@ -295,10 +161,8 @@ def _rehearse(plan: Plan) -> "httpx2.AsyncBaseTransport":
     from agents.rehearsal.app import create_app
     from agents.rehearsal.corpus import load_corpus
 
-    path = _corpus_path(plan.domain, plan.settings)
-    if path is None:
-        raise InputError("no corpus for the rehearsal teacher")
-    corpus = load_corpus(path, never=[example.text for example in plan.domain.seeds])
+    assert plan.domain.corpus is not None
+    corpus = load_corpus(plan.domain.corpus, never=[example.text for example in plan.domain.seeds])
     return httpx2.ASGITransport(app=create_app(corpus, plan.settings.rehearsal, plan.settings.seed))
 
 

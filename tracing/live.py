@@ -24,7 +24,7 @@ class Progress:
         self._console = console
         self._status: Status | None = None
         self._began = time.monotonic()
-        self._before: float | None = None
+        self._before: float | None = 0.0
         self._start: Mapping[str, Any] = {}
         self._tokens = 0
         self._calls = 0
@@ -66,6 +66,7 @@ class Progress:
 
     def _on_run_resumed(self, event: Mapping[str, Any]) -> None:
         self._on_run_started(event)
+        self._before = None
         self._say("resumed from the last checkpoint; stored replies are not asked for again")
 
     def _on_node_started(self, event: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from agents.messages import InputError
 from graph.config import PRESETS, Layer, build_settings, dotted_keys, load_preset, parse_assignments, read_yaml
-from graph.run import plan_run
+from graph.plan import plan_run
 from graph.settings import Settings
 from tests.graph.toy import write_domain, write_yaml
 
@@ -158,3 +158,19 @@ def test_every_field_is_described_and_frozen() -> None:
     assert "teacher.roles.analyst.model" in keys
     assert all(field.description for field in Settings.model_fields.values())
     assert Settings.model_config["frozen"]
+
+
+def test_a_corpus_named_in_the_settings_is_kept_by_its_full_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_domain(tmp_path / "own")
+    other = tmp_path / "other.jsonl"
+    other.write_bytes((folder / "corpus.jsonl").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    named = parse_assignments(["rehearsal.corpus=other.jsonl"])
+    plan = plan_run(str(folder), "evokd", [named])
+    assert plan.settings.rehearsal.corpus == str(other)
+    assert plan.domain.corpus == other
+    before = plan.domain.fingerprint
+    other.write_text(other.read_text(encoding="utf-8").replace("the", "The", 1), encoding="utf-8")
+    assert plan_run(str(folder), "evokd", [named]).domain.fingerprint != before

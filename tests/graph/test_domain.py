@@ -11,7 +11,7 @@ import yaml
 import main
 from agents.messages import InputError
 from graph.domain import find_domain, load_domain
-from graph.run import plan_run
+from graph.plan import plan_run
 from tests.graph.toy import LABELS, SHIPPED, read_rows, write_domain, write_rows, write_yaml
 
 Damage = Callable[[Path], Any]

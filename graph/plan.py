@@ -1,0 +1,157 @@
+"""Plan a run: load the domain, build the settings, check everything; nothing is written and no call made."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from agents.briefing import Briefing, make_briefing
+from agents.messages import InputError
+from agents.teacher import resolve_key
+from graph.config import Layer, build_settings, load_preset
+from graph.domain import Domain, find_domain, load_domain, replace_corpus
+from graph.folder import ResumeError, RunFolder
+from graph.settings import Settings
+from prompts.loader import digest
+from student.base import check_student
+from student.data import read_examples
+
+VERSIONED = ("evokd", "langgraph", "langchain-openai", "openai", "transformers", "torch", "pydantic")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked run that has not begun: nothing was written and no call made."""
+
+    domain: Domain
+    settings: Settings
+    preset: str
+    briefing: Briefing
+
+
+def plan_run(domain: str, preset: str, layers: Sequence[Layer]) -> Plan:
+    """Load and check all that a run needs.
+
+    Args:
+        domain: a domain folder or the name of a shipped domain.
+        preset: name of a preset.
+        layers: configuration file, `--set` and flags, later ones win.
+
+    Raises:
+        InputError: what is wrong and how to mend it.
+    """
+    loaded = load_domain(find_domain(domain))
+    settings = build_settings([load_preset(preset), loaded.overrides, *layers])
+    return _check(loaded, settings, preset)
+
+
+def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
+    if settings.teacher.is_rehearsal():
+        domain, settings = _use_corpus(domain, settings)
+    else:
+        for role in ("analyst", "generator", "labeler"):
+            resolve_key(settings.teacher.role(role), os.environ)
+    if settings.budget.usd is not None and settings.teacher.is_rehearsal():
+        raise InputError("budget.usd: the rehearsal teacher has no price; remove --budget-usd or name a model")
+    metric = settings.gate.metric
+    if metric is not None and metric not in domain.codec.metrics:
+        raise InputError(f"gate.metric: unknown metric {metric!r}; one of: {', '.join(domain.codec.metrics)}")
+    if settings.stop.target is not None and not domain.validation and not settings.gate.holdout:
+        raise InputError("stop.target: there is no gate data to reach it on; give data.validation or a gate.holdout")
+    check_student(settings.student.base)
+    briefing = make_briefing(
+        domain.codec.name,
+        domain.file.description,
+        domain.file.language,
+        domain.file.labels,
+        domain.prompts,
+        settings.curriculum.weaknesses,
+    )
+    return Plan(domain, settings, preset, briefing)
+
+
+def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:
+    """Read the rehearsal teacher's corpus once, so that its faults are told before anything is written.
+
+    A corpus named in the settings takes the place of the domain's: by its full path, and as part of the fingerprint.
+    """
+    named = settings.rehearsal.corpus
+    if named is None and domain.corpus is None:
+        raise InputError(
+            f"{domain.folder / 'domain.yaml'}: no teacher: pass --teacher MODEL (with a key or --base-url), or give"
+            " the domain a labelled corpus under rehearsal.corpus"
+        )
+    if named is not None:
+        path = Path(named).resolve()
+        rehearsal = settings.rehearsal.model_copy(update={"corpus": str(path)})
+        settings = settings.model_copy(update={"rehearsal": rehearsal})
+        domain = replace_corpus(domain, path)
+    assert domain.corpus is not None
+    read_examples(domain.corpus, domain.codec)
+    return domain, settings
+
+
+def replan_run(folder: RunFolder, record: Mapping[str, Any]) -> Plan:
+    """Plan an interrupted run again from its configuration.
+
+    Raises:
+        ResumeError: data or prompts changed since the run began.
+    """
+    try:
+        path, preset, prompts = Path(record["domain_folder"]), record["preset"], record["prompts"]["hash"]
+        values, files = record["settings"], record["data"]
+    except (KeyError, TypeError) as exc:
+        raise ResumeError(f"{folder.config}: not the configuration of a run (key {exc} is missing)") from exc
+    plan = _check(load_domain(path), build_settings([Layer(str(folder.config), values)]), preset)
+    known = plan.domain.fingerprint
+    changed = [name for name in files if known.get(name) != files[name]]
+    if changed:
+        raise ResumeError(
+            f"{path / changed[0]}: changed since run {folder.run_id} began; restore it or start a new run"
+        )
+    if plan.briefing.hash != prompts:
+        raise ResumeError(
+            f"{_name_changed(plan, record['prompts'].get('digests', {}))}: changed since run {folder.run_id} began;"
+            " restore it or start a new run"
+        )
+    return plan
+
+
+def _name_changed(plan: Plan, digests: Mapping[str, str]) -> str:
+    """The prompt file that is no longer what it was."""
+    now = _prompt_digests(plan)
+    role = next((role for role in now if now[role] != digests.get(role)), "a role")
+    return f"prompt file {role}.md ({plan.domain.prompts or 'of the base set'})"
+
+
+def _prompt_digests(plan: Plan) -> dict[str, str]:
+    return {role: digest({role: text}) for role, text in plan.briefing.systems.items()}
+
+
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """What `config.yaml` of a run holds: enough to plan the run again, no secrets."""
+    return {
+        "domain": plan.domain.file.name,
+        "domain_folder": str(plan.domain.folder),
+        "preset": plan.preset,
+        "settings": plan.settings.model_dump(mode="json"),
+        "prompts": {
+            "hash": plan.briefing.hash,
+            "files": dict(plan.briefing.versions),
+            "digests": _prompt_digests(plan),
+        },
+        "data": dict(plan.domain.fingerprint),
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
