@@ -195,7 +195,14 @@ def serve(
     path = corpus or Path(__file__).parent / "domains" / "support_tickets" / "corpus.jsonl"
     settings = RehearsalSettings(corpus=str(path), noise=noise, typicality=typicality)
     app = create_app(load_corpus(path, never=find_seeds(path)), settings, seed)
-    serve_app(app, port, lambda line: _stderr().print(line, highlight=False, soft_wrap=True))
+
+    def announce(url: str) -> None:
+        console = _stderr()
+        console.print(f"rehearsal teacher at {url} (this machine alone; no language model is called)", soft_wrap=True)
+        console.print(f"use it: {_program()} run DOMAIN --teacher any-name --base-url {url}", soft_wrap=True)
+        console.print("stop it with Ctrl-C")
+
+    serve_app(app, port, announce)
 
 
 class _Interrupted(Exception):
@@ -274,7 +281,8 @@ def _stderr() -> "Console":
 def _stdout() -> "Console":
     from rich.console import Console
 
-    return Console()
+    # what goes into a pipe or a file is not folded to the width of a terminal that is not there
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def _print_json(row: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -24,7 +24,7 @@ from agents.messages import (
     fence,
     reply_schema,
 )
-from agents.parse import parse_reply
+from agents.parse import Parsed, parse_reply
 from agents.pricing import price
 from agents.settings import OPENAI_URL, REHEARSAL, RoleSettings, TeacherSettings
 from agents.wire import Endpoint, Reply, Turn
@@ -144,11 +144,10 @@ class Teacher:
         faults: list[str] = []
         call_id = ""
         for attempt in range(1, self._settings.reasks + 2):
-            record = await self._attempt(ask, turns, schema, attempt)
-            if record.status == "error":
+            record, parsed = await self._attempt(ask, turns, schema, attempt)
+            if parsed is None:
                 faults = [record.raw]
                 break
-            parsed = parse_reply(record.raw, ask.reply)
             found = parsed.reply or parsed.rest
             if found is not None:
                 best, call_id = found, record.id
@@ -160,12 +159,13 @@ class Teacher:
 
     async def _attempt(
         self, ask: Ask[ReplyT], turns: Sequence[Turn], schema: dict[str, Any], attempt: int
-    ) -> CallRecord:
+    ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
+        """Make one call or take its stored reply; no parsed reply where the server refused the request."""
         endpoint = self._endpoint(ask.role)
         key = call_key(endpoint.base_url, endpoint.model, turns, schema, self._parameters(ask, attempt))
         stored = self._store.find_call(key)
         if stored is not None:
-            return stored
+            return stored, parse_reply(stored.raw, ask.reply)
 
         errors: list[CallRecord] = []
 
@@ -181,10 +181,13 @@ class Teacher:
         if endpoint.ability:
             self._store.remember_ability(endpoint.base_url, endpoint.model, endpoint.ability)
         if reply.error is not None:
-            return errors[-1]
-        record = self._record(ask, endpoint, key, turns, attempt, reply, _find_faults(reply, ask), seconds)
+            return errors[-1], None
+        parsed = parse_reply(reply.text, ask.reply)
+        reply = replace(reply, flags=tuple(dict.fromkeys((*reply.flags, *parsed.flags))))
+        faults = _find_faults(reply, parsed, ask)
+        record = self._record(ask, endpoint, key, turns, attempt, reply, faults, seconds)
         self._store.record_call(record)
-        return record
+        return record, parsed
 
     def _record(
         self,
@@ -218,9 +221,7 @@ class Teacher:
             prompts=ask.prompts,
             status="error" if reply.error else ("fault" if faults else "ok"),
             raw=reply.error or reply.text,
-            flags=list(dict.fromkeys((*reply.flags, *parse_reply(reply.text, ask.reply).flags)))
-            if not reply.error
-            else [],
+            flags=list(reply.flags),
             faults=faults,
             input_tokens=tokens[0],
             output_tokens=tokens[1],
@@ -262,12 +263,11 @@ def call_key(
     return hashlib.sha256(json.dumps(request, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def _find_faults(reply: Reply, ask: Ask[ReplyT]) -> list[str]:
+def _find_faults(reply: Reply, parsed: Parsed[ReplyT], ask: Ask[ReplyT]) -> list[str]:
     if "no_completion" in reply.flags:
         return ["the server's answer is no chat completion"]
     if "refusal" in reply.flags:
         return ["the model refused to answer"]
-    parsed = parse_reply(reply.text, ask.reply)
     if parsed.reply is None:
         cut = " (the reply was cut off by the token limit)" if "cut_off" in reply.flags else ""
         return [f"{parsed.fault}{cut}"]

@@ -1,51 +1,61 @@
-"""Draw the picture of the README: a real run of the demo as it looks in a terminal, and the start of `evokd show`.
+"""Draw the picture of the README from a finished run: its events as the terminal showed them, and one weakness.
 
-python -m benchmarks.picture            # writes docs/demo.svg
+evokd run support_tickets --cycles 5 --seed 1 --run-id demo
+python -m benchmarks.picture runs/demo            # writes docs/demo.svg
 """
 
 import argparse
 import re
-import tempfile
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from graph.config import Layer
-from graph.folder import RunFolder
-from graph.plan import plan_run
-from graph.run import start_run
+from agents.messages import InputError
 from main import tell_result
+from tracing.events import read_events
 from tracing.live import Progress
 from tracing.show import open_ledger, show_weakness
+from tracing.summary import read_summary
 
-WIDTH = 118
+WIDTH = 136
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--cycles", type=int, default=5)
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("--weakness", default="c001-w1")
     parser.add_argument("--out", type=Path, default=Path("docs/demo.svg"))
     arguments = parser.parse_args()
-    plan = plan_run(
-        "support_tickets",
-        "evokd",
-        [Layer("--cycles", {"stop": {"cycles": arguments.cycles}}), Layer("--seed", {"seed": arguments.seed})],
-    )
-    console = Console(record=True, width=WIDTH, force_terminal=True, force_interactive=False)
-    console.print(f"$ evokd run support_tickets --cycles {arguments.cycles} --seed {arguments.seed}", highlight=False)
-    with tempfile.TemporaryDirectory() as runs:
-        # the live line is left out: a picture has no time
-        progress = Progress(console)
-        summary = start_run(plan, Path(runs), "demo", (progress,))
-        progress.folder = "runs/demo"
-        tell_result(console, summary, progress.folder)
-        console.print("$ evokd show demo --weakness c001-w1", highlight=False)
-        show_weakness(console, open_ledger(RunFolder(Path(runs) / "demo").ledger), "c001-w1")
-        text = console.export_svg(title="evokd").replace(runs, "runs")
-    text = re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL).replace("Fira Code, monospace", FONT)
-    arguments.out.write_text(text, encoding="utf-8")
+    arguments.out.write_text(draw(arguments.run, arguments.weakness), encoding="utf-8")
+
+
+def draw(run: Path, weakness: str) -> str:
+    """The picture of a finished run as SVG text, without fonts from elsewhere."""
+    summary = read_summary(run / "summary.json")
+    if summary is None:
+        raise InputError(f"{run}: the run has not ended; finish it with: evokd resume {run}")
+    console = Console(record=True, width=WIDTH, force_terminal=True, force_interactive=False, quiet=False)
+    cycles = summary["cycles"][-1]["cycle"]
+    _type(console, f"evokd run {summary['domain']} --cycles {cycles} --seed {summary['seed']} --run-id {run.name}")
+    progress = Progress(console)
+    for event in read_events(run / "events.jsonl"):
+        progress(_place(event, run))
+    tell_result(console, summary, f"runs/{run.name}")
+    _type(console, f"evokd show {run.name} --weakness {weakness}")
+    show_weakness(console, open_ledger(run / "ledger.db"), weakness)
+    text = console.export_svg(title="evokd")
+    return re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL).replace("Fira Code, monospace", FONT)
+
+
+def _type(console: Console, command: str) -> None:
+    console.print(f"$ {command}", markup=False, highlight=False, style="bold")
+
+
+def _place(event: dict[str, Any], run: Path) -> dict[str, Any]:
+    """The event with its run folder as a user in the project's folder would see it."""
+    return {**event, "folder": f"runs/{run.name}"} if "folder" in event else event
 
 
 if __name__ == "__main__":
