@@ -235,24 +235,13 @@ def tell_result(console: "Console", summary: Mapping[str, Any], run: str) -> Non
         summary: figures of the finished run.
         run: the run's folder or id.
     """
-    metric = summary["metric"]
-    for split in ("validation", "test"):
-        before, after = summary["start"][split], summary["final"][split]
-        if before and after:
-            gain = after[metric] - before[metric]
-            line = f"[bold]{split} {metric} {before[metric]:.3f} -> {after[metric]:.3f} ({gain:+.3f})[/]"
-            console.print(line, highlight=False)
-    totals = summary["totals"]
-    cost = "price unknown" if totals["cost_usd"] is None else f"{totals['cost_usd']:.4f} USD"
-    console.print(
-        f"stopped by {summary['stop_reason']}: {totals['samples']} samples, {totals['calls']} calls,"
-        f" {totals['input_tokens'] + totals['output_tokens']:,} tokens ({cost}), {totals['seconds']:.0f} s",
-        highlight=False,
-        soft_wrap=True,
-    )
-    if summary["rehearsal"]:
-        from tracing.live import REHEARSAL_NOTICE
+    from tracing.live import REHEARSAL_NOTICE
+    from tracing.summary import describe_costs, describe_gains
 
+    for line in describe_gains(summary):
+        console.print(line, style="bold", markup=False, highlight=False, soft_wrap=True)
+    console.print(describe_costs(summary), markup=False, highlight=False, soft_wrap=True)
+    if summary["rehearsal"]:
         console.print(f"[yellow]{REHEARSAL_NOTICE}[/]", highlight=False, soft_wrap=True)
     program = _program()
     folder = shlex.quote(run)

@@ -9,12 +9,14 @@ from typing import Any
 
 from agents.briefing import Briefing, make_briefing
 from agents.messages import InputError
+from agents.pricing import price
+from agents.settings import OPENAI_URL
 from agents.teacher import resolve_key
 from graph.config import Layer, build_settings, load_preset
 from graph.domain import Domain, find_domain, load_domain, replace_corpus
 from graph.folder import ResumeError, RunFolder
 from graph.settings import Settings
-from prompts.loader import digest
+from prompts.loader import ROLES, digest
 from student.base import check_student
 from student.data import read_examples
 
@@ -51,10 +53,10 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
     if settings.teacher.is_rehearsal():
         domain, settings = _use_corpus(domain, settings)
     else:
-        for role in ("analyst", "generator", "labeler"):
+        for role in ROLES:
             resolve_key(settings.teacher.role(role), os.environ)
-    if settings.budget.usd is not None and settings.teacher.is_rehearsal():
-        raise InputError("budget.usd: the rehearsal teacher has no price; remove --budget-usd or name a model")
+    if settings.budget.usd is not None:
+        _check_prices(settings)
     metric = settings.gate.metric
     if metric is not None and metric not in domain.codec.metrics:
         raise InputError(f"gate.metric: unknown metric {metric!r}; one of: {', '.join(domain.codec.metrics)}")
@@ -70,6 +72,19 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
         settings.curriculum.weaknesses,
     )
     return Plan(domain, settings, preset, briefing)
+
+
+def _check_prices(settings: Settings) -> None:
+    """Refuse a budget in money where a price is unknown: it could never be held."""
+    if settings.teacher.is_rehearsal():
+        raise InputError("budget.usd: the rehearsal teacher has no price; remove --budget-usd or name a model")
+    for role in ROLES:
+        own = settings.teacher.role(role)
+        if price(own.prices, own.model or "", own.base_url or OPENAI_URL, (1, 1))[0] is None:
+            raise InputError(
+                f"budget.usd: the price of {own.model!r} is unknown; give it (US dollars per million tokens) with"
+                " --set teacher.prices.input=X --set teacher.prices.output=Y, or remove --budget-usd"
+            )
 
 
 def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:

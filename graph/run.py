@@ -54,6 +54,8 @@ def resume_run(folder: RunFolder, listeners: tuple[Listener, ...] = ()) -> dict[
     """
     done = read_summary(folder.summary)
     if done is not None:
+        for listener in listeners:
+            listener({"event": "finished", **done})
         return done
     record = read_config(folder)
     plan = replan_run(folder, record)

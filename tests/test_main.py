@@ -49,6 +49,10 @@ RUN_FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "no samples": (["--budget-samples", "0"], ["--budget-samples", "budget.samples"]),
     "negative seed": (["--seed", "-1"], ["--seed", "seed"]),
     "unknown device": (["--device", "tpu"], ["--device", "student.device"]),
+    "dollars without a price": (
+        ["--budget-usd", "1", "--teacher", "mine", "--base-url", "http://127.0.0.1:9/v1"],
+        ["budget.usd", "'mine'", "teacher.prices.input"],
+    ),
     "dollars for the rehearsal": (["--budget-usd", "1"], ["budget.usd", "rehearsal"]),
     "unknown gate metric": (["--set", "gate.metric=f1"], ["gate.metric", "macro_f1, accuracy"]),
     "config missing": (["--config", "{tmp}/none.yaml"], ["none.yaml", "no such file"]),

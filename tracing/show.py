@@ -12,6 +12,7 @@ from rich.text import Text
 from agents.messages import EvokdError, InputError
 from tracing.ledger import Ledger, Sample
 from tracing.live import REHEARSAL_NOTICE
+from tracing.summary import describe_costs, describe_gains
 from tracing.text import clean, literal, paint
 
 SHOWN_TEXTS = 3
@@ -47,20 +48,8 @@ def _head(console: Console, summary: Mapping[str, Any]) -> None:
 
 def _figures(console: Console, summary: Mapping[str, Any]) -> None:
     console.rule(paint("[bold]what it did"))
-    metric = summary["metric"]
-    for split in ("validation", "test"):
-        before, after = summary["start"][split], summary["final"][split]
-        if before and after:
-            gain = after[metric] - before[metric]
-            _say(console, f"{split} {metric} {before[metric]:.3f} -> {after[metric]:.3f} ({gain:+.3f})")
-    totals = summary["totals"]
-    cost = "price unknown" if totals["cost_usd"] is None else f"{totals['cost_usd']:.4f} USD"
-    about = "about " if totals["tokens_estimated"] else ""
-    _say(
-        console,
-        f"{totals['samples']} samples, {totals['calls']} calls, {about}{totals['input_tokens']:,} tokens read and"
-        f" {totals['output_tokens']:,} written, {cost}, {totals['seconds']:.0f} s; stopped by {summary['stop_reason']}",
-    )
+    for line in (*describe_gains(summary), describe_costs(summary)):
+        _say(console, literal(line))
 
 
 def show_cycle(console: Console, ledger: Ledger, cycle: int) -> None:

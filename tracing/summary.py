@@ -102,3 +102,31 @@ def read_summary(path: Path) -> dict[str, Any] | None:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+
+
+def describe_gains(summary: Mapping[str, Any]) -> list[str]:
+    """What a run did to the scores, a line per kind of data."""
+    metric, lines = summary["metric"], []
+    for split in ("validation", "test"):
+        before, after = summary["start"][split], summary["final"][split]
+        if before and after:
+            gain = after[metric] - before[metric]
+            lines.append(f"{split} {metric} {before[metric]:.3f} -> {after[metric]:.3f} ({gain:+.3f})")
+    if not lines:
+        scores = [cycle["gate"]["after"] for cycle in summary["cycles"] if cycle["gate"]["promoted"]]
+        known = [score for score in scores if score is not None]
+        seen = f"; last {summary['gate_metric']} on generated samples set aside: {known[-1]:.3f}" if known else ""
+        lines.append(f"no validation or test data to score on{seen}")
+    return lines
+
+
+def describe_costs(summary: Mapping[str, Any]) -> str:
+    """What a run took, in one line: samples, calls, tokens, money, time, and why it stopped."""
+    totals = summary["totals"]
+    cost = "price unknown" if totals["cost_usd"] is None else f"{totals['cost_usd']:.4f} USD"
+    about = "about " if totals["tokens_estimated"] else ""
+    return (
+        f"stopped by {summary['stop_reason']}: {totals['samples']} samples, {totals['calls']} calls,"
+        f" {about}{totals['input_tokens']:,} tokens read and {totals['output_tokens']:,} written ({cost}),"
+        f" {totals['seconds']:.0f} s"
+    )

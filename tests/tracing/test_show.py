@@ -74,7 +74,7 @@ def test_a_run_that_ended_is_told_from_head_to_figures(filled: Ledger) -> None:
         "cycle 0 (seeds alone)",
         *CYCLE,
         "validation macro_f1 0.400 -> 0.600 (+0.200)",
-        "1 samples, 3 calls, about 1,300 tokens read and 30 written, 0.0300 USD, 4 s; stopped by cycles",
+        "stopped by cycles: 1 samples, 3 calls, about 1,300 tokens read and 30 written (0.0300 USD), 4 s",
     ]
     places = [told.find(line) for line in lines]
     assert -1 not in places
@@ -87,7 +87,7 @@ def test_a_rehearsal_says_so_and_an_unknown_price_is_not_zero(filled: Ledger) ->
     totals = {**SUMMARY["totals"], "cost_usd": None, "tokens_estimated": False}
     told = tell(show.show_run, filled, {**SUMMARY, "rehearsal": True, "totals": totals})
     assert REHEARSAL_NOTICE in told
-    assert "3 calls, 1,300 tokens read and 30 written, price unknown" in told
+    assert "3 calls, 1,300 tokens read and 30 written (price unknown)" in told
 
 
 def test_a_run_that_has_not_ended_is_told_as_far_as_it_got(filled: Ledger) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.tracing.rows import call, fill
 from tracing.ledger import Ledger
-from tracing.summary import RunFacts, build_summary, read_summary, write_summary
+from tracing.summary import RunFacts, build_summary, describe_gains, read_summary, write_summary
 
 FACTS = RunFacts(
     run_id="r1",
@@ -96,3 +96,21 @@ def test_a_summary_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> 
     with pytest.raises(TypeError):
         write_summary(path, {"run_id": path})
     assert read_summary(path) == {"run_id": "old"}
+
+
+@pytest.mark.parametrize(
+    ("gates", "told"),
+    [
+        ([None, None], "no validation or test data to score on"),
+        (
+            [None, 0.5, 0.625],
+            "no validation or test data to score on; last accuracy on generated samples set aside: 0.625",
+        ),
+    ],
+    ids=["no gate", "gate"],
+)
+def test_a_run_without_data_to_score_on_says_so(gates: list[float | None], told: str) -> None:
+    nothing = {"validation": None, "test": None}
+    cycles = [{"gate": {"before": None, "after": score, "promoted": True}} for score in gates]
+    summary = {"metric": "macro_f1", "gate_metric": "accuracy", "start": nothing, "final": nothing, "cycles": cycles}
+    assert describe_gains(summary) == [told]
