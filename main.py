@@ -169,7 +169,7 @@ def predict(
     from graph.predict import predict_texts, read_file, read_texts
 
     folder = find_run(run, runs_dir)
-    texts = read_texts("standard input", sys.stdin.buffer, False) if file == "-" else read_file(Path(file))
+    texts = read_texts("standard input", sys.stdin.buffer, None) if file == "-" else read_file(Path(file))
     for row in predict_texts(folder, texts):
         _print_json(row)
 
@@ -310,8 +310,9 @@ def run_cli(arguments: list[str] | None = None) -> int:
         return _fail(exc.format_message(), 2)
     except (_Interrupted, KeyboardInterrupt, typer.Abort) as exc:
         return _fail("interrupted" + _resume_hint(exc), 130)
-    except BrokenPipeError:
-        return 0
+    except BrokenPipeError as exc:
+        hint = _resume_hint(exc)
+        return _fail(f"standard output was closed{hint}", 1) if hint else 0
     except Exception as exc:
         from agents.messages import EvokdError
 

@@ -23,6 +23,8 @@ class Briefing:
     max_weaknesses: int
     versions: Mapping[str, str]
     """Role -> name and version of its prompt file."""
+    own: tuple[str, ...]
+    """Prompt files that the domain brought itself."""
 
     @property
     def hash(self) -> str:
@@ -63,4 +65,7 @@ def make_briefing(
             }
         )
     versions = {role: f"{prompt.head.name} v{prompt.head.version}" for role, prompt in prompts.items()}
-    return Briefing(task, dict(labels), form, systems, max_weaknesses, versions)
+    own = tuple(
+        str(prompt.path) for prompt in prompts.values() if overlay is not None and prompt.path.parent == overlay
+    )
+    return Briefing(task, dict(labels), form, systems, max_weaknesses, versions, own)

@@ -1,9 +1,20 @@
 """Settings of the teacher: the `teacher` section of the configuration."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 REHEARSAL = "rehearsal"
 OPENAI_URL = "https://api.openai.com/v1"
+
+
+def _check_address(value: str | None) -> str | None:
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise ValueError("write the whole address, such as http://127.0.0.1:8000/v1")
+    return value
+
+
+Address = Annotated[str | None, AfterValidator(_check_address)]
 
 
 class Prices(BaseModel):
@@ -21,7 +32,7 @@ class RoleSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str | None = Field(default=None, description="model name as the endpoint knows it")
-    base_url: str | None = Field(default=None, description="address of an OpenAI-compatible endpoint, up to /v1")
+    base_url: Address = Field(default=None, description="address of an OpenAI-compatible endpoint, up to /v1")
     api_key_env: str | None = Field(default=None, description="environment variable that holds the key")
     temperature: float | None = Field(default=None, ge=0, le=2, description="sampling temperature, 0 to 2")
     max_tokens: int | None = Field(default=None, ge=1, description="output tokens per reply at most")
@@ -44,7 +55,7 @@ class TeacherSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(default=REHEARSAL, description="model name, or 'rehearsal' for the embedded teacher")
-    base_url: str | None = Field(default=None, description="OpenAI-compatible endpoint up to /v1; none = OpenAI itself")
+    base_url: Address = Field(default=None, description="OpenAI-compatible endpoint up to /v1; none = OpenAI itself")
     api_key_env: str = Field(default="OPENAI_API_KEY", description="environment variable that holds the key")
     temperature: float | None = Field(default=None, ge=0, le=2, description="sampling temperature; none = the server's")
     max_tokens: int | None = Field(

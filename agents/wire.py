@@ -193,7 +193,8 @@ class Endpoint:
             what = {401: "the key is refused", 403: "access is denied", 404: "no such model or address"}[
                 exc.status_code
             ]
-            raise TeacherRefused(f"{self.base_url}, model {self.model!r}: {what}: {text}") from exc
+            hint = "" if exc.status_code != 404 or self.base_url.endswith("/v1") else " (most addresses end in /v1)"
+            raise TeacherRefused(f"{self.base_url}, model {self.model!r}: {what}{hint}: {text}") from exc
         if exc.status_code in REFUSALS:
             return Reply("", None, ability, error=text)
         failure = TeacherUnreachable(f"{self.base_url}: the teacher keeps failing: {text}")

@@ -113,7 +113,12 @@ def build_settings(layers: Sequence[Layer]) -> Settings:
         path = tuple(str(step) for step in fault["loc"])
         source = next((layer.source for layer in reversed(layers) if _has(layer.values, path)), "configuration")
         got = f", got {fault['input']!r}" if not isinstance(fault["input"], dict) else ""
-        raise InputError(f"{source}: {'.'.join(path)}: {fault['msg'].lower()}{got}") from exc
+        raise InputError(f"{source}: {'.'.join(path)}: {_tell(fault['msg'])}{got}") from exc
+
+
+def _tell(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
 
 
 def _merge(target: dict[str, Any], values: Mapping[str, Any]) -> None:

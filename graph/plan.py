@@ -45,7 +45,12 @@ def plan_run(domain: str, preset: str, layers: Sequence[Layer]) -> Plan:
         InputError: what is wrong and how to mend it.
     """
     loaded = load_domain(find_domain(domain))
-    settings = build_settings([load_preset(preset), loaded.overrides, *layers])
+    layers = [load_preset(preset), loaded.overrides, *layers]
+    settings = build_settings(layers)
+    if settings.teacher.base_url and not any("model" in (layer.values.get("teacher") or {}) for layer in layers):
+        raise InputError(
+            f"teacher.base_url is {settings.teacher.base_url!r}, but no model is named; pass --teacher MODEL"
+        )
     return _check(loaded, settings, preset)
 
 
@@ -104,7 +109,12 @@ def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:
         settings = settings.model_copy(update={"rehearsal": rehearsal})
         domain = replace_corpus(domain, path)
     assert domain.corpus is not None
-    read_examples(domain.corpus, domain.codec)
+    found = {label for row in read_examples(domain.corpus, domain.codec) for label in domain.codec.labels_in(row.gold)}
+    lacking = [label for label in domain.codec.labels if label not in found]
+    if lacking:
+        raise InputError(
+            f"{domain.corpus}: no text has the label {lacking[0]!r}; a rehearsal needs texts of every label"
+        )
     return domain, settings
 
 

@@ -14,13 +14,13 @@ from student.save import read_record
 from student.tasks import codec
 
 
-def read_texts(name: str, lines: Iterable[bytes], as_json: bool) -> list[str]:
+def read_texts(name: str, lines: Iterable[bytes], as_json: bool | None) -> list[str]:
     """Read texts: one a line, or JSON Lines with a key "text".
 
     Args:
         name: how an error names the source.
         lines: raw lines.
-        as_json: whether lines are JSON objects.
+        as_json: whether lines are JSON objects; None looks at the first line.
 
     Raises:
         InputError: a line is not UTF-8, or no JSON object with a text; nothing to read at all.
@@ -31,6 +31,8 @@ def read_texts(name: str, lines: Iterable[bytes], as_json: bool) -> list[str]:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError as exc:
             raise InputError(f"{name}:{number}: not UTF-8 text (byte {exc.start}); save the file as UTF-8") from exc
+        if line and as_json is None:
+            as_json = line.startswith("{")
         if line:
             texts.append(_text_of(f"{name}:{number}", line) if as_json else line)
     if not texts:

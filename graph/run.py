@@ -105,6 +105,7 @@ def _announce(plan: Plan, folder: RunFolder) -> dict[str, Any]:
         "cycles": settings.stop.cycles,
         "budget_samples": settings.budget.samples,
         "seed": settings.seed,
+        "own_prompts": list(plan.briefing.own),
         "data": {
             "labels": len(plan.domain.codec.labels),
             "seeds": len(plan.domain.seeds),

@@ -24,6 +24,11 @@ RUN_FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "no option": (["--bogus"], ["--bogus"]),
     "unknown preset": (["--preset", "evokb"], ["'evokb'", "did you mean 'evokd'"]),
     "no key": (["--teacher", "gpt-4o-mini"], ["OPENAI_API_KEY", "--base-url", "--teacher rehearsal"]),
+    "address without a model": (["--base-url", "http://127.0.0.1:9/v1"], ["teacher.base_url", "--teacher MODEL"]),
+    "address without a scheme": (
+        ["--teacher", "mine", "--base-url", "127.0.0.1:9/v1"],
+        ["--base-url", "teacher.base_url", "http://127.0.0.1:8000/v1", "'127.0.0.1:9/v1'"],
+    ),
     "no key for a role": (
         ["--set", "teacher.roles.labeler.model=gpt-4o", "--teacher", "gpt-4o-mini"],
         ["OPENAI_API_KEY"],
@@ -59,6 +64,7 @@ RUN_FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "config a folder": (["--config", "{tmp}"], ["cannot be read"]),
     "config with unknown key": (["--config", "{domain}/domain.yaml"], ["domain.yaml", "unknown key 'name'"]),
     "corpus missing": (["--set", "rehearsal.corpus={tmp}/none.jsonl"], ["none.jsonl"]),
+    "corpus without a label": (["--set", "rehearsal.corpus={domain}/one.jsonl"], ["one.jsonl", "'delivery_trouble'"]),
 }
 
 
@@ -72,6 +78,8 @@ def test_a_faulty_run_is_refused_before_it_starts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     filled = [option.format(tmp=tmp_path, domain=toy_domain) for option in options]
+    one = {"text": "please end my subscription", "label": "cancel_plan"}
+    (toy_domain / "one.jsonl").write_text(json.dumps(one), encoding="utf-8")
     where = [] if "--runs-dir" in options else ["--runs-dir", str(tmp_path / "runs")]
     before = sorted(tmp_path.rglob("*"))
     check_refusal(["run", str(toy_domain), *where, *filled], told, capsys)

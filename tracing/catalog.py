@@ -26,6 +26,7 @@ def _finished(summary: dict[str, Any]) -> dict[str, Any]:
     metric = summary["metric"]
     split = "test" if summary["final"]["test"] else "validation"
     before, after = summary["start"][split], summary["final"][split]
+    scored = f"{split} {metric}" if after else "no data to score on"
     return {
         "run_id": summary["run_id"],
         "state": f"done ({summary['stop_reason']})",
@@ -33,7 +34,7 @@ def _finished(summary: dict[str, Any]) -> dict[str, Any]:
         "preset": summary["preset"],
         "teacher": summary["teacher"],
         "samples": summary["totals"]["samples"],
-        "metric": f"{split} {metric}",
+        "metric": scored,
         "start": before[metric] if before else None,
         "final": after[metric] if after else None,
     }

@@ -62,6 +62,8 @@ class Progress:
         )
         if event["rehearsal"]:
             self._say(f"[yellow]{REHEARSAL_NOTICE}[/]")
+        for prompt in event.get("own_prompts", []):
+            self._say(f"the domain's own prompt: {literal(prompt)}")
         self._say(f"run folder {literal(event['folder'])}")
 
     def _on_run_resumed(self, event: Mapping[str, Any]) -> None:
@@ -127,7 +129,9 @@ class Progress:
         """Tell what a cycle's curation did; nothing when it came before this process resumed the run."""
         if self._curated.get("cycle") != cycle:
             return ""
-        return f"{self._curated['accepted']} accepted, {sum(self._curated['rejected'].values())} refused; "
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self._curated["rejected"].items())
+        refused = f"{sum(self._curated['rejected'].values())} refused" + (f" ({reasons})" if reasons else "")
+        return f"{self._curated['accepted']} accepted, {refused}; "
 
     def _on_decided(self, event: Mapping[str, Any]) -> None:
         # What a resumed run had before, and what roll-backs took away, is known here.

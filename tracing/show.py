@@ -81,6 +81,8 @@ def _failed(console: Console, packet: Mapping[str, Any]) -> None:
         console,
         f"[bold]The student failed[/] {len(wrong)} of the {len(cases)} cases shown, {sure} of them confidently.",
     )
+    if packet["confusions"]:
+        _say(console, "Most frequent confusions among all examined texts:")
     for item in packet["confusions"][:5]:
         _say(
             console,
@@ -93,10 +95,10 @@ def _failed(console: Console, packet: Mapping[str, Any]) -> None:
 
 
 def _case(case: Mapping[str, Any]) -> str:
-    return (
-        f"[dim]{case['id']}[/] \u201c{literal(case['text'], CUT)}\u201d is {_answer(case['gold'])}, not"
-        f" {_answer(case['predicted'])} ({case['confidence']:.2f} sure)"
-    )
+    told = f"[dim]{case['id']}[/] \u201c{literal(case['text'], CUT)}\u201d is {_answer(case['gold'])}"
+    if case["verdict"] == "right":
+        return f"{told}, as the student said ({case['confidence']:.2f} sure)"
+    return f"{told}, not {_answer(case['predicted'])} ({case['confidence']:.2f} sure)"
 
 
 def _answer(answer: Any) -> str:
@@ -155,7 +157,10 @@ def _sample_line(sample: Sample) -> str:
 
 def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
     reasons = ledger.count_rejected(cycle)
-    curation = ledger.part(cycle, "curation") or {}
+    curation = ledger.part(cycle, "curation")
+    if curation is None:
+        _say(console, "[yellow]The drafts have not been curated yet.[/]")
+        return
     told = ", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "nothing"
     disputed = curation.get("disputed", 0)
     _say(console, f"[bold]Refused:[/] {told}; {disputed} labels were disputed.")

@@ -216,7 +216,7 @@ def test_no_key_reaches_the_run_folder(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-key")
     app = create_app(load_corpus(toy_domain / "corpus.jsonl"), RehearsalSettings(), 0)
-    folder = run(toy_domain, "--base-url", serve_app(app) + "/v1", "--cycles", "1")
+    folder = run(toy_domain, "--teacher", "any", "--base-url", serve_app(app) + "/v1", "--cycles", "1")
     assert yaml.safe_load(folder.config.read_text(encoding="utf-8"))["settings"]["teacher"]["base_url"]
     for path in folder.path.rglob("*"):
         assert not path.is_file() or b"very-secret" not in path.read_bytes(), path

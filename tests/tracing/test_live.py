@@ -76,15 +76,18 @@ def test_a_resumed_run_says_so() -> None:
 
 
 CYCLES = {
-    "promoted": ({}, "cycle 1: 9 accepted, 3 refused; 40 steps in 3 s; macro_f1 0.500 -> 0.625"),
+    "promoted": ({}, "cycle 1: 9 accepted, 3 refused (1 leak, 2 duplicate); 40 steps in 3 s; macro_f1 0.500 -> 0.625"),
     "rolled_back": (
         {"after": 0.25, "promoted": False},
-        "cycle 1: 9 accepted, 3 refused; 40 steps in 3 s; macro_f1 0.500 -> 0.250 rolled back",
+        "cycle 1: 9 accepted, 3 refused (1 leak, 2 duplicate); 40 steps in 3 s; macro_f1 0.500 -> 0.250 rolled back",
     ),
-    "first_score": ({"before": None}, "cycle 1: 9 accepted, 3 refused; 40 steps in 3 s; macro_f1 0.625"),
+    "first_score": (
+        {"before": None},
+        "cycle 1: 9 accepted, 3 refused (1 leak, 2 duplicate); 40 steps in 3 s; macro_f1 0.625",
+    ),
     "no_gate_data": (
         {"before": None, "after": None},
-        "cycle 1: 9 accepted, 3 refused; 40 steps in 3 s; no gate data yet",
+        "cycle 1: 9 accepted, 3 refused (1 leak, 2 duplicate); 40 steps in 3 s; no gate data yet",
     ),
 }
 
@@ -103,7 +106,7 @@ def test_the_start_on_the_seeds_is_one_line() -> None:
 def test_a_cycle_that_brought_nothing_is_told_as_well() -> None:
     barren = {**CURATED, "cycle": 2, "accepted": 0, "rejected": {"duplicate": 12}}
     assert follow(CURATED, TRAINED, DECIDED, barren, {**DECIDED, "cycle": 2})[1:] == [
-        "cycle 2: 0 accepted, 12 refused; nothing to train on"
+        "cycle 2: 0 accepted, 12 refused (12 duplicate); nothing to train on"
     ]
 
 
