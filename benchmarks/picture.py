@@ -18,7 +18,7 @@ from tracing.live import Progress
 from tracing.show import open_ledger, show_weakness
 from tracing.summary import read_summary
 
-WIDTH = 136
+WIDTH = 140
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 
 
