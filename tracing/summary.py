@@ -28,6 +28,8 @@ class RunFacts:
     champion: str
     stop_reason: str
     last_cycle: int
+    publish_seconds: float
+    """What the last node has taken up to now; its time is in the ledger only when it has ended."""
 
 
 def build_summary(
@@ -42,6 +44,7 @@ def build_summary(
         final: the same for the champion.
     """
     cycles = [_summarise_cycle(ledger, cycle) for cycle in range(facts.last_cycle + 1)]
+    cycles[-1]["seconds"]["publish"] = round(facts.publish_seconds, 3)
     seconds = sum(sum(cycle["seconds"].values()) for cycle in cycles)
     usage = ledger.usage()
     return {

@@ -1,6 +1,7 @@
 """The last node: the champion, the data set and the summary. The only place where test data is scored."""
 
 import shutil
+import time
 
 from graph.bench import Bench, cycle_name
 from graph.exams import score_split
@@ -14,6 +15,7 @@ from tracing.summary import RunFacts, build_summary, write_summary
 
 async def publish(state: State, bench: Bench) -> StateUpdate:
     """Score the student of cycle 0 and the champion on test data, and write what the run leaves behind."""
+    begun = time.monotonic()
     champion = state["champion"] or cycle_name(0)
     start = {split: await _metrics(bench, cycle_name(0), split) for split in ("validation", "test")}
     final = {split: await _metrics(bench, champion, split) for split in ("validation", "test")}
@@ -34,6 +36,7 @@ async def publish(state: State, bench: Bench) -> StateUpdate:
         champion=champion,
         stop_reason=state["decision"]["reason"],
         last_cycle=state["cycle"],
+        publish_seconds=time.monotonic() - begun,
     )
     write_summary(bench.folder.summary, build_summary(bench.ledger, facts, start, final))
     return {}

@@ -20,6 +20,7 @@ FACTS = RunFacts(
     champion="c001",
     stop_reason="cycles",
     last_cycle=1,
+    publish_seconds=0.25,
 )
 START = {"validation": {"macro_f1": 0.4}, "test": None}
 FINAL = {"validation": {"macro_f1": 0.6}, "test": None}
@@ -29,7 +30,7 @@ def test_the_figures_are_those_of_the_ledger(ledger: Ledger) -> None:
     fill(ledger)
     ledger.record_call(call("c001-l02-generator-1", status="error", cost_usd=None))
     summary = build_summary(ledger, FACTS, START, FINAL)
-    facts = {name: value for name, value in vars(FACTS).items() if name != "last_cycle"}
+    facts = {name: value for name, value in vars(FACTS).items() if name not in ("last_cycle", "publish_seconds")}
     assert {name: summary[name] for name in facts} == facts
     assert (summary["start"], summary["final"]) == (START, FINAL)
     assert summary["cycles"] == [
@@ -52,7 +53,7 @@ def test_the_figures_are_those_of_the_ledger(ledger: Ledger) -> None:
             "input_tokens": 300,
             "output_tokens": 30,
             "cost_usd": pytest.approx(0.03),
-            "seconds": {"analyze": 0.5, "train": 2.25},
+            "seconds": {"analyze": 0.5, "train": 2.25, "publish": 0.25},
             "gate": {"before": 0.4, "after": 0.6, "promoted": True},
         },
     ]
@@ -63,7 +64,7 @@ def test_the_figures_are_those_of_the_ledger(ledger: Ledger) -> None:
         "output_tokens": 30,
         "tokens_estimated": False,
         "cost_usd": pytest.approx(0.03),
-        "seconds": 3.75,
+        "seconds": 4.0,
     }
 
 
@@ -78,7 +79,8 @@ def test_one_call_without_a_price_makes_the_cost_of_its_cycle_and_of_the_run_unk
 def test_an_empty_ledger_has_a_summary(ledger: Ledger) -> None:
     summary = build_summary(ledger, FACTS, {}, {})
     assert [cycle["gate"]["after"] for cycle in summary["cycles"]] == [None, None]
-    assert summary["totals"]["seconds"] == summary["totals"]["samples"] == 0
+    assert summary["totals"]["samples"] == 0
+    assert summary["totals"]["seconds"] == FACTS.publish_seconds
 
 
 def test_a_summary_is_written_whole_and_read_back(tmp_path: Path) -> None:
