@@ -36,7 +36,7 @@ def draw(run: Path, weakness: str) -> str:
     summary = read_summary(run / "summary.json")
     if summary is None:
         raise InputError(f"{run}: the run has not ended; finish it with: evokd resume {run}")
-    console = Console(record=True, width=WIDTH, force_terminal=True, force_interactive=False, quiet=False)
+    console = Console(record=True, width=WIDTH, force_terminal=True, force_interactive=False)
     cycles = summary["cycles"][-1]["cycle"]
     _type(console, f"evokd run {summary['domain']} --cycles {cycles} --seed {summary['seed']} --run-id {run.name}")
     progress = Progress(console)

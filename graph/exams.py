@@ -39,7 +39,10 @@ async def score_split(bench: Bench, version: str, split: str) -> Scores | None:
 
 
 async def gate_scores(bench: Bench, version: str) -> Scores | None:
-    """Scores that decide about champions: on validation data, else on accepted samples that were set aside."""
+    """Scores that decide about champions: on validation data, else on accepted samples that were set aside.
+
+    None while there is not enough gate data.
+    """
     if bench.domain.validation:
         return await score_split(bench, version, "validation")
     aside = bench.ledger.samples(state="accepted", purpose="gate")
@@ -47,12 +50,6 @@ async def gate_scores(bench: Bench, version: str) -> Scores | None:
         return None
     found = await bench.student.predict(bench.folder.version(version), [sample.text for sample in aside])
     return bench.domain.codec.evaluate([sample.label for sample in aside], [item.answer for item in found])
-
-
-async def score_gate(bench: Bench, version: str) -> float | None:
-    """The gate metric of a student version, 0 to 1; None while there is not enough gate data."""
-    scores = await gate_scores(bench, version)
-    return scores.metrics[bench.gate_metric] if scores else None
 
 
 async def build_packet(bench: Bench, cycle: int, champion: str | None) -> FeedbackPacket:

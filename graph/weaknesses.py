@@ -1,11 +1,10 @@
 """The life of a weakness: stored when it is named, measured after every training."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from agents.messages import Analysis, Weakness
 from graph.bench import Bench
-from graph.exams import gate_scores
+from student.evaluate import Scores
 
 FIXED = 0.9
 """F1 of its labels from which a weakness counts as fixed."""
@@ -23,14 +22,12 @@ def store_weaknesses(bench: Bench, analysis: Analysis, span: str) -> dict[str, W
     return named
 
 
-async def measure_effects(bench: Bench, cycle: int, champion: str | None, challenger: str, promoted: bool) -> None:
+def measure_effects(bench: Bench, cycle: int, before: Scores | None, after: Scores | None, promoted: bool) -> None:
     """Measure what the lessons of this cycle did to the labels of its weaknesses, on the gate data.
 
     The effect is the mean F1 of the weakness's labels after the training minus the one before, -1 to 1; unknown where
     there is no gate data. Effects of a training that was rolled back are kept, the state says so.
     """
-    before = await gate_scores(bench, champion) if champion else None
-    after = await gate_scores(bench, challenger)
     rows = []
     for row in bench.ledger.weaknesses(cycle):
         old = _mean_f1(before, row["labels"])
@@ -40,7 +37,7 @@ async def measure_effects(bench: Bench, cycle: int, champion: str | None, challe
     bench.ledger.put_weaknesses(rows)
 
 
-def _mean_f1(scores: Any, labels: list[str]) -> float | None:
+def _mean_f1(scores: Scores | None, labels: list[str]) -> float | None:
     if scores is None:
         return None
     found: Mapping[str, float] = {line.label: line.f1 for line in scores.report}

@@ -137,7 +137,7 @@ class StudentClient:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 limit=_LINE_LIMIT,
-                # Threads that wait by spinning slow a step down tenfold as soon as anything else wants a core.
+                # Threads that wait by spinning slow a step down twentyfold as soon as anything else wants a core.
                 env={"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONPATH": path},
                 start_new_session=True,
             )

@@ -51,8 +51,6 @@ def _read(requests: BinaryIO, lines: "queue.SimpleQueue[bytes]") -> None:
 def _load_handlers() -> dict[str, Handler]:
     # cuBLAS computes reproducibly only with this set before it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # Waiting threads shall sleep, not spin: with other work on the cores, spinning made trainings twenty times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from transformers.utils import logging
 
     from student.jobs import EmbedJob, PredictJob, TrainJob

@@ -27,7 +27,6 @@ class Progress:
         self._before: float | None = 0.0
         self._start: Mapping[str, Any] = {}
         self._tokens = 0
-        self._calls = 0
         self._accepted = 0
         self._score: float | None = None
         self._curated: Mapping[str, Any] = {}
@@ -98,7 +97,6 @@ class Progress:
         if event["status"] == "error":
             self._say(f"[red]cycle {event['cycle']}: {event['role']}: {literal(event['faults'][0], 200)}[/]")
             return
-        self._calls += 1
         self._tokens += event["input_tokens"] + event["output_tokens"]
         if event["faults"]:
             fault = literal(event["faults"][0], 160)

@@ -4,7 +4,7 @@ from typing import Any
 
 from agents.messages import TrainingReport
 from graph.bench import Bench, cycle_name
-from graph.exams import build_packet, predict_split, score_gate
+from graph.exams import build_packet, gate_scores, predict_split
 from graph.state import State, StateUpdate
 from graph.weaknesses import measure_effects
 from student.client import TrainExample, TrainJob
@@ -93,13 +93,14 @@ async def gate(state: State, bench: Bench) -> StateUpdate:
         bench.ledger.put_part(cycle, "gate", {"before": state["score"], "after": None, "promoted": False})
         return {"stale": state["stale"] + 1}
     _restore(bench, cycle)
-    before = await score_gate(bench, champion) if champion else None
-    after = await score_gate(bench, challenger)
+    old = await gate_scores(bench, champion) if champion else None
+    new = await gate_scores(bench, challenger)
+    before, after = (scores.metrics[bench.gate_metric] if scores else None for scores in (old, new))
     promoted = before is None or after is None or after >= before - bench.settings.gate.tolerance
     bench.ledger.put_part(cycle, "gate", {"before": before, "after": after, "promoted": promoted})
     _report(bench, cycle, before, after, promoted)
     if cycle:
-        await measure_effects(bench, cycle, champion, challenger, promoted)
+        measure_effects(bench, cycle, old, new, promoted)
     score = after if promoted else before
     best = state["best"]
     rose = score is not None and (best is None or score > best)
