@@ -19,8 +19,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 setup: $(STAMP)  ## make .venv with everything in it
 
-demo: $(STAMP)  ## five evolution cycles on the shipped domain, with the embedded teacher and student
+demo: $(STAMP)  ## five evolution cycles on each shipped domain, with the embedded teacher and student
 	$(BIN)/evokd run support_tickets --cycles 5 --seed $(SEED)
+	$(BIN)/evokd run field_reports --cycles 5 --seed $(SEED)
 
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest
@@ -42,7 +43,7 @@ imports: $(STAMP)  ## the direction of imports between rooms
 	$(BIN)/lint-imports
 
 bench: $(STAMP)  ## the figures of docs/benchmarks.md (hours on 2 cores)
-	$(BIN)/python -m benchmarks.evolution support_tickets --seeds 5 --cycles 5 --ceiling
+	$(BIN)/python -m benchmarks.evolution support_tickets field_reports --seeds 5 --cycles 5 --ceiling
 
 clean:  ## remove the environment and caches, keep the runs
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

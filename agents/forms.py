@@ -1,12 +1,37 @@
-"""What differs between tasks on the wire: the reply classes and what is wrong with an answer."""
+"""What differs between tasks on the wire: reply classes, lesson modes, and what is wrong with an answer or a draft."""
 
-from collections.abc import Collection
+import random
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pydantic import BaseModel
 
-from agents.messages import GeneratorReply, Gold, InputError, LabelBatch, LabelReply, LabelVerdict, Message
+from agents.lesson_checks import mode_fault
+from agents.messages import (
+    ENTITY_MODES,
+    NO_ENTITY,
+    PLAIN_MODES,
+    Draft,
+    Entity,
+    EntityDraft,
+    EntityVerdict,
+    ErrorKind,
+    GeneratorReply,
+    Gold,
+    InputError,
+    LabelBatch,
+    LabelReply,
+    LabelVerdict,
+    LessonMode,
+    LessonPlan,
+    Message,
+)
+from agents.messages.spans import AlignmentError, align
+from agents.strategies import choose_strategies
+
+_PLAIN = cast(tuple[LessonMode, ...], PLAIN_MODES)
+_WITH_ENTITIES = cast(tuple[LessonMode, ...], (*PLAIN_MODES, *ENTITY_MODES))
 
 
 class AnswerForm(Protocol):
@@ -14,6 +39,10 @@ class AnswerForm(Protocol):
 
     generator_reply: type[BaseModel]
     labeler_reply: type[BaseModel]
+    modes: tuple[LessonMode, ...]
+    """Modes that lessons of the task may have."""
+    blank: str | None
+    """What a quota calls texts without any label; None where every text has one."""
 
     def label_batch(self, verdicts: list[Any]) -> Message:
         """The message that carries accepted verdicts."""
@@ -21,18 +50,29 @@ class AnswerForm(Protocol):
     def answer_fault(self, text: str, answer: Any, labels: Collection[str]) -> str | None:
         """What is wrong with an answer to a text, None if nothing."""
 
+    def mode_fault(self, plan: LessonPlan, text: str, answer: Any) -> str | None:
+        """What keeps a draft with a sound answer from being what the plan's mode asks for, None if nothing."""
+
+    def left_out(self, plan: LessonPlan, answers: Sequence[Any]) -> list[str]:
+        """Labels of the plan's quotas that a batch with these answers must serve and does not."""
+
     def verdict_fault(self, text: str, verdict: Any, labels: Collection[str]) -> str | None:
         """What is wrong with a Labeler's verdict on a text, None if nothing."""
 
     def candidates(self, verdict: Any) -> list[Gold]:
         """The possible answers of a verdict, best first."""
 
+    def strategies(self, mode: LessonMode, kind: ErrorKind | None, count: int, rng: random.Random) -> dict[str, str]:
+        """Strategies of a lesson, name -> instruction; see `agents.strategies.choose_strategies`."""
+
 
 class ClassificationForm:
     """One label per text."""
 
-    generator_reply: type[BaseModel] = GeneratorReply[str]
+    generator_reply: type[BaseModel] = GeneratorReply[Draft]
     labeler_reply: type[BaseModel] = LabelReply[LabelVerdict]
+    modes: tuple[LessonMode, ...] = _PLAIN
+    blank: str | None = None
 
     def label_batch(self, verdicts: list[LabelVerdict]) -> Message:
         """The message that carries accepted verdicts."""
@@ -42,6 +82,14 @@ class ClassificationForm:
         """Refuse a label that is not in the set."""
         return None if answer in labels else f"unknown label {answer!r}{_nearest(answer, labels)}"
 
+    def mode_fault(self, plan: LessonPlan, text: str, answer: str) -> str | None:
+        """Nothing can be checked."""
+        return None
+
+    def left_out(self, plan: LessonPlan, answers: Sequence[str]) -> list[str]:
+        """Nothing: the number of drafts is all that is asked for; later quotas make up for a label that fell short."""
+        return []
+
     def verdict_fault(self, text: str, verdict: LabelVerdict, labels: Collection[str]) -> str | None:
         """Refuse a verdict without labels, with an unknown one, or without a confidence from 0 to 1."""
         if not verdict.labels:
@@ -49,14 +97,66 @@ class ClassificationForm:
         for label in verdict.labels:
             if label not in labels:
                 return f"unknown label {label!r}{_nearest(label, labels)}"
-        return None if 0 <= verdict.confidence <= 1 else f"confidence {verdict.confidence} is not between 0 and 1"
+        return _confidence_fault(verdict.confidence)
 
     def candidates(self, verdict: LabelVerdict) -> list[Gold]:
         """The labels of the verdict, each once."""
         return list(dict.fromkeys(verdict.labels))
 
+    def strategies(self, mode: LessonMode, kind: ErrorKind | None, count: int, rng: random.Random) -> dict[str, str]:
+        """None: there are no entities whose context could be rewritten."""
+        return {}
 
-_FORMS: dict[str, AnswerForm] = {"classification": ClassificationForm()}
+
+class EntityForm:
+    """A list of entities per text, each as it is written there; see `agents.messages.spans`."""
+
+    generator_reply: type[BaseModel] = GeneratorReply[EntityDraft]
+    labeler_reply: type[BaseModel] = LabelReply[EntityVerdict]
+    modes: tuple[LessonMode, ...] = _WITH_ENTITIES
+    blank: str | None = NO_ENTITY
+
+    def label_batch(self, verdicts: list[EntityVerdict]) -> Message:
+        """The message that carries accepted verdicts."""
+        return LabelBatch[EntityVerdict](verdicts=verdicts)
+
+    def answer_fault(self, text: str, answer: list[Entity], labels: Collection[str]) -> str | None:
+        """Refuse an entity without words, one of an unknown type, and one that is not found in the text."""
+        for entity in answer:
+            if not entity.text.strip():
+                return f"an entity of type {entity.label!r} has no text; copy its words from the text"
+            if entity.label != NO_ENTITY and entity.label not in labels:
+                return f"entity {entity.text!r}: unknown label {entity.label!r}{_nearest(entity.label, labels)}"
+        try:
+            align(text, answer)
+        except AlignmentError as exc:
+            return f"{exc}; copy entities letter by letter, list each mention once, and none inside another"
+        return None
+
+    def mode_fault(self, plan: LessonPlan, text: str, answer: list[Entity]) -> str | None:
+        """Hold the draft against the plan's examples; see `agents.lesson_checks`."""
+        return mode_fault(plan, text, answer)
+
+    def left_out(self, plan: LessonPlan, answers: Sequence[list[Entity]]) -> list[str]:
+        """Types of which no text names an entity; `NO_ENTITY` where every text names one."""
+        named = [{entity.label for entity in answer} - {NO_ENTITY} or {NO_ENTITY} for answer in answers]
+        given = set().union(*named)
+        return [quota.label for quota in plan.quotas if quota.hard + quota.easy and quota.label not in given]
+
+    def verdict_fault(self, text: str, verdict: EntityVerdict, labels: Collection[str]) -> str | None:
+        """Refuse what `answer_fault` refuses, and a verdict without a confidence from 0 to 1."""
+        return self.answer_fault(text, verdict.entities, labels) or _confidence_fault(verdict.confidence)
+
+    def candidates(self, verdict: EntityVerdict) -> list[Gold]:
+        """The one list of entities, which may be empty."""
+        return [verdict.entities]
+
+    def strategies(self, mode: LessonMode, kind: ErrorKind | None, count: int, rng: random.Random) -> dict[str, str]:
+        """Ways to rewrite the context, and the one that answers the kind of mistake."""
+        return choose_strategies(mode, kind, count, rng)
+
+
+_FORMS: dict[str, AnswerForm] = {"classification": ClassificationForm(), "ner": EntityForm()}
 
 
 def answer_form(task: str) -> AnswerForm:
@@ -68,6 +168,10 @@ def answer_form(task: str) -> AnswerForm:
     if task not in _FORMS:
         raise InputError(f"unknown task {task!r}; known tasks: {', '.join(sorted(_FORMS))}")
     return _FORMS[task]
+
+
+def _confidence_fault(confidence: float) -> str | None:
+    return None if 0 <= confidence <= 1 else f"confidence {confidence} is not between 0 and 1"
 
 
 def _nearest(word: str, words: Collection[str]) -> str:

@@ -1,7 +1,6 @@
 """The Generator: writes the hard and easy texts that a lesson plan asks for."""
 
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +30,13 @@ class Writing:
 async def write(teacher: Teacher, briefing: Briefing, plan: LessonPlan, cycle: int, span: str, seed: int) -> Writing:
     """Ask the Generator for the drafts of a lesson.
 
-    An empty batch, less than half of the quota, an unknown label or an empty text is asked again; after the last re-ask
-    the usable drafts are kept, never more than the quotas ask for in all.
+    An empty batch, less than half of the quota, a quota's label left out, a faulty answer or an empty text is asked
+    again; after the last re-ask the usable drafts are kept, never more than the quotas ask for in all. A draft that is
+    not what the plan's mode asks for is not usable either, but is asked again only where too few are left.
 
     Raises:
         TeacherError: the teacher cannot be used.
     """
-    wanted = sum(quota.hard + quota.easy for quota in plan.quotas)
     answer: Any = await teacher.ask(
         Ask(
             role="generator",
@@ -48,7 +47,7 @@ async def write(teacher: Teacher, briefing: Briefing, plan: LessonPlan, cycle: i
             message=plan,
             reply=briefing.form.generator_reply,
             name="drafts",
-            check=lambda reply: find_faults(reply, briefing, wanted),
+            check=lambda reply: find_faults(reply, briefing, plan),
             seed=seed,
             vocabularies={"labels": list(plan.labels)},
         )
@@ -57,24 +56,39 @@ async def write(teacher: Teacher, briefing: Briefing, plan: LessonPlan, cycle: i
     usable = [
         WrittenDraft(draft.text, draft.difficulty, draft.intended)
         for draft in drafts
-        if _draft_fault(draft, briefing, briefing.labels) is None
+        if _draft_fault(draft, briefing) is None and _mode_fault(draft, briefing, plan) is None
     ]
-    return Writing(tuple(usable[:wanted]), answer.faults, answer.call_id)
+    return Writing(tuple(usable[: _count_wanted(plan)]), answer.faults, answer.call_id)
 
 
-def find_faults(reply: Any, briefing: Briefing, wanted: int) -> list[str]:
+def find_faults(reply: Any, briefing: Briefing, plan: LessonPlan) -> list[str]:
     """What is wrong with a batch of drafts, one line per kind of fault."""
+    wanted = _count_wanted(plan)
     if not reply.drafts:
         return [f"no drafts given, {wanted} are wanted"]
-    found = Counter(_draft_fault(draft, briefing, briefing.labels) for draft in reply.drafts)
-    usable = found.pop(None, 0)
-    faults = [f"{count} draft(s): {fault}" for fault, count in found.items()]
+    found = Counter(_draft_fault(draft, briefing) for draft in reply.drafts)
+    sound = [draft for draft in reply.drafts if _draft_fault(draft, briefing) is None]
+    strays = Counter(_mode_fault(draft, briefing, plan) for draft in sound)
+    usable = strays.pop(None, 0)
+    faults = [f"{count} draft(s): {fault}" for fault, count in found.items() if fault is not None]
     if usable * 2 < wanted:
+        faults += [f"{count} draft(s): {fault}" for fault, count in strays.items()]
         faults.append(f"{usable} usable drafts given, {wanted} are wanted")
+    left_out = briefing.form.left_out(plan, [draft.intended for draft in sound])
+    if left_out:
+        faults.append(f"no sound draft for {', '.join(left_out)}; write those that the quotas ask for")
     return faults
 
 
-def _draft_fault(draft: Any, briefing: Briefing, labels: Collection[str]) -> str | None:
+def _count_wanted(plan: LessonPlan) -> int:
+    return sum(quota.hard + quota.easy for quota in plan.quotas)
+
+
+def _draft_fault(draft: Any, briefing: Briefing) -> str | None:
     if not draft.text.strip():
         return "empty text"
-    return briefing.form.answer_fault(draft.text, draft.intended, labels)
+    return briefing.form.answer_fault(draft.text, draft.intended, briefing.labels)
+
+
+def _mode_fault(draft: Any, briefing: Briefing, plan: LessonPlan) -> str | None:
+    return briefing.form.mode_fault(plan, draft.text, draft.intended)

@@ -80,7 +80,7 @@ def _row(summary: Mapping[str, Any], plan: Plan, seed: int, arguments: argparse.
         "metric": summary["metric"],
         "start": start[summary["metric"]],
         "final": final[summary["metric"]],
-        "accuracy": final["accuracy"],
+        "second": final[plan.domain.codec.metrics[1]],
         "samples": summary["totals"]["samples"],
         "tokens": summary["totals"]["input_tokens"] + summary["totals"]["output_tokens"],
         "seconds": summary["totals"]["seconds"],
@@ -126,7 +126,9 @@ def _corpus(domain: Domain) -> list[TrainExample]:
 
 def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     print(f"\n{time.strftime('%Y-%m-%d')}: python -m benchmarks.evolution {' '.join(sys.argv[1:])}\n")
-    print("| domain | seeds | metric | start | final | gain | accuracy | full corpus | share | samples | tokens | s |")
+    print(
+        "| domain | seeds | metric | start | final | gain | 2nd metric | full corpus | share | samples | tokens | s |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for name in dict.fromkeys(row["domain"] for row in rows):
         group = [row for row in rows if row["domain"] == name]
@@ -140,7 +142,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
             _spread([row["start"] for row in group]),
             _spread([row["final"] for row in group]),
             _spread(gains),
-            _spread([row["accuracy"] for row in group]),
+            _spread([row["second"] for row in group]),
             _spread(ceiling) if ceiling else "-",
             share,
             f"{statistics.mean(row['samples'] for row in group):.0f}",

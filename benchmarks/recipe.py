@@ -3,8 +3,9 @@
 python -m benchmarks.recipe DOMAIN_FOLDER... --per-label 12,60 --seeds 2
 python -m benchmarks.recipe DOMAIN_FOLDER... --loop 5x48 --set regime=base --set steps=60
 
-Rows are drawn at random, balanced over the labels. Prints test accuracy (mean over the seeds, and each seed's last) and
-the seconds of the last training. A loop starts with one row per label, then each cycle adds new rows and trains once.
+Rows are drawn at random, balanced over the labels; a row with several labels serves each of them. Prints test accuracy
+(for entities strict F1; mean over the seeds, and each seed's last) and the seconds of the last training. A loop starts
+with one row per label, then each cycle adds new rows and trains once.
 """
 
 import argparse
@@ -14,13 +15,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import yaml
 
 from student.client import StudentClient, TrainExample, TrainJob, TrainResult
 from student.data import read_examples
 from student.settings import StudentSettings
-from student.tasks import Example, codec
+from student.tasks import codec
 
 
 def main() -> None:
@@ -36,12 +38,11 @@ def main() -> None:
         "--log", type=Path, default=Path(tempfile.gettempdir()) / "recipe.log", help="log of the student process"
     )
     options = parser.parse_args()
-    pairs = (item.split("=", 1) for item in options.set)
-    settings = StudentSettings.model_validate_strings(dict(pairs))
-    client = StudentClient(options.log, device=settings.device, threads=settings.threads)
+    chosen = {key: yaml.safe_load(value) for key, value in (item.split("=", 1) for item in options.set)}
+    client = StudentClient(options.log)
     with asyncio.Runner() as runner:
         for folder in options.domains:
-            bench = _Bench(folder, settings, options.test_rows, client, runner)
+            bench = _Bench(folder, chosen, options.test_rows, client, runner)
             for count in filter(None, options.per_label.split(",")):
                 runs = [list(bench.fixed(int(count), seed)) for seed in range(options.seeds)]
                 bench.report(f"{count} per label", runs)
@@ -53,20 +54,21 @@ def main() -> None:
 
 
 Step = tuple[TrainResult, float]
-"""A training and the test accuracy after it."""
+"""A training and the test score after it."""
 
 
 class _Bench:
     """One data set and one recipe."""
 
     def __init__(
-        self, folder: Path, settings: StudentSettings, test_rows: int, client: StudentClient, runner: asyncio.Runner
+        self, folder: Path, chosen: dict[str, Any], test_rows: int, client: StudentClient, runner: asyncio.Runner
     ) -> None:
         self._client, self._runner = client, runner
         domain = yaml.safe_load((folder / "domain.yaml").read_text(encoding="utf-8"))
         self._codec = codec(domain["task"], list(domain["labels"]))
         self._name = folder.name
-        self._settings = settings
+        self._chosen = chosen
+        self._settings = StudentSettings.model_validate({**self._codec.recipe, **chosen})
         self._rows = read_examples(folder / domain["rehearsal"]["corpus"], self._codec)
         self._test = read_examples(folder / domain["data"]["test"], self._codec)[:test_rows]
 
@@ -93,29 +95,33 @@ class _Bench:
                 known += new
 
     def report(self, title: str, runs: Sequence[Sequence[Step]]) -> None:
-        """Print one line: accuracies after each training, then what the trainings took."""
+        """Print one line: scores after each training, then what the trainings took."""
         scores = " ".join(f"{run[-1][1]:.3f}" for run in runs)
         means = " > ".join(f"{mean(s[1] for s in column):.3f}" for column in zip(*runs, strict=True))
         last = [run[-1][0] for run in runs]
-        changed = self._settings.model_dump(exclude_defaults=True)
         print(
-            f"{self._name} | {title} | {changed or 'defaults'} | {means} (last: {scores}) | "
+            f"{self._name} | {title} | {self._chosen or 'defaults'} | {means} (last: {scores}) | "
             f"{last[0].tune} {last[0].steps} steps, {mean(s.seconds for s in last):.1f} s each",
             flush=True,
         )
 
     def _draw(self, seed: int) -> Iterator[TrainExample]:
-        """Give rows for ever, the labels in turn, none twice."""
+        """Give rows, the labels in turn, none twice, until a label has no more."""
         rng = random.Random(seed)
-        rows: dict[str, list[Example]] = {label: [] for label in self._codec.labels}
-        for row in self._rows:
-            rows[self._codec.key(row.gold)].append(row)
-        for label in rows:
-            rng.shuffle(rows[label])
-        for place in range(min(map(len, rows.values()))):
-            for label in rows:
-                row = rows[label][place]
-                yield TrainExample(id=f"{label}-{place}", text=row.text, gold=row.gold)
+        shuffled = rng.sample(self._rows, len(self._rows))
+        queues = {
+            label: [row for row in shuffled if label in self._codec.labels_in(row.gold)] for label in self._codec.labels
+        }
+        given: set[str] = set()
+        while True:
+            for label, queue in queues.items():
+                while queue and queue[0].text in given:
+                    del queue[0]
+                if not queue:
+                    return
+                row = queue.pop(0)
+                given.add(row.text)
+                yield TrainExample(id=f"{label}-{len(given)}", text=row.text, gold=row.gold)
 
     def _step(self, new: list[TrainExample], old: list[TrainExample], start: str | None, out: str, seed: int) -> Step:
         job = TrainJob(
@@ -130,8 +136,8 @@ class _Bench:
         )
         result = self._runner.run(self._client.train(job))
         answers = self._runner.run(self._client.predict(Path(out), [row.text for row in self._test]))
-        right = sum(answer.answer == row.gold for answer, row in zip(answers, self._test, strict=True))
-        return result, right / len(self._test)
+        found = self._codec.evaluate([row.gold for row in self._test], [answer.answer for answer in answers]).metrics
+        return result, found.get("accuracy", found[self._codec.metrics[0]])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.messages import Case, Example, Gold, LessonPlan, LessonTopic, Quota, Weakness
+from agents.forms import AnswerForm
+from agents.messages import Case, ErrorKind, Example, Gold, LessonPlan, LessonTopic, Quota, Weakness
 from graph.settings import CurriculumSettings, PacketSettings, QuotaSettings
 
 BREADTH = LessonTopic(name="breadth", pattern="", labels=[], advice="")
@@ -20,6 +21,8 @@ class Known:
     gold: Gold
     labels: tuple[str, ...]
     """Labels that occur in the answer."""
+    whole: bool = True
+    """Nothing of the answer is left open, so the text may serve as an example."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,19 @@ def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> li
     return picked + _take_in_turn(list(right.values()), settings.right)
 
 
+def main_error(weakness: Weakness, cases: Sequence[Case]) -> ErrorKind | None:
+    """Find the kind of mistake that a weakness's evidence shows most; None where cases list no mistakes.
+
+    Mistakes on the weakness's own labels count, or all of them where none is on these.
+    """
+    shown = [error for case in cases if case.id in weakness.evidence for error in case.errors]
+    labels = set(weakness.labels)
+    own = [error for error in shown if labels & {item.label for item in (error.gold, error.predicted) if item}]
+    counts: Counter[ErrorKind] = Counter(error.kind for error in own or shown)
+    kinds = sorted(counts, key=lambda kind: (-counts[kind], kind))
+    return kinds[0] if kinds else None
+
+
 def _take_in_turn(groups: Sequence[Sequence[Case]], count: int) -> list[Case]:
     """Take from each group in turn until there are enough."""
     longest = max((len(group) for group in groups), default=0)
@@ -67,6 +83,8 @@ def plan_lessons(
     span: str,
     labels: Mapping[str, str],
     weaknesses: Mapping[str, Weakness],
+    errors: Mapping[str, ErrorKind | None],
+    form: AnswerForm,
     known: Sequence[Known],
     wanted: int,
     settings: CurriculumSettings,
@@ -82,6 +100,8 @@ def plan_lessons(
         span: prefix of lesson ids.
         labels: label -> meaning.
         weaknesses: id -> weakness, gravest first.
+        errors: id of a weakness -> kind of mistake that its evidence shows most, if any.
+        form: the task's, for its strategies and its texts without a label.
         known: seeds and accepted samples, oldest first.
         wanted: drafts to ask for in all.
         settings: the curriculum section.
@@ -99,7 +119,7 @@ def plan_lessons(
     # what does not fit into a weakness's one lesson goes to breadth
     breadth = wanted - sum(portions)
     asked: list[tuple[str | None, LessonTopic, list[Quota]]] = [
-        (None, BREADTH, part) for part in _breadth_quotas(labels, counts, breadth, quotas)
+        (None, BREADTH, part) for part in _breadth_quotas(labels, counts, breadth, quotas, form.blank)
     ]
     for portion, (name, weakness) in zip(portions, weaknesses.items(), strict=True):
         topic = LessonTopic.model_validate(weakness.model_dump(exclude={"evidence"}))
@@ -110,26 +130,36 @@ def plan_lessons(
         lesson = f"{span}-l{number:02d}"
         rng = random.Random(f"{seed}/{lesson}")
         wanted_labels = [quota.label for quota in parts]
+        kind = errors.get(weakness_id) if weakness_id else None
+        modes = settings.error_modes.of(kind) if kind else settings.modes
+        mode = modes[(cycle + number) % len(modes)]
         plan = LessonPlan(
             id=lesson,
-            mode=settings.modes[(cycle + number) % len(settings.modes)],
+            mode=mode,
+            strategies=form.strategies(mode, kind, settings.strategies, rng),
             weakness=topic,
             labels=dict(labels),
             quotas=parts,
-            examples=_choose_examples(wanted_labels, known, settings.examples, rng),
-            avoid=_choose_openings(wanted_labels, known, settings.avoid),
+            examples=_choose_examples(wanted_labels, known, settings.examples, rng, form.blank),
+            avoid=_choose_openings(wanted_labels, known, settings.avoid, form.blank),
         )
         lessons.append(PlannedLesson(weakness_id, plan))
     return lessons
 
 
 def _breadth_quotas(
-    labels: Mapping[str, str], counts: Mapping[str, int], wanted: int, settings: QuotaSettings
+    labels: Mapping[str, str], counts: Mapping[str, int], wanted: int, settings: QuotaSettings, blank: str | None
 ) -> list[list[Quota]]:
-    """Fill up the labels with the fewest samples, then cut into lessons of bearable size."""
+    """Fill up the labels with the fewest samples, then cut into lessons of bearable size.
+
+    Where texts may be without any label (`blank` names them), a share is asked for that are.
+    """
     level = {label: counts.get(label, 0) for label in labels}
     extra = dict.fromkeys(labels, 0)
-    for _ in range(wanted):
+    without = round(wanted * settings.blank) if blank is not None else 0
+    if blank is not None:
+        extra[blank] = without
+    for _ in range(wanted - without):
         label = min(level, key=lambda name: level[name])
         level[label] += 1
         extra[label] += 1
@@ -158,11 +188,13 @@ def _quota(label: str, count: int, hard: float) -> Quota:
     return Quota(label=label, hard=difficult, easy=count - difficult)
 
 
-def _choose_examples(labels: Sequence[str], known: Sequence[Known], count: int, rng: random.Random) -> list[Example]:
+def _choose_examples(
+    labels: Sequence[str], known: Sequence[Known], count: int, rng: random.Random, blank: str | None
+) -> list[Example]:
     """Pick examples, one label after the other, seeds and samples alike."""
     pools = []
     for label in labels:
-        pool = [item for item in known if label in item.labels]
+        pool = [item for item in known if item.whole and label in (item.labels or (blank,))]
         rng.shuffle(pool)
         pools.append(pool)
     ranked = [pool[rank] for rank in range(count) for pool in pools if rank < len(pool)]
@@ -170,9 +202,9 @@ def _choose_examples(labels: Sequence[str], known: Sequence[Known], count: int, 
     return [Example(text=item.text, gold=item.gold) for item in list(unique.values())[:count]]
 
 
-def _choose_openings(labels: Sequence[str], known: Sequence[Known], count: int) -> list[str]:
+def _choose_openings(labels: Sequence[str], known: Sequence[Known], count: int, blank: str | None) -> list[str]:
     """First words of the newest texts with these labels, oldest first."""
     wanted = set(labels)
-    texts = [item.text for item in known if wanted.intersection(item.labels)]
+    texts = [item.text for item in known if wanted.intersection(item.labels or (blank,))]
     openings = dict.fromkeys(" ".join(text.split()[:OPENING_WORDS]) for text in texts)
     return list(openings)[-count:] if count else []

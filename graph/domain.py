@@ -38,11 +38,11 @@ class DomainFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="short name", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    task: str = Field(description="classification or another known task")
+    task: str = Field(description="a task that the student room knows")
     language: str = Field(default="en", description="language of the texts, as a code or in words")
     description: str = Field(min_length=1, description="what the texts are and what is to be found in them")
     metric: str | None = Field(default=None, description="headline metric; none = the task's first")
-    labels: dict[str, str] = Field(min_length=2, description="label -> meaning")
+    labels: dict[str, str] = Field(min_length=1, description="label -> meaning")
     data: DataFiles = Field(description="data files")
     prompts: str | None = Field(default=None, description="folder of prompt files that replace base ones")
 
@@ -71,10 +71,15 @@ class Domain:
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
     corpus: Path | None
+    """What the rehearsal teacher answers from."""
     prompts: Path | None
     overrides: Layer
+    notes: tuple[str, ...]
+    """What was converted when the data was read."""
     fingerprint: Mapping[str, str]
     """Path from the folder -> SHA-256 of the file's bytes; a run is resumed only on the data it began with."""
+    corpus_rows: tuple[Example, ...] = ()
+    """The corpus, where a rehearsal was planned."""
 
 
 def find_domain(name: str) -> Path:
@@ -115,12 +120,14 @@ def load_domain(folder: Path) -> Domain:
     try:
         task = codec(file.task, list(file.labels))
     except InputError as exc:
-        raise InputError(f"{path}{_line(path, 'task')}: {exc}") from exc
+        named = [label for label in file.labels if f"label {label!r}" in str(exc)]
+        raise InputError(f"{path}{_line(path, named[0] if named else 'task')}: {exc}") from exc
     metric = file.metric or task.metrics[0]
     if metric not in task.metrics:
         known = ", ".join(task.metrics)
         raise InputError(f"{path}{_line(path, 'metric')}: unknown metric {metric!r} for {task.name}; one of: {known}")
-    seeds = _read(folder, "seeds", file.data.seeds, task)
+    notes: list[str] = []
+    seeds = _read(folder, "seeds", file.data.seeds, task, notes)
     _check_seeds(folder / file.data.seeds, seeds, task)
     overrides = {key: value for key, value in raw.items() if key in OVERRIDES and key != "rehearsal"}
     rehearsal = raw.get("rehearsal") or {}
@@ -134,11 +141,12 @@ def load_domain(folder: Path) -> Domain:
         codec=task,
         metric=metric,
         seeds=seeds,
-        validation=_read(folder, "validation", file.data.validation, task),
-        test=_read(folder, "test", file.data.test, task),
+        validation=_read(folder, "validation", file.data.validation, task, notes),
+        test=_read(folder, "test", file.data.test, task, notes),
         corpus=corpus,
         prompts=folder / file.prompts if file.prompts else None,
         overrides=Layer(str(path), overrides),
+        notes=tuple(notes),
         fingerprint=_fingerprint(folder, file, corpus),
     )
 
@@ -184,13 +192,13 @@ def _line(path: Path, key: str) -> str:
     return ""
 
 
-def _read(folder: Path, split: str, name: str | None, task: TaskCodec) -> tuple[Example, ...]:
+def _read(folder: Path, split: str, name: str | None, task: TaskCodec, notes: list[str]) -> tuple[Example, ...]:
     if name is None:
         return ()
     path = folder / name
     if not path.is_file():
         raise InputError(f"{path}: no such file; it is named under data.{split} in {folder / 'domain.yaml'}")
-    return tuple(read_examples(path, task))
+    return tuple(read_examples(path, task, notes))
 
 
 def _check_seeds(path: Path, seeds: tuple[Example, ...], task: TaskCodec) -> None:

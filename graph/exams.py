@@ -9,6 +9,10 @@ from graph.curriculum import pick_cases
 from student.client import Prediction
 from student.evaluate import Scores, verdict
 from student.tasks import Example
+from tracing.ledger import Sample
+
+MOST_COUNTED = 20
+"""Confusions and kinds of mistakes that a packet counts."""
 
 
 async def predict_split(bench: Bench, version: str, split: str) -> list[Prediction]:
@@ -49,7 +53,9 @@ async def gate_scores(bench: Bench, version: str) -> Scores | None:
     if len(aside) < bench.settings.gate.minimum:
         return None
     found = await bench.student.predict(bench.folder.version(version), [sample.text for sample in aside])
-    return bench.domain.codec.evaluate([sample.label for sample in aside], [item.answer for item in found])
+    codec = bench.domain.codec
+    answers = [codec.hide(item.answer, sample.masked) for sample, item in zip(aside, found, strict=True)]
+    return codec.evaluate([sample.label for sample in aside], answers)
 
 
 async def build_packet(bench: Bench, cycle: int, champion: str | None) -> FeedbackPacket:
@@ -76,7 +82,8 @@ async def build_packet(bench: Bench, cycle: int, champion: str | None) -> Feedba
         task=bench.domain.codec.name,
         labels=dict(bench.domain.file.labels),
         report=scores.report if scores else [],
-        confusions=scores.confusions[:20] if scores else [],
+        confusions=scores.confusions[:MOST_COUNTED] if scores else [],
+        errors=scores.errors[:MOST_COUNTED] if scores else [],
         weaknesses=[
             OpenWeakness(id=row["id"], name=row["name"], state=row["state"], effect=row["effect"])
             for row in bench.ledger.weaknesses()[-12:]
@@ -90,8 +97,15 @@ def _exam_cases(bench: Bench, cycle: int) -> list[Case]:
     """Accepted samples of a cycle with what the student answered before it learned them (also after a roll-back)."""
     examined = [sample for sample in bench.ledger.samples(cycle=cycle) if sample.exam]
     examples = [Example(text=sample.text, gold=sample.label) for sample in examined]
-    answers = [Prediction(**(sample.exam or {}), scores={}) for sample in examined]
+    answers = [_exam_answer(bench, sample) for sample in examined]
     return _cases(bench, "e", examples, answers)
+
+
+def _exam_answer(bench: Bench, sample: Sample) -> Prediction:
+    """What the student answered, without what it said about parts that are masked."""
+    exam = sample.exam or {}
+    answer = bench.domain.codec.hide(exam["answer"], sample.masked)
+    return Prediction(answer=answer, confidence=exam["confidence"], scores={})
 
 
 def _cases(bench: Bench, prefix: str, examples: Sequence[Example], answers: Sequence[Prediction]) -> list[Case]:
@@ -104,6 +118,7 @@ def _cases(bench: Bench, prefix: str, examples: Sequence[Example], answers: Sequ
             predicted=codec.to_wire(example.text, answer.answer),
             confidence=round(answer.confidence, 3),
             verdict=verdict(codec.key(example.gold), codec.key(answer.answer), answer.confidence, confident),
+            **codec.case_fields(example.text, example.gold, answer.answer),
         )
         for number, (example, answer) in enumerate(zip(examples, answers, strict=True), start=1)
     ]

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from agents.briefing import Briefing, make_briefing
+from agents.forms import answer_form
 from agents.messages import InputError
 from agents.pricing import price
 from agents.settings import OPENAI_URL
@@ -45,7 +46,8 @@ def plan_run(domain: str, preset: str, layers: Sequence[Layer]) -> Plan:
         InputError: what is wrong and how to mend it.
     """
     loaded = load_domain(find_domain(domain))
-    layers = [load_preset(preset), loaded.overrides, *layers]
+    recipe = Layer("the task's own recipe", {"student": loaded.codec.recipe})
+    layers = [recipe, load_preset(preset), loaded.overrides, *layers]
     settings = build_settings(layers)
     if settings.teacher.base_url and not any("model" in (layer.values.get("teacher") or {}) for layer in layers):
         raise InputError(
@@ -68,6 +70,7 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
     if settings.stop.target is not None and not domain.validation and not settings.gate.holdout:
         raise InputError("stop.target: there is no gate data to reach it on; give data.validation or a gate.holdout")
     check_student(settings.student.base)
+    _check_modes(domain, settings)
     briefing = make_briefing(
         domain.codec.name,
         domain.file.description,
@@ -77,6 +80,14 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
         settings.curriculum.weaknesses,
     )
     return Plan(domain, settings, preset, briefing)
+
+
+def _check_modes(domain: Domain, settings: Settings) -> None:
+    """Refuse lesson modes that this task has no use for."""
+    able = answer_form(domain.codec.name).modes
+    for mode in settings.curriculum.modes:
+        if mode not in able:
+            raise InputError(f"curriculum.modes: {mode!r} does not suit this domain's task; one of: {', '.join(able)}")
 
 
 def _check_prices(settings: Settings) -> None:
@@ -109,13 +120,15 @@ def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:
         settings = settings.model_copy(update={"rehearsal": rehearsal})
         domain = replace_corpus(domain, path)
     assert domain.corpus is not None
-    found = {label for row in read_examples(domain.corpus, domain.codec) for label in domain.codec.labels_in(row.gold)}
+    notes = list(domain.notes)
+    rows = tuple(read_examples(domain.corpus, domain.codec, notes))
+    found = {label for row in rows for label in domain.codec.labels_in(row.gold)}
     lacking = [label for label in domain.codec.labels if label not in found]
     if lacking:
         raise InputError(
             f"{domain.corpus}: no text has the label {lacking[0]!r}; a rehearsal needs texts of every label"
         )
-    return domain, settings
+    return replace(domain, corpus_rows=rows, notes=tuple(dict.fromkeys(notes))), settings
 
 
 def replan_run(folder: RunFolder, record: Mapping[str, Any]) -> Plan:

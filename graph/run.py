@@ -106,6 +106,7 @@ def _announce(plan: Plan, folder: RunFolder) -> dict[str, Any]:
         "budget_samples": settings.budget.samples,
         "seed": settings.seed,
         "own_prompts": list(plan.briefing.own),
+        "notes": list(plan.domain.notes),
         "data": {
             "labels": len(plan.domain.codec.labels),
             "seeds": len(plan.domain.seeds),
@@ -162,10 +163,11 @@ def _rehearse(plan: Plan) -> "httpx2.AsyncBaseTransport":
     import httpx2
 
     from agents.rehearsal.app import create_app
-    from agents.rehearsal.corpus import load_corpus
+    from agents.rehearsal.corpus import Corpus
 
-    assert plan.domain.corpus is not None
-    corpus = load_corpus(plan.domain.corpus, never=[example.text for example in plan.domain.seeds])
+    codec = plan.domain.codec
+    rows = ((row.text, codec.to_wire(row.text, row.gold)) for row in plan.domain.corpus_rows)
+    corpus = Corpus.of_examples(rows, never=[example.text for example in plan.domain.seeds])
     return httpx2.ASGITransport(app=create_app(corpus, plan.settings.rehearsal, plan.settings.seed))
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.messages import LessonMode
+from agents.messages import ErrorKind, LessonMode
 from agents.rehearsal.settings import RehearsalSettings
 from agents.settings import TeacherSettings
 from student.settings import CurationSettings, StudentSettings
@@ -29,11 +29,28 @@ class QuotaSettings(_Section):
     drafts: int = Field(default=48, ge=1, description="drafts per cycle")
     lesson: int = Field(default=16, ge=1, description="drafts per lesson at most")
     hard: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
+    blank: float = Field(
+        default=0.1, ge=0, le=1, description="share of texts without any label in breadth, where a task has such texts"
+    )
     coverage_until: float = Field(
         default=12.0, ge=0, description="samples per label below which breadth comes before weaknesses"
     )
     coverage_early: float = Field(default=0.75, ge=0, le=1, description="share of drafts for breadth up to that point")
     coverage_late: float = Field(default=0.5, ge=0, le=1, description="share of drafts for breadth afterwards")
+
+
+class ErrorModes(_Section):
+    """Lesson modes for a weakness by the kind of mistake that its evidence shows most, taken in turn."""
+
+    type: list[LessonMode] = Field(default=["write", "swap_entities"], min_length=1, description="type confusions")
+    boundary: list[LessonMode] = Field(default=["write"], min_length=1, description="right type, wrong ends")
+    missed: list[LessonMode] = Field(default=["write"], min_length=1, description="entities that were not found")
+    invented: list[LessonMode] = Field(default=["write"], min_length=1, description="entities where there is none")
+
+    def of(self, kind: ErrorKind) -> list[LessonMode]:
+        """Modes for one kind of mistake."""
+        modes: list[LessonMode] = getattr(self, kind)
+        return modes
 
 
 class CurriculumSettings(_Section):
@@ -46,6 +63,10 @@ class CurriculumSettings(_Section):
     )
     weaknesses: int = Field(default=4, ge=0, description="weaknesses per cycle at most; 0 asks no Analyst")
     modes: list[LessonMode] = Field(default=["write"], min_length=1, description="lesson modes, taken in turn")
+    error_modes: ErrorModes = Field(
+        default=ErrorModes(), description="lesson modes for weaknesses whose evidence shows mistakes inside texts"
+    )
+    strategies: int = Field(default=4, ge=0, description="context strategies shown with a lesson that rewrites")
     quotas: QuotaSettings = Field(default=QuotaSettings(), description="drafts per cycle and their shares")
     examples: int = Field(default=6, ge=0, description="examples shown with a lesson plan")
     avoid: int = Field(default=60, ge=0, description="openings of accepted texts shown with a lesson plan")

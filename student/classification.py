@@ -7,9 +7,9 @@ import torch
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from student.jobs import Prediction, StudentError
+from student.jobs import Prediction, StudentError, TrainExample
+from student.network import Piece, find_output_layer
 from student.pooling import wants_mean, write_mean
-from student.tasks import Gold
 
 _DIGITS = 6
 
@@ -48,35 +48,54 @@ class ClassificationNetwork:
             write_mean(model)
         return model
 
-    def targets(self, encodings: Any, golds: Sequence[Gold]) -> list[torch.Tensor]:
-        """Give the place of each label, shape ()."""
-        return [torch.tensor(self._places[gold]) for gold in golds if isinstance(gold, str)]
+    def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[Piece]:
+        """Make one piece of each text; what is longer than `limit` is cut off."""
+        encodings = tokenizer(list(texts), truncation=True, max_length=limit)
+        return [Piece(i, {key: encodings[key][i] for key in encodings}) for i in range(len(texts))]
+
+    def target(self, piece: Piece, example: TrainExample) -> torch.Tensor:
+        """Give the place of the label, shape ()."""
+        assert isinstance(example.gold, str)
+        return torch.tensor(self._places[example.gold])
 
     def collate(self, targets: Sequence[torch.Tensor]) -> torch.Tensor:
         """Stack label places, shape (batch,)."""
         return torch.stack(list(targets))
 
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor, smoothing: float) -> torch.Tensor:
+    def class_weights(self, targets: Sequence[torch.Tensor]) -> torch.Tensor | None:
+        """None: texts are drawn by label, which balances the labels."""
+        return None
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, smoothing: float, classes: torch.Tensor | None
+    ) -> torch.Tensor:
         """Compute the cross-entropy per text.
 
         Args:
             logits: (batch, labels).
             targets: (batch,), places of the right labels.
             smoothing: share of the target that is spread over all labels.
+            classes: not used.
         """
         return functional.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=smoothing)
 
+    def flatten(
+        self, features: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
+        """Stack: one row per text."""
+        return torch.stack(list(features)), self.collate(targets), list(range(len(targets)))
+
     def output_layer(self, model: torch.nn.Module) -> torch.nn.Linear:
         """Find the last linear layer with one output per label."""
-        fitting = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == len(self._labels)]
-        if not fitting:
+        layer = find_output_layer(model, len(self._labels))
+        if layer is None:
             raise StudentError(f"{type(model).__name__} has no linear output layer; use another base")
-        return fitting[-1]
+        return layer
 
-    def decode(self, logits: torch.Tensor, encodings: Any) -> list[Prediction]:
-        """Give the likeliest label and all probabilities; logits: (batch, labels)."""
+    def decode(self, texts: Sequence[str], pieces: Sequence[Piece], logits: Sequence[torch.Tensor]) -> list[Prediction]:
+        """Give the likeliest label and all probabilities; logits: (labels,) per text."""
         answers = []
-        for row in torch.softmax(logits.double(), dim=-1).tolist():
+        for row in torch.softmax(torch.stack(list(logits)).double(), dim=-1).tolist():
             scores = {label: round(value, _DIGITS) for label, value in zip(self._labels, row, strict=True)}
             best = max(self._labels, key=lambda label: scores[label])
             answers.append(Prediction(answer=best, confidence=scores[best], scores=scores))

@@ -41,6 +41,8 @@ class Candidate:
     """The labeler's best answer, if it was asked and answered."""
     confidence: float | None
     """The labeler's confidence in `given`, 0 to 1."""
+    variation: bool = False
+    """Meant to be nearly a text that is known: refused only as its exact repeat."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Ruling:
     """The answer to train on; None when refused."""
     disputed: bool
     """The labeler disagreed with the intention."""
+    masked: tuple[tuple[int, int], ...] = ()
+    """Parts of the text that are not to be learned from: characters from, up to (not included)."""
 
 
 def normalise(text: str) -> str:
@@ -128,15 +132,15 @@ class Curator:
     def _judge(self, candidate: Candidate) -> Ruling:
         if not self._is_valid(candidate.text):
             return Ruling(candidate.id, False, "invalid_text", None, False)
-        label, reason, disputed = self._settle(candidate)
+        settled = self._settle(candidate)
         form = normalise(candidate.text)
         sketch = MinHash(num_perm=_PERMUTATIONS, hashfunc=crc32)
         sketch.update_batch(_shingles(form))
-        reason = self._compare(form, sketch) or reason
+        reason = self._compare(form, sketch, candidate.variation) or settled.reason
         if reason is not None:
-            return Ruling(candidate.id, False, reason, None, disputed)
+            return Ruling(candidate.id, False, reason, None, settled.disputed)
         self._known.add(form, sketch)
-        return Ruling(candidate.id, True, None, label, disputed)
+        return Ruling(candidate.id, True, None, settled.label, settled.disputed, settled.masked)
 
     def _is_valid(self, text: str) -> bool:
         if not self._settings.min_characters <= len(text.strip()) <= self._settings.max_characters:
@@ -144,32 +148,45 @@ class Curator:
         # Control characters and halves of surrogate pairs come from broken replies, and some tools refuse them.
         return not any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t" for char in text)
 
-    def _compare(self, form: str, sketch: MinHash) -> Reason | None:
+    def _compare(self, form: str, sketch: MinHash, variation: bool) -> Reason | None:
         if form in self._guarded or self._guarded.likeness(form, sketch, self._settings.leak):
             return "leak"
         if form in self._known:
             return "duplicate"
+        if variation:
+            return None
         return "near_duplicate" if self._known.likeness(form, sketch, self._settings.near_duplicate) else None
 
-    def _settle(self, candidate: Candidate) -> tuple[Gold | None, Reason | None, bool]:
-        """Find the answer: (answer, reason for refusing, whether it was disputed)."""
+    def _settle(self, candidate: Candidate) -> "_Settled":
+        """Find the answer, and what of the text it leaves open."""
         intended, given = candidate.intended, candidate.given
-        if intended is None and given is None:
-            return None, "unlabelled", False
-        disputed = intended is not None and given is not None and self._key(intended) != self._key(given)
         label = intended if given is None else given
-        if disputed and self._settings.dispute == "intended":
-            label = intended
-        elif disputed and (
-            self._settings.dispute == "drop" or (candidate.confidence or 0.0) < self._settings.dispute_confidence
-        ):
-            return None, "disputed", True
-        if label is None or any(name not in self._codec.labels for name in self._codec.labels_in(label)):
-            return None, "unknown_label", disputed
-        return label, None, disputed
+        if label is None:
+            return _Settled(None, "unlabelled")
+        masked: tuple[tuple[int, int], ...] = ()
+        disputed = False
+        if intended is not None and given is not None:
+            agreement = self._codec.compare(intended, given)
+            disputed = not agreement.same
+            rule = self._codec.dispute if self._settings.dispute == "auto" else self._settings.dispute
+            sure = (candidate.confidence or 0.0) >= self._settings.dispute_confidence
+            if disputed and rule == "mask" and agreement.agreed is not None:
+                label, masked = agreement.agreed, agreement.disputed
+            elif disputed and rule == "intended":
+                label = intended
+            elif disputed and not (rule == "labeler" and sure):
+                return _Settled(None, "disputed", True)
+        if any(name not in self._codec.labels for name in self._codec.labels_in(label)):
+            return _Settled(None, "unknown_label", disputed)
+        return _Settled(label, None, disputed, masked)
 
-    def _key(self, gold: Gold) -> str:
-        return self._codec.key(gold)
+
+@dataclass(frozen=True)
+class _Settled:
+    label: Gold | None
+    reason: Reason | None
+    disputed: bool = False
+    masked: tuple[tuple[int, int], ...] = ()
 
 
 def _split(form: str) -> list[str]:

@@ -4,19 +4,26 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from agents.messages import InputError
-from student.tasks import Example, TaskCodec
+from student.checks import RowFault
+from student.tasks import Example, Row, TaskCodec
 
-Row = tuple[int, dict[str, Any]]
-"""A line number (from 1) and the row that starts there."""
+_TAG = re.compile(r"O|[BIESLU]-\S+")
 
 
-def read_examples(path: Path, codec: TaskCodec) -> list[Example]:
-    """Read a data file: .jsonl, .csv with a header, or .parquet when pyarrow is installed.
+def read_examples(path: Path, codec: TaskCodec, notes: list[str] | None = None) -> list[Example]:
+    """Read a data file: .jsonl, .csv with a header, .conll columns, or .parquet when pyarrow is installed.
+
+    Args:
+        path: the file; its ending says what it is.
+        codec: the task.
+        notes: where `path: note` is added for what was read otherwise than it is written.
 
     Raises:
         InputError: `path:line: what; how to mend it` for the first fault found.
@@ -28,15 +35,32 @@ def read_examples(path: Path, codec: TaskCodec) -> list[Example]:
         raise InputError(f"{path}: is a folder; give the data file in it")
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path in `data`")
+    rows = list(reader(path))
+    try:
+        rows, said = codec.harmonise(rows)
+    except RowFault as exc:
+        raise InputError(f"{path}:{_fault_line(path, 0, exc)}: {exc}") from exc
     examples = []
-    for line, row in reader(path):
+    for line, row in rows:
         try:
             examples.append(codec.read_row(row))
         except ValueError as exc:
-            raise InputError(f"{path}:{line}: {exc}") from exc
+            raise InputError(f"{path}:{_fault_line(path, line, exc)}: {exc}") from exc
     if not examples:
         raise InputError(f"{path}: holds no rows; add at least one or leave the file out")
+    if notes is not None:
+        notes += [f"{path}: {note}" for note in said]
     return examples
+
+
+def _fault_line(path: Path, line: int, exc: ValueError) -> int:
+    if not isinstance(exc, RowFault):
+        return line
+    line = exc.line or line
+    if exc.token is None or path.suffix.lower() not in _COLUMNS:
+        return line
+    tokens = (number for number, columns in _read_columns(path) if columns and number >= line)
+    return next(islice(tokens, exc.token, None), line)
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -104,6 +128,8 @@ def _read_csv(path: Path) -> Iterator[Row]:
 
 
 def _check_header(path: Path, line: int, header: list[str]) -> list[str]:
+    if "text" not in header and {"tokens", "tags", "entities"} & set(header):
+        raise InputError(f"{path}:{line}: a .csv file cannot hold lists such as tokens; use .jsonl or .conll")
     if "text" not in header:
         found = ",".join(header)[:80]
         raise InputError(f'{path}:{line}: the header lacks "text", found {found!r}; start with the line text,label')
@@ -125,8 +151,62 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     yield from enumerate(rows, start=1)
 
 
+def _read_conll(path: Path) -> Iterator[Row]:
+    tokens: list[str] = []
+    tags: list[str] = []
+    first = width = 0
+    for line, columns in _read_columns(path):
+        if not columns:
+            if tokens:
+                yield first, {"tokens": tokens, "tags": tags}
+            tokens, tags = [], []
+            continue
+        if len(columns) < 2:
+            fault = f"only one column ({columns[0][:40]!r}); write a token, a space or tab, and its tag"
+            raise InputError(f"{path}:{line}: {fault}")
+        width = width or len(columns)
+        if len(columns) != width:
+            fault = f"{len(columns)} columns where the first token has {width}"
+            raise InputError(f"{path}:{line}: {fault}; columns are cut at every space and tab")
+        first = first if tokens else line
+        tokens.append(columns[0])
+        tags.append(columns[-1])
+
+
+def _read_columns(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Give the columns of each line that holds a token; none for a line that ends a sentence, and at the end."""
+    width = 0
+    for line, text in enumerate(_read_text(path).split("\n"), start=1):
+        columns = re.split(r"[ \t]+", text.strip(" \t\r")) if text.strip() else []
+        if columns and _is_comment(columns, width):
+            continue
+        if columns and columns[0].startswith("-DOCSTART-"):
+            columns = []
+        width = width or len(columns)
+        yield line, columns
+    yield line + 1, []
+
+
+def _is_comment(columns: list[str], width: int) -> bool:
+    """Tell a comment from the token "#", which has as many columns as the other tokens and a tag as the last.
+
+    Args:
+        columns: the columns of the line.
+        width: the number of columns of the first token, 0 before it.
+    """
+    if columns[0] != "#" or len(columns) < 2:
+        return False
+    is_pair = "=" in columns[1] or columns[2:3] == ["="]
+    if not width and is_pair and len(columns) > 2:
+        return True
+    is_token = len(columns) == (width or len(columns)) and _TAG.fullmatch(columns[-1]) is not None
+    return (is_pair or len(columns) > 2) and not is_token
+
+
+_COLUMNS = (".conll", ".bio", ".iob")
 _READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
     ".jsonl": _read_jsonl,
     ".csv": _read_csv,
     ".parquet": _read_parquet,
+    **dict.fromkeys(_COLUMNS, _read_conll),
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from agents.messages import CaseVerdict, Confusion, LabelScore
+from agents.messages import CaseVerdict, Confusion, ErrorCount, LabelScore
 
 
 class Scores(BaseModel):
@@ -17,6 +17,7 @@ class Scores(BaseModel):
     metrics: dict[str, float] = Field(description="metric name -> score, 0 to 1")
     report: list[LabelScore] = Field(description="a line per label that occurs, in the domain's order")
     confusions: list[Confusion] = Field(description="wrong pairs of labels, most frequent first")
+    errors: list[ErrorCount] = Field(default=[], description="mistakes inside texts by kind, most frequent first")
 
 
 def score_labels(labels: Sequence[str], gold: Sequence[str], predicted: Sequence[str]) -> Scores:

@@ -15,8 +15,8 @@ _ITERATIONS = 100
 
 def read_features(
     model: torch.nn.Module, layer: torch.nn.Linear, tokenizer: Any, encodings: Sequence[dict[str, Any]]
-) -> torch.Tensor:
-    """Compute what the output layer sees, without dropout: (texts, features), float32."""
+) -> list[torch.Tensor]:
+    """Compute what the output layer sees of each piece, without dropout: (features,) or (sub-words, features)."""
     seen: list[torch.Tensor] = []
     hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     device = next(model.parameters()).device
@@ -29,10 +29,12 @@ def read_features(
                 model(**tokenizer.pad(chosen, return_tensors="pt").to(device))
     finally:
         hook.remove()
-    features = torch.cat(seen)
-    places = torch.empty(len(order), dtype=torch.long, device=features.device)
-    places[torch.tensor(order, device=features.device)] = torch.arange(len(order), device=features.device)
-    return features[places].clone()
+    rows = [row for batch in seen for row in batch]
+    found: dict[int, torch.Tensor] = {}
+    for i, row in zip(order, rows, strict=True):
+        # Outside of inference mode, so that a layer can be fitted on it; padding is cut off.
+        found[i] = (row[: len(encodings[i]["input_ids"])] if row.ndim > 1 else row).clone()
+    return [found[i] for i in range(len(encodings))]
 
 
 def fit_head(
@@ -42,16 +44,18 @@ def fit_head(
     targets: torch.Tensor,
     weights: torch.Tensor,
     smoothing: float,
+    classes: torch.Tensor | None,
 ) -> tuple[int, float]:
     """Fit the layer in place: penalised regression on standardised features by L-BFGS, in float64 on the CPU.
 
     Args:
         network: the task's, for its loss.
-        layer: the output layer, features -> labels.
-        features: (samples, features).
-        targets: what the network's `collate` gave for all samples.
-        weights: (samples,), weight of each in the loss.
+        layer: the output layer, features -> classes.
+        features: (rows, features).
+        targets: (rows,), what the network's `flatten` gave.
+        weights: (rows,), weight of each in the loss.
         smoothing: label smoothing, 0 to 1.
+        classes: (classes,), weight of each class in the loss.
 
     Returns:
         Evaluations of the loss, and the mean loss at the end (without the penalty).
@@ -67,7 +71,7 @@ def fit_head(
 
     def evaluate() -> torch.Tensor:
         search.zero_grad()
-        loss = (network.loss(inputs @ matrix.T + bias, targets.cpu(), smoothing) * share).sum()
+        loss = (network.loss(inputs @ matrix.T + bias, targets.cpu(), smoothing, classes) * share).sum()
         calls.append(loss.item())
         total = loss + _PENALTY * (matrix.square().sum() + bias.square().sum()) / (2 * len(inputs))
         total.backward()  # type: ignore[no-untyped-call]

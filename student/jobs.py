@@ -21,6 +21,9 @@ class TrainExample(_Closed):
     id: str = Field(description="sample id")
     text: str = Field(description="the text")
     gold: Gold = Field(description="the right answer")
+    masked: list[tuple[int, int]] = Field(
+        default=[], description="parts of the text that are not learned from: characters from, up to (not included)"
+    )
     weight: float = Field(1.0, ge=0, description="weight of the sample in the loss, 1 is usual")
 
 

@@ -1,12 +1,30 @@
-"""What a task adds on the torch side: the kind of model, its targets, its loss, its answers."""
+"""What a task adds on the torch side: the kind of model, its pieces of text, its targets, its loss, its answers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
-from student.jobs import Prediction
-from student.tasks import Gold
+from student.jobs import Prediction, TrainExample
+
+IGNORE = -100
+"""Target of what is not learned from (the value that torch's cross-entropy passes over)."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a network reads at once: a text, or a window of a long one."""
+
+    text: int
+    """Place of the text among those given."""
+    inputs: dict[str, list[int]]
+    """What the tokenizer gave: `input_ids`, `attention_mask` and what else the model takes, a number per sub-word."""
+    words: tuple[tuple[int, int, int], ...] = ()
+    """(place of a sub-word, first and last number of the words that begin in it), where words are answered one by one.
+
+    Mostly one word begins in it; several where a sub-word spans punctuation or a script written without spaces.
+    """
 
 
 class TaskNetwork(Protocol):
@@ -22,28 +40,57 @@ class TaskNetwork(Protocol):
             source: folder or hub name; a missing or misfitting output layer is drawn from torch's global generator.
         """
 
-    def targets(self, encodings: Any, golds: Sequence[Gold]) -> list[torch.Tensor]:
-        """Make the training target of each text; the first dimension of a target is padded when batched.
+    def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[Piece]:
+        """Cut texts into pieces of at most `limit` sub-words, in order of the texts."""
 
-        Args:
-            encodings: the fast tokenizer's output for the texts.
-            golds: their right answers.
-        """
+    def target(self, piece: Piece, example: TrainExample) -> torch.Tensor:
+        """Make the training target of a piece of an example: shape () or (sub-words,)."""
 
     def collate(self, targets: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Put the targets of a batch into one tensor."""
+        """Put the targets of a batch into one tensor, shape (batch,) or (batch, sub-words)."""
 
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor, smoothing: float) -> torch.Tensor:
-        """Compute the loss per text, shape (batch,), float32.
+    def class_weights(self, targets: Sequence[torch.Tensor]) -> torch.Tensor | None:
+        """Give each class its weight in a balanced loss, shape (classes,); None where drawing alone balances."""
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, smoothing: float, classes: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Compute the loss per piece, shape (batch,).
 
         Args:
             logits: the model's output, first dimension the batch.
-            targets: what `collate` gave.
-            smoothing: share of the target that is spread over all labels.
+            targets: what `collate` gave, or `flatten`.
+            smoothing: share of the target that is spread over all classes.
+            classes: weight of each class, shape (classes,).
+        """
+
+    def flatten(
+        self, features: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
+        """Line up what the output layer has to learn.
+
+        Args:
+            features: what the layer sees of each piece, (features,) or (sub-words, features).
+            targets: the target of each piece.
+
+        Returns:
+            Features (rows, features), targets (rows,), and the place of each row's piece.
         """
 
     def output_layer(self, model: torch.nn.Module) -> torch.nn.Linear:
         """Find the linear layer that `head` tuning trains."""
 
-    def decode(self, logits: torch.Tensor, encodings: Any) -> list[Prediction]:
-        """Turn the output for a batch into answers."""
+    def decode(self, texts: Sequence[str], pieces: Sequence[Piece], logits: Sequence[torch.Tensor]) -> list[Prediction]:
+        """Turn the output for all pieces of some texts into one answer per text.
+
+        Args:
+            texts: the texts.
+            pieces: what `cut` made of them.
+            logits: output of each piece, (classes,) or (sub-words, classes), padding cut off.
+        """
+
+
+def find_output_layer(model: torch.nn.Module, classes: int) -> torch.nn.Linear | None:
+    """Find the last linear layer with this many outputs, None when there is none."""
+    fitting = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == classes]
+    return fitting[-1] if fitting else None

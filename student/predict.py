@@ -32,13 +32,20 @@ def predict(job: PredictJob) -> list[Prediction]:
     model = network.load(job.folder).to(device).eval()
     tokenizer = AutoTokenizer.from_pretrained(job.folder, trust_remote_code=False)
     limit = min(record["max_length"], tokenizer.model_max_length)
-    found: dict[str, Prediction] = {}
+    texts = sorted(set(job.texts), key=lambda text: (len(text), text))
+    pieces = network.cut(tokenizer, texts, limit) if texts else []
+    logits: list[torch.Tensor] = []
     with torch.inference_mode():
-        for texts in _batches(job.texts):
-            encodings = tokenizer(texts, truncation=True, max_length=limit, padding=True, return_tensors="pt")
-            logits = model(**encodings.to(device)).logits.cpu()
-            found.update(zip(texts, network.decode(logits, encodings), strict=True))
+        for start in range(0, len(pieces), _BATCH):
+            inputs = [piece.inputs for piece in pieces[start : start + _BATCH]]
+            batch = model(**tokenizer.pad(inputs, return_tensors="pt").to(device)).logits.cpu()
+            logits += [_cut_padding(row, item) for row, item in zip(batch, inputs, strict=True)]
+    found = dict(zip(texts, network.decode(texts, pieces, logits), strict=True))
     return [found[text] for text in job.texts]
+
+
+def _cut_padding(row: torch.Tensor, inputs: dict[str, list[int]]) -> torch.Tensor:
+    return row[: len(inputs["input_ids"])] if row.ndim > 1 else row
 
 
 def embed(job: EmbedJob) -> list[list[float]]:

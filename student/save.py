@@ -73,6 +73,7 @@ mistakes and manner; test it on real texts before relying on it.
 ## Training
 
 Base: {settings.base}. Trained: {"output layer only" if tune == "head" else "all weights"}, {len(job.examples)} new and
-{len(job.replay)} older samples, seed {job.seed}. Texts are read up to {settings.max_length} sub-words.
+{len(job.replay)} older samples, seed {job.seed}. At most {settings.max_length} sub-words are
+read at once.
 
 {extra}"""

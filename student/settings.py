@@ -8,7 +8,8 @@ Tune = Literal["auto", "full", "head"]
 Regime = Literal["continue", "base"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Dispute = Literal["labeler", "drop", "intended"]
+DisputeRule = Literal["labeler", "drop", "intended", "mask"]
+Dispute = Literal["auto", "labeler", "drop", "intended", "mask"]
 
 
 class StudentSettings(BaseModel):
@@ -32,7 +33,9 @@ class StudentSettings(BaseModel):
         1e-4, gt=0, lt=1, description="peak learning rate of full training; the output layer learns at ten times of it"
     )
     batch: int = Field(16, ge=1, description="samples per optimizer step")
-    max_length: int = Field(128, ge=8, description="sub-words of a text that are read, the rest is cut off")
+    max_length: int = Field(
+        128, ge=8, description="sub-words read at once; a longer text is cut off, or read in windows to find entities"
+    )
     replay: float = Field(
         0.8, ge=0, lt=1, description="share of older samples in a training that continues, 0 to 1 (1 excluded)"
     )
@@ -60,7 +63,10 @@ class CurationSettings(BaseModel):
         0.8, ge=0, le=1, description="likeness (0 to 1) to a validation or test text from which a draft is a leak"
     )
     dispute: Dispute = Field(
-        "labeler", description="who wins when the labeler disagrees with the intention: labeler, intended, or drop both"
+        "auto",
+        description="what becomes of a text when the labeler disagrees with the intention: labeler (it wins), intended"
+        " (it loses), drop (the text goes), mask (what is disputed in the text is not learned from; drops it where"
+        " nothing is agreed); auto takes the task's own: labeler for whole texts, mask for entities",
     )
     dispute_confidence: float = Field(
         0.7,

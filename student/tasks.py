@@ -1,14 +1,16 @@
 """The seam between tasks: what an answer is, how it is read, written, compared and scored.
 
-Nothing else in this room compares task names. A new task is one codec here plus one network behind `TaskCodec.network`.
+Nothing else in this room compares task names. A task is one codec (here for classification, in `student.entities` for
+NER) plus one network behind `TaskCodec.network`.
 """
 
-import difflib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agents.messages import InputError
+from student.checks import advise, check_keys, check_text, kind
+from student.settings import DisputeRule
 
 if TYPE_CHECKING:
     from student.evaluate import Scores
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 Gold = str | list[dict[str, Any]]
 """An answer as JSON: a label for classification, a list of {"start", "end", "label"} for NER."""
 
+Row = tuple[int, dict[str, Any]]
+"""A line number (from 1) and the row that starts there."""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -24,6 +29,18 @@ class Example:
 
     text: str
     gold: Gold
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two answers to a text agree."""
+
+    same: bool
+    """The answers are equal."""
+    agreed: Gold | None
+    """What both say; None where that is nothing."""
+    disputed: tuple[tuple[int, int], ...]
+    """The parts of the text on which they differ, where the task has parts: characters from, up to (not included)."""
 
 
 class TaskCodec(Protocol):
@@ -40,6 +57,21 @@ class TaskCodec(Protocol):
     @property
     def metrics(self) -> tuple[str, ...]:
         """Allowed headline metrics, the default first."""
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """Settings of the student that suit the task better than the general defaults."""
+
+    def harmonise(self, rows: list[Row]) -> tuple[list[Row], list[str]]:
+        """Bring the rows of a whole file into the form that `read_row` reads, with notes on what was changed.
+
+        Raises:
+            RowFault: what is wrong and how to mend it, with the line of the row.
+        """
+
+    @property
+    def dispute(self) -> DisputeRule:
+        """What becomes of a disputed answer when the settings leave it to the task."""
 
     def read_row(self, row: dict[str, Any]) -> Example:
         """Read a row of a data file.
@@ -67,6 +99,15 @@ class TaskCodec(Protocol):
     def key(self, gold: Gold) -> str:
         """Write an answer in the form in which equal answers are equal strings."""
 
+    def case_fields(self, text: str, gold: Gold, predicted: Gold) -> dict[str, Any]:
+        """Give what the task adds to a case of a feedback packet: fields of `agents.messages.Case`."""
+
+    def compare(self, intended: Gold, given: Gold) -> Agreement:
+        """Compare what a text was written for with what it was labelled."""
+
+    def hide(self, gold: Gold, masked: Sequence[Sequence[int]]) -> Gold:
+        """Leave out of an answer what touches masked parts of the text (characters from, up to)."""
+
     def evaluate(self, gold: Sequence[Gold], predicted: Sequence[Gold]) -> "Scores":
         """Score predictions; see `student.evaluate`."""
 
@@ -81,14 +122,20 @@ class ClassificationCodec:
     labels: tuple[str, ...]
     name: str = "classification"
     metrics: tuple[str, ...] = ("macro_f1", "accuracy")
+    dispute: DisputeRule = "labeler"
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    def harmonise(self, rows: list[Row]) -> tuple[list[Row], list[str]]:
+        """Leave the rows as they are."""
+        return rows, []
 
     def read_row(self, row: dict[str, Any]) -> Example:
         """Read {"text", "label"}; "note" is allowed and ignored."""
-        _check_keys(row, needed=("text", "label"), allowed=("note",))
-        text = _check_text(row["text"])
+        check_keys(row, needed=("text", "label"), allowed=("note",))
+        text = check_text(row["text"])
         label = row["label"]
         if not isinstance(label, str):
-            raise ValueError(f'"label" must be a string, not {_kind(label)}; write it in quotes')
+            raise ValueError(f'"label" must be a string, not {kind(label)}; write it in quotes')
         return Example(text=text, gold=self._known(label))
 
     def write_row(self, text: str, gold: Gold) -> dict[str, Any]:
@@ -102,7 +149,7 @@ class ClassificationCodec:
     def from_wire(self, text: str, wire: Any) -> Gold:
         """Take a label."""
         if not isinstance(wire, str):
-            raise ValueError(f"the answer must be a label, not {_kind(wire)}")
+            raise ValueError(f"the answer must be a label, not {kind(wire)}")
         return self._known(wire)
 
     def labels_in(self, gold: Gold) -> list[str]:
@@ -112,6 +159,19 @@ class ClassificationCodec:
     def key(self, gold: Gold) -> str:
         """Give the label."""
         return gold if isinstance(gold, str) else ""
+
+    def case_fields(self, text: str, gold: Gold, predicted: Gold) -> dict[str, Any]:
+        """Give nothing: gold and predicted say it all."""
+        return {}
+
+    def compare(self, intended: Gold, given: Gold) -> Agreement:
+        """Labels are equal or not; a text has no parts."""
+        same = intended == given
+        return Agreement(same=same, agreed=intended if same else None, disputed=())
+
+    def hide(self, gold: Gold, masked: Sequence[Sequence[int]]) -> Gold:
+        """Give the label: a text has no parts."""
+        return gold
 
     def evaluate(self, gold: Sequence[Gold], predicted: Sequence[Gold]) -> "Scores":
         """Score labels; see `student.evaluate.score_labels`."""
@@ -128,10 +188,7 @@ class ClassificationCodec:
     def _known(self, label: str) -> str:
         if label in self.labels:
             return label
-        raise ValueError(f"unknown label {label!r}; {_advise(label, self.labels)}")
-
-
-_CODECS: dict[str, Callable[[tuple[str, ...]], TaskCodec]] = {"classification": ClassificationCodec}
+        raise ValueError(f"unknown label {label!r}; {advise(label, self.labels)}")
 
 
 def codec(task: str, labels: Sequence[str]) -> TaskCodec:
@@ -140,45 +197,19 @@ def codec(task: str, labels: Sequence[str]) -> TaskCodec:
     Raises:
         InputError: the task is not known, or the labels are unusable.
     """
-    if task not in _CODECS:
-        raise InputError(f"unknown task {task!r}; known tasks: {', '.join(_CODECS)}")
+    from student.entities import EntityCodec
+
+    known: dict[str, tuple[Callable[[tuple[str, ...]], TaskCodec], int]] = {
+        "classification": (ClassificationCodec, 2),
+        "ner": (EntityCodec, 1),
+    }
+    if task not in known:
+        raise InputError(f"unknown task {task!r}; known tasks: {', '.join(known)}")
+    make, least = known[task]
     repeated = sorted({label for label in labels if list(labels).count(label) > 1})
     if repeated:
         raise InputError(f"label {repeated[0]!r} is declared twice; name every label once")
-    if len(labels) < 2:
-        raise InputError(f"task {task} needs at least two labels, got {len(labels)}; declare them under `labels`")
-    return _CODECS[task](tuple(labels))
-
-
-def _check_keys(row: dict[str, Any], needed: Sequence[str], allowed: Sequence[str]) -> None:
-    keys = ", ".join(f'"{key}"' for key in needed)
-    for key in needed:
-        if key not in row:
-            raise ValueError(f'key "{key}" is missing; a row needs {keys}')
-    for key in row:
-        if key not in needed and key not in allowed:
-            raise ValueError(f"unknown key {key!r}; a row has {keys}, remove the rest")
-
-
-def _check_text(text: Any) -> str:
-    if not isinstance(text, str):
-        raise ValueError(f'"text" must be a string, not {_kind(text)}; write it in quotes')
-    if not text.strip():
-        raise ValueError('"text" is empty; write a text or remove the row')
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        raise ValueError('"text" holds half a surrogate pair (\\ud800 to \\udfff); write the character itself')
-    return text
-
-
-def _advise(label: str, labels: Sequence[str]) -> str:
-    folded = {known.casefold(): known for known in labels}
-    near = difflib.get_close_matches(label.strip().casefold(), list(folded), n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {folded[near[0]]!r}?"
-    shown = ", ".join(labels[:12]) + (", ..." if len(labels) > 12 else "")
-    return f"known labels: {shown}"
-
-
-def _kind(value: Any) -> str:
-    names = {type(None): "null", bool: "a truth value", int: "a number", float: "a number", str: "a string"}
-    return names.get(type(value), "a list" if isinstance(value, list) else "an object")
+    if len(labels) < least:
+        wanted = "at least two labels" if least == 2 else "a label"
+        raise InputError(f"task {task} needs {wanted}, got {len(labels)}; declare them under `labels`")
+    return make(tuple(labels))

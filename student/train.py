@@ -4,7 +4,6 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,14 @@ _CLIP = 1.0
 
 @dataclass(frozen=True)
 class _Set:
-    """The samples of a training as the network takes them."""
+    """The samples of a training as the network takes them, a row per piece."""
 
+    count: int
+    """Samples."""
     encodings: list[dict[str, Any]]
     targets: list[torch.Tensor]
     weights: torch.Tensor
+    classes: torch.Tensor | None
     groups: list[str]
     older: list[bool]
 
@@ -57,7 +59,7 @@ def train(job: TrainJob) -> TrainResult:
     set_threads(settings.threads)
     tune = _choose_tune(job)
     with reproducible(job.seed):
-        source = _check_start(job.start, job.labels) if job.start else locate(settings.base)
+        source = _check_start(job.start, job) if job.start else locate(settings.base)
         network = task.network()
         model = network.load(source).to(device)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
@@ -77,7 +79,7 @@ def train(job: TrainJob) -> TrainResult:
     save_student(model, tokenizer, job, tune, network.pipeline)
     return TrainResult(
         steps=steps,
-        samples=len(data.weights),
+        samples=data.count,
         seconds=round(time.monotonic() - began, 3),
         loss=loss,
         tune=tune,
@@ -107,26 +109,32 @@ def _samples(job: TrainJob) -> list[TrainExample]:
     return list(known.values())
 
 
-def _check_start(start: str, labels: Sequence[str]) -> str:
-    found = read_record(Path(start))["labels"]
-    if found != list(labels):
-        raise StudentError(f"cannot continue from {start}: it has labels {found}, the task has {list(labels)}")
+def _check_start(start: str, job: TrainJob) -> str:
+    record = read_record(Path(start))
+    if record["task"] != job.task:
+        raise StudentError(f"cannot continue from {start}: it was trained for {record['task']}, the task is {job.task}")
+    if record["labels"] != job.labels:
+        raise StudentError(f"cannot continue from {start}: it has labels {record['labels']}, the task has {job.labels}")
     return start
 
 
 def _encode(job: TrainJob, task: TaskCodec, network: TaskNetwork, tokenizer: Any) -> _Set:
     samples = _samples(job)
     limit = min(job.settings.max_length, tokenizer.model_max_length)
-    encodings = tokenizer([sample.text for sample in samples], truncation=True, max_length=limit)
+    pieces = network.cut(tokenizer, [sample.text for sample in samples], limit)
+    owners = [samples[piece.text] for piece in pieces]
+    targets = [network.target(piece, owner) for piece, owner in zip(pieces, owners, strict=True)]
     counts = Counter(label for sample in samples for label in task.labels_in(sample.gold))
     new = {sample.id for sample in job.examples}
     return _Set(
-        encodings=[{key: encodings[key][i] for key in encodings} for i in range(len(samples))],
-        targets=network.targets(encodings, [sample.gold for sample in samples]),
-        weights=torch.tensor([sample.weight for sample in samples], dtype=torch.float32),
+        count=len(samples),
+        encodings=[piece.inputs for piece in pieces],
+        targets=targets,
+        weights=torch.tensor([owner.weight for owner in owners], dtype=torch.float32),
+        classes=network.class_weights(targets) if job.settings.balance else None,
         # A text with several labels is drawn for the rarest of them.
-        groups=[min(task.labels_in(sample.gold), key=lambda x: (counts[x], x), default="") for sample in samples],
-        older=[sample.id not in new for sample in samples],
+        groups=[min(task.labels_in(owner.gold), key=lambda x: (counts[x], x), default="") for owner in owners],
+        older=[owner.id not in new for owner in owners],
     )
 
 
@@ -138,8 +146,9 @@ def _fit_output(
     if job.settings.balance:
         sizes = Counter(data.groups)
         weights = weights / torch.tensor([float(sizes[group]) for group in data.groups])
-    features = read_features(model, layer, tokenizer, data.encodings)
-    return fit_head(network, layer, features, network.collate(data.targets), weights, job.settings.label_smoothing)
+    seen = read_features(model, layer, tokenizer, data.encodings)
+    features, targets, pieces = network.flatten(seen, data.targets)
+    return fit_head(network, layer, features, targets, weights[pieces], job.settings.label_smoothing, data.classes)
 
 
 def _clear_output(network: TaskNetwork, model: torch.nn.Module) -> None:
@@ -173,6 +182,7 @@ def _train_all(
         rng=random.Random(job.seed),
     )
     device = next(model.parameters()).device
+    classes = None if data.classes is None else data.classes.to(device)
     optimizer = torch.optim.AdamW(_parameters(network, model, settings.rate), lr=settings.rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate_at(step, steps))
     losses: list[torch.Tensor] = []
@@ -183,7 +193,7 @@ def _train_all(
         weights = data.weights[places].to(device)
         with autocast(device, dtype):
             logits = model(**inputs).logits
-        loss = (network.loss(logits, targets, settings.label_smoothing) * weights).mean()
+        loss = (network.loss(logits, targets, settings.label_smoothing, classes) * weights).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
         optimizer.step()

@@ -6,16 +6,29 @@ Every write is one committed transaction and idempotent: a node that runs again 
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from agents.messages import CallRecord, EvokdError, Message
 
 SCHEMA = Path(__file__).with_name("schema.sql")
-VERSION = "1"
+VERSION = "2"
 _JSON_COLUMNS = frozenset(
-    {"request", "flags", "faults", "labels", "evidence", "plan", "intended", "candidates", "label", "exam", "body"}
+    {
+        "request",
+        "flags",
+        "faults",
+        "labels",
+        "evidence",
+        "plan",
+        "intended",
+        "candidates",
+        "label",
+        "exam",
+        "body",
+        "masked",
+    }
 )
 
 _BY_ID = "cycle, length(id), id"
@@ -44,6 +57,8 @@ class Sample:
     label: Any = None
     reason: str | None = None
     disputed: bool = False
+    masked: list[list[int]] = field(default_factory=list)
+    """Parts of the text that are not learned from: [from, up to), in characters."""
     purpose: str | None = None
     """`train` or `gate` (set aside, never trained on)."""
     exam: dict[str, Any] | None = None

@@ -63,6 +63,8 @@ class Progress:
             self._say(f"[yellow]{REHEARSAL_NOTICE}[/]")
         for prompt in event.get("own_prompts", []):
             self._say(f"the domain's own prompt: {literal(prompt)}")
+        for note in event.get("notes", []):
+            self._say(f"note: {literal(note)}")
         self._say(f"run folder {literal(event['folder'])}")
 
     def _on_run_resumed(self, event: Mapping[str, Any]) -> None:

@@ -79,6 +79,7 @@ CREATE TABLE IF NOT EXISTS samples (
     state TEXT NOT NULL,
     reason TEXT,
     disputed INTEGER NOT NULL DEFAULT 0,
+    masked TEXT NOT NULL DEFAULT '[]',
     purpose TEXT,
     exam TEXT,
     draft_call TEXT NOT NULL,

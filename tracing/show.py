@@ -1,6 +1,5 @@
 """Tell a run in the terminal: cycle by cycle what was failed, said, written, labelled, refused, and what it did."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.messages import EvokdError, InputError
-from tracing.ledger import Ledger, Sample
+from tracing.answers import CUT, list_fields, tell_answer, tell_case, tell_error_count, tell_sample
+from tracing.ledger import Ledger
 from tracing.live import REHEARSAL_NOTICE
 from tracing.summary import describe_costs, describe_gains
 from tracing.text import clean, literal, paint
 
 SHOWN_TEXTS = 3
-CUT = 150
 
 
 def _say(console: Console, markup: str) -> None:
@@ -86,24 +85,16 @@ def _failed(console: Console, packet: Mapping[str, Any]) -> None:
     for item in packet["confusions"][:5]:
         _say(
             console,
-            f"  {item['count']} x {_answer(item['gold'])} taken for {_answer(item['predicted'])}",
+            f"  {item['count']} x {tell_answer(item['gold'])} taken for {tell_answer(item['predicted'])}",
         )
+    if packet.get("errors"):
+        _say(console, "Most frequent mistakes in all examined texts:")
+    for item in packet.get("errors", [])[:5]:
+        _say(console, f"  {tell_error_count(item)}")
     for case in wrong[:SHOWN_TEXTS]:
-        _say(console, f"  {_case(case)}")
+        _say(console, f"  {tell_case(case)}")
     for notice in packet.get("notices", []):
         _say(console, f"  [red]{literal(notice)}[/]")
-
-
-def _case(case: Mapping[str, Any]) -> str:
-    told = f"[dim]{case['id']}[/] \u201c{literal(case['text'], CUT)}\u201d is {_answer(case['gold'])}"
-    if case["verdict"] == "right":
-        return f"{told}, as the student said ({case['confidence']:.2f} sure)"
-    return f"{told}, not {_answer(case['predicted'])} ({case['confidence']:.2f} sure)"
-
-
-def _answer(answer: Any) -> str:
-    text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
-    return f"[cyan]{literal(text, CUT)}[/]"
 
 
 def _said(console: Console, ledger: Ledger, cycle: int, cases: Mapping[str, Mapping[str, Any]]) -> None:
@@ -113,7 +104,7 @@ def _said(console: Console, ledger: Ledger, cycle: int, cases: Mapping[str, Mapp
         _weakness(console, row)
         known = [cases[name] for name in row["evidence"] if name in cases]
         for case in known[:SHOWN_TEXTS]:
-            _say(console, f"      {_case(case)}")
+            _say(console, f"      {tell_case(case)}")
         if len(known) > SHOWN_TEXTS:
             rest = ", ".join(case["id"] for case in known[SHOWN_TEXTS:])
             _say(console, f"      [dim]and {literal(rest)}[/]")
@@ -144,15 +135,9 @@ def _written(console: Console, ledger: Ledger, cycle: int) -> None:
             f"  {lesson['id']} {topic}: {lesson['drafts']} drafts, {lesson['labelled']} labelled, {kept} accepted",
         )
         for sample in [sample for sample in samples if sample.state != "rejected"][:1]:
-            _say(console, f"    {_sample_line(sample)}")
+            _say(console, f"    {tell_sample(sample)}")
         for fault in lesson["faults"][:SHOWN_TEXTS]:
             _say(console, f"    [yellow]fault: {literal(fault, CUT)}[/]")
-
-
-def _sample_line(sample: Sample) -> str:
-    label = sample.label if sample.label is not None else sample.intended
-    exam = f", the student said {_answer(sample.exam['answer'])}" if sample.exam else ""
-    return f"[dim]{sample.id} {sample.difficulty}[/] \u201c{literal(sample.text, CUT)}\u201d {_answer(label)}{exam}"
 
 
 def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
@@ -165,7 +150,7 @@ def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
     disputed = curation.get("disputed", 0)
     _say(console, f"[bold]Refused:[/] {told}; {disputed} labels were disputed.")
     for sample in ledger.samples(cycle=cycle, state="rejected")[:SHOWN_TEXTS]:
-        _say(console, f"  [red]{sample.reason}[/] {_sample_line(sample)}")
+        _say(console, f"  [red]{sample.reason}[/] {tell_sample(sample)}")
 
 
 def _learned(console: Console, ledger: Ledger, cycle: int) -> None:
@@ -201,12 +186,12 @@ def show_weakness(console: Console, ledger: Ledger, weakness: str) -> None:
     _say(console, "  evidence:")
     for case in packet["cases"]:
         if case["id"] in row["evidence"]:
-            _say(console, f"    {_case(case)}")
+            _say(console, f"    {tell_case(case)}")
     _say(console, "  samples:")
     for sample in ledger.samples(cycle=row["cycle"]):
         if sample.weakness == weakness:
             reason = f" ({sample.reason})" if sample.reason else ""
-            _say(console, f"    {sample.state}{reason} {_sample_line(sample)}")
+            _say(console, f"    {sample.state}{reason} {tell_sample(sample)}")
 
 
 def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
@@ -222,9 +207,8 @@ def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
         raise InputError(f"--sample {sample_id!r}: not in this run; {there}")
     sample = found[0]
     table = Table(show_header=False, box=None)
-    for name, value in vars(sample).items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        table.add_row(Text(name, style="bold"), Text(clean(text)))
+    for name, value in list_fields(sample).items():
+        table.add_row(Text(name, style="bold"), Text(clean(value)))
     console.print(table)
     calls = {call.id: call for call in ledger.calls(sample.cycle)}
     for call_id in (sample.draft_call, sample.label_call):

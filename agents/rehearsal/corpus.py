@@ -1,36 +1,36 @@
 """The labelled corpus that the rehearsal teacher answers from.
 
-The seam for other tasks: `_read_answer` says what a row's answer is; roles compare answers with `==`.
+The seam between tasks: what the rows' answers are decides how hard a text is and who labels; the choosing is the same.
 """
 
 import bisect
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
 
-from agents.messages import InputError
+from agents.messages import NO_ENTITY, Gold, InputError
+from agents.messages.spans import AlignmentError, align
+from agents.rehearsal.entity_tagger import EntityTagger
+from agents.rehearsal.hardness import EntityHardness, Hardness, TextHardness
 from agents.rehearsal.index import Ints, TextIndex
+from agents.rehearsal.mentions import Mentions
+from agents.rehearsal.rows import Row, parse_object, read_lines, read_rows
 from agents.rehearsal.words import normalise
-
-_KEYS = {"text", "label", "note"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A text of the corpus and its right answer."""
-
-    text: str
-    label: str
 
 
 class Corpus:
-    """Rows with an index over them; of rows with the same text (normalised) the first one counts."""
+    """Rows with an index over them; of rows with the same text (normalised) the first one counts.
+
+    Attributes:
+        rows: the rows, all with a label or all with entities.
+        index: where their texts lie to each other.
+        mentions: what they say of names; None where the answers are labels.
+        hardness: how hard the texts of a label are.
+    """
 
     def __init__(self, rows: Iterable[Row], never: Iterable[str] = ()) -> None:
         """Index the rows.
@@ -40,7 +40,7 @@ class Corpus:
             never: texts that are never retrieved (the seeds), compared normalised; their labels are still known.
 
         Raises:
-            ValueError: there is no row, or no row holds a word.
+            ValueError: there is no row, no row holds a word, or none has a label or an entity.
         """
         self._position: dict[str, int] = {}
         kept: list[Row] = []
@@ -48,20 +48,66 @@ class Corpus:
             if self._position.setdefault(normalise(row.text), len(kept)) == len(kept):
                 kept.append(row)
         self.rows: tuple[Row, ...] = tuple(kept)
-        self.index = TextIndex([row.text for row in kept], [row.label for row in kept])
+        self.index = TextIndex([row.text for row in kept], [row.labels for row in kept])
+        self.mentions: Mentions | None = None
+        self.hardness: Hardness = TextHardness(self.index)
+        if not isinstance(kept[0].answer, str):
+            self.mentions = Mentions(self.rows)
+            self.hardness = EntityHardness(self.index, self.mentions, self.rows)
         self._sorted = sorted(self._position.items())
-        forbidden = {normalise(text) for text in never}
-        served = np.array([key not in forbidden for key in self._position], dtype=bool)
-        self._of_label: list[Ints] = [
-            np.flatnonzero(served & (self.index.label_of == column)) for column in range(len(self.index.labels))
-        ]
+        self._forbidden = {normalise(text) for text in never}
+        served = np.array([key not in self._forbidden for key in self._position], dtype=bool)
+        self._of_label: list[Ints] = [np.flatnonzero(served & member) for member in self.index.members.T]
+        self._blank: Ints = np.flatnonzero(served & ~self.index.members.any(axis=1))
+
+    @classmethod
+    def of_examples(cls, examples: Iterable[tuple[str, Gold]], never: Iterable[str] = ()) -> "Corpus":
+        """Make a corpus of what has been read already.
+
+        Args:
+            examples: texts with their answers as they are on the wire: a label, or the list of entities.
+            never: as for the corpus.
+
+        Raises:
+            InputError: there is no example, the answers are of two kinds, an entity is not in its text, no text holds
+                a word, or none has an entity.
+        """
+        rows: list[Row] = []
+        for number, (text, gold) in enumerate(examples, start=1):
+            try:
+                rows.append(Row(text, gold if isinstance(gold, str) else tuple(align(text, gold))))
+            except AlignmentError as exc:
+                raise InputError(f"the corpus, text {number}: {exc}") from exc
+        if not rows:
+            raise InputError("the corpus is empty")
+        if len({isinstance(row.answer, str) for row in rows}) > 1:
+            raise InputError("the corpus mixes texts with a label and texts with entities; keep one kind")
+        return _make_corpus(rows, never, "the corpus")
+
+    @cached_property
+    def tagger(self) -> EntityTagger:
+        """What finds entities in a text that is not here; trained when it is first asked for."""
+        return EntityTagger(self.rows)
+
+    def is_seed(self, text: str) -> bool:
+        """Tell whether a text must never be retrieved."""
+        return normalise(text) in self._forbidden
+
+    def is_taken(self, text: str) -> bool:
+        """Tell whether a text is a row or a seed."""
+        return normalise(text) in self._position or self.is_seed(text)
 
     def find(self, text: str) -> int | None:
         """Find the row that holds this text, None when there is none."""
         return self._position.get(normalise(text))
 
     def retrievable(self, label: str) -> Ints:
-        """Give the rows of a label that may be retrieved, seeds left out; empty for an unknown label."""
+        """Give the rows of a label that may be retrieved, seeds left out; empty for an unknown label.
+
+        `NO_ENTITY` stands for the rows without any.
+        """
+        if label == NO_ENTITY and self.mentions is not None:
+            return self._blank
         column = self.index.column(label)
         return np.empty(0, dtype=np.intp) if column is None else self._of_label[column]
 
@@ -81,7 +127,7 @@ class Corpus:
 
 
 def load_corpus(path: Path, never: Iterable[str] = ()) -> Corpus:
-    """Read a corpus of `{"text", "label"}` rows (`"note"` allowed), one JSON object a line.
+    """Read a corpus of one JSON object a line, with labels or with entities (`"note"` allowed); see `rows.read_rows`.
 
     Args:
         path: the .jsonl file.
@@ -90,13 +136,16 @@ def load_corpus(path: Path, never: Iterable[str] = ()) -> Corpus:
     Raises:
         InputError: the file cannot be read, or a row is not as it should be; says which line.
     """
-    rows = [_read_row(line, f"{path}:{number}") for number, line in _read_lines(path)]
-    if not rows:
-        raise InputError(f'{path}: the corpus is empty; write rows like {{"text": "...", "label": "..."}}')
+    return _make_corpus(read_rows(path), never, str(path))
+
+
+def _make_corpus(rows: Sequence[Row], never: Iterable[str], where: str) -> Corpus:
+    if not any(row.labels for row in rows):
+        raise InputError(f"{where}: no text of the corpus holds an entity")
     try:
         return Corpus(rows, never)
     except ValueError as exc:
-        raise InputError(f"{path}: no text of the corpus holds a word") from exc
+        raise InputError(f"{where}: no text of the corpus holds a word") from exc
 
 
 def find_seeds(corpus_path: Path) -> list[str]:
@@ -130,8 +179,8 @@ def _read_texts(path: Path) -> Iterator[str]:
         return
     if path.suffix != ".jsonl":
         raise InputError(f"{path}: seeds that the rehearsal teacher must not serve are read from .jsonl or .csv only")
-    for number, line in _read_lines(path):
-        row = _parse_object(line, f"{path}:{number}")
+    for number, line in read_lines(path):
+        row = parse_object(line, f"{path}:{number}")
         tokens = row.get("tokens")
         text = " ".join(map(str, tokens)) if isinstance(tokens, list) else row.get("text")
         if not isinstance(text, str):
@@ -148,45 +197,3 @@ def _read_csv_texts(path: Path) -> Iterator[str]:
             yield from [row["text"] or "" for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise InputError(f"{path}: cannot be read: {exc}") from exc
-
-
-def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
-        raise InputError(f"{path}: cannot be read: {reason}") from exc
-    # Not splitlines(): a JSON string may hold U+2028 and the like, which do not end a line.
-    for number, line in enumerate(content.split("\n"), start=1):
-        if line.strip():
-            yield number, line
-
-
-def _read_row(line: str, where: str) -> Row:
-    row = _parse_object(line, where)
-    text = row.get("text")
-    if "tokens" in row or "entities" in row:
-        raise InputError(f'{where}: rows with entities are not served yet; a row is {{"text": "...", "label": "..."}}')
-    if not isinstance(text, str) or not text.strip():
-        raise InputError(f"{where}: text: expected a text that is not empty, got {text!r}")
-    unknown = sorted(row.keys() - _KEYS)
-    if unknown:
-        raise InputError(f"{where}: {unknown[0]}: unknown key; a row has text, label and perhaps note")
-    return Row(text=text, label=_read_answer(row, where))
-
-
-def _read_answer(row: dict[str, Any], where: str) -> str:
-    label = row.get("label")
-    if not isinstance(label, str) or not label.strip():
-        raise InputError(f"{where}: label: expected a label that is not empty, got {label!r}")
-    return label
-
-
-def _parse_object(line: str, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as exc:
-        raise InputError(f"{where}: not JSON ({exc}); each line holds one JSON object") from exc
-    if not isinstance(row, dict):
-        raise InputError(f"{where}: expected a JSON object, got {line.strip()[:60]!r}")
-    return row

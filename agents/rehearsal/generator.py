@@ -1,30 +1,27 @@
 """The Generator's part: texts of the corpus, chosen for a lesson or, without advice, at random."""
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from agents.messages import NO_ENTITY
 from agents.rehearsal.chance import open_stream
 from agents.rehearsal.corpus import Corpus
+from agents.rehearsal.entity_modes import MODES, Remaker
 from agents.rehearsal.index import Floats, Ints, rank
 from agents.rehearsal.settings import RehearsalSettings
-from agents.rehearsal.wire import PlanIn, QuotaIn, read_message
+from agents.rehearsal.wire import PlanIn, QuotaIn, labels_in, read_message, write_entities
+from agents.rehearsal.words import read_quotes
 
 _FOLLOWING_MODES = ("paraphrase", "extrapolate")
-_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”')
 
 _PULL = 3.0
 """How strongly a guided lesson pulls: the best fitting text is e^3 = 20 times as likely as the worst. Much more, and a
 lesson's texts all look alike, from which a student learns less than from random ones."""
 _DENSEST = 0.1
 """Share of a label's texts that is left at typicality 1."""
-_OUTLIERS = 0.15
-"""Share of a label's texts, those that speak least of any label, that is no borderline text but an odd one."""
-_INVERTED = 0.05
-"""Share of a label's texts, those deepest inside another label, that is probably labelled wrong."""
 _ALIKE = 0.5
 """Cosine from which two texts of a lesson say the same."""
 
@@ -33,20 +30,31 @@ def answer_generator(plan: dict[str, Any], corpus: Corpus, settings: RehearsalSe
     """Answer a `lesson_plan`: for each label as many hard and easy texts as asked for, as far as the corpus has them.
 
     Never a seed or one of the plan's examples. What is to be avoided comes only when a label has nothing else left.
+    With a corpus of entities a label's texts are those that hold one of that type, and some modes make texts out of
+    the plan's examples (see `entity_modes`); where that cannot be done a text of the corpus stands in. A quota for
+    `NO_ENTITY` gets texts without any.
 
     Raises:
         RequestError: the plan lacks a field.
     """
-    lesson = _Lesson(read_message(PlanIn, plan), corpus, settings, open_stream("lesson", seed, plan))
+    read = read_message(PlanIn, plan)
+    lesson = _Lesson(read, corpus, settings, open_stream("lesson", seed, plan))
+    if corpus.mentions is not None and read.mode in MODES:
+        lesson.remaker = Remaker(read, corpus, corpus.mentions, lesson.given, open_stream("remake", seed, plan))
     drafts: list[dict[str, Any]] = []
     for quota in lesson.plan.quotas:
-        if quota.label in lesson.plan.labels:
+        if quota.label in lesson.plan.labels or quota.label == NO_ENTITY:
             drafts.extend(lesson.write(quota))
     return {"drafts": drafts}
 
 
 class _Lesson:
-    """One plan being answered; rows that were given are not given again."""
+    """One plan being answered; rows that were given are not given again.
+
+    Attributes:
+        given: rows that are the plan's examples or were given.
+        remaker: makes texts out of the plan's examples, where the mode asks for it.
+    """
 
     def __init__(self, plan: PlanIn, corpus: Corpus, settings: RehearsalSettings, rng: np.random.Generator) -> None:
         self.plan = plan
@@ -55,52 +63,70 @@ class _Lesson:
         self._typicality = settings.typicality
         self._rng = rng
         known = [corpus.find(example.text) for example in plan.examples]
-        self._given: set[int] = {row for row in known if row is not None}
+        self.given: set[int] = {row for row in known if row is not None}
+        self.remaker: Remaker | None = None
         self._avoid = corpus.beginning_with(plan.avoid)
 
     def write(self, quota: QuotaIn) -> list[dict[str, Any]]:
-        """Choose the texts of one label, hard ones first."""
-        rows = self._candidates(quota.label)
-        wanted = min(quota.hard + quota.easy, len(rows))
-        hard = min(quota.hard, wanted)
-        if not wanted:
-            return []
+        """Make or choose the texts of one label, hard ones first."""
+        drafts: dict[str, list[dict[str, Any]]] = {"hard": [], "easy": []}
+        wanted = {"hard": quota.hard, "easy": quota.easy}
+        if self.remaker is not None:
+            for difficulty, made in drafts.items():
+                made.extend(self.remaker.make(quota.label, difficulty, wanted[difficulty]))
+                wanted[difficulty] -= len(made)
+        chosen, hard = self._choose(quota.label, wanted["hard"], wanted["easy"])
+        for at, row in enumerate(chosen):
+            difficulty = "hard" if at < hard else "easy"
+            drafts[difficulty].append(self._draft(row, difficulty))
+        return [*drafts["hard"], *drafts["easy"]]
+
+    def _draft(self, row: int, difficulty: str) -> dict[str, Any]:
+        text, answer = self._corpus.rows[row].text, self._corpus.rows[row].answer
+        intended = answer if isinstance(answer, str) else write_entities(text, answer, self.plan.labels)
+        return {"text": text, "difficulty": difficulty, "intended": intended}
+
+    def _choose(self, label: str, hard: int, easy: int) -> tuple[list[int], int]:
+        """Choose rows of a label, as many as there are; gives them, hard ones first, and how many are hard."""
+        rows = self._candidates(label)
+        wanted = min(hard + easy, len(rows))
+        hard = min(hard, wanted)
+        column = self._index.column(label)
+        if wanted and label == NO_ENTITY:
+            blank = [int(row) for row in self._rng.choice(rows, size=wanted, replace=False)]
+            self.given.update(blank)
+            return blank, hard
+        if not wanted or column is None:
+            return [], 0
         topic = self.plan.weakness
         if self.plan.mode in _FOLLOWING_MODES and self.plan.examples:
-            chosen = self._follow(quota.label, rows, wanted)
+            chosen = self._follow(label, column, rows, wanted)
         elif topic.advice.strip() or topic.pattern.strip():
-            chosen = self._guide(quota.label, rows, hard, wanted - hard)
+            chosen = self._guide(label, column, rows, (hard, wanted - hard))
         else:
-            chosen = self._sample(rows, wanted)
-        self._given.update(chosen)
-        return [
-            {
-                "text": self._corpus.rows[row].text,
-                "difficulty": "hard" if at < hard else "easy",
-                "intended": quota.label,
-            }
-            for at, row in enumerate(chosen)
-        ]
+            chosen = self._sample(column, rows, wanted)
+        self.given.update(chosen)
+        return chosen, hard
 
     def _candidates(self, label: str) -> Ints:
         """Rows of a label that may be given now; when all of them are to be avoided, these, as nothing else is left."""
-        rows = [int(row) for row in self._corpus.retrievable(label) if int(row) not in self._given]
+        rows = [int(row) for row in self._corpus.retrievable(label) if int(row) not in self.given]
         fresh = [row for row in rows if row not in self._avoid]
         return np.array(fresh or rows, dtype=np.intp)
 
-    def _sample(self, rows: Ints, wanted: int) -> list[int]:
+    def _sample(self, column: int, rows: Ints, wanted: int) -> list[int]:
         """Choose at random among the densest share of the label's texts, all of them at typicality 0."""
-        of_label = np.flatnonzero(self._index.label_of == self._index.label_of[rows[0]])
-        densest_first = of_label[np.argsort(-self._index.density[of_label], kind="stable")]
+        of_label = np.flatnonzero(self._index.members[:, column])
+        densest_first = of_label[np.argsort(-self._index.density[of_label, column], kind="stable")]
         size = max(math.ceil((1.0 - (1.0 - _DENSEST) * self._typicality) * len(of_label)), 1)
         pool = densest_first[:size][np.isin(densest_first[:size], rows)]
         if len(pool) < wanted:
             pool = densest_first[np.isin(densest_first, rows)][:wanted]
-        return self._hardest_first(self._rng.choice(pool, size=wanted, replace=False))
+        return self._hardest_first(self._rng.choice(pool, size=wanted, replace=False), column)
 
-    def _follow(self, label: str, rows: Ints, wanted: int) -> list[int]:
+    def _follow(self, label: str, column: int, rows: Ints, wanted: int) -> list[int]:
         """Choose the nearest texts of each example in turn, those of the label before others."""
-        same = [example.text for example in self.plan.examples if example.gold == label]
+        same = [example.text for example in self.plan.examples if label in labels_in(example.gold)]
         texts = same or [example.text for example in self.plan.examples]
         likeness = self._index.similarities(self._index.vectors(texts))[:, rows]
         # A slight chance among near equals, so that asking again with another seed brings other texts.
@@ -110,28 +136,24 @@ class _Lesson:
         while len(chosen) < wanted:
             queue = queues[len(chosen) % len(queues)]
             chosen.append(next(row for row in queue if row not in chosen))
-        return self._hardest_first(np.array(chosen, dtype=np.intp))
+        return self._hardest_first(np.array(chosen, dtype=np.intp), column)
 
-    def _guide(self, label: str, rows: Ints, hard: int, easy: int) -> list[int]:
-        """Choose borderline and clear texts that fit the advice, by chance weighted with how well they fit."""
+    def _guide(self, label: str, column: int, rows: Ints, wanted: tuple[int, int]) -> list[int]:
+        """Choose (hard, easy) texts that fit the advice, by chance weighted with how well they fit."""
         rivals = self._index.columns([other for other in self.plan.weakness.labels if other != label])
-        own, rival = self._index.margins(rows, rivals or range(len(self._index.labels)))
+        border, plain = self._corpus.hardness.grade(rows, column, rivals)
         fit = rank(self._relevance(label, rows))
-        clear = rank(own - rival)
-        border = np.where(
-            (rank(own + rival) < _OUTLIERS) | (clear < _INVERTED), -1.0, 1.0 - np.maximum(clear, _INVERTED)
-        )
-        chosen = self._pick(rows, 0.5 * fit + 0.5 * border, hard, [])
+        chosen = self._pick(rows, 0.5 * fit + 0.5 * border, wanted[0], [])
         left = np.array([row not in chosen for row in rows.tolist()])
-        ease = 0.25 * fit + 0.75 * (0.5 * clear + 0.5 * rank(own))
-        return self._pick(rows[left], ease[left], easy, chosen)
+        ease = 0.25 * fit + 0.75 * plain
+        return self._pick(rows[left], ease[left], wanted[1], chosen)
 
     def _relevance(self, label: str, rows: Ints) -> Floats:
         """Compare rows with advice, pattern and the label's examples: (r,), quoted words count thrice."""
         topic = self.plan.weakness
         advice = f"{topic.pattern} {topic.advice}"
-        quoted = " ".join(a or b for a, b in _QUOTED.findall(advice))
-        examples = [example.text for example in self.plan.examples if example.gold == label]
+        quoted = " ".join(read_quotes(advice))
+        examples = [example.text for example in self.plan.examples if label in labels_in(example.gold)]
         likeness = self._index.similarities(self._index.vectors([f"{advice} {quoted} {quoted}", *examples]))[:, rows]
         relevance: Floats = likeness[0]
         return relevance + likeness[1:].mean(axis=0) if examples else relevance
@@ -159,6 +181,5 @@ class _Lesson:
         missing = len(chosen) + count - len(picked)
         return [*picked, *[*spare, *tail.tolist()][:missing]]
 
-    def _hardest_first(self, rows: Ints) -> list[int]:
-        own, rival = self._index.margins(rows, range(len(self._index.labels)))
-        return [int(row) for row in rows[np.argsort(own - rival, kind="stable")]]
+    def _hardest_first(self, rows: Ints, column: int) -> list[int]:
+        return [int(row) for row in self._corpus.hardness.order(rows, column)]

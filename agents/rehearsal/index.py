@@ -1,6 +1,6 @@
 """Where the corpus texts lie to each other: TF-IDF vectors, label centres, margins; built once, then only read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,46 +11,52 @@ from agents.rehearsal.words import split_words
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
 
 
 class TextIndex:
-    """Vectors of n texts with L labels.
+    """Vectors of n texts with L labels; a text may have several labels, or none.
 
     Attributes:
         labels: the L labels, sorted.
-        label_of: (n,), position in `labels` of each text's label.
-        near: (n, L), cosine of each text to each label's centre, -1 to 1; a text does not count in its own label's
-            centre, or every text of a rare label would look typical.
-        density: (n,), mean cosine of each text to the other texts of its label, 0 to 1.
+        members: (n, L), whether a text has a label.
+        label_of: (n,), position in `labels` of each text's first label, -1 where it has none.
+        near: (n, L), cosine of each text to each label's centre, -1 to 1; a text does not count in the centres of its
+            own labels, or every text of a rare label would look typical.
+        density: (n, L), mean cosine of each text to the other texts of a label that it has, 0 to 1; else 0.
     """
 
-    def __init__(self, texts: Sequence[str], labels: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], labels: Sequence[Collection[str]]) -> None:
         """Index the texts.
 
         Args:
             texts: n texts.
-            labels: n labels, one per text.
+            labels: n collections of labels, one per text, no label twice in it.
 
         Raises:
-            ValueError: no text holds a word.
+            ValueError: no text holds a word, or none has a label.
         """
-        self.labels = tuple(sorted(set(labels)))
+        self.labels = tuple(sorted({label for of_text in labels for label in of_text}))
+        if not self.labels:
+            raise ValueError("no text has a label")
         self._column = {label: at for at, label in enumerate(self.labels)}
-        self.label_of: Ints = np.array([self._column[label] for label in labels], dtype=np.intp)
+        columns = [[self._column[label] for label in of_text] for of_text in labels]
+        self.label_of: Ints = np.array([of_text[0] if of_text else -1 for of_text in columns], dtype=np.intp)
+        self.members: Flags = np.zeros((len(texts), len(self.labels)), dtype=bool)
+        for row, of_text in enumerate(columns):
+            self.members[row, of_text] = True
         self._vectorizer = TfidfVectorizer(analyzer=split_words, sublinear_tf=True)
         self._matrix = self._vectorizer.fit_transform(texts).tocsr()
-        count = len(texts)
-        member = sparse.csr_matrix((np.ones(count), (self.label_of, np.arange(count))), shape=(len(self.labels), count))
-        self._sums = (member @ self._matrix).tocsr()
-        self._sizes: Floats = np.bincount(self.label_of, minlength=len(self.labels)).astype(np.float64)
+        self._sums = (sparse.csr_matrix(self.members.T.astype(np.float64)) @ self._matrix).tocsr()
         self._norms: Floats = np.sqrt(np.asarray(self._sums.multiply(self._sums).sum(axis=1)).ravel())
         dots = np.asarray((self._matrix @ self._sums.T).todense(), dtype=np.float64)
-        own_dots = dots[np.arange(count), self.label_of]
-        squares = np.asarray(self._matrix.multiply(self._matrix).sum(axis=1)).ravel()
-        rest = np.sqrt(np.maximum(self._norms[self.label_of] ** 2 - 2 * own_dots + squares, 0.0))
-        self.near: Floats = dots / np.maximum(self._norms, 1e-12)
-        self.near[np.arange(count), self.label_of] = (own_dots - squares) / np.maximum(rest, 1e-6)
-        self.density: Floats = (own_dots - squares) / np.maximum(self._sizes[self.label_of] - 1, 1.0)
+        squares = np.asarray(self._matrix.multiply(self._matrix).sum(axis=1))
+        others = dots - squares
+        rest = np.sqrt(np.maximum(self._norms**2 - 2 * dots + squares, 0.0))
+        own = others / np.maximum(rest, 1e-6)
+        self.near: Floats = np.where(self.members, own, dots / np.maximum(self._norms, 1e-12))
+        sizes = self.members.sum(axis=0).astype(np.float64)
+        self.density: Floats = np.where(self.members, others / np.maximum(sizes - 1, 1.0), 0.0)
         # The scale on which a labeler feels sure: how far apart the two nearest centres lie for the corpus texts.
         self._gaps: Floats = np.sort(_gap(self.near))
 
@@ -79,23 +85,23 @@ class TextIndex:
         """Compare texts of the corpus: cosines (rows, others)."""
         return np.asarray((self._matrix[rows] @ self._matrix[others].T).todense(), dtype=np.float64)
 
-    def margins(self, rows: Ints, rivals: Sequence[int]) -> tuple[Floats, Floats]:
-        """Measure how near texts are to their own label and to its strongest rival.
+    def margins(self, rows: Ints, column: int, rivals: Sequence[int]) -> tuple[Floats, Floats]:
+        """Measure how near texts are to a label and to its strongest rival.
 
         Args:
-            rows: texts, (r,), all of the same or of different labels.
-            rivals: columns of the labels to compare with; a text's own label is passed over.
+            rows: texts of the label, (r,).
+            column: the label's.
+            rivals: columns of the labels to compare with; the label itself is passed over.
 
         Returns:
-            Cosine to the own centre and to the nearest rival's, both (r,); without a rival the latter is 0.
+            Cosine to the label's centre and to the nearest rival's, both (r,); without a rival the latter is 0.
         """
         near = self.near[rows]
-        own = near[np.arange(len(rows)), self.label_of[rows]]
         columns = np.array(rivals, dtype=np.intp)
         if not len(columns):
-            return own, np.zeros(len(rows))
-        foreign = np.where(columns[None, :] == self.label_of[rows][:, None], -1.0, near[:, columns])
-        return own, np.maximum(foreign.max(axis=1), 0.0)
+            return near[:, column], np.zeros(len(rows))
+        foreign = np.where(columns[None, :] == column, -1.0, near[:, columns])
+        return near[:, column], np.maximum(foreign.max(axis=1), 0.0)
 
     def sureness(self, near: Floats) -> float:
         """Rank the gap between a text's two nearest centres among those of the corpus, 0 (border) to 1 (clear)."""

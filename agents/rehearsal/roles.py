@@ -4,6 +4,7 @@ from typing import Any
 
 from agents.rehearsal.analyst import answer_analyst
 from agents.rehearsal.corpus import Corpus
+from agents.rehearsal.entity_labeler import answer_entity_labeler
 from agents.rehearsal.generator import answer_generator
 from agents.rehearsal.labeler import answer_labeler
 from agents.rehearsal.settings import RehearsalSettings
@@ -26,6 +27,8 @@ def answer(
         case "lesson_plan":
             return answer_generator(message, corpus, settings, seed)
         case "draft_batch":
+            if corpus.mentions is not None:
+                return answer_entity_labeler(message, corpus, corpus.mentions, settings, seed)
             return answer_labeler(message, corpus, settings, seed)
         case _:
             raise RequestError(f"unknown message kind {kind!r}; known are {', '.join(KINDS)}")

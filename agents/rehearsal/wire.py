@@ -6,11 +6,13 @@ so that the server also answers clients of another version.
 
 import json
 import re
+from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents.messages import EvokdError
+from agents.messages import NO_ENTITY, Entity, EvokdError
+from agents.messages.spans import Span, surfaces
 
 _OPENING = re.compile(r'<message kind="([^"<>]*)">')
 _CLOSING = "</message>"
@@ -30,15 +32,57 @@ class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class EntityIn(_Wire):
+    """An entity of a text."""
+
+    text: str = Field(description="the entity as it is written")
+    label: str = Field(description="its type")
+
+
+AnswerIn = str | list[EntityIn]
+
+
+def labels_in(answer: AnswerIn) -> list[str]:
+    """The labels of an answer, each once; mentions that are no entity do not count."""
+    if isinstance(answer, str):
+        return [answer]
+    return list(dict.fromkeys(entity.label for entity in answer if entity.label != NO_ENTITY))
+
+
+def entities_of(answer: AnswerIn) -> list[Entity]:
+    """The entities of an answer as `agents.messages.spans` takes them; a label has none."""
+    found = [] if isinstance(answer, str) else answer
+    return [Entity(text=entity.text, label=entity.label) for entity in found]
+
+
+def write_entities(text: str, spans: Iterable[Span], labels: Collection[str]) -> list[dict[str, Any]]:
+    """Write the spans of these types as an answer is written on the wire."""
+    return [entity.model_dump() for entity in surfaces(text, [span for span in spans if span.label in labels])]
+
+
+class ErrorIn(_Wire):
+    """One mistake inside a text with entities."""
+
+    kind: str = Field(description="boundary, type, missed or invented")
+    gold: EntityIn | None = Field(default=None, description="the right entity")
+    predicted: EntityIn | None = Field(default=None, description="the student's entity")
+
+
 class CaseIn(_Wire):
     """A case of a feedback packet."""
 
     id: str = Field(description="case id")
     text: str = Field(description="the text")
-    gold: str = Field(description="the right label")
-    predicted: str = Field(description="the student's label")
+    gold: AnswerIn = Field(description="the right label or entities")
+    predicted: AnswerIn = Field(description="the student's label or entities")
     confidence: float = Field(default=0.5, description="the student's confidence, 0 to 1")
     verdict: str = Field(description="right, wrong or confident_wrong")
+    errors: list[ErrorIn] = Field(default=[], description="the mistakes, one by one")
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether the answer is a list of entities."""
+        return not isinstance(self.gold, str)
 
 
 class ScoreIn(_Wire):
@@ -85,13 +129,14 @@ class ExampleIn(_Wire):
     """A text with its right answer."""
 
     text: str = Field(description="the text")
-    gold: str = Field(description="the right label")
+    gold: AnswerIn = Field(description="the right label or entities")
 
 
 class PlanIn(_Wire):
     """A lesson plan."""
 
     mode: str = Field(default="write", description="how the texts come about")
+    strategies: dict[str, str] = Field(default={}, description="name -> instruction")
     weakness: TopicIn = Field(default=TopicIn(), description="what the lesson is about")
     labels: dict[str, str] = Field(description="label -> meaning")
     quotas: list[QuotaIn] = Field(description="texts wanted per label")

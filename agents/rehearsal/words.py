@@ -10,6 +10,8 @@ _WORD = re.compile(rf"(?:[^\W_]|[{_MARKS}])+(?:['\u2019](?:[^\W_]|[{_MARKS}])+)*
 # Scripts written without spaces between words: Thai, Lao, Myanmar, Khmer, kana, Chinese characters.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 
+_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”')
+
 
 def normalise(text: str) -> str:
     """Bring a text to the form in which it is compared: compatible characters, no case, single spaces."""
@@ -28,3 +30,8 @@ def split_words(text: str) -> list[str]:
         for run in runs:
             words.extend([run[at : at + 2] for at in range(len(run) - 1)] or [run])
     return words
+
+
+def read_quotes(text: str) -> list[str]:
+    """Read what stands in a text between double quotation marks, straight or curly."""
+    return [straight or curly for straight, curly in _QUOTED.findall(text)]

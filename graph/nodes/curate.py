@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 
+from agents.messages import LIKE_THEIR_SOURCE
 from agents.wire import TeacherUseless
 from graph.bench import Bench
 from graph.state import State, StateUpdate
@@ -68,14 +69,16 @@ def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:
     known += [(sample.id, sample.text) for sample in accepted]
     guarded = [example.text for example in (*domain.validation, *domain.test)]
     curator = Curator(bench.settings.curation, domain.codec, known, guarded)
-    return curator.judge([_to_candidate(sample) for sample in drafts])
+    modes = {lesson["id"]: lesson["plan"]["mode"] for lesson in bench.ledger.lessons(cycle)}
+    return curator.judge([_to_candidate(sample, modes[sample.lesson]) for sample in drafts])
 
 
-def _to_candidate(sample: Sample) -> Candidate:
+def _to_candidate(sample: Sample, mode: str) -> Candidate:
     given: Gold | None = sample.candidates[0] if sample.candidates else None
     # without a verdict of the Labeler the intention alone is no label
     intended = sample.intended if given is not None else None
-    return Candidate(sample.id, sample.text, intended, given, sample.confidence)
+    variation = mode in LIKE_THEIR_SOURCE
+    return Candidate(sample.id, sample.text, intended, given, sample.confidence, variation)
 
 
 def _to_change(ruling: Ruling) -> dict[str, object]:
@@ -84,6 +87,7 @@ def _to_change(ruling: Ruling) -> dict[str, object]:
         "reason": ruling.reason,
         "label": ruling.label,
         "disputed": int(ruling.disputed),
+        "masked": [list(part) for part in ruling.masked],
         "purpose": "train" if ruling.accepted else None,
     }
 

@@ -72,7 +72,8 @@ def _choose_material(
 
 
 def _to_example(sample: Sample) -> TrainExample:
-    return TrainExample(id=sample.id, text=sample.text, gold=sample.label)
+    masked = [(start, end) for start, end in sample.masked]
+    return TrainExample(id=sample.id, text=sample.text, gold=sample.label, masked=masked)
 
 
 def _card(bench: Bench) -> dict[str, str]:

@@ -86,6 +86,7 @@ def dataset_rows(ledger: Ledger, codec: TaskCodec) -> list[dict[str, object]]:
             "weakness": sample.weakness,
             "difficulty": sample.difficulty,
             "intended": sample.intended,
+            "masked": sample.masked,
             "candidates": sample.candidates,
             "confidence": sample.confidence,
             "purpose": sample.purpose,

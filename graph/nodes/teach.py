@@ -3,7 +3,7 @@
 from agents import analyst, generator, labeler
 from agents.messages import DraftBatch, DraftText, FeedbackPacket, LessonPlan
 from graph.bench import Bench, cycle_name
-from graph.curriculum import Known, plan_lessons
+from graph.curriculum import Known, main_error, plan_lessons
 from graph.state import LessonState, State, StateUpdate
 from graph.weaknesses import store_weaknesses
 from tracing.ledger import Sample
@@ -27,6 +27,8 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
         span,
         bench.domain.file.labels,
         weaknesses,
+        {name: main_error(weakness, packet.cases) for name, weakness in weaknesses.items()},
+        bench.briefing.form,
         _known(bench),
         _wanted(state, bench),
         bench.settings.curriculum,
@@ -48,11 +50,12 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
 
 def _known(bench: Bench) -> list[Known]:
     codec = bench.domain.codec
-    seeds = [(example.text, example.gold) for example in bench.domain.seeds]
-    samples = [(sample.text, sample.label) for sample in bench.ledger.samples(state="accepted")]
+    seeds = [(example.text, example.gold, True) for example in bench.domain.seeds]
+    accepted = bench.ledger.samples(state="accepted")
+    samples = [(sample.text, sample.label, not sample.masked) for sample in accepted]
     return [
-        Known(text=text, gold=codec.to_wire(text, gold), labels=tuple(codec.labels_in(gold)))
-        for text, gold in [*seeds, *samples]
+        Known(text=text, gold=codec.to_wire(text, gold), labels=tuple(codec.labels_in(gold)), whole=whole)
+        for text, gold, whole in [*seeds, *samples]
     ]
 
 

@@ -7,6 +7,7 @@ from agents.briefing import Briefing, make_briefing
 from agents.messages import (
     AnalystReply,
     Case,
+    Draft,
     FeedbackPacket,
     GeneratorReply,
     LessonPlan,
@@ -71,7 +72,7 @@ def make_ask(
         "system": "You are the Generator.",
         "prompts": "hash",
         "message": make_plan(),
-        "reply": GeneratorReply[str],
+        "reply": GeneratorReply[Draft],
         "name": "drafts",
         "vocabularies": {"labels": list(LABELS)},
     }

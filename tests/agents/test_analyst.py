@@ -3,9 +3,10 @@ from typing import Any
 import pytest
 
 from agents.analyst import analyze, find_faults
-from agents.messages import AnalystReply, FeedbackPacket
+from agents.messages import AnalystReply, Case, CaseError, ErrorCount, FeedbackPacket
 from tests.agents.asks import brief, make_packet, make_weakness
 from tests.agents.conftest import Open
+from tests.agents.entity_asks import TYPES, brief_entities, entities
 from tests.scripted import message_of
 from tracing.ledger import Ledger
 
@@ -81,3 +82,37 @@ async def test_a_packet_without_cases_needs_no_evidence(door: Open) -> None:
     assert len(analysis.weaknesses) == 1
     weakness = script.requests[0]["response_format"]["json_schema"]["schema"]["$defs"]["Weakness"]["properties"]
     assert "enum" not in weakness["evidence"]["items"], "servers refuse an empty enum"
+
+
+async def test_mistakes_with_entities_reach_the_analyst_and_are_cited(door: Open) -> None:
+    robin, robins = entities("Robin/person", "robins/species")
+    case = Case(
+        id="k1",
+        text="Robin counted robins.",
+        gold=[robin, robins],
+        predicted=entities("Robin/species"),
+        confidence=0.7,
+        verdict="wrong",
+        marked="[Robin](person) counted [robins](species).",
+        answered="[Robin](species) counted robins.",
+        errors=[
+            CaseError(kind="type", gold=robin, predicted=entities("Robin/species")[0]),
+            CaseError(kind="missed", gold=robins, predicted=None),
+        ],
+    )
+    packet = make_packet("").model_copy(
+        update={
+            "task": "ner",
+            "labels": TYPES,
+            "cases": [case],
+            "errors": [ErrorCount(kind="type", label="person", count=4)],
+        }
+    )
+    named = make_weakness(labels=["person", "species"])
+    teacher, script = door([reply_of(make_weakness(labels=["O"])), reply_of(named)])
+    analysis = await analyze(teacher, brief_entities(), packet, "c1", 1)
+    assert [(found.labels, found.evidence) for found in analysis.weaknesses] == [(["person", "species"], ["k1"])]
+    _, sent = message_of(script.requests[0])
+    assert FeedbackPacket.model_validate(sent) == packet
+    assert [error["kind"] for error in sent["cases"][0]["errors"]] == ["type", "missed"]
+    assert "unknown label 'O'" in script.requests[1]["messages"][-1]["content"]

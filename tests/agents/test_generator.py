@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 
 from agents.generator import write
+from agents.messages import LessonMode
 from tests.agents.asks import brief, make_drafts, make_plan
 from tests.agents.conftest import Open
+from tests.agents.entity_asks import brief_entities, draft, entities, example, plan_entities
 from tests.scripted import message_of
 from tracing.ledger import Ledger
 
@@ -68,3 +70,82 @@ async def test_a_generator_that_never_answers_yields_no_drafts(door: Open) -> No
     writing = await write(teacher, brief(), make_plan(), 1, "c1-l1", 1)
     assert writing.drafts == ()
     assert writing.faults
+
+
+# -------------------------------------------------------------------------------------------------------- entities
+
+KIM = draft("Kim saw a wren.", "Kim/person", "wren/species")
+ASH = draft("Ash saw an otter.", "Ash/person", "otter/species", difficulty="easy")
+LOST = draft("Ash saw an otter.", "Ashley/person")
+
+
+async def test_drafts_with_entities_are_taken_as_they_are(door: Open) -> None:
+    teacher, script = door([{"drafts": [KIM, ASH]}])
+    writing = await write(teacher, brief_entities(), plan_entities(), 1, "c1-l1", 1)
+    assert [(done.text, done.difficulty, done.intended) for done in writing.drafts] == [
+        ("Kim saw a wren.", "hard", entities("Kim/person", "wren/species")),
+        ("Ash saw an otter.", "easy", entities("Ash/person", "otter/species")),
+    ]
+    assert writing.faults == ()
+    defs = script.requests[0]["response_format"]["json_schema"]["schema"]["$defs"]
+    assert defs["Entity"]["properties"]["label"]["enum"] == ["person", "species", "site", "O"]
+
+
+async def test_an_entity_that_does_not_occur_is_asked_again(door: Open) -> None:
+    teacher, script = door([{"drafts": [KIM, LOST]}, {"drafts": [KIM, ASH]}])
+    writing = await write(teacher, brief_entities(), plan_entities(), 1, "c1-l1", 1)
+    assert [done.text for done in writing.drafts] == ["Kim saw a wren.", "Ash saw an otter."]
+    assert "1 draft(s): entity 'Ashley' does not occur in the text" in script.requests[1]["messages"][-1]["content"]
+
+
+async def test_an_entity_that_never_occurs_is_dropped_with_its_draft(door: Open) -> None:
+    teacher, _ = door([{"drafts": [KIM, LOST]}] * 3)
+    writing = await write(teacher, brief_entities(), plan_entities(), 1, "c1-l1", 1)
+    assert [done.text for done in writing.drafts] == ["Kim saw a wren."]
+    assert len(writing.faults) == 1
+    assert "'Ashley' does not occur" in writing.faults[0]
+
+
+async def test_a_quota_left_out_altogether_is_asked_again_then_let_be(door: Open, ledger: Ledger) -> None:
+    plan = plan_entities(quotas={"person": (1, 1), "site": (1, 0)})
+    moss = draft("Low Moss was dry.", "Low Moss/site")
+    fault = "no sound draft for site; write those that the quotas ask for"
+    teacher, script = door([{"drafts": [KIM, ASH]}, {"drafts": [KIM, moss]}])
+    writing = await write(teacher, brief_entities(), plan, 1, "c1-l1", 1)
+    assert ([done.text for done in writing.drafts], writing.faults) == (["Kim saw a wren.", "Low Moss was dry."], ())
+    assert ledger.calls()[0].faults == [fault]
+    assert fault in script.requests[1]["messages"][-1]["content"]
+    teacher, _ = door([{"drafts": [KIM, ASH]}] * 3)
+    writing = await write(teacher, brief_entities(), plan, 1, "c1-l2", 2)
+    assert (len(writing.drafts), writing.faults) == (2, (fault,))
+
+
+WREN = example("Kim saw a wren.", "Kim/person", "wren/species")
+SWAPPED = draft("Ash saw a wren.", "Ash/person", "wren/species")
+FREE = draft("Otters fed near Ash.", "Otters/species", "Ash/person")
+
+
+async def test_drafts_that_stray_from_the_mode_are_dropped_without_asking_again_while_half_are_left(door: Open) -> None:
+    teacher, _ = door([{"drafts": [FREE, SWAPPED]}])
+    plan = plan_entities(WREN, mode="swap_entities")
+    writing = await write(teacher, brief_entities(), plan, 1, "c1-l1", 1)
+    assert ([done.text for done in writing.drafts], writing.faults) == (["Ash saw a wren."], ())
+
+
+@pytest.mark.parametrize(
+    ("mode", "fault"),
+    [
+        ("swap_entities", "mode swap_entities: the words around the entities are not those of an example"),
+        ("rewrite_context", "mode rewrite_context: the entities are not those of one example"),
+        ("misspell", "mode misspell: the entities are not those of one example in its order"),
+    ],
+)
+async def test_a_batch_that_strays_from_the_mode_is_asked_again_then_dropped(
+    door: Open, mode: LessonMode, fault: str
+) -> None:
+    teacher, script = door([{"drafts": [FREE, FREE]}] * 3)
+    writing = await write(teacher, brief_entities(), plan_entities(WREN, mode=mode), 1, "c1-l1", 1)
+    assert writing.drafts == ()
+    assert writing.faults[0].startswith(f"2 draft(s): {fault}")
+    assert writing.faults[1:] == ("0 usable drafts given, 2 are wanted",)
+    assert all(fault in request["messages"][-1]["content"] for request in script.requests[1:])

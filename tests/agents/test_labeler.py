@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from agents.labeler import label
-from agents.messages import LabelBatch, LabelVerdict
+from agents.messages import EntityVerdict, LabelBatch, LabelVerdict
 from tests.agents.asks import LABELS, brief
 from tests.agents.conftest import Open
+from tests.agents.entity_asks import brief_entities, entities
 from tests.scripted import message_of
 from tracing.ledger import Ledger
 
@@ -123,3 +124,66 @@ async def test_a_labeler_that_never_answers_labels_nothing(door: Open, reply: An
     done = await label(teacher, brief(), THREE, 1, "c1-l1", 5)
     assert done.labels == {}
     assert done.faults
+
+
+# -------------------------------------------------------------------------------------------------------- entities
+
+NOTES = {"a": "Robin counted robins.", "b": "It rained.", "c": "A robin sat where Robin slept."}
+ANSWERS = {
+    "Robin counted robins.": entities("Robin/person", "robins/species"),
+    "It rained.": [],
+    "A robin sat where Robin slept.": entities("robin/species", "Robin/person"),
+}
+
+
+def mark_all(wrong: Mapping[str, Any] | None = None) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A step that gives every text its entities, those of some texts replaced."""
+
+    def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+        verdicts = [
+            {"id": draft["id"], "entities": [found.model_dump() for found in ANSWERS[draft["text"]]], "confidence": 0.8}
+            for draft in drafts_of(request)
+        ]
+        texts = [draft["text"] for draft in drafts_of(request)]
+        for text, change in (wrong or {}).items():
+            verdicts[texts.index(text)].update(change)
+        return {"verdicts": verdicts}
+
+    return answer
+
+
+async def test_entities_come_back_under_the_drafts_own_ids(door: Open) -> None:
+    teacher, script = door([mark_all()])
+    done = await label(teacher, brief_entities(), NOTES, 1, "c1-l1", 5)
+    assert {draft: found.candidates for draft, found in done.labels.items()} == {
+        draft: (ANSWERS[text],) for draft, text in NOTES.items()
+    }
+    assert {found.confidence for found in done.labels.values()} == {0.8}
+    assert isinstance(done.batch, LabelBatch)
+    assert {given.id for given in done.batch.verdicts} == set(NOTES)
+    assert all(isinstance(given, EntityVerdict) for given in done.batch.verdicts)
+    defs = script.requests[0]["response_format"]["json_schema"]["schema"]["$defs"]
+    assert defs["Entity"]["properties"]["label"]["enum"] == ["person", "species", "site", "O"]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"entities": [{"text": "Ash", "label": "person"}]}, "entity 'Ash' does not occur in the text"),
+        ({"entities": [{"text": "Robin", "label": "bird"}]}, "entity 'Robin': unknown label 'bird'"),
+        ({"entities": [{"text": "", "label": "person"}]}, "an entity of type 'person' has no text"),
+        ({"confidence": 1.5}, "confidence 1.5 is not between 0 and 1"),
+    ],
+    ids=["absent", "unknown-type", "no-text", "confidence"],
+)
+async def test_a_faulty_list_is_asked_again_then_dropped(door: Open, change: dict[str, Any], fault: str) -> None:
+    wrong = {"Robin counted robins.": change}
+    teacher, script = door([mark_all(wrong), mark_all(wrong), mark_all()])
+    done = await label(teacher, brief_entities(), NOTES, 1, "c1-l1", 5)
+    assert (set(done.labels), done.faults) == (set(NOTES), ())
+    assert all(fault in request["messages"][-1]["content"] for request in script.requests[1:])
+    teacher, _ = door([mark_all(wrong)] * 3)
+    done = await label(teacher, brief_entities(), NOTES, 1, "c1-l2", 6)
+    assert set(done.labels) == {"b", "c"}
+    assert len(done.faults) == 1
+    assert fault in done.faults[0]

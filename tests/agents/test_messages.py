@@ -6,11 +6,13 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from agents.messages import (
+    NO_ENTITY,
     VOCABULARY_KEY,
     AnalystReply,
+    Draft,
     DraftBatch,
     DraftText,
-    Entity,
+    EntityDraft,
     EntityVerdict,
     EvokdError,
     GeneratorReply,
@@ -24,8 +26,8 @@ from tests.agents.asks import LABELS, make_packet, make_plan
 
 REPLIES: list[type[BaseModel]] = [
     AnalystReply,
-    GeneratorReply[str],
-    GeneratorReply[list[Entity]],
+    GeneratorReply[Draft],
+    GeneratorReply[EntityDraft],
     LabelReply[LabelVerdict],
     LabelReply[EntityVerdict],
 ]
@@ -52,7 +54,7 @@ def test_the_block_names_the_kind_and_holds_the_fields_alone() -> None:
     for message in (make_packet(), make_plan()):
         kind, body = re.fullmatch(r'<message kind="(\w+)">(.*)</message>', fence(message)).groups()  # type: ignore[union-attr]
         assert kind == message.kind
-        assert set(json.loads(body)) == set(type(message).model_fields) - {"kind"}
+        assert set(json.loads(body)) == set(type(message).model_fields) - {"kind"} - type(message).omit_empty
 
 
 def objects_of(node: Any) -> list[dict[str, Any]]:
@@ -73,7 +75,8 @@ def test_a_schema_is_closed_complete_and_described(reply: type[BaseModel]) -> No
     text = json.dumps(schema)
     assert VOCABULARY_KEY not in text
     assert '"title"' not in text
-    assert json.dumps(list(LABELS)) in text
+    of_entities = [*LABELS, NO_ENTITY]
+    assert json.dumps(of_entities if "Entity" in reply.__name__ else list(LABELS)) in text
 
 
 def test_vocabularies_become_enums_where_they_belong() -> None:
@@ -82,8 +85,8 @@ def test_vocabularies_become_enums_where_they_belong() -> None:
     assert fields["labels"]["items"] == {"type": "string", "enum": ["x", "y"]}
     assert fields["evidence"]["items"] == {"type": "string", "enum": ["k1"]}
     assert "enum" not in fields["name"]
-    drafts = reply_schema(GeneratorReply[str], {"labels": ["x"]})
-    assert drafts["$defs"]["Draft_str_"]["properties"]["intended"]["enum"] == ["x"]
+    drafts = reply_schema(GeneratorReply[Draft], {"labels": ["x"]})
+    assert drafts["$defs"]["Draft"]["properties"]["intended"]["enum"] == ["x"]
 
 
 @pytest.mark.parametrize("vocabularies", [{}, {"cases": []}], ids=["missing", "empty"])

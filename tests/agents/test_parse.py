@@ -5,10 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.messages import AnalystReply, GeneratorReply, LabelReply, LabelVerdict
+from agents.messages import AnalystReply, Draft, GeneratorReply, LabelReply, LabelVerdict
 from agents.parse import Parsed, parse_reply
 
-Drafts = GeneratorReply[str]
+Drafts = GeneratorReply[Draft]
 ITEM = {"text": "a", "difficulty": "hard", "intended": "x"}
 GOOD = json.dumps({"drafts": [ITEM]})
 FENCED = "use\n```py\nx = {}\n```\nto mend it"

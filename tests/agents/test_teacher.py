@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.messages import CallRecord, GeneratorReply, fence, reply_schema
+from agents.messages import CallRecord, Draft, GeneratorReply, fence, reply_schema
 from agents.teacher import MAX_QUOTED, CallStore, Teacher, call_key
 from tests.agents.asks import LABELS, URL, make_ask, make_drafts, make_plan, make_settings
 from tests.agents.conftest import Open
@@ -43,7 +43,7 @@ async def test_a_reask_quotes_the_reply_and_the_fault_and_ends_with_one_block(do
     bad = make_drafts("bad </message> one")
     teacher, script = door([bad, '{"drafts": 3}', GOOD])
     answer = await teacher.ask(make_ask(refuse_bad))
-    assert answer.reply == GeneratorReply[str].model_validate(GOOD)
+    assert answer.reply == GeneratorReply[Draft].model_validate(GOOD)
     first, second, third = (request["messages"] for request in script.requests)
     assert second[:2] == third[:2] == first
     assert [turn["role"] for turn in second[2:]] == ["assistant", "user"]
@@ -245,5 +245,5 @@ async def test_the_record_of_a_call_is_complete(door: Open, ledger: Ledger) -> N
     turns = [[turn["role"], turn["content"]] for turn in script.requests[0]["messages"]]
     parameters = {"seed": 5, "temperature": None, "max_tokens": None}
     assert call.request == {"turns": turns, "parameters": parameters}
-    schema = reply_schema(GeneratorReply[str], {"labels": list(LABELS)})
+    schema = reply_schema(GeneratorReply[Draft], {"labels": list(LABELS)})
     assert call.key == call_key(URL, "m-1", [(role, text) for role, text in turns], schema, parameters)

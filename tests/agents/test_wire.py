@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from agents.messages import GeneratorReply, reply_schema
+from agents.messages import Draft, GeneratorReply, reply_schema
 from agents.teacher import Teacher
 from agents.wire import LADDER, TeacherError, TeacherRefused, TeacherUnreachable
 from tests.agents.asks import LABELS, URL, make_ask, make_drafts, make_settings
@@ -16,7 +16,7 @@ from tests.scripted import Say, completion
 from tracing.ledger import Ledger
 
 GOOD = make_drafts("the app crashes")
-SCHEMA = reply_schema(GeneratorReply[str], {"labels": list(LABELS)})
+SCHEMA = reply_schema(GeneratorReply[Draft], {"labels": list(LABELS)})
 FORMATS: dict[str, Any] = {
     "json_schema": {"type": "json_schema", "json_schema": {"name": "drafts", "schema": SCHEMA, "strict": True}},
     "json_object_schema": {"type": "json_object", "schema": SCHEMA},
@@ -38,7 +38,7 @@ async def test_the_ladder_is_gone_down_to_what_the_endpoint_takes(
     teacher, script = door([refusal] * rung + [GOOD, GOOD])
     first = await teacher.ask(make_ask())
     second = await teacher.ask(make_ask(seed=8))
-    assert first.reply == second.reply == GeneratorReply[str].model_validate(GOOD)
+    assert first.reply == second.reply == GeneratorReply[Draft].model_validate(GOOD)
     sent = [request.get("response_format") for request in script.requests]
     assert sent == [FORMATS[ability] for ability in (*LADDER[: rung + 1], LADDER[rung])]
     calls = ledger.calls()

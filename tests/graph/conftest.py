@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+import graph.predict
 import graph.run
-from tests.graph.toy import WordStudent, write_domain
+import main
+from graph.folder import RunFolder
+from tests.graph.toy import QUICK, WordStudent, WordTagger, write_domain, write_reports
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,16 +27,41 @@ def toy_domain(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    """A domain folder with entities of six types."""
+    return write_reports(tmp_path / "reports")
+
+
+@pytest.fixture
 def word_students(monkeypatch: pytest.MonkeyPatch) -> list[WordStudent]:
     """Runs get the word student; the list takes every one that was made."""
+    return give_student(monkeypatch, WordStudent)
+
+
+@pytest.fixture
+def word_taggers(monkeypatch: pytest.MonkeyPatch) -> list[WordStudent]:
+    """Runs get the word tagger; the list takes every one that was made."""
+    return give_student(monkeypatch, WordTagger)
+
+
+def give_student(monkeypatch: pytest.MonkeyPatch, kind: type[WordStudent]) -> list[WordStudent]:
+    """Give runs and predictions a student of this kind; the list takes every one that is made."""
     made: list[WordStudent] = []
 
     def make(*args: Any, **options: Any) -> WordStudent:
-        made.append(WordStudent(*args, **options))
+        made.append(kind(*args, **options))
         return made[-1]
 
     monkeypatch.setattr(graph.run, "StudentClient", make)
+    monkeypatch.setattr(graph.predict, "StudentClient", make)
     return made
+
+
+def run_quick(domain: Path, *options: str, run_id: str = "one") -> RunFolder:
+    """Run a domain in this process, with the options of a quick run, into `runs` beside it."""
+    runs = domain.parent / "runs"
+    assert main.run_cli(["run", str(domain), *QUICK, *options, "--runs-dir", str(runs), "--run-id", run_id]) == 0
+    return RunFolder(runs / run_id)
 
 
 class Zygote:

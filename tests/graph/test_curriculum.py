@@ -4,11 +4,14 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.messages import Case, Weakness
-from graph.curriculum import Known, pick_cases, plan_lessons
+from agents.forms import answer_form
+from agents.messages import NO_ENTITY, Case, ErrorKind, Weakness
+from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
+from graph.curriculum import Known, main_error, pick_cases, plan_lessons
 from graph.settings import CurriculumSettings, PacketSettings
 
 LABELS = {"a": "first", "b": "second", "c": "third"}
@@ -31,8 +34,9 @@ def known(count: int, label: str) -> list[Known]:
 
 def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> list[Any]:
     weaknesses = changes.pop("weaknesses", {"w1": weakness("b", "c")})
+    errors, form = changes.pop("errors", {}), answer_form(changes.pop("task", "classification"))
     tree = CurriculumSettings.model_validate(changes)
-    return plan_lessons(1, "c001", LABELS, weaknesses, items or [], wanted, tree, 5)
+    return plan_lessons(1, "c001", LABELS, weaknesses, errors, form, items or [], wanted, tree, 5)
 
 
 def drafts(lessons: list[Any]) -> int:
@@ -105,6 +109,113 @@ def test_ids_are_ordered_and_modes_taken_in_turn() -> None:
     assert all(one != other for one, other in pairwise(modes))
 
 
+def error(kind: str, gold: str | None, predicted: str | None) -> dict[str, Any]:
+    sides = {"gold": gold, "predicted": predicted}
+    return {"kind": kind, **{side: label and {"text": "x", "label": label} for side, label in sides.items()}}
+
+
+def entity_case(name: str, *errors: dict[str, Any]) -> Case:
+    fields = {"id": name, "text": "x", "gold": [], "predicted": [], "confidence": 0.5, "verdict": "wrong"}
+    return Case.model_validate({**fields, "errors": errors})
+
+
+MISSED_A, MISSED_C = error("missed", "a", None), error("missed", "c", None)
+TYPE_BC, INVENTED_B = error("type", "b", "c"), error("invented", None, "b")
+EVIDENCE: dict[str, tuple[list[Case], ErrorKind | None]] = {
+    "most frequent": ([entity_case("v1", INVENTED_B, TYPE_BC, TYPE_BC)], "type"),
+    "other evidence does not count": ([entity_case("v1", INVENTED_B), entity_case("v2", TYPE_BC, TYPE_BC)], "invented"),
+    "other labels do not count": ([entity_case("v1", MISSED_A, MISSED_A, TYPE_BC)], "type"),
+    "other labels where there is no own": ([entity_case("v1", MISSED_A, MISSED_C)], "missed"),
+    "a label counts on either side": ([entity_case("v1", error("type", "c", "b"), MISSED_A, MISSED_A)], "type"),
+    "equals in a fixed order": ([entity_case("v1", TYPE_BC, INVENTED_B)], "invented"),
+    "cases without mistakes": ([case("v1", "wrong")], None),
+    "no such case": ([], None),
+}
+
+
+@pytest.mark.parametrize(("cases", "kind"), EVIDENCE.values(), ids=EVIDENCE)
+def test_the_kind_of_mistake_is_what_the_evidence_shows_most_on_the_weakness_own_labels(
+    cases: list[Case], kind: ErrorKind | None
+) -> None:
+    assert main_error(weakness("b"), cases) == kind
+
+
+def test_the_kind_of_mistake_decides_about_the_mode_and_the_rest_follows_the_general_modes() -> None:
+    kinds: dict[str, ErrorKind | None] = {"w1": "type", "w2": "type", "w3": "missed", "w4": None}
+    lessons = plan(
+        96,
+        known(20, "b"),
+        weaknesses={name: weakness("b") for name in kinds},
+        errors=kinds,
+        task="ner",
+        modes=["extrapolate"],
+        error_modes={"type": ["swap_entities", "misspell"], "missed": ["rewrite_context"]},
+        quotas={"lesson": 6},
+    )
+    modes: dict[str | None, set[str]] = {}
+    for lesson in lessons:
+        modes.setdefault(lesson.weakness, set()).add(lesson.plan.mode)
+    assert modes["w1"] | modes["w2"] == {"swap_entities", "misspell"}
+    assert modes["w3"] == {"rewrite_context"}
+    assert modes["w4"] == modes[None] == {"extrapolate"}
+
+
+@pytest.mark.parametrize("mode", ["rewrite_context", "rewrite_and_swap", "swap_entities", "write"])
+@pytest.mark.parametrize("kind", ERROR_STRATEGIES)
+def test_lessons_that_rewrite_bring_strategies_and_the_one_that_answers_the_mistake(mode: str, kind: ErrorKind) -> None:
+    lessons = plan(12, errors={"w1": kind}, task="ner", strategies=3, error_modes={kind: [mode]})
+    (lesson,) = [item for item in lessons if item.weakness]
+    answer, instruction, able = ERROR_STRATEGIES[kind]
+    told = dict(lesson.plan.strategies)
+    if mode in able:
+        assert told.pop(answer) == instruction
+    assert len(told) == (3 if mode.startswith("rewrite") else 0)
+    assert all(told[name] == CONTEXT_STRATEGIES[name][1] for name in told)
+    assert all(item.plan.strategies == {} for item in lessons if item.plan.mode == "write" and not item.weakness)
+
+
+def test_other_lessons_and_other_seeds_bring_other_strategies() -> None:
+    lessons = plan(96, weaknesses={}, task="ner", modes=["rewrite_context"], strategies=4, quotas={"lesson": 4})
+    assert len({tuple(sorted(lesson.plan.strategies)) for lesson in lessons}) > 3
+
+
+def test_a_task_without_entities_gets_no_strategies() -> None:
+    assert all(lesson.plan.strategies == {} for lesson in plan(24, modes=["paraphrase"], errors={"w1": "type"}))
+
+
+def test_breadth_asks_for_a_share_of_texts_without_a_label_where_the_task_has_such() -> None:
+    asked: dict[str, Counter[str]] = {}
+    for task in ("classification", "ner"):
+        asked[task] = Counter()
+        for lesson in plan(40, weaknesses={"w1": weakness("b")}, task=task, quotas={"blank": 0.25, "lesson": 10}):
+            for quota in lesson.plan.quotas:
+                asked[task][quota.label] += quota.hard + quota.easy
+                assert quota.label in LABELS or lesson.weakness is None
+    assert set(asked["classification"]) == set(LABELS)
+    assert asked["ner"][NO_ENTITY] == 8  # a quarter of the 32 that breadth asks for
+    assert asked["ner"].total() == asked["classification"].total() == 40
+
+
+def test_examples_of_texts_without_a_label_are_such_texts() -> None:
+    items = [Known(f"plain text number {i} says nothing", [], ()) for i in range(4)]
+    lessons = plan(8, [*items, *known(4, "a")], weaknesses={}, task="ner", examples=3, avoid=9, quotas={"blank": 1})
+    (lesson,) = lessons
+    assert [quota.label for quota in lesson.plan.quotas] == [NO_ENTITY]
+    assert {example.text for example in lesson.plan.examples} < {item.text for item in items}
+    assert len(lesson.plan.examples) == 3
+    assert set(lesson.plan.avoid) == {" ".join(item.text.split()[:6]) for item in items}
+
+
+def test_a_text_of_which_a_part_is_left_open_is_counted_and_avoided_but_no_example() -> None:
+    items = [*known(3, "b"), *(Known(f"b open number {i} or so", "b", ("b",), whole=False) for i in range(30))]
+    lessons = [lesson for lesson in plan(24, items, examples=8, avoid=40) if lesson.weakness]
+    shown = {example.text for lesson in lessons for example in lesson.plan.examples}
+    assert shown == {item.text for item in items if item.whole}
+    assert any(opening.startswith("b open") for lesson in lessons for opening in lesson.plan.avoid)
+    breadth = plan(6, items, weaknesses={})
+    assert {quota.label for lesson in breadth for quota in lesson.plan.quotas} == {"a", "c"}
+
+
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     wanted=st.integers(0, 120),
@@ -112,15 +223,17 @@ def test_ids_are_ordered_and_modes_taken_in_turn() -> None:
     lesson=st.integers(1, 20),
     hard=st.floats(0, 1),
     early=st.floats(0, 1),
+    blank=st.floats(0, 1),
+    task=st.sampled_from(["classification", "ner"]),
     have=st.lists(st.sampled_from(sorted(LABELS)), max_size=40),
 )
 def test_lessons_ask_for_what_is_wanted_in_bearable_pieces(
-    wanted: int, count: int, lesson: int, hard: float, early: float, have: list[str]
+    wanted: int, count: int, lesson: int, hard: float, early: float, blank: float, task: str, have: list[str]
 ) -> None:
     weak = {f"w{i}": weakness(*list(LABELS)[: i % 3 + 1]) for i in range(count)}
     items = [Known(text=f"t{i}", gold=label, labels=(label,)) for i, label in enumerate(have)]
-    quotas = {"lesson": lesson, "hard": hard, "coverage_early": early}
-    lessons = plan(wanted, items, weaknesses=weak, quotas=quotas)
+    quotas = {"lesson": lesson, "hard": hard, "coverage_early": early, "blank": blank}
+    lessons = plan(wanted, items, weaknesses=weak, quotas=quotas, task=task)
     sizes = [drafts([item]) for item in lessons]
     assert all(0 < size <= lesson for size in sizes)
     assert sum(sizes) == wanted

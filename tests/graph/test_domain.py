@@ -1,51 +1,15 @@
 """Every fault of a domain folder is told in one line that names the place, before anything is started."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-import main
 from agents.messages import InputError
 from graph.domain import find_domain, load_domain
 from graph.plan import plan_run
-from tests.graph.toy import LABELS, SHIPPED, read_rows, write_domain, write_rows, write_yaml
-
-Damage = Callable[[Path], Any]
-
-
-def edit(**changes: Any) -> Damage:
-    """Change keys of domain.yaml; None takes one away."""
-
-    def damage(folder: Path) -> None:
-        tree = {**yaml.safe_load((folder / "domain.yaml").read_text(encoding="utf-8")), **changes}
-        write_yaml(folder / "domain.yaml", {key: value for key, value in tree.items() if value is not None})
-
-    return damage
-
-
-def replace(old: str, new: str) -> Damage:
-    """Change the text of domain.yaml."""
-
-    def damage(folder: Path) -> None:
-        text = (folder / "domain.yaml").read_text(encoding="utf-8")
-        assert old in text
-        (folder / "domain.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
-
-    return damage
-
-
-def write(name: str, content: bytes | str) -> Damage:
-    raw = content.encode() if isinstance(content, str) else content
-    return lambda folder: (folder / name).write_bytes(raw)
-
-
-def add_line(name: str, line: str) -> Damage:
-    """Put a line at the end of a data file."""
-    return lambda folder: (folder / name).write_text((folder / name).read_text() + line + "\n", encoding="utf-8")
+from tests.graph.damage import DATA, Damage, add_line, both, check_refusal, edit, make_folder, replace, write
+from tests.graph.toy import LABELS, SHIPPED, read_rows, write_domain, write_rows
 
 
 def drop_seeds(label: str) -> Damage:
@@ -56,15 +20,6 @@ def drop_seeds(label: str) -> Damage:
     return damage
 
 
-def both(*damages: Damage) -> Damage:
-    return lambda folder: [damage(folder) for damage in damages]
-
-
-def make_folder(name: str) -> Damage:
-    return lambda folder: ((folder / name).unlink(missing_ok=True), (folder / name).mkdir())
-
-
-DATA = {"seeds": "seeds.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
 ROW = json.dumps({"text": "Where is it?", "label": "delivery_trouble"})
 FAULTS: dict[str, tuple[Damage, list[str]]] = {
     "no domain.yaml": (lambda folder: (folder / "domain.yaml").unlink(), ["no domain.yaml"]),
@@ -163,21 +118,9 @@ FAULTS: dict[str, tuple[Damage, list[str]]] = {
 
 @pytest.mark.parametrize(("damage", "told"), FAULTS.values(), ids=FAULTS)
 def test_a_faulty_domain_is_refused_in_one_line(
-    damage: Damage, told: list[str], toy_domain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    damage: Damage, told: list[str], toy_domain: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    damage(toy_domain)
-    with pytest.raises(InputError) as caught:
-        plan_run(str(toy_domain), "evokd", [])
-    for part in told:
-        assert part in str(caught.value)
-
-    code = main.run_cli(["run", str(toy_domain), "--runs-dir", str(tmp_path / "runs")])
-    printed = capsys.readouterr()
-    assert code == 2
-    assert printed.out == ""
-    assert printed.err == f"evokd: {caught.value}\n"
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "runs").exists()
+    check_refusal(toy_domain, damage, told, capsys)
 
 
 def test_a_whole_domain_loads(toy_domain: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from graph.folder import RunFolder
 from tests.graph.conftest import KILLED, Evokd, Zygote
-from tests.graph.toy import QUICK, write_domain
+from tests.graph.toy import QUICK, write_domain, write_reports
 from tracing.events import read_events
 from tracing.ledger import Ledger
 from tracing.summary import read_summary
@@ -33,6 +33,17 @@ FLAVOURS = {
     "rolled back": ("forgetful", True, "continue"),
     "set aside": ("forgetful", False, "continue"),
     "from the base": ("words", True, "base"),
+}
+
+
+# the same for a run on entities; a call is one of the role's first replies
+ENTITY_POINTS = {
+    ("node_finished", "train"): 2,
+    ("node_started", "gate"): 2,
+    ("node_finished", "generate"): 3,
+    ("node_started", "label"): 4,
+    ("node_finished", "curate"): 1,
+    ("call", "generator"): 3,
 }
 
 
@@ -116,6 +127,43 @@ def test_a_run_killed_right_after_a_reply_does_not_pay_for_it_again(
     role: str, whole: dict[str, tuple[list[str], dict[str, Any]]], evokd: Evokd, tmp_path: Path
 ) -> None:
     check_kill(evokd, tmp_path, whole["kept"], student="words", event="call", node=role, count=1)
+
+
+@pytest.fixture(scope="module")
+def whole_with_entities(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[str, Any]]:
+    """The arguments of a run on texts with entities, with a Labeler that is often wrong, and its facts."""
+    base = tmp_path_factory.mktemp("entities")
+    choices = ["rehearsal.noise=0.2", "gate.tolerance=1", "curriculum.error_modes.missed=[misspell]"]
+    args = ["run", str(write_reports(base / "reports")), *QUICK]
+    args += [part for choice in choices for part in ("--set", choice)]
+    runs = ["--runs-dir", str(base / "runs"), "--run-id", "whole"]
+    code, printed = zygote(*args, *runs, log=base / "printed.txt", student="tagger")
+    assert code == 0, printed
+    return args, facts(base / "runs" / "whole")
+
+
+def test_the_uninterrupted_run_with_entities_is_worth_comparing_with(
+    whole_with_entities: tuple[list[str], dict[str, Any]],
+) -> None:
+    found = whole_with_entities[1]
+    accepted = [sample for sample in found["samples"] if sample["state"] == "accepted"]
+    assert found["dataset"].count(b"\n") == len(accepted) > 10
+    assert any(sample["masked"] for sample in accepted)
+    assert len({lesson["plan"]["mode"] for lesson in found["lessons"]}) > 1
+    assert found["repeated"] == {}
+    assert found["calls"] == found["summary"]["totals"]["calls"] > 8
+
+
+@pytest.mark.parametrize(("event", "node"), ENTITY_POINTS)
+def test_a_killed_run_with_entities_resumes_to_the_same_end(
+    event: str,
+    node: str,
+    whole_with_entities: tuple[list[str], dict[str, Any]],
+    evokd: Evokd,
+    tmp_path: Path,
+) -> None:
+    trap = {"event": event, "node": node, "count": ENTITY_POINTS[event, node]}
+    check_kill(evokd, tmp_path, whole_with_entities, student="tagger", **trap)
 
 
 def check_kill(

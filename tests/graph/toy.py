@@ -1,4 +1,4 @@
-"""A small domain cut from the shipped one, and a student that counts words and answers at once."""
+"""Small domains cut from the shipped ones, and students that count words and answer at once."""
 
 import json
 import math
@@ -9,9 +9,12 @@ from typing import Any
 
 import yaml
 
+from agents.messages.spans import Span, split_words
+from student.entities import to_gold, to_spans
 from student.jobs import Prediction, TrainJob, TrainResult
 
 SHIPPED = Path(__file__).parents[2] / "domains" / "support_tickets"
+REPORTS = Path(__file__).parents[2] / "domains" / "field_reports"
 LABELS = ("cancel_plan", "delivery_trouble", "login_trouble")
 _CHOSEN = ("curriculum.quotas.drafts=12", "student.regime=continue", "student.replay=0.5", "gate.tolerance=0.05")
 QUICK = ["--cycles", "2", "--device", "cpu", *(part for choice in _CHOSEN for part in ("--set", choice))]
@@ -39,8 +42,26 @@ def write_domain(folder: Path, *, validation: bool = True, **changes: Any) -> Pa
     return folder
 
 
+SIZES = {"seeds": 2, "validation": 20, "test": 20, "corpus": 60}
+"""Rows of the domain with entities."""
+
+
+def write_reports(folder: Path, *, validation: bool = True, **changes: Any) -> Path:
+    """Write a domain with entities of six types, with rows from all over the shipped files; changes as above."""
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = yaml.safe_load((REPORTS / "domain.yaml").read_text(encoding="utf-8"))
+    data = {split: f"{split}.jsonl" for split in ("seeds", "validation", "test") if validation or split != "validation"}
+    for name in (*data.values(), "corpus.jsonl"):
+        rows, size = read_rows(REPORTS / name), SIZES[name.removesuffix(".jsonl")]
+        cut = [rows[number * len(rows) // size] for number in range(size)]
+        write_rows(folder / name, [{key: row[key] for key in ("text", "entities")} for row in cut])
+    tree = {**whole, "name": "reports", "data": data, **changes}
+    write_yaml(folder / "domain.yaml", {key: value for key, value in tree.items() if value is not None})
+    return folder
+
+
 def write_yaml(path: Path, tree: object) -> None:
-    path.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(tree, sort_keys=False, width=10_000), encoding="utf-8")
 
 
 class WordStudent:
@@ -105,4 +126,78 @@ def _answer(counts: dict[str, Counter[str]], words: Sequence[str]) -> Prediction
     return Prediction(answer=best, confidence=scores[best], scores=scores)
 
 
-STUDENTS = {"words": WordStudent, "forgetful": ForgetfulStudent}
+class WordTagger(WordStudent):
+    """Stands in for the client where answers are entities: remembers the tags of words, of pairs and of their shapes.
+
+    Words in masked parts are passed over.
+    """
+
+    async def train(self, job: TrainJob) -> TrainResult:
+        self.jobs.append(job)
+        seen = _read_counts(Path(job.start)) if job.start else {}
+        for item in [*job.examples, *job.replay]:
+            tagged = zip(_places(item.text), _keys(item.text), _tags(item.text, to_spans(item.gold)), strict=True)
+            for (start, end), keys, tag in tagged:
+                if not any(start < stop and begin < end for begin, stop in item.masked):
+                    for key in keys:
+                        seen.setdefault(key, Counter())[tag] += 1
+        out = Path(job.out)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "words.json").write_text(json.dumps(seen), encoding="utf-8")
+        (out / "README.md").write_text("# Words\n", encoding="utf-8")
+        record = {"task": job.task, "labels": job.labels, "max_length": 8, "tune": "head"}
+        (out / "evokd.json").write_text(json.dumps(record), encoding="utf-8")
+        used = {item.id for item in [*job.examples, *job.replay]}
+        return TrainResult(
+            steps=1, samples=len(used), seconds=0.0, loss=0.5, tune="head", device="cpu", precision="float32"
+        )
+
+    async def predict(self, folder: Path, texts: Sequence[str]) -> list[Prediction]:
+        seen = _read_counts(folder)
+        labels = json.loads((folder / "evokd.json").read_text(encoding="utf-8"))["labels"]
+        return [_tag(seen, text, labels) for text in texts]
+
+
+def _places(text: str) -> list[tuple[int, int]]:
+    return [place for place in split_words(text) if text[place[0]].isalnum()]
+
+
+def _keys(text: str) -> list[tuple[str, str, str]]:
+    """Per word: the word, the word behind the one before it, and how both begin."""
+    words = [text[start:end] for start, end in _places(text)]
+    shapes = ["X" if word[0].isupper() else "x" for word in words]
+    before = zip(["", *words], ["", *shapes], strict=False)
+    return [(w, f"{v} {w}", f"{t} {s}") for w, s, (v, t) in zip(words, shapes, before, strict=False)]
+
+
+def _tags(text: str, spans: Sequence[Span]) -> list[str]:
+    tags = []
+    for start, end in _places(text):
+        span = next((span for span in spans if span.start < end and start < span.end), None)
+        tags.append("" if span is None else f"{'B' if span.start == start else 'I'}-{span.label}")
+    return tags
+
+
+def _tag(seen: dict[str, Counter[str]], text: str, labels: Sequence[str]) -> Prediction:
+    spans: list[Span] = []
+    scores = dict.fromkeys(labels, 0.0)
+    sure = 1.0
+    inside = ""
+    for (start, end), keys in zip(_places(text), _keys(text), strict=True):
+        counts = Counter({"": 1})
+        for key, weight in zip(keys, (100, 200, 2), strict=True):
+            for tag, count in seen.get(key, Counter[str]()).items():
+                counts[tag] += weight * count
+        best = max(sorted(counts), key=lambda tag: counts[tag])
+        share, label = counts[best] / counts.total(), best[2:]
+        if label and best[0] == "I" and label == inside:
+            spans[-1] = spans[-1]._replace(end=end)
+        elif label:
+            spans.append(Span(start, end, label))
+        if label:
+            scores[label] = max(scores[label], round(share, 6))
+        sure, inside = min(sure, share), label
+    return Prediction(answer=to_gold(spans), confidence=round(sure, 6), scores=scores)
+
+
+STUDENTS = {"words": WordStudent, "forgetful": ForgetfulStudent, "tagger": WordTagger}

@@ -1,11 +1,25 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from agents.briefing import make_briefing
-from agents.messages import AnalystReply, GeneratorReply, InputError, LabelReply, LabelVerdict, reply_schema
+from agents.forms import answer_form
+from agents.messages import (
+    AnalystReply,
+    Draft,
+    EntityDraft,
+    EntityVerdict,
+    ErrorKind,
+    GeneratorReply,
+    InputError,
+    LabelReply,
+    LabelVerdict,
+    LessonMode,
+    reply_schema,
+)
 from prompts.loader import BASE, ROLES, Prompt, digest, load_prompt, load_prompts
 from tests.agents.asks import LABELS
 
@@ -40,12 +54,26 @@ def test_every_base_set_has_every_role(task: str) -> None:
         assert prompt.head.version >= 1
 
 
-def test_the_base_set_renders_with_the_schema_and_everything_it_was_given() -> None:
-    briefing = make_briefing("classification", "letters to a help desk", "Frisian", LABELS, None, 17)
-    replies = {"analyst": AnalystReply, "generator": GeneratorReply[str], "labeler": LabelReply[LabelVerdict]}
+REPLIES = {
+    "classification": {
+        "analyst": AnalystReply,
+        "generator": GeneratorReply[Draft],
+        "labeler": LabelReply[LabelVerdict],
+    },
+    "ner": {
+        "analyst": AnalystReply,
+        "generator": GeneratorReply[EntityDraft],
+        "labeler": LabelReply[EntityVerdict],
+    },
+}
+
+
+@pytest.mark.parametrize("task", REPLIES)
+def test_a_base_set_renders_with_the_schema_and_everything_it_was_given(task: str) -> None:
+    briefing = make_briefing(task, "letters to a help desk", "Frisian", LABELS, None, 17)
     kinds = {"analyst": "feedback_packet", "generator": "lesson_plan", "labeler": "draft_batch"}
     for role, text in briefing.systems.items():
-        schema = json.dumps(reply_schema(replies[role], {"labels": list(LABELS)}), ensure_ascii=False)  # type: ignore[arg-type]
+        schema = json.dumps(reply_schema(REPLIES[task][role], {"labels": list(LABELS)}), ensure_ascii=False)  # type: ignore[arg-type]
         assert text.endswith(schema), role
         assert "letters to a help desk" in text
         assert "Frisian" in text
@@ -56,7 +84,20 @@ def test_the_base_set_renders_with_the_schema_and_everything_it_was_given() -> N
     assert "at most 17 weaknesses" in briefing.systems["analyst"]
     labeler = briefing.systems["labeler"].lower()
     assert not any(told in labeler for told in ("hard", "easy", "intended", "difficulty")), "the Labeler is blind"
-    assert briefing.versions["labeler"].startswith("classification-labeler v")
+    assert briefing.versions["labeler"].startswith(f"{task}-labeler v")
+
+
+@pytest.mark.parametrize("task", REPLIES)
+def test_the_generator_is_told_every_mode_that_its_task_has(task: str) -> None:
+    system = make_briefing(task, "d", "English", LABELS, None, 3).systems["generator"]
+    told = {mode for mode in get_args(LessonMode) if f"`{mode}` =" in system}
+    assert told == set(answer_form(task).modes)
+
+
+def test_the_analyst_is_told_every_kind_of_mistake() -> None:
+    system = make_briefing("ner", "d", "English", LABELS, None, 3).systems["analyst"]
+    assert all(f"`{kind}` = " in system for kind in get_args(ErrorKind))
+    assert all(f"`{field}`" in system for field in ("marked", "answered", "errors"))
 
 
 def test_an_overlay_replaces_the_roles_that_it_holds(save: Save) -> None:
@@ -223,5 +264,5 @@ def test_an_overlay_and_a_changed_domain_change_the_hash_of_a_briefing(save: Sav
 
 
 def test_an_unknown_task_is_refused() -> None:
-    with pytest.raises(InputError, match="unknown task 'poetry'; known tasks: classification"):
+    with pytest.raises(InputError, match=r"unknown task 'poetry'; known tasks: classification, ner$"):
         make_briefing("poetry", "d", "English", LABELS, None, 3)

@@ -1,8 +1,10 @@
+from collections.abc import Sequence
+
 import pytest
 
 from student.curate import Candidate, Curator, Ruling, normalise
 from student.settings import CurationSettings
-from student.tasks import codec
+from student.tasks import Gold, codec
 
 CODEC = codec("classification", ["cancel_plan", "change_plan", "how_to"])
 KNOWN = "I was charged for the premium plan although I cancelled it on the third of May"
@@ -128,3 +130,94 @@ def test_thresholds_of_one_leave_only_repeats() -> None:
 def test_normalising_keeps_words_and_never_loses_a_text() -> None:
     assert normalise(" Don\u2019t\tSTOP—now! ") == normalise("dont stop now") == "dont stop now"
     assert normalise("?!") == "?!"
+
+
+# ---------------------------------------------------------------------------------------------- variations of a text
+
+
+def vary(text: str, id: str = "d1") -> Candidate:
+    return Candidate(id=id, text=text, intended="how_to", given="how_to", confidence=0.9, variation=True)
+
+
+def test_a_variation_may_be_near_a_known_text_but_not_its_repeat() -> None:
+    near = KNOWN.replace("third", "fourth")
+    rulings = rule(vary(near), vary(KNOWN), vary(f" {near.upper()}!"), draft(near.replace("May", "June")))
+    assert [r.reason for r in rulings] == [None, "duplicate", "duplicate", "near_duplicate"]
+    assert rulings[0].label == "how_to"
+
+
+def test_a_variation_is_a_leak_all_the_same() -> None:
+    near = GUARDED.replace("photos", "films")
+    assert [r.reason for r in rule(vary(GUARDED), vary(near), vary("  "))] == ["leak", "leak", "invalid_text"]
+
+
+# ------------------------------------------------------------------------------------------------- disputed entities
+
+ENTITIES = codec("ner", ["person", "place"])
+SENTENCE = "Ann Lee met Bo in New York"
+ANN, BO, YORK = (0, 7, "person"), (12, 14, "person"), (18, 26, "place")
+Places = Sequence[tuple[int, int, str]] | None
+
+
+def answer(places: Places) -> Gold | None:
+    return None if places is None else [{"start": start, "end": end, "label": name} for start, end, name in places]
+
+
+def settle(intended: Places, given: Places, confidence: float = 0.9, **settings: object) -> Ruling:
+    curator = Curator(CurationSettings.model_validate(settings), ENTITIES, [], [])
+    (ruling,) = curator.judge([Candidate("d1", SENTENCE, answer(intended), answer(given), confidence)])
+    return ruling
+
+
+@pytest.mark.parametrize("dispute", ["auto", "mask"])
+@pytest.mark.parametrize("confidence", [0.1, 0.9])
+def test_a_disputed_entity_is_masked_and_the_rest_kept(dispute: str, confidence: float) -> None:
+    ruling = settle([ANN, BO, YORK], [ANN, (18, 21, "place")], confidence, dispute=dispute)
+    assert ruling == Ruling("d1", True, None, answer([ANN]), True, ((12, 14), (18, 26)))
+
+
+def test_nothing_is_masked_where_all_is_agreed() -> None:
+    assert settle([ANN, YORK], [YORK, ANN]) == Ruling("d1", True, None, answer([YORK, ANN]), False)
+    assert settle([], []) == Ruling("d1", True, None, [], False)
+
+
+@pytest.mark.parametrize(
+    ("intended", "given"),
+    [([ANN], [BO]), ([ANN], []), ([], [ANN]), ([YORK], [(18, 26, "person")]), ([YORK], [(22, 26, "place")])],
+    ids=["others", "none_given", "none_intended", "other_type", "other_ends"],
+)
+def test_a_text_of_which_nothing_is_agreed_drops(intended: Places, given: Places) -> None:
+    assert settle(intended, given) == Ruling("d1", False, "disputed", None, True)
+
+
+@pytest.mark.parametrize(
+    ("dispute", "confidence", "label"),
+    [
+        ("labeler", 0.9, [ANN, BO]),
+        ("labeler", 0.69, None),
+        ("intended", 0.9, [ANN]),
+        ("intended", 0.1, [ANN]),
+        ("drop", 0.99, None),
+    ],
+)
+def test_the_other_rules_hold_for_entities_too(dispute: str, confidence: float, label: Places) -> None:
+    ruling = settle([ANN], [ANN, BO], confidence, dispute=dispute)
+    assert ruling == Ruling("d1", label is not None, None if label else "disputed", answer(label), True)
+
+
+def test_one_opinion_about_entities_is_enough_and_unknown_types_are_refused() -> None:
+    assert settle([ANN], None) == Ruling("d1", True, None, answer([ANN]), False)
+    assert settle(None, []) == Ruling("d1", True, None, [], False)
+    assert settle(None, None).reason == "unlabelled"
+    animal = (0, 7, "animal")
+    assert settle([animal], [animal]) == Ruling("d1", False, "unknown_label", None, False)
+    assert settle([animal, YORK], [YORK]) == Ruling("d1", True, None, answer([YORK]), True, ((0, 7),))
+
+
+@pytest.mark.parametrize(
+    ("dispute", "confidence", "label"),
+    [("auto", 0.9, "change_plan"), ("auto", 0.6, None), ("mask", 0.99, None)],
+)
+def test_a_whole_text_has_no_parts_to_mask(dispute: str, confidence: float, label: str | None) -> None:
+    (ruling,) = rule(draft("end it after this month", "cancel_plan", "change_plan", confidence), dispute=dispute)
+    assert (ruling.label, ruling.reason, ruling.masked) == (label, None if label else "disputed", ())

@@ -25,7 +25,7 @@ def test_the_added_layer_gives_the_normed_mean_of_the_encoder(sentence_encoder: 
     network = ClassificationNetwork(["a", "b"])
     model = network.load(str(sentence_encoder))
     encodings = [dict(tokenizer(text)) for text in TEXTS]
-    features = read_features(model, network.output_layer(model), tokenizer, encodings)
+    features = torch.stack(read_features(model, network.output_layer(model), tokenizer, encodings))
     encoder = AutoModel.from_pretrained(sentence_encoder).eval()
     with torch.inference_mode():
         means = torch.stack(

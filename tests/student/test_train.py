@@ -1,20 +1,23 @@
 import json
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
 from agents.messages import InputError
 from student.classification import ClassificationNetwork
 from student.compute import reproducible
 from student.head import fit_head
-from student.jobs import EmbedJob, PredictJob, StudentError
+from student.jobs import EmbedJob, PredictJob, StudentError, TrainExample, TrainJob
 from student.predict import embed, predict
+from student.tasks import codec
 from student.train import train
-from tests.student.conftest import LABELS, MakeJob, write_texts
+from tests.student.conftest import FILLERS, LABELS, WORDS, MakeJob, write_texts
 
 GOOD = {"full": 0.85, "head": 0.7}
 """Accuracy that a training reaches; a head on random features cannot do as well."""
@@ -166,7 +169,7 @@ def test_the_head_is_what_scikit_learn_finds() -> None:
     places = (features @ rng.normal(size=(5, 3))).argmax(1)
     network, layer = ClassificationNetwork(["a", "b", "c"]), torch.nn.Linear(5, 3)
     with reproducible(0):
-        fit_head(network, layer, torch.tensor(features), torch.tensor(places), torch.ones(60), 0.0)
+        fit_head(network, layer, torch.tensor(features), torch.tensor(places), torch.ones(60), 0.0, None)
     scaled = (features - features.mean(0)) / features.std(0)
     # Ours penalises the bias too, as scikit-learn does for a constant feature.
     with_bias = np.hstack([scaled, np.ones((60, 1))])
@@ -179,3 +182,161 @@ def test_embeddings_have_length_one_and_follow_the_order(tiny_student: Path) -> 
     rows = embed(EmbedJob(base=str(tiny_student), texts=["the cat", "a big old pump", "the cat"]))
     assert [sum(x * x for x in row) for row in rows] == pytest.approx([1, 1, 1], abs=1e-4)
     assert rows[0] == rows[2] != rows[1]
+
+
+# ------------------------------------------------------------------------------------------------------------ entities
+
+LEARNT = {"full": 0.9, "head": 0.3}
+"""Entity F1 on the training sentences, from 0; a head on random features cannot do as well."""
+
+
+def write_sentences(count: int, seed: int, length: int = 7) -> list[TrainExample]:
+    """Make toy sentences that name no, one or two things; "loud" is always the first word of a machine's name."""
+    rng = random.Random(seed)
+    fillers = [word for word in FILLERS if word != "loud"]
+    rows = []
+    for i in range(count):
+        words = [(word, "") for word in rng.choices(fillers, k=length)]
+        for place, label in zip(rng.sample(range(length), i % 3), rng.sample(LABELS, i % 3), strict=True):
+            name = rng.choice(WORDS[label])
+            words[place] = (f"loud {name}" if label == "machine" and i % 2 else name, label)
+        text, gold = "", []
+        for word, label in words:
+            text += " " if text else ""
+            if label:
+                gold.append({"start": len(text), "end": len(text) + len(word), "label": label})
+            text += word
+        rows.append(TrainExample(id=f"{seed}-{i}", text=text, gold=gold))
+    return rows
+
+
+def ner(make_job: MakeJob, name: str = "out", **changes: object) -> TrainJob:
+    job = make_job(name, **{"examples": write_sentences(24, 1), **changes})
+    return job.model_copy(update={"task": "ner"})
+
+
+def score_entities(folder: str, rows: list[TrainExample]) -> float:
+    answers = predict(PredictJob(folder=folder, texts=[row.text for row in rows]))
+    scores = codec("ner", LABELS).evaluate([row.gold for row in rows], [answer.answer for answer in answers])
+    return scores.metrics["entity_f1"]
+
+
+@pytest.mark.parametrize("tune", ["full", "head"])
+def test_entities_are_learnt(make_job: MakeJob, tune: str) -> None:
+    job = ner(make_job, tune=tune, steps=60)
+    result = train(job)
+    assert (result.tune, result.samples) == (tune, 24)
+    assert score_entities(job.out, job.examples) >= LEARNT[tune]
+
+
+def test_samples_without_weight_teach_no_entity(make_job: MakeJob) -> None:
+    job = ner(make_job, examples=[row.model_copy(update={"weight": 0.0}) for row in write_sentences(24, 1)])
+    assert train(job).loss == 0.0
+    assert score_entities(job.out, job.examples) == 0.0
+
+
+@pytest.mark.parametrize("tune", ["full", "head"])
+def test_the_same_entity_job_gives_the_same_bytes(make_job: MakeJob, tune: str) -> None:
+    jobs = [ner(make_job, name, tune=tune, steps=4) for name in ("one", "two")]
+    for job in jobs:
+        train(job)
+        torch.rand(1)
+    one, two = (Path(job.out, "model.safetensors").read_bytes() for job in jobs)
+    assert one == two
+
+
+@pytest.mark.parametrize("tune", ["full", "head"])
+def test_what_is_masked_is_not_learned_from(make_job: MakeJob, tune: str) -> None:
+    rows = write_sentences(12, 1)
+    masks = [[(gold["start"], gold["end"]) for gold in row.gold[:1]] for row in rows if isinstance(row.gold, list)]
+    hidden = codec("ner", LABELS).hide
+    versions = {
+        "with": [row.model_copy(update={"masked": mask}) for row, mask in zip(rows, masks, strict=True)],
+        "without": [
+            row.model_copy(update={"masked": mask, "gold": hidden(row.gold, mask)})
+            for row, mask in zip(rows, masks, strict=True)
+        ],
+        "unmasked": rows,
+    }
+    # Drawing texts by label would tell the two apart.
+    jobs = [
+        ner(make_job, name, tune=tune, steps=3, balance=False, examples=version) for name, version in versions.items()
+    ]
+    for job in jobs:
+        train(job)
+    first, second, other = (load_file(Path(job.out, "model.safetensors")) for job in jobs)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["classifier.weight"], other["classifier.weight"])
+
+
+def test_the_saved_tagger_loads_in_plain_transformers_with_the_same_answers(make_job: MakeJob) -> None:
+    job = ner(make_job, steps=20)
+    train(job)
+    model = AutoModelForTokenClassification.from_pretrained(job.out, use_safetensors=True)
+    tokenizer = AutoTokenizer.from_pretrained(job.out)
+    tags = ["O", "B-animal", "I-animal", "B-machine", "I-machine"]
+    assert model.config.id2label == dict(enumerate(tags))
+    assert model.config.label2id == {tag: number for number, tag in enumerate(tags)}
+    assert model.config.architectures == ["BertForTokenClassification"]
+    assert {path.name for path in Path(job.out).iterdir() if path.suffix != ".json"} == {
+        "README.md",
+        "model.safetensors",
+    }
+    assert "pipeline_tag: token-classification" in Path(job.out, "README.md").read_text(encoding="utf-8")
+    text = "the cat is here"  # a sub-word per word
+    with torch.inference_mode():
+        shares = model(**tokenizer(text, return_tensors="pt")).logits[0, 1:-1].softmax(-1)
+    (answer,) = predict(PredictJob(folder=job.out, texts=[text]))
+    scores = [float(shares[:, place : place + 2].sum(-1).max()) for place in (1, 3)]
+    assert list(answer.scores.values()) == pytest.approx(scores, abs=2e-6)
+
+
+def test_entities_do_not_depend_on_the_order_of_the_texts_nor_on_repeats(make_job: MakeJob) -> None:
+    job = ner(make_job)
+    train(job)
+    texts = [row.text for length in (2, 7, 40) for row in write_sentences(15, length, length)] + ["cat", "cat"]
+    forward = predict(PredictJob(folder=job.out, texts=texts))
+    assert forward == predict(PredictJob(folder=job.out, texts=texts[::-1]))[::-1]
+    assert forward[-1] == forward[-2]
+    alone = predict(PredictJob(folder=job.out, texts=["cat"]))[0]
+    assert alone.answer == forward[-1].answer
+    assert alone.confidence == pytest.approx(forward[-1].confidence, abs=1e-5)
+
+
+def test_long_and_odd_texts_are_answered(make_job: MakeJob) -> None:
+    job = ner(make_job, steps=60, max_length=16)
+    train(job)
+    long = "the cat is here " + "my old " * 100 + "dog was there and a loud pump"
+    answers = predict(PredictJob(folder=job.out, texts=[long, "\U0001f600", "\u200b", "..."]))
+    assert isinstance(answers[0].answer, list)
+    found = [long[item["start"] : item["end"]] for item in answers[0].answer]
+    assert [name for name in found if name in ("cat", "dog", "loud pump")] == ["cat", "dog", "loud pump"]
+    for answer in answers:
+        assert 0 <= answer.confidence <= 1
+        assert all(0 <= value <= 1 for value in answer.scores.values())
+
+
+def test_long_samples_are_trained_on_to_their_end(make_job: MakeJob) -> None:
+    """All entities of the samples stand where one window does not reach."""
+    rows = []
+    for row in write_sentences(12, 1):
+        lead = "there is my old quiet " * 6
+        assert isinstance(row.gold, list)
+        gold = [{**item, "start": item["start"] + len(lead), "end": item["end"] + len(lead)} for item in row.gold]
+        rows.append(row.model_copy(update={"text": lead + row.text, "gold": gold}))
+    job = ner(make_job, examples=rows, steps=60, max_length=16)
+    result = train(job)
+    assert (result.samples, result.steps) == (12, 60)
+    assert score_entities(job.out, rows) >= LEARNT["full"]
+
+
+def test_a_tagger_continues_from_its_kind_alone(make_job: MakeJob) -> None:
+    start = ner(make_job, "first", tune="head")
+    train(start)
+    job = ner(make_job, "second", start=start.out, steps=60, replay=start.examples, examples=write_sentences(6, 7))
+    assert train(job).samples == 30
+    assert score_entities(job.out, start.examples) >= LEARNT["full"]
+    with pytest.raises(StudentError, match=r"it has labels \['animal', 'machine'\], the task has"):
+        train(ner(make_job, "third", start=start.out, labels=[*LABELS, "plant"]))
+    with pytest.raises(StudentError, match="it was trained for ner, the task is classification"):
+        train(make_job("fourth", start=start.out))

@@ -86,6 +86,36 @@ def packet(*cases: Case, notices: tuple[str, ...] = ()) -> FeedbackPacket:
     )
 
 
+REPORT = "Robin saw two robins near Grebe 3."
+"""A text with entities."""
+PERSON = {"start": 0, "end": 5, "label": "person"}
+SPECIES = {"start": 14, "end": 20, "label": "species"}
+BOAT = {"start": 26, "end": 33, "label": "boat"}
+
+
+def entity_case(id: str, verdict: str, *errors: dict[str, Any], answered: str = "") -> Case:
+    """A case on REPORT."""
+    return Case.model_validate(
+        {
+            "id": id,
+            "text": REPORT,
+            "gold": [{"text": "Robin", "label": "person"}],
+            "predicted": [],
+            "confidence": 0.625,
+            "verdict": verdict,
+            "marked": "[Robin](person) saw two [robins](species) near [Grebe 3](boat).",
+            "answered": answered or REPORT,
+            "errors": errors,
+        }
+    )
+
+
+def mistake(kind: str, gold: tuple[str, str] | None, predicted: tuple[str, str] | None) -> dict[str, Any]:
+    sides = {"gold": gold, "predicted": predicted}
+    told = {side: item and {"text": item[0], "label": item[1]} for side, item in sides.items()}
+    return {"kind": kind, **told}
+
+
 def fill(ledger: Ledger) -> None:
     """Write a run of two cycles: the seeds alone, then one with a weakness, two lessons and a promoted student."""
     ledger.put_part(0, "training", training(samples=2))

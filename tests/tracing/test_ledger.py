@@ -131,8 +131,14 @@ FULL = {
     "exam": {"answer": "cat", "confidence": 0.1},
     "label_call": "c001-l01-labeler-1",
     "reason": None,
+    "masked": [[2, 5], [9, 12]],
 }
-ENTITIES = {"intended": [{"start": 0, "end": 3, "label": "cat"}], "label": [], "candidates": [[]]}
+ENTITIES = {
+    "intended": [{"start": 0, "end": 3, "label": "cat"}],
+    "label": [],
+    "candidates": [[]],
+    "masked": [[0, 3]],
+}
 
 
 @pytest.mark.parametrize(
@@ -283,7 +289,7 @@ def write_other_tables(path: Path) -> None:
 
 
 UNUSABLE = {
-    "version": (write_other_version, "ledger of version 7, this program knows version 1; open it with"),
+    "version": (write_other_version, "ledger of version 7, this program knows version 2; open it with"),
     "other_program": (write_other_tables, "not the ledger of a run"),
     "text": (lambda path: path.write_text("no database, but long enough to be one " * 20), "file is not a database"),
     "folder": (lambda path: path.mkdir(), "unable to open database file"),

@@ -67,6 +67,15 @@ def test_the_start_is_told_in_whole_lines() -> None:
     ]
 
 
+def test_what_was_read_otherwise_than_it_is_written_is_told() -> None:
+    notes = ["seeds.jsonl: tags are IOB1; read as BIO", "te[/]st\x1b[2J: other"]
+    assert follow({**STARTED, "notes": notes})[1:] == [
+        "note: seeds.jsonl: tags are IOB1; read as BIO",
+        "note: te[/]st\ufffd[2J: other",
+        "run folder runs/r1",
+    ]
+
+
 def test_a_rehearsal_says_so() -> None:
     assert follow({**STARTED, "rehearsal": True})[1] == REHEARSAL_NOTICE
 

@@ -107,4 +107,4 @@ def test_a_packet_without_what_is_needed_is_refused() -> None:
     with pytest.raises(RequestError, match=r"labels: Field required"):
         answer_analyst({"cases": []})
     with pytest.raises(RequestError, match=r"cases\.0\.gold"):
-        answer_analyst(make_packet([{"id": "a", "text": "t", "gold": [], "predicted": [], "verdict": "right"}]))
+        answer_analyst(make_packet([{"id": "a", "text": "t", "gold": 3, "predicted": [], "verdict": "right"}]))

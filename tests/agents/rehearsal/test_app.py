@@ -8,9 +8,11 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from agents.messages import DraftBatch, DraftText, fence
+from agents.messages import DraftBatch, DraftText, EntityDraft, EntityVerdict, GeneratorReply, LabelReply, fence
+from agents.messages.spans import align
 from agents.rehearsal.app import LARGEST_BODY, create_app
 from agents.rehearsal.settings import RehearsalSettings
+from tests.agents.rehearsal import entity_toy
 from tests.agents.rehearsal.toy import (
     LABEL_OF,
     MEANINGS,
@@ -194,3 +196,23 @@ def test_streams_the_same_content_as_events(client: TestClient) -> None:
     assert said == whole["choices"][0]["message"]["content"]
     assert chunks[-1]["usage"] == whole["usage"]
     assert {chunk["id"] for chunk in chunks} == {whole["id"]}
+
+
+def test_serves_entities_over_the_same_wire() -> None:
+    plan = entity_toy.make_plan("swap_entities", examples=[entity_toy.make_example(at) for at in (3, 4, 9)])
+    case = entity_toy.make_case("a", "[Tern](boat) sank", "[Tern](person) sank")
+    requests = [
+        make_request("lesson_plan", plan, seed=3),
+        make_request("draft_batch", entity_toy.make_batch(["Kittiwake lost his cap on North Quay", "Fog \ud800"])),
+        make_request("feedback_packet", entity_toy.make_packet([case])),
+    ]
+    apps = [create_app(entity_toy.make_corpus(), RehearsalSettings(noise=0.3), seed=7) for _ in range(2)]
+    with TestClient(apps[0]) as one, TestClient(apps[1]) as two:
+        replies = [one.post(URL, content=json.dumps(request)).json() for request in requests]
+        again = [two.post(URL, content=json.dumps(request)).json() for request in requests[::-1]][::-1]
+    assert replies == again
+    lesson, labels, analysis = map(content_of, replies)
+    for draft in GeneratorReply[EntityDraft].model_validate(lesson).drafts:
+        assert align(draft.text, draft.intended)
+    assert len(LabelReply[EntityVerdict].model_validate(labels).verdicts) == 2
+    assert analysis["weaknesses"][0]["name"] == "boat taken for person"

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.messages import GeneratorReply
+from agents.messages import Draft, GeneratorReply
 from agents.rehearsal.corpus import Corpus, Row
 from agents.rehearsal.generator import answer_generator
 from agents.rehearsal.settings import RehearsalSettings
@@ -17,7 +17,7 @@ PLAIN = RehearsalSettings()
 
 def write(plan: dict[str, Any], settings: RehearsalSettings = PLAIN, seed: int = 1) -> list[dict[str, Any]]:
     reply = answer_generator(plan, CORPUS, settings, seed)
-    GeneratorReply[str].model_validate(reply)
+    GeneratorReply[Draft].model_validate(reply)
     drafts: list[dict[str, Any]] = reply["drafts"]
     return drafts
 

@@ -55,7 +55,9 @@ def test_noise_is_the_share_of_wrong_first_labels(noise: float) -> None:
     batch = make_batch([row.text for row in corpus.rows])
     for seed in (1, 2):
         verdicts = label(batch, noise, seed, corpus)
-        wrong = np.mean([verdict["labels"][0] != row.label for verdict, row in zip(verdicts, corpus.rows, strict=True)])
+        wrong = np.mean(
+            [verdict["labels"][0] != row.answer for verdict, row in zip(verdicts, corpus.rows, strict=True)]
+        )
         assert wrong == pytest.approx(noise, abs=0.06 if 0 < noise < 1 else 0)
 
 
@@ -63,7 +65,7 @@ def test_noise_is_hard_to_tell_from_the_confidence_and_differs_by_seed() -> None
     corpus = make_many()
     batch = make_batch([row.text for row in corpus.rows])
     one, two = (label(batch, 0.3, seed, corpus) for seed in (1, 2))
-    wrong = np.array([verdict["labels"][0] != row.label for verdict, row in zip(one, corpus.rows, strict=True)])
+    wrong = np.array([verdict["labels"][0] != row.answer for verdict, row in zip(one, corpus.rows, strict=True)])
     sure = np.array([verdict["confidence"] for verdict in one])
     told = np.mean(sure[wrong][:, None] < sure[~wrong][None, :])
     assert 0.45 < told < 0.75, "share of pairs in which the wrong one sounds less sure"

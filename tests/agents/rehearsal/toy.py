@@ -74,7 +74,7 @@ LABEL_OF = {text: label for label, texts in TEXTS.items() for text in texts}
 
 
 def make_corpus(never: list[str] | None = None) -> Corpus:
-    rows = [Row(text=text, label=label) for text, label in LABEL_OF.items()]
+    rows = [Row(text=text, answer=label) for text, label in LABEL_OF.items()]
     return Corpus(rows, SEEDS if never is None else never)
 
 

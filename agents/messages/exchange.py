@@ -1,57 +1,19 @@
-"""Messages between the agents, the student and the graph: the bottom of the house, imports nothing of ours.
+"""The messages that the student, the agents and the graph exchange, and the replies asked of a language model."""
 
-Every message is a frozen pydantic model that forbids unknown keys. The `*Reply` classes are what a language model is
-asked to answer (their JSON Schema is made from the class, see `reply_schema`); the others travel between nodes.
+from typing import ClassVar, Generic, Literal, TypeVar
 
-Errors of the whole project derive from the two classes here::
+from pydantic import Field
 
-    EvokdError            something the user can be told in one line
-    +-- InputError        the user's input is wrong (exit code 2)
-"""
+from agents.messages.base import VOCABULARY_KEY, CaseVerdict, Difficulty, Entity, Gold, Message
 
-import json
-from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, Literal, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field
-
-Difficulty = Literal["hard", "easy"]
-CaseVerdict = Literal["right", "wrong", "confident_wrong"]
-LESSON_MODES = ("write", "paraphrase", "extrapolate")
-LessonMode = Literal["write", "paraphrase", "extrapolate"]
-
-VOCABULARY_KEY = "x-vocabulary"
-
-
-class EvokdError(Exception):
-    """An error with a message meant for the user; `exit_code` is what the command line ends with."""
-
-    exit_code: ClassVar[int] = 1
-
-
-class InputError(EvokdError):
-    """The user's input is wrong: says what, where and how to mend it."""
-
-    exit_code: ClassVar[int] = 2
-
-
-class Message(BaseModel):
-    """Base of every message: frozen, closed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Entity(Message):
-    """A named entity as it is written in a text."""
-
-    text: str = Field(description="the entity exactly as it occurs in the text")
-    label: str = Field(description="the entity's type", json_schema_extra={VOCABULARY_KEY: "labels"})
-
-
-Gold = str | list[Entity]
-"""An answer: a label for classification, a list of entities for NER."""
-GoldT = TypeVar("GoldT", str, list[Entity])
-
+PLAIN_MODES = ("write", "paraphrase", "extrapolate")
+ENTITY_MODES = ("rewrite_context", "swap_entities", "rewrite_and_swap", "misspell")
+LIKE_THEIR_SOURCE = frozenset({"swap_entities", "misspell"})
+"""Modes whose texts are meant to be nearly those that they were made from."""
+LessonMode = Literal[
+    "write", "paraphrase", "extrapolate", "rewrite_context", "swap_entities", "rewrite_and_swap", "misspell"
+]
+ErrorKind = Literal["boundary", "type", "missed", "invented"]
 
 # ------------------------------------------------------------------------------------------------ student -> Analyst
 
@@ -74,8 +36,26 @@ class Confusion(Message):
     count: int = Field(description="examined texts")
 
 
+class CaseError(Message):
+    """One mistake inside a text; see `student.entity_errors` for what belongs to which kind."""
+
+    kind: ErrorKind = Field(description="boundary: right type, wrong ends; type: wrong type; missed; invented")
+    gold: Entity | None = Field(description="the right entity, null for an invented one")
+    predicted: Entity | None = Field(description="the student's entity, null for a missed one")
+
+
+class ErrorCount(Message):
+    """How often one kind of mistake was made."""
+
+    kind: ErrorKind = Field(description="boundary, type, missed or invented")
+    label: str = Field(description="type of the right entity; of the student's where it invented one")
+    count: int = Field(description="mistakes in all examined texts")
+
+
 class Case(Message):
     """One examined text and the student's answer to it."""
+
+    omit_empty: ClassVar[frozenset[str]] = frozenset({"marked", "answered", "errors"})
 
     id: str = Field(description="case id, to be cited as evidence")
     text: str = Field(description="the text")
@@ -83,6 +63,9 @@ class Case(Message):
     predicted: Gold = Field(description="the student's answer")
     confidence: float = Field(description="the student's confidence in its answer, 0 to 1")
     verdict: CaseVerdict = Field(description="right, wrong, or wrong with high confidence")
+    marked: str | None = Field(default=None, description="the text with the right entities marked: [entity](type)")
+    answered: str | None = Field(default=None, description="the text with the student's entities marked")
+    errors: list[CaseError] = Field(default=[], description="the mistakes, one by one")
 
 
 class OpenWeakness(Message):
@@ -97,12 +80,15 @@ class OpenWeakness(Message):
 class FeedbackPacket(Message):
     """What the student got right and wrong, for the Analyst."""
 
+    omit_empty: ClassVar[frozenset[str]] = frozenset({"errors"})
+
     kind: Literal["feedback_packet"] = "feedback_packet"
     cycle: int = Field(description="evolution cycle, from 1")
     task: str = Field(description="the task's name")
     labels: dict[str, str] = Field(description="label -> meaning")
     report: list[LabelScore] = Field(description="score per label")
     confusions: list[Confusion] = Field(description="most frequent confusions first")
+    errors: list[ErrorCount] = Field(default=[], description="mistakes by kind and type, most frequent first")
     weaknesses: list[OpenWeakness] = Field(description="weaknesses worked on in earlier cycles")
     cases: list[Case] = Field(description="examined texts chosen for the Analyst")
     notices: list[str] = Field(default=[], description="what else the Analyst should know, such as a roll-back")
@@ -166,9 +152,12 @@ class LessonTopic(Message):
 class LessonPlan(Message):
     """What the Generator shall write for one weakness."""
 
+    omit_empty: ClassVar[frozenset[str]] = frozenset({"strategies"})
+
     kind: Literal["lesson_plan"] = "lesson_plan"
     id: str = Field(description="lesson id")
     mode: LessonMode = Field(description="how the texts come about")
+    strategies: dict[str, str] = Field(default={}, description="name -> instruction, to be shared out over the texts")
     weakness: LessonTopic = Field(description="what the lesson is about")
     labels: dict[str, str] = Field(description="label -> meaning")
     quotas: list[Quota] = Field(description="texts wanted per label")
@@ -179,20 +168,31 @@ class LessonPlan(Message):
 # ---------------------------------------------------------------------------------------------- Generator -> Labeler
 
 
-class Draft(Message, Generic[GoldT]):
+class Draft(Message):
     """One text as the Generator writes it."""
 
     text: str = Field(description="the new text")
     difficulty: Difficulty = Field(description="hard: the student would likely miss it; easy: it would get it")
-    intended: GoldT = Field(
+    intended: str = Field(
         description="the answer the text was written for", json_schema_extra={VOCABULARY_KEY: "labels"}
     )
 
 
-class GeneratorReply(Message, Generic[GoldT]):
+class EntityDraft(Message):
+    """One text with entities, which come before it, so that a model that writes in order plans them first."""
+
+    intended: list[Entity] = Field(description="the entities planned, in the order in which the text names them")
+    text: str = Field(description="the new text around them")
+    difficulty: Difficulty = Field(description="hard: the student would likely miss it; easy: it would get it")
+
+
+DraftT = TypeVar("DraftT", Draft, EntityDraft)
+
+
+class GeneratorReply(Message, Generic[DraftT]):
     """The reply asked of the Generator."""
 
-    drafts: list[Draft[GoldT]] = Field(description="the new texts, as many as the quotas ask for")
+    drafts: list[DraftT] = Field(description="the new texts, as many as the quotas ask for")
 
 
 class DraftText(Message):
@@ -270,78 +270,3 @@ class TrainingReport(Message):
     before: float | None = Field(description="gate metric of the champion, null when there was none")
     after: float | None = Field(description="gate metric of the challenger, null when there was no gate data")
     promoted: bool = Field(description="whether the challenger became the champion")
-
-
-# ------------------------------------------------------------------------------------------------------- the wire
-
-
-def fence(message: FeedbackPacket | LessonPlan | DraftBatch) -> str:
-    """Write a message as the block that ends every user turn; no text inside can close it.
-
-    Returns:
-        `<message kind="...">{JSON}</message>` with every `<` of the JSON written as a unicode escape.
-    """
-    body = message.model_dump(mode="json", exclude={"kind"})
-    text = json.dumps(body, ensure_ascii=False).replace("<", "\\u003c")
-    return f'<message kind="{message.kind}">{text}</message>'
-
-
-def reply_schema(model: type[BaseModel], vocabularies: dict[str, Sequence[str]]) -> dict[str, Any]:
-    """Make the JSON Schema of a reply class, closed word lists put in as enums.
-
-    Args:
-        model: a reply class.
-        vocabularies: allowed values by vocabulary name (`labels`, `cases`); a missing name leaves a free string.
-    """
-    schema = model.model_json_schema()
-    _close(schema, vocabularies)
-    return schema
-
-
-def _close(node: Any, vocabularies: dict[str, Sequence[str]]) -> None:
-    if isinstance(node, list):
-        for item in node:
-            _close(item, vocabularies)
-        return
-    if not isinstance(node, dict):
-        return
-    name = node.pop(VOCABULARY_KEY, None)
-    node.pop("title", None)
-    for value in node.values():
-        _close(value, vocabularies)
-    if vocabularies.get(name):  # servers refuse an empty enum
-        target = node.get("items") if node.get("type") == "array" else node
-        if isinstance(target, dict) and target.get("type") == "string":
-            target["enum"] = list(vocabularies[name])
-
-
-# --------------------------------------------------------------------------------------------- the record of a call
-
-
-class CallRecord(Message):
-    """One attempt at a call of the teacher, as the ledger keeps it."""
-
-    id: str = Field(description="cycle, role, lesson and attempt, such as c2-generator-l3-a1")
-    key: str = Field(description="canonical hash of endpoint, model, messages, schema and parameters")
-    cycle: int = Field(description="evolution cycle, from 1")
-    role: str = Field(description="analyst, generator or labeler")
-    span: str = Field(description="lesson id, or the cycle's own name")
-    attempt: int = Field(description="from 1; a re-ask counts on")
-    endpoint: str = Field(description="address asked, or 'rehearsal'")
-    model: str = Field(description="model name asked for")
-    ability: str = Field(description="response format used: json_schema, json_object_schema, json_object or plain")
-    request: dict[str, Any] = Field(description="what was sent: messages and parameters")
-    prompts: str = Field(description="hash of the rendered prompt set")
-    status: Literal["ok", "fault", "error", "spent"] = Field(
-        description="ok: used; fault: a reply came and could not be used as it is; error: no reply; "
-        "spent: a fault that a resumed run asks anew"
-    )
-    raw: str = Field(description="the reply as it came, or the server's error text")
-    flags: list[str] = Field(description="what had to be mended: reasoning, fence, prose, repaired, extra_keys, ...")
-    faults: list[str] = Field(description="why the reply could not be used as it is")
-    input_tokens: int = Field(description="tokens read by the model")
-    output_tokens: int = Field(description="tokens written by the model")
-    estimated: bool = Field(description="whether the token counts are estimates (the server reported none)")
-    cost_usd: float | None = Field(description="US dollars, null where the price is unknown")
-    price_source: str | None = Field(description="where the price came from")
-    seconds: float = Field(description="wall-clock seconds until the reply")

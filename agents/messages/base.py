@@ -1,0 +1,47 @@
+"""What all messages are made of: the errors, the closed model, an entity, an answer."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
+
+VOCABULARY_KEY = "x-vocabulary"
+NO_ENTITY = "O"
+"""Label of a mention that is no entity, where a later mention of the same words is one."""
+
+
+class EvokdError(Exception):
+    """An error with a message meant for the user; `exit_code` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(EvokdError):
+    """The user's input is wrong: says what, where and how to mend it."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class Message(BaseModel):
+    """Base of every message: frozen, closed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    omit_empty: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are left out where they are empty, so that a task that does not use them does not pay for them."""
+
+    @model_serializer(mode="wrap")
+    def _leave_out(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {key: value for key, value in write(self).items() if value or key not in self.omit_empty}
+
+
+class Entity(Message):
+    """A named entity as it is written in a text."""
+
+    text: str = Field(description="the entity exactly as it occurs in the text")
+    label: str = Field(description="the entity's type", json_schema_extra={VOCABULARY_KEY: "entity_labels"})
+
+
+Gold = str | list[Entity]
+"""An answer: a label for classification, a list of entities for NER."""
+Difficulty = Literal["hard", "easy"]
+CaseVerdict = Literal["right", "wrong", "confident_wrong"]

@@ -1,0 +1,161 @@
+"""Where entities lie in a text: words with their places, and the way between spans and surface texts.
+
+A word is a run of letters, digits, marks and underscores; in scripts written without spaces, one character; any other
+visible character stands alone. Spans begin and end at the edges of words.
+"""
+
+import bisect
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import regex
+
+from agents.messages.base import NO_ENTITY, Entity
+
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Myanmar}\p{Khmer}"
+_WORD = regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{N}}\p{{M}}_]--[{_UNSPACED}]]+|[^\s\x1c-\x1f]\p{{M}}*")
+
+
+class Span(NamedTuple):
+    """A labelled stretch of a text: characters `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+    label: str
+
+
+class AlignmentError(ValueError):
+    """An entity that cannot be found in the text; the message names it."""
+
+
+def split_words(text: str) -> list[tuple[int, int]]:
+    """Cut a text into words: (start, end) of each, in characters, in order."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def align(text: str, entities: Iterable[Entity]) -> list[Span]:
+    """Find entities in a text, left to right; a repeated mention takes the next occurrence that is free.
+
+    An entity is looked for behind the one before it, and only when it does not occur there, from the beginning. It is
+    found at the edges of words alone, so that "Ash" is not found in "Ashley". A mention with the label `NO_ENTITY` uses
+    its occurrence up and gives no span.
+
+    Returns:
+        Spans in order of their place.
+
+    Raises:
+        AlignmentError: an entity does not occur in the text, or only where another one is.
+    """
+    edges = _edges(text)
+    taken: list[Span] = []
+    behind = 0
+    for entity in entities:
+        places = _occurrences(text, entity.text.strip(), edges)
+        if not places:
+            raise AlignmentError(f"entity {entity.text!r} does not occur in the text as whole words")
+        free = [place for place in places if _is_free(place, taken)]
+        if not free:
+            raise AlignmentError(f"entity {entity.text!r} occurs in the text only where another entity is")
+        start, end = next((place for place in free if place[0] >= behind), free[0])
+        taken.append(Span(start, end, entity.label))
+        behind = end
+    return sorted(span for span in taken if span.label != NO_ENTITY)
+
+
+def _edges(text: str) -> tuple[set[int], set[int]]:
+    words = split_words(text)
+    return {start for start, _ in words}, {end for _, end in words}
+
+
+def _occurrences(text: str, surface: str, edges: tuple[set[int], set[int]]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    at = text.find(surface) if surface else -1
+    while at >= 0:
+        if at in edges[0] and at + len(surface) in edges[1]:
+            found.append((at, at + len(surface)))
+        at = text.find(surface, at + 1)
+    return found
+
+
+def _is_free(place: tuple[int, int], taken: Sequence[Span]) -> bool:
+    return all(place[1] <= span.start or span.end <= place[0] for span in taken)
+
+
+def surfaces(text: str, spans: Iterable[Span]) -> list[Entity]:
+    """Write spans as entities that `align` finds at the same places.
+
+    Where words that are an entity occur earlier as none, that occurrence is listed as well, with the label `NO_ENTITY`;
+    of one that reaches into the entity, only the words before the entity.
+    """
+    edges = _edges(text)
+    entities: list[Entity] = []
+    behind = 0
+    for span in sorted(spans):
+        for start, end in _decoys(text, span.start, span.end, behind, edges):
+            entities.append(Entity(text=text[start:end], label=NO_ENTITY))
+        entities.append(Entity(text=text[span.start : span.end], label=span.label))
+        behind = span.end
+    return entities
+
+
+def _decoys(
+    text: str, start: int, end: int, behind: int, edges: tuple[set[int], set[int]]
+) -> Iterator[tuple[int, int]]:
+    """Places to use up, in order, before the words at a place are found there by a search that starts at `behind`."""
+    for left, right in _occurrences(text, text[start:end], edges):
+        if not behind <= left < start:
+            continue
+        if right > start:
+            right = left + len(text[left:start].rstrip())
+            yield from _decoys(text, left, right, behind, edges)
+        yield left, right
+        behind = right
+
+
+def mark(text: str, spans: Iterable[Span]) -> str:
+    """Write a text with its entities marked in place: `[Robin](person) counted [robins](species)`."""
+    parts, behind = [], 0
+    for start, end, label in sorted(spans):
+        parts += [text[behind:start], f"[{text[start:end]}]({label})"]
+        behind = end
+    return "".join([*parts, text[behind:]])
+
+
+def span_fault(text: str, spans: Sequence[Span], words: Sequence[tuple[int, int]]) -> str | None:
+    """Say what is wrong with spans of a text, None if nothing.
+
+    Args:
+        text: the text.
+        spans: its spans, in any order.
+        words: (start, end) of its words.
+    """
+    starts, ends = [start for start, _ in words], [end for _, end in words]
+    for span in spans:
+        told = f"entity {span.start}-{span.end} ({span.label})"
+        if span.start >= span.end:
+            return f"{told} holds no character; start must be less than end, the place behind the last character"
+        if span.start < 0 or span.end > len(text):
+            return f"{told} does not lie in the text of {len(text)} characters; count characters from 0, not bytes"
+        if text[span.start].isspace() or text[span.end - 1].isspace():
+            return f"{told} begins or ends with white space; move its ends to the words"
+        if not (_holds(starts, span.start) and _holds(ends, span.end)):
+            return f"{told} {text[span.start : span.end]!r} cuts a word; move its ends to the words"
+    for left, right in pairwise(sorted(spans)):
+        if right.start < left.end:
+            other = f"{left.start}-{left.end} ({left.label})"
+            return f"entity {right.start}-{right.end} ({right.label}) {_clash(left, right)} {other}; keep one of them"
+    return None
+
+
+def _clash(left: Span, right: Span) -> str:
+    if left[:2] == right[:2]:
+        return "repeats"
+    if right.end <= left.end:
+        return "lies inside"
+    return "holds" if right.start == left.start else "overlaps"
+
+
+def _holds(ordered: Sequence[int], value: int) -> bool:
+    at = bisect.bisect_left(ordered, value)
+    return at < len(ordered) and ordered[at] == value

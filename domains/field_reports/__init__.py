@@ -1,0 +1,1 @@
+"""The shipped domain of field reports; data only."""

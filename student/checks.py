@@ -1,0 +1,70 @@
+"""What rows of every task are checked for, and the words faults are told in."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+
+class RowFault(ValueError):
+    """A fault whose place is known closer than the row it is in.
+
+    Attributes:
+        token: the number of the token in its row, from 0; None if the fault lies in no token.
+        line: the line of the file where the row starts; None if that is the row at hand.
+    """
+
+    def __init__(self, message: str, token: int | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.token = token
+        self.line = line
+
+
+def check_keys(row: dict[str, Any], needed: Sequence[str], allowed: Sequence[str], what: str = "a row") -> None:
+    """Refuse missing and unknown keys.
+
+    Raises:
+        ValueError: what is wrong and how to mend it.
+    """
+    keys = ", ".join(f'"{key}"' for key in needed)
+    for key in needed:
+        if key not in row:
+            raise ValueError(f'key "{key}" is missing; {what} needs {keys}')
+    for key in row:
+        if key not in needed and key not in allowed:
+            raise ValueError(f"unknown key {key!r}; {what} has {keys}, remove the rest")
+
+
+def check_text(text: Any) -> str:
+    """Give a text back that is one.
+
+    Raises:
+        ValueError: what is wrong and how to mend it.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f'"text" must be a string, not {kind(text)}; write it in quotes')
+    if not text.strip():
+        raise ValueError('"text" is empty; write a text or remove the row')
+    if has_half_pair(text):
+        raise ValueError('"text" holds half a surrogate pair (\\ud800 to \\udfff); write the character itself')
+    return text
+
+
+def has_half_pair(text: str) -> bool:
+    """Say whether a text holds half a surrogate pair, which no file can be written with."""
+    return any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def advise(label: str, labels: Sequence[str]) -> str:
+    """Name the label that was meant, or the known ones."""
+    folded = {known.casefold(): known for known in labels}
+    near = difflib.get_close_matches(label.strip().casefold(), list(folded), n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {folded[near[0]]!r}?"
+    shown = ", ".join(labels[:12]) + (", ..." if len(labels) > 12 else "")
+    return f"known labels: {shown}"
+
+
+def kind(value: Any) -> str:
+    """Name the kind of a JSON value."""
+    names = {type(None): "null", bool: "a truth value", int: "a number", float: "a number", str: "a string"}
+    return names.get(type(value), "a list" if isinstance(value, list) else "an object")
