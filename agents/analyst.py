@@ -1,5 +1,7 @@
 """The Analyst: reads a feedback packet and names the student's weaknesses, each with evidence."""
 
+from collections.abc import Sequence
+
 from agents.briefing import Briefing
 from agents.messages import Analysis, AnalystReply, FeedbackPacket, Weakness
 from agents.teacher import Ask, Teacher
@@ -26,14 +28,13 @@ async def analyze(teacher: Teacher, briefing: Briefing, packet: FeedbackPacket, 
             reply=AnalystReply,
             name="analysis",
             check=lambda reply: find_faults(reply, packet),
+            count=lambda reply: len(_usable(reply.weaknesses, packet)),
             seed=seed,
             vocabularies={"labels": list(packet.labels), "cases": cases},
         )
     )
     found = answer.reply.weaknesses if answer.reply else []
-    kept = [_prune(weakness, packet) for weakness in found]
-    usable = [weakness for weakness in kept if weakness.labels and (weakness.evidence or not cases)]
-    return Analysis(cycle=packet.cycle, weaknesses=usable[: briefing.max_weaknesses])
+    return Analysis(cycle=packet.cycle, weaknesses=_usable(found, packet)[: briefing.max_weaknesses])
 
 
 def find_faults(reply: AnalystReply, packet: FeedbackPacket) -> list[str]:
@@ -56,6 +57,11 @@ def find_faults(reply: AnalystReply, packet: FeedbackPacket) -> list[str]:
         if not weakness.labels:
             faults.append(f"{where}: no label named")
     return faults
+
+
+def _usable(weaknesses: Sequence[Weakness], packet: FeedbackPacket) -> list[Weakness]:
+    kept = [_prune(weakness, packet) for weakness in weaknesses]
+    return [weakness for weakness in kept if weakness.labels and (weakness.evidence or not packet.cases)]
 
 
 def _prune(weakness: Weakness, packet: FeedbackPacket) -> Weakness:

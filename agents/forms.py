@@ -3,7 +3,7 @@
 import random
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -29,9 +29,6 @@ from agents.messages import (
 )
 from agents.messages.spans import AlignmentError, align
 from agents.strategies import choose_strategies
-
-_PLAIN = cast(tuple[LessonMode, ...], PLAIN_MODES)
-_WITH_ENTITIES = cast(tuple[LessonMode, ...], (*PLAIN_MODES, *ENTITY_MODES))
 
 
 class AnswerForm(Protocol):
@@ -71,7 +68,7 @@ class ClassificationForm:
 
     generator_reply: type[BaseModel] = GeneratorReply[Draft]
     labeler_reply: type[BaseModel] = LabelReply[LabelVerdict]
-    modes: tuple[LessonMode, ...] = _PLAIN
+    modes: tuple[LessonMode, ...] = PLAIN_MODES
     blank: str | None = None
 
     def label_batch(self, verdicts: list[LabelVerdict]) -> Message:
@@ -113,7 +110,7 @@ class EntityForm:
 
     generator_reply: type[BaseModel] = GeneratorReply[EntityDraft]
     labeler_reply: type[BaseModel] = LabelReply[EntityVerdict]
-    modes: tuple[LessonMode, ...] = _WITH_ENTITIES
+    modes: tuple[LessonMode, ...] = (*PLAIN_MODES, *ENTITY_MODES)
     blank: str | None = NO_ENTITY
 
     def label_batch(self, verdicts: list[EntityVerdict]) -> Message:
@@ -134,7 +131,13 @@ class EntityForm:
         return None
 
     def mode_fault(self, plan: LessonPlan, text: str, answer: list[Entity]) -> str | None:
-        """Hold the draft against the plan's examples; see `agents.lesson_checks`."""
+        """Hold the draft against the plan's examples; see `agents.lesson_checks`.
+
+        A text without entities, where such texts are asked for, cannot come from an example with some.
+        """
+        wanted = any(quota.label == NO_ENTITY for quota in plan.quotas)
+        if wanted and all(entity.label == NO_ENTITY for entity in answer):
+            return None
         return mode_fault(plan, text, answer)
 
     def left_out(self, plan: LessonPlan, answers: Sequence[list[Entity]]) -> list[str]:

@@ -1,6 +1,7 @@
 """The Generator: writes the hard and easy texts that a lesson plan asks for."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,17 +49,19 @@ async def write(teacher: Teacher, briefing: Briefing, plan: LessonPlan, cycle: i
             reply=briefing.form.generator_reply,
             name="drafts",
             check=lambda reply: find_faults(reply, briefing, plan),
+            count=lambda reply: len(_usable(reply.drafts, briefing, plan)),
             seed=seed,
             vocabularies={"labels": list(plan.labels)},
         )
     )
     drafts = answer.reply.drafts if answer.reply else []
-    usable = [
-        WrittenDraft(draft.text, draft.difficulty, draft.intended)
-        for draft in drafts
-        if _draft_fault(draft, briefing) is None and _mode_fault(draft, briefing, plan) is None
-    ]
+    usable = [WrittenDraft(draft.text, draft.difficulty, draft.intended) for draft in _usable(drafts, briefing, plan)]
     return Writing(tuple(usable[: _count_wanted(plan)]), answer.faults, answer.call_id)
+
+
+def _usable(drafts: Sequence[Any], briefing: Briefing, plan: LessonPlan) -> list[Any]:
+    sound = (draft for draft in drafts if _draft_fault(draft, briefing) is None)
+    return [draft for draft in sound if _mode_fault(draft, briefing, plan) is None]
 
 
 def find_faults(reply: Any, briefing: Briefing, plan: LessonPlan) -> list[str]:
@@ -74,8 +77,8 @@ def find_faults(reply: Any, briefing: Briefing, plan: LessonPlan) -> list[str]:
     if usable * 2 < wanted:
         faults += [f"{count} draft(s): {fault}" for fault, count in strays.items()]
         faults.append(f"{usable} usable drafts given, {wanted} are wanted")
-    left_out = briefing.form.left_out(plan, [draft.intended for draft in sound])
-    if left_out:
+    left_out = briefing.form.left_out(plan, [draft.intended for draft in _usable(reply.drafts, briefing, plan)])
+    if usable and left_out:
         faults.append(f"no sound draft for {', '.join(left_out)}; write those that the quotas ask for")
     return faults
 

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,20 +68,28 @@ async def label(
             reply=briefing.form.labeler_reply,
             name="verdicts",
             check=lambda reply: find_faults(reply, briefing, sent),
+            count=lambda reply: len(_usable(reply.verdicts, briefing, sent)),
             seed=seed,
             vocabularies={"labels": list(briefing.labels)},
         )
     )
     labels: dict[str, Label] = {}
     accepted = []
-    for verdict in answer.reply.verdicts if answer.reply else []:
-        if verdict.id not in sent or neutral[verdict.id] in labels:
-            continue
-        if briefing.form.verdict_fault(sent[verdict.id], verdict, briefing.labels) is None:
-            candidates = tuple(briefing.form.candidates(verdict))
-            labels[neutral[verdict.id]] = Label(candidates, float(verdict.confidence))
-            accepted.append(verdict.model_copy(update={"id": neutral[verdict.id]}))
+    for verdict in _usable(answer.reply.verdicts if answer.reply else [], briefing, sent):
+        candidates = tuple(briefing.form.candidates(verdict))
+        labels[neutral[verdict.id]] = Label(candidates, float(verdict.confidence))
+        accepted.append(verdict.model_copy(update={"id": neutral[verdict.id]}))
     return Labelling(labels, briefing.form.label_batch(accepted), answer.faults, answer.call_id)
+
+
+def _usable(verdicts: Sequence[Any], briefing: Briefing, sent: Mapping[str, str]) -> list[Any]:
+    """The first sound verdict on each text that was sent."""
+    kept: dict[str, Any] = {}
+    for verdict in verdicts:
+        known = verdict.id in sent and verdict.id not in kept
+        if known and briefing.form.verdict_fault(sent[verdict.id], verdict, briefing.labels) is None:
+            kept[verdict.id] = verdict
+    return list(kept.values())
 
 
 def find_faults(reply: Any, briefing: Briefing, sent: Mapping[str, str]) -> list[str]:

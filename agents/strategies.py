@@ -4,7 +4,7 @@ import random
 from itertools import chain, zip_longest
 from typing import Literal
 
-from agents.messages import ErrorKind, LessonMode
+from agents.messages import PLAIN_MODES, ErrorKind, LessonMode
 
 Axis = Literal["length", "vocabulary", "clauses", "style"]
 
@@ -30,7 +30,7 @@ Source: LLM-DA (Ye et al. 2024, arXiv 2402.14568), context-level augmentation: f
 length, vocabulary, subordinate clauses and style. The wording is ours, and so are the names.
 """
 
-_FREE: tuple[LessonMode, ...] = ("write", "paraphrase", "extrapolate")
+_FREE = PLAIN_MODES
 _REWRITING: tuple[LessonMode, ...] = ("rewrite_context", "rewrite_and_swap")
 
 ERROR_STRATEGIES: dict[ErrorKind, tuple[str, str, frozenset[LessonMode]]] = {

@@ -74,13 +74,15 @@ class Ask(Generic[ReplyT]):
     """Name of the reply's schema on the wire."""
     check: Callable[[ReplyT], list[str]]
     """Faults of a reply that fits the schema: invented ids, unknown labels and the like."""
+    count: Callable[[ReplyT], int]
+    """Items of a reply that can be used; of several faulty replies the one with most counts."""
     seed: int
     vocabularies: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Answer(Generic[ReplyT]):
-    """The teacher's answer: `reply` is the last readable one, `faults` what is still wrong with it."""
+    """The teacher's answer: `reply` is the most useful readable one, `faults` what is still wrong with it."""
 
     reply: ReplyT | None
     faults: tuple[str, ...]
@@ -129,7 +131,7 @@ class Teacher:
             await self._client.aclose()
 
     async def ask(self, ask: Ask[ReplyT]) -> Answer[ReplyT]:
-        """Ask, parse, check; re-ask with the faults a fixed number of times.
+        """Ask, parse, check; re-ask with the faults a fixed number of times. The most useful reply counts.
 
         A stored reply to the very same request is used instead of a new call, so a resumed run pays nothing twice.
 
@@ -149,12 +151,13 @@ class Teacher:
                 faults = [record.raw]
                 break
             found = parsed.reply or parsed.rest
-            if found is not None:
-                best, call_id = found, record.id
-            faults = record.faults
-            if not faults:
+            if found is not None and (best is None or ask.count(found) >= ask.count(best)):
+                best, call_id, faults = found, record.id, record.faults
+            elif best is None:
+                faults = record.faults
+            if not record.faults:
                 break
-            turns = [*base, ("assistant", record.raw[:MAX_QUOTED]), ("user", _ask_again(faults, block))]
+            turns = [*base, ("assistant", record.raw[:MAX_QUOTED]), ("user", _ask_again(record.faults, block))]
         return Answer(best, tuple(faults), call_id or record.id)
 
     async def _attempt(

@@ -25,9 +25,6 @@ from student.client import StudentClient, TrainExample, TrainJob
 from student.data import read_examples
 from tracing.summary import read_summary
 
-CEILING_PASSES = 8.0
-"""Passes over the whole corpus that the full-corpus student gets: about as many steps as a loop of eight cycles."""
-
 
 def main() -> None:
     arguments = _parse()
@@ -49,6 +46,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--cycles", type=int)
     parser.add_argument("--budget-samples", type=int)
     parser.add_argument("--ceiling", action="store_true", help="train on the whole corpus as well")
+    parser.add_argument("--ceiling-passes", type=float, default=8.0, help="passes over it")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c")
     parser.add_argument("--tag", default="bench", help="part of the run ids")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/bench"))
@@ -87,11 +85,11 @@ def _row(summary: Mapping[str, Any], plan: Plan, seed: int, arguments: argparse.
     }
     if arguments.ceiling:
         path = arguments.runs_dir / f"{plan.domain.file.name}-{arguments.tag}-ceiling-s{seed}"
-        row["ceiling"] = asyncio.run(_train_ceiling(plan, path, seed))
+        row["ceiling"] = asyncio.run(_train_ceiling(plan, path, seed, arguments.ceiling_passes))
     return row
 
 
-async def _train_ceiling(plan: Plan, path: Path, seed: int) -> float:
+async def _train_ceiling(plan: Plan, path: Path, seed: int, passes: float) -> float:
     """The headline metric on test data of the same student trained on the seeds and the whole corpus."""
     result = path / "result.json"
     if result.is_file():
@@ -99,7 +97,7 @@ async def _train_ceiling(plan: Plan, path: Path, seed: int) -> float:
     domain = plan.domain
     client = StudentClient(path / "student.log")
     try:
-        settings = plan.settings.student.model_copy(update={"passes": CEILING_PASSES})
+        settings = plan.settings.student.model_copy(update={"passes": passes})
         job = TrainJob(
             task=domain.codec.name,
             labels=list(domain.codec.labels),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.forms import AnswerForm
-from agents.messages import Case, ErrorKind, Example, Gold, LessonPlan, LessonTopic, Quota, Weakness
+from agents.messages import LIKE_THEIR_SOURCE, Case, ErrorKind, Example, Gold, LessonPlan, LessonTopic, Quota, Weakness
 from graph.settings import CurriculumSettings, PacketSettings, QuotaSettings
 
 BREADTH = LessonTopic(name="breadth", pattern="", labels=[], advice="")
@@ -48,7 +48,7 @@ def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> li
         groups: dict[str, list[Case]] = defaultdict(list)
         for case in shuffled:
             if case.verdict == verdict:
-                groups[f"{case.gold!r} {case.predicted!r}"].append(case)
+                groups[_mistake_of(case)].append(case)
         by_size = sorted(groups.values(), key=len, reverse=True)
         picked += _take_in_turn([sorted(group, key=lambda case: -case.confidence) for group in by_size], count)
     unsure = sorted((case for case in shuffled if case.verdict == "right"), key=lambda case: case.confidence)
@@ -56,6 +56,15 @@ def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> li
     for case in unsure:
         right[repr(case.gold)].append(case)
     return picked + _take_in_turn(list(right.values()), settings.right)
+
+
+def _mistake_of(case: Case) -> str:
+    """Name what went wrong, so that like mistakes fall together: the first in a text, or what was taken for what."""
+    if not case.errors:
+        return f"{case.gold!r} {case.predicted!r}"
+    first = case.errors[0]
+    gold, predicted = (entity.label if entity else "" for entity in (first.gold, first.predicted))
+    return f"{first.kind} {gold} {predicted}"
 
 
 def main_error(weakness: Weakness, cases: Sequence[Case]) -> ErrorKind | None:
@@ -124,7 +133,8 @@ def plan_lessons(
     for portion, (name, weakness) in zip(portions, weaknesses.items(), strict=True):
         topic = LessonTopic.model_validate(weakness.model_dump(exclude={"evidence"}))
         if portion:
-            asked.append((name, topic, _weakness_quotas(weakness.labels, portion, quotas)))
+            blank = form.blank if errors.get(name) == "invented" else None
+            asked.append((name, topic, _weakness_quotas(weakness.labels, portion, quotas, blank)))
     lessons = []
     for number, (weakness_id, topic, parts) in enumerate(asked, start=1):
         lesson = f"{span}-l{number:02d}"
@@ -141,7 +151,10 @@ def plan_lessons(
             labels=dict(labels),
             quotas=parts,
             examples=_choose_examples(wanted_labels, known, settings.examples, rng, form.blank),
-            avoid=_choose_openings(wanted_labels, known, settings.avoid, form.blank),
+            # a text that is to stay near its example begins like it
+            avoid=[]
+            if mode in LIKE_THEIR_SOURCE
+            else _choose_openings(wanted_labels, known, settings.avoid, form.blank),
         )
         lessons.append(PlannedLesson(weakness_id, plan))
     return lessons
@@ -177,10 +190,13 @@ def _breadth_quotas(
     return [part for part in parts if part]
 
 
-def _weakness_quotas(labels: Sequence[str], wanted: int, settings: QuotaSettings) -> list[Quota]:
-    """Share a weakness's drafts between its labels, the right one first."""
-    shares = [wanted // len(labels) + (number < wanted % len(labels)) for number in range(len(labels))]
-    return [_quota(label, count, settings.hard) for label, count in zip(labels, shares, strict=True) if count]
+def _weakness_quotas(labels: Sequence[str], wanted: int, settings: QuotaSettings, blank: str | None) -> list[Quota]:
+    """Share a weakness's drafts between its labels, the right one first; half of them go to `blank` if given."""
+    without = wanted // 2 if blank is not None else 0
+    rest = wanted - without
+    shares = [rest // len(labels) + (number < rest % len(labels)) for number in range(len(labels))]
+    asked = [*zip(labels, shares, strict=True), *([(blank, without)] if blank is not None else [])]
+    return [_quota(label, count, settings.hard) for label, count in asked if count]
 
 
 def _quota(label: str, count: int, hard: float) -> Quota:

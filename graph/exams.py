@@ -9,7 +9,6 @@ from graph.curriculum import pick_cases
 from student.client import Prediction
 from student.evaluate import Scores, verdict
 from student.tasks import Example
-from tracing.ledger import Sample
 
 MOST_COUNTED = 20
 """Confusions and kinds of mistakes that a packet counts."""
@@ -95,17 +94,11 @@ async def build_packet(bench: Bench, cycle: int, champion: str | None) -> Feedba
 
 def _exam_cases(bench: Bench, cycle: int) -> list[Case]:
     """Accepted samples of a cycle with what the student answered before it learned them (also after a roll-back)."""
-    examined = [sample for sample in bench.ledger.samples(cycle=cycle) if sample.exam]
+    # a masked sample has no whole right answer to show
+    examined = [sample for sample in bench.ledger.samples(cycle=cycle) if sample.exam and not sample.masked]
     examples = [Example(text=sample.text, gold=sample.label) for sample in examined]
-    answers = [_exam_answer(bench, sample) for sample in examined]
+    answers = [Prediction(**(sample.exam or {}), scores={}) for sample in examined]
     return _cases(bench, "e", examples, answers)
-
-
-def _exam_answer(bench: Bench, sample: Sample) -> Prediction:
-    """What the student answered, without what it said about parts that are masked."""
-    exam = sample.exam or {}
-    answer = bench.domain.codec.hide(exam["answer"], sample.masked)
-    return Prediction(answer=answer, confidence=exam["confidence"], scores={})
 
 
 def _cases(bench: Bench, prefix: str, examples: Sequence[Example], answers: Sequence[Prediction]) -> list[Case]:

@@ -42,7 +42,7 @@ class QuotaSettings(_Section):
 class ErrorModes(_Section):
     """Lesson modes for a weakness by the kind of mistake that its evidence shows most, taken in turn."""
 
-    type: list[LessonMode] = Field(default=["write", "swap_entities"], min_length=1, description="type confusions")
+    type: list[LessonMode] = Field(default=["write", "rewrite_and_swap"], min_length=1, description="type confusions")
     boundary: list[LessonMode] = Field(default=["write"], min_length=1, description="right type, wrong ends")
     missed: list[LessonMode] = Field(default=["write"], min_length=1, description="entities that were not found")
     invented: list[LessonMode] = Field(default=["write"], min_length=1, description="entities where there is none")
@@ -62,7 +62,11 @@ class CurriculumSettings(_Section):
         description="where cases come from: the last accepted batch before it was trained on, validation data, or both",
     )
     weaknesses: int = Field(default=4, ge=0, description="weaknesses per cycle at most; 0 asks no Analyst")
-    modes: list[LessonMode] = Field(default=["write"], min_length=1, description="lesson modes, taken in turn")
+    modes: list[LessonMode] = Field(
+        default=["write"],
+        min_length=1,
+        description="lesson modes, taken in turn; for weaknesses with mistakes inside texts see error_modes",
+    )
     error_modes: ErrorModes = Field(
         default=ErrorModes(), description="lesson modes for weaknesses whose evidence shows mistakes inside texts"
     )

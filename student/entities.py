@@ -55,7 +55,9 @@ class EntityCodec:
 
     def write_row(self, text: str, gold: Gold) -> dict[str, Any]:
         """Give {"text", "entities"}."""
-        return {"text": text, "entities": gold}
+        from student.entity_rows import write_entity_row
+
+        return write_entity_row(text, gold)
 
     def to_wire(self, text: str, gold: Gold) -> Any:
         """Give entities as `agents.messages.spans.surfaces` writes them."""
@@ -90,7 +92,7 @@ class EntityCodec:
             CaseError(kind=item.kind, gold=_name(text, item.gold), predicted=_name(text, item.predicted))
             for item in find_errors(right, answered)
         ]
-        return {"marked": mark(text, right), "answered": mark(text, answered), "errors": errors}
+        return {"marked": mark(text, right), "answered": mark(text, answered) if errors else None, "errors": errors}
 
     def compare(self, intended: Gold, given: Gold) -> Agreement:
         """Compare two answers entity by entity; the places of those that only one of them has are disputed."""

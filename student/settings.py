@@ -39,7 +39,9 @@ class StudentSettings(BaseModel):
     replay: float = Field(
         0.8, ge=0, lt=1, description="share of older samples in a training that continues, 0 to 1 (1 excluded)"
     )
-    balance: bool = Field(True, description="draw every label equally often")
+    balance: bool = Field(
+        True, description="draw every label (and texts without any) equally often; weigh rare types of entities up"
+    )
     loss: Literal["cross_entropy"] = Field("cross_entropy", description="training loss")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all labels, 0 to 1")
     device: Device = Field("auto", description="where the student computes; auto takes a GPU when there is one")

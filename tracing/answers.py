@@ -14,22 +14,18 @@ _COUNTED = {"boundary": "wrong ends of", "type": "wrong type for", "missed": "mi
 
 
 def mark_answer(text: str, answer: Any) -> str:
-    """Write an answer to a text in plain letters: a label as it is, entities marked in their text."""
-    if isinstance(answer, str):
-        return answer
+    """Mark the entities of an answer in their text."""
     return mark(text, [Span(item["start"], item["end"], item["label"]) for item in answer])
 
 
-def tell_answer(answer: Any, text: str | None = None) -> str:
-    """Tell a label, an entity, or entities; with a text these are spans in it."""
+def tell_answer(answer: Any, text: str = "") -> str:
+    """Tell a label, an entity, or spans of a text."""
     if isinstance(answer, str):
         told, cut = answer, CUT
     elif isinstance(answer, Mapping):
         told, cut = f"{answer['text']} ({answer['label']})", CUT
-    elif text is not None:
-        told, cut = mark_answer(text, answer), MARKED_CUT
     else:
-        told, cut = json.dumps(answer, ensure_ascii=False), MARKED_CUT
+        told, cut = mark_answer(text, answer), MARKED_CUT
     return f"[cyan]{literal(told, cut)}[/]"
 
 

@@ -6,13 +6,13 @@ from pydantic import Field
 
 from agents.messages.base import VOCABULARY_KEY, CaseVerdict, Difficulty, Entity, Gold, Message
 
-PLAIN_MODES = ("write", "paraphrase", "extrapolate")
-ENTITY_MODES = ("rewrite_context", "swap_entities", "rewrite_and_swap", "misspell")
-LIKE_THEIR_SOURCE = frozenset({"swap_entities", "misspell"})
-"""Modes whose texts are meant to be nearly those that they were made from."""
 LessonMode = Literal[
     "write", "paraphrase", "extrapolate", "rewrite_context", "swap_entities", "rewrite_and_swap", "misspell"
 ]
+PLAIN_MODES: tuple[LessonMode, ...] = ("write", "paraphrase", "extrapolate")
+ENTITY_MODES: tuple[LessonMode, ...] = ("rewrite_context", "swap_entities", "rewrite_and_swap", "misspell")
+LIKE_THEIR_SOURCE = frozenset({"swap_entities", "misspell"})
+"""Modes whose texts are meant to be nearly those that they were made from."""
 ErrorKind = Literal["boundary", "type", "missed", "invented"]
 
 # ------------------------------------------------------------------------------------------------ student -> Analyst

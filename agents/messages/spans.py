@@ -1,7 +1,8 @@
 """Where entities lie in a text: words with their places, and the way between spans and surface texts.
 
-A word is a run of letters, digits, marks and underscores; in scripts written without spaces, one character; any other
-visible character stands alone. Spans begin and end at the edges of words.
+A word is a run of letters, digits, marks and underscores; one character in scripts written without spaces and in
+Hangul, where endings follow a name without one; any other visible character stands alone. Spans begin and end at the
+edges of words.
 """
 
 import bisect
@@ -13,7 +14,11 @@ import regex
 
 from agents.messages.base import NO_ENTITY, Entity
 
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Myanmar}\p{Khmer}"
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Myanmar}\p{Khmer}\p{Hangul}"
+_TYPOGRAPHY = str.maketrans(
+    "\u2019\u2018\u02bc\u00b4`\u201c\u201d\u201e\u2010\u2011\u2013\u2014\u2212", "'''''\"\"\"-----"
+)
+"""One character for another, so that places stay the same: a language model often mends these when it copies."""
 _WORD = regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{N}}\p{{M}}_]--[{_UNSPACED}]]+|[^\s\x1c-\x1f]\p{{M}}*")
 
 
@@ -38,8 +43,9 @@ def align(text: str, entities: Iterable[Entity]) -> list[Span]:
     """Find entities in a text, left to right; a repeated mention takes the next occurrence that is free.
 
     An entity is looked for behind the one before it, and only when it does not occur there, from the beginning. It is
-    found at the edges of words alone, so that "Ash" is not found in "Ashley". A mention with the label `NO_ENTITY` uses
-    its occurrence up and gives no span.
+    found at the edges of words alone, so that "Ash" is not found in "Ashley"; where it does not occur letter by letter,
+    other shapes of apostrophes, quotes, dashes and white space are let through. A mention with the label `NO_ENTITY`
+    uses its occurrence up and gives no span.
 
     Returns:
         Spans in order of their place.
@@ -51,7 +57,7 @@ def align(text: str, entities: Iterable[Entity]) -> list[Span]:
     taken: list[Span] = []
     behind = 0
     for entity in entities:
-        places = _occurrences(text, entity.text.strip(), edges)
+        places = _occurrences(text, entity.text.strip(), edges) or _alike(text, entity.text, edges)
         if not places:
             raise AlignmentError(f"entity {entity.text!r} does not occur in the text as whole words")
         free = [place for place in places if _is_free(place, taken)]
@@ -76,6 +82,15 @@ def _occurrences(text: str, surface: str, edges: tuple[set[int], set[int]]) -> l
             found.append((at, at + len(surface)))
         at = text.find(surface, at + 1)
     return found
+
+
+def _alike(text: str, surface: str, edges: tuple[set[int], set[int]]) -> list[tuple[int, int]]:
+    """Find words that differ in typography alone: white space, and the shape of apostrophes, quotes and dashes."""
+    words = [regex.escape(word) for word in surface.translate(_TYPOGRAPHY).split()]
+    if not words:
+        return []
+    found = regex.finditer(r"\s+".join(words), text.translate(_TYPOGRAPHY), overlapped=True)
+    return [match.span() for match in found if match.start() in edges[0] and match.end() in edges[1]]
 
 
 def _is_free(place: tuple[int, int], taken: Sequence[Span]) -> bool:

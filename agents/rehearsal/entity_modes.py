@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from agents.messages import ENTITY_MODES
 from agents.messages.spans import AlignmentError, Span, align, span_fault, split_words, surfaces
 from agents.rehearsal.corpus import Corpus
 from agents.rehearsal.index import Floats, rank
@@ -12,7 +13,7 @@ from agents.rehearsal.mentions import Mentions, Name, name_of, overlaps, types_o
 from agents.rehearsal.wire import PlanIn, entities_of, write_entities
 from agents.rehearsal.words import normalise, read_quotes
 
-MODES = ("rewrite_context", "swap_entities", "rewrite_and_swap", "misspell")
+MODES = ENTITY_MODES
 _ATTEMPTS = 6
 _PULL = 3.0
 """How strongly a wish pulls at a choice by chance: what fits it best is e^3 = 20 times as likely as what fits least."""

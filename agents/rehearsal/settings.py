@@ -9,7 +9,12 @@ class RehearsalSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     corpus: str | None = Field(default=None, description="path of the labelled corpus (.jsonl); null: the domain's own")
-    noise: float = Field(default=0.0, ge=0.0, le=1.0, description="share of texts whose label is given wrong, 0 to 1")
+    noise: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="share of texts (for entities: of entities) whose label is given wrong, 0 to 1",
+    )
     typicality: float = Field(
         default=0.0,
         ge=0.0,

@@ -76,7 +76,11 @@ def make_ask(
         "name": "drafts",
         "vocabularies": {"labels": list(LABELS)},
     }
-    return Ask(check=check, span=span, seed=seed, **{**fields, **changes})
+
+    def count(reply: Any) -> int:
+        return len(reply.drafts) - len(check(reply))
+
+    return Ask(check=check, count=count, span=span, seed=seed, **{**fields, **changes})
 
 
 def make_drafts(*texts: str, intended: str = "bug") -> dict[str, Any]:

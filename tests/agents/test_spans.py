@@ -20,6 +20,7 @@ WORDS = {
     "combining_marks": ("cafe\u0301 हिंदी", ["cafe\u0301", "हिंदी"]),
     "no_spaces": ("東京へ行く", list("東京へ行く")),
     "thai_marks_stay_with_their_letter": ("ก็ดี", ["ก็", "ดี"]),
+    "endings_without_a_space": ("서울에서 왔다", list("서울에서왔다")),
     "mixed_scripts": ("iPhone東京2", ["iPhone", "東", "京", "2"]),
     "emoji": ("ok😀👍🏽", ["ok", "😀", "👍", "🏽"]),
     "odd_spaces": ("a\u00a0b\u3000c\u2028d\x1ce", list("abcde")),
@@ -51,7 +52,22 @@ def test_entities_are_found_left_to_right(entities: list[Entity], places: list[t
     assert [span[:2] for span in align(TEXT, entities)] == places
 
 
+ALIKE = {
+    "apostrophe": ("Sean O\u2019Neil came", "Sean O'Neil", (0, 11)),
+    "line_break": ("to New\nYork", "New York", (3, 11)),
+    "spaces": ("to New  York", "New York", (3, 12)),
+    "dash": ("the A\u2013B line", "A-B", (4, 7)),
+    "exact_before_alike": ("O\u2019Neil met O'Neil", "O'Neil", (11, 17)),
+}
+
+
+@pytest.mark.parametrize(("text", "surface", "place"), ALIKE.values(), ids=ALIKE.keys())
+def test_other_typography_is_let_through(text: str, surface: str, place: tuple[int, int]) -> None:
+    assert [span[:2] for span in align(text, [entity(surface)])] == [place]
+
+
 UNALIGNED = {
+    "other_case": ([entity("ashley")], "entity 'ashley' does not occur"),
     "absent": ([entity("Robin")], "entity 'Robin' does not occur in the text as whole words"),
     "within_a_word": ([entity("Ash"), entity("shley")], "entity 'shley' does not occur in the text as whole words"),
     "empty": ([entity(" ")], "entity ' ' does not occur"),

@@ -95,6 +95,15 @@ async def test_a_worse_second_reply_does_not_cost_the_first(door: Open, ledger: 
     assert answer.call_id == ledger.calls()[0].id, "lineage leads to the call that the texts came from"
 
 
+async def test_of_faulty_replies_the_one_with_most_usable_items_counts(door: Open, ledger: Ledger) -> None:
+    replies = [make_drafts("good", "fine", "bad 1"), make_drafts("bad 2"), make_drafts("good", "bad 3", "bad 4")]
+    teacher, _ = door(replies)
+    answer = await teacher.ask(make_ask(refuse_bad))
+    assert texts_of(answer.reply) == ["good", "fine", "bad 1"]
+    assert answer.faults == ("text 'bad 1' is <bad>",)
+    assert answer.call_id == ledger.calls()[0].id
+
+
 async def test_nothing_readable_gives_no_reply(door: Open, ledger: Ledger) -> None:
     teacher, _ = door(["no", "no", "never"])
     answer = await teacher.ask(make_ask())

@@ -119,6 +119,32 @@ def entity_case(name: str, *errors: dict[str, Any]) -> Case:
     return Case.model_validate({**fields, "errors": errors})
 
 
+def test_wrong_cases_are_spread_over_kinds_of_mistakes() -> None:
+    cases = [entity_case(f"m{i}", error("missed", "a", None)) for i in range(9)]
+    cases += [entity_case("t", error("type", "b", "c")), entity_case("i", error("invented", None, "c"))]
+    picked = pick_cases(cases, PacketSettings(wrong=3, confident_wrong=0, right=0), 1)
+    assert {item.id[0] for item in picked} == {"m", "t", "i"}
+
+
+def test_a_lesson_on_invented_entities_asks_for_texts_without_any() -> None:
+    asked = {}
+    for kind in ("invented", "missed"):
+        lessons = plan(24, errors={"w1": kind}, task="ner", quotas={"coverage_early": 0.5})
+        (lesson,) = [item.plan for item in lessons if item.weakness]
+        asked[kind] = {quota.label: quota.hard + quota.easy for quota in lesson.quotas}
+    assert asked == {"invented": {"b": 3, "c": 3, NO_ENTITY: 6}, "missed": {"b": 6, "c": 6}}
+
+
+@pytest.mark.parametrize(("mode", "openings"), [("swap_entities", False), ("misspell", False), ("write", True)])
+def test_a_lesson_that_stays_near_its_examples_need_not_avoid_their_openings(mode: str, openings: bool) -> None:
+    items = [Known(f"text number {i} says this", [], ("a",)) for i in range(5)]
+    assert all(
+        bool(lesson.plan.avoid) is openings
+        for lesson in plan(8, items, weaknesses={}, task="ner", modes=[mode])
+        if any(quota.label == "a" for quota in lesson.plan.quotas)
+    )
+
+
 MISSED_A, MISSED_C = error("missed", "a", None), error("missed", "c", None)
 TYPE_BC, INVENTED_B = error("type", "b", "c"), error("invented", None, "b")
 EVIDENCE: dict[str, tuple[list[Case], ErrorKind | None]] = {

@@ -94,7 +94,8 @@ def test_packets_mark_entities_and_list_the_mistakes(noisy: Told) -> None:
         for case in packet["cases"]:
             gold, predicted = (codec.from_wire(case["text"], case[side]) for side in ("gold", "predicted"))
             assert case["marked"] == mark(case["text"], to_spans(gold))
-            assert case["answered"] == mark(case["text"], to_spans(predicted))
+            wrong = mark(case["text"], to_spans(predicted)) if gold != predicted else None
+            assert case.get("answered") == wrong
             assert (case["verdict"] == "right") == (gold == predicted) == (not case.get("errors"))
         held = [case for case in packet["cases"] if case["id"].startswith("v")]
         assert len(held) == SIZES["validation"]
@@ -152,7 +153,11 @@ def test_modes_and_strategies_may_come_from_a_file(reports: Path, word_taggers: 
 
 @pytest.mark.parametrize("mode", ["swap_entities", "rewrite_context", "rewrite_and_swap", "misspell"])
 def test_a_mode_that_does_not_suit_the_task_is_refused_before_anything_is_written(
-    mode: str, toy_domain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    mode: str,
+    toy_domain: Path,
+    word_students: list[WordStudent],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     runs = tmp_path / "runs"
     args = ["run", str(toy_domain), "--set", f"curriculum.modes=[write, {mode}]", "--runs-dir", str(runs)]
@@ -223,20 +228,16 @@ def test_no_masked_sample_is_shown_as_an_example(noisy: Told) -> None:
     assert not shown & open_texts
 
 
-def test_what_the_student_says_about_masked_parts_is_no_mistake(noisy: Told) -> None:
-    codec = load_domain(noisy.domain).codec
-    samples = {sample.text: sample for sample in noisy.accepted}
-    hidden = 0
-    for packet in noisy.packets[1:]:
-        for case in packet["cases"]:
-            if case["id"].startswith("e"):
-                sample = samples[case["text"]]
-                assert sample.exam is not None
-                answer = [item for item in sample.exam["answer"] if not touches(item, sample.masked)]
-                hidden += len(sample.exam["answer"]) - len(answer)
-                assert codec.from_wire(case["text"], case["predicted"]) == answer
-                assert (case["verdict"] == "right") == (answer == sample.label)
-    assert hidden > 0
+def test_a_masked_sample_is_no_case_for_the_analyst(noisy: Told) -> None:
+    examined = {sample.text: sample for sample in noisy.accepted if sample.exam}
+    shown = [case for packet in noisy.packets[1:] for case in packet["cases"] if case["id"].startswith("e")]
+    assert any(sample.masked for sample in examined.values())
+    assert shown
+    for case in shown:
+        assert not examined[case["text"]].masked
+        assert (case["verdict"] == "right") == (
+            (examined[case["text"]].exam or {})["answer"] == examined[case["text"]].label
+        )
 
 
 def test_the_gate_on_samples_that_were_set_aside_passes_over_masked_parts(
@@ -317,6 +318,7 @@ def test_show_prints_marked_sentences_and_the_mistakes(noisy: Told, capsys: pyte
     wrong = [case for case in noisy.packets[0]["cases"] if case["verdict"] != "right"]
     assert fold(wrong[0]["marked"])[:60] in told
     missed = [error for case in wrong[:3] for error in case["errors"] if error["kind"] == "missed"]
+    assert missed
     for error in missed:
         assert f"missed {fold(error['gold']['text'])} ({error['gold']['label']})" in told
     assert "Most frequent mistakes" in told
@@ -332,19 +334,24 @@ def test_show_weakness_prints_marked_sentences_and_the_mistakes(
     for case in cases:
         assert fold(case["marked"])[:60] in told
         assert all(error["kind"] in told for error in case["errors"])
-    for sample in noisy.samples:
-        if sample.weakness == weakness["id"]:
-            assert sample.id in told
+    led_to = [sample.id for sample in noisy.samples if sample.weakness == weakness["id"]]
+    assert led_to
+    assert all(name in told for name in led_to)
 
 
 def test_show_sample_prints_marked_sentences_and_the_mistakes(noisy: Told, capsys: pytest.CaptureFixture[str]) -> None:
-    sample = next(sample for sample in noisy.accepted if sample.masked and sample.exam)
+    sample = next(
+        sample
+        for sample in noisy.accepted
+        if sample.masked and sample.exam and any(item not in sample.exam["answer"] for item in sample.label)
+    )
     told = show(noisy, "--sample", sample.id, capsys=capsys)
     exam = sample.exam or {}
     for answer in (sample.intended, sample.label, exam["answer"]):
         words = fold(mark(sample.text, to_spans(answer))).split()
         assert " ".join(words[:4]) in told
     lacking = [item for item in sample.label if item not in exam["answer"]]
+    assert lacking
     for item in lacking:
         assert f"lacks {fold(sample.text[item['start'] : item['end']])} ({item['label']})" in told
 
