@@ -64,7 +64,10 @@ def tell_error_count(item: Mapping[str, Any]) -> str:
 def tell_sample(sample: Sample) -> str:
     """Tell a sample in a line: its text and answer, and what the student answered before it learned it."""
     label = sample.label if sample.label is not None else sample.intended
-    exam = f", the student said {tell_answer(sample.exam['answer'], sample.text)}" if sample.exam else ""
+    exam = ""
+    if sample.exam:
+        said = sample.exam["answer"]
+        exam = ", as the student said" if said == label else f", the student said {tell_answer(said, sample.text)}"
     head = f"[dim]{sample.id} {sample.difficulty}[/]"
     if isinstance(label, str):
         return f"{head} \u201c{literal(sample.text, CUT)}\u201d {tell_answer(label)}{exam}"

@@ -56,7 +56,7 @@ CYCLE = [
     "advice: write quiet cats",
     "wrote and the Labeler labelled 2 lessons.",
     "c001-l01 cats: 2 drafts, 1 labelled, 1 accepted",
-    "c001-l01-d01 hard \u201ctext of c001-l01-d01\u201d dog, the student said dog",
+    "c001-l01-d01 hard \u201ctext of c001-l01-d01\u201d dog, as the student said",
     "fault: 1 draft(s): empty text",
     "c001-l02 breadth: 0 drafts, 0 labelled, 0 accepted",
     "Refused: 1 duplicate, 1 rolled_back; 1 labels were disputed.",
