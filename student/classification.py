@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from student.jobs import Prediction, StudentError, TrainExample
+from student.jobs import Prediction, TrainExample
 from student.network import Piece, find_output_layer
 from student.pooling import wants_mean, write_mean
 
@@ -87,10 +87,7 @@ class ClassificationNetwork:
 
     def output_layer(self, model: torch.nn.Module) -> torch.nn.Linear:
         """Find the last linear layer with one output per label."""
-        layer = find_output_layer(model, len(self._labels))
-        if layer is None:
-            raise StudentError(f"{type(model).__name__} has no linear output layer; use another base")
-        return layer
+        return find_output_layer(model, len(self._labels))
 
     def decode(self, texts: Sequence[str], pieces: Sequence[Piece], logits: Sequence[torch.Tensor]) -> list[Prediction]:
         """Give the likeliest label and all probabilities; logits: (labels,) per text."""

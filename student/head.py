@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from student.network import TaskNetwork
+from student.network import TaskNetwork, cut_padding
 
 _BATCH = 64
 _PENALTY = 100.0
@@ -33,7 +33,7 @@ def read_features(
     found: dict[int, torch.Tensor] = {}
     for i, row in zip(order, rows, strict=True):
         # Outside of inference mode, so that a layer can be fitted on it; padding is cut off.
-        found[i] = (row[: len(encodings[i]["input_ids"])] if row.ndim > 1 else row).clone()
+        found[i] = cut_padding(row, encodings[i]).clone()
     return [found[i] for i in range(len(encodings))]
 
 

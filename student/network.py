@@ -1,12 +1,12 @@
 """What a task adds on the torch side: the kind of model, its pieces of text, its targets, its loss, its answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
-from student.jobs import Prediction, TrainExample
+from student.jobs import Prediction, StudentError, TrainExample
 
 IGNORE = -100
 """Target of what is not learned from (the value that torch's cross-entropy passes over)."""
@@ -90,7 +90,18 @@ class TaskNetwork(Protocol):
         """
 
 
-def find_output_layer(model: torch.nn.Module, classes: int) -> torch.nn.Linear | None:
-    """Find the last linear layer with this many outputs, None when there is none."""
+def find_output_layer(model: torch.nn.Module, classes: int) -> torch.nn.Linear:
+    """Find the last linear layer with this many outputs.
+
+    Raises:
+        StudentError: there is none.
+    """
     fitting = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == classes]
-    return fitting[-1] if fitting else None
+    if not fitting:
+        raise StudentError(f"{type(model).__name__} has no linear output layer; use another base")
+    return fitting[-1]
+
+
+def cut_padding(row: torch.Tensor, inputs: Mapping[str, Sequence[int]]) -> torch.Tensor:
+    """Cut what stands for padding off one row of a batch: (sub-words, n) -> (own sub-words, n); (n,) stays."""
+    return row[: len(inputs["input_ids"])] if row.ndim > 1 else row

@@ -9,6 +9,7 @@ from transformers import AutoModel, AutoTokenizer
 from student.base import locate
 from student.compute import pick_device, set_threads
 from student.jobs import Compute, EmbedJob, Prediction, PredictJob
+from student.network import cut_padding
 from student.save import read_record
 from student.tasks import codec
 
@@ -39,13 +40,9 @@ def predict(job: PredictJob) -> list[Prediction]:
         for start in range(0, len(pieces), _BATCH):
             inputs = [piece.inputs for piece in pieces[start : start + _BATCH]]
             batch = model(**tokenizer.pad(inputs, return_tensors="pt").to(device)).logits.cpu()
-            logits += [_cut_padding(row, item) for row, item in zip(batch, inputs, strict=True)]
+            logits += [cut_padding(row, item) for row, item in zip(batch, inputs, strict=True)]
     found = dict(zip(texts, network.decode(texts, pieces, logits), strict=True))
     return [found[text] for text in job.texts]
-
-
-def _cut_padding(row: torch.Tensor, inputs: dict[str, list[int]]) -> torch.Tensor:
-    return row[: len(inputs["input_ids"])] if row.ndim > 1 else row
 
 
 def embed(job: EmbedJob) -> list[list[float]]:

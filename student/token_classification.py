@@ -12,8 +12,10 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModelForTokenClassification
 
 from agents.messages.spans import split_words
-from student.jobs import Prediction, StudentError, TrainExample
+from student.entities import to_spans
+from student.jobs import Prediction, TrainExample
 from student.network import IGNORE, Piece, find_output_layer
+from student.tags import spans_to_tags
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,7 +38,7 @@ class TokenClassificationNetwork:
         """Keep the labels; class 0 is O, 1 + 2k is B- and 2 + 2k is I- of label k."""
         self._labels = list(labels)
         self._tags = ["O", *(f"{part}-{label}" for label in labels for part in "BI")]
-        self._begin = {label: 1 + 2 * number for number, label in enumerate(labels)}
+        self._numbers = {tag: number for number, tag in enumerate(self._tags)}
 
     def load(self, source: str) -> torch.nn.Module:
         """Load a token classifier with the tags in its configuration."""
@@ -45,7 +47,7 @@ class TokenClassificationNetwork:
             trust_remote_code=False,
             num_labels=len(self._tags),
             id2label=dict(enumerate(self._tags)),
-            label2id={tag: number for number, tag in enumerate(self._tags)},
+            label2id=self._numbers,
         )
         model: torch.nn.Module = AutoModelForTokenClassification.from_pretrained(
             source,
@@ -81,12 +83,7 @@ class TokenClassificationNetwork:
     def target(self, piece: Piece, example: TrainExample) -> torch.Tensor:
         """Give the class of each word where it begins, `IGNORE` elsewhere and in masked parts: (sub-words,)."""
         words = split_words(example.text)
-        classes = [0] * len(words)
-        assert not isinstance(example.gold, str)
-        for span in example.gold:
-            inside = [i for i, (start, end) in enumerate(words) if span["start"] <= start and end <= span["end"]]
-            for i in inside:
-                classes[i] = self._begin[span["label"]] + (i != inside[0])
+        classes = [self._numbers[tag] for tag in spans_to_tags(words, to_spans(example.gold))]
         for i, (start, end) in enumerate(words):
             if any(start < last and first < end for first, last in example.masked):
                 classes[i] = IGNORE
@@ -103,7 +100,7 @@ class TokenClassificationNetwork:
     def class_weights(self, targets: Sequence[torch.Tensor]) -> torch.Tensor | None:
         """Weigh the tags of rare types up and of frequent ones down; O keeps 1, the mean over types is near 1."""
         counts = Counter(int(item) for target in targets for item in target.tolist() if item not in (IGNORE, 0))
-        per_label = [counts[begin] for begin in self._begin.values()]
+        per_label = [counts[self._numbers[f"B-{label}"]] for label in self._labels]
         seen = [count for count in per_label if count]
         if not seen:
             return None
@@ -148,10 +145,7 @@ class TokenClassificationNetwork:
 
     def output_layer(self, model: torch.nn.Module) -> torch.nn.Linear:
         """Find the last linear layer with one output per tag."""
-        layer = find_output_layer(model, len(self._tags))
-        if layer is None:
-            raise StudentError(f"{type(model).__name__} has no linear output layer; use another base")
-        return layer
+        return find_output_layer(model, len(self._tags))
 
     def decode(self, texts: Sequence[str], pieces: Sequence[Piece], logits: Sequence[torch.Tensor]) -> list[Prediction]:
         """Give the likeliest well-formed tags of each text as spans; logits: (sub-words, tags) per piece.
