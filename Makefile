@@ -19,9 +19,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 setup: $(STAMP)  ## make .venv with everything in it
 
-demo: $(STAMP)  ## five evolution cycles on each shipped domain, with the embedded teacher and student
+demo: $(STAMP)  ## evolution cycles on both shipped domains, with the embedded teacher and student
 	$(BIN)/evokd run support_tickets --cycles 5 --seed $(SEED)
-	$(BIN)/evokd run field_reports --cycles 5 --seed $(SEED)
+	$(BIN)/evokd run field_reports --cycles 4 --seed $(SEED)
 
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest

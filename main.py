@@ -177,28 +177,29 @@ def predict(
 @teacher_app.command()
 def serve(
     corpus: Annotated[
-        Path | None, typer.Option(help="Labelled corpus (.jsonl); the shipped domain's if not given.")
+        Path | None, typer.Option(help="Labelled corpus of a domain; that of support_tickets if not given.")
     ] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on the loopback interface; 0 takes a free one.")
     ] = 8808,
-    noise: Annotated[float, typer.Option(min=0, max=1, help="Share of labels given wrong.")] = 0.0,
+    noise: Annotated[float, typer.Option(min=0, max=1, help="Share of labels (of entities) given wrong.")] = 0.0,
     typicality: Annotated[float, typer.Option(min=0, max=1, help="Pull of unguided requests to typical texts.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed for requests that bring none.")] = 0,
 ) -> None:
     """Serve the rehearsal teacher over HTTP, on this machine alone. It calls no language model."""
     from agents.rehearsal.app import create_app
-    from agents.rehearsal.corpus import find_seeds, load_corpus
     from agents.rehearsal.server import serve as serve_app
     from agents.rehearsal.settings import RehearsalSettings
+    from graph.rehearsal import corpus_to_serve
 
     path = corpus or Path(__file__).parent / "domains" / "support_tickets" / "corpus.jsonl"
     settings = RehearsalSettings(corpus=str(path), noise=noise, typicality=typicality)
-    app = create_app(load_corpus(path, never=find_seeds(path)), settings, seed)
+    app = create_app(corpus_to_serve(path), settings, seed)
 
     def announce(url: str) -> None:
         console = _stderr()
         console.print(f"rehearsal teacher at {url} (this machine alone; no language model is called)", soft_wrap=True)
+        console.print(f"it answers from {path}; a run on another domain gets nothing useful", soft_wrap=True)
         console.print(f"use it: {_program()} run DOMAIN --teacher any-name --base-url {url}", soft_wrap=True)
         console.print("stop it with Ctrl-C")
 

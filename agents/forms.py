@@ -141,10 +141,10 @@ class EntityForm:
         return mode_fault(plan, text, answer)
 
     def left_out(self, plan: LessonPlan, answers: Sequence[list[Entity]]) -> list[str]:
-        """Types of which no text names an entity; `NO_ENTITY` where every text names one."""
-        named = [{entity.label for entity in answer} - {NO_ENTITY} or {NO_ENTITY} for answer in answers]
-        given = set().union(*named)
-        return [quota.label for quota in plan.quotas if quota.hard + quota.easy and quota.label not in given]
+        """Types of which no text names an entity; texts without any are not asked for again."""
+        given = {entity.label for answer in answers for entity in answer}
+        wanted = [quota.label for quota in plan.quotas if quota.hard + quota.easy]
+        return [label for label in wanted if label not in given and label != NO_ENTITY]
 
     def verdict_fault(self, text: str, verdict: EntityVerdict, labels: Collection[str]) -> str | None:
         """Refuse what `answer_fault` refuses, and a verdict without a confidence from 0 to 1."""

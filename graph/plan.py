@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from agents.teacher import resolve_key
 from graph.config import Layer, build_settings, load_preset
 from graph.domain import Domain, find_domain, load_domain, replace_corpus
 from graph.folder import ResumeError, RunFolder
+from graph.rehearsal import read_corpus
 from graph.settings import Settings
 from prompts.loader import ROLES, digest
 from student.base import check_student
-from student.data import read_examples
 
 VERSIONED = ("evokd", "langgraph", "langchain-openai", "openai", "transformers", "torch", "pydantic")
 
@@ -119,16 +119,7 @@ def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:
         rehearsal = settings.rehearsal.model_copy(update={"corpus": str(path)})
         settings = settings.model_copy(update={"rehearsal": rehearsal})
         domain = replace_corpus(domain, path)
-    assert domain.corpus is not None
-    notes = list(domain.notes)
-    rows = tuple(read_examples(domain.corpus, domain.codec, notes))
-    found = {label for row in rows for label in domain.codec.labels_in(row.gold)}
-    lacking = [label for label in domain.codec.labels if label not in found]
-    if lacking:
-        raise InputError(
-            f"{domain.corpus}: no text has the label {lacking[0]!r}; a rehearsal needs texts of every label"
-        )
-    return replace(domain, corpus_rows=rows, notes=tuple(dict.fromkeys(notes))), settings
+    return read_corpus(domain), settings
 
 
 def replan_run(folder: RunFolder, record: Mapping[str, Any]) -> Plan:

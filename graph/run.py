@@ -16,6 +16,7 @@ from graph.bench import Bench
 from graph.folder import RunFolder, create_folder, read_config, write_config
 from graph.nodes.curate import brought_nothing
 from graph.plan import Plan, describe_plan, replan_run
+from graph.rehearsal import make_corpus
 from student.client import StudentClient
 from tracing.events import EventLog, Listener
 from tracing.ledger import Ledger
@@ -163,12 +164,8 @@ def _rehearse(plan: Plan) -> "httpx2.AsyncBaseTransport":
     import httpx2
 
     from agents.rehearsal.app import create_app
-    from agents.rehearsal.corpus import Corpus
 
-    codec = plan.domain.codec
-    rows = ((row.text, codec.to_wire(row.text, row.gold)) for row in plan.domain.corpus_rows)
-    corpus = Corpus.of_examples(rows, never=[example.text for example in plan.domain.seeds])
-    return httpx2.ASGITransport(app=create_app(corpus, plan.settings.rehearsal, plan.settings.seed))
+    return httpx2.ASGITransport(app=create_app(make_corpus(plan.domain), plan.settings.rehearsal, plan.settings.seed))
 
 
 class _CountingStore:

@@ -85,7 +85,7 @@ class GateSettings(_Section):
     holdout: float = Field(
         default=0.15, ge=0, lt=1, description="share of accepted samples set aside where there is no validation data"
     )
-    minimum: int = Field(default=20, ge=1, description="gate examples below which every student is let through")
+    minimum: int = Field(default=20, ge=1, description="set-aside samples below which every student is let through")
 
 
 class BudgetSettings(_Section):

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agents.messages import InputError
 
 ROLES = ("analyst", "generator", "labeler")
+REPLIES = {"analyst": "AnalystReply", "generator": "GeneratorReply", "labeler": "LabelReply"}
 BASE = Path(__file__).parent / "base"
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
@@ -81,7 +82,16 @@ def load_prompts(task: str, overlay: Path | None = None) -> dict[str, Prompt]:
     for role in ROLES:
         own = overlay / f"{role}.md" if overlay is not None else None
         prompts[role] = load_prompt(own if own is not None and own.is_file() else base / f"{role}.md")
+        _check_role(prompts[role], role)
     return prompts
+
+
+def _check_role(prompt: Prompt, role: str) -> None:
+    if prompt.head.reply in REPLIES.values() and prompt.head.reply != REPLIES[role]:
+        raise InputError(
+            f"{prompt.path}: front matter key 'reply' is {prompt.head.reply!r}, but a {role} gives {REPLIES[role]};"
+            " is this the prompt of another agent?"
+        )
 
 
 def _check_overlay(folder: Path) -> None:

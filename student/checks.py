@@ -28,7 +28,10 @@ def check_keys(row: dict[str, Any], needed: Sequence[str], allowed: Sequence[str
     keys = ", ".join(f'"{key}"' for key in needed)
     for key in needed:
         if key not in row:
-            raise ValueError(f'key "{key}" is missing; {what} needs {keys}')
+            hint = (
+                ", or set task: ner for rows with entities" if key == "label" and {"entities", "tags"} & {*row} else ""
+            )
+            raise ValueError(f'key "{key}" is missing; {what} needs {keys}{hint}')
     for key in row:
         if key not in needed and key not in allowed:
             raise ValueError(f"unknown key {key!r}; {what} has {keys}, remove the rest")

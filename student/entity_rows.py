@@ -67,7 +67,8 @@ def read_entity_row(row: dict[str, Any], labels: Sequence[str]) -> Example:
         return _read_tokens(row["tokens"], row["tags"], labels)
     if "entities" not in row:
         forms = 'needs "tokens" and "tags", or "text" and "entities"'
-        raise ValueError(f"the row has no entities; it {forms}, in a .jsonl or .conll file")
+        hint = "; for a label per text set task: classification" if "label" in row else ""
+        raise ValueError(f"the row has no entities; it {forms}, in a .jsonl or .conll file{hint}")
     check_keys(row, needed=_TEXT, allowed=("note",))
     return _read_text(row["text"], row["entities"], labels)
 

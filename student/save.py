@@ -63,7 +63,7 @@ pipeline_tag: {pipeline}
 ---
 # Student for {job.task}
 
-A small model distilled by EvoKD. Texts written and labelled by a language model trained it, so it carries that model's
+A small model distilled by EvoKD. Texts that its teacher wrote and labelled trained it, so it carries the teacher's
 mistakes and manner; test it on real texts before relying on it.
 
 ## Labels

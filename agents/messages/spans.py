@@ -7,7 +7,7 @@ edges of words.
 
 import bisect
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import regex
@@ -54,19 +54,24 @@ def align(text: str, entities: Iterable[Entity]) -> list[Span]:
         AlignmentError: an entity does not occur in the text, or only where another one is.
     """
     edges = _edges(text)
-    taken: list[Span] = []
+    known: dict[str, list[tuple[int, int]]] = {}
+    taken: list[Span] = []  # in order of place
     behind = 0
     for entity in entities:
-        places = _occurrences(text, entity.text.strip(), edges) or _alike(text, entity.text, edges)
+        surface = entity.text.strip()
+        if surface not in known:
+            known[surface] = _occurrences(text, surface, edges) or _alike(text, surface, edges)
+        places = known[surface]
         if not places:
             raise AlignmentError(f"entity {entity.text!r} does not occur in the text as whole words")
-        free = [place for place in places if _is_free(place, taken)]
-        if not free:
+        ahead = bisect.bisect_left(places, (behind, 0))
+        free = (place for place in chain(places[ahead:], places[:ahead]) if _is_free(place, taken))
+        start, end = next(free, (-1, -1))
+        if start < 0:
             raise AlignmentError(f"entity {entity.text!r} occurs in the text only where another entity is")
-        start, end = next((place for place in free if place[0] >= behind), free[0])
-        taken.append(Span(start, end, entity.label))
+        bisect.insort(taken, Span(start, end, entity.label))
         behind = end
-    return sorted(span for span in taken if span.label != NO_ENTITY)
+    return [span for span in taken if span.label != NO_ENTITY]
 
 
 def _edges(text: str) -> tuple[set[int], set[int]]:
@@ -94,7 +99,10 @@ def _alike(text: str, surface: str, edges: tuple[set[int], set[int]]) -> list[tu
 
 
 def _is_free(place: tuple[int, int], taken: Sequence[Span]) -> bool:
-    return all(place[1] <= span.start or span.end <= place[0] for span in taken)
+    """Say whether a place meets none of some spans, which are in order and do not overlap."""
+    at = bisect.bisect_left(taken, (place[0], 0, ""))
+    before, after = taken[max(at - 1, 0) : at], taken[at : at + 1]
+    return all(span.end <= place[0] for span in before) and all(place[1] <= span.start for span in after)
 
 
 def surfaces(text: str, spans: Iterable[Span]) -> list[Entity]:
@@ -155,7 +163,9 @@ def span_fault(text: str, spans: Sequence[Span], words: Sequence[tuple[int, int]
         if text[span.start].isspace() or text[span.end - 1].isspace():
             return f"{told} begins or ends with white space; move its ends to the words"
         if not (_holds(starts, span.start) and _holds(ends, span.end)):
-            return f"{told} {text[span.start : span.end]!r} cuts a word; move its ends to the words"
+            return (
+                f"{told} {text[span.start : span.end]!r} cuts a word; move its ends to the words (end is not included)"
+            )
     for left, right in pairwise(sorted(spans)):
         if right.start < left.end:
             other = f"{left.start}-{left.end} ({left.label})"

@@ -4,13 +4,11 @@ The seam between tasks: what the rows' answers are decides how hard a text is an
 """
 
 import bisect
-import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from agents.messages import NO_ENTITY, Gold, InputError
 from agents.messages.spans import AlignmentError, align
@@ -18,7 +16,7 @@ from agents.rehearsal.entity_tagger import EntityTagger
 from agents.rehearsal.hardness import EntityHardness, Hardness, TextHardness
 from agents.rehearsal.index import Ints, TextIndex
 from agents.rehearsal.mentions import Mentions
-from agents.rehearsal.rows import Row, parse_object, read_lines, read_rows
+from agents.rehearsal.rows import Row, read_rows
 from agents.rehearsal.words import normalise
 
 
@@ -146,54 +144,3 @@ def _make_corpus(rows: Sequence[Row], never: Iterable[str], where: str) -> Corpu
         return Corpus(rows, never)
     except ValueError as exc:
         raise InputError(f"{where}: no text of the corpus holds a word") from exc
-
-
-def find_seeds(corpus_path: Path) -> list[str]:
-    """Find the seed texts of the domain that a corpus belongs to: those of a domain.yaml beside the file.
-
-    Returns:
-        The texts, empty when there is no domain.yaml or it names no seeds.
-
-    Raises:
-        InputError: the domain or its seeds cannot be read, so a seed might be served.
-    """
-    domain = corpus_path.parent / "domain.yaml"
-    if not domain.is_file():
-        return []
-    try:
-        content = yaml.safe_load(domain.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise InputError(f"{domain}: cannot be read: {' '.join(str(exc).split())}") from exc
-    data = content.get("data") if isinstance(content, dict) else None
-    named = data.get("seeds") if isinstance(data, dict) else None
-    if named is None:
-        return []
-    if not isinstance(named, str):
-        raise InputError(f"{domain}: data.seeds: expected the path of a file, got {named!r}")
-    return list(_read_texts(domain.parent / named))
-
-
-def _read_texts(path: Path) -> Iterator[str]:
-    if path.suffix == ".csv":
-        yield from _read_csv_texts(path)
-        return
-    if path.suffix != ".jsonl":
-        raise InputError(f"{path}: seeds that the rehearsal teacher must not serve are read from .jsonl or .csv only")
-    for number, line in read_lines(path):
-        row = parse_object(line, f"{path}:{number}")
-        tokens = row.get("tokens")
-        text = " ".join(map(str, tokens)) if isinstance(tokens, list) else row.get("text")
-        if not isinstance(text, str):
-            raise InputError(f'{path}:{number}: text: expected a string; a row is {{"text": "...", "label": "..."}}')
-        yield text
-
-
-def _read_csv_texts(path: Path) -> Iterator[str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if "text" not in (reader.fieldnames or ()):
-                raise InputError(f"{path}:1: no column named text; the first line names the columns")
-            yield from [row["text"] or "" for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise InputError(f"{path}: cannot be read: {exc}") from exc

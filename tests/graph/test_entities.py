@@ -12,11 +12,11 @@ import pytest
 import main
 from agents.messages.spans import mark, span_fault, split_words
 from agents.rehearsal.app import create_app
-from agents.rehearsal.corpus import find_seeds, load_corpus
 from agents.rehearsal.settings import RehearsalSettings
 from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
 from graph.domain import load_domain
 from graph.folder import RunFolder
+from graph.rehearsal import corpus_to_serve
 from student.data import read_examples
 from student.entities import to_gold, to_spans
 from student.jobs import TrainExample
@@ -296,7 +296,7 @@ def test_the_same_set_in_process_and_over_the_wire(
     noisy: Told, word_taggers: list[WordStudent], serve_app: Callable[[Any], str]
 ) -> None:
     path = noisy.domain / "corpus.jsonl"
-    app = create_app(load_corpus(path, never=find_seeds(path)), RehearsalSettings(noise=NOISE), 7)
+    app = create_app(corpus_to_serve(path), RehearsalSettings(noise=NOISE), 7)
     url = serve_app(app) + "/v1"
     wire = run_quick(noisy.domain, *CHOICES, "--teacher", "rehearsal", "--base-url", url, run_id="wire")
     assert wire.dataset.read_bytes() == noisy.folder.dataset.read_bytes()

@@ -266,3 +266,11 @@ def test_an_overlay_and_a_changed_domain_change_the_hash_of_a_briefing(save: Sav
 def test_an_unknown_task_is_refused() -> None:
     with pytest.raises(InputError, match=r"unknown task 'poetry'; known tasks: classification, ner$"):
         make_briefing("poetry", "d", "English", LABELS, None, 3)
+
+
+def test_the_prompt_of_another_agent_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "generator.md").write_text((BASE / "ner" / "labeler.md").read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"generator\.md: .*'reply' is 'LabelReply', but a generator gives GeneratorReply"
+    ):
+        load_prompts("ner", tmp_path)

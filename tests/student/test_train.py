@@ -77,7 +77,13 @@ def test_the_saved_student_loads_in_plain_transformers_with_the_same_answers(mak
         assert answer.confidence == max(answer.scores.values())
     assert model.config.label2id == {"animal": 0, "machine": 1}
     card = Path(job.out, "README.md").read_text(encoding="utf-8")
-    for part in ("text-classification", "- animal", "language model trained it", "24 new and", "macro-F1 1.0"):
+    for part in (
+        "text-classification",
+        "- animal",
+        "its teacher wrote and labelled trained it",
+        "24 new and",
+        "macro-F1 1.0",
+    ):
         assert part in card
     record = json.loads(Path(job.out, "evokd.json").read_text(encoding="utf-8"))
     assert record == {"task": "classification", "labels": LABELS, "max_length": 128, "tune": "full"}

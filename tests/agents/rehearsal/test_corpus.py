@@ -5,7 +5,7 @@ import pytest
 
 from agents.messages import Entity, Gold, InputError
 from agents.messages.spans import Span
-from agents.rehearsal.corpus import Corpus, find_seeds, load_corpus
+from agents.rehearsal.corpus import Corpus, load_corpus
 from agents.rehearsal.rows import Row
 from agents.rehearsal.words import normalise, split_words
 from tests.agents.rehearsal.entity_toy import SEEDS as ENTITY_SEEDS
@@ -188,42 +188,6 @@ def test_beginning_with_finds_openings_normalised() -> None:
     found = corpus.beginning_with(["the CLUB  signed…", "Shares of the bank", "", "no such opening"])
     texts = {corpus.rows[at].text for at in found}
     assert texts == {TEXTS["Sports"][6], TEXTS["Business"][5]}
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("seeds.jsonl", '{"text": "first seed", "label": "a"}\n{"tokens": ["second", "seed"], "tags": ["O", "O"]}\n'),
-        ("seeds.csv", "text,label\nfirst seed,a\nsecond seed,b\n"),
-    ],
-)
-def test_find_seeds_reads_the_domain_beside_the_corpus(tmp_path: Path, name: str, content: str) -> None:
-    (tmp_path / name).write_text(content, encoding="utf-8")
-    (tmp_path / "domain.yaml").write_text(f"name: toy\ndata: {{seeds: {name}}}\n", encoding="utf-8")
-    assert find_seeds(tmp_path / "corpus.jsonl") == ["first seed", "second seed"]
-
-
-@pytest.mark.parametrize("content", [None, "name: toy\n", "name: toy\ndata: {test: t.jsonl}\n", ""])
-def test_find_seeds_finds_none_without_a_domain_that_names_them(tmp_path: Path, content: str | None) -> None:
-    if content is not None:
-        (tmp_path / "domain.yaml").write_text(content, encoding="utf-8")
-    assert find_seeds(tmp_path / "corpus.jsonl") == []
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        ("data: {seeds: [", "cannot be read"),
-        ("data: {seeds: 3}", "data.seeds"),
-        ("data: {seeds: absent.jsonl}", "cannot be read"),
-        ("data: {seeds: seeds.parquet}", "read from .jsonl or .csv only"),
-    ],
-)
-def test_find_seeds_refuses_seeds_it_cannot_read(tmp_path: Path, content: str, says: str) -> None:
-    (tmp_path / "domain.yaml").write_text(content, encoding="utf-8")
-    with pytest.raises(InputError, match=says) as caught:
-        find_seeds(tmp_path / "corpus.jsonl")
-    assert "\n" not in str(caught.value)
 
 
 def test_seeds_of_the_toy_corpus_are_not_retrievable() -> None:
