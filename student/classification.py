@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 from torch.nn import functional
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 
 from student.jobs import Prediction, TrainExample
-from student.network import Piece, find_output_layer
+from student.network import Piece, find_output_layer, load_model
 from student.pooling import wants_mean, write_mean
 
 _DIGITS = 6
@@ -26,23 +26,13 @@ class ClassificationNetwork:
 
     def load(self, source: str) -> torch.nn.Module:
         """Load a classifier with the labels in its configuration."""
-        config = AutoConfig.from_pretrained(
-            source,
-            trust_remote_code=False,
-            num_labels=len(self._labels),
-            id2label=dict(enumerate(self._labels)),
-            label2id=self._places,
-            problem_type="single_label_classification",
-        )
         mean = wants_mean(source)
-        config.num_hidden_layers += int(mean)
-        model: torch.nn.Module = AutoModelForSequenceClassification.from_pretrained(
+        model = load_model(
+            AutoModelForSequenceClassification,
             source,
-            config=config,
-            ignore_mismatched_sizes=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
+            self._labels,
+            more_layers=int(mean),
+            problem_type="single_label_classification",
         )
         if mean:
             write_mean(model)

@@ -122,9 +122,14 @@ class EntityCodec:
 
 
 def to_spans(gold: Gold) -> list[Span]:
-    """Read an answer as spans."""
-    items: Iterable[Mapping[str, Any]] = [] if isinstance(gold, str) else gold
-    return [Span(item["start"], item["end"], item["label"]) for item in items]
+    """Read an answer as spans.
+
+    Raises:
+        ValueError: the answer is a label.
+    """
+    if isinstance(gold, str):
+        raise ValueError(f"an answer must be a list of entities, not the string {gold!r}")
+    return [Span(item["start"], item["end"], item["label"]) for item in gold]
 
 
 def to_gold(spans: Iterable[Span]) -> Gold:

@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.messages.spans import Span, span_fault, split_words
 from student.checks import RowFault, advise, check_keys, check_text, has_half_pair, kind
+from student.entities import to_gold, to_spans
 from student.tags import OUTSIDE, Scheme, TagError, recognise, spans_to_tags, tags_to_spans, to_bio
 from student.tasks import Example, Gold, Row
 
@@ -75,7 +76,7 @@ def read_entity_row(row: dict[str, Any], labels: Sequence[str]) -> Example:
 
 def write_entity_row(text: str, gold: Gold) -> dict[str, Any]:
     """Give {"text", "entities"} as `read_entity_row` reads it."""
-    return {"text": text, "entities": _to_gold(_to_spans(gold))}
+    return {"text": text, "entities": to_gold(to_spans(gold))}
 
 
 def to_tokens(text: str, gold: Gold) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def to_tokens(text: str, gold: Gold) -> dict[str, Any]:
         ValueError: an entity does not begin and end with a word.
     """
     words = split_words(text)
-    return {"tokens": [text[start:end] for start, end in words], "tags": spans_to_tags(words, _to_spans(gold))}
+    return {"tokens": [text[start:end] for start, end in words], "tags": spans_to_tags(words, to_spans(gold))}
 
 
 def token_places(tokens: Sequence[str]) -> list[tuple[int, int]]:
@@ -115,7 +116,7 @@ def _read_tokens(tokens: Any, tags: Any, labels: Sequence[str]) -> Example:
         if tag != OUTSIDE and tag[2:] not in labels:
             fault = f"unknown label {tag[2:]!r} in tag {tag!r}; {advise(tag[2:], labels)}"
             raise RowFault(_place(tokens, number) + fault, token=number)
-    return Example(text=" ".join(tokens), gold=_to_gold(spans))
+    return Example(text=" ".join(tokens), gold=to_gold(spans))
 
 
 def _token_fault(token: Any) -> str | None:
@@ -149,7 +150,7 @@ def _read_text(text: Any, entities: Any, labels: Sequence[str]) -> Example:
     fault = span_fault(text, spans, split_words(text))
     if fault:
         raise ValueError(fault)
-    return Example(text=text, gold=_to_gold(spans))
+    return Example(text=text, gold=to_gold(spans))
 
 
 def _read_entity(text: str, entity: Any, labels: Sequence[str]) -> Span:
@@ -174,13 +175,3 @@ def _read_entity(text: str, entity: Any, labels: Sequence[str]) -> Span:
         told = f'"text" is {entity["text"]!r} but the row has {surface!r} at {span.start}-{span.end}'
         raise ValueError(f'{told}; mend "start" and "end" (in characters, not bytes) or leave "text" out')
     return span
-
-
-def _to_spans(gold: Gold) -> list[Span]:
-    if isinstance(gold, str):
-        raise ValueError(f"an answer must be a list of entities, not the string {gold!r}")
-    return [Span(entity["start"], entity["end"], entity["label"]) for entity in gold]
-
-
-def _to_gold(spans: Sequence[Span]) -> list[dict[str, Any]]:
-    return [span._asdict() for span in sorted(spans)]

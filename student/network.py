@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from transformers import AutoConfig
 
 from student.jobs import Prediction, StudentError, TrainExample
 
@@ -100,6 +101,37 @@ def find_output_layer(model: torch.nn.Module, classes: int) -> torch.nn.Linear:
     if not fitting:
         raise StudentError(f"{type(model).__name__} has no linear output layer; use another base")
     return fitting[-1]
+
+
+def load_model(kind: Any, source: str, names: Sequence[str], more_layers: int = 0, **options: Any) -> torch.nn.Module:
+    """Load weights into a standard class, from safetensors alone, float32, with the names of its classes.
+
+    Args:
+        kind: a class such as `AutoModelForTokenClassification`.
+        source: folder or hub name.
+        names: of the classes, in the order of the logits.
+        more_layers: encoder layers to add, not initialised.
+        options: further keys of the configuration.
+    """
+    places = {name: place for place, name in enumerate(names)}
+    config = AutoConfig.from_pretrained(
+        source,
+        trust_remote_code=False,
+        num_labels=len(names),
+        id2label=dict(enumerate(names)),
+        label2id=places,
+        **options,
+    )
+    config.num_hidden_layers += more_layers
+    model: torch.nn.Module = kind.from_pretrained(
+        source,
+        config=config,
+        ignore_mismatched_sizes=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        dtype=torch.float32,
+    )
+    return model
 
 
 def cut_padding(row: torch.Tensor, inputs: Mapping[str, Sequence[int]]) -> torch.Tensor:

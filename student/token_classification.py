@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
-from transformers import AutoConfig, AutoModelForTokenClassification
+from transformers import AutoModelForTokenClassification
 
 from agents.messages.spans import split_words
 from student.entities import to_spans
 from student.jobs import Prediction, TrainExample
-from student.network import IGNORE, Piece, find_output_layer
+from student.network import IGNORE, Piece, find_output_layer, load_model
 from student.tags import spans_to_tags
 
 Floats = npt.NDArray[np.float64]
@@ -42,22 +42,7 @@ class TokenClassificationNetwork:
 
     def load(self, source: str) -> torch.nn.Module:
         """Load a token classifier with the tags in its configuration."""
-        config = AutoConfig.from_pretrained(
-            source,
-            trust_remote_code=False,
-            num_labels=len(self._tags),
-            id2label=dict(enumerate(self._tags)),
-            label2id=self._numbers,
-        )
-        model: torch.nn.Module = AutoModelForTokenClassification.from_pretrained(
-            source,
-            config=config,
-            ignore_mismatched_sizes=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-        )
-        return model
+        return load_model(AutoModelForTokenClassification, source, self._tags)
 
     def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[Piece]:
         """Cut texts into overlapping windows; no word is lost, however long the text."""
