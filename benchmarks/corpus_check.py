@@ -176,10 +176,15 @@ def to_form(words: str) -> Form:
     return tuple(words[start:end].casefold() for start, end in split_words(words))
 
 
+def _find_entities(example: Example) -> list[Span]:
+    """Give the entities of a text; an answer that is a label has none."""
+    return [] if isinstance(example.gold, str) else to_spans(example.gold)
+
+
 def _collect_types(examples: Iterable[Example]) -> dict[Form, Counter[str]]:
     types: dict[Form, Counter[str]] = defaultdict(Counter)
     for example in examples:
-        for span in to_spans(example.gold):
+        for span in _find_entities(example):
             types[to_form(example.text[span.start : span.end])][span.label] += 1
     return types
 
@@ -188,7 +193,7 @@ def _plain_runs(examples: Iterable[Example], longest: int) -> Iterator[Form]:
     """All runs of up to `longest` words that lie between two entities."""
     for example in examples:
         text, behind = example.text, 0
-        for span in (*to_spans(example.gold), Span(len(text), len(text), "")):
+        for span in (*_find_entities(example), Span(len(text), len(text), "")):
             words = to_form(text[behind : span.start])
             for at in range(len(words)):
                 yield from (words[at : at + length] for length in range(1, min(longest, len(words) - at) + 1))
@@ -217,7 +222,7 @@ def tell_labels(codec: TaskCodec, files: Files) -> Iterator[str]:
 def tell_entities(codec: TaskCodec, files: Files) -> Iterator[str]:
     """Make the table of entities per type and file, with their shares."""
     counts = {
-        name: Counter(span.label for example in examples for span in to_spans(example.gold))
+        name: Counter(span.label for example in examples for span in _find_entities(example))
         for name, examples in files.items()
     }
     if any(counts.values()):
