@@ -49,6 +49,22 @@ class RolesSettings(BaseModel):
     labeler: RoleSettings = Field(default=RoleSettings(), description="overrides for the Labeler")
 
 
+class LimitSettings(BaseModel):
+    """What an endpoint allows, and how long its failures are sat out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests_per_minute: float | None = Field(default=None, gt=0, description="calls a minute at most, per address")
+    tokens_per_minute: float | None = Field(
+        default=None, gt=0, description="tokens a minute at most, read and written together, per address"
+    )
+    patience: float = Field(
+        default=600.0,
+        ge=0,
+        description="seconds without any answer from an address that has worked before, until the run is parked",
+    )
+
+
 class TeacherSettings(BaseModel):
     """The teacher: which model, where, and how hard to push it."""
 
@@ -62,11 +78,23 @@ class TeacherSettings(BaseModel):
         default=None, ge=1, description="output tokens per reply at most; none = the server's"
     )
     roles: RolesSettings = Field(default=RolesSettings(), description="overrides per role")
-    concurrency: int = Field(default=8, ge=1, le=1024, description="calls in flight at most, all roles together")
-    timeout: float = Field(default=180.0, gt=0, description="seconds to wait for one reply")
-    retries: int = Field(
-        default=4, ge=0, le=20, description="repeats of a call on 429, 5xx, time-out or broken connection"
+    concurrency: int = Field(
+        default=8, ge=1, le=1024, description="calls in flight to one address at most, all roles together; falls on 429"
     )
+    timeout: float = Field(
+        default=300.0,
+        gt=0,
+        description="seconds until a whole reply must be there; each repeat of a late call gets twice as long, up to"
+        " four times this",
+    )
+    retries: int = Field(
+        default=4,
+        ge=0,
+        le=20,
+        description="repeats of a call on 429, 5xx, time-out or broken connection, where the address has never answered"
+        " or answers other calls meanwhile; else limits.patience decides",
+    )
+    limits: LimitSettings = Field(default=LimitSettings(), description="what the endpoint allows; patience with it")
     reasks: int = Field(default=2, ge=0, le=10, description="times an unusable reply is asked again with the error")
     prices: Prices | None = Field(default=None, description="price of the model; none = the price table, else unknown")
 

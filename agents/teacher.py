@@ -3,91 +3,33 @@
 No agent imports a vendor's SDK, reads an environment variable or catches a network error; they call `Teacher.ask`.
 """
 
-import asyncio
-import hashlib
 import json
-import math
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
-from agents.messages import (
-    CallRecord,
-    DraftBatch,
-    FeedbackPacket,
-    InputError,
-    LessonPlan,
-    fence,
-    reply_schema,
-)
+from agents.asks import Answer, Ask, CallStore, ReplyT
+from agents.attempts import Attempt, Book, call_key
+from agents.endpoint import Endpoint
+from agents.limiter import Limiter
+from agents.messages import CallRecord, InputError, fence, reply_schema
 from agents.parse import Parsed, parse_reply
-from agents.pricing import price
+from agents.patience import Patience
+from agents.purse import NO_CAP, Cap, Purse
 from agents.settings import OPENAI_URL, REHEARSAL, RoleSettings, TeacherSettings
-from agents.wire import Endpoint, Reply, Turn
+from agents.wire import Call, Failure, Reply, Turn
 
 if TYPE_CHECKING:
     import httpx2
 
-ReplyT = TypeVar("ReplyT", bound=BaseModel)
+__all__ = ["Answer", "Ask", "CallStore", "Teacher", "call_key", "resolve_key"]
 
+MAX_SCHEMAS = 32
+"""Reply schemas that are kept; each cycle's case ids make a new one."""
 IN_PROCESS_URL = "http://rehearsal/v1"
 MAX_QUOTED = 6_000
 """Characters of an unusable reply that are quoted back when it is asked again."""
-
-
-class CallStore(Protocol):
-    """Where calls are recorded before they are used (the ledger)."""
-
-    def find_call(self, key: str) -> CallRecord | None:
-        """The stored attempt with this key whose reply may be used again."""
-
-    def record_call(self, record: CallRecord) -> None:
-        """Store one attempt durably."""
-
-    def count_calls(self, role: str, span: str) -> int:
-        """Attempts recorded so far for a role in a span."""
-
-    def find_ability(self, endpoint: str, model: str) -> str | None:
-        """What an endpoint was found to understand."""
-
-    def remember_ability(self, endpoint: str, model: str, ability: str) -> None:
-        """Keep what an endpoint was found to understand."""
-
-
-@dataclass(frozen=True)
-class Ask(Generic[ReplyT]):
-    """One question to the teacher."""
-
-    role: str
-    cycle: int
-    span: str
-    system: str
-    prompts: str
-    """Hash of the rendered prompt set."""
-    message: FeedbackPacket | LessonPlan | DraftBatch
-    reply: type[ReplyT]
-    name: str
-    """Name of the reply's schema on the wire."""
-    check: Callable[[ReplyT], list[str]]
-    """Faults of a reply that fits the schema: invented ids, unknown labels and the like."""
-    count: Callable[[ReplyT], int]
-    """Items of a reply that can be used; of several faulty replies the one with most counts."""
-    seed: int
-    vocabularies: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Answer(Generic[ReplyT]):
-    """The teacher's answer: `reply` is the most useful readable one, `faults` what is still wrong with it."""
-
-    reply: ReplyT | None
-    faults: tuple[str, ...]
-    call_id: str
-    """The call that `reply` came with; the last one where there is no reply."""
 
 
 def resolve_key(settings: RoleSettings, environment: Mapping[str, str]) -> str:
@@ -113,17 +55,30 @@ class Teacher:
         settings: the `teacher` section.
         store: where calls are recorded and looked up.
         transport: None for the network; the rehearsal teacher's in-process transport otherwise.
+        run: what the run may spend.
+        cycle: what each of its cycles may spend.
     """
 
     def __init__(
-        self, settings: TeacherSettings, store: CallStore, transport: "httpx2.AsyncBaseTransport | None" = None
+        self,
+        settings: TeacherSettings,
+        store: CallStore,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
+        run: Cap = NO_CAP,
+        cycle: Cap = NO_CAP,
     ) -> None:
         self._settings = settings
         self._store = store
-        self._slots = asyncio.Semaphore(settings.concurrency)
         self._transport = transport
+        self._purse = Purse(run, cycle, store.spent)
+        self._book = Book(store, self._purse)
         self._client: httpx2.AsyncClient | None = None
         self._endpoints: dict[RoleSettings, Endpoint] = {}
+        self._by_role: dict[str, Endpoint] = {}
+        self._addresses: dict[str, tuple[Limiter, Patience]] = {}
+        self._known: dict[Endpoint, str | None] = {}
+        self._schemas: dict[str, dict[str, Any]] = {}
+        self._usual: dict[str, float] = {}
 
     async def close(self) -> None:
         """Close the HTTP connections."""
@@ -137,18 +92,19 @@ class Teacher:
 
         Raises:
             TeacherError: the endpoint cannot be reached or refuses to work at all.
+            BudgetSpent: nothing more may be spent; a reply that has come before is in the store, but not used.
         """
-        schema = reply_schema(ask.reply, dict(ask.vocabularies))
+        schema = self._schema(ask)
         block = fence(ask.message)
         base: list[Turn] = [("system", ask.system), ("user", f"Reply to this message.\n\n{block}")]
         turns = base
         best: ReplyT | None = None
         faults: list[str] = []
         call_id = ""
-        for attempt in range(1, self._settings.reasks + 2):
-            record, parsed = await self._attempt(ask, turns, schema, attempt)
+        for number in range(1, self._settings.reasks + 2):
+            record, parsed = await self._attempt(ask, turns, schema, number)
             if parsed is None:
-                faults = [record.raw]
+                faults = list(record.faults)
                 break
             found = parsed.reply or parsed.rest
             if found is not None and (best is None or ask.count(found) >= ask.count(best)):
@@ -161,84 +117,51 @@ class Teacher:
         return Answer(best, tuple(faults), call_id or record.id)
 
     async def _attempt(
-        self, ask: Ask[ReplyT], turns: Sequence[Turn], schema: dict[str, Any], attempt: int
+        self, ask: Ask[ReplyT], turns: Sequence[Turn], schema: dict[str, Any], number: int
     ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
         """Make one call or take its stored reply; no parsed reply where the server refused the request."""
         endpoint = self._endpoint(ask.role)
-        key = call_key(endpoint.base_url, endpoint.model, turns, schema, self._parameters(ask, attempt))
-        stored = self._store.find_call(key)
+        attempt = Attempt(ask, turns, schema, number, endpoint, self._settings, self._usual)
+        stored = self._store.find_call(attempt.key)
         if stored is not None:
             return stored, parse_reply(stored.raw, ask.reply)
 
-        errors: list[CallRecord] = []
+        failed: list[CallRecord] = []
 
-        def note(ability: str, text: str) -> None:
-            failed = Reply("", (0, 0), ability, error=text)
-            errors.append(self._record(ask, endpoint, key, turns, attempt, failed, [text], 0.0))
-            self._store.record_call(errors[-1])
+        def note(failure: Failure) -> None:
+            failed.append(self._book.keep(attempt.fail(failure)))
 
-        async with self._slots:
-            start = time.monotonic()
-            reply = await endpoint.call(turns, schema, ask.name, ask.seed + attempt - 1, note)
-            seconds = time.monotonic() - start
-        if endpoint.ability:
-            self._store.remember_ability(endpoint.base_url, endpoint.model, endpoint.ability)
+        tokens, usd = attempt.expected()
+        call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens)
+        reply = await endpoint.call(call, note, lambda: self._purse.admit(ask.cycle, tokens, usd))
+        self._remember(endpoint)
         if reply.error is not None:
-            return errors[-1], None
+            return failed[-1], None
         parsed = parse_reply(reply.text, ask.reply)
         reply = replace(reply, flags=tuple(dict.fromkeys((*reply.flags, *parsed.flags))))
-        faults = _find_faults(reply, parsed, ask)
-        record = self._record(ask, endpoint, key, turns, attempt, reply, faults, seconds)
-        self._store.record_call(record)
-        return record, parsed
+        return self._book.keep(attempt.succeed(reply, _find_faults(reply, parsed, ask))), parsed
 
-    def _record(
-        self,
-        ask: Ask[ReplyT],
-        endpoint: Endpoint,
-        key: str,
-        turns: Sequence[Turn],
-        attempt: int,
-        reply: Reply,
-        faults: list[str],
-        seconds: float,
-    ) -> CallRecord:
-        estimate = (_estimate("".join(text for _, text in turns)), _estimate(reply.text))
-        tokens = reply.tokens or estimate
-        role = self._settings.role(ask.role)
-        cost, source = (None, None)
-        if not reply.error and not self._settings.is_rehearsal():
-            cost, source = price(role.prices, endpoint.model, endpoint.base_url, tokens)
-        number = self._store.count_calls(ask.role, ask.span) + 1
-        return CallRecord(
-            id=f"{ask.span}-{ask.role}-{number}",
-            key=key,
-            cycle=ask.cycle,
-            role=ask.role,
-            span=ask.span,
-            attempt=attempt,
-            endpoint=endpoint.base_url,
-            model=endpoint.model,
-            ability=reply.ability,
-            request={"turns": [list(turn) for turn in turns], "parameters": self._parameters(ask, attempt)},
-            prompts=ask.prompts,
-            status="error" if reply.error else ("fault" if faults else "ok"),
-            raw=reply.error or reply.text,
-            flags=list(reply.flags),
-            faults=faults,
-            input_tokens=tokens[0],
-            output_tokens=tokens[1],
-            estimated=reply.tokens is None,
-            cost_usd=cost,
-            price_source=source,
-            seconds=round(seconds, 3),
-        )
+    def _schema(self, ask: Ask[ReplyT]) -> dict[str, Any]:
+        """The schema of a reply; made once for the same class and words."""
+        words = {name: list(values) for name, values in ask.vocabularies.items()}
+        name = f"{ask.reply.__qualname__} {json.dumps(words, sort_keys=True)}"
+        if name not in self._schemas:
+            if len(self._schemas) >= MAX_SCHEMAS:
+                self._schemas.clear()
+            self._schemas[name] = reply_schema(ask.reply, dict(ask.vocabularies))
+        return self._schemas[name]
 
-    def _parameters(self, ask: Ask[ReplyT], attempt: int) -> dict[str, Any]:
-        role = self._settings.role(ask.role)
-        return {"seed": ask.seed + attempt - 1, "temperature": role.temperature, "max_tokens": role.max_tokens}
+    def _remember(self, endpoint: Endpoint) -> None:
+        if endpoint.known and self._known.get(endpoint) != endpoint.known:
+            self._store.remember_ability(endpoint.base_url, endpoint.model, endpoint.known)
+            self._known[endpoint] = endpoint.known
 
     def _endpoint(self, role: str) -> Endpoint:
+        if role not in self._by_role:
+            self._by_role[role] = self._open(role)
+        return self._by_role[role]
+
+    def _open(self, role: str) -> Endpoint:
         rehearsal = self._settings.is_rehearsal()
         own = self._settings.role(role)
         key = "rehearsal" if rehearsal else resolve_key(own, os.environ)
@@ -246,24 +169,27 @@ class Teacher:
         target = own.model_copy(update={"base_url": url, "prices": None})
         if target not in self._endpoints:
             known = self._store.find_ability(url, target.model or "")
-            self._endpoints[target] = Endpoint(target, self._settings, key, self._http(), known)
+            if url not in self._addresses:
+                limits = self._settings.limits
+                patience = Patience(self._settings.retries, limits.patience)
+                self._addresses[url] = (Limiter(self._settings.concurrency, limits), patience)
+            found = Endpoint(target, self._settings, key, self._http(), *self._addresses[url], known)
+            self._endpoints[target] = found
+            self._known[found] = known
         return self._endpoints[target]
 
     def _http(self) -> "httpx2.AsyncClient":
         import httpx2
 
+        from agents.transport import TapedTransport
+
         if self._client is None:
-            limits = httpx2.Limits(max_connections=self._settings.concurrency + 4)
-            self._client = httpx2.AsyncClient(transport=self._transport, limits=limits, follow_redirects=True)
+            self._client = httpx2.AsyncClient(
+                transport=TapedTransport(self._transport),
+                follow_redirects=True,
+                headers={"accept-encoding": "identity"},  # half a reply can be read only if it is not packed
+            )
         return self._client
-
-
-def call_key(
-    base_url: str, model: str, turns: Sequence[Turn], schema: dict[str, Any], parameters: dict[str, Any]
-) -> str:
-    """Canonical hash of a request: SHA-256 over sorted JSON of endpoint, model, messages, schema and parameters."""
-    request = [base_url, model, [list(turn) for turn in turns], schema, parameters]
-    return hashlib.sha256(json.dumps(request, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def _find_faults(reply: Reply, parsed: Parsed[ReplyT], ask: Ask[ReplyT]) -> list[str]:
@@ -283,8 +209,3 @@ def _ask_again(faults: Sequence[str], block: str) -> str:
         f"Your reply could not be used:\n{listed}\n\n"
         f"Answer the message again, with one complete JSON object that mends this.\n\n{block}"
     )
-
-
-def _estimate(text: str) -> int:
-    """Tokens of a text where the server does not count: a quarter of its characters, rounded up."""
-    return math.ceil(len(text) / 4)

@@ -1,14 +1,18 @@
-"""One endpoint: what it can do (the ability ladder), and a single call to it through `ChatOpenAI`."""
+"""One try of one call through `ChatOpenAI`: a reply, or a failure that says what went wrong and whether it can heal."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import SecretStr
 
 from agents.messages import EvokdError
-from agents.settings import RoleSettings, TeacherSettings
+from agents.patience import read_retry_after
+from agents.settings import RoleSettings
+from agents.transport import TAPE, Tape
 
 if TYPE_CHECKING:
     import httpx2
@@ -16,11 +20,20 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_openai import ChatOpenAI
 
-LADDER = ("json_schema", "json_object_schema", "json_object", "plain")
-FATAL = (401, 403, 404)
+FATAL = {
+    401: "the key is refused",
+    402: "the account has no credit left",
+    403: "access is denied",
+    404: "no such model or address",
+}
 MIN_KEY = 8
 """Characters of the shortest key that is struck out of what a server says; shorter ones occur in any text."""
 REFUSALS = (400, 405, 413, 415, 422, 501)
+OVERLOADED = (429, 503, 529)
+MAX_TOLD = 600
+"""Characters of a server's words in an error; the ledger has all of them."""
+CONNECT_TIMEOUT = 15.0
+"""Seconds until a connection stands: that does not depend on how slow the model is."""
 
 Turn = tuple[str, str]
 """Role (system, user or assistant) and text."""
@@ -32,7 +45,7 @@ class TeacherError(EvokdError):
     ::
 
         TeacherError (exit code 3)
-        +-- TeacherUnreachable   no answer, or 429 / 5xx to the end of the retries
+        +-- TeacherUnreachable   no answer, or 429 / 5xx for longer than the patience lasts
         +-- TeacherRefused       the endpoint says no: key, model name, request
         +-- TeacherUseless       replies come, but none of them can be used
     """
@@ -41,7 +54,7 @@ class TeacherError(EvokdError):
 
 
 class TeacherUnreachable(TeacherError):
-    """No answer, or 429 / 5xx to the end of the retries."""
+    """No answer, or 429 / 5xx for longer than the patience lasts."""
 
 
 class TeacherRefused(TeacherError):
@@ -53,6 +66,20 @@ class TeacherUseless(TeacherError):
 
 
 @dataclass(frozen=True)
+class Call:
+    """What is sent, apart from the rung of the ladder."""
+
+    turns: Sequence[Turn]
+    schema: dict[str, Any]
+    name: str
+    """Name of the schema on the wire."""
+    seed: int
+    role: str
+    tokens: int
+    """What it will probably read and write."""
+
+
+@dataclass(frozen=True)
 class Reply:
     """What came back from one call; `text` is empty and `error` set where the server refused this request alone."""
 
@@ -61,126 +88,106 @@ class Reply:
     ability: str
     flags: tuple[str, ...] = ()
     error: str | None = None
+    seconds: float = 0.0
 
 
-ErrorSink = Callable[[str, str], None]
-"""Called with (ability, error text) for every call that brought no reply."""
+@dataclass(frozen=True)
+class Failure:
+    """A try that brought no reply."""
+
+    ability: str
+    kind: Literal["passing", "refused", "fatal"]
+    """`passing` may heal by itself; `refused`: this form of the request; `fatal`: everything of this kind."""
+    told: str
+    """What went wrong, for people."""
+    raw: str
+    """What the server sent, as far as it came; else what went wrong."""
+    seconds: float
+    status: int | None = None
+    """HTTP status of a whole answer."""
+    wait: float | None = None
+    """Seconds that the server asks to be left alone."""
+    sent: bool = False
+    """The request had gone out and no whole answer came: the server may have worked, and may charge for it."""
+    late: bool = False
+    """The time limit ran out."""
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether less work at a time may help."""
+        return self.late or self.status in OVERLOADED
 
 
-def response_format(ability: str, schema: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """The `response_format` of a request at a rung of the ladder, None for plain text."""
-    match ability:
-        case "json_schema":
-            return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
-        case "json_object_schema":
-            return {"type": "json_object", "schema": schema}
-        case "json_object":
-            return {"type": "json_object"}
-        case _:
-            return None
-
-
-class Endpoint:
-    """One model at one address. Calls through it find out once what the server understands and remember it.
+class Wire:
+    """Sends to one model at one address.
 
     Args:
-        role: model, address and sampling of the role(s) that use it; `base_url` must be set.
-        settings: time limit and retries.
+        model: its name.
+        role: sampling; `base_url` must be set.
         api_key: the key, never stored anywhere else.
-        client: HTTP client to send with (the in-process transport of the rehearsal comes in here).
-        ability: a rung of `LADDER` known from before, or None to find out with the first call.
+        client: HTTP client to send with.
     """
 
-    def __init__(
-        self,
-        role: RoleSettings,
-        settings: TeacherSettings,
-        api_key: str,
-        client: "httpx2.AsyncClient",
-        ability: str | None = None,
-    ) -> None:
-        self.model = role.model or settings.model
-        self.base_url = role.base_url or ""
-        self.ability = ability
-        self.takes_seed = True
+    def __init__(self, model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> None:
         self._key = SecretStr(api_key)
-        self._probing = asyncio.Lock()
-        self._patient = _make_chat(self, role, settings, api_key, client, settings.retries)
-        self._hasty = _make_chat(self, role, settings, api_key, client, 0)
+        self._chat = _make_chat(model, role, api_key, client)
 
-    async def call(
-        self, turns: Sequence[Turn], schema: dict[str, Any], name: str, seed: int, on_error: ErrorSink
-    ) -> Reply:
-        """Send one request; the first one on an endpoint also finds out which rung of the ladder it stands on.
+    async def send(
+        self, call: Call, form: dict[str, Any] | None, ability: str, with_seed: bool, limit: float
+    ) -> Reply | Failure:
+        """Try once.
 
-        Raises:
-            TeacherUnreachable: no answer to the end of the retries.
-            TeacherRefused: the endpoint refuses the key, the model or every form of the request.
+        Args:
+            call: what to send.
+            form: the `response_format`, None for plain text.
+            ability: the rung of the ladder that `form` stands for.
+            with_seed: whether the request has a seed.
+            limit: seconds until the whole reply must be there.
         """
-        if self.ability is None:
-            async with self._probing:
-                if self.ability is None:
-                    return await self._probe(turns, schema, name, seed, on_error)
-        return await self._send(self._patient, self.ability, turns, schema, name, seed, on_error)
-
-    async def _probe(
-        self, turns: Sequence[Turn], schema: dict[str, Any], name: str, seed: int, on_error: ErrorSink
-    ) -> Reply:
-        refusal = ""
-        for ability in LADDER:
-            try:
-                reply = await self._send(self._hasty, ability, turns, schema, name, seed, on_error)
-            except TeacherUnreachable as exc:
-                if getattr(exc, "status", None) == 500:
-                    continue  # llama.cpp answers 500 to a response format it does not know
-                reply = await self._send(self._patient, ability, turns, schema, name, seed, on_error)
-            if reply.error is None:
-                self.ability = ability
-                return reply
-            refusal = reply.error
-        if refusal:
-            raise TeacherRefused(f"{self.base_url}: the endpoint refuses every form of the request: {refusal}")
-        reply = await self._send(self._patient, LADDER[0], turns, schema, name, seed, on_error)
-        self.ability = LADDER[0]
-        return reply
-
-    async def _send(
-        self,
-        chat: "ChatOpenAI",
-        ability: str,
-        turns: Sequence[Turn],
-        schema: dict[str, Any],
-        name: str,
-        seed: int,
-        on_error: ErrorSink,
-    ) -> Reply:
         import openai
 
+        tape = Tape()
+        token = TAPE.set(tape)
+        began = time.monotonic()
         # in extra_body: given as a parameter, the client would parse the reply itself and lose one that is cut off
-        form = response_format(ability, schema, name)
         extra: dict[str, Any] = {"extra_body": {"response_format": form}} if form else {}
-        if self.takes_seed:
-            extra["seed"] = seed
+        if with_seed:
+            extra["seed"] = call.seed
         try:
-            message = await chat.ainvoke(_to_messages(turns), **extra)
+            async with asyncio.timeout(limit):
+                message = await self._chat.ainvoke(_to_messages(call.turns), **extra)
         except openai.APIStatusError as exc:
-            text = self._clean(_error_text(exc))
-            on_error(ability, text)
-            if exc.status_code in REFUSALS and "seed" in extra and "seed" in text.lower():
-                self.takes_seed = False
-                return await self._send(chat, ability, turns, schema, name, seed, on_error)
-            return self._judge(exc, ability, text)
-        except openai.APIConnectionError as exc:
-            reason = self._clean(_root_cause(exc))
-            on_error(ability, reason)
-            raise TeacherUnreachable(f"{self.base_url}: no connection to the teacher ({reason})") from exc
+            return self._refusal(exc, ability, time.monotonic() - began)
+        except (openai.APIConnectionError, TimeoutError) as exc:
+            return self._break(exc, ability, tape, time.monotonic() - began, limit)
         except (ValueError, TypeError, LookupError, AttributeError) as exc:
             # a body that is no chat completion at all: keep what came, the caller asks again
-            response = getattr(exc, "response", None)
-            body = getattr(response, "text", None) or str(exc)
-            return Reply(self._clean(body), None, ability, ("no_completion",))
-        reply = _to_reply(message, ability)
-        return replace(reply, text=self._clean(reply.text))
+            reply = Reply(tape.text() or str(exc), None, ability, ("no_completion",))
+        else:
+            reply = _to_reply(message, ability)
+        finally:
+            TAPE.reset(token)
+        return replace(reply, text=self._clean(reply.text), seconds=time.monotonic() - began)
+
+    def _refusal(self, exc: "openai.APIStatusError", ability: str, seconds: float) -> Failure:
+        status = exc.status_code
+        raw = self._clean(exc.response.text.strip())
+        told = f"HTTP {status}: {' '.join(raw.split())[:MAX_TOLD]}" if raw else f"HTTP {status}"
+        wait = read_retry_after(exc.response.headers)
+        kind: Literal["passing", "refused", "fatal"] = "passing"
+        if status in FATAL or (status == 429 and "insufficient_quota" in raw):
+            kind = "fatal"
+        elif status in REFUSALS:
+            kind = "refused"
+        return Failure(ability, kind, told, f"HTTP {status}: {raw}" if raw else told, seconds, status=status, wait=wait)
+
+    def _break(self, exc: BaseException, ability: str, tape: Tape, seconds: float, limit: float) -> Failure:
+        late = _is_late(exc)
+        told = f"no whole reply within {limit:g} s" if late else self._clean(_root_cause(exc))
+        came = self._clean(tape.text())
+        return Failure(
+            ability, "passing", told, came or told, seconds, sent=bool(tape.status) or _was_sent(exc), late=late
+        )
 
     def _clean(self, text: str) -> str:
         """Make a server's text fit to be stored: no key in it, no half surrogate pairs."""
@@ -188,43 +195,44 @@ class Endpoint:
         hidden = text.replace(key, "[key]") if len(key) >= MIN_KEY else text
         return hidden.encode("utf-8", "replace").decode()
 
-    def _judge(self, exc: "openai.APIStatusError", ability: str, text: str) -> Reply:
-        if exc.status_code in FATAL:
-            what = {401: "the key is refused", 403: "access is denied", 404: "no such model or address"}[
-                exc.status_code
-            ]
-            hint = "" if exc.status_code != 404 or self.base_url.endswith("/v1") else " (most addresses end in /v1)"
-            raise TeacherRefused(f"{self.base_url}, model {self.model!r}: {what}{hint}: {text}") from exc
-        if exc.status_code in REFUSALS:
-            return Reply("", None, ability, error=text)
-        failure = TeacherUnreachable(f"{self.base_url}: the teacher keeps failing: {text}")
-        failure.status = exc.status_code  # type: ignore[attr-defined]
-        raise failure from exc
 
+def _make_chat(model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> "ChatOpenAI":
+    import httpx2
 
-def _make_chat(
-    endpoint: Endpoint,
-    role: RoleSettings,
-    settings: TeacherSettings,
-    api_key: str,
-    client: "httpx2.AsyncClient",
-    retries: int,
-) -> "ChatOpenAI":
-    from langchain_openai import ChatOpenAI
-
-    return ChatOpenAI(
-        model=endpoint.model,
-        base_url=endpoint.base_url,
+    # the whole reply has a time limit of its own; here only what does not depend on the model's speed is limited
+    timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT)
+    return _chat_class()(
+        model=model,
+        base_url=role.base_url,
         api_key=SecretStr(api_key),
         temperature=role.temperature,
         max_completion_tokens=role.max_tokens,
-        timeout=settings.timeout,
-        max_retries=retries,
+        timeout=timeout,
+        max_retries=0,  # repeats are made in one place: agents.endpoint
         use_responses_api=False,
         http_async_client=client,
         http_socket_options=(),  # the client brings its own; else a proxy in the environment causes a warning
-        openai_proxy=None,  # else OPENAI_PROXY in the environment clashes with the client; HTTPS_PROXY works
+        openai_proxy=None,  # else OPENAI_PROXY in the environment clashes with the client
     )
+
+
+@lru_cache(maxsize=1)
+def _chat_class() -> "type[ChatOpenAI]":
+    from langchain_openai import ChatOpenAI
+
+    class PlainChat(ChatOpenAI):
+        """Sends what langchain made of the messages as it is.
+
+        The client would compare every part of it with its own types first, which costs more than sending it.
+        """
+
+        def _get_request_payload(self, *args: Any, **options: Any) -> dict[str, Any]:
+            payload: dict[str, Any] = super()._get_request_payload(*args, **options)
+            body = {key: value for key, value in payload.items() if key not in ("extra_body", "stream", "model")}
+            body |= payload.get("extra_body") or {}
+            return {"model": payload["model"], "messages": (), "extra_body": body}
+
+    return PlainChat
 
 
 def _to_messages(turns: Sequence[Turn]) -> "list[BaseMessage]":
@@ -245,12 +253,28 @@ def _to_reply(message: "AIMessage", ability: str) -> Reply:
     return Reply(text, tokens, ability, flags)
 
 
-def _root_cause(exc: BaseException) -> str:
-    while exc.__cause__ is not None:
+def _causes(exc: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while exc is not None:
+        found.append(exc)
         exc = exc.__cause__
-    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
+    return found
 
 
-def _error_text(exc: "openai.APIStatusError") -> str:
-    body = exc.response.text.strip().replace("\n", " ")
-    return f"HTTP {exc.status_code}: {body[:600]}" if body else f"HTTP {exc.status_code}"
+def _root_cause(exc: BaseException) -> str:
+    root = _causes(exc)[-1]
+    return f"{type(root).__name__}: {root}" if str(root) else type(root).__name__
+
+
+def _is_late(exc: BaseException) -> bool:
+    import httpx2
+
+    return any(isinstance(cause, TimeoutError | httpx2.ReadTimeout) for cause in _causes(exc)) and _was_sent(exc)
+
+
+def _was_sent(exc: BaseException) -> bool:
+    """Whether the request may have reached the server: everything but a connection that never stood."""
+    import httpx2
+
+    early = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+    return not any(isinstance(cause, early) for cause in _causes(exc))

@@ -175,6 +175,7 @@ class _CountingStore:
         self._log = log
         self.find_call = ledger.find_call
         self.count_calls = ledger.count_calls
+        self.spent = ledger.spent
         self.find_ability = ledger.find_ability
         self.remember_ability = ledger.remember_ability
         self._record = ledger.record_call

@@ -139,9 +139,10 @@ class Ledger:
         return [_to_call(row) for row in self._of_cycle("calls", cycle, "seq")]
 
     def usage(self, cycle: int | None = None) -> dict[str, Any]:
-        """Calls and tokens: {"calls", "input_tokens", "output_tokens", "cost_usd", "estimated"}.
+        """Calls and tokens: {"calls", "input_tokens", "output_tokens", "cost_usd", "known_usd", "estimated"}.
 
-        `cost_usd` is None as soon as the price of one call is unknown. Calls that brought no reply are not counted.
+        `cost_usd` is None as soon as the price of one call is unknown, `known_usd` the sum of the known ones. Calls
+        that the server refused are not counted; those that were lost on the way are, with estimates.
         """
         where = "status != 'error'" + (" AND cycle = ?" if cycle is not None else "")
         row = self._rows(
@@ -152,10 +153,16 @@ class Ledger:
             *([cycle] if cycle is not None else []),
         )[0]
         usage = dict(row)
-        unpriced = usage.pop("unpriced")
+        unpriced, known = usage.pop("unpriced"), usage["cost_usd"]
         usage["cost_usd"] = None if unpriced or not usage["calls"] else usage["cost_usd"]
+        usage["known_usd"] = known or 0.0
         usage["estimated"] = bool(usage["estimated"])
         return usage
+
+    def spent(self, cycle: int | None) -> tuple[int, float]:
+        """Tokens and US dollars used, in a cycle or in all; calls of unknown price count as 0 dollars."""
+        usage = self.usage(cycle)
+        return usage["input_tokens"] + usage["output_tokens"], usage["known_usd"]
 
     def find_ability(self, endpoint: str, model: str) -> str | None:
         """What an endpoint was found to understand."""

@@ -21,11 +21,11 @@ class CallRecord(Message):
     ability: str = Field(description="response format used: json_schema, json_object_schema, json_object or plain")
     request: dict[str, Any] = Field(description="what was sent: messages and parameters")
     prompts: str = Field(description="hash of the rendered prompt set")
-    status: Literal["ok", "fault", "error", "spent"] = Field(
-        description="ok: used; fault: a reply came and could not be used as it is; error: no reply; "
-        "spent: a fault that a resumed run asks anew"
+    status: Literal["ok", "fault", "error", "lost", "spent"] = Field(
+        description="ok: used; fault: a reply came and could not be used as it is; error: no reply; lost: the request "
+        "had gone out and no whole reply came, tokens are estimates; spent: a fault that a resumed run asks anew"
     )
-    raw: str = Field(description="the reply as it came, or the server's error text")
+    raw: str = Field(description="the reply as it came, as much of it as came, or the server's error text")
     flags: list[str] = Field(description="what had to be mended: reasoning, fence, prose, repaired, extra_keys, ...")
     faults: list[str] = Field(description="why the reply could not be used as it is")
     input_tokens: int = Field(description="tokens read by the model")

@@ -141,6 +141,9 @@ class Watching(CallStore):
     def count_calls(self, role: str, span: str) -> int:
         return len(self.records)
 
+    def spent(self, cycle: int | None) -> tuple[int, float]:
+        return 0, 0.0
+
     def find_ability(self, endpoint: str, model: str) -> str | None:
         return None
 

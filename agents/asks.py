@@ -1,0 +1,65 @@
+"""A question to the teacher, its answer, and the store where every attempt is recorded."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from agents.messages import CallRecord, DraftBatch, FeedbackPacket, LessonPlan
+
+ReplyT = TypeVar("ReplyT", bound=BaseModel)
+
+
+class CallStore(Protocol):
+    """Where calls are recorded before they are used (the ledger)."""
+
+    def find_call(self, key: str) -> CallRecord | None:
+        """The stored attempt with this key whose reply may be used again."""
+
+    def record_call(self, record: CallRecord) -> None:
+        """Store one attempt durably."""
+
+    def count_calls(self, role: str, span: str) -> int:
+        """Attempts recorded so far for a role in a span."""
+
+    def spent(self, cycle: int | None) -> tuple[int, float]:
+        """Tokens and US dollars used so far, in a cycle or in all; calls of unknown price count as 0 dollars."""
+
+    def find_ability(self, endpoint: str, model: str) -> str | None:
+        """What an endpoint was found to understand."""
+
+    def remember_ability(self, endpoint: str, model: str, ability: str) -> None:
+        """Keep what an endpoint was found to understand."""
+
+
+@dataclass(frozen=True)
+class Ask(Generic[ReplyT]):
+    """One question to the teacher."""
+
+    role: str
+    cycle: int
+    span: str
+    system: str
+    prompts: str
+    """Hash of the rendered prompt set."""
+    message: FeedbackPacket | LessonPlan | DraftBatch
+    reply: type[ReplyT]
+    name: str
+    """Name of the reply's schema on the wire."""
+    check: Callable[[ReplyT], list[str]]
+    """Faults of a reply that fits the schema: invented ids, unknown labels and the like."""
+    count: Callable[[ReplyT], int]
+    """Items of a reply that can be used; of several faulty replies the one with most counts."""
+    seed: int
+    vocabularies: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer(Generic[ReplyT]):
+    """The teacher's answer: `reply` is the most useful readable one, `faults` what is still wrong with it."""
+
+    reply: ReplyT | None
+    faults: tuple[str, ...]
+    call_id: str
+    """The call that `reply` came with; the last one where there is no reply."""

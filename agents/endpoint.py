@@ -1,0 +1,174 @@
+"""One model at one address: what it understands (the ability ladder), and its calls with all that may go wrong."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from agents.limiter import Limiter
+from agents.patience import Patience
+from agents.settings import RoleSettings, TeacherSettings
+from agents.wire import FATAL, REFUSALS, Call, Failure, Reply, TeacherRefused, TeacherUnreachable, Wire
+
+if TYPE_CHECKING:
+    import httpx2
+
+LADDER = ("json_schema", "json_object_schema", "json_object", "plain")
+NO_SEED = "no_seed"
+LONGER = 4
+"""Times the time limit that a call gets in the end, each try twice the one before."""
+_FORM_WORDS = ("response_format", "json_schema", "schema", "validation", "grammar", "format")
+"""Words by which a server that fails over a response format gives itself away."""
+
+FailureSink = Callable[[Failure], None]
+"""Called with every try that brought no reply."""
+Gate = Callable[[], AbstractAsyncContextManager[None]]
+"""Entered around every try; raises where nothing more may be spent."""
+
+
+def response_format(ability: str, schema: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """The `response_format` of a request at a rung of the ladder, None for plain text."""
+    match ability:
+        case "json_schema":
+            return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
+        case "json_object_schema":
+            return {"type": "json_object", "schema": schema}
+        case "json_object":
+            return {"type": "json_object"}
+        case _:
+            return None
+
+
+class Endpoint:
+    """One model at one address. Calls through it find out once what the server understands and remember it.
+
+    Args:
+        role: model, address and sampling of the role(s) that use it; `base_url` must be set.
+        settings: time limit.
+        api_key: the key, never stored anywhere else.
+        client: HTTP client to send with (the in-process transport of the rehearsal comes in here).
+        limiter: lets calls to this address go, those of other models there too.
+        patience: what is known of the address's failures.
+        known: what `known` was in an earlier run, None to find out with the first call.
+    """
+
+    def __init__(
+        self,
+        role: RoleSettings,
+        settings: TeacherSettings,
+        api_key: str,
+        client: "httpx2.AsyncClient",
+        limiter: Limiter,
+        patience: Patience,
+        known: str | None = None,
+    ) -> None:
+        self.model = role.model or settings.model
+        self.base_url = role.base_url or ""
+        ability, _, rest = (known or "").partition(" ")
+        self.ability = ability or None
+        self.takes_seed = rest != NO_SEED
+        self.limiter = limiter
+        self._patience = patience
+        self._timeout = settings.timeout
+        self._probing = asyncio.Lock()
+        self._wire = Wire(self.model, role, api_key, client)
+
+    @property
+    def known(self) -> str | None:
+        """What was found out, as one string to be remembered; None while nothing was."""
+        return self.ability and (self.ability if self.takes_seed else f"{self.ability} {NO_SEED}")
+
+    async def call(self, call: Call, on_failure: FailureSink, gate: Gate) -> Reply:
+        """Send one request; the first one on an endpoint also finds out which rung of the ladder it stands on.
+
+        A reply with `error` set means that the server refuses this request, or fails over it time and again while it
+        serves others.
+
+        Raises:
+            TeacherUnreachable: no answer for longer than the patience lasts.
+            TeacherRefused: the endpoint refuses the key, the model or every form of the request.
+            BudgetSpent: the gate lets nothing more out.
+        """
+        if self.ability is None:
+            async with self._probing:
+                if self.ability is None:
+                    return await self._probe(call, on_failure, gate)
+        found = await self._persist(call, self.ability, on_failure, gate)
+        return found if isinstance(found, Reply) else Reply("", None, found.ability, error=found.told)
+
+    async def _probe(self, call: Call, on_failure: FailureSink, gate: Gate) -> Reply:
+        refusal, failure = "", None
+        for ability in LADDER:
+            found = await self._persist(call, ability, on_failure, gate, probing=True)
+            if isinstance(found, Reply):
+                self.ability = ability
+                return found
+            if found.kind == "refused":
+                refusal = found.told
+            failure = found
+        if refusal:
+            raise TeacherRefused(f"{self.base_url}: the endpoint refuses every form of the request: {refusal}")
+        # every rung failed with 500, so it was not the form
+        assert failure is not None
+        found = await self._persist(call, LADDER[0], on_failure, gate)
+        if isinstance(found, Failure):
+            raise self._give_up(found)
+        self.ability = LADDER[0]
+        return found
+
+    async def _persist(
+        self, call: Call, ability: str, on_failure: FailureSink, gate: Gate, probing: bool = False
+    ) -> Reply | Failure:
+        """Try until there is a reply, or until it is no use: the one place where calls are repeated."""
+        form = response_format(ability, call.schema, call.name)
+        since, tries, late = self._patience.now(), 0, 0
+        while True:
+            with_seed = self.takes_seed
+            limit = self._timeout * min(2**late, LONGER)
+            async with self.limiter.slot(call.tokens), gate():
+                found = await self._wire.send(call, form, ability, with_seed, limit)
+                self._learn(call, found)
+                if isinstance(found, Failure):
+                    on_failure(found)
+            if isinstance(found, Reply):
+                return found
+            if found.status in REFUSALS and with_seed and "seed" in found.raw.lower():
+                self.takes_seed = False
+                continue
+            if found.kind == "fatal":
+                raise self._refuse(found)
+            if found.kind == "refused" or (probing and found.status == 500 and _names_a_form(found)):
+                return found
+            tries += 1
+            late += found.late
+            if probing and found.status == 500 and tries > 1:
+                return found  # twice: perhaps it is the form after all
+            verdict = self._patience.judge(tries, since, found.wait)
+            if verdict == "park":
+                raise self._give_up(found)
+            if verdict == "leave":
+                return found
+            await asyncio.sleep(verdict)
+
+    def _learn(self, call: Call, found: Reply | Failure) -> None:
+        if isinstance(found, Reply):
+            self._patience.answered()
+            self.limiter.answered(call.role, found.seconds)
+            self.limiter.settle(call.tokens, sum(found.tokens) if found.tokens else call.tokens)
+        elif found.overloaded:
+            self.limiter.overloaded(found.wait)
+
+    def _refuse(self, found: Failure) -> TeacherRefused:
+        what = FATAL.get(found.status or 0, "the account has no credit left")
+        hint = "" if found.status != 404 or self.base_url.endswith("/v1") else " (most addresses end in /v1)"
+        return TeacherRefused(f"{self.base_url}, model {self.model!r}: {what}{hint}: {found.told}")
+
+    def _give_up(self, found: Failure) -> TeacherUnreachable:
+        if found.status is None and not found.sent:
+            return TeacherUnreachable(f"{self.base_url}: no connection to the teacher ({found.told})")
+        asked = f" (it asks to wait {found.wait:,.0f} s)" if found.wait and found.wait >= 1 else ""
+        return TeacherUnreachable(f"{self.base_url}: the teacher keeps failing: {found.told}{asked}")
+
+
+def _names_a_form(found: Failure) -> bool:
+    return any(word in found.raw.lower() for word in _FORM_WORDS)
