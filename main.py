@@ -5,7 +5,6 @@ Nothing heavy is imported before a command needs it.
 
 import json
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,8 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from graph.config import Layer
 
 
 # typer carries its own copy of click or uses the installed one, by version
@@ -39,24 +40,48 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="A run id in the runs fo
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output, the rest on standard error.")]
 
 
+Domain = Annotated[str, typer.Argument(metavar="DOMAIN", help="A domain folder, or the name of a shipped domain.")]
+Preset = Annotated[str, typer.Option("--preset", help="A published loop.")]
+Teacher = Annotated[str | None, typer.Option("--teacher", metavar="MODEL|rehearsal", help="The language model.")]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", help="OpenAI-compatible endpoint, up to /v1.")]
+Student = Annotated[str | None, typer.Option("--student", metavar="NAME|PATH|embedded", help="The untrained student.")]
+Cycles = Annotated[int | None, typer.Option("--cycles", help="Evolution cycles at most.")]
+BudgetSamples = Annotated[int | None, typer.Option("--budget-samples", help="Accepted samples at most.")]
+BudgetTokens = Annotated[int | None, typer.Option("--budget-tokens", help="Teacher tokens, read and written, at most.")]
+BudgetUsd = Annotated[float | None, typer.Option("--budget-usd", help="US dollars at most.")]
+Config = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
+Assign = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting; may be repeated.")]
+
+
+def _make_layers(config: Path | None, assign: list[str] | None, flags: Mapping[str, tuple[str, Any]]) -> list["Layer"]:
+    """Make the layers above the domain's own: file, `--set`, flags (flag -> dotted key and value)."""
+    from graph.config import Layer, parse_assignments, read_yaml
+
+    layers = [Layer(str(config), read_yaml(config))] if config is not None else []
+    layers.append(parse_assignments(assign or []))
+    for flag, (key, value) in flags.items():
+        section, _, name = key.partition(".")
+        if value is not None:
+            layers.append(Layer(flag, {section: {name: value} if name else value}))
+    return layers
+
+
 @app.command()
 def run(
-    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="A domain folder, or the name of a shipped domain.")],
-    preset: Annotated[str, typer.Option(help="A published loop.")] = "evokd",
-    teacher: Annotated[str | None, typer.Option(metavar="MODEL|rehearsal", help="The language model.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint, up to /v1.")] = None,
-    student: Annotated[str | None, typer.Option(metavar="NAME|PATH|embedded", help="The untrained student.")] = None,
-    cycles: Annotated[int | None, typer.Option(help="Evolution cycles at most.")] = None,
-    budget_samples: Annotated[int | None, typer.Option(help="Accepted samples at most.")] = None,
-    budget_tokens: Annotated[int | None, typer.Option(help="Teacher tokens, read and written, at most.")] = None,
-    budget_usd: Annotated[float | None, typer.Option(help="US dollars at most.")] = None,
+    domain: Domain,
+    preset: Preset = "evokd",
+    teacher: Teacher = None,
+    base_url: BaseUrl = None,
+    student: Student = None,
+    cycles: Cycles = None,
+    budget_samples: BudgetSamples = None,
+    budget_tokens: BudgetTokens = None,
+    budget_usd: BudgetUsd = None,
     target: Annotated[float | None, typer.Option(help="Gate metric that is good enough, 0 to 1.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random choice.")] = None,
     device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="Where the student computes.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A YAML file with settings.")] = None,
-    assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting; may be repeated.")
-    ] = None,
+    config: Config = None,
+    assign: Assign = None,
     runs_dir: RunsDir = Path("runs"),
     run_id: Annotated[str | None, typer.Option(help="Name of the run; made from domain, time and seed.")] = None,
     as_json: AsJson = False,
@@ -69,30 +94,66 @@ def run(
       evokd run my_domain --teacher gpt-4o-mini --budget-usd 2
       evokd run my_domain --teacher qwen3 --base-url http://127.0.0.1:11434/v1 --set student.steps=120
     """
-    from graph.config import Layer, parse_assignments, read_yaml
     from graph.plan import plan_run
     from graph.run import start_run
 
     flags = {
-        "--teacher": ("teacher", "model", teacher),
-        "--base-url": ("teacher", "base_url", base_url),
-        "--student": ("student", "base", student),
-        "--cycles": ("stop", "cycles", cycles),
-        "--budget-samples": ("budget", "samples", budget_samples),
-        "--budget-tokens": ("budget", "tokens", budget_tokens),
-        "--budget-usd": ("budget", "usd", budget_usd),
-        "--target": ("stop", "target", target),
-        "--device": ("student", "device", device),
+        "--teacher": ("teacher.model", teacher),
+        "--base-url": ("teacher.base_url", base_url),
+        "--student": ("student.base", student),
+        "--cycles": ("stop.cycles", cycles),
+        "--budget-samples": ("budget.samples", budget_samples),
+        "--budget-tokens": ("budget.tokens", budget_tokens),
+        "--budget-usd": ("budget.usd", budget_usd),
+        "--target": ("stop.target", target),
+        "--device": ("student.device", device),
+        "--seed": ("seed", seed),
     }
-    layers = [Layer(str(config), read_yaml(config))] if config is not None else []
-    layers.append(parse_assignments(assign or []))
-    layers += [
-        Layer(flag, {section: {key: value}}) for flag, (section, key, value) in flags.items() if value is not None
-    ]
-    if seed is not None:
-        layers.append(Layer("--seed", {"seed": seed}))
+    layers = _make_layers(config, assign, flags)
     plan = plan_run(domain, preset, layers)
     _follow(as_json, lambda listeners: start_run(plan, runs_dir, run_id, listeners))
+
+
+@app.command()
+def check(
+    domain: Domain,
+    preset: Preset = "evokd",
+    teacher: Teacher = None,
+    base_url: BaseUrl = None,
+    student: Student = None,
+    cycles: Cycles = None,
+    budget_samples: BudgetSamples = None,
+    budget_tokens: BudgetTokens = None,
+    budget_usd: BudgetUsd = None,
+    config: Config = None,
+    assign: Assign = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a domain and everything a run on it needs, and say what the run will take. Nothing is paid for.
+
+    \b
+    Examples:
+      evokd check my_domain
+      evokd check my_domain --teacher gpt-4o-mini --budget-samples 500
+    """
+    from graph.check import describe_domain
+    from graph.plan import plan_run
+    from tracing.checkup import print_check
+
+    flags = {
+        "--teacher": ("teacher.model", teacher),
+        "--base-url": ("teacher.base_url", base_url),
+        "--student": ("student.base", student),
+        "--cycles": ("stop.cycles", cycles),
+        "--budget-samples": ("budget.samples", budget_samples),
+        "--budget-tokens": ("budget.tokens", budget_tokens),
+        "--budget-usd": ("budget.usd", budget_usd),
+    }
+    facts = describe_domain(plan_run(domain, preset, _make_layers(config, assign, flags)))
+    if as_json:
+        _print_json(facts)
+    else:
+        print_check(_stdout(), facts)
 
 
 @app.command()
@@ -212,6 +273,7 @@ class _Interrupted(Exception):
 
 def _follow(as_json: bool, work: Any, folder: str | None = None) -> None:
     """Drive a run with progress on standard error and, if asked for, events on standard output."""
+    from tracing.ending import tell_result
     from tracing.live import Progress
 
     with Progress(_stderr()) as progress:
@@ -225,30 +287,7 @@ def _follow(as_json: bool, work: Any, folder: str | None = None) -> None:
             if error is exc:
                 raise
             raise error from exc
-    tell_result(_stderr(), summary, progress.folder or summary["run_id"])
-
-
-def tell_result(console: "Console", summary: Mapping[str, Any], run: str) -> None:
-    """Tell what was gained, what it took, and what to type next.
-
-    Args:
-        console: where to write.
-        summary: figures of the finished run.
-        run: the run's folder or id.
-    """
-    from tracing.live import REHEARSAL_NOTICE
-    from tracing.summary import describe_costs, describe_gains
-
-    for line in describe_gains(summary):
-        console.print(line, style="bold", markup=False, highlight=False, soft_wrap=True)
-    console.print(describe_costs(summary), markup=False, highlight=False, soft_wrap=True)
-    if summary["rehearsal"]:
-        console.print(f"[yellow]{REHEARSAL_NOTICE}[/]", highlight=False, soft_wrap=True)
-    program = _program()
-    folder = shlex.quote(run)
-    console.print(f"next: {program} show {folder}", markup=False, highlight=False, soft_wrap=True)
-    ask = f"      echo 'a text of yours' | {program} predict {folder} -"
-    console.print(ask, markup=False, highlight=False, soft_wrap=True)
+    tell_result(_stderr(), summary, progress.folder or summary["run_id"], _program())
 
 
 def _program() -> str:

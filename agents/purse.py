@@ -80,6 +80,14 @@ class Purse:
                 self._flying[place].add(-tokens, -usd)
             self._changed.set()
 
+    def is_spent(self, cycle: int) -> bool:
+        """Whether a cap that holds for this cycle is reached."""
+        try:
+            self._is_full(cycle)
+        except BudgetSpent:
+            return True
+        return False
+
     def charge(self, cycle: int, tokens: int, usd: float) -> None:
         """Note what a call has used."""
         for _, place, _ in self._places(cycle):

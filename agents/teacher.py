@@ -16,7 +16,7 @@ from agents.limiter import Limiter
 from agents.messages import CallRecord, InputError, fence, reply_schema
 from agents.parse import Parsed, parse_reply
 from agents.patience import Patience
-from agents.purse import NO_CAP, Cap, Purse
+from agents.purse import NO_CAP, BudgetSpent, Cap, Purse
 from agents.settings import OPENAI_URL, REHEARSAL, RoleSettings, TeacherSettings
 from agents.wire import Call, Failure, Reply, Turn
 
@@ -80,6 +80,10 @@ class Teacher:
         self._schemas: dict[str, dict[str, Any]] = {}
         self._usual: dict[str, float] = {}
 
+    def is_spent(self, cycle: int) -> bool:
+        """Whether the run, or this cycle, may make no more calls."""
+        return self._purse.is_spent(cycle)
+
     async def close(self) -> None:
         """Close the HTTP connections."""
         if self._client is not None:
@@ -92,7 +96,7 @@ class Teacher:
 
         Raises:
             TeacherError: the endpoint cannot be reached or refuses to work at all.
-            BudgetSpent: nothing more may be spent; a reply that has come before is in the store, but not used.
+            BudgetSpent: nothing more may be spent, and no usable reply has come.
         """
         schema = self._schema(ask)
         block = fence(ask.message)
@@ -102,7 +106,13 @@ class Teacher:
         faults: list[str] = []
         call_id = ""
         for number in range(1, self._settings.reasks + 2):
-            record, parsed = await self._attempt(ask, turns, schema, number)
+            try:
+                record, parsed = await self._attempt(ask, turns, schema, number)
+            except BudgetSpent as exc:
+                if best is None:
+                    raise
+                faults = [*faults, str(exc)]
+                break
             if parsed is None:
                 faults = list(record.faults)
                 break

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from agents.messages import InputError
-from main import tell_result
+from tracing.ending import tell_result
 from tracing.events import read_events
 from tracing.live import Progress
 from tracing.show import open_ledger, show_weakness
@@ -42,7 +42,7 @@ def draw(run: Path, weakness: str) -> str:
     progress = Progress(console)
     for event in read_events(run / "events.jsonl"):
         progress(_place(event, run))
-    tell_result(console, summary, f"runs/{run.name}")
+    tell_result(console, summary, f"runs/{run.name}", "evokd")
     _type(console, f"evokd show {run.name} --weakness {weakness}")
     show_weakness(console, open_ledger(run / "ledger.db"), weakness)
     text = console.export_svg(title="evokd")

@@ -62,8 +62,9 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
     else:
         for role in ROLES:
             resolve_key(settings.teacher.role(role), os.environ)
-    if settings.budget.usd is not None:
-        _check_prices(settings)
+    for key, cap in (("budget.usd", settings.budget.usd), ("budget.cycle.usd", settings.budget.cycle.usd)):
+        if cap is not None:
+            _check_prices(settings, key)
     metric = settings.gate.metric
     if metric is not None and metric not in domain.codec.metrics:
         raise InputError(f"gate.metric: unknown metric {metric!r}; one of: {', '.join(domain.codec.metrics)}")
@@ -90,15 +91,15 @@ def _check_modes(domain: Domain, settings: Settings) -> None:
             raise InputError(f"curriculum.modes: {mode!r} does not suit this domain's task; one of: {', '.join(able)}")
 
 
-def _check_prices(settings: Settings) -> None:
+def _check_prices(settings: Settings, key: str) -> None:
     """Refuse a budget in money where a price is unknown: it could never be held."""
     if settings.teacher.is_rehearsal():
-        raise InputError("budget.usd: the rehearsal teacher has no price; remove --budget-usd or name a model")
+        raise InputError(f"{key}: the rehearsal teacher has no price; remove --budget-usd or name a model")
     for role in ROLES:
         own = settings.teacher.role(role)
         if price(own.prices, own.model or "", own.base_url or OPENAI_URL, (1, 1))[0] is None:
             raise InputError(
-                f"budget.usd: the price of {own.model!r} is unknown; give it (US dollars per million tokens) with"
+                f"{key}: the price of {own.model!r} is unknown; give it (US dollars per million tokens) with"
                 " --set teacher.prices.input=X --set teacher.prices.output=Y, or remove --budget-usd"
             )
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.messages import EvokdError
+from agents.purse import Cap
 from agents.teacher import Teacher
 from agents.wire import TeacherError
 from graph.bench import Bench
+from graph.estimate import estimate_run
 from graph.folder import RunFolder, create_folder, read_config, write_config
 from graph.nodes.curate import brought_nothing
 from graph.plan import Plan, describe_plan, replan_run
@@ -82,7 +84,8 @@ def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], resum
 
 async def _run(plan: Plan, folder: RunFolder, log: EventLog, resumed: bool) -> dict[str, Any]:
     async with _open_bench(plan, folder, log) as bench:
-        log("run_resumed" if resumed else "run_started", **_announce(plan, folder))
+        estimate = None if resumed else estimate_run(plan).tell()
+        log("run_resumed" if resumed else "run_started", **_announce(plan, folder), estimate=estimate)
         await _walk(bench, resumed)
     summary = read_summary(folder.summary)
     if summary is None:
@@ -149,7 +152,14 @@ async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog) -> AsyncIter
         folder.path / "student.log", device=settings.student.device, threads=settings.student.threads
     )
     store = _CountingStore(ledger, log)
-    teacher = Teacher(settings.teacher, store, _rehearse(plan) if settings.teacher.is_rehearsal() else None)
+    budget = settings.budget
+    teacher = Teacher(
+        settings.teacher,
+        store,
+        _rehearse(plan) if settings.teacher.is_rehearsal() else None,
+        run=Cap(budget.tokens, budget.usd),
+        cycle=Cap(budget.cycle.tokens, budget.cycle.usd),
+    )
     try:
         await student.warm_up()
         yield Bench(settings, plan.domain, plan.preset, folder, ledger, log, student, teacher, plan.briefing)

@@ -88,12 +88,21 @@ class GateSettings(_Section):
     minimum: int = Field(default=20, ge=1, description="set-aside samples below which every student is let through")
 
 
+class CycleBudget(_Section):
+    """What each cycle may use; when one is spent the cycle goes on with what it has."""
+
+    samples: int | None = Field(default=None, ge=1, description="accepted samples per cycle")
+    tokens: int | None = Field(default=None, ge=1, description="tokens read and written by the teacher per cycle")
+    usd: float | None = Field(default=None, gt=0, description="US dollars per cycle; needs a known price")
+
+
 class BudgetSettings(_Section):
-    """What a run may use; it ends well when one is spent."""
+    """What a run may use; it ends well when one is spent. Checked before every call, those in flight counted in."""
 
     samples: int | None = Field(default=240, ge=1, description="accepted samples")
     tokens: int | None = Field(default=None, ge=1, description="tokens read and written by the teacher")
     usd: float | None = Field(default=None, gt=0, description="US dollars; needs a known price")
+    cycle: CycleBudget = Field(default=CycleBudget(), description="what each cycle may use")
 
 
 class StopSettings(_Section):
@@ -102,6 +111,9 @@ class StopSettings(_Section):
     cycles: int = Field(default=20, ge=0, description="evolution cycles at most")
     target: float | None = Field(default=None, ge=0, le=1, description="gate metric that is good enough")
     patience: int | None = Field(default=None, ge=1, description="cycles without a better gate metric")
+    gain: float | None = Field(
+        default=None, ge=0, description="gate metric won per 1,000 tokens in the last three cycles that is too little"
+    )
 
 
 class Settings(_Section):

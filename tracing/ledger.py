@@ -138,31 +138,36 @@ class Ledger:
         """All attempts in order, of one cycle or of the run."""
         return [_to_call(row) for row in self._of_cycle("calls", cycle, "seq")]
 
-    def usage(self, cycle: int | None = None) -> dict[str, Any]:
-        """Calls and tokens: {"calls", "input_tokens", "output_tokens", "cost_usd", "known_usd", "estimated"}.
+    def usage(self, cycle: int | None = None, role: str | None = None) -> dict[str, Any]:
+        """Calls and tokens: {"calls", "input_tokens", "output_tokens", "cost_usd", "estimated"}.
 
-        `cost_usd` is None as soon as the price of one call is unknown, `known_usd` the sum of the known ones. Calls
-        that the server refused are not counted; those that were lost on the way are, with estimates.
+        `cost_usd` is None as soon as the price of one call is unknown. Calls that the server refused are not counted;
+        those that were lost on the way are, with estimates.
         """
-        where = "status != 'error'" + (" AND cycle = ?" if cycle is not None else "")
+        asked = {name: value for name, value in (("cycle", cycle), ("role", role)) if value is not None}
+        where = " AND ".join(["status != 'error'", *(f"{name} = ?" for name in asked)])
         row = self._rows(
             "SELECT count(*) AS calls, coalesce(sum(input_tokens), 0) AS input_tokens,"
             " coalesce(sum(output_tokens), 0) AS output_tokens, sum(cost_usd) AS cost_usd,"
             " count(*) - count(cost_usd) AS unpriced, coalesce(max(estimated), 0) AS estimated"
             f" FROM calls WHERE {where}",
-            *([cycle] if cycle is not None else []),
+            *asked.values(),
         )[0]
         usage = dict(row)
-        unpriced, known = usage.pop("unpriced"), usage["cost_usd"]
+        unpriced = usage.pop("unpriced")
         usage["cost_usd"] = None if unpriced or not usage["calls"] else usage["cost_usd"]
-        usage["known_usd"] = known or 0.0
         usage["estimated"] = bool(usage["estimated"])
         return usage
 
     def spent(self, cycle: int | None) -> tuple[int, float]:
         """Tokens and US dollars used, in a cycle or in all; calls of unknown price count as 0 dollars."""
-        usage = self.usage(cycle)
-        return usage["input_tokens"] + usage["output_tokens"], usage["known_usd"]
+        where = "WHERE cycle = ?" if cycle is not None else ""
+        row = self._rows(
+            "SELECT coalesce(sum(input_tokens + output_tokens), 0) AS tokens, coalesce(sum(cost_usd), 0.0) AS usd"
+            f" FROM calls {where}",
+            *([cycle] if cycle is not None else []),
+        )[0]
+        return row["tokens"], row["usd"]
 
     def find_ability(self, endpoint: str, model: str) -> str | None:
         """What an endpoint was found to understand."""
@@ -257,6 +262,10 @@ class Ledger:
     def count_samples(self, state: str = "accepted") -> int:
         """Number of samples in a state."""
         return int(self._rows("SELECT count(*) AS n FROM samples WHERE state = ?", state)[0]["n"])
+
+    def count_drafts(self, before: int) -> int:
+        """Number of drafts written in the cycles before one."""
+        return int(self._rows("SELECT count(*) AS n FROM samples WHERE cycle < ?", before)[0]["n"])
 
     def count_rejected(self, cycle: int) -> dict[str, int]:
         """Rejected and tombstoned samples of a cycle by reason."""

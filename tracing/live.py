@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
+from tracing.summary import describe_estimate
 from tracing.text import literal, paint
 
 REHEARSAL_NOTICE = "rehearsal: no language model was called; texts and labels come from the domain's labelled corpus"
@@ -65,6 +66,8 @@ class Progress:
             self._say(f"the domain's own prompt: {literal(prompt)}")
         for note in event.get("notes", []):
             self._say(f"note: {literal(note)}")
+        if event.get("estimate"):
+            self._say(describe_estimate(event["estimate"]))
         self._say(f"run folder {literal(event['folder'])}")
 
     def _on_run_resumed(self, event: Mapping[str, Any]) -> None:
@@ -96,13 +99,17 @@ class Progress:
         return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
 
     def _on_call(self, event: Mapping[str, Any]) -> None:
-        if event["status"] == "error":
+        if event["status"] in ("error", "lost"):
             self._say(f"[red]cycle {event['cycle']}: {event['role']}: {literal(event['faults'][0], 200)}[/]")
+        if event["status"] == "error":
             return
         self._tokens += event["input_tokens"] + event["output_tokens"]
-        if event["faults"]:
+        if event["status"] == "fault":
             fault = literal(event["faults"][0], 160)
             self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: unusable reply, asked again: {fault}[/]")
+
+    def _on_budget_spent(self, event: Mapping[str, Any]) -> None:
+        self._say(f"[yellow]cycle {event['cycle']}: {event['role']} not asked: {literal(event['reason'])}[/]")
 
     def _on_curated(self, event: Mapping[str, Any]) -> None:
         self._accepted += event["accepted"]

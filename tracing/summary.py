@@ -70,14 +70,39 @@ def build_summary(
             "output_tokens": usage["output_tokens"],
             "tokens_estimated": usage["estimated"],
             "cost_usd": usage["cost_usd"],
+            "roles": _by_role(ledger, None),
             "seconds": round(seconds, 3),
         },
     }
 
 
+ROLES = ("analyst", "generator", "labeler")
+_COUNTED = ("calls", "input_tokens", "output_tokens", "cost_usd")
+
+
+def gain_of(gate: Mapping[str, Any] | None) -> float | None:
+    """What a cycle did to the champion's gate metric: 0 where it was rolled back, None where nothing was measured."""
+    if gate is None or gate["before"] is None:
+        return None
+    if not gate["promoted"]:
+        return 0.0
+    return None if gate["after"] is None else float(gate["after"] - gate["before"])
+
+
+def _per_1k(gain: float | None, usage: Mapping[str, Any]) -> float | None:
+    tokens = usage["input_tokens"] + usage["output_tokens"]
+    return None if gain is None or not tokens else round(gain / tokens * 1_000, 6)
+
+
+def _by_role(ledger: Ledger, cycle: int | None) -> dict[str, dict[str, Any]]:
+    found = {role: ledger.usage(cycle, role) for role in ROLES}
+    return {role: {key: usage[key] for key in _COUNTED} for role, usage in found.items()}
+
+
 def _summarise_cycle(ledger: Ledger, cycle: int) -> dict[str, Any]:
     usage = ledger.usage(cycle)
     gate = ledger.part(cycle, "gate") or {"before": None, "after": None, "promoted": False}
+    gain = gain_of(gate)
     accepted = sum(sample.state == "accepted" for sample in ledger.samples(cycle=cycle)) if cycle else 0
     return {
         "cycle": cycle,
@@ -87,6 +112,9 @@ def _summarise_cycle(ledger: Ledger, cycle: int) -> dict[str, Any]:
         "input_tokens": usage["input_tokens"],
         "output_tokens": usage["output_tokens"],
         "cost_usd": usage["cost_usd"],
+        "roles": _by_role(ledger, cycle),
+        "gain": gain,
+        "gain_per_1k_tokens": _per_1k(gain, usage),
         "seconds": ledger.times(cycle),
         "gate": {key: gate[key] for key in ("before", "after", "promoted")},
     }
@@ -121,6 +149,16 @@ def describe_gains(summary: Mapping[str, Any]) -> list[str]:
         seen = f"; last {summary['gate_metric']} on generated samples set aside: {known[-1]:.3f}" if known else ""
         lines.append(f"no validation or test data to score on{seen}")
     return lines
+
+
+def describe_estimate(estimate: Mapping[str, Any]) -> str:
+    """What a run will probably take, in one line: cycles, calls, tokens, money, and what will end it."""
+    cost = "price unknown" if estimate["cost_usd"] is None else f"about {estimate['cost_usd']:.2f} USD"
+    end = f", then {estimate['capped_by']} is spent" if estimate["capped_by"] else ""
+    return (
+        f"expected: up to {estimate['cycles']} cycles, about {estimate['calls']} calls, {estimate['input_tokens']:,}"
+        f" tokens read and {estimate['output_tokens']:,} written ({cost}){end}"
+    )
 
 
 def describe_costs(summary: Mapping[str, Any]) -> str:

@@ -25,8 +25,10 @@ async def curate(state: State, bench: Bench) -> StateUpdate:
     changes = {ruling.id: _to_change(ruling) for ruling in rulings}
     accepted = [sample.id for sample in drafts if changes[sample.id]["state"] == "accepted"]
     before = sum(sample.cycle != cycle for sample in bench.ledger.samples(state="accepted"))
-    budget = bench.settings.budget.samples
-    for name in accepted[max(0, budget - before) :] if budget is not None else []:
+    budget = bench.settings.budget
+    caps = (budget.samples and max(0, budget.samples - before), budget.cycle.samples)
+    room = min((cap for cap in caps if cap is not None), default=len(accepted))
+    for name in accepted[room:]:
         changes[name] = {"state": "rejected", "reason": "over_budget", "label": None, "purpose": None}
     kept = [sample for sample in drafts if changes[sample.id]["state"] == "accepted"]
     await _examine(state, bench, kept, changes)
@@ -57,9 +59,9 @@ def _refuse_useless_teacher(bench: Bench, cycle: int, drafts: list[Sample]) -> N
 
 
 def brought_nothing(bench: Bench, cycle: int) -> bool:
-    """Whether a cycle had lessons and none of them brought a single label that could be used."""
+    """Whether a cycle had lessons and none of them brought a single label that could be used, budget or not."""
     lessons = bench.ledger.lessons(cycle)
-    return bool(lessons) and not any(lesson["labelled"] for lesson in lessons)
+    return bool(lessons) and not any(lesson["labelled"] for lesson in lessons) and not bench.teacher.is_spent(cycle)
 
 
 def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:

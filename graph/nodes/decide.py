@@ -2,9 +2,14 @@
 
 from graph.bench import Bench
 from graph.state import Decision, State, StateUpdate
+from tracing.summary import gain_of
 
 BARREN = 2
 """Cycles in a row without a new sample after which the teacher has nothing left to give."""
+
+
+GAIN_CYCLES = 3
+"""Cycles that `stop.gain` looks at."""
 
 
 async def decide(state: State, bench: Bench) -> StateUpdate:
@@ -27,6 +32,18 @@ def find_reason(state: State, bench: Bench) -> str | None:
         "budget.tokens": budget.tokens is not None and usage["input_tokens"] + usage["output_tokens"] >= budget.tokens,
         "budget.usd": budget.usd is not None and cost is not None and cost >= budget.usd,
         "patience": stop.patience is not None and state["stale"] >= stop.patience,
+        "gain": stop.gain is not None and _is_too_little(state["cycle"], bench, stop.gain),
         "exhausted": state["barren"] >= BARREN,
     }
     return next((name for name, hit in reached.items() if hit), None)
+
+
+def _is_too_little(cycle: int, bench: Bench, wanted: float) -> bool:
+    """Whether the last cycles won less of the gate metric per 1,000 tokens than is wanted; unknown counts as enough."""
+    last = range(cycle - GAIN_CYCLES + 1, cycle + 1)
+    if last[0] < 1:
+        return False
+    gains = [gain_of(bench.ledger.part(each, "gate")) for each in last]
+    tokens = sum(bench.ledger.spent(each)[0] for each in last)
+    known = [gain for gain in gains if gain is not None]
+    return len(known) == len(gains) and tokens > 0 and sum(known) / tokens * 1_000 < wanted

@@ -1,7 +1,9 @@
 """Nodes on the teacher's side: analyze, and the two steps of a lesson, generate and label."""
 
 from agents import analyst, generator, labeler
-from agents.messages import DraftBatch, DraftText, FeedbackPacket, LessonPlan
+from agents.generator import Writing
+from agents.messages import DraftBatch, DraftText, FeedbackPacket, LessonPlan, Weakness
+from agents.purse import BudgetSpent
 from graph.bench import Bench, cycle_name
 from graph.curriculum import Known, main_error, plan_lessons
 from graph.state import LessonState, State, StateUpdate
@@ -14,14 +16,12 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
     cycle = state["cycle"]
     span = cycle_name(cycle)
     packet = FeedbackPacket.model_validate(bench.ledger.message(span, "feedback_packet"))
-    weaknesses = {}
-    if bench.settings.curriculum.weaknesses:
-        seed = bench.seed(cycle, "analyze")
-        analysis = await analyst.analyze(bench.teacher, bench.briefing, packet, span, seed)
-        bench.ledger.put_message(cycle, span, "analyst", "generator", analysis)
-        weaknesses = store_weaknesses(bench, analysis, span)
-        for name, weakness in weaknesses.items():
-            bench.emit("weakness", cycle=cycle, id=name, name=weakness.name, labels=weakness.labels)
+    try:
+        weaknesses = await _find_weaknesses(bench, packet, span)
+    except BudgetSpent as exc:
+        bench.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
+        bench.ledger.put_lessons(cycle, [])
+        return {"lessons": []}
     lessons = plan_lessons(
         cycle,
         span,
@@ -48,6 +48,19 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
     return {"lessons": [item.plan.id for item in lessons]}
 
 
+async def _find_weaknesses(bench: Bench, packet: FeedbackPacket, span: str) -> dict[str, Weakness]:
+    if not bench.settings.curriculum.weaknesses:
+        return {}
+    cycle = packet.cycle
+    seed = bench.seed(cycle, "analyze")
+    analysis = await analyst.analyze(bench.teacher, bench.briefing, packet, span, seed)
+    bench.ledger.put_message(cycle, span, "analyst", "generator", analysis)
+    weaknesses = store_weaknesses(bench, analysis, span)
+    for name, weakness in weaknesses.items():
+        bench.emit("weakness", cycle=cycle, id=name, name=weakness.name, labels=weakness.labels)
+    return weaknesses
+
+
 def _known(bench: Bench) -> list[Known]:
     codec = bench.domain.codec
     seeds = [(example.text, example.gold, True) for example in bench.domain.seeds]
@@ -62,11 +75,30 @@ def _known(bench: Bench) -> list[Known]:
 def _wanted(state: State, bench: Bench) -> int:
     """Drafts to ask for: a cycle's worth, or a little more than what is left of the budget."""
     drafts = bench.settings.curriculum.quotas.drafts
-    budget = bench.settings.budget.samples
-    if budget is None:
-        return drafts
-    left = budget - state["accepted"]
-    return min(drafts, left + max(2, left // 4))
+    budget = bench.settings.budget
+    caps = (budget.samples and budget.samples - state["accepted"], budget.cycle.samples)
+    for left in (cap for cap in caps if cap is not None):
+        drafts = min(drafts, left + max(2, left // 4))
+    return min(drafts, _affordable(state["cycle"], bench, drafts))
+
+
+def _affordable(cycle: int, bench: Bench, most: int) -> int:
+    """Drafts that the budget in tokens and money still pays for, by what one has cost so far: no text unlabelled."""
+    before = bench.ledger.count_drafts(before=cycle)
+    if not before:
+        return most
+    tokens, usd = (sum(parts) for parts in zip(*(bench.ledger.spent(past) for past in range(cycle)), strict=True))
+    budget = bench.settings.budget
+    caps = (
+        (budget.tokens, tokens, tokens),
+        (budget.usd, usd, usd),
+        (budget.cycle.tokens, 0, tokens),
+        (budget.cycle.usd, 0, usd),
+    )
+    for cap, spent, paid in caps:
+        if cap is not None and paid:
+            most = min(most, max(1, int((cap - spent) / (paid / before))))
+    return most
 
 
 async def generate(state: LessonState, bench: Bench) -> StateUpdate:
@@ -74,7 +106,11 @@ async def generate(state: LessonState, bench: Bench) -> StateUpdate:
     lesson = bench.ledger.lesson(state["lesson"])
     plan = LessonPlan.model_validate(lesson["plan"])
     seed = bench.seed(lesson["id"], "generate")
-    writing = await generator.write(bench.teacher, bench.briefing, plan, lesson["cycle"], lesson["id"], seed)
+    try:
+        writing = await generator.write(bench.teacher, bench.briefing, plan, lesson["cycle"], lesson["id"], seed)
+    except BudgetSpent as exc:
+        bench.emit("budget_spent", cycle=lesson["cycle"], role="generator", lesson=lesson["id"], reason=str(exc))
+        writing = Writing((), (str(exc),), "")
     codec = bench.domain.codec
     samples = [
         Sample(
@@ -102,7 +138,12 @@ async def label(state: LessonState, bench: Bench) -> StateUpdate:
         return {}
     texts = {sample.id: sample.text for sample in samples}
     seed = bench.seed(lesson["id"], "label")
-    labelling = await labeler.label(bench.teacher, bench.briefing, texts, lesson["cycle"], lesson["id"], seed)
+    try:
+        labelling = await labeler.label(bench.teacher, bench.briefing, texts, lesson["cycle"], lesson["id"], seed)
+    except BudgetSpent as exc:
+        bench.emit("budget_spent", cycle=lesson["cycle"], role="labeler", lesson=lesson["id"], reason=str(exc))
+        bench.ledger.close_lesson(lesson["id"], len(samples), 0, [*lesson["faults"], str(exc)])
+        return {}
     drafts = [DraftText(id=name, text=text) for name, text in texts.items()]
     batch = DraftBatch(labels=dict(bench.domain.file.labels), drafts=drafts)
     bench.ledger.put_message(lesson["cycle"], lesson["id"], "generator", "labeler", batch)

@@ -22,6 +22,9 @@ FACTS = RunFacts(
     last_cycle=1,
     publish_seconds=0.25,
 )
+NO_USAGE = {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
+USAGE = {"calls": 1, "input_tokens": 100, "output_tokens": 10, "cost_usd": pytest.approx(0.01)}
+ROLES = {"analyst": USAGE, "generator": USAGE, "labeler": USAGE}
 START = {"validation": {"macro_f1": 0.4}, "test": None}
 FINAL = {"validation": {"macro_f1": 0.6}, "test": None}
 
@@ -42,6 +45,9 @@ def test_the_figures_are_those_of_the_ledger(ledger: Ledger) -> None:
             "input_tokens": 0,
             "output_tokens": 0,
             "cost_usd": None,
+            "roles": dict.fromkeys(("analyst", "generator", "labeler"), NO_USAGE),
+            "gain": None,
+            "gain_per_1k_tokens": None,
             "seconds": {"train": 1.0},
             "gate": {"before": None, "after": 0.4, "promoted": True},
         },
@@ -53,6 +59,9 @@ def test_the_figures_are_those_of_the_ledger(ledger: Ledger) -> None:
             "input_tokens": 300,
             "output_tokens": 30,
             "cost_usd": pytest.approx(0.03),
+            "roles": ROLES,
+            "gain": pytest.approx(0.2),
+            "gain_per_1k_tokens": pytest.approx(0.2 / 330 * 1000, abs=1e-6),
             "seconds": {"analyze": 0.5, "train": 2.25, "publish": 0.25},
             "gate": {"before": 0.4, "after": 0.6, "promoted": True},
         },
@@ -64,6 +73,7 @@ def test_the_figures_are_those_of_the_ledger(ledger: Ledger) -> None:
         "output_tokens": 30,
         "tokens_estimated": False,
         "cost_usd": pytest.approx(0.03),
+        "roles": ROLES,
         "seconds": 4.0,
     }
 

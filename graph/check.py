@@ -1,0 +1,57 @@
+"""What a run would work with and take, before anything is written or paid for."""
+
+import os
+from typing import Any
+
+from agents.reach import reach
+from agents.settings import OPENAI_URL
+from agents.teacher import resolve_key
+from graph.estimate import estimate_run
+from graph.plan import Plan
+from prompts.loader import ROLES
+
+
+def describe_domain(plan: Plan) -> dict[str, Any]:
+    """Facts of a planned run: data, prompts, student, teacher, budget, estimate.
+
+    Asks the teacher's address for its list of models, which costs nothing.
+    """
+    settings, domain = plan.settings, plan.domain
+    return {
+        "domain": domain.file.name,
+        "folder": str(domain.folder),
+        "task": domain.codec.name,
+        "metric": domain.metric,
+        "labels": list(domain.codec.labels),
+        "data": {
+            "seeds": len(domain.seeds),
+            "validation": len(domain.validation),
+            "test": len(domain.test),
+            "corpus": len(domain.corpus_rows),
+        },
+        "notes": list(domain.notes),
+        "prompts": dict(plan.briefing.versions),
+        "own_prompts": list(plan.briefing.own),
+        "preset": plan.preset,
+        "student": settings.student.base,
+        "teacher": _describe_teacher(plan),
+        "budget": settings.budget.model_dump(mode="json"),
+        "stop": settings.stop.model_dump(mode="json"),
+        "estimate": estimate_run(plan).tell(),
+    }
+
+
+def _describe_teacher(plan: Plan) -> list[dict[str, Any]]:
+    """Models and addresses with the roles that use them."""
+    teacher = plan.settings.teacher
+    if teacher.is_rehearsal():
+        return [{"model": teacher.model, "address": None, "roles": list(ROLES), "state": "in process"}]
+    found: dict[tuple[str | None, str | None], dict[str, Any]] = {}
+    for role in ROLES:
+        own = teacher.role(role)
+        place = (own.model, own.base_url)
+        if place not in found:
+            state = reach(own, resolve_key(own, os.environ))
+            found[place] = {"model": own.model, "address": own.base_url or OPENAI_URL, "roles": [], "state": state}
+        found[place]["roles"].append(role)
+    return list(found.values())

@@ -1,0 +1,184 @@
+"""What a run will probably take of the teacher: calls, tokens and money, from messages like those it will send."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle as endless
+from itertools import islice
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from agents.attempts import estimate_tokens
+from agents.messages import (
+    Case,
+    Confusion,
+    DraftBatch,
+    DraftText,
+    FeedbackPacket,
+    LabelScore,
+    Weakness,
+    fence,
+)
+from agents.pricing import price
+from agents.settings import OPENAI_URL
+from graph.curriculum import Known, PlannedLesson, plan_lessons
+from graph.exams import MOST_COUNTED
+from graph.plan import Plan
+from prompts.loader import ROLES
+from student.tasks import Example
+
+ACCEPTED = 0.85
+"""Share of drafts that become samples, as it was with the shipped domains."""
+_WEAKNESS = Weakness(name="n" * 50, pattern="p" * 160, labels=[], evidence=["v10", "v20", "e30"], advice="a" * 240)
+"""As long as what language models write."""
+
+
+@dataclass(frozen=True)
+class RoleEstimate:
+    """What one role will probably take."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    """None where the price is unknown."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will probably take; calls that must be repeated come on top."""
+
+    cycles: int
+    roles: Mapping[str, RoleEstimate]
+    capped: str | None
+    """The budget that will probably end the run before its cycles or samples do."""
+
+    def tell(self) -> dict[str, Any]:
+        """Give it as JSON: cycles, capped_by, calls, tokens, cost_usd (null: unknown), and the same per role."""
+        parts = list(self.roles.values())
+        costs = [part.cost_usd for part in parts if part.calls]
+        return {
+            "cycles": self.cycles,
+            "capped_by": self.capped,
+            "calls": sum(part.calls for part in parts),
+            "input_tokens": sum(part.input_tokens for part in parts),
+            "output_tokens": sum(part.output_tokens for part in parts),
+            "cost_usd": None if None in costs or not costs else sum(cost for cost in costs if cost is not None),
+            "roles": {role: vars(part) for role, part in self.roles.items()},
+        }
+
+
+def estimate_run(plan: Plan) -> Estimate:
+    """Estimate what a planned run will take; nothing is called."""
+    settings = plan.settings
+    calls = _one_cycle(plan)
+    cycles, capped = float(settings.stop.cycles), None
+    samples = settings.budget.samples
+    if samples is not None:
+        cycles = min(cycles, math.ceil(samples / max(1.0, settings.curriculum.quotas.drafts * ACCEPTED)))
+    once = {role: _sum_up(plan, role, pairs, 1.0) for role, pairs in calls.items()}
+    tokens = sum(part.input_tokens + part.output_tokens for part in once.values())
+    costs = [part.cost_usd for part in once.values() if part.cost_usd is not None]
+    for name, cap, used in (("tokens", settings.budget.tokens, tokens), ("usd", settings.budget.usd, sum(costs))):
+        if cap is not None and used and cap / used < cycles:
+            cycles, capped = cap / used, f"budget.{name}"
+    roles = {role: _sum_up(plan, role, pairs, cycles) for role, pairs in calls.items()}
+    return Estimate(math.ceil(cycles), roles, capped)
+
+
+def _sum_up(plan: Plan, role: str, pairs: Sequence[tuple[int, int]], cycles: float) -> RoleEstimate:
+    read, written = (math.ceil(cycles * sum(pair[side] for pair in pairs)) for side in (0, 1))
+    own = plan.settings.teacher.role(role)
+    cost = None
+    if not plan.settings.teacher.is_rehearsal():
+        cost = price(own.prices, own.model or "", own.base_url or OPENAI_URL, (read, written))[0]
+    return RoleEstimate(math.ceil(cycles * len(pairs)), read, written, cost)
+
+
+def _one_cycle(plan: Plan) -> dict[str, list[tuple[int, int]]]:
+    """Tokens (read, written) of every call of a cycle in the middle of a run."""
+    domain, settings = plan.domain, plan.settings.curriculum
+    texts = [*domain.seeds, *domain.validation]
+    found: dict[str, list[tuple[int, int]]] = {role: [] for role in ROLES}
+    weaknesses = {}
+    if settings.weaknesses:
+        labels = list(islice(endless(domain.codec.labels), 2))
+        named = _WEAKNESS.model_copy(update={"labels": labels})
+        weaknesses = {f"c001-w{number}": named for number in range(settings.weaknesses)}
+        reply = {"weaknesses": [named.model_dump() for _ in weaknesses]}
+        found["analyst"].append(_count(plan, "analyst", _make_packet(plan, texts), reply))
+    for lesson in _plan_middle(plan, texts, weaknesses):
+        wanted = sum(quota.hard + quota.easy for quota in lesson.plan.quotas)
+        written = list(islice(endless(texts), wanted))
+        drafts = [{"text": item.text, "difficulty": "hard", "intended": _plain(plan, item)} for item in written]
+        found["generator"].append(_count(plan, "generator", lesson.plan, {"drafts": drafts}))
+        batch = DraftBatch(
+            labels=dict(domain.file.labels),
+            drafts=[DraftText(id=f"t{number}", text=item.text) for number, item in enumerate(written, start=1)],
+        )
+        verdicts = [{"id": "t10", "labels": _plain(plan, item), "confidence": 0.95} for item in written]
+        found["labeler"].append(_count(plan, "labeler", batch, {"verdicts": verdicts}))
+    return found
+
+
+def _count(plan: Plan, role: str, message: Any, reply: Mapping[str, Any]) -> tuple[int, int]:
+    asked = estimate_tokens(plan.briefing.systems[role] + fence(message)) + 10
+    return asked, estimate_tokens(json.dumps(reply, ensure_ascii=False))
+
+
+def _plain(plan: Plan, item: Example) -> Any:
+    """The right answer as it is written on the wire."""
+    return TypeAdapter(Any).dump_python(plan.domain.codec.to_wire(item.text, item.gold), mode="json")
+
+
+def _make_packet(plan: Plan, texts: Sequence[Example]) -> FeedbackPacket:
+    packet, codec = plan.settings.curriculum.packet, plan.domain.codec
+    shown = islice(endless(texts), packet.wrong + packet.confident_wrong + packet.right)
+    cases = [
+        Case(
+            id=f"v{number + 10}",
+            text=item.text,
+            gold=codec.to_wire(item.text, item.gold),
+            predicted=codec.to_wire(item.text, codec.hide(item.gold, [(0, len(item.text))])),
+            confidence=0.123,
+            verdict="wrong",
+            # as if it had found nothing in the text
+            **codec.case_fields(item.text, item.gold, codec.hide(item.gold, [(0, len(item.text))])),
+        )
+        for number, item in enumerate(shown)
+    ]
+    score = {"precision": 0.123456789, "recall": 0.123456789, "f1": 0.123456789, "support": 10}
+    pairs = [(first, second) for first in codec.labels for second in codec.labels if first != second]
+    return FeedbackPacket(
+        cycle=1,
+        task=codec.name,
+        labels=dict(plan.domain.file.labels),
+        report=[LabelScore(label=label, **score) for label in codec.labels],
+        confusions=[Confusion(gold=first, predicted=second, count=1) for first, second in pairs[:MOST_COUNTED]],
+        weaknesses=[],
+        cases=cases,
+    )
+
+
+def _plan_middle(plan: Plan, texts: Sequence[Example], weaknesses: Mapping[str, Weakness]) -> list[PlannedLesson]:
+    """Lessons of a cycle in the middle of the run; validation texts stand for samples that are not there yet."""
+    codec, settings = plan.domain.codec, plan.settings.curriculum
+    half = (plan.settings.budget.samples or settings.quotas.drafts * 4) // 2
+    known = [
+        Known(text=item.text, gold=codec.to_wire(item.text, item.gold), labels=tuple(codec.labels_in(item.gold)))
+        for item in texts[: len(plan.domain.seeds) + half]
+    ]
+    return plan_lessons(
+        1,
+        "c001",
+        plan.domain.file.labels,
+        weaknesses,
+        dict.fromkeys(weaknesses),
+        plan.briefing.form,
+        known,
+        settings.quotas.drafts,
+        settings,
+        seed=0,
+    )

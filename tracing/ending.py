@@ -1,0 +1,30 @@
+"""What is told when a run has ended: what was gained, what it took, and what to type next."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from tracing.live import REHEARSAL_NOTICE
+from tracing.summary import describe_costs, describe_gains
+
+
+def tell_result(console: Console, summary: Mapping[str, Any], run: str, program: str) -> None:
+    """Tell the end of a run.
+
+    Args:
+        console: where to write.
+        summary: figures of the finished run.
+        run: the run's folder or id.
+        program: how this program is called.
+    """
+    for line in describe_gains(summary):
+        console.print(line, style="bold", markup=False, highlight=False, soft_wrap=True)
+    console.print(describe_costs(summary), markup=False, highlight=False, soft_wrap=True)
+    if summary["rehearsal"]:
+        console.print(f"[yellow]{REHEARSAL_NOTICE}[/]", highlight=False, soft_wrap=True)
+    folder = shlex.quote(run)
+    console.print(f"next: {program} show {folder}", markup=False, highlight=False, soft_wrap=True)
+    ask = f"      echo 'a text of yours' | {program} predict {folder} -"
+    console.print(ask, markup=False, highlight=False, soft_wrap=True)
