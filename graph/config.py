@@ -18,6 +18,8 @@ PRESET_KEYS = ("name", "source", "description", "settings")
 
 MAX_YAML = 200_000
 """Bytes of the largest settings file: the YAML reader takes about ten seconds for a million."""
+MAX_DEPTH = 50
+"""Levels of brackets and indentation."""
 _YAML_SLIPS = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
 """What PyYAML lets through where a scalar looks like a date or a number and is none, or brackets never end."""
 MAX_SHOWN = 200
@@ -35,12 +37,20 @@ class Layer:
 class _Loader(yaml.SafeLoader):
     """Safe YAML without two things: aliases, a few lines of which stand for billions of values, and doubled keys."""
 
+    _depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Read the next node."""
         if self.check_event(yaml.AliasEvent):
             told = "aliases (*name) are not read; write the value out"
             raise yaml.MarkedYAMLError(problem=told, problem_mark=self.get_mark())
-        return super().compose_node(parent, index)
+        if self._depth == MAX_DEPTH:
+            told = f"nested more than {MAX_DEPTH} levels deep"
+            raise yaml.MarkedYAMLError(problem=told, problem_mark=self.get_mark())
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Read a mapping."""

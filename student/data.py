@@ -63,7 +63,7 @@ def read_examples(path: Path, codec: TaskCodec, notes: list[str] | None = None) 
 
 def _shorten(exc: ValueError) -> str:
     """Leave out the middle of a fault that quotes a long value: what and where stand before it, the remedy behind."""
-    told = " ".join(str(exc).split())
+    told = " ".join("".join(char if char.isprintable() else " " for char in str(exc)).split())
     half = MAX_FAULT // 2
     return told if len(told) <= MAX_FAULT else f"{told[:half]} ... {told[-half:]}"
 
