@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types imports bench clean
+.PHONY: help setup demo test fuzz check format lint types imports bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ demo: $(STAMP)  ## evolution cycles on both shipped domains, with the embedded t
 
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest
+
+fuzz: $(STAMP)  ## 10,000 mutated replies, 2,000 mutated domains and data files, 500 prompt files (minutes)
+	FUZZ=1 $(BIN)/python -m pytest tests/agents/test_mutated_replies.py tests/graph/test_mutated_domains.py tests/prompts
 
 check: lint types imports test  ## everything that CI checks
 

@@ -6,6 +6,9 @@ from agents.briefing import Briefing
 from agents.messages import Analysis, AnalystReply, FeedbackPacket, Weakness
 from agents.teacher import Ask, Teacher
 
+MAX_WEAKNESSES = 100
+"""Weaknesses of a reply that are looked at."""
+
 
 async def analyze(teacher: Teacher, briefing: Briefing, packet: FeedbackPacket, span: str, seed: int) -> Analysis:
     """Ask the Analyst for weaknesses; evidence that is not in the packet is refused and asked again.
@@ -28,12 +31,12 @@ async def analyze(teacher: Teacher, briefing: Briefing, packet: FeedbackPacket, 
             reply=AnalystReply,
             name="analysis",
             check=lambda reply: find_faults(reply, packet),
-            count=lambda reply: len(_usable(reply.weaknesses, packet)),
+            count=lambda reply: len(_usable(reply.weaknesses[:MAX_WEAKNESSES], packet)),
             seed=seed,
             vocabularies={"labels": list(packet.labels), "cases": cases},
         )
     )
-    found = answer.reply.weaknesses if answer.reply else []
+    found = answer.reply.weaknesses[:MAX_WEAKNESSES] if answer.reply else []
     return Analysis(cycle=packet.cycle, weaknesses=_usable(found, packet)[: briefing.max_weaknesses])
 
 
@@ -44,11 +47,11 @@ def find_faults(reply: AnalystReply, packet: FeedbackPacket) -> list[str]:
     faults = []
     if not reply.weaknesses and failed:
         faults.append(f"no weakness named, but {failed} cases are wrong")
-    for weakness in reply.weaknesses:
-        where = f"weakness {weakness.name!r}"
+    for weakness in reply.weaknesses[:MAX_WEAKNESSES]:
+        where = f"weakness {weakness.name[:80]!r}"
         invented = [case for case in weakness.evidence if case not in known]
         if invented:
-            faults.append(f"{where}: evidence {', '.join(map(repr, invented))} is not among the packet's case ids")
+            faults.append(f"{where}: evidence {', '.join(map(repr, invented[:8]))} is not among the packet's case ids")
         if not weakness.evidence and known:
             faults.append(f"{where}: no evidence given; cite ids of the packet's cases")
         strange = [label for label in weakness.labels if label not in packet.labels]

@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Collection, Sequence
-from difflib import get_close_matches
 from typing import Any, Protocol
 
 from pydantic import BaseModel
+from rapidfuzz import fuzz, process
 
 from agents.lesson_checks import mode_fault
 from agents.messages import (
@@ -29,6 +29,9 @@ from agents.messages import (
 )
 from agents.messages.spans import AlignmentError, align
 from agents.strategies import choose_strategies
+
+MAX_QUOTED = 200
+"""Characters of a word that are quoted in a fault."""
 
 
 class AnswerForm(Protocol):
@@ -77,7 +80,7 @@ class ClassificationForm:
 
     def answer_fault(self, text: str, answer: str, labels: Collection[str]) -> str | None:
         """Refuse a label that is not in the set."""
-        return None if answer in labels else f"unknown label {answer!r}{_nearest(answer, labels)}"
+        return None if answer in labels else f"unknown label {_quote(answer)}{_nearest(answer, labels)}"
 
     def mode_fault(self, plan: LessonPlan, text: str, answer: str) -> str | None:
         """Nothing can be checked."""
@@ -93,7 +96,7 @@ class ClassificationForm:
             return "no label given"
         for label in verdict.labels:
             if label not in labels:
-                return f"unknown label {label!r}{_nearest(label, labels)}"
+                return f"unknown label {_quote(label)}{_nearest(label, labels)}"
         return _confidence_fault(verdict.confidence)
 
     def candidates(self, verdict: LabelVerdict) -> list[Gold]:
@@ -121,9 +124,10 @@ class EntityForm:
         """Refuse an entity without words, one of an unknown type, and one that is not found in the text."""
         for entity in answer:
             if not entity.text.strip():
-                return f"an entity of type {entity.label!r} has no text; copy its words from the text"
+                return f"an entity of type {_quote(entity.label)} has no text; copy its words from the text"
             if entity.label != NO_ENTITY and entity.label not in labels:
-                return f"entity {entity.text!r}: unknown label {entity.label!r}{_nearest(entity.label, labels)}"
+                told = f"unknown label {_quote(entity.label)}{_nearest(entity.label, labels)}"
+                return f"entity {_quote(entity.text)}: {told}"
         try:
             align(text, answer)
         except AlignmentError as exc:
@@ -177,6 +181,12 @@ def _confidence_fault(confidence: float) -> str | None:
     return None if 0 <= confidence <= 1 else f"confidence {confidence} is not between 0 and 1"
 
 
+def _quote(word: str) -> str:
+    """Quote a word of a reply; broken replies hold words as long as themselves."""
+    return repr(word if len(word) <= MAX_QUOTED else f"{word[:MAX_QUOTED]}...")
+
+
 def _nearest(word: str, words: Collection[str]) -> str:
-    close = get_close_matches(word, list(words), n=1)
+    # not difflib: on a broken reply of thousands of unknown words it takes seconds
+    close = process.extractOne(word[: 2 * MAX_QUOTED], list(words), scorer=fuzz.ratio, score_cutoff=60)
     return f" (did you mean {close[0]!r}?)" if close else f" (one of: {', '.join(sorted(words))})"

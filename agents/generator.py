@@ -9,6 +9,9 @@ from agents.briefing import Briefing
 from agents.messages import Difficulty, Gold, LessonPlan
 from agents.teacher import Ask, Teacher
 
+MAX_TEXT = 20_000
+"""Characters of the longest draft."""
+
 
 @dataclass(frozen=True)
 class WrittenDraft:
@@ -49,14 +52,20 @@ async def write(teacher: Teacher, briefing: Briefing, plan: LessonPlan, cycle: i
             reply=briefing.form.generator_reply,
             name="drafts",
             check=lambda reply: find_faults(reply, briefing, plan),
-            count=lambda reply: len(_usable(reply.drafts, briefing, plan)),
+            count=lambda reply: len(_usable(_first(reply, plan), briefing, plan)),
             seed=seed,
             vocabularies={"labels": list(plan.labels)},
         )
     )
-    drafts = answer.reply.drafts if answer.reply else []
+    drafts = _first(answer.reply, plan) if answer.reply else []
     usable = [WrittenDraft(draft.text, draft.difficulty, draft.intended) for draft in _usable(drafts, briefing, plan)]
     return Writing(tuple(usable[: _count_wanted(plan)]), answer.faults, answer.call_id)
+
+
+def _first(reply: Any, plan: LessonPlan) -> list[Any]:
+    """The drafts that are looked at: of many times more than were asked for, none of the last is ever used."""
+    drafts: list[Any] = reply.drafts[: 4 * _count_wanted(plan) + 100]
+    return drafts
 
 
 def _usable(drafts: Sequence[Any], briefing: Briefing, plan: LessonPlan) -> list[Any]:
@@ -67,17 +76,21 @@ def _usable(drafts: Sequence[Any], briefing: Briefing, plan: LessonPlan) -> list
 def find_faults(reply: Any, briefing: Briefing, plan: LessonPlan) -> list[str]:
     """What is wrong with a batch of drafts, one line per kind of fault."""
     wanted = _count_wanted(plan)
-    if not reply.drafts:
+    drafts = _first(reply, plan)
+    if not drafts:
         return [f"no drafts given, {wanted} are wanted"]
-    found = Counter(_draft_fault(draft, briefing) for draft in reply.drafts)
-    sound = [draft for draft in reply.drafts if _draft_fault(draft, briefing) is None]
-    strays = Counter(_mode_fault(draft, briefing, plan) for draft in sound)
+    told = [_draft_fault(draft, briefing) for draft in drafts]
+    found = Counter(told)
+    sound = [draft for draft, fault in zip(drafts, told, strict=True) if fault is None]
+    modes = [_mode_fault(draft, briefing, plan) for draft in sound]
+    strays = Counter(modes)
     usable = strays.pop(None, 0)
     faults = [f"{count} draft(s): {fault}" for fault, count in found.items() if fault is not None]
     if usable * 2 < wanted:
         faults += [f"{count} draft(s): {fault}" for fault, count in strays.items()]
         faults.append(f"{usable} usable drafts given, {wanted} are wanted")
-    left_out = briefing.form.left_out(plan, [draft.intended for draft in _usable(reply.drafts, briefing, plan)])
+    served = [draft.intended for draft, fault in zip(sound, modes, strict=True) if fault is None]
+    left_out = briefing.form.left_out(plan, served)
     if usable and left_out:
         faults.append(f"no sound draft for {', '.join(left_out)}; write those that the quotas ask for")
     return faults
@@ -90,6 +103,8 @@ def _count_wanted(plan: LessonPlan) -> int:
 def _draft_fault(draft: Any, briefing: Briefing) -> str | None:
     if not draft.text.strip():
         return "empty text"
+    if len(draft.text) > MAX_TEXT:
+        return f"a text of more than {MAX_TEXT:,} characters; write shorter ones"
     return briefing.form.answer_fault(draft.text, draft.intended, briefing.labels)
 
 

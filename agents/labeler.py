@@ -68,18 +68,24 @@ async def label(
             reply=briefing.form.labeler_reply,
             name="verdicts",
             check=lambda reply: find_faults(reply, briefing, sent),
-            count=lambda reply: len(_usable(reply.verdicts, briefing, sent)),
+            count=lambda reply: len(_usable(_first(reply, sent), briefing, sent)),
             seed=seed,
             vocabularies={"labels": list(briefing.labels)},
         )
     )
     labels: dict[str, Label] = {}
     accepted = []
-    for verdict in _usable(answer.reply.verdicts if answer.reply else [], briefing, sent):
+    for verdict in _usable(_first(answer.reply, sent) if answer.reply else [], briefing, sent):
         candidates = tuple(briefing.form.candidates(verdict))
         labels[neutral[verdict.id]] = Label(candidates, float(verdict.confidence))
         accepted.append(verdict.model_copy(update={"id": neutral[verdict.id]}))
     return Labelling(labels, briefing.form.label_batch(accepted), answer.faults, answer.call_id)
+
+
+def _first(reply: Any, sent: Mapping[str, str]) -> list[Any]:
+    """The verdicts that are looked at: more than a few for each text are of no use."""
+    verdicts: list[Any] = reply.verdicts[: 4 * len(sent) + 100]
+    return verdicts
 
 
 def _usable(verdicts: Sequence[Any], briefing: Briefing, sent: Mapping[str, str]) -> list[Any]:
@@ -94,7 +100,8 @@ def _usable(verdicts: Sequence[Any], briefing: Briefing, sent: Mapping[str, str]
 
 def find_faults(reply: Any, briefing: Briefing, sent: Mapping[str, str]) -> list[str]:
     """What is wrong with a batch of verdicts: ids that miss, repeat or are invented, and faulty answers."""
-    given = Counter(verdict.id for verdict in reply.verdicts)
+    verdicts = _first(reply, sent)
+    given = Counter(verdict.id for verdict in verdicts)
     faults = []
     missing = [draft for draft in sent if draft not in given]
     if missing:
@@ -105,7 +112,7 @@ def find_faults(reply: Any, briefing: Briefing, sent: Mapping[str, str]) -> list
     repeated = [draft for draft, count in given.items() if count > 1]
     if repeated:
         faults.append(f"more than one verdict for {', '.join(repeated[:8])}")
-    for verdict in reply.verdicts:
+    for verdict in verdicts:
         if verdict.id in sent:
             fault = briefing.form.verdict_fault(sent[verdict.id], verdict, briefing.labels)
             if fault:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from rapidfuzz import fuzz
 
@@ -74,7 +73,7 @@ _CHECKS: dict[LessonMode, tuple[tuple[_Holds, str], ...]] = {
             "the entities are not those of one example in its order; misspell the words around them alone",
         ),
         (
-            lambda draft, example: fuzz.ratio(draft.text, example.text) >= ALIKE,
+            lambda draft, example: fuzz.ratio(draft.text, example.text, score_cutoff=ALIKE) > 0,
             "the text is too far from the example; misspell one to three of its words and keep the rest",
         ),
         (
@@ -129,11 +128,13 @@ def _read_examples(plan: LessonPlan) -> Iterable[_Parts]:
 
 def _take_apart(text: str, entities: Iterable[Entity]) -> _Parts:
     spans = align(text, entities)
-    words = [(start, end) for start, end in split_words(text) if any(map(str.isalnum, text[start:end]))]
-    edges = [(0, 0), *((span.start, span.end) for span in spans), (len(text), len(text))]
-    context = tuple(
-        tuple(text[start:end].casefold() for start, end in words if left[1] <= start and end <= right[0])
-        for left, right in pairwise(edges)
-    )
+    context: list[list[str]] = [[] for _ in range(len(spans) + 1)]
+    behind = 0  # spans that end before the word
+    for start, end in split_words(text):
+        while behind < len(spans) and spans[behind].end <= start:
+            behind += 1
+        is_outside = behind == len(spans) or end <= spans[behind].start
+        if is_outside and any(map(str.isalnum, text[start:end])):
+            context[behind].append(text[start:end].casefold())
     surfaces = tuple(text[span.start : span.end] for span in spans)
-    return _Parts(text, surfaces, tuple(span.label for span in spans), context)
+    return _Parts(text, surfaces, tuple(span.label for span in spans), tuple(map(tuple, context)))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, SupportsIndex, TypeVar
 
 from json_repair import repair_json
 from pydantic import BaseModel, ValidationError
@@ -19,10 +19,23 @@ _START = re.compile(r"\{|\[\s*\{")
 _DECODER = json.JSONDecoder(strict=False)
 MAX_FAULTS = 8
 MAX_STARTS = 64
-"""Opening braces that are tried in a reply where objects and prose are mixed."""
+"""Opening braces that are tried in vain in a reply where objects and prose are mixed, or items are broken."""
 
+MAX_BLOCKS = 1_000
+"""Fenced blocks that are looked at."""
+MAX_READ = 1_000_000
+"""Characters that are read of a reply: more than any model writes. What is behind them counts as cut off."""
+MAX_MARKS = 40_000
+"""Commas and opening brackets, and so values, that are read of a reply; what is behind them counts as cut off."""
 MAX_REPAIRED = 100_000
-"""Characters that are repaired at most: the time grows with the square of a broken string's length."""
+MAX_STEPS = 100_000
+"""Looks at a character that a repair may take, about a microsecond each; without a limit some wreckage of 20,000
+characters takes it minutes. Steps and not seconds, so that a reply ends alike on every machine. A sound text takes one
+a character, one in single quotes two to three."""
+MAX_ERRORS = 5_000
+"""Faults that are looked at one by one."""
+_MANY_MARKS = re.compile(rf"(?:[^,{{\[]*[,{{\[]){{{MAX_MARKS}}}")
+BROKEN = "the reply breaks off or is broken; write it again as one complete JSON object"
 
 
 @dataclass(frozen=True)
@@ -40,27 +53,51 @@ def parse_reply(raw: str, model: type[ReplyT]) -> Parsed[ReplyT]:
     """Parse a language model's reply into a message.
 
     Order: JSON as it stands (raw control characters allowed); else reasoning is stripped, code fences and prose around
-    one object are cut off, json-repair mends what is left; keys that are merely too many are dropped; pydantic
-    validates. Whatever was done is flagged. Never raises.
+    one object are cut off, json-repair mends what is left, and where that is too broken or too long, the complete items
+    of its list are kept; keys that are merely too many are dropped; pydantic validates. Whatever was done is flagged.
+    Never raises, and is done in a fraction of a second whatever comes.
 
     Args:
         raw: the reply's text as it came.
         model: a reply class.
     """
     flags: list[str] = []
-    raw = raw.encode("utf-8", "replace").decode()
+    raw = _shorten(raw, flags).encode("utf-8", "replace").decode()
     found = _read(raw, model, flags)
     if found is None:
         text = _strip_reasoning(raw)[1].strip()
         fault = "the reply is not a JSON object" if text else "the reply holds no text to read"
         return Parsed(None, fault, tuple(flags))
+    reply, told, rest = _validate(found, model, flags)
+    if "salvaged" in flags:
+        return Parsed(None, BROKEN, tuple(flags), reply or rest)
+    return Parsed(reply, told, tuple(flags), rest)
+
+
+def _shorten(raw: str, flags: list[str]) -> str:
+    """Cut off what no reply needs, so that whatever comes is read in bounded time."""
+    kept = raw[:MAX_READ]
+    if kept.count(",") + kept.count("{") + kept.count("[") > MAX_MARKS:
+        many = _MANY_MARKS.match(kept)
+        kept = many.group() if many else kept
+    if len(kept) < len(raw):
+        flags.append("shortened")
+    return kept
+
+
+def _validate(
+    found: dict[str, Any], model: type[ReplyT], flags: list[str]
+) -> tuple[ReplyT | None, str | None, ReplyT | None]:
+    """Make the reply of what was read; else tell what is wrong, and give the reply without its faulty items."""
     try:
-        return Parsed(model.model_validate(found), None, tuple(flags))
+        return model.model_validate(found), None, None
     except ValidationError as exc:
+        if exc.error_count() > MAX_ERRORS:
+            return None, f"the reply has {exc.error_count()} faults; it is not what the schema asks for", None
         told, left = _describe(exc), _drop_extra_keys(found, model, exc, flags)
     if left is None:
-        return Parsed(model.model_validate(found), None, tuple(flags))
-    return Parsed(None, told, tuple(flags), _drop_faulty_items(found, model, left))
+        return model.model_validate(found), None, None
+    return None, told, _drop_faulty_items(found, model, left)
 
 
 def _read(raw: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
@@ -71,7 +108,7 @@ def _read(raw: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] 
     if answer != raw:
         flags.append("reasoning")
     for flag, part in _parts(answer):
-        value = _as_object(_loads(part), model, flags)
+        value = _as_object(_loads(part), model, flags) if part is not raw else None
         if value is not None and (part is answer or _is_near(value, model)):
             return _flagged(value, flag, flags)
     # a closing tag inside a string of the reply: strict JSON around it tells it from the end of the reasoning
@@ -108,8 +145,12 @@ def _parts(text: str) -> Iterator[tuple[str | None, str]]:
         start, end = starts[opening], text.rfind(closing) + 1
         if 0 <= start <= starts["{"] and start < end:
             yield _name_cut(text, start, end), text[start:end]
-    for block in sorted((match.group(1) for match in _FENCE.finditer(text)), key=len, reverse=True):
+    for block in sorted(_blocks(text), key=len, reverse=True)[:MAX_STARTS]:
         yield "fence", block
+
+
+def _blocks(text: str) -> list[str]:
+    return [match.group(1).strip() for match in islice(_FENCE.finditer(text), MAX_BLOCKS)]
 
 
 def _name_cut(text: str, start: int, end: int) -> str | None:
@@ -120,34 +161,88 @@ def _name_cut(text: str, start: int, end: int) -> str | None:
 def _find_object(text: str, model: type[BaseModel]) -> dict[str, Any] | None:
     """The longest of several objects in a text that has a key of the reply."""
     best: dict[str, Any] | None = None
-    length = end = 0
-    for match in islice(re.finditer(r"\{", text), MAX_STARTS):
-        if match.start() < end:
-            continue
+    length = 0
+    for start, end, value in _objects(text, 0):
+        if end - start > length and _is_near(value, model):
+            best, length = value, end - start
+    return _replace_surrogates(best) if best is not None else None
+
+
+def _objects(text: str, at: int) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Read the objects in a text, each as strict JSON: (start, end, object). Gives up after too many tries in vain."""
+    left, starts = 2 * len(text), MAX_STARTS
+    while (start := text.find("{", at)) >= 0 and left >= 0 and starts:
         try:
-            value, end = _DECODER.raw_decode(text, match.start())
-        except (ValueError, RecursionError):
-            continue
-        if end - match.start() > length and _is_near(value, model):
-            best, length = _replace_surrogates(value), end - match.start()
-    return best
+            value, at = _DECODER.raw_decode(text, start)
+            yield start, at, value
+        except json.JSONDecodeError as exc:
+            at, left, starts = start + 1, left - (exc.pos - start), starts - 1
+        except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
+            at, left, starts = start + 1, left - len(text) // 4, starts - 1
+
+
+class _Spent(Exception):
+    """A repair has taken all its steps."""
+
+
+class _Metered(str):
+    """A text of which only so many characters can be looked at; json-repair reads whatever it reads through this.
+
+    It also puts texts together anew out of slices, so these count on.
+    """
+
+    left: list[int]
+
+    @classmethod
+    def of(cls, text: str, left: list[int]) -> "_Metered":
+        """Make one that shares a counter of the steps left."""
+        made = cls(text)
+        made.left = left
+        return made
+
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        """Give a character or a slice, and count it."""
+        found = str.__getitem__(self, key)
+        self.left[0] -= 1 + len(found) // 64
+        if self.left[0] < 0:
+            raise _Spent
+        return _Metered.of(found, self.left) if isinstance(key, slice) else found
+
+    def __add__(self, other: str) -> str:
+        """Put together, and count on."""
+        return _Metered.of(str.__add__(self, other), self.left)
 
 
 def _repair(text: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
     text = text.strip()
-    blocks = [match.group(1).strip() for match in _FENCE.finditer(text)]
+    blocks = _blocks(text)
     if not text.startswith("{") and blocks:
         flags.append("fence")
         text = max(blocks, key=len)
     start = _START.search(text)
     if start is None:
         return None
+    text = text[start.start() :]
     flags.append("repaired")
-    try:
-        value = repair_json(text[start.start() :][:MAX_REPAIRED], return_objects=True, skip_json_loads=True)
-        return _as_object(_replace_surrogates(value), model, flags)
-    except (ValueError, RecursionError, AssertionError, LookupError, TypeError, AttributeError):
-        return None  # json-repair trips over itself on some wreckage, over an assertion of its own for one
+    if len(text) <= MAX_REPAIRED and "shortened" not in flags:
+        try:
+            value = repair_json(_Metered.of(text, [MAX_STEPS]), return_objects=True, skip_json_loads=True)
+            found = _as_object(_replace_surrogates(value), model, flags)
+            if found is not None:
+                return found
+        except (_Spent, ValueError, RecursionError, AssertionError, LookupError, TypeError, AttributeError):
+            pass  # json-repair trips over itself on some wreckage, over an assertion of its own for one
+    return _salvage(text, model, flags)
+
+
+def _salvage(text: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
+    """The complete items of a reply's list that breaks off, or that is broken in between."""
+    key, *others = model.model_fields
+    opening = re.search(rf'"{re.escape(key)}"\s*:\s*\[|^\[', text)
+    if opening is None or others:
+        return None
+    items = [item for _, _, item in _objects(text, opening.end())]
+    return _flagged({key: _replace_surrogates(items)}, "salvaged", flags) if items else None
 
 
 def _as_object(value: Any, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
@@ -207,7 +302,7 @@ def _describe(exc: ValidationError) -> str:
     # keys too many last: they do no harm, but often tell why another one is missing
     faults = sorted(exc.errors(), key=lambda fault: fault["type"] == "extra_forbidden")
     for fault in faults[:MAX_FAULTS]:
-        where = ".".join(str(step) for step in fault["loc"]) or "reply"
+        where = ".".join(str(step)[:80] for step in fault["loc"]) or "reply"
         lines.append(f"{where}: {fault['msg']}")
     more = len(faults) - len(lines)
     return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")

@@ -1,6 +1,6 @@
 """Build the configuration: field default < preset < domain.yaml < --config file < --set < flags, each layer checked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,12 +16,58 @@ PRESETS = Path(__file__).parent / "presets"
 PRESET_KEYS = ("name", "source", "description", "settings")
 
 
+MAX_YAML = 200_000
+"""Bytes of the largest settings file: the YAML reader takes about ten seconds for a million."""
+MAX_DEPTH = 50
+"""Levels of brackets and indentation."""
+_YAML_SLIPS = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
+"""What PyYAML lets through where a scalar looks like a date or a number and is none, or brackets never end."""
+MAX_SHOWN = 200
+"""Characters of a value that an error shows."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """Settings from one source; `source` is how an error names it."""
 
     source: str
     values: Mapping[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without two things: aliases, a few lines of which stand for billions of values, and doubled keys."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Read the next node."""
+        if self.check_event(yaml.AliasEvent):
+            told = "aliases (*name) are not read; write the value out"
+            raise yaml.MarkedYAMLError(problem=told, problem_mark=self.get_mark())
+        if self._depth == MAX_DEPTH:
+            told = f"nested more than {MAX_DEPTH} levels deep"
+            raise yaml.MarkedYAMLError(problem=told, problem_mark=self.get_mark())
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Read a mapping."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+                told = f"the key {show(key.value)} is there twice; keep one of the two"
+                raise yaml.MarkedYAMLError(problem=told, problem_mark=key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
+
+
+def show(value: object) -> str:
+    """Write a value as an error shows it: on one line, and not all of a long one."""
+    written = repr(value)
+    return written if len(written) <= MAX_SHOWN else f"{written[:MAX_SHOWN]}..."
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -31,21 +77,26 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: the file is missing, not UTF-8, not YAML, empty, or no mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            raw = file.read(MAX_YAML + 1)
+        text = raw.decode("utf-8-sig")
     except FileNotFoundError as exc:
         raise InputError(f"{path}: no such file") from exc
     except OSError as exc:
         raise InputError(f"{path}: cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise InputError(f"{path}: not UTF-8 text (byte {exc.start}); save the file as UTF-8") from exc
+    if len(raw) > MAX_YAML:
+        raise InputError(f"{path}: larger than {MAX_YAML:,} bytes; settings are short, data belongs into files of rows")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _Loader)  # noqa: TID251 - a SafeLoader
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise InputError(f"{where}: not valid YAML: {getattr(exc, 'problem', None) or exc}") from exc
-    except (ValueError, RecursionError) as exc:
-        raise InputError(f"{path}: not valid YAML: {exc}") from exc
+        problem = getattr(exc, "problem", None) or str(exc).splitlines()[0]
+        raise InputError(f"{where}: not valid YAML: {problem}") from exc
+    except _YAML_SLIPS as exc:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(exc).split())}") from exc
     if value is None:
         raise InputError(f"{path}: the file is empty")
     if not isinstance(value, dict):
@@ -79,11 +130,11 @@ def parse_assignments(assignments: Sequence[str]) -> Layer:
     for text in assignments:
         key, sign, raw = text.partition("=")
         if not sign or not key.strip():
-            raise InputError(f"--set {text!r}: write it as key=value, such as --set student.steps=120")
+            raise InputError(f"--set {show(text)}: write it as key=value, such as --set student.steps=120")
         try:
-            value = yaml.safe_load(raw)
-        except (yaml.YAMLError, ValueError, RecursionError) as exc:
-            raise InputError(f"--set {text!r}: the value is not valid YAML") from exc
+            value = yaml.load(raw, _Loader)  # noqa: TID251 - a SafeLoader
+        except (yaml.YAMLError, *_YAML_SLIPS) as exc:
+            raise InputError(f"--set {show(text)}: the value is not valid YAML") from exc
         _plant(tree, key.strip().split("."), value, text)
     return Layer("--set", tree)
 
@@ -92,7 +143,7 @@ def _plant(tree: dict[str, Any], path: Sequence[str], value: Any, text: str) -> 
     for step in path[:-1]:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):
-            raise InputError(f"--set {text!r}: {step!r} was set to a value before")
+            raise InputError(f"--set {show(text)}: {step!r} was set to a value before")
     tree[path[-1]] = value
 
 
@@ -112,7 +163,7 @@ def build_settings(layers: Sequence[Layer]) -> Settings:
         fault = exc.errors()[0]
         path = tuple(str(step) for step in fault["loc"])
         source = next((layer.source for layer in reversed(layers) if _has(layer.values, path)), "configuration")
-        got = f", got {fault['input']!r}" if not isinstance(fault["input"], dict) else ""
+        got = f", got {show(fault['input'])}" if not isinstance(fault["input"], dict) else ""
         raise InputError(f"{source}: {'.'.join(path)}: {_tell(fault['msg'])}{got}") from exc
 
 
@@ -148,7 +199,8 @@ def _check_keys(layer: Layer, values: Mapping[str, Any], model: type[BaseModel],
             near = _suggest(".".join(here), everything) or _suggest(str(key), list(model.model_fields))
             where = f"under {'.'.join(path)!r}" if path else "at the top"
             raise InputError(
-                f"{layer.source}: unknown key {'.'.join(here)!r}{near}; keys {where}: {', '.join(model.model_fields)}"
+                f"{layer.source}: unknown key {show('.'.join(here))}{near}; keys {where}:"
+                f" {', '.join(model.model_fields)}"
             )
         section = _section(model, key)
         if section is None:
@@ -156,7 +208,7 @@ def _check_keys(layer: Layer, values: Mapping[str, Any], model: type[BaseModel],
         if value is None:
             continue
         if not isinstance(value, Mapping):
-            raise InputError(f"{layer.source}: {'.'.join(here)} is a section with keys, got {value!r}")
+            raise InputError(f"{layer.source}: {'.'.join(here)} is a section with keys, got {show(value)}")
         _check_keys(layer, value, section, here)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agents.messages import InputError
-from graph.config import Layer, read_yaml
+from graph.config import Layer, read_yaml, show
 from graph.settings import Settings
 from student.data import read_examples
 from student.tasks import Example, TaskCodec, codec
@@ -53,9 +53,9 @@ class DomainFile(BaseModel):
             raise ValueError("write one line per label: the label, a colon and its meaning in quotes")
         for label, meaning in value.items():
             if not isinstance(label, str):
-                raise ValueError(f"the label {label!r} is no text in YAML; put it in quotes")
+                raise ValueError(f"the label {show(label)} is no text in YAML; put it in quotes")
             if not isinstance(meaning, str) or not meaning.strip():
-                raise ValueError(f"the label {label!r} has no meaning; write one line that says when it applies")
+                raise ValueError(f"the label {show(label)} has no meaning; write one line that says when it applies")
         return value
 
 
@@ -115,6 +115,7 @@ def load_domain(folder: Path) -> Domain:
             f"{folder}: no domain.yaml in this folder; make one with name, task, description, labels, data"
         )
     raw = read_yaml(path)
+    _check_teacher(path, raw.get("teacher"))
     own = {key: value for key, value in raw.items() if key not in OVERRIDES}
     file = _parse(path, own)
     try:
@@ -127,7 +128,7 @@ def load_domain(folder: Path) -> Domain:
         known = ", ".join(task.metrics)
         raise InputError(f"{path}{_line(path, 'metric')}: unknown metric {metric!r} for {task.name}; one of: {known}")
     notes: list[str] = []
-    seeds = _read(folder, "seeds", file.data.seeds, task, notes)
+    seeds = _read(path, "seeds", file.data.seeds, task, notes)
     _check_seeds(folder / file.data.seeds, seeds, task)
     overrides = {key: value for key, value in raw.items() if key in OVERRIDES and key != "rehearsal"}
     rehearsal = raw.get("rehearsal") or {}
@@ -141,10 +142,10 @@ def load_domain(folder: Path) -> Domain:
         codec=task,
         metric=metric,
         seeds=seeds,
-        validation=_read(folder, "validation", file.data.validation, task, notes),
-        test=_read(folder, "test", file.data.test, task, notes),
+        validation=_read(path, "validation", file.data.validation, task, notes),
+        test=_read(path, "test", file.data.test, task, notes),
         corpus=corpus,
-        prompts=folder / file.prompts if file.prompts else None,
+        prompts=_inside(path, "prompts", file.prompts) if file.prompts else None,
         overrides=Layer(str(path), overrides),
         notes=tuple(notes),
         fingerprint=_fingerprint(folder, file, corpus),
@@ -169,7 +170,7 @@ def _parse(path: Path, own: dict[str, Any]) -> DomainFile:
         if key not in DomainFile.model_fields:
             close = get_close_matches(str(key), known, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise InputError(f"{path}{_line(path, str(key))}: unknown key {key!r}{hint}; keys: {', '.join(known)}")
+            raise InputError(f"{path}{_line(path, str(key))}: unknown key {show(key)}{hint}; keys: {', '.join(known)}")
     try:
         return DomainFile.model_validate(own)
     except ValidationError as exc:
@@ -183,6 +184,18 @@ def _parse(path: Path, own: dict[str, Any]) -> DomainFile:
         raise InputError(f"{path}{_line(path, steps[-1])}: {'.'.join(steps)}: {message}") from exc
 
 
+def _check_teacher(path: Path, teacher: Any) -> None:
+    """Refuse that a folder, which may come from anywhere, says where the user's key is sent, or which key."""
+    sections = [("teacher", teacher)]
+    if isinstance(teacher, dict) and isinstance(teacher.get("roles"), dict):
+        sections += [(f"teacher.roles.{role}", section) for role, section in teacher["roles"].items()]
+    for name, section in sections:
+        for key in ("base_url", "api_key_env"):
+            if isinstance(section, dict) and section.get(key) is not None:
+                told = "a domain does not decide where your key is sent; use --base-url, --set or --config"
+                raise InputError(f"{path}{_line(path, key)}: {name}.{key}: {told}")
+
+
 def _line(path: Path, key: str) -> str:
     """Line of a key in a YAML file as `:n`, empty when it is not found."""
     pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*:""")
@@ -192,13 +205,32 @@ def _line(path: Path, key: str) -> str:
     return ""
 
 
-def _read(folder: Path, split: str, name: str | None, task: TaskCodec, notes: list[str]) -> tuple[Example, ...]:
+def _inside(path: Path, key: str, name: str) -> Path:
+    """Find what a key of domain.yaml names, in the domain folder alone.
+
+    A domain may come from anywhere, and what lies in its files is sent to the teacher.
+    """
+    folder = path.parent
+    where = f"{path}{_line(path, key.rpartition('.')[2])}: {key}"
+    try:
+        found = (folder / name).resolve()
+        found.exists()
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise InputError(f"{where}: {show(name)} cannot be the name of a file") from exc
+    if not found.is_relative_to(folder.resolve()):
+        raise InputError(f"{where}: {show(name)} leads out of the domain folder; put the file itself into the folder")
+    return folder / name
+
+
+def _read(
+    path: Path, split: Literal["seeds", "validation", "test"], name: str | None, task: TaskCodec, notes: list[str]
+) -> tuple[Example, ...]:
     if name is None:
         return ()
-    path = folder / name
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; it is named under data.{split} in {folder / 'domain.yaml'}")
-    return tuple(read_examples(path, task, notes))
+    file = _inside(path, f"data.{split}", name)
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; it is named under data.{split} in {path}")
+    return tuple(read_examples(file, task, notes))
 
 
 def _check_seeds(path: Path, seeds: tuple[Example, ...], task: TaskCodec) -> None:
@@ -214,8 +246,8 @@ def _find_corpus(path: Path, name: Any) -> Path | None:
     if name is None:
         return None
     if not isinstance(name, str):
-        raise InputError(f"{path}{_line(path, 'corpus')}: rehearsal.corpus must be a file name, got {name!r}")
-    corpus = path.parent / name
+        raise InputError(f"{path}{_line(path, 'corpus')}: rehearsal.corpus must be a file name, got {show(name)}")
+    corpus = _inside(path, "rehearsal.corpus", name)
     if not corpus.is_file():
         raise InputError(f"{corpus}: no such file; it is named under rehearsal.corpus in {path}")
     return corpus

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError, meta
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.messages import InputError
+from prompts.sandbox import parse, render
 
 ROLES = ("analyst", "generator", "labeler")
 REPLIES = {"analyst": "AnalystReply", "generator": "GeneratorReply", "labeler": "LabelReply"}
 BASE = Path(__file__).parent / "base"
+MAX_FILE = 100_000
+"""Bytes of the largest prompt file."""
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
-)
+_SLIPS = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, SyntaxError)
+"""What a template fails with; SyntaxError where Python cannot compile what jinja2 makes of it."""
 
 
 class FrontMatter(BaseModel):
@@ -60,9 +61,10 @@ class Prompt:
             raise InputError(f"{self.path}: unknown input {missing[0]!r}; a {self.path.stem} prompt may use: {known}")
         try:
             chosen = {name: values[name] for name in self.head.inputs}
-            return _ENVIRONMENT.from_string(self.body).render(chosen).strip()
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as exc:
-            raise InputError(f"{self.path}: the template cannot be rendered: {exc}") from exc
+            return render(self.body, chosen).strip()
+        except (*_SLIPS, RecursionError, MemoryError) as exc:
+            told = _tell(exc) or "it is too deep"
+            raise InputError(f"{self.path}: the template cannot be rendered: {told}") from exc
 
 
 def load_prompts(task: str, overlay: Path | None = None) -> dict[str, Prompt]:
@@ -109,17 +111,25 @@ def load_prompt(path: Path) -> Prompt:
         InputError: names the file, and the line or key at fault.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE + 1)
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError as exc:
         raise InputError(f"{path}: no such prompt file") from exc
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise InputError(f"{path}: not UTF-8 text (byte {exc.start}); save the file as UTF-8") from exc
+    if len(raw) > MAX_FILE:
+        raise InputError(f"{path}: larger than {MAX_FILE:,} bytes; a prompt that long is paid for with every call")
     head, body = _split(path, text)
     try:
-        used = meta.find_undeclared_variables(_ENVIRONMENT.parse(body))
+        used = meta.find_undeclared_variables(parse(body))
     except TemplateSyntaxError as exc:
         line = text[: len(text) - len(body)].count("\n") + exc.lineno
-        raise InputError(f"{path}:{line}: template error: {exc.message}") from exc
+        raise InputError(f"{path}:{line}: template error: {_tell(exc)}") from exc
+    except (*_SLIPS, RecursionError, MemoryError) as exc:
+        raise InputError(f"{path}: template error: {_tell(exc) or 'it is too deep'}") from exc
     for name in sorted(used - set(head.inputs)):
         raise InputError(f"{path}: the body uses {name!r}, which is not declared; add it to 'inputs'")
     for name in sorted(set(head.inputs) - used):
@@ -139,11 +149,19 @@ def _split(path: Path, text: str) -> tuple[FrontMatter, str]:
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         line = mark.line + 2 if mark else 2
-        raise InputError(f"{path}:{line}: the front matter is not YAML: {getattr(exc, 'problem', exc)}") from exc
+        problem = getattr(exc, "problem", None) or _tell(exc)
+        raise InputError(f"{path}:{line}: the front matter is not YAML: {problem}") from exc
     except ValidationError as exc:
         fault = exc.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"])
+        key = ".".join(str(part)[:80] for part in fault["loc"])
         raise InputError(f"{path}: front matter key {key!r}: {fault['msg']}") from exc
+    except (*_SLIPS, RecursionError) as exc:
+        raise InputError(f"{path}:2: the front matter is not YAML: {_tell(exc)}") from exc
+
+
+def _tell(exc: BaseException) -> str:
+    """The first words of an error, on one line."""
+    return " ".join(str(exc).split())[:300]
 
 
 def digest(rendered: Mapping[str, str]) -> str:

@@ -14,6 +14,10 @@ from agents.messages import InputError
 from student.checks import RowFault
 from student.tasks import Example, Row, TaskCodec
 
+MAX_BYTES = 512 * 2**20
+"""Size of the largest data file; it is read as a whole."""
+MAX_FAULT = 600
+"""Characters of a fault that are told."""
 _TAG = re.compile(r"O|[BIESLU]-\S+")
 
 
@@ -35,22 +39,33 @@ def read_examples(path: Path, codec: TaskCodec, notes: list[str] | None = None) 
         raise InputError(f"{path}: is a folder; give the data file in it")
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path in `data`")
+    if not path.is_file():  # a pipe or a device: reading might never end
+        raise InputError(f"{path}: is no regular file; save the rows in one")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path}: larger than {MAX_BYTES // 2**20} MiB; take a part of the rows")
     rows = list(reader(path))
     try:
         rows, said = codec.harmonise(rows)
     except RowFault as exc:
-        raise InputError(f"{path}:{_fault_line(path, 0, exc)}: {exc}") from exc
+        raise InputError(f"{path}:{_fault_line(path, 0, exc)}: {_shorten(exc)}") from exc
     examples = []
     for line, row in rows:
         try:
             examples.append(codec.read_row(row))
         except ValueError as exc:
-            raise InputError(f"{path}:{_fault_line(path, line, exc)}: {exc}") from exc
+            raise InputError(f"{path}:{_fault_line(path, line, exc)}: {_shorten(exc)}") from exc
     if not examples:
         raise InputError(f"{path}: holds no rows; add at least one or leave the file out")
     if notes is not None:
         notes += [f"{path}: {note}" for note in said]
     return examples
+
+
+def _shorten(exc: ValueError) -> str:
+    """Leave out the middle of a fault that quotes a long value: what and where stand before it, the remedy behind."""
+    told = " ".join("".join(char if char.isprintable() else " " for char in str(exc)).split())
+    half = MAX_FAULT // 2
+    return told if len(told) <= MAX_FAULT else f"{told[:half]} ... {told[-half:]}"
 
 
 def _fault_line(path: Path, line: int, exc: ValueError) -> int:
@@ -147,7 +162,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     try:
         rows = parquet.read_table(path).to_pylist()
     except (ArrowException, OSError) as exc:
-        raise InputError(f"{path}: not a readable parquet file ({str(exc).splitlines()[0]})") from exc
+        raise InputError(f"{path}: not a readable parquet file ({_shorten(ValueError(exc))})") from exc
     yield from enumerate(rows, start=1)
 
 

@@ -170,8 +170,9 @@ def _read_entity(text: str, entity: Any, labels: Sequence[str]) -> Span:
     if not isinstance(entity.get("text", ""), str):
         raise ValueError(f'"text" must be a string, not {kind(entity["text"])}; write the words or leave it out')
     span = Span(entity["start"], entity["end"], label)
-    surface = text[span.start : span.end]
-    if "text" in entity and 0 <= span.start < span.end <= len(text) and entity["text"] != surface:
-        told = f'"text" is {entity["text"]!r} but the row has {surface!r} at {span.start}-{span.end}'
-        raise ValueError(f'{told}; mend "start" and "end" (in characters, not bytes) or leave "text" out')
+    if "text" in entity and 0 <= span.start < span.end <= len(text):
+        surface = text[span.start : span.end]
+        if entity["text"] != surface:
+            told = f'"text" is {entity["text"]!r} but the row has {surface!r} at {span.start}-{span.end}'
+            raise ValueError(f'{told}; mend "start" and "end" (in characters, not bytes) or leave "text" out')
     return span

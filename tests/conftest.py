@@ -14,6 +14,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import pytest
 
+from tests.fuzzing import LONG, Tally
 from tests.scripted import ScriptedTeacher
 from tracing.ledger import Ledger
 
@@ -83,3 +84,9 @@ def serve_app() -> Iterator[ServeApp]:
             return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
         yield serve
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Tell what `make fuzz` found."""
+    for tally in Tally.made if LONG else []:
+        terminalreporter.line(str(tally))

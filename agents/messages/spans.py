@@ -7,7 +7,8 @@ edges of words.
 
 import bisect
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import regex
@@ -20,6 +21,12 @@ _TYPOGRAPHY = str.maketrans(
 )
 """One character for another, so that places stay the same: a language model often mends these when it copies."""
 _WORD = regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{N}}\p{{M}}_]--[{_UNSPACED}]]+|[^\s\x1c-\x1f]\p{{M}}*")
+
+
+MAX_SURFACE = 300
+"""Characters of the longest entity that is looked for in other typography."""
+_Edges = tuple[frozenset[int], frozenset[int]]
+"""Where words start and where they end."""
 
 
 class Span(NamedTuple):
@@ -61,26 +68,42 @@ def align(text: str, entities: Iterable[Entity]) -> list[Span]:
         surface = entity.text.strip()
         if surface not in known:
             known[surface] = _occurrences(text, surface, edges) or _alike(text, surface, edges)
-        places = known[surface]
-        if not places:
-            raise AlignmentError(f"entity {entity.text!r} does not occur in the text as whole words")
-        ahead = bisect.bisect_left(places, (behind, 0))
-        free = (place for place in chain(places[ahead:], places[:ahead]) if _is_free(place, taken))
-        start, end = next(free, (-1, -1))
-        if start < 0:
-            raise AlignmentError(f"entity {entity.text!r} occurs in the text only where another entity is")
-        bisect.insort(taken, Span(start, end, entity.label))
-        behind = end
+            if not known[surface]:
+                raise AlignmentError(f"entity {_shorten(entity.text)!r} does not occur in the text as whole words")
+        place = _take_free(known[surface], behind, taken)
+        if place is None:
+            raise AlignmentError(f"entity {_shorten(entity.text)!r} occurs in the text only where another entity is")
+        bisect.insort(taken, Span(*place, entity.label))
+        behind = place[1]
     return [span for span in taken if span.label != NO_ENTITY]
 
 
-def _edges(text: str) -> tuple[set[int], set[int]]:
+def _take_free(places: list[tuple[int, int]], behind: int, taken: Sequence[Span]) -> tuple[int, int] | None:
+    """Take the next place that is free out of a list; those found taken go as well, they never become free again."""
+    at = bisect.bisect_left(places, (behind, 0))
+    while places:
+        at %= len(places)
+        place = places.pop(at)
+        if _is_free(place, taken):
+            return place
+    return None
+
+
+def _shorten(surface: str) -> str:
+    return surface if len(surface) <= MAX_SURFACE else f"{surface[:MAX_SURFACE]}..."
+
+
+@lru_cache(maxsize=256)
+def _edges(text: str) -> _Edges:
     words = split_words(text)
-    return {start for start, _ in words}, {end for _, end in words}
+    return frozenset(start for start, _ in words), frozenset(end for _, end in words)
 
 
-def _occurrences(text: str, surface: str, edges: tuple[set[int], set[int]]) -> list[tuple[int, int]]:
+def _occurrences(text: str, surface: str, edges: _Edges) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
+    if len(surface) > MAX_SURFACE:  # find() takes long to prepare a long search, for every place anew
+        places = ((start, start + len(surface)) for start in sorted(edges[0]) if text.startswith(surface, start))
+        return [place for place in places if place[1] in edges[1]]
     at = text.find(surface) if surface else -1
     while at >= 0:
         if at in edges[0] and at + len(surface) in edges[1]:
@@ -89,10 +112,10 @@ def _occurrences(text: str, surface: str, edges: tuple[set[int], set[int]]) -> l
     return found
 
 
-def _alike(text: str, surface: str, edges: tuple[set[int], set[int]]) -> list[tuple[int, int]]:
+def _alike(text: str, surface: str, edges: _Edges) -> list[tuple[int, int]]:
     """Find words that differ in typography alone: white space, and the shape of apostrophes, quotes and dashes."""
-    words = [regex.escape(word) for word in surface.translate(_TYPOGRAPHY).split()]
-    if not words:
+    words = [regex.escape(word) for word in surface[: MAX_SURFACE + 1].translate(_TYPOGRAPHY).split()]
+    if not words or len(surface) > MAX_SURFACE:
         return []
     found = regex.finditer(r"\s+".join(words), text.translate(_TYPOGRAPHY), overlapped=True)
     return [match.span() for match in found if match.start() in edges[0] and match.end() in edges[1]]
@@ -122,9 +145,7 @@ def surfaces(text: str, spans: Iterable[Span]) -> list[Entity]:
     return entities
 
 
-def _decoys(
-    text: str, start: int, end: int, behind: int, edges: tuple[set[int], set[int]]
-) -> Iterator[tuple[int, int]]:
+def _decoys(text: str, start: int, end: int, behind: int, edges: _Edges) -> Iterator[tuple[int, int]]:
     """Places to use up, in order, before the words at a place are found there by a search that starts at `behind`."""
     for left, right in _occurrences(text, text[start:end], edges):
         if not behind <= left < start:

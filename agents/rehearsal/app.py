@@ -1,5 +1,6 @@
 """The rehearsal teacher as an OpenAI-compatible ASGI app, without state."""
 
+import asyncio
 import json
 import math
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -21,6 +22,8 @@ from agents.rehearsal.wire import RequestError, find_message, read_turns
 MODEL = "rehearsal"
 LARGEST_BODY = 8 * 2**20
 """Bytes of the largest request that is answered."""
+LONGEST_READ = 60.0
+"""Seconds that a client may take to send a request."""
 _FORMATS = ("json_schema", "json_object", "text")
 
 
@@ -100,12 +103,18 @@ def _check_options(body: dict[str, Any]) -> None:
 
 async def _read_body(request: Request) -> bytes:
     kept, size = bytearray(), 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= LARGEST_BODY:
-            kept += chunk
-        elif size > 8 * LARGEST_BODY:
-            break
+    try:
+        async with asyncio.timeout(LONGEST_READ):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= LARGEST_BODY:
+                    kept += chunk
+                elif size > 8 * LARGEST_BODY:
+                    break
+    except TimeoutError as exc:
+        raise RequestError(f"the request did not arrive within {LONGEST_READ:g} s", None, 408) from exc
+    except ClientDisconnect as exc:
+        raise RequestError("the client went away", None) from exc  # nobody reads it
     # Answered only once the client has sent its body (within reason): many cannot read an answer before that.
     if size > LARGEST_BODY:
         raise RequestError(f"the request is larger than {LARGEST_BODY} bytes", None, 413)
