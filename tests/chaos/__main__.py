@@ -9,12 +9,17 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from tests.chaos import kills, storm
+from tests.chaos import caps, disk, kills, outage, secrets, storm, twins
 from tests.chaos.lab import Experiment, Lab, write_table
 
 EXPERIMENTS: dict[str, Experiment] = {
     kills.NAME: kills.kill_runs,
     storm.NAME: storm.storm_runs,
+    outage.NAME: outage.interrupt_service,
+    caps.NAME: caps.cap_runs,
+    secrets.NAME: secrets.keep_secret,
+    disk.NAME: disk.fill_disk,
+    twins.NAME: twins.resume_twice,
 }
 SHORT = ("kills", "faults", "caps")
 

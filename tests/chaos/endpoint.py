@@ -19,6 +19,8 @@ from tests.chaos import faults
 from tests.chaos.book import Book, Entry
 from tests.chaos.wire import Answer, Connection, Request, json_answer, listen, port_of
 
+LONGEST = 2_000
+"""Characters of a draft that are read to label it."""
 _PATH = re.compile(r"(?:/t/(?P<tag>[\w.-]+))?/v1/chat/completions")
 _BLOCK = re.compile(r'<message kind="\w+">(?P<body>.*?)</message>', re.DOTALL)
 
@@ -175,6 +177,8 @@ class Chaos:
             return self._failure(entry, request, faults.STATUS[fault], fault)
         content = await self._content(entry, corpus, body, message)
         said = faults.damage(fault, content, entry.kind) if fault in faults.CONTENT else faults.whole(content)
+        if settings.echo and fault == "fenced":
+            said = replace(said, text=f"{said.text} I was called with {request.headers.get('authorization')}.")
         entry.status, entry.sent, entry.injected = 200, said.as_read(), said.injected
         entry.prompt_tokens = math.ceil(sum(len(text) for _, text in turns) / 4)
         entry.completion_tokens = math.ceil(len(said.text) / 4)
@@ -192,15 +196,16 @@ class Chaos:
         key = f"{body['model']}/{entry.call}/{self.settings.noise}"
         if key not in self._known:
             settings = RehearsalSettings(noise=self.settings.noise)
-            arguments = (entry.kind, message, corpus, settings, seed if isinstance(seed, int) else 0)
+            arguments = (entry.kind, _shorten(message), corpus, settings, seed if isinstance(seed, int) else 0)
             self._known[key] = await asyncio.get_running_loop().run_in_executor(self._thread, answer, *arguments)
         return self._known[key]
 
     def _failure(self, entry: Entry, request: Request, status: int, fault: str) -> Answer:
         """An error as servers and gateways write it, with the request's key in it where `echo` is set."""
         entry.fault, entry.status, entry.injected = fault, status, ()
-        # the error is cut somewhere by whoever keeps it: let the key stand at many places
-        padding = "." * int(faults.share(self.settings.seed, "padding", entry.body, entry.nth) * 640)
+        # whoever keeps an error cuts it somewhere: the key stands at many places, most often near 600 characters
+        place = faults.share(self.settings.seed, "padding", entry.body, entry.nth)
+        padding = "." * int(960 * place if place < 0.5 else 420 + 120 * place)
         key = request.headers.get("authorization", "").removeprefix("Bearer ") if self.settings.echo else ""
         told = f"{entry.marker} {padding}{f' the key was {key}' if key else ''}"
         headers = {"x-request-key": key, "x-request-id": entry.marker} if key else {"x-request-id": entry.marker}
@@ -247,6 +252,14 @@ def _check_fence(entry: Entry, turns: list[tuple[str, str]], injected: set[str])
         for block in blocks:
             brought += _strings(json.loads(block["body"]))
     entry.returned = tuple(sorted(injected & set(brought)))
+
+
+def _shorten(message: dict[str, Any]) -> dict[str, Any]:
+    """A message whose drafts can be labelled in no time; the corpus has no text that is as long as the limit."""
+    drafts = message.get("drafts")
+    if not isinstance(drafts, list):
+        return message
+    return {**message, "drafts": [{**draft, "text": draft["text"][:LONGEST]} for draft in drafts]}
 
 
 def _strings(value: Any) -> list[str]:

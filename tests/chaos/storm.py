@@ -2,7 +2,9 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,84 +12,104 @@ from tests.chaos import faults
 from tests.chaos.book import Entry
 from tests.chaos.judge import find_invalid, find_orphans, name_call, open_ledger
 from tests.chaos.killer import Launcher, Life
-from tests.chaos.lab import Case, Lab, tell_end
+from tests.chaos.lab import Case, Lab, dataset, tell_end
 from tests.chaos.remote import Server
 
 NAME = "faults"
 RATE = 0.3
+ROUNDS = {True: (1, 2), False: (3, 8)}
+"""Short or not -> runs of each quick case, at least, and at most until every kind of fault was sent."""
 PARKS = 12
 """Times that a run is resumed after it has parked, at most."""
-MORE = ("--set", "curriculum.quotas.drafts=48", "--set", "curriculum.quotas.lesson=4")
+MORE = ("--set", "curriculum.quotas.drafts=60", "--set", "curriculum.quotas.lesson=3")
 """Many small lessons: more calls to do something to."""
 
 
-def run_through(launcher: Launcher, command: Sequence[str], folder: Path) -> list[Life]:
+@dataclass(frozen=True)
+class Told:
+    """A run through a storm."""
+
+    case: Case
+    tag: str
+    folder: Path
+    lives: list[Life]
+    entries: list[Entry]
+    shown: list[str]
+    """What `show` should not have printed."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its end."""
+        return self.lives[-1].code == 0
+
+
+def run_through(launcher: Callable[..., Life], command: Sequence[str], folder: Path, parks: bool = True) -> list[Life]:
     """Run a command, and resume the run as long as it parks."""
     lives = [launcher(*command)]
-    while lives[-1].code == 3 and len(lives) <= PARKS:
+    while parks and lives[-1].code == 3 and len(lives) <= PARKS:
         lives.append(launcher("resume", str(folder)))
     return lives
 
 
 def storm_runs(lab: Lab) -> None:
     """Make runs on a server that does something to three of ten requests."""
-    cases = lab.cases(quick=True) + ([] if lab.short else lab.cases(quick=False))
-    settings = {"rate": RATE, "latency": 0.02, "spread": 0.8, "slow": 0.5}
-    found: list[tuple[Case, str, list[Life], list[Entry]]] = []
-    shown: list[str] = []
-    with lab.serve(cases, **settings) as server:
-        for case in cases:
-            launcher = case.launcher(lab.folder / "output" / f"{case.name}-storm")
-            try:
-                for round_ in range(1 if lab.short or not case.student else 3):
-                    tag = f"{case.name}-storm{round_}"
-                    server.set(seed=lab.seed + round_)
-                    lives = run_through(launcher, case.command(server, tag, lab.folder / "runs", *MORE), _run(lab, tag))
-                    entries = server.log(tag)
-                    found.append((case, tag, lives, entries))
-                    lab.say(f"{tag}: {len(entries)} requests, {_count(entries)} faults; {tell_end(lives[-1])[:60]}")
-                    shown += [f"{tag}: {fault}" for fault in _look_at(launcher, _run(lab, tag), entries)]
-            finally:
-                launcher.close()
-        _note_runs(lab, found)
-        _note_records(lab, found)
-        _note_waits(lab, found, server)
-        _note_injections(lab, found, shown)
+    quick, real = lab.cases(quick=True), [] if lab.short else lab.cases(quick=False)
+    least, most = ROUNDS[lab.short]
+    found: list[Told] = []
+    with lab.serve([*quick, *real], rate=RATE, latency=0.02, spread=0.8, slow=0.5) as server, ExitStack() as stack:
+        launchers = {}
+        for case in (*quick, *real):
+            launchers[case.name] = case.launcher(lab.folder / "output" / f"{case.name}-storm")
+            stack.callback(launchers[case.name].close)
+        for number in range(most):
+            if number >= least and not _unsent(found):
+                break
+            for case in (*quick, *real) if number == 0 else quick:
+                server.set(seed=lab.seed + number)
+                found.append(_storm(lab, case, server, launchers[case.name], f"{case.name}-storm{number}"))
+        asked = float(server.set()["retry_after"])
+    _note_runs(lab, found)
+    _note_records(lab, found)
+    _note_waits(lab, found, asked)
+    _note_injections(lab, found)
 
 
-def _run(lab: Lab, tag: str) -> Path:
-    return lab.folder / "runs" / tag
+def _storm(lab: Lab, case: Case, server: Server, launcher: Launcher, tag: str) -> Told:
+    folder = lab.folder / "runs" / tag
+    lives = run_through(launcher, case.command(server, tag, lab.folder / "runs", *MORE), folder)
+    entries = server.log(tag)
+    count = sum(entry.fault is not None for entry in entries)
+    lab.say(f"{tag}: {len(entries)} requests, {count} faults; exits {', '.join(str(life.code) for life in lives)}")
+    return Told(case, tag, folder, lives, entries, look_at(launcher, folder, entries))
 
 
-def _count(entries: Sequence[Entry]) -> int:
-    return sum(entry.fault is not None for entry in entries)
+def _unsent(found: Sequence[Told]) -> list[str]:
+    """Kinds of fault that no run has met yet."""
+    sent = {entry.fault for told in found for entry in told.entries}
+    return [kind for kind in faults.KINDS if kind not in sent]
 
 
-def _note_runs(lab: Lab, found: Sequence[tuple[Case, str, list[Life], list[Entry]]]) -> None:
-    requests = sum(len(entries) for *_, entries in found)
-    sent = Counter(entry.fault for *_, entries in found for entry in entries if entry.fault)
+def _note_runs(lab: Lab, found: Sequence[Told]) -> None:
+    sent = Counter(entry.fault for told in found for entry in told.entries if entry.fault)
+    requests = sum(len(told.entries) for told in found)
     lab.note(NAME, "requests and faults", f"{requests} requests, {sent.total()} faults in {len(found)} runs")
     lab.note(NAME, "faults by kind", ", ".join(f"{name} {count}" for name, count in sorted(sent.items())))
-    missing = [kind for kind in faults.KINDS if kind not in sent]
-    lab.note(NAME, "every kind of fault was sent", f"{len(faults.KINDS) - len(missing)} kinds", not missing, missing)
-    bad = [f"{tag}: {tell_end(lives[-1])}" for _, tag, lives, _ in found if lives[-1].code != 0]
-    done = f"{len(found) - len(bad)} of {len(found)}"
-    lab.note(NAME, "the run completes (exit 0)", done, not bad, bad)
-    parks = {tag: sum(life.code == 3 for life in lives) for _, tag, lives, _ in found}
+    unsent = _unsent(found)
+    kinds = f"{len(faults.KINDS) - len(unsent)} of {len(faults.KINDS)} kinds"
+    # the few runs of the short form need not meet them all
+    lab.note(NAME, "every kind of fault was sent", kinds, None if lab.short and unsent else not unsent, unsent)
+    bad = [f"{told.tag}: {tell_end(told.lives[-1])}" for told in found if not told.finished]
+    lab.note(NAME, "the run completes (exit 0)", f"{len(found) - len(bad)} of {len(found)}", not bad, bad)
+    parks = {told.tag: sum(life.code == 3 for life in told.lives) for told in found}
     lab.note(NAME, "times that a run parked and was resumed", ", ".join(f"{tag} {n}" for tag, n in parks.items()))
-    traces = [tag for _, tag, lives, _ in found if any("Traceback" in life.err for life in lives)]
+    traces = [told.tag for told in found if any("Traceback" in life.err for life in told.lives)]
     lab.note(NAME, "no traceback", f"{len(traces)} runs with one", not traces, traces)
-    ended = [(case, _run(lab, tag), tag) for case, tag, lives, _ in found if lives[-1].code == 0]
-    accepted = sum((folder / "dataset" / "train.jsonl").read_bytes().count(b"\n") for _, folder, _ in ended)
-    invalid = [f"{tag}: {fault}" for case, folder, tag in ended for fault in find_invalid(folder, case.domain)]
-    lab.note(
-        NAME,
-        "no invalid sample is accepted (label, spans, control characters, known texts)",
-        f"{len(invalid)} of {accepted}",
-        not invalid and accepted > 0,
-        invalid,
-    )
-    loose = [f"{tag}: {orphan}" for _, folder, tag in ended for orphan in find_orphans(folder)]
+    ended = [told for told in found if told.finished]
+    accepted = sum(dataset(told.folder).count(b"\n") for told in ended)
+    invalid = [f"{told.tag}: {fault}" for told in ended for fault in find_invalid(told.folder, told.case.domain)]
+    promise = "no invalid sample is accepted (label, spans, control characters, known texts)"
+    lab.note(NAME, promise, f"{len(invalid)} of {accepted}", not invalid and accepted > 0, invalid)
+    loose = [f"{told.tag}: {orphan}" for told in ended for orphan in find_orphans(told.folder)]
     lab.note(NAME, "nothing in the ledger is orphaned", f"{len(loose)} orphans", not loose, loose)
 
 
@@ -136,12 +158,12 @@ def ledger_calls(folder: Path) -> list[dict[str, Any]]:
     return [{"call": name_call(row["request"]), "status": row["status"], "raw": row["raw"]} for row in rows]
 
 
-def _note_records(lab: Lab, found: Sequence[tuple[Case, str, list[Life], list[Entry]]]) -> None:
+def _note_records(lab: Lab, found: Sequence[Told]) -> None:
     missing: list[tuple[str, Entry]] = []
     sent: Counter[str] = Counter()
-    for _, tag, _, entries in found:
-        sent.update(entry.fault for entry in entries if entry.fault and entry.fault not in faults.SLOW)
-        missing += [(tag, entry) for entry in unrecorded(entries, ledger_calls(_run(lab, tag)))]
+    for told in found:
+        sent.update(entry.fault for entry in told.entries if entry.fault and entry.fault not in faults.SLOW)
+        missing += [(told.tag, entry) for entry in unrecorded(told.entries, ledger_calls(told.folder))]
     lacking = Counter(str(entry.fault) for _, entry in missing)
     measured = f"{sent.total() - len(missing)} of {sent.total()}"
     if lacking:
@@ -150,35 +172,39 @@ def _note_records(lab: Lab, found: Sequence[tuple[Case, str, list[Life], list[En
     lab.note(NAME, "every fault is in the ledger with its raw reply", measured, not missing, evidence)
 
 
-def _note_waits(lab: Lab, found: Sequence[tuple[Case, str, list[Life], list[Entry]]], server: Server) -> None:
-    """How long a call waited that was told to wait."""
-    asked = float(server.set()["retry_after"])
+def _note_waits(lab: Lab, found: Sequence[Told], asked: float) -> None:
+    """How long a call waited that was told to wait so many seconds."""
     waits = []
-    for _, tag, _, entries in found:
-        for at, entry in enumerate(entries):
-            later = next((other for other in entries[at + 1 :] if other.body == entry.body), None)
+    for told in found:
+        for at, entry in enumerate(told.entries):
+            later = next((other for other in told.entries[at + 1 :] if other.body == entry.body), None)
             if entry.fault == "rate_limit" and later is not None and entry.ended is not None:
-                waits.append((later.arrived - entry.ended, f"{tag}: request {later.number} after {entry.number}"))
+                waits.append((later.arrived - entry.ended, f"{told.tag}: request {later.number} after {entry.number}"))
     early = [f"{where}: {wait:.2f} s" for wait, where in waits if wait < asked]
-    measured = f"{len(waits)} waits, shortest {min(waits)[0]:.2f} s" if waits else "none"
-    lab.note(NAME, f"Retry-After ({asked:g} s) is kept to", measured, not early and bool(waits), early)
+    measured = f"{len(waits)} waits" + (f", the shortest {min(waits)[0]:.2f} s" if waits else "")
+    lab.note(NAME, f"Retry-After ({asked:g} s) is kept to", measured, not early if waits else None, early)
 
 
 # ------------------------------------------------------------------------------------------ injections come as data
 
 
-def _note_injections(
-    lab: Lab, found: Sequence[tuple[Case, str, list[Life], list[Entry]]], shown: Sequence[str]
-) -> None:
-    injected = {text for *_, entries in found for entry in entries for text in entry.injected}
-    back = {text for *_, entries in found for entry in entries for text in entry.returned}
-    astray = [f"{tag}: request {e.number}: {e.astray}" for _, tag, _, entries in found for e in entries if e.astray]
+def _note_injections(lab: Lab, found: Sequence[Told]) -> None:
+    injected = {text for told in found for entry in told.entries for text in entry.injected}
+    back = {text for told in found for entry in told.entries for text in entry.returned}
+    astray = [
+        f"{told.tag}: request {entry.number}: {entry.astray}"
+        for told in found
+        for entry in told.entries
+        if entry.astray
+    ]
     measured = f"{len(injected)} texts injected, {len(back)} came back unchanged inside the block, {len(astray)} astray"
-    lab.note(NAME, "injected texts stay data in prompts", measured, not astray and bool(back), astray)
+    kept = not astray if back or not injected else False
+    lab.note(NAME, "injected texts stay data in prompts", measured, kept, astray)
+    shown = [f"{told.tag}: {fault}" for told in found for fault in told.shown]
     lab.note(NAME, "no control character reaches the terminal", f"{len(shown)} places", not shown, shown)
 
 
-def _look_at(launcher: Launcher, folder: Path, entries: Sequence[Entry]) -> list[str]:
+def look_at(launcher: Launcher, folder: Path, entries: Sequence[Entry]) -> list[str]:
     """Let `show` tell the run, its weaknesses and the samples with injected texts; find what should not be printed."""
     injected = {text for entry in entries for text in entry.injected}
     with open_ledger(folder) as ledger:
