@@ -42,8 +42,11 @@ def main() -> int:
         folder = (options.keep or Path(place)).resolve()
         number = options.kills if options.kills is not None else (8 if options.short else 50)
         lab = Lab(folder, options.seed, options.short, number)
-        for name in names:
-            _make(lab, name)
+        try:
+            for name in names:
+                _make(lab, name)
+        finally:
+            lab.close()
     table = write_table(lab.rows)
     sys.stdout.write(table)
     if options.out is not None:

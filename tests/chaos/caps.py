@@ -55,11 +55,8 @@ def cap_runs(lab: Lab) -> None:
     cases = lab.cases(quick=True)
     with lab.serve(cases, latency=0.15, spread=0.8) as server:
         for case in cases:
-            launcher = case.launcher(lab.folder / "output" / f"{case.name}-caps")
-            try:
-                _cap_case(lab, case, server, launcher)
-            finally:
-                launcher.close()
+            launcher = lab.launcher(case)
+            _cap_case(lab, case, server, launcher)
 
 
 def _cap_case(lab: Lab, case: Case, server: Server, launcher: Launcher) -> None:

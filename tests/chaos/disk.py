@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.judge import find_orphans, judge_calls, stored_calls
 from tests.chaos.killer import Launcher, Life
 from tests.chaos.kills import run_whole
-from tests.chaos.lab import Case, Lab, dataset, tell_end
+from tests.chaos.lab import Case, Lab, samples, tell_end
 from tests.chaos.remote import Server
 
 NAME = "disk"
@@ -55,12 +56,9 @@ def fill_disk(lab: Lab) -> None:
     try:
         with small_disk(SIZE) as place, lab.serve([*quick, *real], latency=0.01) as server:
             for case in (*quick, *real):
-                launcher = case.launcher(lab.folder / "output" / f"{case.name}-disk")
-                try:
-                    times = TIMES[lab.short] if case.student else 2
-                    _fill_case(lab, case, server, launcher, place, times)
-                finally:
-                    launcher.close()
+                launcher = lab.launcher(case)
+                times = TIMES[lab.short] if case.student else 2
+                _fill_case(lab, case, server, launcher, place, times)
     except PermissionError as exc:
         lab.note(NAME, "a full disk", f"skipped: a small file system cannot be mounted here ({exc}); run it as root")
 
@@ -87,7 +85,7 @@ def _fill_case(lab: Lab, case: Case, server: Server, launcher: Launcher, place: 
         full += 1
         _judge(tag, life, place / "runs" / tag, troubles)
         ballast.unlink()
-        _resume(case, server, launcher, tag, life, place / "runs", dataset(whole.folder), troubles)
+        _resume(case, server, launcher, tag, life, place / "runs", samples(whole.folder), troubles)
     lab.note(f"{NAME}: {case.name}", "runs that met a full disk", f"{full} of {times}")
     for name, found in troubles.items():
         lab.note(f"{NAME}: {case.name}", name, f"{len(found)} of {full} times not", not found if full else None, found)
@@ -154,7 +152,7 @@ def _resume(
     tag: str,
     first: Life,
     runs: Path,
-    expected: bytes,
+    expected: list[dict[str, Any]],
     troubles: dict[str, list[str]],
 ) -> None:
     folder = runs / tag
@@ -165,7 +163,7 @@ def _resume(
     if second.code != 0:
         troubles[_RESUMED].append(f"{tag}: {tell_end(second)}")
         return
-    if dataset(folder) != expected:
+    if samples(folder) != expected:
         troubles[_RESUMED].append(f"{tag}: another accepted set")
     troubles[_RESUMED] += [f"{tag}: {orphan}" for orphan in find_orphans(folder)]
     calls = judge_calls(server.log(tag), [first, second], [*stored, stored_calls(folder)])

@@ -203,7 +203,7 @@ class Forks:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._read_answer()
+        self._ready = False
 
     def __call__(
         self,
@@ -212,6 +212,9 @@ class Forks:
         env: Mapping[str, str] | None = None,
         timeout: float = 600,
     ) -> Life:
+        if not self._ready:
+            self._read_answer()
+            self._ready = True
         self._count += 1
         self._folder.mkdir(parents=True, exist_ok=True)
         files = {name: str(self._folder / f"{self._count:03d}.{name}") for name in ("out", "err")}

@@ -127,21 +127,18 @@ def run_killed(
 
 
 def _kill_case(lab: Lab, case: Case, server: Server, kills: int) -> tuple[Story, list[Story]]:
-    launcher = case.launcher(lab.folder / "output" / case.name)
-    try:
-        whole, pace = run_whole(lab, case, server, launcher, f"{case.name}-whole")
-        lab.say(f"{case.name}: an uninterrupted run takes {pace.whole:.1f} s, {pace.start_up:.1f} s of them to begin")
-        chance = lab.chance(NAME, case.name)
-        stories: list[Story] = []
-        while (left := kills - sum(story.kills for story in stories)) > 0 and len(stories) < kills:
-            wanted = min(left, chance.randint(*PER_RUN))
-            tag = f"{case.name}-k{len(stories) + 1:02d}"
-            story = run_killed(lab, case, server, launcher, tag, wanted, pace, chance)
-            stories.append(story)
-            lab.say(f"{tag}: killed at {', '.join(story.places) or 'no time'}; exit {story.lives[-1].code}")
-        return whole, stories
-    finally:
-        launcher.close()
+    launcher = lab.launcher(case)
+    whole, pace = run_whole(lab, case, server, launcher, f"{case.name}-whole")
+    lab.say(f"{case.name}: an uninterrupted run takes {pace.whole:.1f} s, {pace.start_up:.1f} s of them to begin")
+    chance = lab.chance(NAME, case.name)
+    stories: list[Story] = []
+    while (left := kills - sum(story.kills for story in stories)) > 0 and len(stories) < kills:
+        wanted = min(left, chance.randint(*PER_RUN))
+        tag = f"{case.name}-k{len(stories) + 1:02d}"
+        story = run_killed(lab, case, server, launcher, tag, wanted, pace, chance)
+        stories.append(story)
+        lab.say(f"{tag}: killed at {', '.join(story.places) or 'no time'}; exit {story.lives[-1].code}")
+    return whole, stories
 
 
 def kill_runs(lab: Lab) -> None:

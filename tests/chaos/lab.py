@@ -1,6 +1,8 @@
 """What all experiments share: the runs that they make, where these lie, and the table that they fill."""
 
+import json
 import random
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -38,10 +40,6 @@ class Case:
     domain: Path
     options: tuple[str, ...]
     student: str = ""
-
-    def launcher(self, folder: Path) -> Launcher:
-        """What runs this case."""
-        return Forks(folder, self.student) if self.student else Processes(folder)
 
     def command(self, server: Server, tag: str, runs: Path, *more: str) -> list[str]:
         """The command that starts a run of this case, counted by the server under its tag."""
@@ -97,10 +95,26 @@ class Lab:
     def __post_init__(self) -> None:
         self.began = time.monotonic()
         self._quick = quick_cases(self.folder / "domains")
+        self._launchers: dict[tuple[str, int], Launcher] = {}
+        for case in self._quick:
+            self.launcher(case)  # takes some seconds to load everything, while the first server starts
 
     def cases(self, quick: bool | None = None) -> list[Case]:
         """One case per task: quick ones where asked for, or where everything is to be short."""
         return self._quick if (self.short if quick is None else quick) else real_cases()
+
+    def launcher(self, case: Case, number: int = 1) -> Launcher:
+        """What runs a case, the same for all experiments; another number gives one that works at the same time."""
+        if (case.name, number) not in self._launchers:
+            folder = self.folder / "output" / f"{case.name}-{number}"
+            made = Forks(folder, case.student) if case.student else Processes(folder)
+            self._launchers[case.name, number] = made
+        return self._launchers[case.name, number]
+
+    def close(self) -> None:
+        """End what runs the cases."""
+        for launcher in self._launchers.values():
+            launcher.close()
 
     def serve(self, cases: Sequence[Case], **settings: Any) -> Server:
         """A server for these cases."""
@@ -132,9 +146,18 @@ def dataset(folder: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b""
 
 
+def samples(folder: Path) -> list[dict[str, Any]]:
+    """The accepted set without the numbers of its calls: a call that failed before has taken one."""
+    rows = [json.loads(line) for line in dataset(folder).decode().split("\n") if line]
+    return [{key: value for key, value in row.items() if key not in ("draft_call", "label_call")} for row in rows]
+
+
 def tell_end(life: Life) -> str:
-    """How a process ended, for evidence."""
-    return f"exit {life.code}: {life.last_line[:300]}"
+    """How a process ended, for evidence: its last line, or the error that a traceback ends with."""
+    lines = life.err.splitlines()
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Full)\b", line)]
+    last = f"traceback: {errors[-1]}" if errors and "Traceback" in life.err else life.last_line
+    return f"exit {life.code}: {last[:300]}"
 
 
 def write_table(rows: Sequence[Row]) -> str:

@@ -3,12 +3,13 @@
 import shlex
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.book import Entry
 from tests.chaos.judge import find_orphans, judge_calls, stored_calls
 from tests.chaos.killer import Launcher, Life
 from tests.chaos.kills import run_whole
-from tests.chaos.lab import Case, Lab, dataset, sets, tell_end
+from tests.chaos.lab import Case, Lab, samples, sets, tell_end
 from tests.chaos.remote import Server
 
 NAME = "outage"
@@ -23,26 +24,30 @@ SETTING = f"teacher.limits.patience={PATIENCE:g}"
 
 def interrupt_service(lab: Lab) -> None:
     """Take the server away from runs of every task, in two ways and for longer and shorter than they wait."""
-    cases = lab.cases(quick=True) + ([] if lab.short else lab.cases(quick=False)[:1])
+    cases = lab.cases(quick=True)[:1] if lab.short else [*lab.cases(quick=True), lab.cases(quick=False)[0]]
     with lab.serve(cases, latency=0.05, spread=0.8) as server:
         for case in cases:
-            launcher = case.launcher(lab.folder / "output" / f"{case.name}-outage")
-            try:
-                whole, _ = run_whole(lab, case, server, launcher, f"{case.name}-before")
-                half = server.stats(whole.tag)["answers"] // 2
-                for way in ("refuse", "503"):
-                    outage = _Outage(lab, case, server, launcher, way, dataset(whole.folder), half)
-                    outage.park_and_resume()
-                    outage.sit_out()
-            finally:
-                launcher.close()
+            launcher = lab.launcher(case)
+            whole, _ = run_whole(lab, case, server, launcher, f"{case.name}-before")
+            half = server.stats(whole.tag)["answers"] // 2
+            for way in ("refuse", "503"):
+                outage = _Outage(lab, case, server, launcher, way, samples(whole.folder), half)
+                outage.park_and_resume()
+                outage.sit_out()
 
 
 class _Outage:
     """One way to be down, for one case."""
 
     def __init__(
-        self, lab: Lab, case: Case, server: Server, launcher: Launcher, way: str, expected: bytes, half: int
+        self,
+        lab: Lab,
+        case: Case,
+        server: Server,
+        launcher: Launcher,
+        way: str,
+        expected: list[dict[str, Any]],
+        half: int,
     ) -> None:
         self._lab, self._case, self._server, self._launcher, self._way = lab, case, server, launcher, way
         self._expected, self._half = expected, half
@@ -104,7 +109,7 @@ class _Outage:
         # the server comes up by itself; wait for that, whatever became of the run
         time.sleep(BLIP)
         self._server.set(down=None, down_after=None)
-        same = dataset(self._runs / tag) == self._expected
+        same = samples(self._runs / tag) == self._expected
         told = f"exit {life.code}, accepted set {'the same' if same else 'another'}"
         self._note(f"{BLIP:g} s without the server are sat out", told, life.code == 0 and same, tell_end(life))
 
@@ -113,7 +118,7 @@ class _Outage:
         self._note("the resume command ends the run", f"exit {end.code}", end.code == 0, tell_end(end))
         if end.code != 0:
             return
-        same = dataset(folder) == self._expected
+        same = samples(folder) == self._expected
         self._note("the accepted set equals the uninterrupted run's", "the same" if same else "another", same)
         # what the outage cut off was in flight; complete answers alone must not come twice
         calls = judge_calls([entry for entry in entries if entry.answered is not None], lives, stored)

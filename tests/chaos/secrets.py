@@ -39,12 +39,9 @@ def keep_secret(lab: Lab) -> None:
     cases = lab.cases(quick=True)[:1] if lab.short else lab.cases(quick=True)
     with lab.serve(cases, echo=True, latency=0.01, kinds=KINDS) as server:
         for case in cases:
-            launcher = case.launcher(lab.folder / "output" / f"{case.name}-key")
-            try:
-                _keep(lab, case, server, launcher, "echo", {"rate": 0.5, "status": None}, 0)
-                _keep(lab, case, server, launcher, "refused", {"status": 401}, 3)
-            finally:
-                launcher.close()
+            launcher = lab.launcher(case)
+            _keep(lab, case, server, launcher, "echo", {"rate": 0.5, "status": None}, 0)
+            _keep(lab, case, server, launcher, "refused", {"status": 401}, 3)
 
 
 def _keep(

@@ -3,7 +3,6 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,17 +55,13 @@ def storm_runs(lab: Lab) -> None:
     quick, real = lab.cases(quick=True), [] if lab.short else lab.cases(quick=False)
     least, most = ROUNDS[lab.short]
     found: list[Told] = []
-    with lab.serve([*quick, *real], rate=RATE, latency=0.02, spread=0.8, slow=0.5) as server, ExitStack() as stack:
-        launchers = {}
-        for case in (*quick, *real):
-            launchers[case.name] = case.launcher(lab.folder / "output" / f"{case.name}-storm")
-            stack.callback(launchers[case.name].close)
+    with lab.serve([*quick, *real], rate=RATE, latency=0.02, spread=0.8, slow=0.5) as server:
         for number in range(most):
             if number >= least and not _unsent(found):
                 break
             for case in (*quick, *real) if number == 0 else quick:
                 server.set(seed=lab.seed + number)
-                found.append(_storm(lab, case, server, launchers[case.name], f"{case.name}-storm{number}"))
+                found.append(_storm(lab, case, server, lab.launcher(case), f"{case.name}-storm{number}"))
         asked = float(server.set()["retry_after"])
     _note_runs(lab, found)
     _note_records(lab, found)

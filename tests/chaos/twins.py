@@ -2,7 +2,6 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 from tests.chaos.killer import Launcher, Life
@@ -19,12 +18,7 @@ def resume_twice(lab: Lab) -> None:
     cases = lab.cases()
     with lab.serve(cases, latency=0.3) as server:
         for case in cases:
-            with ExitStack() as stack:
-                places = [lab.folder / "output" / f"{case.name}-twin{number}" for number in (1, 2)]
-                launchers = [case.launcher(place) for place in places]
-                for launcher in launchers:
-                    stack.callback(launcher.close)
-                _resume_case(lab, case, server, launchers)
+            _resume_case(lab, case, server, [lab.launcher(case), lab.launcher(case, 2)])
 
 
 def _resume_case(lab: Lab, case: Case, server: Server, launchers: list[Launcher]) -> None:
