@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.chaos.book import Entry
 from tests.chaos.killer import Launcher, Life
@@ -18,7 +19,10 @@ SENT = 0.1
 """Seconds after the budget is spent within which a call may still arrive at the server: it was sent before."""
 SMALL = sets("curriculum.quotas.drafts=48", "curriculum.quotas.lesson=2")
 """Lessons so small that as many are asked for at once as the settings allow."""
-FAULTS = {"no faults": {"rate": 0.0}, "20 % dropped or half": {"rate": 0.2, "kinds": ["dropped", "half_body"]}}
+FAULTS: dict[str, dict[str, Any]] = {
+    "no faults": {"rate": 0.0},
+    "20 % dropped or half": {"rate": 0.2, "kinds": ["dropped", "half_body"]},
+}
 
 
 @dataclass(frozen=True)
@@ -52,27 +56,24 @@ def judge_cap(entries: Sequence[Entry], cap: int) -> Spent:
 
 def cap_runs(lab: Lab) -> None:
     """Give runs of every task budgets of several sizes, with few and many calls at once, with and without faults."""
-    cases = lab.cases(quick=True)
-    with lab.serve(cases, latency=0.15, spread=0.8) as server:
-        for case in cases:
-            launcher = lab.launcher(case)
-            _cap_case(lab, case, server, launcher)
+    lab.each(lab.cases(quick=True), _cap_case)
 
 
-def _cap_case(lab: Lab, case: Case, server: Server, launcher: Launcher) -> None:
-    server.set(rate=0)
-    quiet = Case(case.name, case.domain, (*case.options, *SMALL, *sets("teacher.concurrency=32")), case.student)
-    whole, pace = run_whole(lab, quiet, server, launcher, f"{case.name}-free")
-    free = server.stats(whole.tag)["tokens"]
-    lab.note(NAME, f"{case.name} without a budget", f"{free:,} tokens, {pace.whole:.1f} s")
-    budgets = [max(500, int(free * part)) for part in (SHARES[1:3] if lab.short else SHARES)]
-    for concurrency in CONCURRENCY[1:] if lab.short else CONCURRENCY:
-        for name, faults in FAULTS.items():
-            if lab.short and (name == "no faults") != (case.student == "words"):
-                continue
-            server.set(**faults)
-            found = [_cap_run(lab, case, server, launcher, cap, concurrency, name) for cap in budgets]
-            _note(lab, f"{NAME}: {case.name}, {concurrency} at once, {name}", found)
+def _cap_case(lab: Lab, case: Case) -> None:
+    launcher = lab.launcher(case)
+    with lab.serve([case], latency=0.3, spread=0.8) as server:
+        quiet = Case(case.name, case.domain, (*case.options, *SMALL, *sets("teacher.concurrency=32")), case.student)
+        whole, pace = run_whole(lab, quiet, server, launcher, f"{case.name}-free")
+        free = server.stats(whole.tag)["tokens"]
+        lab.note(NAME, f"{case.name} without a budget", f"{free:,} tokens, {pace.whole:.1f} s")
+        budgets = [max(500, int(free * part)) for part in (SHARES[1:3] if lab.short else SHARES)]
+        for concurrency in CONCURRENCY[1:] if lab.short else CONCURRENCY:
+            for name, faults in FAULTS.items():
+                if lab.short and (name == "no faults") != (case.student == "words"):
+                    continue
+                server.set(**faults)
+                found = [_cap_run(lab, case, server, launcher, cap, concurrency, name) for cap in budgets]
+                _note(lab, f"{NAME}: {case.name}, {concurrency} at once, {name}", found)
 
 
 def _cap_run(

@@ -21,7 +21,7 @@ from tests.chaos.remote import Server
 NAME = "disk"
 TIMES = {True: 2, False: 6}
 """Short or not -> how often the disk is full, per case with a word student."""
-SIZE = 400 * 2**20
+SIZE = 600 * 2**20
 """Bytes of the file system."""
 _CLEAR = re.compile(r"no space|disk (is )?full|full disk", re.IGNORECASE)
 
@@ -54,41 +54,41 @@ def fill_disk(lab: Lab) -> None:
     """Let the disk be full at random moments of runs."""
     quick, real = lab.cases(quick=True), [] if lab.short else lab.cases(quick=False)[:1]
     try:
-        with small_disk(SIZE) as place, lab.serve([*quick, *real], latency=0.01) as server:
-            for case in (*quick, *real):
-                launcher = lab.launcher(case)
-                times = TIMES[lab.short] if case.student else 2
-                _fill_case(lab, case, server, launcher, place, times)
+        lab.each([*quick, *real], _fill_case)
     except PermissionError as exc:
         lab.note(NAME, "a full disk", f"skipped: a small file system cannot be mounted here ({exc}); run it as root")
 
 
-def _fill_case(lab: Lab, case: Case, server: Server, launcher: Launcher, place: Path, times: int) -> None:
+def _fill_case(lab: Lab, case: Case) -> None:
     """Fill the disk during runs of one case, with room for a random part of what an undisturbed run writes."""
-    whole, _ = run_whole(lab, case, server, launcher, f"{case.name}-roomy")
-    size = sum(path.stat().st_blocks * 512 for path in whole.folder.rglob("*"))
-    # students of earlier cycles lie beside the last one while the run goes on
-    need = size if case.student else 2 * size
-    chance = lab.chance(NAME, case.name)
-    troubles: dict[str, list[str]] = {name: [] for name in _PROMISES}
-    full = 0
-    for number in range(times):
-        tag = f"{case.name}-full{number}"
-        room = int(need * chance.uniform(0.03, 0.9))
-        shutil.rmtree(place / "runs", ignore_errors=True)
-        ballast = _leave(place, room)
-        life = launcher(*case.command(server, tag, place / "runs"))
-        lab.say(f"{tag}: room for {room:,} of {need:,} bytes: {tell_end(life)[:150]}")
-        if life.code == 0:
+    launcher, times = lab.launcher(case), TIMES[lab.short] if case.student else 2
+    with small_disk(SIZE) as place, lab.serve([case], latency=0.01) as server:
+        whole, _ = run_whole(lab, case, server, launcher, f"{case.name}-roomy")
+        size = sum(path.stat().st_blocks * 512 for path in whole.folder.rglob("*"))
+        # students of earlier cycles lie beside the last one while the run goes on
+        need = size if case.student else 2 * size
+        chance = lab.chance(NAME, case.name)
+        troubles: dict[str, list[str]] = {name: [] for name in _PROMISES}
+        full = 0
+        for number in range(times):
+            tag = f"{case.name}-full{number}"
+            room = int(need * chance.uniform(0.03, 0.9))
+            shutil.rmtree(place / "runs", ignore_errors=True)
+            ballast = _leave(place, room)
+            life = launcher(*case.command(server, tag, place / "runs"))
+            lab.say(f"{tag}: room for {room:,} of {need:,} bytes: {tell_end(life)[:150]}")
+            if life.code == 0:
+                ballast.unlink()
+                continue
+            full += 1
+            _judge(tag, life, place / "runs" / tag, troubles)
             ballast.unlink()
-            continue
-        full += 1
-        _judge(tag, life, place / "runs" / tag, troubles)
-        ballast.unlink()
-        _resume(case, server, launcher, tag, life, place / "runs", samples(whole.folder), troubles)
-    lab.note(f"{NAME}: {case.name}", "runs that met a full disk", f"{full} of {times}")
-    for name, found in troubles.items():
-        lab.note(f"{NAME}: {case.name}", name, f"{len(found)} of {full} times not", not found if full else None, found)
+            _resume(case, server, launcher, tag, life, place / "runs", samples(whole.folder), troubles)
+        lab.note(f"{NAME}: {case.name}", "runs that met a full disk", f"{full} of {times}")
+        for name, found in troubles.items():
+            lab.note(
+                f"{NAME}: {case.name}", name, f"{len(found)} of {full} times not", not found if full else None, found
+            )
 
 
 _LINE = "the run ends with one clear line, no traceback"

@@ -4,7 +4,6 @@ import random
 import shutil
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -146,8 +145,9 @@ def kill_runs(lab: Lab) -> None:
     cases = lab.cases()
     latency = {"latency": 0.03, "spread": 0.8} if lab.short else {"latency": 0.3, "spread": 0.8}
     shares = [lab.kills // len(cases) + (at < lab.kills % len(cases)) for at in range(len(cases))]
-    with lab.serve(cases, **latency) as server, ThreadPoolExecutor(len(cases)) as pool:
-        results = list(pool.map(lambda case, kills: _kill_case(lab, case, server, kills), cases, shares))
+    with lab.serve(cases, **latency) as server:
+        kills = {case.name: share for case, share in zip(cases, shares, strict=True)}
+        results = lab.each(cases, lambda part, case: _kill_case(part, case, server, kills[case.name]))
         stories = [story for _, told in results for story in told]
         calls = {story.tag: judge_calls(server.log(story.tag), story.lives, story.stored) for story in stories}
         wholes = [judge_calls(server.log(whole.tag), whole.lives, whole.stored) for whole, _ in results]

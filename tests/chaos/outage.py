@@ -25,15 +25,18 @@ SETTING = f"teacher.limits.patience={PATIENCE:g}"
 def interrupt_service(lab: Lab) -> None:
     """Take the server away from runs of every task, in two ways and for longer and shorter than they wait."""
     cases = lab.cases(quick=True)[:1] if lab.short else [*lab.cases(quick=True), lab.cases(quick=False)[0]]
-    with lab.serve(cases, latency=0.05, spread=0.8) as server:
-        for case in cases:
-            launcher = lab.launcher(case)
-            whole, _ = run_whole(lab, case, server, launcher, f"{case.name}-before")
-            half = server.stats(whole.tag)["answers"] // 2
-            for way in ("refuse", "503"):
-                outage = _Outage(lab, case, server, launcher, way, samples(whole.folder), half)
-                outage.park_and_resume()
-                outage.sit_out()
+    lab.each(cases, _interrupt)
+
+
+def _interrupt(lab: Lab, case: Case) -> None:
+    launcher = lab.launcher(case)
+    with lab.serve([case], latency=0.05, spread=0.8) as server:
+        whole, _ = run_whole(lab, case, server, launcher, f"{case.name}-before")
+        half = server.stats(whole.tag)["answers"] // 2
+        for way in ("refuse", "503"):
+            outage = _Outage(lab, case, server, launcher, way, samples(whole.folder), half)
+            outage.park_and_resume()
+            outage.sit_out()
 
 
 class _Outage:

@@ -31,6 +31,7 @@ class Server:
         if not line:
             raise RuntimeError(f"the chaos server did not start: {' '.join(command)}")
         ports = json.loads(line)
+        self.returncode: int | None = None
         self.port, self._control = ports["port"], ports["control"]
 
     def url(self, tag: str) -> str:
@@ -68,7 +69,7 @@ class Server:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(timeout=30)
+        self.returncode = self._process.wait(timeout=30)
         self._process.stdout.close()
 
     def __enter__(self) -> Self:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from tests.chaos.killer import Launcher
 from tests.chaos.lab import Case, Lab, tell_end
 from tests.chaos.remote import Server
 from tests.chaos.storm import MORE, run_through
@@ -37,18 +36,18 @@ def find_key(place: str, data: bytes, key: str) -> list[str]:
 def keep_secret(lab: Lab) -> None:
     """Make runs with a key: through errors and replies that repeat it, and into a server that refuses it."""
     cases = lab.cases(quick=True)[:1] if lab.short else lab.cases(quick=True)
-    with lab.serve(cases, echo=True, latency=0.01, kinds=KINDS) as server:
-        for case in cases:
-            launcher = lab.launcher(case)
-            _keep(lab, case, server, launcher, "echo", {"rate": 0.5, "status": None}, 0)
-            _keep(lab, case, server, launcher, "refused", {"status": 401}, 3)
+    lab.each(cases, _keep_case)
 
 
-def _keep(
-    lab: Lab, case: Case, server: Server, launcher: Launcher, name: str, settings: dict[str, Any], expected: int
-) -> None:
+def _keep_case(lab: Lab, case: Case) -> None:
+    with lab.serve([case], echo=True, latency=0.01, kinds=KINDS) as server:
+        _keep(lab, case, server, "echo", {"rate": 0.5, "status": None}, 0)
+        _keep(lab, case, server, "refused", {"status": 401}, 3)
+
+
+def _keep(lab: Lab, case: Case, server: Server, name: str, settings: dict[str, Any], expected: int) -> None:
     """Make one run and look for the key in everything that it leaves and says."""
-    key, tag = make_key(lab.seed), f"{case.name}-{name}"
+    key, tag, launcher = make_key(lab.seed), f"{case.name}-{name}", lab.launcher(case)
     folder = lab.folder / "runs" / tag
     server.set(**settings)
     keyed = partial(launcher, env={"OPENAI_API_KEY": key})

@@ -16,6 +16,8 @@ from tests.chaos.remote import Server
 
 NAME = "faults"
 RATE = 0.3
+ASKED = 1.0
+"""Seconds that a `rate_limit` asks to wait."""
 ROUNDS = {True: (1, 2), False: (3, 8)}
 """Short or not -> runs of each quick case, at least, and at most until every kind of fault was sent."""
 PARKS = 12
@@ -54,23 +56,30 @@ def storm_runs(lab: Lab) -> None:
     """Make runs on a server that does something to three of ten requests."""
     quick, real = lab.cases(quick=True), [] if lab.short else lab.cases(quick=False)
     least, most = ROUNDS[lab.short]
-    found: list[Told] = []
-    with lab.serve([*quick, *real], rate=RATE, latency=0.02, spread=0.8, slow=0.5) as server:
-        for number in range(most):
-            if number >= least and not _unsent(found):
-                break
-            for case in (*quick, *real) if number == 0 else quick:
-                server.set(seed=lab.seed + number)
-                found.append(_storm(lab, case, server, lab.launcher(case), f"{case.name}-storm{number}"))
-        asked = float(server.set()["retry_after"])
+    found = _storm_cases(lab, quick, range(least)) + _storm_cases(lab, real, range(1))
+    for number in range(least, most):
+        if _unsent(found):
+            found += _storm_cases(lab, quick, [number])
     _note_runs(lab, found)
     _note_records(lab, found)
-    _note_waits(lab, found, asked)
+    _note_waits(lab, found)
     _note_injections(lab, found)
 
 
-def _storm(lab: Lab, case: Case, server: Server, launcher: Launcher, tag: str) -> Told:
+def _storm_cases(lab: Lab, cases: Sequence[Case], numbers: Sequence[int]) -> list[Told]:
+    """Make a run of every case under every number, which is also the seed of its faults."""
+
+    def work(part: Lab, case: Case) -> list[Told]:
+        with part.serve([case], rate=RATE, latency=0.02, spread=0.8, slow=0.5, retry_after=ASKED) as server:
+            return [_storm(part, case, server, number) for number in numbers]
+
+    return [told for part in lab.each(cases, work) for told in part]
+
+
+def _storm(lab: Lab, case: Case, server: Server, number: int) -> Told:
+    tag, launcher = f"{case.name}-storm{number}", lab.launcher(case)
     folder = lab.folder / "runs" / tag
+    server.set(seed=lab.seed + number)
     lives = run_through(launcher, case.command(server, tag, lab.folder / "runs", *MORE), folder)
     entries = server.log(tag)
     count = sum(entry.fault is not None for entry in entries)
@@ -121,7 +130,7 @@ def unrecorded(entries: Sequence[Entry], rows: Sequence[dict[str, Any]]) -> list
     left: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         left.setdefault(row["call"], []).append(row)
-    missing = []
+    missing: list[Entry] = []
     for entry in entries:
         if entry.fault is None or entry.fault in faults.SLOW:
             continue
@@ -167,17 +176,17 @@ def _note_records(lab: Lab, found: Sequence[Told]) -> None:
     lab.note(NAME, "every fault is in the ledger with its raw reply", measured, not missing, evidence)
 
 
-def _note_waits(lab: Lab, found: Sequence[Told], asked: float) -> None:
-    """How long a call waited that was told to wait so many seconds."""
+def _note_waits(lab: Lab, found: Sequence[Told]) -> None:
+    """How long a call waited that was told to wait."""
     waits = []
     for told in found:
         for at, entry in enumerate(told.entries):
             later = next((other for other in told.entries[at + 1 :] if other.body == entry.body), None)
             if entry.fault == "rate_limit" and later is not None and entry.ended is not None:
                 waits.append((later.arrived - entry.ended, f"{told.tag}: request {later.number} after {entry.number}"))
-    early = [f"{where}: {wait:.2f} s" for wait, where in waits if wait < asked]
+    early = [f"{where}: {wait:.2f} s" for wait, where in waits if wait < ASKED]
     measured = f"{len(waits)} waits" + (f", the shortest {min(waits)[0]:.2f} s" if waits else "")
-    lab.note(NAME, f"Retry-After ({asked:g} s) is kept to", measured, not early if waits else None, early)
+    lab.note(NAME, f"Retry-After ({ASKED:g} s) is kept to", measured, not early if waits else None, early)
 
 
 # ------------------------------------------------------------------------------------------ injections come as data

@@ -5,7 +5,6 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -41,6 +40,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     corpora = {"toy": write_domain(folder / "toy"), "reports": write_reports(folder / "reports")}
     with Server({name: path / "corpus.jsonl" for name, path in corpora.items()}) as started:
         yield started
+    # it has ended because its input was closed
+    assert started.returncode == 0
 
 
 @pytest.fixture
@@ -271,9 +272,3 @@ def test_down_without_anybody_listening(calm: Server) -> None:
         post(calm, request())
     calm.set(down=None)
     assert post(calm, request()).status_code == 200
-
-
-def test_the_server_ends_with_whoever_started_it(tmp_path: Path) -> None:
-    started = Server({"toy": write_domain(tmp_path / "toy") / "corpus.jsonl"})
-    started.close()
-    assert started._process.returncode == 0
