@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz check format lint types imports bench clean
+.PHONY: help setup demo test fuzz chaos chaos-short check format lint types imports bench clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "evokd needs Python 3.11 or newer; try: make PYTHON=python3.11")'
@@ -29,7 +29,7 @@ test: $(STAMP)  ## run the tests
 fuzz: $(STAMP)  ## 10,000 mutated replies, 2,000 mutated domains and data files, 500 prompt files (minutes)
 	FUZZ=1 $(BIN)/python -m pytest tests/agents/test_mutated_replies.py tests/graph/test_mutated_domains.py tests/prompts
 
-check: lint types imports test  ## everything that CI checks
+check: lint types imports chaos-short test  ## everything that CI checks
 
 format: $(STAMP)  ## format the code
 	$(BIN)/ruff format .
@@ -44,6 +44,12 @@ types: $(STAMP)  ## mypy, strict
 
 imports: $(STAMP)  ## the direction of imports between rooms
 	$(BIN)/lint-imports
+
+chaos: $(STAMP)  ## kill runs, break their teacher, fill their disk: a table of what is promised (minutes)
+	$(BIN)/python -m tests.chaos --seed $(SEED) $(if $(OUT),--out $(OUT))
+
+chaos-short: $(STAMP)  ## the short form of it that CI runs
+	$(BIN)/python -m tests.chaos --short
 
 bench: $(STAMP)  ## the figures of docs/benchmarks.md (hours on 2 cores)
 	$(BIN)/python -m benchmarks.evolution support_tickets field_reports --seeds 5 --cycles 5 --ceiling
