@@ -17,7 +17,7 @@ class CallStore(Protocol):
     def find_call(self, key: str) -> CallRecord | None:
         """The stored attempt with this key whose reply may be used again."""
 
-    def record_call(self, record: CallRecord) -> None:
+    async def keep_call(self, record: CallRecord) -> None:
         """Store one attempt durably."""
 
     def count_calls(self, role: str, span: str) -> int:

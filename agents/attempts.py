@@ -107,7 +107,7 @@ class Attempt:
     def _record(self, *, tokens: tuple[int, int], flags: Sequence[str] = (), **fields: Any) -> CallRecord:
         cost, source = (None, None) if fields["status"] == "error" else self._price(tokens)
         return CallRecord(
-            id="",  # given when it is stored: calls of one span may be under way together
+            id="",  # given when it is stored
             key=self.key,
             cycle=self._ask.cycle,
             role=self._ask.role,
@@ -137,10 +137,11 @@ class Book:
     def __init__(self, store: CallStore, purse: Purse) -> None:
         self._store, self._purse = store, purse
 
-    def keep(self, record: CallRecord) -> CallRecord:
-        """Store an attempt; only then may what came with it be used."""
+    async def keep(self, record: CallRecord) -> CallRecord:
+        """Charge an attempt at once and store it; only then may what came with it be used."""
+        self._purse.charge(record.cycle, record.input_tokens + record.output_tokens, record.cost_usd or 0.0)
+        # the calls of a role in a span come one after the other, so the number is free
         number = self._store.count_calls(record.role, record.span) + 1
         kept = record.model_copy(update={"id": f"{record.span}-{record.role}-{number}"})
-        self._store.record_call(kept)
-        self._purse.charge(kept.cycle, kept.input_tokens + kept.output_tokens, kept.cost_usd or 0.0)
+        await self._store.keep_call(kept)
         return kept

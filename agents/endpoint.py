@@ -1,7 +1,7 @@
 """One model at one address: what it understands (the ability ladder), and its calls with all that may go wrong."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ LONGER = 4
 _FORM_WORDS = ("response_format", "json_schema", "schema", "validation", "grammar", "format")
 """Words by which a server that fails over a response format gives itself away."""
 
-FailureSink = Callable[[Failure], None]
+FailureSink = Callable[[Failure], Awaitable[None]]
 """Called with every try that brought no reply."""
 Gate = Callable[[], AbstractAsyncContextManager[None]]
 """Entered around every try; raises where nothing more may be spent."""
@@ -129,7 +129,7 @@ class Endpoint:
                 found = await self._wire.send(call, form, ability, with_seed, limit)
                 self._learn(call, found)
                 if isinstance(found, Failure):
-                    on_failure(found)
+                    await on_failure(found)
             if isinstance(found, Reply):
                 return found
             if found.status in REFUSALS and with_seed and "seed" in found.raw.lower():

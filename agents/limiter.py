@@ -15,6 +15,8 @@ _SHRINK = 0.5
 _SLOW = 0.75
 """What is left of them when its answers take twice as long as they did."""
 _RISEN = 2.0
+_NOTICED = 1.0
+"""Seconds that answers must have become slower by: less may be this process being busy itself."""
 _MEMORY = 0.2
 """Weight of the newest answer in the usual time of a role's answers."""
 _FORGET = 1.02
@@ -86,7 +88,7 @@ class Limiter:
         usual += _MEMORY * (seconds - usual)
         best = min(self._best.get(role, usual) * _FORGET, usual)
         self._usual[role], self._best[role] = usual, best
-        if usual > _RISEN * best:
+        if usual > _RISEN * best and usual - best > _NOTICED:
             self._shrink(_SLOW, usual)
         else:
             self.allowed = min(self.most, self.allowed + 1.0 / self.allowed)

@@ -138,8 +138,8 @@ class Teacher:
 
         failed: list[CallRecord] = []
 
-        def note(failure: Failure) -> None:
-            failed.append(self._book.keep(attempt.fail(failure)))
+        async def note(failure: Failure) -> None:
+            failed.append(await self._book.keep(attempt.fail(failure)))
 
         tokens, usd = attempt.expected()
         call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens)
@@ -149,7 +149,7 @@ class Teacher:
             return failed[-1], None
         parsed = parse_reply(reply.text, ask.reply)
         reply = replace(reply, flags=tuple(dict.fromkeys((*reply.flags, *parsed.flags))))
-        return self._book.keep(attempt.succeed(reply, _find_faults(reply, parsed, ask))), parsed
+        return await self._book.keep(attempt.succeed(reply, _find_faults(reply, parsed, ask))), parsed
 
     def _schema(self, ask: Ask[ReplyT]) -> dict[str, Any]:
         """The schema of a reply; made once for the same class and words."""

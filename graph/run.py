@@ -188,11 +188,11 @@ class _CountingStore:
         self.spent = ledger.spent
         self.find_ability = ledger.find_ability
         self.remember_ability = ledger.remember_ability
-        self._record = ledger.record_call
+        self._keep = ledger.keep_call
 
-    def record_call(self, record: Any) -> None:
+    async def keep_call(self, record: Any) -> None:
         """Store one attempt, then tell."""
-        self._record(record)
+        await self._keep(record)
         self._log(
             "call",
             id=record.id,

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from agents.messages import CallRecord, EvokdError, Message
+from tracing.group_commit import GroupCommit
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 VERSION = "2"
+PATIENCE = 30.0
+"""Seconds to wait for another writer of the file."""
 _JSON_COLUMNS = frozenset(
     {
         "request",
@@ -78,8 +81,9 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._groups = GroupCommit(path, PATIENCE)
         try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db = sqlite3.connect(path, PATIENCE, check_same_thread=False, isolation_level=None)
         except sqlite3.Error as exc:
             raise LedgerError(f"{path}: the ledger cannot be opened: {exc}") from exc
         try:
@@ -110,6 +114,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file."""
+        self._groups.close()
         self._db.close()
 
     # ------------------------------------------------------------------------------------------------------ calls
@@ -124,6 +129,10 @@ class Ledger:
     def record_call(self, record: CallRecord) -> None:
         """Store one attempt."""
         self._insert("calls", [record.model_dump(mode="json")])
+
+    async def keep_call(self, record: CallRecord) -> None:
+        """Store one attempt, together with others that come at the same time; returns when it is on the disk."""
+        await self._groups.write(*_to_insert("calls", record.model_dump(mode="json")))
 
     def count_calls(self, role: str, span: str) -> int:
         """Attempts recorded for a role in a span."""
@@ -317,10 +326,14 @@ class Ledger:
 
     def _insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
-            columns = ", ".join(row)
-            marks = ", ".join("?" * len(row))
-            values = [_encode(value) if column in _JSON_COLUMNS else value for column, value in row.items()]
-            self._db.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", values)
+            self._db.execute(*_to_insert(table, row))
+
+
+def _to_insert(table: str, row: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    columns = ", ".join(row)
+    marks = ", ".join("?" * len(row))
+    values = [_encode(value) if column in _JSON_COLUMNS else value for column, value in row.items()]
+    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", values
 
 
 def _encode(value: Any) -> str | None:

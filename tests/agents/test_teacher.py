@@ -135,7 +135,7 @@ class Watching(CallStore):
     def find_call(self, key: str) -> CallRecord | None:
         return None
 
-    def record_call(self, record: CallRecord) -> None:
+    async def keep_call(self, record: CallRecord) -> None:
         self.records.append(record)
 
     def count_calls(self, role: str, span: str) -> int:
@@ -169,7 +169,7 @@ async def test_a_reply_is_stored_before_it_is_used_and_before_the_next_call(scri
 
 async def test_a_store_that_fails_stops_the_reply_from_being_used(scripted: MakeScript) -> None:
     class Full(Watching):
-        def record_call(self, record: CallRecord) -> None:
+        async def keep_call(self, record: CallRecord) -> None:
             raise OSError("disk full")
 
     teacher = Teacher(make_settings(), Full(), transport=scripted([GOOD]))
