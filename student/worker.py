@@ -67,17 +67,30 @@ def _load_handlers() -> dict[str, Handler]:
     from transformers.utils import logging
 
     from student.jobs import EmbedJob, PredictJob, TrainJob
+    from student.memory import release
     from student.predict import embed, predict
     from student.train import train
 
     # Bars and the report that a new output layer is new would bury what matters in the log.
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    return {
+    handlers: dict[str, Handler] = {
         "train": lambda body: train(TrainJob.model_validate(body)).model_dump(mode="json"),
         "predict": lambda body: [item.model_dump(mode="json") for item in predict(PredictJob.model_validate(body))],
         "embed": lambda body: embed(EmbedJob.model_validate(body)),
     }
+
+    def release_after(handler: Handler) -> Handler:
+        def handle(body: dict[str, Any]) -> Any:
+            try:
+                return handler(body)
+            finally:
+                # Between calls the memory is for others: a teacher on the same GPU, the parent, the next training.
+                release()
+
+        return handle
+
+    return {name: release_after(handler) for name, handler in handlers.items()}
 
 
 def _answer(line: bytes, handlers: dict[str, Handler]) -> dict[str, Any]:
