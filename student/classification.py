@@ -57,7 +57,12 @@ class ClassificationNetwork:
         return None
 
     def loss(
-        self, logits: torch.Tensor, targets: torch.Tensor, smoothing: float, classes: torch.Tensor | None
+        self,
+        logits: torch.Tensor,
+        targets: torch.Tensor,
+        smoothing: float,
+        classes: torch.Tensor | None,
+        batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Compute the cross-entropy per text.
 
@@ -66,6 +71,7 @@ class ClassificationNetwork:
             targets: (batch,), places of the right labels.
             smoothing: share of the target that is spread over all labels.
             classes: not used.
+            batch: not used.
         """
         return functional.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=smoothing)
 

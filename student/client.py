@@ -8,26 +8,46 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from agents.messages import InputError
-from student.jobs import Compute, EmbedJob, Prediction, PredictJob, StudentError, TrainExample, TrainJob, TrainResult
+from student.jobs import (
+    MEMORY_ADVICE,
+    Compute,
+    EmbedJob,
+    Job,
+    Prediction,
+    PredictJob,
+    StudentCrashed,
+    StudentError,
+    TrainExample,
+    TrainJob,
+    TrainResult,
+)
 from student.settings import Device
 
-__all__ = ["Prediction", "StudentClient", "StudentError", "TrainExample", "TrainJob", "TrainResult"]
+__all__ = ["Prediction", "StudentClient", "StudentCrashed", "StudentError", "TrainExample", "TrainJob", "TrainResult"]
 
 _LINE_LIMIT = 2**30
 """Bytes of the longest answer line (embeddings of many texts)."""
 _PATIENCE = 5.0
 """Seconds that a process has to end after its input was closed."""
+_KILL = 9
+"""Number of SIGKILL, which `signal` does not have on every system."""
 _SHOWN = 3
 """Last lines of the log that an error quotes."""
 
 
 class StudentClient:
-    """Trains and asks the student in one long-lived child process; calls wait for one another."""
+    """Trains and asks the student in one long-lived child process; calls wait for one another.
+
+    A call in which the process dies is made once more, in a new process.
+    """
+
+    worker: ClassVar[tuple[str, ...]] = ("-m", "student.worker")
+    """What the child's Python runs."""
 
     def __init__(self, log: Path, *, device: Device = "auto", threads: int | None = None) -> None:
         """Prepare; nothing is started.
@@ -54,33 +74,38 @@ class StudentClient:
 
         Raises:
             InputError: the base or device asked for is not there.
-            StudentError: the training failed or the process died.
+            StudentCrashed: the process died twice.
+            StudentError: the training failed.
         """
-        return TrainResult.model_validate(await self._call("train", job))
+        answer, crashes = await self._call("train", job)
+        result = TrainResult.model_validate(answer)
+        return result.model_copy(update={"faults": [*crashes, *result.faults]})
 
     async def predict(self, folder: Path, texts: Sequence[str]) -> list[Prediction]:
         """Answer texts, in their order.
 
         Raises:
-            StudentError: the folder is no student, or the process died.
+            StudentCrashed: the process died twice.
+            StudentError: the folder is no student, or memory runs short.
         """
         if not texts:
             return []
         job = PredictJob(folder=str(folder), texts=list(texts), compute=self._compute)
-        return [Prediction.model_validate(item) for item in await self._call("predict", job)]
+        answers, _ = await self._call("predict", job)
+        return [Prediction.model_validate(item) for item in answers]
 
     async def embed(self, base: str, texts: Sequence[str]) -> list[list[float]]:
         """Embed texts with the encoder of a base or a student folder: vectors of length 1.
 
         Raises:
             InputError: the base is no model.
-            StudentError: the process died.
+            StudentCrashed: the process died twice.
+            StudentError: memory runs short.
         """
         if not texts:
             return []
-        rows: list[list[float]] = await self._call(
-            "embed", EmbedJob(base=base, texts=list(texts), compute=self._compute)
-        )
+        rows: list[list[float]]
+        rows, _ = await self._call("embed", EmbedJob(base=base, texts=list(texts), compute=self._compute))
         return rows
 
     async def close(self) -> None:
@@ -88,7 +113,23 @@ class StudentClient:
         async with self._lock:
             await self._end()
 
-    async def _call(self, name: str, job: BaseModel) -> Any:
+    async def _call(self, name: str, job: Job) -> tuple[Any, list[str]]:
+        """Call once, and once more if the process dies; returns the answer and what is to be told of a crash."""
+        try:
+            return await self._ask(name, job), []
+        except StudentCrashed as exc:
+            first = exc
+        # A process that is killed was most often too large.
+        again = job.model_copy(update={"halvings": job.halvings + first.killed})
+        how = "again in a new process" + (" with half as many texts at once" if first.killed else "")
+        try:
+            return await self._ask(name, again), [f"{first}; {how}"]
+        except StudentCrashed as exc:
+            advice = f"; free memory on this machine, or {MEMORY_ADVICE}" if exc.killed or first.killed else ""
+            message = f"{exc}; it had died before ({first.cause}) and was started {how}{advice}"
+            raise StudentCrashed(message, exc.cause, exc.killed) from exc
+
+    async def _ask(self, name: str, job: BaseModel) -> Any:
         async with self._lock:
             process = await self._start()
             self._calls += 1
@@ -98,7 +139,7 @@ class StudentClient:
             except BaseException as exc:
                 if isinstance(exc, (ConnectionError, EOFError)):
                     await self._end()
-                    raise StudentError(self._describe_crash(name, process.returncode)) from exc
+                    raise self._crash(name, process.returncode) from exc
                 # Also when the wait is cancelled: nobody wants what the process is busy with, so it must not go on.
                 await self._kill()
                 raise
@@ -131,8 +172,7 @@ class StudentClient:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
-                "-m",
-                "student.worker",
+                *self.worker,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -163,11 +203,13 @@ class StudentClient:
             process.kill()
         await asyncio.shield(process.wait())
 
-    def _describe_crash(self, name: str, code: int | None) -> str:
+    def _crash(self, name: str, code: int | None) -> StudentCrashed:
         cause = f"exit code {code}"
         if code is not None and code < 0:
-            cause = f"signal {signal.Signals(-code).name}"
-        return f"the student process died ({cause}) during {name}; {self._quote_log()}"
+            known = {item.value: item.name for item in signal.Signals}
+            cause = f"signal {known.get(-code, -code)}"
+        message = f"the student process died ({cause}) during {name}; {self._quote_log()}"
+        return StudentCrashed(message, cause, killed=code == -_KILL)
 
     def _describe(self, name: str, error: dict[str, Any]) -> str:
         return f"student {name} failed: {error['message']}; see {self._log}"

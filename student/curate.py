@@ -3,16 +3,15 @@
 Two texts are compared by their words after normalising (Unicode form, case, punctuation, white space): likeness
 is 1 minus the insertions and deletions of words that turn one into the other, divided by the words of both. Words
 rather than characters: "cancel my plan" and "change my plan" differ in a third of their words but in few letters.
-MinHash on character shingles finds the pairs that are worth comparing.
+Which texts are worth comparing is found exactly, by the rare words that any text alike enough must share.
 """
 
+import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from zlib import crc32
 
-from datasketch import MinHash, MinHashLSH
 from rapidfuzz.distance import Indel
 
 from student.settings import CurationSettings
@@ -20,11 +19,8 @@ from student.tasks import Gold, TaskCodec
 
 Reason = Literal["invalid_text", "unlabelled", "unknown_label", "duplicate", "near_duplicate", "leak", "disputed"]
 
-_PERMUTATIONS = 64
-_SHINGLE = 4
-"""Characters per shingle."""
-_RETRIEVE = 0.4
-"""Jaccard likeness of shingles from which two texts are probably compared; well below what the thresholds mean."""
+_ROUNDING = 1e-9
+"""What a product of floats may lie above the whole number that it stands for."""
 _APOSTROPHES = dict.fromkeys([0x27, 0x60, 0xB4, 0x2BC, 0x2018, 0x2019])
 """Written in many ways or left out ("can't", "cant"), so they are taken out."""
 
@@ -61,45 +57,64 @@ class Ruling:
     """Parts of the text that are not to be learned from: characters from, up to (not included)."""
 
 
+class _Plain(dict[int, str | int]):
+    """What becomes of a character when a text is normalised, found out when it is first met."""
+
+    def __missing__(self, code: int) -> str | int:
+        drop = unicodedata.category(chr(code))[0] in "PZC"
+        self[code] = found = " " if drop else code
+        return found
+
+
+_PLAIN = _Plain(dict.fromkeys(_APOSTROPHES, ""))
+
+
 def normalise(text: str) -> str:
     """Write a text in the form in which repeats are equal: NFKC, case folded, words joined by one space."""
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
-    words = "".join(" " if unicodedata.category(char)[0] in "PZC" else char for char in folded).split()
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    words = folded.translate(_PLAIN).split()
     # A text of punctuation alone (":-(") would become nothing and so the repeat of any other such text.
-    return " ".join(words) if words else "".join(folded.split())
+    return " ".join(words) if words else "".join(folded.translate(dict.fromkeys(_APOSTROPHES)).split())
 
 
 class _Index:
     """Texts by normalised form, searchable for like ones."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._words: list[list[str]] = []
-        self._forms: set[str] = set()
-        self._lsh = MinHashLSH(threshold=_RETRIEVE, num_perm=_PERMUTATIONS)
-        forms = list(dict.fromkeys(normalise(text) for text in texts))
-        sketches = MinHash.bulk([_shingles(form) for form in forms], num_perm=_PERMUTATIONS, hashfunc=crc32)
-        for form, sketch in zip(forms, sketches, strict=True):
-            self._insert(form, sketch)
+        self._words: dict[str, list[str]] = {}
+        self._holders: dict[str, list[str]] = {}
+        """Word -> normalised forms it occurs in."""
+        for text in texts:
+            self.add(normalise(text))
 
-    def add(self, form: str, sketch: MinHash) -> None:
-        """Add a normalised text that is not in yet."""
-        self._insert(form, sketch)
-
-    def _insert(self, form: str, sketch: MinHash) -> None:
-        self._lsh.insert(len(self._words), sketch)
-        self._words.append(_split(form))
-        self._forms.add(form)
+    def add(self, form: str) -> None:
+        """Add a normalised text; one that is in already changes nothing."""
+        if form in self._words:
+            return
+        self._words[form] = words = _split(form)
+        for word in set(words):
+            self._holders.setdefault(word, []).append(form)
 
     def __contains__(self, form: str) -> bool:
-        return form in self._forms
+        return form in self._words
 
-    def likeness(self, form: str, sketch: MinHash, threshold: float) -> bool:
-        """Say whether a text in the index is at least `threshold` (0 to 1) like the given one."""
+    def has_like(self, form: str, threshold: float) -> bool:
+        """Say whether a text in the index is at least `threshold` (0 to 1) like the given one; 0 is like nothing."""
         words = _split(form)
-        return any(
-            Indel.normalized_similarity(words, self._words[place], score_cutoff=threshold) >= threshold > 0
-            for place in self._lsh.query(sketch)
+        return threshold > 0 and any(
+            Indel.normalized_similarity(words, self._words[other], score_cutoff=threshold) >= threshold
+            for other in self._find(words, threshold)
         )
+
+    def _find(self, words: list[str], threshold: float) -> set[str]:
+        """Find a superset of the texts that are alike.
+
+        Of n words, a text of m words shares at least threshold * (n + m) / 2, and never more than m: so at least
+        threshold * n / (2 - threshold), repeats counted. Whatever else it leaves out, it has one of the others.
+        """
+        shared = math.ceil(threshold * len(words) / (2 - threshold) - _ROUNDING)
+        rarest = sorted(words, key=lambda word: len(self._holders.get(word, ())))[: len(words) - shared + 1]
+        return {form for word in rarest for form in self._holders.get(word, ())}
 
 
 class Curator:
@@ -134,12 +149,10 @@ class Curator:
             return Ruling(candidate.id, False, "invalid_text", None, False)
         settled = self._settle(candidate)
         form = normalise(candidate.text)
-        sketch = MinHash(num_perm=_PERMUTATIONS, hashfunc=crc32)
-        sketch.update_batch(_shingles(form))
-        reason = self._compare(form, sketch, candidate.variation) or settled.reason
+        reason = self._compare(form, candidate.variation) or settled.reason
         if reason is not None:
             return Ruling(candidate.id, False, reason, None, settled.disputed)
-        self._known.add(form, sketch)
+        self._known.add(form)
         return Ruling(candidate.id, True, None, settled.label, settled.disputed, settled.masked)
 
     def _is_valid(self, text: str) -> bool:
@@ -148,14 +161,14 @@ class Curator:
         # Control characters and halves of surrogate pairs come from broken replies, and some tools refuse them.
         return not any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t" for char in text)
 
-    def _compare(self, form: str, sketch: MinHash, variation: bool) -> Reason | None:
-        if form in self._guarded or self._guarded.likeness(form, sketch, self._settings.leak):
+    def _compare(self, form: str, variation: bool) -> Reason | None:
+        if form in self._guarded or self._guarded.has_like(form, self._settings.leak):
             return "leak"
         if form in self._known:
             return "duplicate"
         if variation:
             return None
-        return "near_duplicate" if self._known.likeness(form, sketch, self._settings.near_duplicate) else None
+        return "near_duplicate" if self._known.has_like(form, self._settings.near_duplicate) else None
 
     def _settle(self, candidate: Candidate) -> "_Settled":
         """Find the answer, and what of the text it leaves open."""
@@ -195,8 +208,3 @@ def _split(form: str) -> list[str]:
     for word in form.split():
         units.extend(word if word[0] >= "\u2e80" or "\u0e00" <= word[0] <= "\u0eff" else [word])
     return units
-
-
-def _shingles(form: str) -> list[bytes]:
-    padded = f" {form} "
-    return [padded[i : i + _SHINGLE].encode() for i in range(max(1, len(padded) - _SHINGLE + 1))]

@@ -7,16 +7,29 @@ import torch
 
 from student.network import TaskNetwork, cut_padding
 
-_BATCH = 64
+FEATURE_BATCH = 64
+"""Pieces whose features are computed at once, where memory allows."""
 _PENALTY = 100.0
 """Weight of the squared norm of the layer (on standardised features), divided by the number of samples."""
 _ITERATIONS = 100
 
 
 def read_features(
-    model: torch.nn.Module, layer: torch.nn.Linear, tokenizer: Any, encodings: Sequence[dict[str, Any]]
+    model: torch.nn.Module,
+    layer: torch.nn.Linear,
+    tokenizer: Any,
+    encodings: Sequence[dict[str, Any]],
+    at_once: int = FEATURE_BATCH,
 ) -> list[torch.Tensor]:
-    """Compute what the output layer sees of each piece, without dropout: (features,) or (sub-words, features)."""
+    """Compute what the output layer sees of each piece, without dropout: (features,) or (sub-words, features).
+
+    Args:
+        model: the student.
+        layer: its output layer.
+        tokenizer: its tokenizer.
+        encodings: tokenizer output per piece.
+        at_once: pieces computed at once.
+    """
     seen: list[torch.Tensor] = []
     hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     device = next(model.parameters()).device
@@ -24,8 +37,8 @@ def read_features(
     model.eval()
     try:
         with torch.inference_mode():
-            for start in range(0, len(order), _BATCH):
-                chosen = [encodings[i] for i in order[start : start + _BATCH]]
+            for start in range(0, len(order), at_once):
+                chosen = [encodings[i] for i in order[start : start + at_once]]
                 model(**tokenizer.pad(chosen, return_tensors="pt").to(device))
     finally:
         hook.remove()

@@ -11,6 +11,25 @@ class StudentError(EvokdError):
     """The student process failed: it crashed, or a training or prediction in it went wrong."""
 
 
+class StudentCrashed(StudentError):
+    """The student process died in the middle of a call.
+
+    Args:
+        message: for the user.
+        cause: the signal or the exit code, in words.
+        killed: whether it was killed (SIGKILL), as the system does where memory runs short.
+    """
+
+    def __init__(self, message: str, cause: str, killed: bool) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.killed = killed
+
+
+MEMORY_ADVICE = "set a smaller student.max_length, a smaller student.base or another student.device"
+"""How to mend a shortage of memory."""
+
+
 class _Closed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +46,13 @@ class TrainExample(_Closed):
     weight: float = Field(1.0, ge=0, description="weight of the sample in the loss, 1 is usual")
 
 
-class TrainJob(_Closed):
+class Job(_Closed):
+    """What is asked of the student process."""
+
+    halvings: int = Field(0, ge=0, description="how often the number of texts computed at once is halved beforehand")
+
+
+class TrainJob(Job):
     """One training."""
 
     task: str = Field(description="the task's name")
@@ -51,6 +76,9 @@ class TrainResult(_Closed):
     tune: str = Field(description="what was trained: head or full")
     device: str = Field(description="where it computed: cpu or cuda")
     precision: str = Field(description="number format: float32 or bfloat16")
+    rate: float | None = Field(None, description="peak learning rate; null for a head, which has none")
+    at_once: int | None = Field(None, description="texts computed at once; a step's samples may be more")
+    faults: list[str] = Field(default=[], description="what went wrong and was mended, in order")
 
 
 class Prediction(_Closed):
@@ -68,7 +96,7 @@ class Compute(_Closed):
     threads: int | None = Field(None, ge=1, description="CPU threads; null means all that the process may use")
 
 
-class PredictJob(_Closed):
+class PredictJob(Job):
     """Texts to answer."""
 
     folder: str = Field(description="student folder")
@@ -76,7 +104,7 @@ class PredictJob(_Closed):
     compute: Compute = Field(Compute(), description="where to compute")
 
 
-class EmbedJob(_Closed):
+class EmbedJob(Job):
     """Texts to embed."""
 
     base: str = Field(description="`embedded`, a folder or a hub name")

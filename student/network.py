@@ -54,7 +54,12 @@ class TaskNetwork(Protocol):
         """Give each class its weight in a balanced loss, shape (classes,); None where drawing alone balances."""
 
     def loss(
-        self, logits: torch.Tensor, targets: torch.Tensor, smoothing: float, classes: torch.Tensor | None
+        self,
+        logits: torch.Tensor,
+        targets: torch.Tensor,
+        smoothing: float,
+        classes: torch.Tensor | None,
+        batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Compute the loss per piece, shape (batch,).
 
@@ -63,6 +68,7 @@ class TaskNetwork(Protocol):
             targets: what `collate` gave, or `flatten`.
             smoothing: share of the target that is spread over all classes.
             classes: weight of each class, shape (classes,).
+            batch: targets of the whole batch where the pieces are a part of it; None where they are all of it.
         """
 
     def flatten(

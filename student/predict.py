@@ -8,8 +8,9 @@ from transformers import AutoModel, AutoTokenizer
 
 from student.base import locate
 from student.compute import pick_device, set_threads
-from student.jobs import Compute, EmbedJob, Prediction, PredictJob
-from student.network import cut_padding
+from student.jobs import Compute, EmbedJob, Prediction, PredictJob, StudentError
+from student.memory import halve, in_batches
+from student.network import Piece, cut_padding
 from student.save import read_record
 from student.tasks import codec
 
@@ -25,7 +26,7 @@ def predict(job: PredictJob) -> list[Prediction]:
     Texts are sorted and repeats answered once, so that an answer does not depend on the order of the texts.
 
     Raises:
-        StudentError: the folder is no student.
+        StudentError: the folder is no student, its output is not a number, or memory runs short with one text.
     """
     record = read_record(Path(job.folder))
     network = codec(record["task"], record["labels"]).network()
@@ -35,44 +36,50 @@ def predict(job: PredictJob) -> list[Prediction]:
     limit = min(record["max_length"], tokenizer.model_max_length)
     texts = sorted(set(job.texts), key=lambda text: (len(text), text))
     pieces = network.cut(tokenizer, texts, limit) if texts else []
-    logits: list[torch.Tensor] = []
-    with torch.inference_mode():
-        for start in range(0, len(pieces), _BATCH):
-            inputs = [piece.inputs for piece in pieces[start : start + _BATCH]]
+
+    def compute(part: Sequence[Piece]) -> list[torch.Tensor]:
+        inputs = [piece.inputs for piece in part]
+        with torch.inference_mode():
             batch = model(**tokenizer.pad(inputs, return_tensors="pt").to(device)).logits.cpu()
-            logits += [cut_padding(row, item) for row, item in zip(batch, inputs, strict=True)]
+        if not batch.isfinite().all():
+            raise StudentError(f"{job.folder}: the student's output is not a number; train it at a lower student.rate")
+        return [cut_padding(row, item) for row, item in zip(batch, inputs, strict=True)]
+
+    logits = in_batches(pieces, halve(_BATCH, job.halvings), compute)
     found = dict(zip(texts, network.decode(texts, pieces, logits), strict=True))
     return [found[text] for text in job.texts]
 
 
 def embed(job: EmbedJob) -> list[list[float]]:
-    """Embed texts: mean of the encoder's last states over the text's sub-words, scaled to length 1."""
+    """Embed texts: mean of the encoder's last states over the text's sub-words, scaled to length 1.
+
+    Raises:
+        InputError: the base is no model.
+        StudentError: memory runs short with one text.
+    """
     device = _prepare(job.compute)
     source = locate(job.base)
     model = AutoModel.from_pretrained(source, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
     model = model.to(device).eval()
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     limit = min(_EMBED_LENGTH, tokenizer.model_max_length)
-    found: dict[str, list[float]] = {}
-    with torch.inference_mode():
-        for texts in _batches(job.texts):
-            encodings = tokenizer(texts, truncation=True, max_length=limit, padding=True, return_tensors="pt").to(
-                device
-            )
+
+    def compute(part: Sequence[str]) -> list[list[float]]:
+        with torch.inference_mode():
+            encodings = tokenizer(list(part), truncation=True, max_length=limit, padding=True, return_tensors="pt")
+            encodings = encodings.to(device)
             states = model(**encodings).last_hidden_state  # (batch, sub-words, features)
             mask = encodings["attention_mask"].unsqueeze(-1)
             mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
             rows = torch.nn.functional.normalize(mean, dim=-1).cpu().tolist()
-            found.update((text, [round(x, _DIGITS) for x in row]) for text, row in zip(texts, rows, strict=True))
+        return [[round(x, _DIGITS) for x in row] for row in rows]
+
+    # Characters stand for sub-words: near enough for padding, and known before tokenizing.
+    texts = sorted(set(job.texts), key=lambda text: (len(text), text))
+    found = dict(zip(texts, in_batches(texts, halve(_BATCH, job.halvings), compute), strict=True))
     return [found[text] for text in job.texts]
 
 
 def _prepare(compute: Compute) -> torch.device:
     set_threads(compute.threads)
     return pick_device(compute.device)
-
-
-def _batches(texts: Sequence[str]) -> list[list[str]]:
-    # Characters stand for sub-words: near enough for padding, and known before tokenizing.
-    ordered = sorted(set(texts), key=lambda text: (len(text), text))
-    return [ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH)]

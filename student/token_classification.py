@@ -94,7 +94,12 @@ class TokenClassificationNetwork:
         return torch.tensor([1.0, *(weight for weight in weights for _ in "BI")])
 
     def loss(
-        self, logits: torch.Tensor, targets: torch.Tensor, smoothing: float, classes: torch.Tensor | None
+        self,
+        logits: torch.Tensor,
+        targets: torch.Tensor,
+        smoothing: float,
+        classes: torch.Tensor | None,
+        batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Compute the cross-entropy: per row for (rows, tags), else per piece, as a share of the mean piece's words.
 
@@ -103,6 +108,7 @@ class TokenClassificationNetwork:
             targets: (batch, sub-words), or (rows,); `IGNORE` where there is nothing to learn.
             smoothing: share of the target that is spread over all tags.
             classes: (tags,), weight of each tag.
+            batch: targets of the whole batch that the mean piece is one of; None where `targets` are.
         """
         flat = logits.float() if logits.dtype == torch.bfloat16 else logits
         weight = None if classes is None else classes.to(flat)
@@ -116,7 +122,8 @@ class TokenClassificationNetwork:
         ).view(targets.shape)
         if targets.ndim == 1:
             return losses
-        learned = (targets != IGNORE).sum().clamp(min=1) / len(targets)
+        whole = targets if batch is None else batch
+        learned = (whole != IGNORE).sum().clamp(min=1) / len(whole)
         return losses.sum(-1) / learned
 
     def flatten(

@@ -12,15 +12,21 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 Handler = Callable[[dict[str, Any]], Any]
+
+_OFFER = 500
+"""How readily the process goes when memory runs out, -1000 to 1000; others begin at 0."""
 
 
 def main() -> None:
     """Serve requests until standard input closes."""
     # Ctrl-C is for the parent; it decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _offer_itself()
     requests, replies = _claim_pipes()
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests, lines), daemon=True).start()
@@ -28,6 +34,13 @@ def main() -> None:
     _send(replies, {"ready": True})
     while True:
         _send(replies, _answer(lines.get(), handlers))
+
+
+def _offer_itself() -> None:
+    """Ask Linux to end this process rather than the parent, or anything else, when memory runs out."""
+    wish = Path("/proc/self/oom_score_adj")
+    with suppress(OSError):
+        wish.write_text(str(max(_OFFER, int(wish.read_text(encoding="ascii")))), encoding="ascii")
 
 
 def _claim_pipes() -> tuple[BinaryIO, TextIO]:
@@ -54,17 +67,30 @@ def _load_handlers() -> dict[str, Handler]:
     from transformers.utils import logging
 
     from student.jobs import EmbedJob, PredictJob, TrainJob
+    from student.memory import release
     from student.predict import embed, predict
     from student.train import train
 
     # Bars and the report that a new output layer is new would bury what matters in the log.
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    return {
+    handlers: dict[str, Handler] = {
         "train": lambda body: train(TrainJob.model_validate(body)).model_dump(mode="json"),
         "predict": lambda body: [item.model_dump(mode="json") for item in predict(PredictJob.model_validate(body))],
         "embed": lambda body: embed(EmbedJob.model_validate(body)),
     }
+
+    def release_after(handler: Handler) -> Handler:
+        def handle(body: dict[str, Any]) -> Any:
+            try:
+                return handler(body)
+            finally:
+                # Between calls the memory is for others: a teacher on the same GPU, the parent, the next training.
+                release()
+
+        return handle
+
+    return {name: release_after(handler) for name, handler in handlers.items()}
 
 
 def _answer(line: bytes, handlers: dict[str, Handler]) -> dict[str, Any]:

@@ -116,6 +116,10 @@ class Progress:
         self._curated = event
         self._told = False
 
+    def _on_training_fault(self, event: Mapping[str, Any]) -> None:
+        if event["mended"]:  # what is not mended ends the command, which tells it
+            self._say(f"[yellow]cycle {event['cycle']}: training: {literal(event['fault'], 300)}[/]")
+
     def _on_trained(self, event: Mapping[str, Any]) -> None:
         before, after, metric = event["before"], event["after"], event["metric"]
         score = "no gate data yet"

@@ -21,10 +21,11 @@ async def curate(state: State, bench: Bench) -> StateUpdate:
     cycle = state["cycle"]
     drafts = bench.ledger.samples(cycle=cycle)
     _refuse_useless_teacher(bench, cycle, drafts)
-    rulings = _judge(bench, cycle, drafts)
+    earlier = [sample for sample in bench.ledger.samples(state="accepted") if sample.cycle != cycle]
+    before = len(earlier)
+    rulings = _judge(bench, cycle, drafts, earlier)
     changes = {ruling.id: _to_change(ruling) for ruling in rulings}
     accepted = [sample.id for sample in drafts if changes[sample.id]["state"] == "accepted"]
-    before = sum(sample.cycle != cycle for sample in bench.ledger.samples(state="accepted"))
     budget = bench.settings.budget
     caps = (budget.samples and max(0, budget.samples - before), budget.cycle.samples)
     room = min((cap for cap in caps if cap is not None), default=len(accepted))
@@ -64,11 +65,10 @@ def brought_nothing(bench: Bench, cycle: int) -> bool:
     return bool(lessons) and not any(lesson["labelled"] for lesson in lessons) and not bench.teacher.is_spent(cycle)
 
 
-def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:
+def _judge(bench: Bench, cycle: int, drafts: list[Sample], earlier: list[Sample]) -> list[Ruling]:
     domain = bench.domain
-    accepted = [sample for sample in bench.ledger.samples(state="accepted") if sample.cycle != cycle]
     known = [(f"seed-{number}", example.text) for number, example in enumerate(domain.seeds)]
-    known += [(sample.id, sample.text) for sample in accepted]
+    known += [(sample.id, sample.text) for sample in earlier]
     guarded = [example.text for example in (*domain.validation, *domain.test)]
     curator = Curator(bench.settings.curation, domain.codec, known, guarded)
     modes = {lesson["id"]: lesson["plan"]["mode"] for lesson in bench.ledger.lessons(cycle)}

@@ -7,7 +7,7 @@ from graph.bench import Bench, cycle_name
 from graph.exams import build_packet, gate_scores, predict_split
 from graph.state import State, StateUpdate
 from graph.weaknesses import measure_effects
-from student.client import TrainExample, TrainJob
+from student.client import StudentError, TrainExample, TrainJob, TrainResult
 from tracing.ledger import Sample
 
 
@@ -45,9 +45,21 @@ async def train(state: State, bench: Bench) -> StateUpdate:
         seed=bench.seed(cycle, "train"),
         card=_card(bench),
     )
-    result = await bench.student.train(job)
+    result = await _train(bench, cycle, job)
     bench.ledger.put_part(cycle, "training", result.model_dump(mode="json"))
     return {"challenger": name}
+
+
+async def _train(bench: Bench, cycle: int, job: TrainJob) -> TrainResult:
+    """Train, and tell of every fault: those that were mended, and the one that was not."""
+    try:
+        result = await bench.student.train(job)
+    except StudentError as exc:
+        bench.emit("training_fault", cycle=cycle, fault=str(exc), mended=False)
+        raise
+    for fault in result.faults:
+        bench.emit("training_fault", cycle=cycle, fault=fault, mended=True)
+    return result
 
 
 def _choose_material(

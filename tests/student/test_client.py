@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agents.messages import InputError
-from student.client import StudentClient, StudentError
+from student.client import StudentClient, StudentCrashed, StudentError
 from tests.student.conftest import MakeJob, write_texts
 
 TEXTS = [row.text for row in write_texts(12, 5)]
@@ -42,19 +42,106 @@ async def test_it_trains_answers_and_embeds_in_one_child(client: StudentClient, 
     assert child_of(client) == child
 
 
-async def test_a_crash_is_an_error_with_the_last_words_and_the_next_call_works(
-    client: StudentClient, make_job: MakeJob
+class FaultyClient(StudentClient):
+    """Its process dies as planned (see tests/faulty_worker.py)."""
+
+    def __init__(self, folder: Path, student: str) -> None:
+        super().__init__(folder / "student.log", device="cpu", threads=1)
+        self.plan = folder / "plan"
+        self.plan.mkdir()
+        self.worker = ("-m", "tests.faulty_worker", str(self.plan), student)  # type: ignore[misc]
+
+    def fail(self, *faults: str) -> None:
+        for number, fault in enumerate(faults):
+            (self.plan / f"{number}-{fault}").touch()
+
+
+@pytest.fixture
+async def words(tmp_path: Path) -> AsyncIterator[FaultyClient]:
+    """Starts in a blink: no torch."""
+    client = FaultyClient(tmp_path, "words")
+    yield client
+    await client.close()
+
+
+async def test_a_training_in_which_the_process_is_killed_is_made_again_with_half_at_once(
+    make_job: MakeJob, tmp_path: Path
 ) -> None:
-    await client.warm_up()
-    job = make_job(tune="head")
-    first = child_of(client)
-    waiting = asyncio.create_task(client.train(job))
-    await asyncio.sleep(0)
-    os.kill(first, signal.SIGSEGV)
-    with pytest.raises(StudentError, match=r"the student process died \(signal SIGSEGV\) during train"):
-        await waiting
-    assert (await client.train(job)).samples == 24
-    assert child_of(client) != first
+    client = FaultyClient(tmp_path, "torch")
+    client.fail("train-SIGKILL")
+    job = make_job(batch=16)
+    try:
+        result = await client.train(job)
+        assert len(await client.predict(Path(job.out), TEXTS)) == len(TEXTS)
+    finally:
+        await client.close()
+    assert (result.at_once, result.steps) == (8, 12)
+    (fault,) = result.faults
+    assert fault.startswith("the student process died (signal SIGKILL) during train; ")
+    assert fault.endswith("; again in a new process with half as many texts at once")
+    assert list(client.plan.iterdir()) == []
+
+
+@pytest.mark.parametrize(("way", "cause"), [("exit", "exit code 7"), ("SIGSEGV", "signal SIGSEGV")])
+async def test_after_another_crash_the_same_training_is_made_again(
+    words: FaultyClient, make_job: MakeJob, way: str, cause: str
+) -> None:
+    words.fail(f"train-{way}")
+    result = await words.train(make_job())
+    assert result.at_once == 16
+    (fault,) = result.faults
+    assert f"({cause}) during train; " in fault
+    assert fault.endswith("; again in a new process")
+
+
+async def test_a_prediction_in_which_the_process_dies_is_made_again(words: FaultyClient, make_job: MakeJob) -> None:
+    job = make_job()
+    await words.train(job)
+    expected = await words.predict(Path(job.out), TEXTS)
+    words.fail("predict-SIGKILL")
+    assert await words.predict(Path(job.out), TEXTS) == expected
+    words.fail("predict-exit", "predict-SIGSEGV")
+    with pytest.raises(StudentCrashed, match=r"signal SIGSEGV\) during predict; .* died before \(exit code 7\)"):
+        await words.predict(Path(job.out), TEXTS)
+
+
+async def test_a_second_crash_is_an_error_in_one_line_and_the_next_call_works(
+    words: FaultyClient, make_job: MakeJob
+) -> None:
+    words.fail("train-SIGKILL", "train-SIGSEGV")
+    with pytest.raises(StudentCrashed) as caught:
+        await words.train(make_job())
+    message = str(caught.value)
+    assert message.startswith("the student process died (signal SIGSEGV) during train; ")
+    assert (
+        "; it had died before (signal SIGKILL) and was started again in a new process with half as many texts at once;"
+        " free memory on this machine, or set a smaller student.max_length"
+    ) in message
+    assert "\n" not in message
+    assert caught.value.exit_code == 1
+    assert (await words.train(make_job())).faults == []
+
+
+async def test_a_process_that_dies_between_calls_is_replaced_without_a_word(
+    words: FaultyClient, make_job: MakeJob
+) -> None:
+    job = make_job()
+    await words.train(job)
+    first = child_of(words)
+    os.kill(first, signal.SIGKILL)
+    while words._process is not None and words._process.returncode is None:
+        await asyncio.sleep(0.01)
+    assert len(await words.predict(Path(job.out), TEXTS)) == len(TEXTS)
+    assert child_of(words) != first
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="needs Linux")
+async def test_the_system_takes_the_child_first_when_memory_runs_out(words: FaultyClient, make_job: MakeJob) -> None:
+    await words.train(make_job())
+    ours, childs = (
+        int(Path(f"/proc/{process}/oom_score_adj").read_text()) for process in ("self", str(child_of(words)))
+    )
+    assert childs == max(ours, 500)
 
 
 async def test_errors_in_the_child_come_back_as_what_they_are(

@@ -1,8 +1,17 @@
+import json
+import random
+import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz import process
+from rapidfuzz.distance import Indel
 
-from student.curate import Candidate, Curator, Ruling, normalise
+from student.curate import Candidate, Curator, Ruling, _Index, _split, normalise
 from student.settings import CurationSettings
 from student.tasks import Gold, codec
 
@@ -132,23 +141,120 @@ def test_normalising_keeps_words_and_never_loses_a_text() -> None:
     assert normalise("?!") == "?!"
 
 
+@given(st.text())
+def test_normalising_is_what_it_says_slowly(text: str) -> None:
+    folded = "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c not in "'`\u00b4\u02bc\u2018\u2019")
+    words = "".join(" " if unicodedata.category(c)[0] in "PZC" else c for c in folded).split()
+    assert normalise(text) == (" ".join(words) if words else "".join(folded.split()))
+
+
+# ----------------------------------------------------------------------------------- finding what is worth comparing
+
+WORDS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=9).map(" ".join)
+
+
+@given(st.lists(WORDS, max_size=8), WORDS, st.integers(0, 40))
+def test_a_like_text_is_found_exactly_where_comparing_with_all_finds_one(
+    known: list[str], form: str, fortieths: int
+) -> None:
+    threshold = fortieths / 40
+    words = _split(form)
+    likeness = [Indel.normalized_similarity(words, _split(other), score_cutoff=threshold) for other in known]
+    slow = any(value >= threshold > 0 for value in likeness)
+    assert _Index(known).has_like(form, threshold) == slow
+
+
+DOMAINS = Path(__file__).parents[2] / "domains"
+
+
+def read_texts(domain: str) -> list[str]:
+    """Read the texts of a shipped corpus."""
+    lines = (DOMAINS / domain / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines if line]
+
+
+def vary(text: str, words: Sequence[str], rng: random.Random) -> str:
+    """Change, add or leave out a few words: about as many as the thresholds turn on."""
+    found = text.split()
+    for _ in range(rng.randint(1, 4)):
+        place = rng.randrange(len(found))
+        found[place : place + rng.randint(0, 1)] = rng.choices(words, k=rng.randint(0, 1))
+        found = found or [rng.choice(words)]
+    return " ".join(found)
+
+
+def test_rulings_on_shipped_texts_are_those_of_comparing_with_all() -> None:
+    rng = random.Random(1)
+    texts = [*read_texts("support_tickets"), *read_texts("field_reports")]
+    words = sorted({word for text in texts for word in text.split()})
+    rng.shuffle(texts)
+    guarded, known = texts[:200], [*texts[200:], *(vary(rng.choice(texts), words, rng) for _ in range(2000))]
+    drafts = [vary(rng.choice(texts), words, rng) for _ in range(400)]
+    curator = Curator(CurationSettings(), CODEC, [(str(i), text) for i, text in enumerate(known)], guarded)
+    rulings = curator.judge([draft(text, id=str(i)) for i, text in enumerate(drafts)])
+    forms = [normalise(text) for text in drafts]
+    known_forms = {normalise(text) for text in known}
+    leaks, repeats, each_other = (
+        process.cdist(
+            [_split(form) for form in forms],
+            [_split(normalise(text)) for text in others],
+            scorer=Indel.normalized_similarity,
+            score_cutoff=cutoff,
+            dtype=np.float64,
+        )
+        for others, cutoff in ((guarded, 0.8), (known, 0.85), (drafts, 0.85))
+    )
+    expected: list[str | None] = []
+    taken: list[int] = []
+    for i, form in enumerate(forms):
+        if leaks[i].max() >= 0.8:
+            expected.append("leak")
+        elif form in known_forms or form in {forms[j] for j in taken}:
+            expected.append("duplicate")
+        elif max([repeats[i].max(), *each_other[i, taken]]) >= 0.85:
+            expected.append("near_duplicate")
+        else:
+            expected.append(None)
+            taken.append(i)
+    assert [ruling.reason for ruling in rulings] == expected
+    assert {reason: expected.count(reason) > 20 for reason in ("leak", "near_duplicate", None)} == dict.fromkeys(
+        ["leak", "near_duplicate", None], True
+    )
+
+
+def test_few_of_many_texts_are_compared() -> None:
+    """With 20,000 known texts a draft is compared with hundreds: a cycle must not slow down as a run grows."""
+    rng = random.Random(1)
+    rows = read_texts("support_tickets")
+    words = sorted({word for text in rows for word in text.split()})
+    index = _Index(vary(rng.choice(rows), words, rng) for _ in range(20_000))
+    compared = [len(index._find(_split(normalise(text)), 0.85)) for text in rows[:100]]
+    assert sum(compared) / len(compared) < 1000
+
+
 # ---------------------------------------------------------------------------------------------- variations of a text
 
 
-def vary(text: str, id: str = "d1") -> Candidate:
+def variation(text: str, id: str = "d1") -> Candidate:
     return Candidate(id=id, text=text, intended="how_to", given="how_to", confidence=0.9, variation=True)
 
 
 def test_a_variation_may_be_near_a_known_text_but_not_its_repeat() -> None:
     near = KNOWN.replace("third", "fourth")
-    rulings = rule(vary(near), vary(KNOWN), vary(f" {near.upper()}!"), draft(near.replace("May", "June")))
+    rulings = rule(
+        variation(near), variation(KNOWN), variation(f" {near.upper()}!"), draft(near.replace("May", "June"))
+    )
     assert [r.reason for r in rulings] == [None, "duplicate", "duplicate", "near_duplicate"]
     assert rulings[0].label == "how_to"
 
 
 def test_a_variation_is_a_leak_all_the_same() -> None:
     near = GUARDED.replace("photos", "films")
-    assert [r.reason for r in rule(vary(GUARDED), vary(near), vary("  "))] == ["leak", "leak", "invalid_text"]
+    assert [r.reason for r in rule(variation(GUARDED), variation(near), variation("  "))] == [
+        "leak",
+        "leak",
+        "invalid_text",
+    ]
 
 
 # ------------------------------------------------------------------------------------------------- disputed entities

@@ -133,6 +133,13 @@ def test_faults_and_errors_of_the_teacher_are_told_cut_and_clean() -> None:
     assert second == "cycle 1: analyst: 429: slow down [/]"
 
 
+def test_a_training_fault_is_told_once_it_is_mended() -> None:
+    fault = {"event": "training_fault", "cycle": 1, "fault": "died\x1b[2J [red]; again", "mended": True}
+    (line,) = follow(fault, {**fault, "mended": False})
+    assert line.startswith("cycle 1: training: died")
+    assert line.endswith("[red]; again")
+
+
 def test_weaknesses_are_told_by_name() -> None:
     event = {"event": "weakness", "cycle": 1, "id": "c001-w1", "name": "[/] cats", "labels": ["cat"]}
     assert follow(event) == ["  weakness c001-w1: [/] cats"]

@@ -1,0 +1,66 @@
+"""Memory that runs short: telling it from other faults, giving it back, working in smaller batches."""
+
+import ctypes
+import gc
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import torch
+
+from agents.messages import EvokdError
+from student.jobs import MEMORY_ADVICE, StudentError
+
+_SIGNS = ("out of memory", "not enough memory", "allocate memory", "alloc_failed")
+"""What torch's CPU allocator, CUDA and its libraries, and the system say when memory runs short, in lower case."""
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+def is_shortage(exc: BaseException) -> bool:
+    """Say whether an error means that memory ran short; torch's CPU allocator has no class of its own for it."""
+    if isinstance(exc, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return not isinstance(exc, EvokdError) and any(sign in str(exc).lower() for sign in _SIGNS)
+
+
+def release() -> None:
+    """Give memory that nobody uses back to the device and to the system."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    # glibc keeps what was freed; other C libraries have no such call.
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def halve(size: int, times: int = 1) -> int:
+    """Halve a batch, down to 1."""
+    return max(1, size >> times)
+
+
+def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]], Iterable[Answer]]) -> list[Answer]:
+    """Work on items batch by batch; where memory runs short, batches halve from there on.
+
+    Args:
+        items: what to work on, in order.
+        size: items per batch.
+        work: gives an answer per item of a batch.
+
+    Raises:
+        StudentError: memory ran short with one item.
+    """
+    answers: list[Answer] = []
+    while len(answers) < len(items):
+        try:
+            answers += work(items[len(answers) : len(answers) + size])
+            continue
+        except Exception as exc:
+            if not is_shortage(exc):
+                raise
+            if size == 1:
+                raise StudentError(f"out of memory with one text at a time; {MEMORY_ADVICE}") from exc
+        # Only here, where the error and with it the tensors of its frames are gone.
+        size = halve(size)
+        release()
+    return answers
