@@ -18,6 +18,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from graph.config import Layer
+
 
 # typer carries its own copy of click or uses the installed one, by version
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
@@ -86,25 +88,65 @@ def run(
     }
     layers = [Layer(str(config), read_yaml(config))] if config is not None else []
     layers.append(parse_assignments(assign or []))
-    layers += [
-        Layer(flag, {section: {key: value}}) for flag, (section, key, value) in flags.items() if value is not None
-    ]
+    layers += _flag_layers(flags)
     if seed is not None:
         layers.append(Layer("--seed", {"seed": seed}))
     plan = plan_run(domain, preset, layers)
     _follow(as_json, lambda listeners: start_run(plan, runs_dir, run_id, listeners))
 
 
+def _flag_layers(flags: Mapping[str, tuple[str, str, Any]]) -> "list[Layer]":
+    """Make a layer of settings of every flag that was given."""
+    from graph.config import Layer
+
+    return [Layer(flag, {section: {key: value}}) for flag, (section, key, value) in flags.items() if value is not None]
+
+
 @app.command()
-def resume(run: Run, runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> None:
-    """Go on with an interrupted run. Replies that had arrived are not asked for again."""
+def resume(
+    run: Run,
+    teacher: Annotated[
+        str | None, typer.Option(metavar="MODEL|rehearsal", help="Another model; needs --force.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Where the model is now, up to /v1.")] = None,
+    cycles: Annotated[int | None, typer.Option(help="Evolution cycles at most.")] = None,
+    budget_samples: Annotated[int | None, typer.Option(help="Accepted samples at most.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(help="Teacher tokens, read and written, at most.")] = None,
+    budget_usd: Annotated[float | None, typer.Option(help="US dollars at most.")] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting; may be repeated.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Go on whatever has become different.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Go on with an interrupted run. Replies that had arrived are not asked for again.
+
+    Where the teacher is, how hard it is pushed, budgets and limits may be other ones; any other difference of
+    settings, prompts, data or version is refused and shown, unless --force is given.
+
+    \b
+    Examples:
+      evokd resume my_run
+      evokd resume my_run --base-url http://127.0.0.1:9000/v1 --set teacher.concurrency=2 --budget-samples 400
+    """
+    from graph.config import parse_assignments
     from graph.folder import find_run
     from graph.run import resume_run
 
+    flags = {
+        "--teacher": ("teacher", "model", teacher),
+        "--base-url": ("teacher", "base_url", base_url),
+        "--cycles": ("stop", "cycles", cycles),
+        "--budget-samples": ("budget", "samples", budget_samples),
+        "--budget-tokens": ("budget", "tokens", budget_tokens),
+        "--budget-usd": ("budget", "usd", budget_usd),
+    }
+    layers = [*([parse_assignments(assign)] if assign else []), *_flag_layers(flags)]
     folder = find_run(run, runs_dir)
-    if folder.summary.is_file():
+    if folder.summary.is_file() and not layers:
         _stderr().print(f"run {folder.run_id} has ended already; nothing to resume", highlight=False)
-    _follow(as_json, lambda listeners: resume_run(folder, listeners), str(folder.path))
+    _follow(as_json, lambda listeners: resume_run(folder, listeners, layers, force), str(folder.path))
 
 
 @app.command()
@@ -221,7 +263,7 @@ def _follow(as_json: bool, work: Any, folder: str | None = None) -> None:
             summary = work(listeners)
         except BaseException as exc:
             error = _Interrupted() if isinstance(exc, KeyboardInterrupt) else exc
-            error.add_note(f"evokd-folder={progress.folder}")
+            error.add_note(f"evokd-folder={getattr(exc, 'folder', None) or progress.folder}")
             if error is exc:
                 raise
             raise error from exc
@@ -319,7 +361,8 @@ def run_cli(arguments: list[str] | None = None) -> int:
 
         if not isinstance(exc, EvokdError):
             raise
-        return _fail(str(exc) + (_resume_hint(exc) if exc.exit_code != 2 else ""), exc.exit_code)
+        # wrong input (2) or a run that cannot go on as asked (4) is not mended by the same command
+        return _fail(str(exc) + (_resume_hint(exc) if exc.exit_code not in (2, 4) else ""), exc.exit_code)
 
 
 def _resume_hint(exc: BaseException) -> str:
@@ -331,7 +374,9 @@ def _resume_hint(exc: BaseException) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"evokd: {message}\n")
+    # names of files and runs may hold anything; the lines of a message are its own
+    safe = "".join(char if char.isprintable() or char in "\n\u200c\u200d" else ascii(char)[1:-1] for char in message)
+    sys.stderr.write(f"evokd: {safe}\n")
     return code
 
 
