@@ -89,8 +89,9 @@ def _tell_words(exc: Exception, folder: RunFolder) -> str | None:
     text = str(exc)
     for words, code in _TOLD.items():
         if words in text.lower():
-            named = re.search(r"'(/[^']+)'", text)
-            place = Path(named[1]) if named else folder.work if isinstance(exc, StudentError) else folder.student
+            named = re.findall(r"'(/[^']+)'", text)
+            place = folder.work if isinstance(exc, StudentError) else folder.student
+            place = Path(named[-1]) if named else place
             return _tell_code(code, place, words)
     return None
 

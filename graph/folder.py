@@ -100,7 +100,7 @@ class RunFolder:
             except BlockingIOError as exc:
                 file.seek(0)
                 holder = file.read(20)
-                known = f" (process {int(holder)})" if holder.isdigit() else ""
+                known = f" ({int(holder)})" if holder.isdigit() else ""
                 raise ResumeError(
                     f"{self.path}: another process{known} works on this run; wait for it or stop it"
                 ) from exc
@@ -182,5 +182,18 @@ def write_config(folder: RunFolder, record: dict[str, Any]) -> None:
 
 
 def read_config(folder: RunFolder) -> dict[str, Any]:
-    """Read the resolved configuration back."""
-    return read_yaml(folder.config)
+    """Read the resolved configuration back.
+
+    Raises:
+        InputError: the file cannot be read, or is no YAML.
+        ResumeError: it is not the configuration of a run.
+    """
+    record = read_yaml(folder.config)
+    kinds = {"domain_folder": str, "preset": str, "settings": dict, "prompts": dict, "data": dict, "versions": dict}
+    for key, kind in kinds.items():
+        if not isinstance(record.get(key), kind):
+            raise ResumeError(
+                f"{folder.config}: not the configuration of a run (the key {key!r} is missing or no {kind.__name__});"
+                " restore the file or start a new run"
+            )
+    return record

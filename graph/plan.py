@@ -15,7 +15,7 @@ from agents.settings import OPENAI_URL
 from agents.teacher import resolve_key
 from graph.config import Layer, build_settings, load_preset
 from graph.domain import Domain, find_domain, load_domain, replace_corpus
-from graph.folder import ResumeError, RunFolder
+from graph.folder import RunFolder
 from graph.rehearsal import read_corpus
 from graph.settings import Settings
 from prompts.loader import ROLES, digest
@@ -131,27 +131,10 @@ def replan_run(folder: RunFolder, record: Mapping[str, Any], layers: Sequence[La
         layers: what is to be other than it says there, later ones win.
 
     Raises:
-        ResumeError: the file is not the configuration of a run.
         InputError: what is wrong with the domain or the settings.
     """
-    check_config(folder, record)
     values = Layer(str(folder.config), record["settings"])
     return _check(load_domain(Path(record["domain_folder"])), build_settings([values, *layers]), record["preset"])
-
-
-def check_config(folder: RunFolder, record: Mapping[str, Any]) -> None:
-    """Check the form of a `config.yaml`.
-
-    Raises:
-        ResumeError: it is not the configuration of a run.
-    """
-    kinds = {"domain_folder": str, "preset": str, "settings": dict, "prompts": dict, "data": dict, "versions": dict}
-    for key, kind in kinds.items():
-        if not isinstance(record.get(key), kind):
-            raise ResumeError(
-                f"{folder.config}: not the configuration of a run (the key {key!r} is missing or no {kind.__name__});"
-                " restore the file or start a new run"
-            )
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:

@@ -229,11 +229,12 @@ async def _go_back(graph: "CompiledStateGraph[Any, Any, Any, Any]", bench: Bench
     Raises:
         ResumeError: the ledger has lost what the checkpoints build on.
     """
-    if not bench.ledger.times():
+    state = await graph.aget_state(THREAD)
+    # the first node has noted its time before its checkpoint was written
+    if "prepare" not in state.next and not bench.ledger.times():
         raise ResumeError(
             f"{bench.folder.ledger}: empty, but the run has begun; restore a copy of the file or start a new run"
         )
-    state = await graph.aget_state(THREAD)
     if state.next == ("curate",) and brought_nothing(bench, state.values["cycle"]):
         await graph.aupdate_state(THREAD, {}, as_node="decide")
     if state.next == ("publish",) and any(change.key.startswith(("budget.", "stop.")) for change in going.changes):

@@ -32,6 +32,8 @@ _JSON_COLUMNS = frozenset(
     }
 )
 
+_MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
+"""Errors of SQLite that no disk makes: a statement of ours is wrong."""
 _BY_ID = "cycle, length(id), id"
 """Order of ids that end in a number: w10 comes after w9."""
 
@@ -332,8 +334,8 @@ class Ledger:
         try:
             yield
         except sqlite3.Error as exc:
-            if getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR:
-                raise  # a mistake of ours in a statement
+            if getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _MISTAKES:
+                raise
             raise LedgerError(f"{self.path}: the ledger cannot be read or written: {exc}") from exc
 
     def _of_cycle(self, table: str, cycle: int | None, order: str) -> list[sqlite3.Row]:
