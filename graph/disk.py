@@ -1,6 +1,7 @@
 """The border at which errors of the disk become one line: full, read-only, over a limit, permissions gone, damaged."""
 
 import errno
+import os
 import re
 import shutil
 import sqlite3
@@ -92,7 +93,7 @@ def _tell_words(exc: Exception, folder: RunFolder) -> str | None:
             named = re.findall(r"'(/[^']+)'", text)
             place = folder.work if isinstance(exc, StudentError) else folder.student
             place = Path(named[-1]) if named else place
-            return _tell_code(code, place, words)
+            return _tell_code(code, place, os.strerror(code))
     return None
 
 
