@@ -3,9 +3,6 @@
 Nothing heavy is imported before a command needs it.
 """
 
-import json
-import os
-import shutil
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -15,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from types import ModuleType
 
     from graph.config import Layer
 
@@ -58,12 +55,31 @@ def _make_layers(config: Path | None, assign: list[str] | None, flags: Mapping[s
     from graph.config import Layer, parse_assignments, read_yaml
 
     layers = [Layer(str(config), read_yaml(config))] if config is not None else []
-    layers.append(parse_assignments(assign or []))
+    layers += [parse_assignments(assign)] if assign else []
     for flag, (key, value) in flags.items():
         section, _, name = key.partition(".")
         if value is not None:
             layers.append(Layer(flag, {section: {name: value} if name else value}))
     return layers
+
+
+def _common_flags(
+    teacher: str | None,
+    base_url: str | None,
+    cycles: int | None,
+    budget_samples: int | None,
+    budget_tokens: int | None,
+    budget_usd: float | None,
+) -> dict[str, tuple[str, Any]]:
+    """Flags that several commands have: flag -> dotted key and value."""
+    return {
+        "--teacher": ("teacher.model", teacher),
+        "--base-url": ("teacher.base_url", base_url),
+        "--cycles": ("stop.cycles", cycles),
+        "--budget-samples": ("budget.samples", budget_samples),
+        "--budget-tokens": ("budget.tokens", budget_tokens),
+        "--budget-usd": ("budget.usd", budget_usd),
+    }
 
 
 @app.command()
@@ -98,13 +114,8 @@ def run(
     from graph.run import start_run
 
     flags = {
-        "--teacher": ("teacher.model", teacher),
-        "--base-url": ("teacher.base_url", base_url),
+        **_common_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd),
         "--student": ("student.base", student),
-        "--cycles": ("stop.cycles", cycles),
-        "--budget-samples": ("budget.samples", budget_samples),
-        "--budget-tokens": ("budget.tokens", budget_tokens),
-        "--budget-usd": ("budget.usd", budget_usd),
         "--target": ("stop.target", target),
         "--device": ("student.device", device),
         "--seed": ("seed", seed),
@@ -141,31 +152,49 @@ def check(
     from tracing.checkup import print_check
 
     flags = {
-        "--teacher": ("teacher.model", teacher),
-        "--base-url": ("teacher.base_url", base_url),
+        **_common_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd),
         "--student": ("student.base", student),
-        "--cycles": ("stop.cycles", cycles),
-        "--budget-samples": ("budget.samples", budget_samples),
-        "--budget-tokens": ("budget.tokens", budget_tokens),
-        "--budget-usd": ("budget.usd", budget_usd),
     }
     facts = describe_domain(plan_run(domain, preset, _make_layers(config, assign, flags)))
     if as_json:
-        _print_json(facts)
+        _terminal().print_json(facts)
     else:
-        print_check(_stdout(), facts)
+        print_check(_terminal().stdout(), facts)
 
 
 @app.command()
-def resume(run: Run, runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> None:
-    """Go on with an interrupted run. Replies that had arrived are not asked for again."""
+def resume(
+    run: Run,
+    teacher: Teacher = None,
+    base_url: BaseUrl = None,
+    cycles: Cycles = None,
+    budget_samples: BudgetSamples = None,
+    budget_tokens: BudgetTokens = None,
+    budget_usd: BudgetUsd = None,
+    assign: Assign = None,
+    force: Annotated[bool, typer.Option("--force", help="Go on whatever has become different.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Go on with an interrupted run. Replies that had arrived are not asked for again.
+
+    Where the teacher is, how hard it is pushed, budgets and limits may be other ones; any other difference of
+    settings, prompts, data or version is refused and shown, unless --force is given.
+
+    \b
+    Examples:
+      evokd resume my_run
+      evokd resume my_run --base-url http://127.0.0.1:9000/v1 --set teacher.concurrency=2 --budget-samples 400
+    """
     from graph.folder import find_run
     from graph.run import resume_run
 
+    flags = _common_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd)
+    layers = _make_layers(None, assign, flags)
     folder = find_run(run, runs_dir)
-    if folder.summary.is_file():
-        _stderr().print(f"run {folder.run_id} has ended already; nothing to resume", highlight=False)
-    _follow(as_json, lambda listeners: resume_run(folder, listeners), str(folder.path))
+    if folder.summary.is_file() and not layers:
+        _terminal().stderr().print(f"run {folder.run_id} has ended already; nothing to resume", highlight=False)
+    _follow(as_json, lambda listeners: resume_run(folder, listeners, layers, force), str(folder.path))
 
 
 @app.command()
@@ -176,11 +205,11 @@ def runs(runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> None:
     rows = list_runs(runs_dir)
     if as_json:
         for row in rows:
-            _print_json(row)
+            _terminal().print_json(row)
     elif rows:
-        print_runs(_stdout(), rows)
+        print_runs(_terminal().stdout(), rows)
     else:
-        _stderr().print(f"no runs in {runs_dir}; start one with: evokd run support_tickets", highlight=False)
+        _terminal().stderr().print(f"no runs in {runs_dir}; start one with: evokd run support_tickets", highlight=False)
 
 
 @app.command()
@@ -202,13 +231,13 @@ def show(
     folder = find_run(run, runs_dir)
     ledger = page.open_ledger(folder.ledger)
     if cycle is not None:
-        page.show_cycle(_stdout(), ledger, cycle)
+        page.show_cycle(_terminal().stdout(), ledger, cycle)
     elif weakness is not None:
-        page.show_weakness(_stdout(), ledger, weakness)
+        page.show_weakness(_terminal().stdout(), ledger, weakness)
     elif sample is not None:
-        page.show_sample(_stdout(), ledger, sample)
+        page.show_sample(_terminal().stdout(), ledger, sample)
     else:
-        page.show_run(_stdout(), ledger, read_summary(folder.summary))
+        page.show_run(_terminal().stdout(), ledger, read_summary(folder.summary))
 
 
 @app.command()
@@ -232,7 +261,7 @@ def predict(
     folder = find_run(run, runs_dir)
     texts = read_texts("standard input", sys.stdin.buffer, None) if file == "-" else read_file(Path(file))
     for row in predict_texts(folder, texts):
-        _print_json(row)
+        _terminal().print_json(row)
 
 
 @teacher_app.command()
@@ -258,10 +287,10 @@ def serve(
     app = create_app(corpus_to_serve(path), settings, seed)
 
     def announce(url: str) -> None:
-        console = _stderr()
+        console = _terminal().stderr()
         console.print(f"rehearsal teacher at {url} (this machine alone; no language model is called)", soft_wrap=True)
         console.print(f"it answers from {path}; a run on another domain gets nothing useful", soft_wrap=True)
-        console.print(f"use it: {_program()} run DOMAIN --teacher any-name --base-url {url}", soft_wrap=True)
+        console.print(f"use it: {_terminal().program()} run DOMAIN --teacher any-name --base-url {url}", soft_wrap=True)
         console.print("stop it with Ctrl-C")
 
     serve_app(app, port, announce)
@@ -276,47 +305,30 @@ def _follow(as_json: bool, work: Any, folder: str | None = None) -> None:
     from tracing.ending import tell_result
     from tracing.live import Progress
 
-    with Progress(_stderr()) as progress:
+    with Progress(_terminal().stderr()) as progress:
         progress.folder = folder
-        listeners = (progress, _print_json) if as_json else (progress,)
+        listeners = (progress, _terminal().print_json) if as_json else (progress,)
         try:
             summary = work(listeners)
         except BaseException as exc:
             error = _Interrupted() if isinstance(exc, KeyboardInterrupt) else exc
-            error.add_note(f"evokd-folder={progress.folder}")
+            error.add_note(f"evokd-folder={getattr(exc, 'folder', None) or progress.folder}")
             if error is exc:
                 raise
             raise error from exc
-    tell_result(_stderr(), summary, progress.folder or summary["run_id"], _program())
+    tell_result(_terminal().stderr(), summary, progress.folder or summary["run_id"], _terminal().program())
 
 
-def _program() -> str:
-    """How this program is called from here: `evokd` where the shell finds it, else as it was started."""
-    started = Path(sys.argv[0])
-    found = shutil.which("evokd")
-    if started.name == "main.py":
-        return f"python {started}"
-    if started.name != "evokd" or (found and Path(found).resolve() == started.resolve()):
-        return "evokd"
-    return os.path.relpath(started)
+def _terminal() -> "ModuleType":
+    """Where commands write; imported late, for a foreign package may shadow the room (see `_check_rooms`)."""
+    from tracing import console
+
+    return console
 
 
-def _stderr() -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
-def _stdout() -> "Console":
-    from rich.console import Console
-
-    # what goes into a pipe or a file is not folded to the width of a terminal that is not there
-    return Console(width=None if sys.stdout.isatty() else 160)
-
-
-def _print_json(row: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+def escape(message: str) -> str:
+    """Write what a terminal would obey as escapes: names of files and runs may hold anything. Line ends are kept."""
+    return "".join(char if char.isprintable() or char in "\n\u200c\u200d" else ascii(char)[1:-1] for char in message)
 
 
 def _check_rooms() -> str | None:
@@ -358,19 +370,20 @@ def run_cli(arguments: list[str] | None = None) -> int:
 
         if not isinstance(exc, EvokdError):
             raise
-        return _fail(str(exc) + (_resume_hint(exc) if exc.exit_code != 2 else ""), exc.exit_code)
+        # wrong input (2) or a run that cannot go on as asked (4) is not mended by the same command
+        return _fail(str(exc) + (_resume_hint(exc) if exc.exit_code not in (2, 4) else ""), exc.exit_code)
 
 
 def _resume_hint(exc: BaseException) -> str:
     for note in getattr(exc, "__notes__", []):
         folder = note.removeprefix("evokd-folder=")
         if folder not in (note, "None"):
-            return f"; go on with: {_program()} resume {folder}"
+            return f"; go on with: {_terminal().program()} resume {folder}"
     return ""
 
 
 def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"evokd: {message}\n")
+    sys.stderr.write(f"evokd: {escape(message)}\n")
     return code
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import yaml
 
 from agents.messages import EvokdError, InputError
 from graph.config import read_yaml
+from tracing.text import clean
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -91,12 +93,27 @@ class RunFolder:
         Raises:
             ResumeError: another process holds it.
         """
-        with (self.path / ".lock").open("w") as file:
+        # opened without cutting it off: it tells who holds the run
+        with (self.path / ".lock").open("a+b", buffering=0) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                file.seek(0)
+                holder = file.read(20)
+                known = f" ({int(holder)})" if holder.isdigit() else ""
+                raise ResumeError(
+                    f"{self.path}: another process{known} works on this run; wait for it or stop it"
+                ) from exc
             except OSError as exc:
-                raise ResumeError(f"{self.path}: another process works on this run; wait for it or stop it") from exc
-            yield
+                raise ResumeError(f"{self.path}: cannot be locked ({exc.strerror}); use a local file system") from exc
+            with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
+                file.truncate(0)
+                file.write(str(os.getpid()).encode())
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    file.truncate(0)
 
 
 def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
@@ -113,41 +130,70 @@ def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
         path.mkdir()
-        (path / "work").mkdir()
     except FileExistsError as exc:
         if not path.is_dir():
             raise InputError(f"--runs-dir {runs_dir}: is not a folder; name another one") from exc
+        begun = (path / "config.yaml").is_file()
+        advice = f"or go on with: evokd resume {path}" if begun else f"or remove {path}, in which no run was begun"
+        raise InputError(f"run {run_id!r} exists already in {runs_dir}; choose another --run-id, {advice}") from exc
+    except (OSError, ValueError) as exc:
         raise InputError(
-            f"run {run_id!r} exists already in {runs_dir}; choose another --run-id, or go on with: evokd resume {path}"
-        ) from exc
-    except OSError as exc:
-        raise InputError(
-            f"--runs-dir {runs_dir}: the run folder cannot be written ({exc.strerror}); choose another with --runs-dir"
+            f"--runs-dir {runs_dir}: the run folder cannot be written ({getattr(exc, 'strerror', None) or exc});"
+            " choose another with --runs-dir"
         ) from exc
     return RunFolder(path)
 
 
 def find_run(name: str, runs_dir: Path) -> RunFolder:
-    """Find a run by id or path.
+    """Find a run by id or path. An id is looked for in the runs folder alone, wherever it seems to point.
 
     Raises:
         InputError: there is none.
     """
-    for path in (Path(name), runs_dir / name):
-        if (path / "config.yaml").is_file():
+    places = [Path(name), *([runs_dir / name] if Path(name).name == name != ".." else [])]
+    for path in places:
+        if _holds_run(path):
             return RunFolder(path.resolve())
     known = sorted(path.parent.name for path in runs_dir.glob("*/config.yaml"))
-    listed = f"runs in {runs_dir}: {', '.join(known[-8:])}" if known else f"there are no runs in {runs_dir}"
-    raise InputError(f"no run {name!r}; {listed}")
+    listed = ", ".join(clean(run, 100) for run in known[-8:])
+    where = f"runs in {runs_dir}: {listed}" if known else f"there are no runs in {runs_dir}"
+    raise InputError(f"no run {name[:200]!r}; {where}")
+
+
+def _holds_run(path: Path) -> bool:
+    try:
+        return (path / "config.yaml").is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def write_config(folder: RunFolder, record: dict[str, Any]) -> None:
     """Write the resolved configuration, whole or not at all."""
     part = folder.config.with_suffix(".part")
-    part.write_text(yaml.safe_dump(record, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    part.replace(folder.config)
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            yaml.safe_dump(record, file, sort_keys=False, allow_unicode=True)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(folder.config)
+    except OSError as exc:
+        part.unlink(missing_ok=True)
+        raise OSError(exc.errno, exc.strerror, str(folder.config)) from exc
 
 
 def read_config(folder: RunFolder) -> dict[str, Any]:
-    """Read the resolved configuration back."""
-    return read_yaml(folder.config)
+    """Read the resolved configuration back.
+
+    Raises:
+        InputError: the file cannot be read, or is no YAML.
+        ResumeError: it is not the configuration of a run.
+    """
+    record = read_yaml(folder.config)
+    kinds = {"domain_folder": str, "preset": str, "settings": dict, "prompts": dict, "data": dict, "versions": dict}
+    for key, kind in kinds.items():
+        if not isinstance(record.get(key), kind):
+            raise ResumeError(
+                f"{folder.config}: not the configuration of a run (the key {key!r} is missing or no {kind.__name__});"
+                " restore the file or start a new run"
+            )
+    return record

@@ -15,7 +15,7 @@ from agents.settings import OPENAI_URL
 from agents.teacher import resolve_key
 from graph.config import Layer, build_settings, load_preset
 from graph.domain import Domain, find_domain, load_domain, replace_corpus
-from graph.folder import ResumeError, RunFolder
+from graph.folder import RunFolder
 from graph.rehearsal import read_corpus
 from graph.settings import Settings
 from prompts.loader import ROLES, digest
@@ -123,41 +123,19 @@ def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:
     return read_corpus(domain), settings
 
 
-def replan_run(folder: RunFolder, record: Mapping[str, Any]) -> Plan:
+def replan_run(folder: RunFolder, record: Mapping[str, Any], layers: Sequence[Layer] = ()) -> Plan:
     """Plan an interrupted run again from its configuration.
 
+    Args:
+        folder: the run's.
+        record: its `config.yaml`.
+        layers: what is to be other than it says there, later ones win.
+
     Raises:
-        ResumeError: data or prompts changed since the run began.
+        InputError: what is wrong with the domain or the settings.
     """
-    try:
-        path, preset, prompts = Path(record["domain_folder"]), record["preset"], record["prompts"]["hash"]
-        values, files = record["settings"], record["data"]
-    except (KeyError, TypeError) as exc:
-        raise ResumeError(f"{folder.config}: not the configuration of a run (key {exc} is missing)") from exc
-    plan = _check(load_domain(path), build_settings([Layer(str(folder.config), values)]), preset)
-    known = plan.domain.fingerprint
-    changed = [name for name in files if known.get(name) != files[name]]
-    if changed:
-        raise ResumeError(
-            f"{path / changed[0]}: changed since run {folder.run_id} began; restore it or start a new run"
-        )
-    if plan.briefing.hash != prompts:
-        raise ResumeError(
-            f"{_name_changed(plan, record['prompts'].get('digests', {}))}: changed since run {folder.run_id} began;"
-            " restore it or start a new run"
-        )
-    return plan
-
-
-def _name_changed(plan: Plan, digests: Mapping[str, str]) -> str:
-    """The prompt file that is no longer what it was."""
-    now = _prompt_digests(plan)
-    role = next((role for role in now if now[role] != digests.get(role)), "a role")
-    return f"prompt file {role}.md ({plan.domain.prompts or 'of the base set'})"
-
-
-def _prompt_digests(plan: Plan) -> dict[str, str]:
-    return {role: digest({role: text}) for role, text in plan.briefing.systems.items()}
+    values = Layer(str(folder.config), record["settings"])
+    return _check(load_domain(Path(record["domain_folder"])), build_settings([values, *layers]), record["preset"])
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
@@ -170,11 +148,35 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "prompts": {
             "hash": plan.briefing.hash,
             "files": dict(plan.briefing.versions),
-            "digests": _prompt_digests(plan),
+            "digests": {role: digest({role: text}) for role, text in plan.briefing.systems.items()},
         },
         "data": dict(plan.domain.fingerprint),
         "versions": _versions(),
     }
+
+
+def record_plan(plan: Plan) -> dict[str, Any]:
+    """What the ledger keeps of a plan, prompt texts included, so that a resumed run can show what is different."""
+    told = describe_plan(plan)
+    texts = plan.briefing.systems
+    prompts = {role: {"digest": found, "text": texts[role]} for role, found in told["prompts"]["digests"].items()}
+    kept = {key: told[key] for key in ("preset", "settings", "data", "versions")}
+    return {**kept, "prompts": prompts, "rows": _count_rows(plan.domain)}
+
+
+def record_config(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The same from a `config.yaml`, for a run that ended before its ledger was begun: no texts, no numbers of rows."""
+    prompts = {role: {"digest": found} for role, found in record["prompts"].get("digests", {}).items()}
+    return {**{key: record[key] for key in ("preset", "settings", "data", "versions")}, "prompts": prompts}
+
+
+def _count_rows(domain: Domain) -> dict[str, int]:
+    data = domain.file.data
+    splits = ((data.seeds, domain.seeds), (data.validation, domain.validation), (data.test, domain.test))
+    rows = {os.path.relpath(domain.folder / name, domain.folder): len(split) for name, split in splits if name}
+    if domain.corpus is not None and domain.corpus_rows:
+        rows[os.path.relpath(domain.corpus, domain.folder)] = len(domain.corpus_rows)
+    return rows
 
 
 def _versions() -> dict[str, str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.messages import EvokdError, InputError
+from graph.config import Layer, build_settings
 from graph.folder import RunFolder, read_config
-from graph.settings import Settings
 from student.client import StudentClient
 from student.save import read_record
 from student.tasks import codec
@@ -61,7 +61,7 @@ def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:
         raise EvokdError(
             f"{folder.path}: no student yet; the run has not ended, go on with: evokd resume {folder.path}"
         )
-    settings = Settings.model_validate(read_config(folder)["settings"])
+    settings = build_settings([Layer(str(folder.config), read_config(folder)["settings"])])
     record = read_record(folder.student)
     task = codec(record["task"], record["labels"])
 

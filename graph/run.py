@@ -3,8 +3,9 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,13 @@ from agents.purse import Cap
 from agents.teacher import Teacher
 from agents.wire import TeacherError
 from graph.bench import Bench
+from graph.changes import Change, compare_libraries, find_changes, refuse
+from graph.config import Layer
+from graph.disk import disk_errors
 from graph.estimate import estimate_run
-from graph.folder import RunFolder, create_folder, read_config, write_config
+from graph.folder import ResumeError, RunFolder, create_folder, read_config, write_config
 from graph.nodes.curate import brought_nothing
-from graph.plan import Plan, describe_plan, replan_run
+from graph.plan import Plan, describe_plan, record_config, record_plan, replan_run
 from graph.rehearsal import make_corpus
 from student.client import StudentClient
 from tracing.events import EventLog, Listener
@@ -29,7 +33,18 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.graph.state import CompiledStateGraph
 
+PLAN = "plan"
+"""Under which name the ledger keeps what a run was begun with."""
 THREAD: "RunnableConfig" = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
+
+
+@dataclass(frozen=True)
+class _Going:
+    """How a run goes: from its start, or on from where it was, perhaps under other settings."""
+
+    resumed: bool = False
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def start_run(plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[Listener, ...] = ()) -> dict[str, Any]:
@@ -37,56 +52,120 @@ def start_run(plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[L
 
     Raises:
         InputError: the run folder cannot be made.
+        DiskError: a file of the run cannot be written; the run can be resumed.
         TeacherError: the teacher cannot be used; the run can be resumed.
     """
-    name = (
-        run_id
-        if run_id is not None
-        else f"{plan.domain.file.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
-    )
-    folder = create_folder(runs_dir, name)
-    write_config(folder, describe_plan(plan))
-    return _drive(plan, folder, listeners, resumed=False)
+    # a domain's name may be longer than a file's
+    made = f"{plan.domain.file.name[:60]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
+    folder = create_folder(runs_dir, run_id if run_id is not None else made)
+    with disk_errors(folder):
+        try:
+            with folder.lock():
+                # from here on the folder is a run, and it is held already
+                write_config(folder, describe_plan(plan))
+                return _drive(plan, folder, listeners, _Going())
+        finally:
+            if not folder.config.is_file():
+                shutil.rmtree(folder.path, ignore_errors=True)
 
 
-def resume_run(folder: RunFolder, listeners: tuple[Listener, ...] = ()) -> dict[str, Any]:
+def resume_run(
+    folder: RunFolder, listeners: tuple[Listener, ...] = (), layers: Sequence[Layer] = (), force: bool = False
+) -> dict[str, Any]:
     """Go on with an interrupted run; returns the summary. A finished run is left as it is.
 
+    Args:
+        folder: the run's.
+        listeners: called with every event.
+        layers: settings that are to be other than they were, later ones win.
+        force: go on whatever has become different.
+
     Raises:
-        ResumeError: data or prompts changed since the run began, or another process works on it.
+        ResumeError: version, settings, prompts or data are other than those that the run was begun with, the run has
+            ended and cannot be prolonged, or another process works on it.
+        DiskError: a file of the run cannot be read or written; the run can be resumed.
     """
-    done = read_summary(folder.summary)
-    if done is not None:
-        for listener in listeners:
-            listener({"event": "finished", **done})
-        return done
+    with disk_errors(folder):
+        done = read_summary(folder.summary)
+        if done is None:
+            with folder.lock():
+                done = read_summary(folder.summary)  # another process may have ended it up to now
+                if done is None:
+                    plan, going = _replan(folder, layers, force)
+                    return _drive(plan, folder, listeners, going)
+        if any(layer.values for layer in layers):
+            raise ResumeError(
+                f"run {folder.run_id} has ended ({done['stop_reason']}), its test data was scored;"
+                " start a new run for other settings"
+            )
+        _clear_work(folder)
+    for listener in listeners:
+        listener({"event": "finished", **done})
+    return done
+
+
+def _replan(folder: RunFolder, layers: Sequence[Layer], force: bool) -> tuple[Plan, _Going]:
+    """Plan a run again, and compare with what it was begun with.
+
+    Raises:
+        ResumeError: something is different that must not be, without force.
+    """
     record = read_config(folder)
-    plan = replan_run(folder, record)
-    return _drive(plan, folder, listeners, resumed=True)
+    plan = replan_run(folder, record, layers)
+    began, now = _recall(folder) or record_config(record), record_plan(plan)
+    changes = find_changes(began, now)
+    if not force:
+        refuse(folder.run_id, changes)
+    libraries = compare_libraries(began, now)
+    if changes or libraries:
+        write_config(folder, describe_plan(plan))
+    return plan, _Going(True, tuple(changes), (libraries,) if libraries else ())
 
 
-def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], resumed: bool) -> dict[str, Any]:
+def _recall(folder: RunFolder) -> dict[str, Any] | None:
+    """What the run was begun with, as its ledger has it."""
+    if not folder.ledger.is_file():
+        return None
+    ledger = Ledger(folder.ledger)
+    try:
+        return ledger.recall(PLAN)
+    finally:
+        ledger.close()
+
+
+def _clear_work(folder: RunFolder) -> None:
+    """Finish what a run was about to do when it was killed between its summary and its end."""
+    if folder.work.is_dir():
+        with folder.lock():
+            shutil.rmtree(folder.work, ignore_errors=True)
+
+
+def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], going: _Going) -> dict[str, Any]:
     # plain types alone are read back from checkpoints; LangGraph reads this when it is first imported
     os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
-    with folder.lock():
-        log = EventLog(folder.events, folder.run_id, listeners)
-        try:
-            return asyncio.run(_run(plan, folder, log, resumed))
-        except TeacherError as exc:
+    log = EventLog(folder.events, folder.run_id, listeners)
+    try:
+        return asyncio.run(_run(plan, folder, log, going))
+    except TeacherError as exc:
+        with suppress(OSError):  # the first error is the one to tell
             log("parked", reason=str(exc))
-            raise
-        except (KeyboardInterrupt, asyncio.CancelledError):
+        raise
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        with suppress(OSError):
             log("interrupted")
-            raise
-        finally:
-            log.close()
+        raise
+    finally:
+        log.close()
 
 
-async def _run(plan: Plan, folder: RunFolder, log: EventLog, resumed: bool) -> dict[str, Any]:
+async def _run(plan: Plan, folder: RunFolder, log: EventLog, going: _Going) -> dict[str, Any]:
     async with _open_bench(plan, folder, log) as bench:
-        estimate = None if resumed else estimate_run(plan).tell()
-        log("run_resumed" if resumed else "run_started", **_announce(plan, folder), estimate=estimate)
-        await _walk(bench, resumed)
+        estimate = None if going.resumed else estimate_run(plan).tell()
+        log("run_resumed" if going.resumed else "run_started", **_announce(plan, folder, going), estimate=estimate)
+        if going.changes:
+            log("changed", changes=[{"free": change.free, **_told(change)} for change in going.changes])
+        bench.ledger.remember(PLAN, record_plan(plan))
+        await _walk(bench, going)
     summary = read_summary(folder.summary)
     if summary is None:
         raise EvokdError(f"{folder.path}: the graph ended without a summary; its events are in {folder.events}")
@@ -95,7 +174,11 @@ async def _run(plan: Plan, folder: RunFolder, log: EventLog, resumed: bool) -> d
     return summary
 
 
-def _announce(plan: Plan, folder: RunFolder) -> dict[str, Any]:
+def _told(change: Change) -> dict[str, Any]:
+    return {"kind": change.kind, "key": change.key, "lines": list(change.lines)}
+
+
+def _announce(plan: Plan, folder: RunFolder, going: _Going) -> dict[str, Any]:
     settings = plan.settings
     return {
         "folder": str(folder.path),
@@ -110,7 +193,7 @@ def _announce(plan: Plan, folder: RunFolder) -> dict[str, Any]:
         "budget_samples": settings.budget.samples,
         "seed": settings.seed,
         "own_prompts": list(plan.briefing.own),
-        "notes": list(plan.domain.notes),
+        "notes": [*plan.domain.notes, *going.notes],
         "data": {
             "labels": len(plan.domain.codec.labels),
             "seeds": len(plan.domain.seeds),
@@ -120,7 +203,7 @@ def _announce(plan: Plan, folder: RunFolder) -> dict[str, Any]:
     }
 
 
-async def _walk(bench: Bench, resumed: bool) -> None:
+async def _walk(bench: Bench, going: _Going) -> None:
     """Walk the graph from its start or its last checkpoint to the end."""
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
@@ -128,20 +211,37 @@ async def _walk(bench: Bench, resumed: bool) -> None:
 
     async with AsyncSqliteSaver.from_conn_string(str(bench.folder.checkpoints)) as saver:
         graph = build_graph(saver)
-        begun = resumed and (await graph.aget_state(THREAD)).values
+        begun = going.resumed and (await graph.aget_state(THREAD)).values
         if begun:
-            await _repeat_failed_lessons(graph, bench)
+            await _go_back(graph, bench, going)
+        elif going.resumed:
+            # whatever the ledger holds without a checkpoint is done again from the stored replies
+            bench.ledger.start_over()
         await graph.ainvoke(None if begun else {"cycle": 0}, THREAD, context=bench, durability="sync")
         left = (await graph.aget_state(THREAD)).next
         if left:
             raise EvokdError(f"{bench.folder.path}: the graph stopped before {', '.join(left)}; resume the run")
 
 
-async def _repeat_failed_lessons(graph: "CompiledStateGraph[Any, Any, Any, Any]", bench: Bench) -> None:
-    """Go back before lessons that all failed: their checkpoint says done, yet a mended teacher must get them again."""
+async def _go_back(graph: "CompiledStateGraph[Any, Any, Any, Any]", bench: Bench, going: _Going) -> None:
+    """Go back a step where the last checkpoint says done, but what it was done with has changed.
+
+    Lessons that all failed are given again: the teacher may be mended. A decision to stop is taken again under other
+    limits.
+
+    Raises:
+        ResumeError: the ledger has lost what the checkpoints build on.
+    """
     state = await graph.aget_state(THREAD)
+    # the first node has noted its time before its checkpoint was written
+    if "prepare" not in state.next and not bench.ledger.times():
+        raise ResumeError(
+            f"{bench.folder.ledger}: empty, but the run has begun; restore a copy of the file or start a new run"
+        )
     if state.next == ("curate",) and brought_nothing(bench, state.values["cycle"]):
         await graph.aupdate_state(THREAD, {}, as_node="decide")
+    if state.next == ("publish",) and any(change.key.startswith(("budget.", "stop.")) for change in going.changes):
+        await graph.aupdate_state(THREAD, {}, as_node="examine")
 
 
 @asynccontextmanager

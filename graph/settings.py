@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.messages import ErrorKind, LessonMode
 from agents.rehearsal.settings import RehearsalSettings
-from agents.settings import TeacherSettings
+from agents.settings import RolesSettings, TeacherSettings
 from student.settings import CurationSettings, StudentSettings
 
 
@@ -128,3 +128,29 @@ class Settings(_Section):
     stop: StopSettings = Field(default=StopSettings(), description="when to stop")
     rehearsal: RehearsalSettings = Field(default=RehearsalSettings(), description="the embedded teacher")
     seed: int = Field(default=0, ge=0, lt=2**31, description="seed of every random choice")
+
+
+FREE = (
+    "teacher.base_url",
+    "teacher.api_key_env",
+    "teacher.prices",
+    "teacher.concurrency",
+    "teacher.timeout",
+    "teacher.retries",
+    *(
+        f"teacher.roles.{role}.{key}"
+        for role in RolesSettings.model_fields
+        for key in ("base_url", "api_key_env", "prices")
+    ),
+    "budget",
+    "stop",
+    "student.device",
+    "student.threads",
+)
+"""Settings that may be other ones when a run is resumed, a section with all its keys: where the teacher is and how hard
+it is pushed, what may be spent, when to stop, where the student computes. They change no sample that a cycle makes."""
+
+
+def is_free(key: str) -> bool:
+    """Whether a setting (dotted) may be changed when a run is resumed."""
+    return any(key == free or key.startswith(f"{free}.") for free in FREE)

@@ -16,8 +16,11 @@ def store_weaknesses(bench: Bench, analysis: Analysis, span: str) -> dict[str, W
     """Give the weaknesses of an analysis ids and store them as open; returns id -> weakness, gravest first."""
     named = {f"{span}-w{number}": weakness for number, weakness in enumerate(analysis.weaknesses, start=1)}
     bench.ledger.put_weaknesses(
-        {"id": name, "cycle": analysis.cycle, **weakness.model_dump(mode="json"), "state": "open", "effect": None}
-        for name, weakness in named.items()
+        (
+            {"id": name, "cycle": analysis.cycle, **weakness.model_dump(mode="json"), "state": "open", "effect": None}
+            for name, weakness in named.items()
+        ),
+        instead_of=analysis.cycle,
     )
     return named
 

@@ -6,11 +6,18 @@
 As a server it imports everything heavy once and forks for each request, so that many kills cost little. A request holds
 `args`, `log` (file that takes what the command prints), and perhaps `event`, `node`, `count`, `signal` and `student`
 (a name in `tests.graph.toy.STUDENTS`); the answer is `{"code": n}`, negative for a signal.
+
+In place of an event a request may name a `call` such as `tracing.ledger.Ledger.put_part`: the process is killed right
+after the count-th one, or, with `fault` (a name in `errno`), that one and all after it fail instead. With `limit` no
+file can grow beyond so many bytes.
 """
 
+import asyncio
+import errno
 import importlib
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -30,6 +37,10 @@ def run_killed(request: dict[str, Any]) -> int:
         graph.run.StudentClient = STUDENTS[request["student"]]  # type: ignore[assignment, misc]
     if request.get("event"):
         _set_trap(request["event"], request["node"], request["count"], request.get("signal", signal.SIGKILL))
+    if request.get("call"):
+        _trap_call(request["call"], request["count"], request.get("fault"))
+    if request.get("limit"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit"], resource.RLIM_INFINITY))
     return main.run_cli(request["args"])
 
 
@@ -47,6 +58,50 @@ def _set_trap(event: str, node: str, count: int, number: int) -> None:
                 os.kill(os.getpid(), number)
 
     tracing.events.EventLog.__call__ = trap  # type: ignore[method-assign]
+
+
+def _trap_call(path: str, count: int, fault: str | None) -> None:
+    """Kill the process after the count-th call of a function or method, or let that one and all later ones fail."""
+    owner, name = _find(path)
+    real = getattr(owner, name)
+    seen = 0
+
+    def strike(after: bool) -> None:
+        nonlocal seen
+        seen += not after
+        if fault and not after and seen >= count:
+            code = getattr(errno, fault)
+            raise OSError(code, os.strerror(code))
+        if not fault and after and seen == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    async def trap_async(*args: Any, **options: Any) -> Any:
+        strike(after=False)
+        result = await real(*args, **options)
+        strike(after=True)
+        return result
+
+    def trap(*args: Any, **options: Any) -> Any:
+        strike(after=False)
+        result = real(*args, **options)
+        strike(after=True)
+        return result
+
+    setattr(owner, name, trap_async if asyncio.iscoroutinefunction(real) else trap)
+
+
+def _find(path: str) -> tuple[Any, str]:
+    """The object that holds what a dotted path names, and the last name."""
+    parts = path.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        try:
+            owner: Any = importlib.import_module(".".join(parts[:cut]))
+        except ImportError:
+            continue
+        for part in parts[cut:-1]:
+            owner = getattr(owner, part)
+        return owner, parts[-1]
+    raise ValueError(f"{path}: names nothing")
 
 
 def _serve() -> None:

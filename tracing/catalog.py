@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agents.messages import EvokdError
 from tracing.events import read_events
 from tracing.summary import read_summary
 from tracing.text import clean
@@ -17,7 +18,11 @@ def list_runs(runs_dir: Path) -> list[dict[str, Any]]:
     rows = []
     for config in sorted(runs_dir.glob("*/config.yaml"), key=lambda path: path.stat().st_mtime):
         folder = config.parent
-        summary = read_summary(folder / "summary.json")
+        try:
+            summary = read_summary(folder / "summary.json")
+        except EvokdError:
+            rows.append({**_unfinished(folder), "state": "damaged (summary.json)"})
+            continue
         rows.append(_finished(summary) if summary is not None else _unfinished(folder))
     return rows
 

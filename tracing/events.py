@@ -1,5 +1,6 @@
 """The event log: one JSON object a line, appended and flushed, and shown to whoever listens."""
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -26,19 +27,34 @@ class EventLog:
     """
 
     def __init__(self, path: Path, run_id: str, listeners: tuple[Listener, ...] = ()) -> None:
+        self._path = path
         self._run_id = run_id
         self._listeners = listeners
         _end_last_line(path)
-        self._file = path.open("a", encoding="utf-8")
+        # unbuffered: what could not be written must not come up again when the file is closed
+        self._file = path.open("ab", buffering=0)
 
     def __call__(self, event: str, **fields: Any) -> None:
-        """Write one event: its name, the time (UTC, ISO 8601) and whatever belongs to it."""
+        """Write one event: its name, the time (UTC, ISO 8601) and whatever belongs to it.
+
+        Raises:
+            OSError: the file cannot be written; nothing of the event is left in it, and nobody has heard of it.
+        """
         entry = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "run_id": self._run_id}
         entry.update(fields)
-        self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-        self._file.flush()
+        self._append(json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
         for listener in self._listeners:
             listener(entry)
+
+    def _append(self, line: bytes) -> None:
+        start = self._file.seek(0, 2)
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as exc:
+            with contextlib.suppress(OSError):
+                self._file.truncate(start)
+            raise OSError(exc.errno, exc.strerror, str(self._path)) from exc
 
     def close(self) -> None:
         """Close the file."""

@@ -5,7 +5,8 @@ Every write is one committed transaction and idempotent: a node that runs again 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ _JSON_COLUMNS = frozenset(
     }
 )
 
+_MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
+"""Errors of SQLite that no disk makes: a statement of ours is wrong."""
 _BY_ID = "cycle, length(id), id"
 """Order of ids that end in a number: w10 comes after w9."""
 
@@ -117,6 +120,21 @@ class Ledger:
         self._groups.close()
         self._db.close()
 
+    def remember(self, key: str, body: Mapping[str, Any]) -> None:
+        """Keep a fact about the run as a whole."""
+        self._insert("meta", [{"key": key, "value": json.dumps(body, ensure_ascii=False)}])
+
+    def recall(self, key: str) -> dict[str, Any] | None:
+        """A fact about the run as a whole."""
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
+        return dict(json.loads(rows[0]["value"])) if rows else None
+
+    def start_over(self) -> None:
+        """Take back all that came of the calls, for a run that has lost its checkpoints; the replies stay."""
+        with self._transaction():
+            for table in ("messages", "weaknesses", "lessons", "samples", "cycles", "timings"):
+                self._execute(f"DELETE FROM {table}")
+
     # ------------------------------------------------------------------------------------------------------ calls
 
     def find_call(self, key: str) -> CallRecord | None:
@@ -132,7 +150,8 @@ class Ledger:
 
     async def keep_call(self, record: CallRecord) -> None:
         """Store one attempt, together with others that come at the same time; returns when it is on the disk."""
-        await self._groups.write(*_to_insert("calls", record.model_dump(mode="json")))
+        with self._named_errors():
+            await self._groups.write(*_to_insert("calls", record.model_dump(mode="json")))
 
     def count_calls(self, role: str, span: str) -> int:
         """Attempts recorded for a role in a span."""
@@ -140,8 +159,7 @@ class Ledger:
 
     def spend_faults(self, cycle: int) -> int:
         """Mark the unusable replies of a cycle as spent, so that a resumed run asks anew; returns how many."""
-        done = self._db.execute("UPDATE calls SET status = 'spent' WHERE status = 'fault' AND cycle = ?", (cycle,))
-        return done.rowcount
+        return self._execute("UPDATE calls SET status = 'spent' WHERE status = 'fault' AND cycle = ?", cycle).rowcount
 
     def calls(self, cycle: int | None = None) -> list[CallRecord]:
         """All attempts in order, of one cycle or of the run."""
@@ -203,20 +221,28 @@ class Ledger:
 
     # ----------------------------------------------------------------------------------------- weaknesses, lessons
 
-    def put_weaknesses(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Store weaknesses: id, cycle, name, pattern, labels, evidence, advice, state, effect."""
-        self._insert("weaknesses", rows)
+    def put_weaknesses(self, rows: Iterable[Mapping[str, Any]], instead_of: int | None = None) -> None:
+        """Store weaknesses: id, cycle, name, pattern, labels, evidence, advice, state, effect.
+
+        Args:
+            rows: the weaknesses.
+            instead_of: cycle whose weaknesses of an earlier attempt they replace.
+        """
+        with self._transaction():
+            if instead_of is not None:
+                self._execute("DELETE FROM weaknesses WHERE cycle = ?", instead_of)
+            self._insert("weaknesses", rows)
 
     def weaknesses(self, cycle: int | None = None) -> list[dict[str, Any]]:
         """All weaknesses in order, of one cycle or of the run."""
         return [_decode(row) for row in self._of_cycle("weaknesses", cycle, _BY_ID)]
 
     def put_lessons(self, cycle: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store a cycle's lessons (id, cycle, weakness, plan) in place of an earlier attempt's and of their drafts."""
-        with self._db:
-            self._db.execute("BEGIN")
-            self._db.execute("DELETE FROM lessons WHERE cycle = ?", (cycle,))
-            self._db.execute("DELETE FROM samples WHERE cycle = ?", (cycle,))
+        """Store a cycle's lessons (id, cycle, weakness, plan) in place of an earlier attempt's and all it led to."""
+        with self._transaction():
+            self._execute("DELETE FROM messages WHERE span IN (SELECT id FROM lessons WHERE cycle = ?)", cycle)
+            self._execute("DELETE FROM lessons WHERE cycle = ?", cycle)
+            self._execute("DELETE FROM samples WHERE cycle = ?", cycle)
             self._insert("lessons", rows)
 
     def lessons(self, cycle: int) -> list[dict[str, Any]]:
@@ -232,28 +258,26 @@ class Ledger:
 
     def close_lesson(self, lesson: str, drafts: int, labelled: int, faults: Sequence[str]) -> None:
         """Note what became of a lesson."""
-        self._db.execute(
+        self._execute(
             "UPDATE lessons SET drafts = ?, labelled = ?, faults = ? WHERE id = ?",
-            (drafts, labelled, _encode(list(faults)), lesson),
+            *(drafts, labelled, _encode(list(faults)), lesson),
         )
 
     # ---------------------------------------------------------------------------------------------------- samples
 
     def put_drafts(self, lesson: str, samples: Sequence[Sample]) -> None:
         """Store a lesson's drafts, replacing what an interrupted attempt has left."""
-        with self._db:
-            self._db.execute("BEGIN")
-            self._db.execute("DELETE FROM samples WHERE lesson = ?", (lesson,))
+        with self._transaction():
+            self._execute("DELETE FROM samples WHERE lesson = ?", lesson)
             self._insert("samples", [vars(sample) for sample in samples])
 
     def update_samples(self, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Change columns of samples, all in one transaction: (id, {column: value})."""
-        with self._db:
-            self._db.execute("BEGIN")
+        with self._transaction():
             for sample, change in changes:
                 names = ", ".join(f"{column} = ?" for column in change)
                 values = [_encode(value) if column in _JSON_COLUMNS else value for column, value in change.items()]
-                self._db.execute(f"UPDATE samples SET {names} WHERE id = ?", (*values, sample))
+                self._execute(f"UPDATE samples SET {names} WHERE id = ?", *values, sample)
 
     def samples(
         self, cycle: int | None = None, lesson: str | None = None, state: str | None = None, purpose: str | None = None
@@ -303,7 +327,7 @@ class Ledger:
 
     def add_time(self, cycle: int, node: str, seconds: float) -> None:
         """Add to the time that a node took in a cycle, in seconds."""
-        self._db.execute("INSERT INTO timings (cycle, node, seconds) VALUES (?, ?, ?)", (cycle, node, seconds))
+        self._execute("INSERT INTO timings (cycle, node, seconds) VALUES (?, ?, ?)", cycle, node, seconds)
 
     def times(self, cycle: int | None = None) -> dict[str, float]:
         """Seconds per node, of one cycle or of the run."""
@@ -316,8 +340,29 @@ class Ledger:
 
     # ---------------------------------------------------------------------------------------------------- helpers
 
+    def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        with self._named_errors():
+            return self._db.execute(statement, values)
+
     def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        return self._db.execute(query, values).fetchall()
+        with self._named_errors():
+            return self._db.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Everything inside is stored, or nothing of it."""
+        with self._named_errors(), self._db:
+            self._db.execute("BEGIN")
+            yield
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as exc:
+            if getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _MISTAKES:
+                raise
+            raise LedgerError(f"{self.path}: the ledger cannot be read or written: {exc}") from exc
 
     def _of_cycle(self, table: str, cycle: int | None, order: str) -> list[sqlite3.Row]:
         if cycle is None:
@@ -326,7 +371,8 @@ class Ledger:
 
     def _insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
-            self._db.execute(*_to_insert(table, row))
+            statement, values = _to_insert(table, row)
+            self._execute(statement, *values)
 
 
 def _to_insert(table: str, row: Mapping[str, Any]) -> tuple[str, list[Any]]:

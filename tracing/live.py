@@ -75,6 +75,11 @@ class Progress:
         self._before = None
         self._say("resumed from the last checkpoint; stored replies are not asked for again")
 
+    def _on_changed(self, event: Mapping[str, Any]) -> None:
+        for change in event["changes"]:
+            for line in change["lines"][:1]:
+                self._say(f"changed: {literal(line)}" if change["free"] else f"[yellow]forced: {literal(line)}[/]")
+
     def _on_node_started(self, event: Mapping[str, Any]) -> None:
         if self._status is not None:
             self._status.update(self._line(event["cycle"], event["node"]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.messages import EvokdError
 from tracing.ledger import Ledger
 
 Metrics = dict[str, float] | None
@@ -128,11 +129,24 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
 
 
 def read_summary(path: Path) -> dict[str, Any] | None:
-    """Read a summary; None while the run has not ended."""
+    """Read a summary; None while the run has not ended.
+
+    Raises:
+        EvokdError: the file is damaged.
+    """
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        summary = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except ValueError as exc:
+        raise EvokdError(
+            f"{path}: damaged ({exc}); the last event of events.jsonl beside it has the same figures"
+        ) from exc
+    if not isinstance(summary, dict) or "run_id" not in summary:
+        raise EvokdError(
+            f"{path}: damaged (no summary of a run); the last event of events.jsonl beside it has the figures"
+        )
+    return summary
 
 
 def describe_gains(summary: Mapping[str, Any]) -> list[str]:

@@ -68,6 +68,6 @@ def check_refusal(folder: Path, damage: Damage, told: list[str], capsys: pytest.
     printed = capsys.readouterr()
     assert code == 2
     assert printed.out == ""
-    assert printed.err == f"evokd: {caught.value}\n"
+    assert printed.err == f"evokd: {main.escape(str(caught.value))}\n"
     assert "\n" not in str(caught.value)
     assert not runs.exists()

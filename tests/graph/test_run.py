@@ -161,56 +161,6 @@ def test_checkpoints_do_not_grow_with_the_samples(tmp_path: Path, word_students:
     assert sizes[48] < sizes[8] * 1.2
 
 
-def change_prompt(folder: Path) -> None:
-    path = folder / "own" / "labeler.md"
-    path.write_text(path.read_text(encoding="utf-8") + "\nBe quick.\n", encoding="utf-8")
-
-
-def change_data(name: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes() + b"\n") and None
-
-
-CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
-    "domain.yaml": (change_data("domain.yaml"), "domain.yaml: changed"),
-    "seeds": (change_data("seeds.jsonl"), "seeds.jsonl: changed"),
-    "corpus": (change_data("corpus.jsonl"), "corpus.jsonl: changed"),
-    "prompt": (change_prompt, "labeler.md"),
-}
-
-
-@pytest.mark.parametrize(("change", "told"), CHANGES.values(), ids=CHANGES)
-def test_a_run_is_not_resumed_on_other_data_or_prompts(
-    change: Callable[[Path], None],
-    told: str,
-    tmp_path: Path,
-    word_students: list[WordStudent],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    domain = write_domain(tmp_path / "toy", prompts="own")
-    (domain / "own").mkdir()
-    base = Path(graph.run.__file__).parents[1] / "prompts" / "base" / "classification" / "labeler.md"
-    (domain / "own" / "labeler.md").write_bytes(base.read_bytes())
-    folder = run(domain, "--cycles", "0")
-    folder.summary.unlink()
-    change(domain)
-    capsys.readouterr()
-    assert main.run_cli(["resume", str(folder.path)]) == 4
-    printed = capsys.readouterr().err
-    assert told in printed
-    assert printed.count("\n") == 1
-
-
-def test_a_run_held_by_another_process_is_refused(
-    toy_domain: Path, word_students: list[WordStudent], capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = run(toy_domain, "--cycles", "0")
-    folder.summary.unlink()
-    capsys.readouterr()
-    with folder.lock():
-        assert main.run_cli(["resume", str(folder.path)]) == 4
-    assert "another process works on this run" in capsys.readouterr().err
-
-
 def test_no_key_reaches_the_run_folder(
     toy_domain: Path, word_students: list[WordStudent], serve_app: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

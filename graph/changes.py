@@ -1,0 +1,139 @@
+"""What is different between a run as it was begun and as it would go on, and which of it is refused."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agents.settings import REHEARSAL
+from graph.folder import ResumeError
+from graph.settings import is_free
+from tracing.text import clean
+
+SHOWN_LINES = 12
+"""Lines of a prompt's difference that are shown at most."""
+WIDTH = 160
+"""Characters of a shown line at most."""
+MISSING = "(none)"
+
+Kind = Literal["version", "settings", "prompts", "data"]
+_NAMED: dict[Kind, str] = {
+    "version": "another version of evokd",
+    "settings": "other settings",
+    "prompts": "other prompts",
+    "data": "other data",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference; `lines` tell it, the first names it."""
+
+    kind: Kind
+    key: str
+    lines: tuple[str, ...]
+    free: bool = False
+    """It changes no sample that a cycle would make, so it needs no force."""
+
+
+def find_changes(began: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
+    """Compare two records of a run (see `graph.plan.record_plan`): what it was under, and what it would be under."""
+    return [*_versions(began, now), *_settings(began, now), *_prompts(began, now), *_data(began, now)]
+
+
+def refuse(run_id: str, changes: Sequence[Change]) -> None:
+    """Refuse to go on under changes that are not free.
+
+    Raises:
+        ResumeError: names what is different, and shows it line by line.
+    """
+    wrong = [change for change in changes if not change.free]
+    if not wrong:
+        return
+    kinds = list(dict.fromkeys(_NAMED[change.kind] for change in wrong))
+    named = " and ".join([", ".join(kinds[:-1]), kinds[-1]] if len(kinds) > 1 else kinds)
+    lines = [f"  {line}" for change in wrong for line in change.lines]
+    raise ResumeError(
+        "\n".join(
+            [f"run {run_id} was begun with {named}; restore what follows, start a new run, or add --force", *lines]
+        )
+    )
+
+
+def compare_libraries(began: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Tell in one line which libraries are of another version than those that the run has worked with."""
+    old, new = began["versions"], now["versions"]
+    told = [f"{name} {old.get(name, MISSING)} -> {new[name]}" for name in new if new[name] != old.get(name)]
+    told = [line for line in told if not line.startswith("evokd ")]
+    return f"libraries differ from those that this run began with: {', '.join(told)}" if told else None
+
+
+def _versions(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+    old, new = (record["versions"].get("evokd", MISSING) for record in (began, now))
+    if old != new:
+        yield Change("version", "evokd", (f"version of evokd: {clean(str(old), WIDTH)} -> {new}",))
+
+
+def _settings(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+    old, new = ({"preset": record["preset"], **flatten(record["settings"])} for record in (began, now))
+    for key in dict.fromkeys([*old, *new]):
+        before, after = old.get(key), new.get(key)
+        if before != after:
+            free = is_free(key) and not (key == "teacher.base_url" and _moves_the_rehearsal(began, before, after))
+            yield Change("settings", key, (f"{key}: {_show(before)} -> {_show(after)}",), free)
+
+
+def _moves_the_rehearsal(began: Mapping[str, Any], before: Any, after: Any) -> bool:
+    """With or without an address, the name of the rehearsal teacher means another teacher."""
+    return began["settings"].get("teacher", {}).get("model") == REHEARSAL and None in (before, after)
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Write nested settings as dotted key -> value."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _show(value: Any) -> str:
+    return clean(repr(value), WIDTH)
+
+
+def _prompts(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+    old, new = began["prompts"], now["prompts"]
+    for role in new:
+        before, after = old.get(role, {}), new[role]
+        if before.get("digest") != after["digest"]:
+            head = f"prompt {role}.md: another text than the run began with"
+            shown = _diff(before["text"], after["text"]) if "text" in before else []
+            yield Change("prompts", role, (head, *shown))
+
+
+def _diff(before: str, after: str) -> list[str]:
+    """A few lines of unified difference."""
+    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1))[2:]
+    shown = [line[:1] + clean(line[1:], WIDTH) if line[:1] in "+- " else clean(line, WIDTH) for line in lines]
+    rest = len(shown) - SHOWN_LINES
+    return [*shown[:SHOWN_LINES], f"({rest} more lines)"] if rest > 1 else shown
+
+
+def _data(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+    old, new = began["data"], now["data"]
+    for name in dict.fromkeys([*old, *new]):
+        if old.get(name) != new.get(name):
+            yield Change("data", name, (f"{clean(name, WIDTH)}: {_compare_file(began, now, name)}",))
+
+
+def _compare_file(began: Mapping[str, Any], now: Mapping[str, Any], name: str) -> str:
+    old, new = began["data"].get(name), now["data"].get(name)
+    if old is None or new is None:
+        return "no part of the data before" if old is None else "no part of the data any more"
+    digests = f"SHA-256 {str(old)[:12]} -> {new[:12]}"
+    before, after = (record.get("rows", {}).get(name) for record in (began, now))
+    if before is None or after is None:
+        return f"changed ({digests})"
+    return f"changed, {before} rows -> {after} rows ({digests})"
