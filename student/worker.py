@@ -5,6 +5,7 @@ A request is `{"id": n, "call": "train" | "predict" | "embed", "body": {...}}`, 
 `{"ready": true}`. It ends when its standard input closes, also in the middle of a training.
 """
 
+import gc
 import json
 import os
 import queue
@@ -90,6 +91,8 @@ def _load_handlers() -> dict[str, Handler]:
 
         return handle
 
+    # What is loaded by now stays; without this, looking for garbage takes longer than a small prediction.
+    gc.freeze()
     return {name: release_after(handler) for name, handler in handlers.items()}
 
 
