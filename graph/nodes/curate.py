@@ -24,7 +24,7 @@ async def curate(state: State, bench: Bench) -> StateUpdate:
     rulings = _judge(bench, cycle, drafts)
     changes = {ruling.id: _to_change(ruling) for ruling in rulings}
     accepted = [sample.id for sample in drafts if changes[sample.id]["state"] == "accepted"]
-    before = sum(sample.cycle != cycle for sample in bench.ledger.samples(state="accepted"))
+    before = bench.ledger.count_samples("accepted", but_of=cycle)
     budget = bench.settings.budget.samples
     for name in accepted[max(0, budget - before) :] if budget is not None else []:
         changes[name] = {"state": "rejected", "reason": "over_budget", "label": None, "purpose": None}
@@ -64,9 +64,8 @@ def brought_nothing(bench: Bench, cycle: int) -> bool:
 
 def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:
     domain = bench.domain
-    accepted = [sample for sample in bench.ledger.samples(state="accepted") if sample.cycle != cycle]
     known = [(f"seed-{number}", example.text) for number, example in enumerate(domain.seeds)]
-    known += [(sample.id, sample.text) for sample in accepted]
+    known += bench.ledger.accepted_texts(but_of=cycle)
     guarded = [example.text for example in (*domain.validation, *domain.test)]
     curator = Curator(bench.settings.curation, domain.codec, known, guarded)
     modes = {lesson["id"]: lesson["plan"]["mode"] for lesson in bench.ledger.lessons(cycle)}
@@ -121,7 +120,7 @@ def _reviews(state: State, bench: Bench) -> bool:
 async def review(state: State, bench: Bench) -> StateUpdate:
     """Choose the older samples that may come back in this training (the seeds always may)."""
     cycle = state["cycle"]
-    older = [sample.id for sample in bench.ledger.samples(state="accepted", purpose="train") if sample.cycle < cycle]
+    older = bench.ledger.trained_ids(before=cycle)
     size = bench.settings.curriculum.review
     if len(older) > size:
         older = sorted(random.Random(bench.seed(cycle, "review")).sample(older, size))

@@ -36,7 +36,8 @@ def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> 
     weaknesses = changes.pop("weaknesses", {"w1": weakness("b", "c")})
     errors, form = changes.pop("errors", {}), answer_form(changes.pop("task", "classification"))
     tree = CurriculumSettings.model_validate(changes)
-    return plan_lessons(1, "c001", LABELS, weaknesses, errors, form, items or [], wanted, tree, 5)
+    counts = Counter(label for item in items or [] for label in item.labels)
+    return plan_lessons(1, "c001", LABELS, weaknesses, errors, form, items or [], counts, wanted, tree, 5)
 
 
 def drafts(lessons: list[Any]) -> int:
