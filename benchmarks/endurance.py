@@ -3,17 +3,15 @@
     python -m benchmarks.endurance cycles --cycles 100
     python -m benchmarks.endurance ledger --large 20000 --small 200 --repeats 5
 
-The domain is made up: labelled texts of made-up words, enough for any number of cycles. Overhead is all that is neither the
-teacher answering nor the student training, predicting or starting. `ledger` plants a run of 50 cycles into a folder and resumes
-copies of it; the student there answers at once.
+The domain is made up (see `benchmarks.planted`). Overhead is all that is neither the teacher answering nor the student
+training, predicting or starting. `ledger` plants a run of 50 cycles into a folder and resumes copies of it once more;
+the student there answers at once, and two parts that grow by their nature are taken out of the cycle and told
+beside it: building the index of known texts, and handing the samples to the training.
 """
 
 import argparse
-import asyncio
 import gc
-import json
 import os
-import random
 import shutil
 import sqlite3
 import statistics
@@ -24,27 +22,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
-
-import yaml
 
 import graph.run
 import main as cli
 import student.curate
+from benchmarks.planted import CYCLES, LABELS, plant_run, write_domain
 from graph.config import Layer
-from graph.folder import RunFolder, create_folder, write_config
-from graph.plan import Plan, describe_plan, plan_run, record_plan
-from graph.run import PLAN, THREAD, resume_run, start_run
+from graph.folder import RunFolder
+from graph.plan import Plan, plan_run
+from graph.run import resume_run, start_run
 from student.client import StudentClient, TrainJob, TrainResult
 from student.jobs import Prediction
-from tracing.ledger import Ledger, Sample
 
-LABELS = ("north", "east", "south", "west")
-CYCLES = 50
-"""Cycles of a planted run."""
-LESSONS = 4
-"""Lessons of each of them."""
 SETTINGS: dict[str, Any] = {
     "student": {"tune": "head", "device": "cpu"},
     "curriculum": {"quotas": {"drafts": 8, "lesson": 4}},
@@ -72,63 +63,48 @@ def main() -> None:
             _print_ledgers(_compare(Path(place), options.small, options.large, options.repeats), options)
 
 
-# ----------------------------------------------------------------------------------------------------- made-up domain
-
-
-def _write_domain(folder: Path, corpus: int) -> Path:
-    """Write a domain with a corpus of so many texts."""
-    folder.mkdir(parents=True)
-    data = {"seeds": 4, "validation": 40, "test": 40, "corpus": corpus}
-    for number, (name, size) in enumerate(data.items()):
-        rows = [{"text": text, "label": label} for text, label in _make_texts(size, seed=number)]
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    tree = {
-        "name": "endurance",
-        "task": "classification",
-        "description": "Texts of made-up words.",
-        "labels": {label: f"words of the {label}" for label in LABELS},
-        "data": {name: f"{name}.jsonl" for name in ("seeds", "validation", "test")},
-        "rehearsal": {"corpus": "corpus.jsonl"},
-    }
-    (folder / "domain.yaml").write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
-    return folder
-
-
-def _make_texts(count: int, seed: int) -> Iterator[tuple[str, str]]:
-    """Make texts of 14 words, four of them from the label's own; no two are alike."""
-    rng = random.Random(seed)
-    syllables = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
-    common = [f"{a}{b}" for a in syllables for b in syllables]
-    own = {label: [f"{label[:2]}{a}{b}" for a in syllables[:8] for b in syllables[:8]] for label in LABELS}
-    for number in range(count):
-        label = LABELS[number % len(LABELS)]
-        words = [*rng.sample(own[label], 4), *rng.sample(common, 10)]
-        rng.shuffle(words)
-        yield " ".join(words), label
-
-
 # -------------------------------------------------------------------------------------------------------------- clocks
 
 
+class _Time(NamedTuple):
+    """Seconds on the wall, and of the processor in this process: the latter does not see what else the machine does."""
+
+    wall: float
+    cpu: float
+
+    def since(self, other: "_Time") -> "_Time":
+        return _Time(self.wall - other.wall, self.cpu - other.cpu)
+
+    def and_(self, other: "_Time") -> "_Time":
+        return _Time(self.wall + other.wall, self.cpu + other.cpu)
+
+
+NO_TIME = _Time(0.0, 0.0)
+
+
+def _now() -> _Time:
+    return _Time(time.perf_counter(), time.process_time())
+
+
 class _Clock:
-    """Wall-clock time in which the teacher or the student was at work, counted once where they overlap."""
+    """Time in which the teacher or the student was at work, counted once where they overlap."""
 
     def __init__(self) -> None:
         self._busy = 0
-        self._since = 0.0
-        self.total = 0.0
+        self._since = NO_TIME
+        self.total = NO_TIME
 
     @contextmanager
     def running(self) -> Iterator[None]:
         if not self._busy:
-            self._since = time.perf_counter()
+            self._since = _now()
         self._busy += 1
         try:
             yield
         finally:
             self._busy -= 1
             if not self._busy:
-                self.total += time.perf_counter() - self._since
+                self.total = self.total.and_(_now().since(self._since))
 
     def wrap(self, work: Callable[..., Any]) -> Callable[..., Any]:
         """Let the clock run while an asynchronous function does."""
@@ -170,29 +146,32 @@ def _time_student(kind: type[Any], clock: _Clock) -> Callable[..., Any]:
 
 def _run_long(place: Path, cycles: int) -> list[dict[str, float]]:
     """Run cycles on the made-up domain; returns a row of figures per cycle."""
-    domain = _write_domain(place / "domain", corpus=cycles * 30)
+    domain = write_domain(place / "domain", corpus=cycles * 30)
     plan = plan_run(str(domain), "evokd", [Layer("benchmark", {**SETTINGS, "stop": {"cycles": cycles}})])
     clock = _Clock()
     rows: list[dict[str, float]] = []
-    last = {"wall": time.perf_counter(), "busy": 0.0, "stored": 0.0}
+    stored = 0
+    marks = [_now(), NO_TIME]
 
     def note(event: Mapping[str, Any]) -> None:
+        nonlocal stored
         if event["event"] != "decided":
             return
-        now = time.perf_counter()
-        stored = float(_stored_bytes(place / "runs" / "long"))
+        passed, busy = _now().since(marks[0]), clock.total.since(marks[1])
+        before, stored = stored, _stored_bytes(place / "runs" / "long")
         gc.collect()
         rows.append(
             {
                 "cycle": event["cycle"],
                 "samples": event["accepted"],
-                "checkpoint bytes": stored - last["stored"],
-                "memory MB": _resident() / 2**20,
-                "overhead s": now - last["wall"] - (clock.total - last["busy"]),
-                "work s": clock.total - last["busy"],
+                "checkpoint bytes": stored - before,
+                "memory, MB": _resident() / 2**20,
+                "overhead, s": passed.since(busy).wall,
+                "overhead, CPU s": passed.since(busy).cpu,
+                "teacher and student, s": busy.wall,
             }
         )
-        last.update(wall=time.perf_counter(), busy=clock.total, stored=stored)
+        marks[:] = [_now(), clock.total]
 
     with _clocked(clock), patch.object(graph.run, "StudentClient", _time_student(StudentClient, clock)):
         start_run(plan, place / "runs", "long", (note,))
@@ -229,7 +208,7 @@ def _print_cycles(rows: Sequence[Mapping[str, float]], first: int) -> None:
     print(f"\nCycles {first} to {int(rows[-1]['cycle'])}, least squares:\n")
     print("| figure | mean | slope per cycle | over all these cycles, of the mean |")
     print("|---|---|---|---|")
-    for name in ("checkpoint bytes", "memory MB", "overhead s"):
+    for name in ("checkpoint bytes", "memory, MB", "overhead, s", "overhead, CPU s"):
         values = [row[name] for row in late]
         slope = statistics.linear_regression([row["cycle"] for row in late], values).slope
         mean = statistics.mean(values)
@@ -266,52 +245,51 @@ class _Still:
         return [Prediction(answer=LABELS[len(text) % 4], confidence=0.5, scores={}) for text in texts]
 
 
-def _compare(place: Path, small: int, large: int, repeats: int) -> dict[str, dict[int, list[float]]]:
-    """Measure on both ledgers in turn; returns figure -> samples -> seconds of each repeat."""
-    domain = _write_domain(place / "domain", corpus=2_000)
+def _compare(place: Path, small: int, large: int, repeats: int) -> dict[str, dict[int, list[_Time]]]:
+    """Measure on both ledgers in turn; returns figure -> samples -> time of each repeat."""
+    domain = write_domain(place / "domain", corpus=2_000)
     settings = {**SETTINGS, "stop": {"cycles": CYCLES + 1}}
     plan = plan_run(str(domain), "evokd", [Layer("benchmark", settings)])
-    planted = {count: _plant(plan, place / "planted", count) for count in (small, large)}
-    found: dict[str, dict[int, list[float]]] = defaultdict(lambda: {small: [], large: []})
+    planted = {count: plant_run(plan, place / "planted", count) for count in (small, large)}
+    found: dict[str, dict[int, list[_Time]]] = defaultdict(lambda: {small: [], large: []})
     for number in range(repeats + 1):
         for count, folder in planted.items():
             copy = RunFolder(place / f"copy-{count}-{number}")
             shutil.copytree(folder.path, copy.path)
             figures = {"show": _time_show(copy), **_time_cycle(copy)}
             shutil.rmtree(copy.path)
-            for name, seconds in figures.items() if number else ():  # the first one loads modules
-                found[name][count].append(seconds)
+            for name, passed in figures.items() if number else ():  # the first one loads modules
+                found[name][count].append(passed)
     return found
 
 
-def _time_show(folder: RunFolder) -> float:
-    start = time.perf_counter()
+def _time_show(folder: RunFolder) -> _Time:
+    start = _now()
     with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing):
         assert cli.run_cli(["show", str(folder.path)]) == 0
-    return time.perf_counter() - start
+    return _now().since(start)
 
 
-def _time_cycle(folder: RunFolder) -> dict[str, float]:
-    """Resume a planted run for its last cycle; seconds to the first node, and of each part of the cycle."""
-    clock = _Clock()
-    found: dict[str, float] = {}
-    mark = [time.perf_counter(), 0.0]
-    index = _Clock()
+def _time_cycle(folder: RunFolder) -> dict[str, _Time]:
+    """Resume a planted run for its last cycle: to the first node, the cycle, and what grows in it."""
+    clock, index = _Clock(), _Clock()
+    found: dict[str, _Time] = {}
+    marks = {"resume": _now()}
+    resume, cycle, handed = "resume, up to the first node", "one cycle", "(samples handed to the training)"
 
     def note(event: Mapping[str, Any]) -> None:
-        now = time.perf_counter()
-        if event["event"] == "node_started" and "resume" not in found:
-            found["resume"] = now - mark[0] - clock.total
-            mark[:] = [now, clock.total + index.total]
-        if event["event"] == "decided":
-            found["cycle"] = now - mark[0] - (clock.total + index.total - mark[1])
-            found["index of texts"] = index.total
-        if (
-            event["event"] == "node_finished"
-            and "cycle" not in found
-            and event["node"] in ("analyze", "curate", "train")
-        ):
-            found[f"node {event['node']}"] = event["seconds"]
+        now = _now().since(clock.total).since(index.total)
+        place = (event["event"], event.get("node"))
+        if place[0] == "node_started" and resume not in found:
+            found[resume] = now.since(marks["resume"])
+            marks["cycle"] = now
+        if place == ("node_started", "train"):
+            marks["train"] = now
+        if place == ("node_finished", "train"):
+            found[handed] = now.since(marks["train"])
+        if place[0] == "decided":
+            found[cycle] = now.since(marks["cycle"]).since(found[handed])
+            found["(index of known texts)"] = index.total
 
     build = student.curate.Curator.__init__
 
@@ -328,121 +306,21 @@ def _time_cycle(folder: RunFolder) -> dict[str, float]:
     return found
 
 
-def _plant(plan: Plan, runs_dir: Path, count: int) -> RunFolder:
-    """Make the folder of a run that is about to begin its last cycle with so many accepted samples."""
-    folder = create_folder(runs_dir, f"planted-{count}")
-    write_config(folder, describe_plan(plan))
-    ledger = Ledger(folder.ledger)
-    ledger.remember(PLAN, record_plan(plan))
-    texts = _make_texts(count, seed=99)
-    share = count // (CYCLES * LESSONS)
-    with ledger._transaction():
-        for cycle in range(CYCLES + 1):
-            _plant_cycle(ledger, cycle, share, texts)
-    ledger.close()
-    for version in ("c000", f"c{CYCLES:03d}"):
-        folder.version(version).mkdir(parents=True)
-    asyncio.run(_plant_state(folder, count))
-    return folder
-
-
-def _plant_cycle(ledger: Ledger, cycle: int, share: int, texts: Iterator[tuple[str, str]]) -> None:
-    """Fill in what a cycle leaves: parts, messages, weaknesses, lessons, calls and samples."""
-    training = {
-        "tune": "head",
-        "steps": 9,
-        "samples": 9,
-        "seconds": 1.0,
-        "loss": 0.5,
-        "device": "cpu",
-        "precision": "float32",
-    }
-    ledger._insert("cycles", [{"cycle": cycle, "part": "training", "body": training}])
-    ledger._insert(
-        "cycles", [{"cycle": cycle, "part": "gate", "body": {"before": 0.5, "after": 0.5, "promoted": True}}]
-    )
-    ledger._insert("timings", [{"cycle": cycle, "node": node, "seconds": 0.1} for node in ("train", "gate", "curate")])
-    span = f"c{cycle + 1:03d}"
-    packet = {
-        "kind": "feedback_packet",
-        "cycle": cycle + 1,
-        "task": "classification",
-        "labels": dict.fromkeys(LABELS, "words"),
-        "report": [],
-        "confusions": [],
-        "weaknesses": [],
-        "cases": _cases(),
-    }
-    ledger._insert("messages", [_message(cycle + 1, span, packet)])
-    if not cycle:
-        return
-    span = f"c{cycle:03d}"
-    accepted = 0
-    for number in range(1, LESSONS + 1):
-        name = f"{span}-l{number:02d}"
-        plan = {"id": name, "mode": "write", "weakness": {"name": "breadth", "pattern": "", "labels": [], "advice": ""}}
-        rows = [
-            Sample(f"{name}-d{at:02d}", cycle, name, f"{span}-w1", text, "hard", label, f"{name}-generator-1", "accepted",
-                   [label], 0.9, label, purpose="train", exam={"answer": label, "confidence": 0.5}, label_call=f"{name}-labeler-1")
-            for at, (text, label) in zip(range(1, share + 1), texts, strict=False)
-        ]  # fmt: skip
-        drafts = [{"id": row.id, "text": row.text} for row in rows]
-        ledger._insert(
-            "lessons",
-            [{"id": name, "cycle": cycle, "weakness": f"{span}-w1", "plan": plan, "drafts": share, "labelled": share}],
-        )
-        ledger._insert("samples", [vars(row) for row in rows])
-        ledger._insert("messages", [_message(cycle, name, {"kind": "draft_batch", "labels": {}, "drafts": drafts})])
-        ledger._insert("calls", [_call(cycle, name, role, json.dumps(drafts)) for role in ("generator", "labeler")])
-        accepted += len(rows)
-    ledger._insert("weaknesses", [{"id": f"{span}-w1", "cycle": cycle, "name": "one for another", "pattern": "p", "labels": ["north"],
-                                   "evidence": ["v1"], "advice": "a", "state": "open", "effect": 0.0}])  # fmt: skip
-    ledger._insert(
-        "cycles",
-        [{"cycle": cycle, "part": "curation", "body": {"drafts": accepted, "accepted": accepted, "disputed": 0}}],
-    )
-
-
-def _cases() -> list[dict[str, Any]]:
-    return [
-        {"id": f"v{number}", "text": text, "gold": label, "predicted": "north", "confidence": 0.5,
-         "verdict": "right" if label == "north" else "wrong"}
-        for number, (text, label) in enumerate(_make_texts(16, seed=1), start=1)
-    ]  # fmt: skip
-
-
-def _message(cycle: int, span: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"cycle": cycle, "span": span, "kind": body["kind"], "sender": "a", "receiver": "b", "body": body}
-
-
-def _call(cycle: int, span: str, role: str, raw: str) -> dict[str, Any]:
-    return {
-        "id": f"{span}-{role}-1", "key": f"{span}-{role}", "cycle": cycle, "role": role, "span": span, "attempt": 1,
-        "endpoint": "rehearsal", "model": "rehearsal", "ability": "json_schema", "request": {"turns": [["user", raw]]},
-        "prompts": "abc", "status": "ok", "raw": raw, "flags": [], "faults": [], "input_tokens": 900, "output_tokens": 200,
-        "estimated": 0, "cost_usd": None, "price_source": None, "seconds": 0.1,
-    }  # fmt: skip
-
-
-async def _plant_state(folder: RunFolder, count: int) -> None:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-    from graph.build import build_graph
-
-    state = {
-        "cycle": CYCLES + 1, "champion": f"c{CYCLES:03d}", "challenger": None, "score": 0.5, "best": 0.5, "stale": 0, "barren": 0,
-        "accepted": count, "lessons": [], "decision": {"next": "analyze", "reason": "go on"},
-    }  # fmt: skip
-    async with AsyncSqliteSaver.from_conn_string(str(folder.checkpoints)) as saver:
-        await build_graph(saver).aupdate_state(THREAD, state, as_node="decide")
-
-
-def _print_ledgers(found: Mapping[str, Mapping[int, Sequence[float]]], options: argparse.Namespace) -> None:
-    print(f"| what | {options.small:,} samples, ms | {options.large:,} samples, ms | ratio |")
-    print("|---|---|---|---|")
-    for name, seconds in found.items():
-        low, high = (statistics.median(seconds[count]) * 1000 for count in (options.small, options.large))
-        print(f"| {name} | {low:,.1f} | {high:,.1f} | {high / low:.2f} |")
+def _print_ledgers(found: Mapping[str, Mapping[int, Sequence[_Time]]], options: argparse.Namespace) -> None:
+    """Print the best of all repeats: on a machine that does other things as well it is the one least disturbed."""
+    small, large = f"{options.small:,} samples", f"{options.large:,} samples"
+    print(f"| what | {small}, ms | {large}, ms | ratio | {small}, CPU ms | {large}, CPU ms | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    for name, times in found.items():
+        low, high = (times[count] for count in (options.small, options.large))
+        cells = [name]
+        for pair in (
+            [[passed.wall for passed in of] for of in (low, high)],
+            [[passed.cpu for passed in of] for of in (low, high)],
+        ):
+            before, after = (min(values) * 1000 for values in pair)
+            cells += [f"{before:,.1f}", f"{after:,.1f}", f"{after / before:.2f}"]
+        print("| " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

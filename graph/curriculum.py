@@ -95,6 +95,7 @@ def plan_lessons(
     errors: Mapping[str, ErrorKind | None],
     form: AnswerForm,
     known: Sequence[Known],
+    counts: Mapping[str, int],
     wanted: int,
     settings: CurriculumSettings,
     seed: int,
@@ -111,14 +112,14 @@ def plan_lessons(
         weaknesses: id -> weakness, gravest first.
         errors: id of a weakness -> kind of mistake that its evidence shows most, if any.
         form: the task's, for its strategies and its texts without a label.
-        known: seeds and accepted samples, oldest first.
+        known: seeds and accepted samples, oldest first, of many the newest.
+        counts: label -> how many of all seeds and accepted samples have it.
         wanted: drafts to ask for in all.
         settings: the curriculum section.
         seed: chooses examples and openings.
     """
-    counts = Counter(label for item in known for label in item.labels)
     quotas = settings.quotas
-    per_label = sum(counts[label] for label in labels) / len(labels)
+    per_label = sum(counts.get(label, 0) for label in labels) / len(labels)
     share = quotas.coverage_early if per_label < quotas.coverage_until else quotas.coverage_late
     rest = wanted - round(wanted * share) if weaknesses else 0
     portions = [

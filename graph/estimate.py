@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle as endless
@@ -178,6 +179,7 @@ def _plan_middle(plan: Plan, texts: Sequence[Example], weaknesses: Mapping[str, 
         dict.fromkeys(weaknesses),
         plan.briefing.form,
         known,
+        Counter(label for item in known for label in item.labels),
         settings.quotas.drafts,
         settings,
         seed=0,

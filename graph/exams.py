@@ -85,7 +85,7 @@ async def build_packet(bench: Bench, cycle: int, champion: str | None) -> Feedba
         errors=scores.errors[:MOST_COUNTED] if scores else [],
         weaknesses=[
             OpenWeakness(id=row["id"], name=row["name"], state=row["state"], effect=row["effect"])
-            for row in bench.ledger.weaknesses()[-12:]
+            for row in bench.ledger.newest_weaknesses(12)
         ],
         cases=pick_cases(pool, bench.settings.curriculum.packet, bench.seed(cycle, "packet")),
         notices=_notices(bench, cycle),

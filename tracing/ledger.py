@@ -5,120 +5,21 @@ Every write is one committed transaction and idempotent: a node that runs again 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from agents.messages import CallRecord, EvokdError, Message
-from tracing.group_commit import GroupCommit
+from agents.messages import CallRecord, Message
+from tracing.database import LedgerError, decode, encode
+from tracing.samples import Sample, Samples
 
-SCHEMA = Path(__file__).with_name("schema.sql")
-VERSION = "2"
-PATIENCE = 30.0
-"""Seconds to wait for another writer of the file."""
-_JSON_COLUMNS = frozenset(
-    {
-        "request",
-        "flags",
-        "faults",
-        "labels",
-        "evidence",
-        "plan",
-        "intended",
-        "candidates",
-        "label",
-        "exam",
-        "body",
-        "masked",
-    }
-)
+__all__ = ["Ledger", "LedgerError", "Sample"]
 
-_MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
-"""Errors of SQLite that no disk makes: a statement of ours is wrong."""
 _BY_ID = "cycle, length(id), id"
 """Order of ids that end in a number: w10 comes after w9."""
 
 
-class LedgerError(EvokdError):
-    """The ledger cannot be read or written."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A draft on its way: drafted, then accepted or rejected, perhaps tombstoned after a roll-back."""
-
-    id: str
-    cycle: int
-    lesson: str
-    weakness: str | None
-    text: str
-    difficulty: str
-    intended: Any
-    draft_call: str
-    state: str = "drafted"
-    candidates: list[Any] | None = None
-    confidence: float | None = None
-    label: Any = None
-    reason: str | None = None
-    disputed: bool = False
-    masked: list[list[int]] = field(default_factory=list)
-    """Parts of the text that are not learned from: [from, up to), in characters."""
-    purpose: str | None = None
-    """`train` or `gate` (set aside, never trained on)."""
-    exam: dict[str, Any] | None = None
-    """What the student answered before it was trained on the sample: {"answer", "confidence"}."""
-    label_call: str | None = None
-
-
-class Ledger:
-    """A run's ledger.
-
-    Args:
-        path: the SQLite file; made when it is not there.
-
-    Raises:
-        LedgerError: the file cannot be opened or is of another version.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._groups = GroupCommit(path, PATIENCE)
-        try:
-            self._db = sqlite3.connect(path, PATIENCE, check_same_thread=False, isolation_level=None)
-        except sqlite3.Error as exc:
-            raise LedgerError(f"{path}: the ledger cannot be opened: {exc}") from exc
-        try:
-            self._open()
-        except sqlite3.Error as exc:
-            self._db.close()
-            raise LedgerError(f"{path}: the ledger cannot be opened: {exc}") from exc
-        except LedgerError:
-            self._db.close()
-            raise
-
-    def _open(self) -> None:
-        self._db.row_factory = sqlite3.Row
-        # Looked at before anything is written: the file may be another program's, or a later version's.
-        tables = {row["name"] for row in self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if tables and "meta" not in tables:
-            raise LedgerError(f"{self.path}: not the ledger of a run; it is another SQLite file")
-        found = self._rows("SELECT value FROM meta WHERE key = 'version'") if tables else []
-        if found and found[0]["value"] != VERSION:
-            raise LedgerError(
-                f"{self.path}: ledger of version {found[0]['value']}, this program knows version {VERSION}; open it"
-                " with the evokd that wrote it"
-            )
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(SCHEMA.read_text(encoding="utf-8"))
-        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (VERSION,))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._groups.close()
-        self._db.close()
+class Ledger(Samples):
+    """A run's ledger."""
 
     def remember(self, key: str, body: Mapping[str, Any]) -> None:
         """Keep a fact about the run as a whole."""
@@ -150,8 +51,7 @@ class Ledger:
 
     async def keep_call(self, record: CallRecord) -> None:
         """Store one attempt, together with others that come at the same time; returns when it is on the disk."""
-        with self._named_errors():
-            await self._groups.write(*_to_insert("calls", record.model_dump(mode="json")))
+        await self._insert_in_group("calls", record.model_dump(mode="json"))
 
     def count_calls(self, role: str, span: str) -> int:
         """Attempts recorded for a role in a span."""
@@ -160,6 +60,11 @@ class Ledger:
     def spend_faults(self, cycle: int) -> int:
         """Mark the unusable replies of a cycle as spent, so that a resumed run asks anew; returns how many."""
         return self._execute("UPDATE calls SET status = 'spent' WHERE status = 'fault' AND cycle = ?", cycle).rowcount
+
+    def call(self, name: str) -> CallRecord | None:
+        """One attempt by its id."""
+        rows = self._rows("SELECT * FROM calls WHERE id = ?", name)
+        return _to_call(rows[0]) if rows else None
 
     def calls(self, cycle: int | None = None) -> list[CallRecord]:
         """All attempts in order, of one cycle or of the run."""
@@ -235,7 +140,12 @@ class Ledger:
 
     def weaknesses(self, cycle: int | None = None) -> list[dict[str, Any]]:
         """All weaknesses in order, of one cycle or of the run."""
-        return [_decode(row) for row in self._of_cycle("weaknesses", cycle, _BY_ID)]
+        return [decode(row) for row in self._of_cycle("weaknesses", cycle, _BY_ID)]
+
+    def newest_weaknesses(self, count: int) -> list[dict[str, Any]]:
+        """The last weaknesses of the run in order."""
+        rows = self._rows("SELECT * FROM weaknesses ORDER BY cycle DESC, length(id) DESC, id DESC LIMIT ?", count)
+        return [decode(row) for row in reversed(rows)]
 
     def put_lessons(self, cycle: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store a cycle's lessons (id, cycle, weakness, plan) in place of an earlier attempt's and all it led to."""
@@ -247,67 +157,21 @@ class Ledger:
 
     def lessons(self, cycle: int) -> list[dict[str, Any]]:
         """A cycle's lessons in order."""
-        return [_decode(row) for row in self._of_cycle("lessons", cycle, _BY_ID)]
+        return [decode(row) for row in self._of_cycle("lessons", cycle, _BY_ID)]
 
     def lesson(self, lesson: str) -> dict[str, Any]:
         """One lesson."""
         rows = self._rows("SELECT * FROM lessons WHERE id = ?", lesson)
         if not rows:
             raise LedgerError(f"{self.path}: no lesson {lesson!r}")
-        return _decode(rows[0])
+        return decode(rows[0])
 
     def close_lesson(self, lesson: str, drafts: int, labelled: int, faults: Sequence[str]) -> None:
         """Note what became of a lesson."""
         self._execute(
             "UPDATE lessons SET drafts = ?, labelled = ?, faults = ? WHERE id = ?",
-            *(drafts, labelled, _encode(list(faults)), lesson),
+            *(drafts, labelled, encode(list(faults)), lesson),
         )
-
-    # ---------------------------------------------------------------------------------------------------- samples
-
-    def put_drafts(self, lesson: str, samples: Sequence[Sample]) -> None:
-        """Store a lesson's drafts, replacing what an interrupted attempt has left."""
-        with self._transaction():
-            self._execute("DELETE FROM samples WHERE lesson = ?", lesson)
-            self._insert("samples", [vars(sample) for sample in samples])
-
-    def update_samples(self, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Change columns of samples, all in one transaction: (id, {column: value})."""
-        with self._transaction():
-            for sample, change in changes:
-                names = ", ".join(f"{column} = ?" for column in change)
-                values = [_encode(value) if column in _JSON_COLUMNS else value for column, value in change.items()]
-                self._execute(f"UPDATE samples SET {names} WHERE id = ?", *values, sample)
-
-    def samples(
-        self, cycle: int | None = None, lesson: str | None = None, state: str | None = None, purpose: str | None = None
-    ) -> list[Sample]:
-        """Samples in order of lesson and draft, narrowed down as asked."""
-        wanted = {"cycle": cycle, "lesson": lesson, "state": state, "purpose": purpose}
-        asked = {name: value for name, value in wanted.items() if value is not None}
-        where = " AND ".join(f"{name} = ?" for name in asked) or "1"
-        rows = self._rows(
-            f"SELECT * FROM samples WHERE {where} ORDER BY cycle, length(lesson), lesson, length(id), id",
-            *asked.values(),
-        )
-        return [Sample(**_decode(row)) for row in rows]
-
-    def count_samples(self, state: str = "accepted") -> int:
-        """Number of samples in a state."""
-        return int(self._rows("SELECT count(*) AS n FROM samples WHERE state = ?", state)[0]["n"])
-
-    def count_drafts(self, before: int) -> int:
-        """Number of drafts written in the cycles before one."""
-        return int(self._rows("SELECT count(*) AS n FROM samples WHERE cycle < ?", before)[0]["n"])
-
-    def count_rejected(self, cycle: int) -> dict[str, int]:
-        """Rejected and tombstoned samples of a cycle by reason."""
-        rows = self._rows(
-            "SELECT reason, count(*) AS n FROM samples WHERE cycle = ? AND state IN ('rejected', 'tombstoned')"
-            " GROUP BY reason ORDER BY reason",
-            cycle,
-        )
-        return {row["reason"]: row["n"] for row in rows}
 
     # ----------------------------------------------------------------------------------------------------- cycles
 
@@ -322,8 +186,8 @@ class Ledger:
 
     def last_cycle(self) -> int:
         """The highest cycle whose lessons were planned or that any part is recorded of; 0 at the start."""
-        begun = "SELECT cycle FROM cycles UNION SELECT cycle FROM lessons"
-        return int(self._rows(f"SELECT coalesce(max(cycle), 0) AS n FROM ({begun})")[0]["n"])
+        rows = self._rows("SELECT max(cycle) AS n FROM cycles UNION ALL SELECT max(cycle) FROM lessons")
+        return max(row["n"] or 0 for row in rows)
 
     def add_time(self, cycle: int, node: str, seconds: float) -> None:
         """Add to the time that a node took in a cycle, in seconds."""
@@ -338,65 +202,8 @@ class Ledger:
         )
         return {row["node"]: round(row["s"], 3) for row in rows}
 
-    # ---------------------------------------------------------------------------------------------------- helpers
-
-    def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
-        with self._named_errors():
-            return self._db.execute(statement, values)
-
-    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        with self._named_errors():
-            return self._db.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """Everything inside is stored, or nothing of it."""
-        with self._named_errors(), self._db:
-            self._db.execute("BEGIN")
-            yield
-
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as exc:
-            if getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _MISTAKES:
-                raise
-            raise LedgerError(f"{self.path}: the ledger cannot be read or written: {exc}") from exc
-
-    def _of_cycle(self, table: str, cycle: int | None, order: str) -> list[sqlite3.Row]:
-        if cycle is None:
-            return self._rows(f"SELECT * FROM {table} ORDER BY {order}")
-        return self._rows(f"SELECT * FROM {table} WHERE cycle = ? ORDER BY {order}", cycle)
-
-    def _insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        for row in rows:
-            statement, values = _to_insert(table, row)
-            self._execute(statement, *values)
-
-
-def _to_insert(table: str, row: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    columns = ", ".join(row)
-    marks = ", ".join("?" * len(row))
-    values = [_encode(value) if column in _JSON_COLUMNS else value for column, value in row.items()]
-    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", values
-
-
-def _encode(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _decode(row: sqlite3.Row) -> dict[str, Any]:
-    fields = {}
-    for name in row.keys():  # noqa: SIM118 - sqlite3.Row iterates over values
-        value = row[name]
-        fields[name] = json.loads(value) if name in _JSON_COLUMNS and value is not None else value
-    if "disputed" in fields:
-        fields["disputed"] = bool(fields["disputed"])
-    return fields
-
 
 def _to_call(row: sqlite3.Row) -> CallRecord:
-    fields = _decode(row)
+    fields = decode(row)
     del fields["seq"]
     return CallRecord.model_validate(fields)

@@ -26,7 +26,9 @@ CREATE TABLE IF NOT EXISTS calls (
 );
 CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key);
 CREATE INDEX IF NOT EXISTS calls_by_span ON calls (span, role);
-CREATE INDEX IF NOT EXISTS calls_by_cycle ON calls (cycle);
+-- holds all that usage is summed from, so that the long texts of the rows are not read for it
+CREATE INDEX IF NOT EXISTS calls_by_usage
+    ON calls (cycle, role, status, input_tokens, output_tokens, cost_usd, estimated);
 
 CREATE TABLE IF NOT EXISTS abilities (
     endpoint TEXT NOT NULL, model TEXT NOT NULL, ability TEXT NOT NULL, PRIMARY KEY (endpoint, model)
@@ -54,6 +56,7 @@ CREATE TABLE IF NOT EXISTS weaknesses (
     state TEXT NOT NULL,
     effect REAL
 );
+CREATE INDEX IF NOT EXISTS weaknesses_by_cycle ON weaknesses (cycle);
 
 CREATE TABLE IF NOT EXISTS lessons (
     id TEXT PRIMARY KEY,
@@ -64,6 +67,7 @@ CREATE TABLE IF NOT EXISTS lessons (
     labelled INTEGER NOT NULL DEFAULT 0,
     faults TEXT NOT NULL DEFAULT '[]'
 );
+CREATE INDEX IF NOT EXISTS lessons_by_cycle ON lessons (cycle);
 
 CREATE TABLE IF NOT EXISTS samples (
     id TEXT PRIMARY KEY,
@@ -86,11 +90,12 @@ CREATE TABLE IF NOT EXISTS samples (
     label_call TEXT
 );
 CREATE INDEX IF NOT EXISTS samples_by_cycle ON samples (cycle);
-CREATE INDEX IF NOT EXISTS samples_by_lesson ON samples (lesson);
-CREATE INDEX IF NOT EXISTS samples_by_state ON samples (state, purpose);
+CREATE INDEX IF NOT EXISTS samples_by_lesson ON samples (lesson, state, id);
+CREATE INDEX IF NOT EXISTS samples_by_state ON samples (state, cycle, purpose);
 
 CREATE TABLE IF NOT EXISTS cycles (cycle INTEGER NOT NULL, part TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (cycle, part));
 
 CREATE TABLE IF NOT EXISTS timings (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, cycle INTEGER NOT NULL, node TEXT NOT NULL, seconds REAL NOT NULL
 );
+CREATE INDEX IF NOT EXISTS timings_by_cycle ON timings (cycle);

@@ -128,13 +128,13 @@ def _written(console: Console, ledger: Ledger, cycle: int) -> None:
     _say(console, f"[bold]The Generator wrote and the Labeler labelled[/] {len(lessons)} lessons.")
     for lesson in lessons:
         topic = literal(lesson["plan"]["weakness"]["name"], 80)
-        samples = ledger.samples(lesson=lesson["id"])
-        kept = sum(sample.state == "accepted" for sample in samples)
+        kept, first = ledger.outline_lesson(lesson["id"])
         _say(
             console,
             f"  {lesson['id']} {topic}: {lesson['drafts']} drafts, {lesson['labelled']} labelled, {kept} accepted",
         )
-        for sample in [sample for sample in samples if sample.state != "rejected"][:1]:
+        sample = ledger.sample(first) if first is not None else None
+        if sample is not None:
             _say(console, f"    {tell_sample(sample)}")
         for fault in lesson["faults"][:SHOWN_TEXTS]:
             _say(console, f"    [yellow]fault: {literal(fault, CUT)}[/]")
@@ -149,7 +149,7 @@ def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
     told = ", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "nothing"
     disputed = curation.get("disputed", 0)
     _say(console, f"[bold]Refused:[/] {told}; {disputed} labels were disputed.")
-    for sample in ledger.samples(cycle=cycle, state="rejected")[:SHOWN_TEXTS]:
+    for sample in ledger.samples(cycle=cycle, state="rejected", first=SHOWN_TEXTS):
         _say(console, f"  [red]{sample.reason}[/] {tell_sample(sample)}")
 
 
@@ -188,10 +188,9 @@ def show_weakness(console: Console, ledger: Ledger, weakness: str) -> None:
         if case["id"] in row["evidence"]:
             _say(console, f"    {tell_case(case)}")
     _say(console, "  samples:")
-    for sample in ledger.samples(cycle=row["cycle"]):
-        if sample.weakness == weakness:
-            reason = f" ({sample.reason})" if sample.reason else ""
-            _say(console, f"    {sample.state}{reason} {tell_sample(sample)}")
+    for sample in ledger.samples(cycle=row["cycle"], weakness=weakness):
+        reason = f" ({sample.reason})" if sample.reason else ""
+        _say(console, f"    {sample.state}{reason} {tell_sample(sample)}")
 
 
 def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
@@ -200,19 +199,17 @@ def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
     Raises:
         InputError: the run has no such sample.
     """
-    samples = ledger.samples()
-    found = [sample for sample in samples if sample.id == sample_id]
-    if not found:
-        there = f"there are {samples[0].id} to {samples[-1].id}" if samples else "there are none yet"
+    sample = ledger.sample(sample_id)
+    if sample is None:
+        ends = ledger.first_and_last_sample()
+        there = f"there are {ends[0]} to {ends[1]}" if ends else "there are none yet"
         raise InputError(f"--sample {sample_id!r}: not in this run; {there}")
-    sample = found[0]
     table = Table(show_header=False, box=None)
     for name, value in list_fields(sample).items():
         table.add_row(Text(name, style="bold"), Text(clean(value)))
     console.print(table)
-    calls = {call.id: call for call in ledger.calls(sample.cycle)}
     for call_id in (sample.draft_call, sample.label_call):
-        call = calls.get(call_id or "")
+        call = ledger.call(call_id or "")
         if call is not None:
             _say(
                 console,

@@ -21,9 +21,8 @@ async def curate(state: State, bench: Bench) -> StateUpdate:
     cycle = state["cycle"]
     drafts = bench.ledger.samples(cycle=cycle)
     _refuse_useless_teacher(bench, cycle, drafts)
-    earlier = [sample for sample in bench.ledger.samples(state="accepted") if sample.cycle != cycle]
-    before = len(earlier)
-    rulings = _judge(bench, cycle, drafts, earlier)
+    before = bench.ledger.count_samples("accepted", but_of=cycle)
+    rulings = _judge(bench, cycle, drafts)
     changes = {ruling.id: _to_change(ruling) for ruling in rulings}
     accepted = [sample.id for sample in drafts if changes[sample.id]["state"] == "accepted"]
     budget = bench.settings.budget
@@ -65,10 +64,10 @@ def brought_nothing(bench: Bench, cycle: int) -> bool:
     return bool(lessons) and not any(lesson["labelled"] for lesson in lessons) and not bench.teacher.is_spent(cycle)
 
 
-def _judge(bench: Bench, cycle: int, drafts: list[Sample], earlier: list[Sample]) -> list[Ruling]:
+def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:
     domain = bench.domain
     known = [(f"seed-{number}", example.text) for number, example in enumerate(domain.seeds)]
-    known += [(sample.id, sample.text) for sample in earlier]
+    known += bench.ledger.accepted_texts(but_of=cycle)
     guarded = [example.text for example in (*domain.validation, *domain.test)]
     curator = Curator(bench.settings.curation, domain.codec, known, guarded)
     modes = {lesson["id"]: lesson["plan"]["mode"] for lesson in bench.ledger.lessons(cycle)}
@@ -123,7 +122,7 @@ def _reviews(state: State, bench: Bench) -> bool:
 async def review(state: State, bench: Bench) -> StateUpdate:
     """Choose the older samples that may come back in this training (the seeds always may)."""
     cycle = state["cycle"]
-    older = [sample.id for sample in bench.ledger.samples(state="accepted", purpose="train") if sample.cycle < cycle]
+    older = bench.ledger.trained_ids(before=cycle)
     size = bench.settings.curriculum.review
     if len(older) > size:
         older = sorted(random.Random(bench.seed(cycle, "review")).sample(older, size))

@@ -1,5 +1,7 @@
 """Nodes on the teacher's side: analyze, and the two steps of a lesson, generate and label."""
 
+from collections import Counter
+
 from agents import analyst, generator, labeler
 from agents.generator import Writing
 from agents.messages import DraftBatch, DraftText, FeedbackPacket, LessonPlan, Weakness
@@ -9,6 +11,9 @@ from graph.curriculum import Known, main_error, plan_lessons
 from graph.state import LessonState, State, StateUpdate
 from graph.weaknesses import store_weaknesses
 from tracing.ledger import Sample
+
+NEWEST = 1_000
+"""Accepted samples that examples and openings of a lesson plan are taken from; with all, a cycle would slow down."""
 
 
 async def analyze(state: State, bench: Bench) -> StateUpdate:
@@ -29,7 +34,7 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
         weaknesses,
         {name: main_error(weakness, packet.cases) for name, weakness in weaknesses.items()},
         bench.briefing.form,
-        _known(bench),
+        *_known(bench),
         _wanted(state, bench),
         bench.settings.curriculum,
         bench.seed(cycle, "plan"),
@@ -61,15 +66,18 @@ async def _find_weaknesses(bench: Bench, packet: FeedbackPacket, span: str) -> d
     return weaknesses
 
 
-def _known(bench: Bench) -> list[Known]:
+def _known(bench: Bench) -> tuple[list[Known], Counter[str]]:
+    """What lessons are planned on: seeds and the newest accepted samples, and how many of all have each label."""
     codec = bench.domain.codec
     seeds = [(example.text, example.gold, True) for example in bench.domain.seeds]
-    accepted = bench.ledger.samples(state="accepted")
-    samples = [(sample.text, sample.label, not sample.masked) for sample in accepted]
-    return [
+    known = [
         Known(text=text, gold=codec.to_wire(text, gold), labels=tuple(codec.labels_in(gold)), whole=whole)
-        for text, gold, whole in [*seeds, *samples]
+        for text, gold, whole in [*seeds, *bench.ledger.newest_answers(NEWEST)]
     ]
+    counts = Counter(label for _, gold, _ in seeds for label in codec.labels_in(gold))
+    for gold, count in bench.ledger.count_answers():
+        counts.update(dict.fromkeys(codec.labels_in(gold), count))
+    return known, counts
 
 
 def _wanted(state: State, bench: Bench) -> int:

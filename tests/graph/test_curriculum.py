@@ -35,8 +35,15 @@ def known(count: int, label: str) -> list[Known]:
 def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> list[Any]:
     weaknesses = changes.pop("weaknesses", {"w1": weakness("b", "c")})
     errors, form = changes.pop("errors", {}), answer_form(changes.pop("task", "classification"))
+    counts = changes.pop("counts", None) or Counter(label for item in items or [] for label in item.labels)
     tree = CurriculumSettings.model_validate(changes)
-    return plan_lessons(1, "c001", LABELS, weaknesses, errors, form, items or [], wanted, tree, 5)
+    return plan_lessons(1, "c001", LABELS, weaknesses, errors, form, items or [], counts, wanted, tree, 5)
+
+
+def test_breadth_goes_by_all_samples_and_not_by_those_at_hand() -> None:
+    lessons = plan(6, known(5, "b"), weaknesses={}, counts={"a": 90, "b": 90, "c": 84})
+    asked = Counter({quota.label: quota.hard + quota.easy for item in lessons for quota in item.plan.quotas})
+    assert asked == {"c": 6}
 
 
 def drafts(lessons: list[Any]) -> int:

@@ -161,6 +161,25 @@ def test_checkpoints_do_not_grow_with_the_samples(tmp_path: Path, word_students:
     assert sizes[48] < sizes[8] * 1.2
 
 
+def test_lessons_are_planned_on_the_newest_samples_and_the_counts_of_all(
+    toy_domain: Path, word_students: list[WordStudent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[list[str], int]] = []
+    real = graph.nodes.teach.plan_lessons
+
+    def spy(*args: Any) -> Any:
+        seen.append(([item.text for item in args[6]], sum(args[7].values())))
+        return real(*args)
+
+    monkeypatch.setattr(graph.nodes.teach, "plan_lessons", spy)
+    monkeypatch.setattr(graph.nodes.teach, "NEWEST", 4)
+    folder = run(toy_domain)
+    seeds = [row["text"] for row in read_rows(toy_domain / "seeds.jsonl")]
+    accepted = [row["text"] for row in read_rows(folder.dataset) if row["cycle"] == 1]
+    assert len(accepted) > 4
+    assert seen == [(seeds, len(seeds)), ([*seeds, *accepted[-4:]], len(seeds) + len(accepted))]
+
+
 def test_no_key_reaches_the_run_folder(
     toy_domain: Path, word_students: list[WordStudent], serve_app: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,133 @@
+"""The samples in the ledger: drafts and what became of them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracing.database import JSON_COLUMNS, Database, decode, encode
+
+_BY_DRAFT = "cycle, length(lesson), lesson, length(id), id"
+"""Order of samples: l10 comes after l09, d100 after d99."""
+_BACKWARDS = ", ".join(f"{term} DESC" for term in _BY_DRAFT.split(", "))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A draft on its way: drafted, then accepted or rejected, perhaps tombstoned after a roll-back."""
+
+    id: str
+    cycle: int
+    lesson: str
+    weakness: str | None
+    text: str
+    difficulty: str
+    intended: Any
+    draft_call: str
+    state: str = "drafted"
+    candidates: list[Any] | None = None
+    confidence: float | None = None
+    label: Any = None
+    reason: str | None = None
+    disputed: bool = False
+    masked: list[list[int]] = field(default_factory=list)
+    """Parts of the text that are not learned from: [from, up to), in characters."""
+    purpose: str | None = None
+    """`train` or `gate` (set aside, never trained on)."""
+    exam: dict[str, Any] | None = None
+    """What the student answered before it was trained on the sample: {"answer", "confidence"}."""
+    label_call: str | None = None
+
+
+class Samples(Database):
+    """The part of the ledger that holds samples."""
+
+    def put_drafts(self, lesson: str, samples: Sequence[Sample]) -> None:
+        """Store a lesson's drafts, replacing what an interrupted attempt has left."""
+        with self._transaction():
+            self._execute("DELETE FROM samples WHERE lesson = ?", lesson)
+            self._insert("samples", [vars(sample) for sample in samples])
+
+    def update_samples(self, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Change columns of samples, all in one transaction: (id, {column: value})."""
+        with self._transaction():
+            for sample, change in changes:
+                names = ", ".join(f"{column} = ?" for column in change)
+                values = [encode(value) if column in JSON_COLUMNS else value for column, value in change.items()]
+                self._execute(f"UPDATE samples SET {names} WHERE id = ?", *values, sample)
+
+    def samples(
+        self,
+        cycle: int | None = None,
+        lesson: str | None = None,
+        state: str | None = None,
+        purpose: str | None = None,
+        weakness: str | None = None,
+        first: int = -1,
+    ) -> list[Sample]:
+        """Samples in order of lesson and draft, narrowed down as asked; all of them, or the first few."""
+        wanted = {"cycle": cycle, "lesson": lesson, "state": state, "purpose": purpose, "weakness": weakness}
+        asked = {name: value for name, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{name} = ?" for name in asked) or "1"
+        rows = self._rows(f"SELECT * FROM samples WHERE {where} ORDER BY {_BY_DRAFT} LIMIT ?", *asked.values(), first)
+        return [Sample(**decode(row)) for row in rows]
+
+    def sample(self, name: str) -> Sample | None:
+        """One sample by its id."""
+        rows = self._rows("SELECT * FROM samples WHERE id = ?", name)
+        return Sample(**decode(rows[0])) if rows else None
+
+    def first_and_last_sample(self) -> tuple[str, str] | None:
+        """Ids of the first and the last sample in order."""
+        ends = [self._rows(f"SELECT id FROM samples ORDER BY {order} LIMIT 1") for order in (_BY_DRAFT, _BACKWARDS)]
+        return (ends[0][0]["id"], ends[1][0]["id"]) if ends[0] else None
+
+    def outline_lesson(self, lesson: str) -> tuple[int, str | None]:
+        """How many samples of a lesson were accepted, and the first that was not refused."""
+        kept = self._rows("SELECT count(*) AS n FROM samples WHERE lesson = ? AND state = 'accepted'", lesson)[0]["n"]
+        shown = self._rows(
+            "SELECT id FROM samples WHERE lesson = ? AND state != 'rejected' ORDER BY length(id), id LIMIT 1", lesson
+        )
+        return int(kept), shown[0]["id"] if shown else None
+
+    # What a cycle asks of all accepted samples reads few columns and makes no objects: it must not slow down with them.
+
+    def accepted_texts(self, but_of: int) -> list[tuple[str, str]]:
+        """Id and text of all accepted samples but those of one cycle, in no order that means anything."""
+        rows = self._rows("SELECT id, text FROM samples WHERE state = 'accepted' AND cycle != ?", but_of)
+        return [(row["id"], row["text"]) for row in rows]
+
+    def trained_ids(self, before: int) -> list[str]:
+        """Ids of the accepted samples of earlier cycles that were for training, in order."""
+        where = "state = 'accepted' AND purpose = 'train' AND cycle < ?"
+        return [row["id"] for row in self._rows(f"SELECT id FROM samples WHERE {where} ORDER BY {_BY_DRAFT}", before)]
+
+    def newest_answers(self, count: int) -> list[tuple[str, Any, bool]]:
+        """Text, answer and whether nothing of it is masked, of the last accepted samples in order."""
+        rows = self._rows(
+            f"SELECT text, label, masked FROM samples WHERE state = 'accepted' ORDER BY {_BACKWARDS} LIMIT ?", count
+        )
+        return [(row["text"], json.loads(row["label"]), row["masked"] == "[]") for row in reversed(rows)]
+
+    def count_answers(self) -> list[tuple[Any, int]]:
+        """How often each answer was accepted."""
+        rows = self._rows("SELECT label, count(*) AS n FROM samples WHERE state = 'accepted' GROUP BY label")
+        return [(json.loads(row["label"]), row["n"]) for row in rows]
+
+    def count_samples(self, state: str = "accepted", but_of: int = -1) -> int:
+        """Number of samples in a state, those of one cycle left out if asked."""
+        rows = self._rows("SELECT count(*) AS n FROM samples WHERE state = ? AND cycle != ?", state, but_of)
+        return int(rows[0]["n"])
+
+    def count_drafts(self, before: int) -> int:
+        """Number of drafts written in the cycles before one."""
+        return int(self._rows("SELECT count(*) AS n FROM samples WHERE cycle < ?", before)[0]["n"])
+
+    def count_rejected(self, cycle: int) -> dict[str, int]:
+        """Rejected and tombstoned samples of a cycle by reason."""
+        rows = self._rows(
+            "SELECT reason, count(*) AS n FROM samples WHERE cycle = ? AND state IN ('rejected', 'tombstoned')"
+            " GROUP BY reason ORDER BY reason",
+            cycle,
+        )
+        return {row["reason"]: row["n"] for row in rows}
