@@ -1,5 +1,8 @@
 """Text of users and models on its way to a terminal."""
 
+import json
+from typing import Any
+
 from rich.text import Text
 
 _JOINERS = "\u200c\u200d"
@@ -33,3 +36,13 @@ def paint(markup: str) -> Text:
     painted = Text.from_markup(markup, emoji=False)
     painted.plain = painted.plain.translate(_UNHIDE)
     return painted
+
+
+def json_line(row: Any) -> str:
+    """Write a value as one line of JSON that a terminal can show: what steers one stands there as its escape."""
+    line = json.dumps(row, ensure_ascii=False)
+    return line if line.isprintable() else "".join(map(_escape, line))
+
+
+def _escape(char: str) -> str:
+    return char if char.isprintable() or char in _JOINERS else json.dumps(char)[1:-1]
