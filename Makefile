@@ -26,8 +26,8 @@ demo: $(STAMP)  ## evolution cycles on both shipped domains, with the embedded t
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest
 
-fuzz: $(STAMP)  ## 10,000 mutated replies, 2,000 mutated domains and data files, 500 prompt files (minutes)
-	FUZZ=1 $(BIN)/python -m pytest tests/agents/test_mutated_replies.py tests/graph/test_mutated_domains.py tests/prompts
+fuzz: $(STAMP)  ## 10,000 mutated replies, 2,500 domains, data files and options, 500 prompts (minutes)
+	FUZZ=1 $(BIN)/python -m pytest tests/agents/test_mutated_replies.py tests/agents/test_fence.py tests/graph/test_mutated_domains.py tests/prompts/test_malicious_prompts.py
 
 check: lint types imports chaos-short test  ## everything that CI checks
 

@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Generic, SupportsIndex, TypeVar
+from typing import Any, Generic, TypeVar
 
-from json_repair import repair_json
 from pydantic import BaseModel, ValidationError
+
+from agents.repair import mend
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -27,11 +28,6 @@ MAX_READ = 1_000_000
 """Characters that are read of a reply: more than any model writes. What is behind them counts as cut off."""
 MAX_MARKS = 40_000
 """Commas and opening brackets, and so values, that are read of a reply; what is behind them counts as cut off."""
-MAX_REPAIRED = 100_000
-MAX_STEPS = 100_000
-"""Looks at a character that a repair may take, about a microsecond each; without a limit some wreckage of 20,000
-characters takes it minutes. Steps and not seconds, so that a reply ends alike on every machine. A sound text takes one
-a character, one in single quotes two to three."""
 MAX_ERRORS = 5_000
 """Faults that are looked at one by one."""
 _MANY_MARKS = re.compile(rf"(?:[^,{{\[]*[,{{\[]){{{MAX_MARKS}}}")
@@ -181,38 +177,6 @@ def _objects(text: str, at: int) -> Iterator[tuple[int, int, dict[str, Any]]]:
             at, left, starts = start + 1, left - len(text) // 4, starts - 1
 
 
-class _Spent(Exception):
-    """A repair has taken all its steps."""
-
-
-class _Metered(str):
-    """A text of which only so many characters can be looked at; json-repair reads whatever it reads through this.
-
-    It also puts texts together anew out of slices, so these count on.
-    """
-
-    left: list[int]
-
-    @classmethod
-    def of(cls, text: str, left: list[int]) -> "_Metered":
-        """Make one that shares a counter of the steps left."""
-        made = cls(text)
-        made.left = left
-        return made
-
-    def __getitem__(self, key: SupportsIndex | slice) -> str:
-        """Give a character or a slice, and count it."""
-        found = str.__getitem__(self, key)
-        self.left[0] -= 1 + len(found) // 64
-        if self.left[0] < 0:
-            raise _Spent
-        return _Metered.of(found, self.left) if isinstance(key, slice) else found
-
-    def __add__(self, other: str) -> str:
-        """Put together, and count on."""
-        return _Metered.of(str.__add__(self, other), self.left)
-
-
 def _repair(text: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
     text = text.strip()
     blocks = _blocks(text)
@@ -224,14 +188,10 @@ def _repair(text: str, model: type[BaseModel], flags: list[str]) -> dict[str, An
         return None
     text = text[start.start() :]
     flags.append("repaired")
-    if len(text) <= MAX_REPAIRED and "shortened" not in flags:
-        try:
-            value = repair_json(_Metered.of(text, [MAX_STEPS]), return_objects=True, skip_json_loads=True)
-            found = _as_object(_replace_surrogates(value), model, flags)
-            if found is not None:
-                return found
-        except (_Spent, ValueError, RecursionError, AssertionError, LookupError, TypeError, AttributeError):
-            pass  # json-repair trips over itself on some wreckage, over an assertion of its own for one
+    value = mend(text) if "shortened" not in flags else None
+    found = _as_object(_replace_surrogates(value), model, flags)
+    if found is not None:
+        return found
     return _salvage(text, model, flags)
 
 
@@ -241,8 +201,8 @@ def _salvage(text: str, model: type[BaseModel], flags: list[str]) -> dict[str, A
     opening = re.search(rf'"{re.escape(key)}"\s*:\s*\[|^\[', text)
     if opening is None or others:
         return None
-    items = [item for _, _, item in _objects(text, opening.end())]
-    return _flagged({key: _replace_surrogates(items)}, "salvaged", flags) if items else None
+    items = _replace_surrogates([item for _, _, item in _objects(text, opening.end())])
+    return _flagged({key: items}, "salvaged", flags) if items else None
 
 
 def _as_object(value: Any, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
@@ -273,8 +233,14 @@ def _loads(text: str) -> Any:
 
 
 def _replace_surrogates(value: Any) -> Any:
-    """Half a surrogate pair (an escape from D800 to DFFF) cannot be stored as text: it becomes a question mark."""
-    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"), strict=False)
+    """Half a surrogate pair (an escape from D800 to DFFF) cannot be stored as text: it becomes a question mark.
+
+    None where the value is too deep to be written.
+    """
+    try:
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"), strict=False)
+    except RecursionError:
+        return None
 
 
 def _drop_extra_keys(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 LONG = bool(os.environ.get("FUZZ"))
 """Set by `make fuzz`: thousands of examples, and a summary."""
-SLOWEST = 1.0
+SLOWEST = 2.0
 """Seconds of processor time that one example may take; many times what any takes, for slow and busy machines."""
 
 

@@ -1,9 +1,14 @@
 """Text of users and models on its way to a terminal."""
 
+import json
+import re
+from typing import Any
+
 from rich.text import Text
 
 _JOINERS = "\u200c\u200d"
 """Invisible, but part of how words (Persian, Hindi) and emoji are written."""
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#+!|~&]|(?<=http):|(?<=https):|(?<=www)\.")
 _HIDE = str.maketrans({"[": "\ue000", "\\": "\ue001"})
 _UNHIDE = str.maketrans({"\ue000": "[", "\ue001": "\\"})
 
@@ -33,3 +38,18 @@ def paint(markup: str) -> Text:
     painted = Text.from_markup(markup, emoji=False)
     painted.plain = painted.plain.translate(_UNHIDE)
     return painted
+
+
+def inert(text: str) -> str:
+    """Write a text into a Markdown page so that it stays text: one line, no link, image, tag, heading or table."""
+    return _MARKDOWN.sub(r"\\\g<0>", clean(text))
+
+
+def json_line(row: Any) -> str:
+    """Write a value as one line of JSON that a terminal can show: what steers one stands there as its escape."""
+    line = json.dumps(row, ensure_ascii=False)
+    return line if line.isprintable() else "".join(map(_escape, line))
+
+
+def _escape(char: str) -> str:
+    return char if char.isprintable() or char in _JOINERS else json.dumps(char)[1:-1]

@@ -9,6 +9,7 @@ from graph.state import State, StateUpdate
 from graph.weaknesses import measure_effects
 from student.client import StudentError, TrainExample, TrainJob, TrainResult
 from tracing.ledger import Sample
+from tracing.text import inert
 
 
 async def prepare(state: State, bench: Bench) -> StateUpdate:
@@ -90,10 +91,10 @@ def _to_example(sample: Sample) -> TrainExample:
 
 def _card(bench: Bench) -> dict[str, str]:
     teacher = bench.settings.teacher
-    origin = "the rehearsal teacher (no language model was called)" if teacher.is_rehearsal() else teacher.model
-    meanings = "\n".join(f"- `{label}`: {meaning}" for label, meaning in bench.domain.file.labels.items())
+    origin = "the rehearsal teacher (no language model was called)" if teacher.is_rehearsal() else inert(teacher.model)
+    meanings = "\n".join(f"- {inert(label)}: {inert(meaning)}" for label, meaning in bench.domain.file.labels.items())
     return {
-        "Domain": f"{bench.domain.file.name}: {bench.domain.file.description}",
+        "Domain": f"{inert(bench.domain.file.name)}: {inert(bench.domain.file.description)}",
         "Label meanings": meanings,
         "Origin of the training texts": f"Preset {bench.preset}; texts and labels came from {origin}.",
     }

@@ -1,9 +1,12 @@
+import json
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from tracing.text import clean, literal, paint
+from tracing.text import clean, inert, json_line, literal, paint
 
 CLEANED = {
     "plain": ("as it is", "as it is"),
@@ -67,3 +70,32 @@ def test_no_two_texts_make_markup_together(first: str, second: str) -> None:
     painted = paint(f"[bold]{literal(first)}[/] {literal(second)}]")
     assert painted.plain == f"{clean(first)} {clean(second)}]"
     assert [span.style for span in painted.spans] in ([], ["bold"])
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("plain words, 3.5 of them: yes", "plain words, 3.5 of them: yes"),
+        ("cancel_plan", "cancel\\_plan"),
+        ("a\n---\n# b", "a --- \\# b"),
+        ("![x](http://a.example/t.png)", "\\!\\[x\\]\\(http\\://a.example/t.png\\)"),
+        ("<img src=x>`&amp;", "\\<img src=x\\>\\`\\&amp;"),
+        ("www.a.example", "www\\.a.example"),
+    ],
+)
+def test_a_text_in_a_page_stays_text(text: str, written: str) -> None:
+    assert inert(text) == written
+
+
+@given(st.text() | st.text(alphabet="\\`*_[]()<>#!|&ab \n"))
+def test_no_mark_of_a_page_is_left_as_it_is(text: str) -> None:
+    written = inert(text)
+    assert "\n" not in written
+    assert not re.search(r"[\\`*_{}\[\]()<>#+!|~&]", re.sub(r"\\.", "", written))
+
+
+@given(st.text() | st.text(alphabet='\x1b\x9b\u202e\u2028\x7f"\\a\U000e0001'))
+def test_a_json_line_shows_what_can_be_seen_and_means_the_same(text: str) -> None:
+    line = json_line({text: [text, 1]})
+    assert all(char.isprintable() or char in "\u200c\u200d" for char in line)
+    assert json.loads(line) == {text: [text, 1]}
