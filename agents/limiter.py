@@ -134,15 +134,20 @@ class Limiter:
                 turn.set_result(None)
 
     async def _depart(self, tokens: int) -> None:
-        now = self._clock()
-        at = max(now, self._requests.free_at, self._tokens.free_at)
+        while True:
+            at = self._book(tokens)
+            if (left := at - self._clock()) > 0:
+                await asyncio.sleep(left)
+            if self._held_until <= max(at, self._clock()):
+                return
+            # a pause began meanwhile: a new turn after it, or all that sit it out would leave together
+
+    def _book(self, tokens: int) -> float:
+        at = max(self._clock(), self._held_until, self._requests.free_at, self._tokens.free_at)
         if self._departed < self.most:
             at = max(at, self._next_departure)
             self._departed += 1
         self._next_departure = at + SPACING
         self._requests.take(at, 1)
         self._tokens.take(at, tokens)
-        if at > now:
-            await asyncio.sleep(at - now)
-        while (left := self._held_until - self._clock()) > 0:
-            await asyncio.sleep(left)
+        return at
