@@ -4,10 +4,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from agents.settings import LimitSettings
 
+Gate = Callable[[], AbstractAsyncContextManager[None]]
+"""Entered around every try; raises where nothing more may be spent."""
 SPACING = 0.004
 """Seconds between the first calls: a burst would come back as a burst, and again each time."""
 _SHRINK = 0.5
@@ -63,16 +65,18 @@ class Limiter:
         self._best: dict[str, float] = {}
 
     @asynccontextmanager
-    async def slot(self, tokens: int) -> AsyncIterator[None]:
+    async def slot(self, tokens: int, gate: Gate = nullcontext) -> AsyncIterator[None]:
         """Hold one of the slots; entered when the call may leave.
 
         Args:
             tokens: what the call will probably read and write; see `settle`.
+            gate: entered before the call takes its turn by the pace: where it raises, no turn is taken or waited for.
         """
         await self._enter()
         try:
-            await self._depart(tokens)
-            yield
+            async with gate():
+                await self._depart(tokens)
+                yield
         finally:
             self._leave()
 

@@ -20,9 +20,17 @@ GOOD = make_drafts("the app crashes")
 # --------------------------------------------------------------------------------------------------- usage and price
 
 
-@pytest.mark.parametrize(
-    ("usage", "tokens"), [((120, 30), (120, 30)), (None, None), ((120, 0), None)], ids=["told", "silent", "nonsense"]
-)
+USAGES: dict[str, tuple[Any, tuple[int, int] | None]] = {
+    "told": ((120, 30), (120, 30)),
+    "silent": (None, None),
+    "nothing written": ((120, 0), None),
+    "below nothing": ((-120, 30), None),
+    "a fraction": ((120.5, 30.5), None),
+    "beyond all bounds": ((120, 10**30), None),
+}
+
+
+@pytest.mark.parametrize(("usage", "tokens"), USAGES.values(), ids=USAGES)
 async def test_usage_is_as_reported_or_estimated_and_marked(
     door: Open, ledger: Ledger, usage: tuple[int, int] | None, tokens: tuple[int, int] | None
 ) -> None:
