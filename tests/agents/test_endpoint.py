@@ -1,6 +1,7 @@
 """An endpoint on a jumping clock: repeats, the breaker, time limits, and what is learned from failures."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -33,7 +34,9 @@ def respond(status: int, text: str = "", **headers: str) -> httpx2.Response:
 class Place:
     """An address with a server behind it; models share its limiter and its patience. Made in a running loop."""
 
-    def __init__(self, handler: Handler, seconds: float = 600.0, retries: int = 2, most: int = 8, **limits: Any) -> None:
+    def __init__(
+        self, handler: Handler, seconds: float = 600.0, retries: int = 2, most: int = 8, **limits: Any
+    ) -> None:
         self.limiter = Limiter(most, LimitSettings.model_validate(limits), clock=now)
         self.patience = Patience(retries, seconds, clock=now)
         self.asked: list[tuple[float, dict[str, Any]]] = []
@@ -80,7 +83,7 @@ def test_an_endpoint_that_worked_is_given_up_when_nothing_has_worked_for_the_pat
         assert 600 <= now() - began < 600 + LONGEST_WAIT
         times = [at for at, _ in place.asked[1:]]
         assert len(place.failures) == len(times) > 600 / LONGEST_WAIT
-        assert max(after - before for before, after in zip(times, times[1:], strict=False)) <= LONGEST_WAIT
+        assert max(after - before for before, after in itertools.pairwise(times)) <= LONGEST_WAIT
 
     run_fast(play())
 

@@ -1,6 +1,7 @@
 """The limiter: how many calls are in flight, and when the next one may leave."""
 
 import asyncio
+import itertools
 from unittest.mock import patch
 
 import pytest
@@ -134,7 +135,7 @@ def test_slots_come_back_one_per_round_and_never_beyond_what_was_set() -> None:
             limiter.answered("labeler", 1.0)
         found.append(limiter.allowed)
     assert found[0] == 4
-    assert all(0.7 < after - before <= 1 for before, after in zip(found[:3], found[1:4], strict=True)), found
+    assert all(0.7 < after - before <= 1 for before, after in itertools.pairwise(found)), found
     assert found[-1] == 8
 
 
@@ -200,7 +201,9 @@ CALLS = st.lists(st.tuples(st.floats(0, 90), st.integers(1, 900), st.floats(0, 2
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 50), CALLS)
-def test_no_minute_has_more_calls_than_allowed(most: int, per_minute: int, calls: list[tuple[float, int, float]]) -> None:
+def test_no_minute_has_more_calls_than_allowed(
+    most: int, per_minute: int, calls: list[tuple[float, int, float]]
+) -> None:
     async def play() -> None:
         left = await depart(Limiter(most, limits(requests_per_minute=per_minute), clock=now), calls)
         assert len(left) == len(calls)
@@ -279,7 +282,7 @@ def test_a_hold_stops_everybody_and_they_do_not_leave_in_a_burst(pace: float | N
     times = run_fast(play())
     apart = 1.0 if pace else SPACING
     assert times[0] == pytest.approx(30.0)
-    assert all(after - before >= apart - EPS for before, after in zip(times, times[1:], strict=False)), times
+    assert all(after - before >= apart - EPS for before, after in itertools.pairwise(times)), times
     assert times[-1] == pytest.approx(30.0 + 5 * apart)
 
 
@@ -295,7 +298,7 @@ def test_a_hold_reaches_those_who_already_wait_for_their_turn() -> None:
     times = run_fast(play())
     assert times[0] == 0
     assert times[1] == pytest.approx(105)
-    assert all(after - before >= 10 - EPS for before, after in zip(times, times[1:], strict=False)), times
+    assert all(after - before >= 10 - EPS for before, after in itertools.pairwise(times)), times
 
 
 def test_a_call_that_is_cancelled_while_it_waits_gives_its_slot_back() -> None:

@@ -157,6 +157,9 @@ def test_a_hosted_model_without_a_key_is_an_error_before_anything_starts() -> No
         resolve_key(hosted, {})
     with pytest.raises(InputError, match="MY_KEY"):
         resolve_key(hosted, {"MY_KEY": "  ", "OPENAI_API_KEY": "other"})
+    for odd in ("sk-\u2026aaaa", "sk-one\nsk-two"):
+        with pytest.raises(InputError, match="the key in the environment variable MY_KEY holds characters"):
+            resolve_key(hosted, {"MY_KEY": odd})
     assert resolve_key(hosted, {"MY_KEY": " secret\n"}) == "secret"
     assert resolve_key(RoleSettings(model="m", base_url=URL), {}) == "no-key"
     assert resolve_key(RoleSettings(model="m", base_url=URL), {"OPENAI_API_KEY": "k"}) == "k"
