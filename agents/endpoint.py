@@ -1,11 +1,11 @@
 """One model at one address: what it understands (the ability ladder), and its calls with all that may go wrong."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from agents.limiter import Limiter
+from agents.limiter import Gate, Limiter
 from agents.patience import Patience
 from agents.settings import RoleSettings, TeacherSettings
 from agents.wire import FATAL, REFUSALS, Call, Failure, Reply, TeacherRefused, TeacherUnreachable, Wire
@@ -17,13 +17,11 @@ LADDER = ("json_schema", "json_object_schema", "json_object", "plain")
 NO_SEED = "no_seed"
 LONGER = 4
 """Times the time limit that a call gets in the end, each try twice the one before."""
-_FORM_WORDS = ("response_format", "json_schema", "schema", "validation", "grammar", "format")
+_FORM_WORDS = re.compile(r"\b(response_format|json_schema|schema|validation|grammar|format)\b", re.IGNORECASE)
 """Words by which a server that fails over a response format gives itself away."""
 
 FailureSink = Callable[[Failure], Awaitable[None]]
 """Called with every try that brought no reply."""
-Gate = Callable[[], AbstractAsyncContextManager[None]]
-"""Entered around every try; raises where nothing more may be spent."""
 
 
 def response_format(ability: str, schema: dict[str, Any], name: str) -> dict[str, Any] | None:
@@ -103,6 +101,9 @@ class Endpoint:
             if isinstance(found, Reply):
                 self.ability = ability
                 return found
+            if found.kind == "passing" and found.status != 500:
+                # other models at this address work meanwhile: that says nothing about what this one understands
+                return Reply("", None, ability, error=found.told)
             if found.kind == "refused":
                 refusal = found.told
             failure = found
@@ -125,7 +126,7 @@ class Endpoint:
         while True:
             with_seed = self.takes_seed
             limit = self._timeout * min(2**late, LONGER)
-            async with self.limiter.slot(call.tokens), gate():
+            async with self.limiter.slot(call.tokens, gate):
                 found = await self._wire.send(call, form, ability, with_seed, limit)
                 self._learn(call, found)
                 if isinstance(found, Failure):
@@ -171,4 +172,4 @@ class Endpoint:
 
 
 def _names_a_form(found: Failure) -> bool:
-    return any(word in found.raw.lower() for word in _FORM_WORDS)
+    return bool(_FORM_WORDS.search(found.raw))

@@ -4,10 +4,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from agents.settings import LimitSettings
 
+Gate = Callable[[], AbstractAsyncContextManager[None]]
+"""Entered around every try; raises where nothing more may be spent."""
 SPACING = 0.004
 """Seconds between the first calls: a burst would come back as a burst, and again each time."""
 _SHRINK = 0.5
@@ -65,16 +67,18 @@ class Limiter:
         self._best: dict[str, float] = {}
 
     @asynccontextmanager
-    async def slot(self, tokens: int) -> AsyncIterator[None]:
+    async def slot(self, tokens: int, gate: Gate = nullcontext) -> AsyncIterator[None]:
         """Hold one of the slots; entered when the call may leave.
 
         Args:
             tokens: what the call will probably read and write; see `settle`.
+            gate: entered before the call takes its turn by the pace: where it raises, no turn is taken or waited for.
         """
         await self._enter()
         try:
-            await self._depart(tokens)
-            yield
+            async with gate():
+                await self._depart(tokens)
+                yield
         finally:
             self._leave()
 
@@ -136,15 +140,20 @@ class Limiter:
                 turn.set_result(None)
 
     async def _depart(self, tokens: int) -> None:
-        now = self._clock()
-        at = max(now, self._requests.free_at, self._tokens.free_at)
+        while True:
+            at = self._book(tokens)
+            if (left := at - self._clock()) > 0:
+                await asyncio.sleep(left)
+            if self._held_until <= max(at, self._clock()):
+                return
+            # a pause began meanwhile: a new turn after it, or all that sit it out would leave together
+
+    def _book(self, tokens: int) -> float:
+        at = max(self._clock(), self._held_until, self._requests.free_at, self._tokens.free_at)
         if self._departed < self.most:
             at = max(at, self._next_departure)
             self._departed += 1
         self._next_departure = at + SPACING
         self._requests.take(at, 1)
         self._tokens.take(at, tokens)
-        if at > now:
-            await asyncio.sleep(at - now)
-        while (left := self._held_until - self._clock()) > 0:
-            await asyncio.sleep(left)
+        return at

@@ -61,7 +61,8 @@ class Patience:
                 return "park"
             if self._answered_at > since:
                 return "leave"
-        left = self._failing_since + self._seconds - now
+        # failures before this call began are old news: perhaps nothing was asked for a long time since
+        left = max(self._failing_since, since) + self._seconds - now
         if left <= 0 or (asked is not None and asked > left):
             return "park"
         if asked is not None:
@@ -81,6 +82,6 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
             return seconds
     try:
         date = parsedate_to_datetime(headers["retry-after"])
-    except (KeyError, ValueError):
+        return max(0.0, (date - datetime.now(UTC if date.tzinfo else None)).total_seconds())
+    except (KeyError, ValueError, OverflowError):
         return None
-    return max(0.0, (date - datetime.now(UTC if date.tzinfo else None)).total_seconds())

@@ -15,7 +15,7 @@ def reach(role: RoleSettings, key: str) -> str:
     """
     import httpx2
 
-    url = role.base_url or OPENAI_URL
+    url = (role.base_url or OPENAI_URL).rstrip("/")
     try:
         with httpx2.Client(timeout=PATIENCE, follow_redirects=True) as client:
             response = client.get(f"{url}/models", headers={"authorization": f"Bearer {key}"})
@@ -25,7 +25,7 @@ def reach(role: RoleSettings, key: str) -> str:
         return f"answers, but lists no models (HTTP {response.status_code})"
     try:
         names = [str(item["id"]) for item in response.json()["data"]]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return "answers, but its list of models cannot be read"
     if role.model in names:
         return "answers, and has the model"

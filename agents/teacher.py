@@ -36,7 +36,7 @@ def resolve_key(settings: RoleSettings, environment: Mapping[str, str]) -> str:
     """Find the key of a role's endpoint.
 
     Raises:
-        InputError: a hosted model without a key. A base URL without a key is fine (local servers).
+        InputError: a hosted model without a key (a base URL without one is fine), or a key that cannot be sent.
     """
     name = settings.api_key_env or "OPENAI_API_KEY"
     key = environment.get(name, "").strip()
@@ -45,6 +45,8 @@ def resolve_key(settings: RoleSettings, environment: Mapping[str, str]) -> str:
             f"teacher {settings.model!r}: no key in the environment variable {name} and no address; "
             f"set {name}, or pass --base-url for a local server, or --teacher {REHEARSAL}"
         )
+    if not (key.isascii() and key.isprintable()):
+        raise InputError(f"the key in the environment variable {name} holds characters that no key has; copy it again")
     return key or "no-key"
 
 

@@ -30,6 +30,8 @@ MIN_KEY = 8
 """Characters of the shortest key that is struck out of what a server says; shorter ones occur in any text."""
 REFUSALS = (400, 405, 413, 415, 422, 501)
 OVERLOADED = (429, 503, 529)
+MOST_TOKENS = 10**9
+"""Tokens of one call beyond which a server's count is not believed."""
 MAX_TOLD = 600
 """Characters of a server's words in an error; the ledger has all of them."""
 CONNECT_TIMEOUT = 15.0
@@ -155,16 +157,14 @@ class Wire:
             extra["seed"] = call.seed
         try:
             async with asyncio.timeout(limit):
-                message = await self._chat.ainvoke(_to_messages(call.turns), **extra)
+                reply = _to_reply(await self._chat.ainvoke(_to_messages(call.turns), **extra), ability)
         except openai.APIStatusError as exc:
             return self._refusal(exc, ability, time.monotonic() - began)
         except (openai.APIConnectionError, TimeoutError) as exc:
             return self._break(exc, ability, tape, time.monotonic() - began, limit)
-        except (ValueError, TypeError, LookupError, AttributeError) as exc:
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as exc:
             # a body that is no chat completion at all: keep what came, the caller asks again
             reply = Reply(tape.text() or str(exc), None, ability, ("no_completion",))
-        else:
-            reply = _to_reply(message, ability)
         finally:
             TAPE.reset(token)
         return replace(reply, text=self._clean(reply.text), seconds=time.monotonic() - began)
@@ -243,14 +243,23 @@ def _to_messages(turns: Sequence[Turn]) -> "list[BaseMessage]":
 
 
 def _to_reply(message: "AIMessage", ability: str) -> Reply:
-    usage = message.usage_metadata
-    tokens = (usage["input_tokens"], usage["output_tokens"]) if usage and usage["output_tokens"] else None
+    tokens = _read_usage(message)
     flags = ("cut_off",) if message.response_metadata.get("finish_reason") == "length" else ()
     text = message.text
     refusal = message.additional_kwargs.get("refusal")
     if not text and refusal:
         return Reply(str(refusal), tokens, ability, (*flags, "refusal"))
     return Reply(text, tokens, ability, flags)
+
+
+def _read_usage(message: "AIMessage") -> tuple[int, int] | None:
+    """Tokens (read, written) as the server counts them; None where it does not, or tells what cannot be."""
+    usage = message.usage_metadata
+    if not usage:
+        return None
+    read, written = usage["input_tokens"], usage["output_tokens"]
+    sound = all(isinstance(count, int) and 0 <= count <= MOST_TOKENS for count in (read, written))
+    return (read, written) if sound and written else None
 
 
 def _causes(exc: BaseException | None) -> list[BaseException]:

@@ -20,9 +20,17 @@ GOOD = make_drafts("the app crashes")
 # --------------------------------------------------------------------------------------------------- usage and price
 
 
-@pytest.mark.parametrize(
-    ("usage", "tokens"), [((120, 30), (120, 30)), (None, None), ((120, 0), None)], ids=["told", "silent", "nonsense"]
-)
+USAGES: dict[str, tuple[Any, tuple[int, int] | None]] = {
+    "told": ((120, 30), (120, 30)),
+    "silent": (None, None),
+    "nothing written": ((120, 0), None),
+    "below nothing": ((-120, 30), None),
+    "a fraction": ((120.5, 30.5), None),
+    "beyond all bounds": ((120, 10**30), None),
+}
+
+
+@pytest.mark.parametrize(("usage", "tokens"), USAGES.values(), ids=USAGES)
 async def test_usage_is_as_reported_or_estimated_and_marked(
     door: Open, ledger: Ledger, usage: tuple[int, int] | None, tokens: tuple[int, int] | None
 ) -> None:
@@ -149,6 +157,9 @@ def test_a_hosted_model_without_a_key_is_an_error_before_anything_starts() -> No
         resolve_key(hosted, {})
     with pytest.raises(InputError, match="MY_KEY"):
         resolve_key(hosted, {"MY_KEY": "  ", "OPENAI_API_KEY": "other"})
+    for odd in ("sk-\u2026aaaa", "sk-one\nsk-two"):
+        with pytest.raises(InputError, match="the key in the environment variable MY_KEY holds characters"):
+            resolve_key(hosted, {"MY_KEY": odd})
     assert resolve_key(hosted, {"MY_KEY": " secret\n"}) == "secret"
     assert resolve_key(RoleSettings(model="m", base_url=URL), {}) == "no-key"
     assert resolve_key(RoleSettings(model="m", base_url=URL), {"OPENAI_API_KEY": "k"}) == "k"

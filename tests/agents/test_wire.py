@@ -206,6 +206,9 @@ def body(content: str, kind: str = "application/json") -> httpx2.Response:
         body('{"id": "x", "choices": []}'),
         body('{"id": "x", "choices": null}'),
         body('{"choices": [{"index": 0, "finish_reason": "stop"}]}'),
+        body("[" * 100_000),
+        body(json.dumps(completion(Say(GOOD))).replace('"assistant"', '"robot"')),
+        httpx2.Response(200, headers={"content-type": "application/json"}, content=b'{"id": "\xff\xfe"}'),
         httpx2.Response(204),
     ],
     ids=[
@@ -219,6 +222,9 @@ def body(content: str, kind: str = "application/json") -> httpx2.Response:
         "no-choices",
         "null-choices",
         "no-message",
+        "deep",
+        "odd-role",
+        "no-utf-8",
         "204",
     ],
 )
@@ -230,7 +236,8 @@ async def test_a_success_that_is_no_completion_is_asked_again(door: Open, ledger
     assert (fault.status, good.status) == ("fault", "ok")
     assert "no_completion" in fault.flags
     assert fault.faults == ["the server's answer is no chat completion"]
-    assert fault.raw
+    sent = odd.content.decode("utf-8", "replace")
+    assert fault.raw == sent if sent else fault.raw
 
 
 @pytest.mark.parametrize(
