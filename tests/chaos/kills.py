@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from tests.chaos.judge import Calls, find_orphans, judge_calls, stored_calls
+from tests.chaos.judge import GRACE, Calls, find_orphans, judge_calls, stored_calls
 from tests.chaos.killer import Launcher, Life
 from tests.chaos.lab import Case, Lab, dataset, tell_end
 from tests.chaos.remote import Server
@@ -206,4 +206,4 @@ def _note_calls(lab: Lab, calls: dict[str, Calls], wholes: list[Calls]) -> None:
     lost = [f"{tag}: {line}" for tag, found in calls.items() for line in found.lost]
     way = sum(found.on_the_way for found in calls.values())
     measured = f"{len(lost)} lost, {way} on the way when the kill came"
-    lab.note(NAME, "a reply that reached the process is in the ledger 0.25 s later", measured, not lost, lost)
+    lab.note(NAME, f"a reply that reached the process is in the ledger {GRACE:g} s later", measured, not lost, lost)
