@@ -8,7 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
-LARGEST_REPLY = 16 * 2**20
+LARGEST_REPLY = 4 * 2**20
 """Bytes of the largest reply that is read; what is larger breaks the call off."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import SecretStr
 
+from agents.keys import make_striker
 from agents.messages import EvokdError
 from agents.patience import read_retry_after
 from agents.settings import RoleSettings
@@ -26,8 +27,6 @@ FATAL = {
     403: "access is denied",
     404: "no such model or address",
 }
-MIN_KEY = 8
-"""Characters of the shortest key that is struck out of what a server says; shorter ones occur in any text."""
 REFUSALS = (400, 405, 413, 415, 422, 501)
 OVERLOADED = (429, 503, 529)
 MOST_TOKENS = 10**9
@@ -131,7 +130,7 @@ class Wire:
     """
 
     def __init__(self, model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> None:
-        self._key = SecretStr(api_key)
+        self._strike = make_striker(api_key)
         self._chat = _make_chat(model, role, api_key, client)
 
     async def send(
@@ -191,9 +190,7 @@ class Wire:
 
     def _clean(self, text: str) -> str:
         """Make a server's text fit to be stored: no key in it, no half surrogate pairs."""
-        key = self._key.get_secret_value()
-        hidden = text.replace(key, "[key]") if len(key) >= MIN_KEY else text
-        return hidden.encode("utf-8", "replace").decode()
+        return self._strike(text).encode("utf-8", "replace").decode()
 
 
 def _make_chat(model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> "ChatOpenAI":

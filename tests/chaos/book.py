@@ -30,6 +30,8 @@ class Entry:
     """When the first byte of the answer was sent."""
     answered: float | None = None
     """When the last byte of a complete answer was sent."""
+    done: float | None = None
+    """When the server had done all that it was to do, good or bad; None where the client was gone before."""
     ended: float | None = None
     """When the request was no longer in flight, however it ended."""
     prompt_tokens: int = 0

@@ -151,8 +151,9 @@ class Chaos:
                 reply = self._failure(entry, request, 503, "down")
             # whether the answer was complete is known only when the last byte was handed over
             again = await connection.send(reply, lambda: setattr(entry, "begun", time.monotonic()))
+            entry.done = time.monotonic()
             if reply.status == 200 and reply.share == 1:
-                entry.answered = time.monotonic()
+                entry.answered = entry.done
                 await self._note_answer()
             return again
         finally:

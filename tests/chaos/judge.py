@@ -17,7 +17,7 @@ import yaml
 from tests.chaos.book import Entry, call_hash
 from tests.chaos.killer import Life
 
-GRACE = 0.25
+GRACE = 0.5
 """Seconds that a reply may take from the server's socket into the ledger; an end in between may lose it."""
 
 

@@ -4,11 +4,12 @@ import random
 import shutil
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from tests.chaos.judge import Calls, find_orphans, judge_calls, stored_calls
+from tests.chaos.judge import GRACE, Calls, find_orphans, judge_calls, stored_calls
 from tests.chaos.killer import Launcher, Life
 from tests.chaos.lab import Case, Lab, dataset, tell_end
 from tests.chaos.remote import Server
@@ -17,6 +18,10 @@ from tracing.events import read_events
 NAME = "kills"
 PER_RUN = (2, 6)
 """Kills of one run, from and to."""
+REAL_SHARE = 0.6
+"""Share of the kills that hit real processes with the real student; the others hit forked ones."""
+LATENCY = {False: 1.0, True: 0.06}
+"""Seconds until an answer, for real processes and for forked ones: the calls shall take a good part of a run."""
 PATIENCE = 40
 """Processes after which a run that does not end is given up."""
 
@@ -33,6 +38,7 @@ class Story:
     places: list[str] = field(default_factory=list)
     """What the run was at when it was killed."""
     problems: list[str] = field(default_factory=list)
+    calls: Calls = field(default_factory=Calls)
 
     @property
     def kills(self) -> int:
@@ -125,75 +131,73 @@ def run_killed(
     return story
 
 
-def _kill_case(lab: Lab, case: Case, server: Server, kills: int) -> tuple[Story, list[Story]]:
+def _kill_case(lab: Lab, case: Case, kills: int) -> list[Story]:
+    """Kill runs of one case; the first story is that of the uninterrupted run."""
     launcher = lab.launcher(case)
-    whole, pace = run_whole(lab, case, server, launcher, f"{case.name}-whole")
-    lab.say(f"{case.name}: an uninterrupted run takes {pace.whole:.1f} s, {pace.start_up:.1f} s of them to begin")
-    chance = lab.chance(NAME, case.name)
-    stories: list[Story] = []
-    while (left := kills - sum(story.kills for story in stories)) > 0 and len(stories) < kills:
-        wanted = min(left, chance.randint(*PER_RUN))
-        tag = f"{case.name}-k{len(stories) + 1:02d}"
-        story = run_killed(lab, case, server, launcher, tag, wanted, pace, chance)
-        stories.append(story)
-        lab.say(f"{tag}: killed at {', '.join(story.places) or 'no time'}; exit {story.lives[-1].code}")
-    return whole, stories
+    with lab.serve([case], latency=LATENCY[bool(case.student)], spread=0.8) as server:
+        whole, pace = run_whole(lab, case, server, launcher, f"{case.name}-whole")
+        lab.say(f"{case.name}: an uninterrupted run takes {pace.whole:.1f} s, {pace.start_up:.1f} s of them to begin")
+        chance = lab.chance(NAME, case.name)
+        stories = [whole]
+        while (left := kills - sum(story.kills for story in stories)) > 0 and len(stories) <= kills:
+            wanted = min(left, chance.randint(*PER_RUN))
+            tag = f"{case.name}-k{len(stories):02d}"
+            story = run_killed(lab, case, server, launcher, tag, wanted, pace, chance)
+            stories.append(story)
+            lab.say(f"{tag}: killed at {', '.join(story.places) or 'no time'}; exit {story.lives[-1].code}")
+        for story in stories:
+            story.calls = judge_calls(server.log(story.tag), story.lives, story.stored)
+    return stories
 
 
 def kill_runs(lab: Lab) -> None:
     """Kill runs of every task and judge what came of them."""
-    cases = lab.cases()
-    latency = {"latency": 0.03, "spread": 0.8} if lab.short else {"latency": 0.3, "spread": 0.8}
-    shares = [lab.kills // len(cases) + (at < lab.kills % len(cases)) for at in range(len(cases))]
-    with lab.serve(cases, **latency) as server:
-        kills = {case.name: share for case, share in zip(cases, shares, strict=True)}
-        results = lab.each(cases, lambda part, case: _kill_case(part, case, server, kills[case.name]))
-        stories = [story for _, told in results for story in told]
-        calls = {story.tag: judge_calls(server.log(story.tag), story.lives, story.stored) for story in stories}
-        wholes = [judge_calls(server.log(whole.tag), whole.lives, whole.stored) for whole, _ in results]
-    tasks = " and ".join(case.name for case in cases)
-    lab.note(NAME, f"runs of {tasks}, killed and resumed", f"{len(stories)} runs, {_sum(stories, 'kills')} kills")
+    cases = [*([] if lab.short else lab.cases(quick=False)), *lab.cases(quick=True)]
+    weights = [REAL_SHARE if not case.student else 1 - REAL_SHARE * (not lab.short) for case in cases]
+    bounds = [round(lab.kills * sum(weights[:at]) / sum(weights)) for at in range(len(cases) + 1)]
+    kills = {case.name: after - before for case, before, after in zip(cases, bounds, bounds[1:], strict=False)}
+    results = lab.each(cases, lambda part, case: _kill_case(part, case, kills[case.name]))
+    stories = [story for told in results for story in told[1:]]
+    told = ", ".join(f"{case.name} {sum(s.kills for s in of[1:])}" for case, of in zip(cases, results, strict=True))
+    count = sum(story.kills for story in stories)
+    lab.note(NAME, "runs that were killed and resumed", f"{len(stories)} runs, {count} kills ({told})")
     places = Counter(place for story in stories for place in story.places)
     lab.note(NAME, "where the kills hit", ", ".join(f"{name} {count}" for name, count in places.most_common()))
-    ended = [story for story in stories if story.finished]
-    problems = [f"{story.tag}: {problem}" for story in stories for problem in story.problems]
-    lab.note(
-        NAME,
-        "every run finishes; no resume fails",
-        f"{len(ended)} of {len(stories)} finished, {len(problems)} problems",
-        len(ended) == len(stories) and not problems,
-        problems,
-    )
-    _note_calls(lab, calls, wholes)
+    _note_ends(lab, stories)
+    _note_calls(lab, [story for of in results for story in of])
     different = [
-        f"{story.tag}: {len(dataset(story.folder))} bytes, {len(dataset(whole.folder))} uninterrupted"
-        for whole, told in results
-        for story in told
-        if not dataset(story.folder) or dataset(story.folder) != dataset(whole.folder)
+        f"{story.tag}: {len(dataset(story.folder))} bytes, {len(dataset(of[0].folder))} uninterrupted"
+        for of in results
+        for story in of[1:]
+        if not dataset(story.folder) or dataset(story.folder) != dataset(of[0].folder)
     ]
     same = f"{len(stories) - len(different)} of {len(stories)}"
     lab.note(NAME, "the accepted set equals the uninterrupted run's, byte for byte", same, not different, different)
-    loose = [f"{story.tag}: {orphan}" for story in ended for orphan in find_orphans(story.folder)]
-    loose += [f"{whole.tag}: {orphan}" for whole, _ in results for orphan in find_orphans(whole.folder)]
+    loose = [f"{s.tag}: {orphan}" for of in results for s in of if s.finished for orphan in find_orphans(s.folder)]
     lab.note(NAME, "nothing in the ledger is orphaned", f"{len(loose)} orphans", not loose, loose)
-    left = [f"{story.tag}: {life.orphans}" for story in stories for life in story.lives if life.orphans]
+
+
+def _note_ends(lab: Lab, stories: Sequence[Story]) -> None:
+    ended = [story for story in stories if story.finished]
+    problems = [f"{story.tag}: {problem}" for story in stories for problem in story.problems]
+    done = f"{len(ended)} of {len(stories)} finished, {len(problems)} problems"
+    kept = len(ended) == len(stories) and not problems
+    lab.note(NAME, "every run finishes; no resume fails", done, kept, problems)
     if not lab.short:
+        left = [f"{story.tag}: {life.orphans}" for story in stories for life in story.lives if life.orphans]
         lab.note(NAME, "no student process outlives its parent", f"{len(left)} outlived", not left, left)
 
 
-def _sum(stories: list[Story], what: str) -> int:
-    return sum(getattr(story, what) for story in stories)
-
-
-def _note_calls(lab: Lab, calls: dict[str, Calls], wholes: list[Calls]) -> None:
-    flying = sum(found.in_flight for found in calls.values())
-    repeats = sum(found.repeats for found in calls.values())
-    requests = sum(found.requests for found in calls.values())
-    ends = sum(found.ends_in_flight for found in calls.values())
+def _note_calls(lab: Lab, stories: Sequence[Story]) -> None:
+    killed = [story for story in stories if story.kills]
+    whole = sum(story.calls.repeats for story in stories if not story.kills)
+    lab.note(NAME, "an uninterrupted run asks for nothing twice", f"{whole} repeats", whole == 0)
+    flying = sum(story.calls.in_flight for story in killed)
+    repeats = sum(story.calls.repeats for story in killed)
+    requests = sum(story.calls.requests for story in killed)
+    ends = sum(story.calls.ends_in_flight for story in killed)
     lab.note(NAME, "calls in flight at the kills", f"{flying} at {ends} kills, of {requests} requests in all")
-    own = sum(found.repeats for found in wholes)
-    lab.note(NAME, "an uninterrupted run asks for nothing twice", f"{own} repeats", own == 0)
-    too_many = [f"{tag}: {line}" for tag, found in calls.items() for line in found.too_many]
+    too_many = [f"{story.tag}: {line}" for story in killed for line in story.calls.too_many]
     lab.note(
         NAME,
         "repeats never exceed the calls in flight at the kills, of all bodies and of each",
@@ -201,9 +205,9 @@ def _note_calls(lab: Lab, calls: dict[str, Calls], wholes: list[Calls]) -> None:
         repeats <= flying and not too_many,
         too_many,
     )
-    again = [f"{tag}: {line}" for tag, found in calls.items() for line in found.stored_again]
+    again = [f"{story.tag}: {line}" for story in killed for line in story.calls.stored_again]
     lab.note(NAME, "a reply in the ledger is never asked for again", f"{len(again)} asked again", not again, again)
-    lost = [f"{tag}: {line}" for tag, found in calls.items() for line in found.lost]
-    way = sum(found.on_the_way for found in calls.values())
+    lost = [f"{story.tag}: {line}" for story in killed for line in story.calls.lost]
+    way = sum(story.calls.on_the_way for story in killed)
     measured = f"{len(lost)} lost, {way} on the way when the kill came"
-    lab.note(NAME, "a reply that reached the process is in the ledger 0.25 s later", measured, not lost, lost)
+    lab.note(NAME, f"a reply that reached the process is in the ledger {GRACE:g} s later", measured, not lost, lost)

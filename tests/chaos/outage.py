@@ -33,10 +33,12 @@ def _interrupt(lab: Lab, case: Case) -> None:
     with lab.serve([case], latency=0.05, spread=0.8) as server:
         whole, _ = run_whole(lab, case, server, launcher, f"{case.name}-before")
         half = server.stats(whole.tag)["answers"] // 2
-        for way in ("refuse", "503"):
+        # the real student takes its time and has no part in this: it goes through one outage
+        for way in ("refuse", "503") if case.student else ("refuse",):
             outage = _Outage(lab, case, server, launcher, way, samples(whole.folder), half)
             outage.park_and_resume()
-            outage.sit_out()
+            if case.student:
+                outage.sit_out()
 
 
 class _Outage:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.chaos import faults
 from tests.chaos.book import Entry
-from tests.chaos.judge import find_invalid, find_orphans, name_call, open_ledger
+from tests.chaos.judge import GRACE, find_invalid, find_orphans, name_call, open_ledger
 from tests.chaos.killer import Launcher, Life
 from tests.chaos.lab import Case, Lab, dataset, tell_end
 from tests.chaos.remote import Server
@@ -120,19 +120,22 @@ def _note_runs(lab: Lab, found: Sequence[Told]) -> None:
 # ------------------------------------------------------------------------------------- every fault is in the ledger
 
 
-def unrecorded(entries: Sequence[Entry], rows: Sequence[dict[str, Any]]) -> list[Entry]:
+def unrecorded(entries: Sequence[Entry], rows: Sequence[dict[str, Any]], ends: Sequence[float] = ()) -> list[Entry]:
     """Faults of which the ledger has no row of its own with what came.
 
     Args:
         entries: the server's log of a run.
         rows: the ledger's calls, as {"call", "status", "raw"}; every row stands for one fault at most.
+        ends: when the run's processes parked; what was sent right before may not have reached them.
     """
     left: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         left.setdefault(row["call"], []).append(row)
     missing: list[Entry] = []
     for entry in entries:
-        if entry.fault is None or entry.fault in faults.SLOW:
+        if entry.fault is None or entry.fault in faults.SLOW or entry.done is None:
+            continue
+        if any(end - GRACE < entry.done <= end for end in ends):
             continue
         own = left.get(entry.call, [])
         row = next((row for row in own if _tells(row, entry)), None)
@@ -166,8 +169,9 @@ def _note_records(lab: Lab, found: Sequence[Told]) -> None:
     missing: list[tuple[str, Entry]] = []
     sent: Counter[str] = Counter()
     for told in found:
+        parked = [life.end for life in told.lives if life.code == 3]
         sent.update(entry.fault for entry in told.entries if entry.fault and entry.fault not in faults.SLOW)
-        missing += [(told.tag, entry) for entry in unrecorded(told.entries, ledger_calls(told.folder))]
+        missing += [(told.tag, entry) for entry in unrecorded(told.entries, ledger_calls(told.folder), parked)]
     lacking = Counter(str(entry.fault) for _, entry in missing)
     measured = f"{sent.total() - len(missing)} of {sent.total()}"
     if lacking:

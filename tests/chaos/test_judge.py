@@ -24,6 +24,7 @@ from tracing.ledger import Ledger, Sample
 def entry(body: str, arrived: float, answered: float | None = None, **changes: Any) -> Entry:
     """A request for the call of the same name, with 100 tokens."""
     made = Entry(1, "t", body, body, "draft_batch", 0, arrived, begun=answered, answered=answered, ended=answered)
+    made.done = answered
     return replace(made, **{"status": 200, "prompt_tokens": 60, "completion_tokens": 40, **changes})
 
 
@@ -106,11 +107,11 @@ def test_the_book_counts() -> None:
 
 
 SENT = [
-    entry("a", 1, fault="rate_limit", status=429, marker="chaos-1", sent='{"chaos-1"}'),
-    entry("a", 2, fault="dropped", marker="chaos-2"),
-    entry("a", 3, fault="half_body", marker="chaos-3", sent='{"id": "chaos-3", "choi'),
-    entry("a", 4, fault="cut_off", marker="chaos-4", sent='{"drafts": ['),
-    entry("a", 5, fault="slow", marker="chaos-5", sent="{}"),
+    entry("a", 1, fault="rate_limit", done=1.1, status=429, marker="chaos-1", sent='{"chaos-1"}'),
+    entry("a", 2, fault="dropped", done=2.1, marker="chaos-2"),
+    entry("a", 3, fault="half_body", done=3.1, marker="chaos-3", sent='{"id": "chaos-3", "choi'),
+    entry("a", 4, fault="cut_off", done=4.1, marker="chaos-4", sent='{"drafts": ['),
+    entry("a", 5, fault="slow", done=5.1, marker="chaos-5", sent="{}"),
     entry("a", 6, marker="chaos-6", sent="{}"),
 ]
 KEPT = [
@@ -146,6 +147,13 @@ def test_a_fault_without_its_row_is_missed(number: int) -> None:
 def test_a_row_that_does_not_hold_what_was_sent_is_no_record(number: int, change: dict[str, str]) -> None:
     rows: list[dict[str, Any]] = [{**row, **change} if at == number else row for at, row in enumerate(KEPT)]
     assert SENT[number] in unrecorded(SENT, rows)
+
+
+def test_a_fault_that_nobody_waited_for_was_not_sent() -> None:
+    unsent = replace(SENT[0], done=None)
+    assert unrecorded([unsent], []) == []
+    assert unrecorded([SENT[0]], [], ends=[1.2]) == []
+    assert unrecorded([SENT[0]], [], ends=[1.0, 9.0]) == [SENT[0]]
 
 
 def test_one_row_is_the_record_of_one_fault() -> None:
