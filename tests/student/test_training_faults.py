@@ -223,18 +223,18 @@ def diverge(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return above
 
 
-@pytest.mark.parametrize("step", [1, 30, 60])
+@pytest.mark.parametrize("step", [1, 26, 30])
 def test_the_rate_falls_until_the_loss_is_a_number(make_job: MakeJob, diverge: Callable[..., None], step: int) -> None:
     diverge(limit=1e-3, step=step)
-    job = make_job(steps=60)
+    job = make_job(steps=30)
     result = train(job)
     assert result.rate == pytest.approx(5e-3 / 16)
-    first = f"loss became not a number in step {step + 1}" if step < 60 else "weights became not a number in step 60"
+    first = f"loss became not a number in step {step + 1}" if step < 30 else "weights became not a number in step 30"
     assert result.faults == [
         f"the {first} at rate 0.005; again from the start at rate 0.00125",
         f"the {first} at rate 0.00125; again from the start at rate 0.0003125",
     ]
-    plain = make_job("plain", steps=60, rate=5e-3 / 16)
+    plain = make_job("plain", steps=30, rate=5e-3 / 16)
     assert train(plain).faults == []
     # The start's weights came back: it is as if the last rate had been the first.
     one, two = (Path(folder, "model.safetensors").read_bytes() for folder in (job.out, plain.out))
