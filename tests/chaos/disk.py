@@ -72,7 +72,7 @@ def _fill_case(lab: Lab, case: Case) -> None:
         full = 0
         for number in range(times):
             tag = f"{case.name}-full{number}"
-            room = int(need * chance.uniform(0.03, 0.9))
+            room = int(need * chance.uniform(0.08, 0.9))
             shutil.rmtree(place / "runs", ignore_errors=True)
             ballast = _leave(place, room)
             life = launcher(*case.command(server, tag, place / "runs"))
