@@ -1,0 +1,157 @@
+"""`evokd check`: what a run would work with, told before anything is written or paid for."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+import main
+from tests.conftest import ServeApp
+from tests.graph.damage import add_line, edit
+from tests.graph.toy import LABELS, write_domain
+
+KEY = "sk-test-1234567890"
+
+
+def check(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main.run_cli(["check", *args])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+@pytest.fixture
+def address(serve_app: ServeApp) -> tuple[str, list[str]]:
+    """A server that lists one model; the paths that it was asked for."""
+    paths: list[str] = []
+
+    async def answer(request: Request) -> JSONResponse:
+        paths.append(f"{request.method} {request.url.path}")
+        return JSONResponse({"data": [{"id": "mine"}]})
+
+    methods = ["GET", "POST"]
+    return serve_app(Starlette(routes=[Route("/{rest:path}", answer, methods=methods)])) + "/v1", paths
+
+
+@pytest.mark.parametrize("domain", ["support_tickets", "field_reports"])
+def test_a_shipped_domain_is_fine(
+    domain: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = check(capsys, domain)
+    assert (code, err) == (0, "")
+    for told in (
+        domain,
+        "labels: ",
+        "data: ",
+        "student: embedded",
+        "teacher: rehearsal: in process",
+        "expected: up to",
+    ):
+        assert told in out
+    for role in ("analyst", "generator", "labeler"):
+        assert f"  {role}: " in out
+    assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+def test_as_json_it_is_one_line_with_everything(toy_domain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = check(capsys, str(toy_domain), "--json", "--cycles", "3", "--budget-tokens", "5000")
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    facts = json.loads(out)
+    assert (facts["domain"], facts["task"], facts["labels"]) == ("toy", "classification", list(LABELS))
+    assert facts["data"] == {"seeds": 3, "validation": 30, "test": 60, "corpus": facts["data"]["corpus"]}
+    assert facts["data"]["corpus"] > 100
+    assert facts["teacher"][0]["state"] == "in process"
+    assert (facts["stop"]["cycles"], facts["budget"]["tokens"]) == (3, 5_000)
+    assert facts["estimate"]["capped_by"] == "budget.tokens"
+    assert set(facts["estimate"]["roles"]) == {"analyst", "generator", "labeler"}
+
+
+def test_limits_and_notes_of_the_domain_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    domain = write_domain(tmp_path / "toy")
+    row = json.loads((domain / "validation.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    add_line("validation.jsonl", json.dumps(row))(domain)
+    limits = ["--set", "budget.cycle.samples=9", "--set", "stop.gain=0.5"]
+    code, out, _ = check(capsys, str(domain), *limits, "--budget-samples", "50")
+    assert code == 0
+    assert "ends at: budget.samples 50, budget.cycle.samples 9, stop.cycles 20, stop.gain 0.5" in out
+
+
+BAD: dict[str, tuple[Callable[[Path], Any], list[str], str]] = {
+    "unknown key": (edit(colour="red"), [], "colour"),
+    "unknown label": (add_line("seeds.jsonl", '{"text": "hello", "label": "no such"}'), [], "seeds.jsonl"),
+    "no teacher": (edit(rehearsal=None), [], "--teacher MODEL"),
+    "no key": (lambda _: None, ["--teacher", "gpt-4o-mini"], "OPENAI_API_KEY"),
+    "no price": (
+        lambda _: None,
+        ["--teacher", "m", "--base-url", "http://127.0.0.1:9/v1", "--budget-usd", "1"],
+        "price",
+    ),
+    "bad setting": (lambda _: None, ["--set", "stop.gain=-1"], "stop.gain"),
+    "no student": (lambda _: None, ["--student", "no/where/at/all"], "student"),
+}
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+@pytest.mark.parametrize(("damage", "args", "told"), BAD.values(), ids=BAD)
+def test_a_faulty_domain_is_refused_in_one_line(
+    damage: Callable[[Path], Any],
+    args: list[str],
+    told: str,
+    as_json: bool,
+    toy_domain: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    damage(toy_domain)
+    code, out, err = check(capsys, str(toy_domain), *args, *(["--json"] if as_json else []))
+    assert (code, out) == (2, "")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "state"),
+    [("mine", "answers, and has the model"), ("yours", "answers, but does not list 'yours' (it lists: mine)")],
+)
+def test_a_served_teacher_is_asked_for_its_models_and_nothing_that_costs(
+    model: str,
+    state: str,
+    address: tuple[str, list[str]],
+    toy_domain: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    url, paths = address
+    code, out, err = check(capsys, str(toy_domain), "--teacher", model, "--base-url", url)
+    assert code == 0
+    assert f"teacher: {model} at {url}: {state}" in out
+    assert "price unknown" in out
+    assert paths == ["GET /v1/models"]
+    assert KEY not in out + err
+
+
+def test_each_address_and_model_is_told_with_its_roles(
+    address: tuple[str, list[str]], toy_domain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, paths = address
+    own = ["--set", "teacher.roles.labeler.model=other"]
+    code, out, _ = check(capsys, str(toy_domain), "--teacher", "mine", "--base-url", url, *own)
+    assert code == 0
+    assert f"teacher for analyst, generator: mine at {url}: answers, and has the model" in out
+    assert f"teacher for labeler: other at {url}: answers, but does not list 'other'" in out
+    assert paths == ["GET /v1/models"] * 2
+
+
+def test_a_server_that_is_not_there_is_told_and_is_no_fault_of_the_domain(
+    toy_domain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = check(capsys, str(toy_domain), "--teacher", "m", "--base-url", "http://127.0.0.1:9/v1")
+    assert code == 0
+    assert "teacher: m at http://127.0.0.1:9/v1: no answer (ConnectError)" in out
