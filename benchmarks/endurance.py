@@ -6,7 +6,7 @@
 The domain is made up (see `benchmarks.planted`). Overhead is all that is neither the teacher answering nor the student
 training, predicting or starting. `ledger` plants a run of 50 cycles into a folder and resumes copies of it once more;
 the student there answers at once, and two parts that grow by their nature are taken out of the cycle and told
-beside it: building the index of known texts, and handing the samples to the training.
+beside it: reading known texts and building the index of them, and handing the samples to the training.
 """
 
 import argparse
@@ -27,18 +27,18 @@ from unittest.mock import patch
 
 import graph.run
 import main as cli
-import student.curate
 from benchmarks.planted import CYCLES, LABELS, plant_run, write_domain
 from graph.config import Layer
 from graph.folder import RunFolder
 from graph.plan import Plan, plan_run
 from graph.run import resume_run, start_run
 from student.client import StudentClient, TrainJob, TrainResult
+from student.curate import Curator
 from student.jobs import Prediction
+from tracing.ledger import Ledger
 
 SETTINGS: dict[str, Any] = {
     "student": {"tune": "head", "device": "cpu"},
-    "curriculum": {"quotas": {"drafts": 8, "lesson": 4}},
     "gate": {"tolerance": 1.0},
     "budget": {"samples": None},
 }
@@ -147,7 +147,8 @@ def _time_student(kind: type[Any], clock: _Clock) -> Callable[..., Any]:
 def _run_long(place: Path, cycles: int) -> list[dict[str, float]]:
     """Run cycles on the made-up domain; returns a row of figures per cycle."""
     domain = write_domain(place / "domain", corpus=cycles * 30)
-    plan = plan_run(str(domain), "evokd", [Layer("benchmark", {**SETTINGS, "stop": {"cycles": cycles}})])
+    quotas = {"curriculum": {"quotas": {"drafts": 8, "lesson": 4}}}
+    plan = plan_run(str(domain), "evokd", [Layer("benchmark", {**SETTINGS, **quotas, "stop": {"cycles": cycles}})])
     clock = _Clock()
     rows: list[dict[str, float]] = []
     stored = 0
@@ -291,16 +292,18 @@ def _time_cycle(folder: RunFolder) -> dict[str, _Time]:
             found[cycle] = now.since(marks["cycle"]).since(found[handed])
             found["(index of known texts)"] = index.total
 
-    build = student.curate.Curator.__init__
+    def timed(work: Callable[..., Any]) -> Callable[..., Any]:
+        def measured(*args: Any, **options: Any) -> Any:
+            with index.running():
+                return work(*args, **options)
 
-    def timed_build(*args: Any, **options: Any) -> None:
-        with index.running():
-            build(*args, **options)
+        return measured
 
     with (
         _clocked(clock),
         patch.object(graph.run, "StudentClient", _time_student(_Still, clock)),
-        patch.object(student.curate.Curator, "__init__", timed_build),
+        patch.object(Curator, "__init__", timed(Curator.__init__)),
+        patch.object(Ledger, "accepted_texts", timed(Ledger.accepted_texts)),
     ):
         resume_run(folder, (note,))
     return found

@@ -125,6 +125,7 @@ def _plant_samples(ledger: Ledger, cycle: int, share: int, texts: Iterator[tuple
         ledger.put_message(cycle, name, "generator", "labeler", batch)
         for role in ("generator", "labeler"):
             ledger.record_call(_call(cycle, name, role, batch.model_dump_json()))
+    ledger.put_part(cycle, "labels", dict.fromkeys(LABELS, share * LESSONS * (cycle - 1) // len(LABELS)))
     ledger.put_part(cycle, "curation", {"drafts": share * LESSONS, "accepted": share * LESSONS, "disputed": 0})
 
 

@@ -15,6 +15,7 @@ SHOWN_LINES = 12
 WIDTH = 160
 """Characters of a shown line at most."""
 MISSING = "(none)"
+UNKNOWN_VERSION = "not installed"
 
 Kind = Literal["version", "settings", "prompts", "data"]
 _NAMED: dict[Kind, str] = {
@@ -70,7 +71,7 @@ def compare_libraries(began: Mapping[str, Any], now: Mapping[str, Any]) -> str |
 
 def _versions(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
     old, new = (record["versions"].get("evokd", MISSING) for record in (began, now))
-    if old != new:
+    if old != new and UNKNOWN_VERSION not in (old, new):  # run from a folder of sources
         yield Change("version", "evokd", (f"version of evokd: {clean(str(old), WIDTH)} -> {new}",))
 
 

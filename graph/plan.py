@@ -13,6 +13,7 @@ from agents.messages import InputError
 from agents.pricing import price
 from agents.settings import OPENAI_URL
 from agents.teacher import resolve_key
+from graph.changes import UNKNOWN_VERSION
 from graph.config import Layer, build_settings, load_preset
 from graph.domain import Domain, find_domain, load_domain, replace_corpus
 from graph.folder import RunFolder
@@ -185,5 +186,5 @@ def _versions() -> dict[str, str]:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
+            found[name] = UNKNOWN_VERSION
     return found

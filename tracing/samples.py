@@ -109,9 +109,10 @@ class Samples(Database):
         )
         return [(row["text"], json.loads(row["label"]), row["masked"] == "[]") for row in reversed(rows)]
 
-    def count_answers(self) -> list[tuple[Any, int]]:
-        """How often each answer was accepted."""
-        rows = self._rows("SELECT label, count(*) AS n FROM samples WHERE state = 'accepted' GROUP BY label")
+    def count_answers(self, before: int, since: int = 0) -> list[tuple[Any, int]]:
+        """How often each answer was accepted in cycles from `since` up to, not including, `before`."""
+        where = "state = 'accepted' AND cycle >= ? AND cycle < ?"
+        rows = self._rows(f"SELECT label, count(*) AS n FROM samples WHERE {where} GROUP BY label", since, before)
         return [(json.loads(row["label"]), row["n"]) for row in rows]
 
     def count_samples(self, state: str = "accepted", but_of: int = -1) -> int:

@@ -34,7 +34,8 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
         weaknesses,
         {name: main_error(weakness, packet.cases) for name, weakness in weaknesses.items()},
         bench.briefing.form,
-        *_known(bench),
+        _known(bench),
+        _count_labels(bench, cycle),
         _wanted(state, bench),
         bench.settings.curriculum,
         bench.seed(cycle, "plan"),
@@ -66,18 +67,28 @@ async def _find_weaknesses(bench: Bench, packet: FeedbackPacket, span: str) -> d
     return weaknesses
 
 
-def _known(bench: Bench) -> tuple[list[Known], Counter[str]]:
-    """What lessons are planned on: seeds and the newest accepted samples, and how many of all have each label."""
+def _known(bench: Bench) -> list[Known]:
+    """Seeds and the newest accepted samples."""
     codec = bench.domain.codec
     seeds = [(example.text, example.gold, True) for example in bench.domain.seeds]
-    known = [
+    return [
         Known(text=text, gold=codec.to_wire(text, gold), labels=tuple(codec.labels_in(gold)), whole=whole)
         for text, gold, whole in [*seeds, *bench.ledger.newest_answers(NEWEST)]
     ]
-    counts = Counter(label for _, gold, _ in seeds for label in codec.labels_in(gold))
-    for gold, count in bench.ledger.count_answers():
+
+
+def _count_labels(bench: Bench, cycle: int) -> Counter[str]:
+    """How many of all seeds and accepted samples have each label.
+
+    What earlier cycles have brought does not change any more, so every cycle notes the sum and counts one cycle on.
+    """
+    codec = bench.domain.codec
+    noted = bench.ledger.part(cycle - 1, "labels")
+    counts = Counter(noted or {})
+    for gold, count in bench.ledger.count_answers(before=cycle, since=0 if noted is None else cycle - 1):
         counts.update(dict.fromkeys(codec.labels_in(gold), count))
-    return known, counts
+    bench.ledger.put_part(cycle, "labels", counts)
+    return counts + Counter(label for example in bench.domain.seeds for label in codec.labels_in(example.gold))
 
 
 def _wanted(state: State, bench: Bench) -> int:

@@ -311,6 +311,12 @@ def record(text: str) -> dict[str, Any]:
     return {"preset": "evokd", "settings": {}, "versions": {}, "data": {}, "prompts": prompts}
 
 
+def test_sources_that_were_never_installed_have_no_version_to_compare() -> None:
+    began, now = ({**record("a"), "versions": {"evokd": version}} for version in ("not installed", "0.1.0"))
+    assert find_changes(began, now) == find_changes(now, began) == []
+    assert find_changes({**began, "versions": {"evokd": "0.0.9"}}, now) != []
+
+
 def test_a_long_difference_is_cut_and_a_short_one_is_not() -> None:
     old = "\n".join(f"line {number}" for number in range(40))
     (change,) = find_changes(record(old), record(old.replace("line", "row")))

@@ -47,8 +47,9 @@ def test_what_a_cycle_asks_is_the_same_as_from_whole_samples(many: Ledger) -> No
     for count in (0, 1, 150, 10_000):
         newest = accepted[-count:] if count else []
         assert many.newest_answers(count) == [(row.text, row.label, not row.masked) for row in newest]
-    expected = Counter(repr(row.label) for row in accepted)
-    assert {repr(label): count for label, count in many.count_answers()} == expected
+    for since, before in ((0, 99), (3, 8), (4, 5), (0, 0)):
+        expected = Counter(repr(row.label) for row in accepted if since <= row.cycle < before)
+        assert {repr(label): count for label, count in many.count_answers(before, since)} == expected
 
 
 def test_what_show_asks_is_the_same_as_from_whole_samples(many: Ledger) -> None:
@@ -68,7 +69,7 @@ def test_what_show_asks_is_the_same_as_from_whole_samples(many: Ledger) -> None:
 
 
 def test_an_empty_ledger_answers_as_well(ledger: Ledger) -> None:
-    assert (ledger.accepted_texts(1), ledger.newest_answers(9), ledger.count_answers()) == ([], [], [])
+    assert (ledger.accepted_texts(1), ledger.newest_answers(9), ledger.count_answers(9)) == ([], [], [])
     assert (ledger.first_and_last_sample(), ledger.outline_lesson("c001-l01")) == (None, (0, None))
     assert (ledger.newest_weaknesses(3), ledger.call("c001-analyst-1"), ledger.recall("plan")) == ([], None, None)
 
