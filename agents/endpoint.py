@@ -123,6 +123,7 @@ class Endpoint:
         """Try until there is a reply, or until it is no use: the one place where calls are repeated."""
         form = response_format(ability, call.schema, call.name)
         since, tries, late = self._patience.now(), 0, 0
+        last = since
         while True:
             with_seed = self.takes_seed
             limit = self._timeout * min(2**late, LONGER)
@@ -144,7 +145,8 @@ class Endpoint:
             late += found.late
             if probing and found.status == 500 and tries > 1:
                 return found  # twice: perhaps it is the form after all
-            verdict = self._patience.judge(tries, since, found.wait)
+            verdict = self._patience.judge(tries, since, last, found.wait)
+            last = self._patience.now()
             if verdict == "park":
                 raise self._give_up(found)
             if verdict == "leave":

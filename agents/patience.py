@@ -16,8 +16,8 @@ class Patience:
     """What is known of an endpoint's failures.
 
     An endpoint that has not answered yet gets `retries` repeats of a call. One that has answered before is given up
-    when nothing has worked for `seconds`. Where other calls work meanwhile, it is the call: after `retries`
-    repeats that one is left alone.
+    when nothing has worked for `seconds`. Where other calls work between two failures of a call, it is the call: after
+    `retries` repeats that one is left alone.
 
     Args:
         retries: repeats of a call.
@@ -42,12 +42,13 @@ class Patience:
         self._answered_at = self._clock()
         self._failing_since = None
 
-    def judge(self, tries: int, since: float, asked: float | None) -> float | Literal["park", "leave"]:
+    def judge(self, tries: int, since: float, last: float, asked: float | None) -> float | Literal["park", "leave"]:
         """Decide after a failed try.
 
         Args:
             tries: how often this call has failed.
             since: when it was first sent.
+            last: when it failed before this time; when it was first sent, for the first failure.
             asked: seconds that the server asks to wait, None if it does not say.
 
         Returns:
@@ -59,7 +60,8 @@ class Patience:
         if tries > self._retries:
             if self._answered_at is None:
                 return "park"
-            if self._answered_at > since:
+            # an answer of before does not count: the server may have gone down since
+            if self._answered_at > last:
                 return "leave"
         # failures before this call began are old news: perhaps nothing was asked for a long time since
         left = max(self._failing_since, since) + self._seconds - now

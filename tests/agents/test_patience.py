@@ -30,71 +30,86 @@ def make(retries: int = 2, seconds: float = 600.0, answered: bool = True) -> tup
 def test_the_waits_double_up_to_a_limit_and_are_never_the_same_for_all() -> None:
     for tries in range(1, 14):
         longest = min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT)
-        waits = [make()[0].judge(tries, 1_010.0, None) for _ in range(30)]
+        waits = [make()[0].judge(tries, 1_010.0, 1_010.0, None) for _ in range(30)]
         assert all(longest / 2 <= float(wait) <= longest for wait in waits)
         assert len(set(waits)) > 20
 
 
 def test_an_endpoint_that_never_answered_gets_the_repeats_and_no_more() -> None:
     patience, _ = make(retries=2, answered=False)
-    assert isinstance(patience.judge(1, 1_000.0, None), float)
-    assert isinstance(patience.judge(2, 1_000.0, None), float)
-    assert patience.judge(3, 1_000.0, None) == "park"
+    assert isinstance(patience.judge(1, 1_000.0, 1_000.0, None), float)
+    assert isinstance(patience.judge(2, 1_000.0, 1_000.0, None), float)
+    assert patience.judge(3, 1_000.0, 1_000.0, None) == "park"
 
 
 def test_an_endpoint_that_has_answered_is_given_up_by_time_and_not_by_repeats() -> None:
     patience, clock = make(retries=0, seconds=600.0)
     since = clock.now
-    assert isinstance(patience.judge(1, since, None), float)
+    assert isinstance(patience.judge(1, since, since, None), float)
     clock.now += 599.9
-    wait = patience.judge(50, since, None)
+    wait = patience.judge(50, since, since, None)
     assert wait == pytest.approx(0.1), "not longer than what is left"
     clock.now += 0.1
-    assert patience.judge(51, since, None) == "park"
+    assert patience.judge(51, since, since, None) == "park"
 
 
 def test_a_call_that_fails_while_others_work_is_left_alone_after_its_repeats() -> None:
     patience, clock = make(retries=1)
     since = clock.now
-    assert isinstance(patience.judge(1, since, None), float)
+    assert isinstance(patience.judge(1, since, since, None), float)
     clock.now += 1
     patience.answered()
-    assert isinstance(patience.judge(1, since, None), float)
-    assert patience.judge(2, since, None) == "leave"
-    assert isinstance(patience.judge(2, clock.now, None), float), "nothing was answered since that one began"
+    assert isinstance(patience.judge(1, since, since, None), float)
+    assert patience.judge(2, since, since, None) == "leave"
+    assert isinstance(patience.judge(2, clock.now, clock.now, None), float), "nothing was answered since that one began"
+
+
+def test_an_answer_before_the_server_went_down_does_not_cost_the_calls_that_were_under_way() -> None:
+    patience, clock = make(retries=1)
+    since = clock.now
+    clock.now += 1
+    patience.answered()  # another call, the last one that is answered
+    clock.now += 1
+    assert isinstance(patience.judge(1, since, since, None), float)
+    for tries in range(2, 20):
+        last = clock.now
+        clock.now += 20
+        assert isinstance(patience.judge(tries, since, last, None), float)
+    patience.answered()
+    assert patience.judge(20, since, last, None) == "leave"
 
 
 def test_an_answer_begins_the_time_of_failures_anew() -> None:
     patience, clock = make(retries=99, seconds=60.0)
     since = clock.now
-    patience.judge(1, since, None)
+    patience.judge(1, since, since, None)
     clock.now += 59
     patience.answered()
     clock.now += 59
-    assert isinstance(patience.judge(2, since, None), float)
+    assert isinstance(patience.judge(2, since, since, None), float)
     clock.now += 60
-    assert patience.judge(3, since, None) == "park"
+    assert patience.judge(3, since, since, None) == "park"
 
 
 def test_failures_of_long_ago_are_not_held_against_a_call_that_has_just_begun() -> None:
     patience, clock = make(retries=0, seconds=60.0)
     patience.answered()
     clock.now += 1
-    patience.judge(1, clock.now, None)  # the last failure of a cycle; then the student is trained for an hour
+    patience.judge(1, clock.now, clock.now, None)  # the last failure of a cycle; then the student is trained for an hour
     clock.now += 3_600
     began = clock.now
-    assert isinstance(patience.judge(1, began, None), float)
+    assert isinstance(patience.judge(1, began, began, None), float)
     clock.now += 60
-    assert patience.judge(2, began, None) == "park"
+    assert patience.judge(2, began, began, None) == "park"
 
 
 @pytest.mark.parametrize(("asked", "verdict"), [(0.0, 0.0), (29.0, 29.0), (30.0, 30.0), (30.1, "park")])
 def test_what_the_server_asks_for_is_done_if_there_is_time_for_it(asked: float, verdict: Any) -> None:
     patience, clock = make(seconds=50.0)
     since = clock.now
-    patience.judge(1, since, None)
+    patience.judge(1, since, since, None)
     clock.now += 20
-    assert patience.judge(2, since, asked) == verdict
+    assert patience.judge(2, since, since, asked) == verdict
 
 
 # ------------------------------------------------------------------------------------------------------ Retry-After

@@ -71,7 +71,7 @@ def test_a_server_that_goes_down_parks_the_run_which_ends_the_same_once_it_is_up
     teacher, url = watched
     teacher.twist = fail_after(answers)
     folder = RunFolder(toy_domain.parent / "runs" / "parked")
-    args = ["run", str(toy_domain), *QUICK, *options(url, "teacher.retries=1", "teacher.limits.patience=0.02")]
+    args = ["run", str(toy_domain), *QUICK, *options(url, "teacher.retries=4", "teacher.limits.patience=0.1")]
     capsys.readouterr()
     assert main.run_cli([*args, "--runs-dir", str(folder.path.parent), "--run-id", "parked"]) == 3
     last = capsys.readouterr().err.splitlines()[-1]
