@@ -103,19 +103,15 @@ def _wanted(state: State, bench: Bench) -> int:
 
 def _affordable(cycle: int, bench: Bench, most: int) -> int:
     """Drafts that the budget in tokens and money still pays for, by what one has cost so far: no text unlabelled."""
-    before = bench.ledger.count_drafts(before=cycle)
-    if not before:
+    run, each = bench.settings.budget, bench.settings.budget.cycle
+    if not any((run.tokens, run.usd, each.tokens, each.usd)):
         return most
-    tokens, usd = (sum(parts) for parts in zip(*(bench.ledger.spent(past) for past in range(cycle)), strict=True))
-    budget = bench.settings.budget
-    caps = (
-        (budget.tokens, tokens, tokens),
-        (budget.usd, usd, usd),
-        (budget.cycle.tokens, 0, tokens),
-        (budget.cycle.usd, 0, usd),
-    )
+    before = bench.ledger.count_drafts(before=cycle)
+    (tokens, usd), (now_tokens, now_usd) = bench.ledger.spent(None), bench.ledger.spent(cycle)
+    tokens, usd = tokens - now_tokens, usd - now_usd
+    caps = ((run.tokens, tokens, tokens), (run.usd, usd, usd), (each.tokens, 0, tokens), (each.usd, 0, usd))
     for cap, spent, paid in caps:
-        if cap is not None and paid:
+        if cap is not None and before and paid:
             most = min(most, max(1, int((cap - spent) / (paid / before))))
     return most
 
