@@ -34,6 +34,8 @@ class Entry:
     """When the server had done all that it was to do, good or bad; None where the client was gone before."""
     ended: float | None = None
     """When the request was no longer in flight, however it ended."""
+    unread: bool = False
+    """Whether the client was ended before it had read the whole answer."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     marker: str = ""

@@ -17,7 +17,7 @@ from agents.rehearsal.settings import RehearsalSettings
 from agents.rehearsal.wire import RequestError, find_message, read_turns
 from tests.chaos import faults
 from tests.chaos.book import Book, Entry
-from tests.chaos.wire import Answer, Connection, Request, json_answer, listen, port_of
+from tests.chaos.wire import Answer, Connection, Request, ResetError, json_answer, listen, port_of
 
 LONGEST = 2_000
 """Characters of a draft that are read to label it."""
@@ -68,6 +68,7 @@ class Chaos:
         self._known: dict[str, Any] = {}
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._open: set[Connection] = set()
+        self._latest: dict[Connection, Entry] = {}
         self._listener: asyncio.Server | None = None
         self._rising: asyncio.TimerHandle | None = None
         self._answers_left: int | None = self.settings.down_after
@@ -119,11 +120,17 @@ class Chaos:
     async def serve(self, connection: Connection) -> None:
         """Serve one connection, request after request."""
         self._open.add(connection)
+        last: Entry | None = None
         try:
             again = True
             while again:
                 came: list[float] = []
-                request = await connection.receive(lambda came=came: came.append(time.monotonic()))  # type: ignore[misc]
+                try:
+                    request = await connection.receive(lambda came=came: came.append(time.monotonic()))  # type: ignore[misc]
+                except ResetError:
+                    if last is not None:
+                        last.unread = True
+                    raise
                 path = _PATH.fullmatch(urlsplit(request.path).path)
                 if path is None or request.method != "POST":
                     again = await connection.send(
@@ -131,8 +138,10 @@ class Chaos:
                     )
                 else:
                     again = await self._complete(connection, request, path["tag"] or "", came[0])
+                    last = self._latest.pop(connection, None)
         finally:
             self._open.discard(connection)
+            self._latest.pop(connection, None)
 
     async def _complete(self, connection: Connection, request: Request, tag: str, arrived: float) -> bool:
         try:
@@ -142,6 +151,7 @@ class Chaos:
         except (ValueError, KeyError, TypeError, RequestError) as exc:
             return await connection.send(error_answer(400, f"the chaos server cannot read this request: {exc!r}"))
         entry = self.book.open(tag, request.body, turns, body.get("seed"), kind, arrived)
+        self._latest[connection] = entry
         _check_fence(entry, turns, self.book.injected(tag))
         try:
             reply = await self._answer(entry, request, corpus, body, turns, message)

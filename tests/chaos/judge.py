@@ -4,11 +4,13 @@ import json
 import shutil
 import sqlite3
 import tempfile
+import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ import yaml
 
 from tests.chaos.book import Entry, call_hash
 from tests.chaos.killer import Life
+from tracing.events import read_events
 
 GRACE = 0.5
-"""Seconds that a reply may take from the server's socket into the ledger; an end in between may lose it."""
+"""Seconds that a reply may take from the server's socket into the ledger, at least; an end in between may lose it."""
 
 
 @contextmanager
@@ -70,16 +73,33 @@ class Calls:
     lost: list[str] = field(default_factory=list)
     """Calls answered long before an end whose reply was not in the ledger then."""
     on_the_way: int = 0
-    """Those of them that were answered within `GRACE` of the end."""
+    """Those of them that had been answered."""
 
 
-def judge_calls(entries: Sequence[Entry], lives: Sequence[Life], stored: Sequence[set[str]]) -> Calls:
+def measure_lag(folder: Path, entries: Sequence[Entry]) -> float:
+    """How long a reply took at most from the server's socket into the ledger, in seconds, in a run on this machine."""
+    with open_ledger(folder) as ledger:
+        names = {row["id"]: name_call(row["request"]) for row in ledger.execute("SELECT id, request FROM calls")}
+    answered = {entry.call: entry.answered for entry in entries if entry.answered is not None}
+    shift = time.time() - time.monotonic()
+    lags = [0.0]
+    for event in read_events(folder / "events.jsonl"):
+        sent = answered.get(names.get(event.get("id", ""), "")) if event["event"] == "call" else None
+        if sent is not None:
+            lags.append(datetime.fromisoformat(event["time"]).timestamp() - shift - sent)
+    return max(lags)
+
+
+def judge_calls(
+    entries: Sequence[Entry], lives: Sequence[Life], stored: Sequence[set[str]], grace: float = GRACE
+) -> Calls:
     """Find what was asked for again, for a run on a server without faults.
 
     Args:
         entries: the server's log of the run.
         lives: its processes in order.
         stored: per life, the calls whose reply was in the ledger when it ended.
+        grace: seconds before an end within which a reply may have been on its way into the ledger.
     """
     found = Calls(requests=len(entries))
     allowed: Counter[str] = Counter()
@@ -91,7 +111,8 @@ def judge_calls(entries: Sequence[Entry], lives: Sequence[Life], stored: Sequenc
         if number == len(lives) - 1:
             break
         missing = [entry for entry in own if entry.call not in stored[number]]
-        flying = [entry for entry in missing if entry.ended is None or entry.ended > life.end - GRACE]
+        late = life.end - grace
+        flying = [entry for entry in missing if entry.unread or entry.ended is None or entry.ended > late]
         allowed.update(entry.body for entry in flying)
         found.in_flight += len(flying)
         found.ends_in_flight += bool(flying)
@@ -99,7 +120,7 @@ def judge_calls(entries: Sequence[Entry], lives: Sequence[Life], stored: Sequenc
         found.lost += [
             f"life {number + 1}: {entry.call}, answered {life.end - entry.answered:.2f} s before the end"
             for entry in missing
-            if entry.answered is not None and entry.answered <= life.end - GRACE
+            if entry.answered is not None and entry.answered <= late and not entry.unread
         ]
     counts = Counter(entry.body for entry in entries)
     found.repeats = sum(counts.values()) - len(counts)

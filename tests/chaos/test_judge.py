@@ -64,6 +64,12 @@ def test_a_reply_that_came_long_before_a_kill_and_was_not_stored_is_lost() -> No
     assert len(found.lost) == len(found.too_many) == 1
 
 
+def test_a_reply_that_the_process_never_read_was_in_flight() -> None:
+    log = [entry("a", 1, 2, unread=True), entry("a", 11, 12)]
+    found = judge_calls(log, lives(10, 20), [set(), {"a"}])
+    assert (found.in_flight, found.lost, found.too_many) == (1, [], [])
+
+
 def test_one_kill_pardons_one_repeat() -> None:
     log = [entry("a", 9, None, ended=10), entry("a", 11, 12), entry("a", 13, 14)]
     assert judge_calls(log, lives(10, 20), [set(), {"a"}]).too_many != []

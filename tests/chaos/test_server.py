@@ -260,6 +260,20 @@ def test_a_client_that_goes_away_has_no_answer(calm: Server) -> None:
     assert calm.stats("a")["tokens"] == 0
 
 
+def test_an_answer_that_nobody_read_is_told_from_one_that_was(calm: Server) -> None:
+    body = json.dumps(request()).encode()
+    head = f"POST /t/a/v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    for reads in (True, False):
+        with socket.create_connection(("127.0.0.1", calm.port)) as raw:
+            raw.sendall(head + body)
+            while not calm.log("a")[-1:] or calm.log("a")[-1].answered is None or len(calm.log("a")) < 2 - reads:
+                time.sleep(0.01)
+            if reads:
+                raw.recv(2**20)
+    time.sleep(0.1)
+    assert [entry.unread for entry in calm.log("a")] == [False, True]
+
+
 def test_down_with_503_after_so_many_answers_and_up_again_by_itself(calm: Server) -> None:
     calm.set(down_after=2, down_how="503", down_for=0.4)
     assert [post(calm, request(seed=seed)).status_code for seed in range(4)] == [200, 200, 503, 503]

@@ -15,7 +15,11 @@ PIECES = 16
 
 
 class GoneError(Exception):
-    """The other side has closed the connection."""
+    """The other side has closed the connection, or was ended."""
+
+
+class ResetError(GoneError):
+    """The other side was ended while there was something that it had not read."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Connection:
         try:
             return await self._reader.read(2**16)
         except ConnectionError as exc:
-            raise GoneError from exc
+            raise ResetError from exc
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, but no longer than the other side is there."""
