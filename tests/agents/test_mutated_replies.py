@@ -121,7 +121,7 @@ def run(kind: str, raw: str) -> None:
     TALLY.count("read" if parsed.reply is not None else "read in part" if parsed.rest is not None else "refused")
 
 
-@few_or_many(150, 10_000)
+@few_or_many(120, 10_000)
 @given(
     kind=st.sampled_from(list(KINDS)),
     broken=steps,
