@@ -57,7 +57,7 @@ PLAN = st.builds(
 BATCH = st.builds(DraftBatch, labels=MEANINGS, drafts=st.lists(st.builds(DraftText, id=TEXT, text=TEXT), max_size=3))
 
 
-@few_or_many(150, 3_000)
+@few_or_many(80, 3_000)
 @given(message=PACKET | PLAN | BATCH, prose=st.sampled_from(["Reply to this message.\n\n", "", "1 < 2\n"]))
 def test_no_text_leaves_its_block(message: Any, prose: str) -> None:
     block = fence(message)

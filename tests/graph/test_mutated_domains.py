@@ -118,7 +118,7 @@ def encode(text: str, what: int) -> bytes:
     return raw.replace(b"\n", b"\r\n") if what % 11 == 0 else raw.replace(b"\n", b"\r") if what % 37 == 0 else raw
 
 
-@few_or_many(150, 2_000)
+@few_or_many(100, 2_000)
 @given(
     task=st.sampled_from(list(TREES)),
     which=st.integers(0, 5),
