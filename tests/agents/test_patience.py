@@ -95,7 +95,9 @@ def test_failures_of_long_ago_are_not_held_against_a_call_that_has_just_begun() 
     patience, clock = make(retries=0, seconds=60.0)
     patience.answered()
     clock.now += 1
-    patience.judge(1, clock.now, clock.now, None)  # the last failure of a cycle; then the student is trained for an hour
+    patience.judge(
+        1, clock.now, clock.now, None
+    )  # the last failure of a cycle; then the student is trained for an hour
     clock.now += 3_600
     began = clock.now
     assert isinstance(patience.judge(1, began, began, None), float)
