@@ -1,12 +1,14 @@
 """A door to a scripted teacher."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
 from agents.teacher import Teacher
 from tests.agents.asks import make_settings
+from tests.agents.lines import Answer, Serve, Server
 from tests.conftest import MakeScript
 from tests.scripted import ScriptedTeacher
 from tracing.ledger import Ledger
@@ -27,3 +29,17 @@ async def door(ledger: Ledger, scripted: MakeScript) -> AsyncIterator[Open]:
     yield make
     for teacher in made:
         await teacher.close()
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Start servers that answer as told; they stop when the test ends."""
+    async with AsyncExitStack() as stack:
+
+        async def start(answer: Answer) -> Server:
+            server = Server(answer)
+            await server.start()
+            stack.push_async_callback(server.stop)
+            return server
+
+        yield start

@@ -2,106 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agents.reach import reach
-from agents.settings import RoleSettings
 from agents.teacher import Teacher
 from agents.transport import Tape
 from agents.wire import TeacherUnreachable
-from tests.agents.asks import make_ask, make_drafts, make_settings
-from tests.scripted import Say, completion
+from tests.agents.asks import make_ask, make_settings
+from tests.agents.lines import BODY, GOOD, Answer, Line, Serve, answer_well, redirect
 from tracing.ledger import Ledger
 
-GOOD = make_drafts("the app crashes")
-BODY = json.dumps(completion(Say(GOOD))).encode()
 KEY = "sk-test-1234567890"
-Answer = Callable[["Line", dict[str, Any]], Awaitable[None]]
-
-
-class Line:
-    """A connection as the server sees it."""
-
-    def __init__(self, server: "Server", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._server, self._reader, self._writer = server, reader, writer
-
-    async def serve(self, answer: Answer) -> None:
-        while head := await self._reader.readline():
-            headers: dict[str, str] = {}
-            while line := (await self._reader.readline()).strip():
-                name, _, value = line.decode().partition(":")
-                headers[name.lower()] = value.strip()
-            body = await self._reader.readexactly(int(headers.get("content-length", 0)))
-            request = {"target": head.decode().split()[1], "headers": headers, "body": json.loads(body or b"{}")}
-            self._server.requests.append(request)
-            await answer(self, request)
-
-    async def send(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def reply(self, body: bytes = BODY, status: str = "200 OK", **headers: str) -> None:
-        fields = {"content-type": "application/json", "content-length": str(len(body)), **headers}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        await self.send(f"HTTP/1.1 {status}\r\n{lines}\r\n".encode() + body)
-
-    def hang_up(self) -> None:
-        self._writer.close()
-
-
-class Server:
-    """A server that answers as told, and remembers connections and requests."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.connections = 0
-        self.requests: list[dict[str, Any]] = []
-        self.url = ""
-        self._answer = answer
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._meet, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await Line(self, reader, writer).serve(self._answer)
-        except (ConnectionError, asyncio.CancelledError):
-            pass  # the client has gone, or the test has ended
-        finally:
-            writer.close()
-
-    async def stop(self) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-Serve = Callable[[Answer], Awaitable[Server]]
 OpenTeacher = Callable[..., Teacher]
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    async with AsyncExitStack() as stack:
-
-        async def start(answer: Answer) -> Server:
-            server = Server(answer)
-            await server.start()
-            stack.push_async_callback(server.stop)
-            return server
-
-        yield start
 
 
 @pytest.fixture
@@ -118,10 +33,6 @@ async def teacher(ledger: Ledger) -> AsyncIterator[OpenTeacher]:
     yield make
     for opened in made:
         await opened.close()
-
-
-async def answer_well(line: Line, _: dict[str, Any]) -> None:
-    await line.reply()
 
 
 # ------------------------------------------------------------------------------------------------------- connections
@@ -285,17 +196,6 @@ async def test_addresses_may_be_excepted_from_the_proxy(
 # --------------------------------------------------------------------------------------------------------- redirects
 
 
-def redirect(to: Callable[[], str], then: Answer = answer_well) -> Answer:
-    async def answer(line: Line, request: dict[str, Any]) -> None:
-        if request["target"].startswith("/moved"):
-            await then(line, request)
-        else:
-            where = f"{to()}/moved{request['target']}"
-            await line.reply(b"{}", "307 Temporary Redirect", location=where)
-
-    return answer
-
-
 @pytest.mark.parametrize("away", [False, True], ids=["same host", "another host"])
 async def test_a_redirect_is_followed_but_the_key_stays_with_its_host(
     away: bool, serve: Serve, teacher: OpenTeacher, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
@@ -326,54 +226,3 @@ async def test_redirects_without_end_are_a_failure_like_others(serve: Serve, tea
     server = await serve(answer)
     with pytest.raises(TeacherUnreachable, match="redirects"):
         await teacher(server.url, limits={"patience": 0}).ask(make_ask())
-
-
-# ------------------------------------------------------------------------------------------------- the list of models
-
-MODELS = {"data": [{"id": f"model-{number}"} for number in range(7)]}
-LISTS: dict[str, tuple[str, bytes, str]] = {
-    "has it": ("200 OK", b'{"data": [{"id": "m-1"}]}', "answers, and has the model"),
-    "has others": (
-        "200 OK",
-        json.dumps(MODELS).encode(),
-        "answers, but does not list 'm-1' (it lists: model-0, model-1, model-2, model-3, model-4, ...)",
-    ),
-    "has none": ("200 OK", b'{"data": []}', "answers, but does not list 'm-1' (it lists: nothing)"),
-    "no such page": ("404 Not Found", b"{}", "answers, but lists no models (HTTP 404)"),
-    "a page": ("200 OK", b"<html>", "answers, but its list of models cannot be read"),
-    "no object": ("200 OK", b"[1]", "answers, but its list of models cannot be read"),
-    "names missing": ("200 OK", b'{"data": [{}]}', "answers, but its list of models cannot be read"),
-    "no UTF-8": ("200 OK", b'{"data": "\xff"}', "answers, but its list of models cannot be read"),
-    "too deep": ("200 OK", b"[" * 100_000, "answers, but its list of models cannot be read"),
-}
-
-
-@pytest.mark.parametrize(("status", "body", "told"), LISTS.values(), ids=LISTS)
-@pytest.mark.parametrize("end", ["/v1", "/v1/"])
-async def test_an_endpoint_is_asked_for_its_models_alone(
-    end: str, status: str, body: bytes, told: str, serve: Serve
-) -> None:
-    async def answer(line: Line, _: dict[str, Any]) -> None:
-        await line.reply(body, status)
-
-    server = await serve(answer)
-    assert await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=server.url + end), KEY) == told
-    (request,) = server.requests
-    assert (request["target"], request["headers"]["authorization"]) == ("/v1/models", f"Bearer {KEY}")
-
-
-async def test_an_endpoint_that_is_not_there_is_told(serve: Serve) -> None:
-    server = await serve(answer_well)
-    await server.stop()
-    assert (
-        await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=server.url), KEY)
-        == "no answer (ConnectError)"
-    )
-
-
-async def test_the_list_of_models_is_no_way_to_a_key(serve: Serve) -> None:
-    other = await serve(answer_well)
-    server = await serve(redirect(lambda: other.url))
-    await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=f"{server.url}/v1"), KEY)
-    assert other.requests[0]["target"] == "/moved/v1/models"
-    assert "authorization" not in other.requests[0]["headers"]

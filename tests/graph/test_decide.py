@@ -9,6 +9,9 @@ from langgraph.types import Send
 from graph.nodes.decide import find_reason
 from graph.routing import after_curate, after_decide, to_lessons
 from graph.settings import Settings
+from tests.tracing.rows import call
+from tracing.ledger import Ledger
+from tracing.summary import gain_of
 
 START = {"cycle": 1, "score": 0.5, "accepted": 10, "stale": 0, "barren": 0}
 USAGE = {"input_tokens": 60, "output_tokens": 40, "cost_usd": 0.5}
@@ -50,6 +53,55 @@ def test_the_first_limit_reached_is_the_reason(
     state: dict[str, Any], settings: dict[str, Any], usage: dict[str, Any], expected: str | None
 ) -> None:
     assert reason(state, settings, usage) == expected
+
+
+# cycle -> champion's gate metric before and after, promoted, and the tokens of the cycle
+Gates = dict[int, tuple[float | None, float | None, bool, int]]
+STEADY: Gates = {cycle: (0.1 * cycle, 0.1 * cycle + 0.1, True, 10_000) for cycle in (1, 2, 3, 4)}  # 0.01 per 1,000
+GAINS: dict[str, tuple[Gates, int, float, str | None]] = {
+    "too little": (STEADY, 3, 0.0101, "gain"),
+    "enough": (STEADY, 3, 0.0099, None),
+    "two cycles tell nothing": (STEADY, 2, 0.5, None),
+    "the first three alone": (STEADY | {1: (0.0, 0.9, True, 10)}, 3, 0.02, None),
+    "the last three alone": (STEADY | {1: (0.0, 0.9, True, 10)}, 4, 0.02, "gain"),
+    "a roll-back wins nothing": (STEADY | {2: (0.5, 0.1, False, 10_000)}, 3, 0.0067, "gain"),
+    "a roll-back costs its tokens alone": (STEADY | {2: (0.5, 0.1, False, 10_000)}, 3, 0.0066, None),
+    "a loss that was let through": (STEADY | {2: (0.5, 0.45, True, 10_000)}, 3, 0.0051, "gain"),
+    "not measured": (STEADY | {2: (None, None, True, 10_000)}, 3, 0.5, None),
+    "free of charge": (dict.fromkeys((1, 2, 3), (0.1, 0.1, True, 0)), 3, 0.5, None),
+    "nothing won": (dict.fromkeys((1, 2, 3), (0.5, 0.5, True, 100)), 3, 1e-9, "gain"),
+    "any gain will do": (STEADY, 3, 0.0, None),
+}
+
+
+@pytest.mark.parametrize(("gates", "cycle", "wanted", "expected"), GAINS.values(), ids=GAINS)
+def test_a_run_stops_when_tokens_bring_too_little(
+    gates: Gates, cycle: int, wanted: float, expected: str | None, ledger: Ledger
+) -> None:
+    for number, (before, after, promoted, tokens) in gates.items():
+        ledger.put_part(number, "gate", {"before": before, "after": after, "promoted": promoted})
+        half = {"input_tokens": tokens // 2, "output_tokens": tokens // 2}
+        ledger.record_call(call(f"c{number}", key=f"k{number}", cycle=number, **half))
+    settings = Settings.model_validate({"stop": {"gain": wanted}, "budget": {"samples": None}})
+    bench: Any = SimpleNamespace(settings=settings, ledger=ledger)
+    state: Any = {**START, "cycle": cycle}
+    assert find_reason(state, bench) == expected
+
+
+@pytest.mark.parametrize(
+    ("gate", "gain"),
+    [
+        (None, None),
+        ({"before": None, "after": 0.5, "promoted": True}, None),
+        ({"before": 0.5, "after": None, "promoted": True}, None),
+        ({"before": 0.5, "after": 0.75, "promoted": True}, 0.25),
+        ({"before": 0.5, "after": 0.25, "promoted": True}, -0.25),
+        ({"before": 0.5, "after": 0.25, "promoted": False}, 0.0),
+        ({"before": 0.5, "after": None, "promoted": False}, 0.0),
+    ],
+)
+def test_the_gain_of_a_cycle_is_what_it_did_to_the_champion(gate: dict[str, Any] | None, gain: float | None) -> None:
+    assert gain_of(gate) == gain
 
 
 def test_routers_follow_the_stored_fields() -> None:

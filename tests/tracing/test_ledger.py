@@ -57,6 +57,33 @@ def test_spent_faults_are_asked_anew_but_only_those_of_the_cycle(ledger: Ledger)
     assert ledger.find_call("k0") is not None
 
 
+def test_usage_and_what_was_spent_are_told_by_role_and_cycle(ledger: Ledger) -> None:
+    assert ledger.spent(None) == ledger.spent(1) == (0, 0.0)
+    ledger.record_call(call("a", role="analyst"))
+    ledger.record_call(call("b", role="labeler", key="k2", input_tokens=1, cost_usd=None))
+    ledger.record_call(call("c", role="labeler", key="k3", cycle=2, status="lost", estimated=True))
+    ledger.record_call(
+        call("d", role="labeler", key="k4", status="error", input_tokens=0, output_tokens=0, cost_usd=None)
+    )
+    found = {(cycle, role): ledger.usage(cycle, role) for cycle in (None, 1, 2) for role in ("analyst", "labeler")}
+    assert {place: usage["calls"] for place, usage in found.items()} == {
+        (None, "analyst"): 1,
+        (None, "labeler"): 2,
+        (1, "analyst"): 1,
+        (1, "labeler"): 1,
+        (2, "analyst"): 0,
+        (2, "labeler"): 1,
+    }
+    assert found[1, "labeler"]["input_tokens"] == 1
+    assert found[None, "labeler"]["input_tokens"] == 101
+    assert (found[1, "analyst"]["cost_usd"], found[1, "labeler"]["cost_usd"]) == (0.01, None)
+    assert (found[1, "labeler"]["estimated"], found[2, "labeler"]["estimated"]) == (False, True)
+    assert ledger.spent(1) == (121, 0.01)
+    assert ledger.spent(2) == (110, 0.01)
+    assert ledger.spent(None) == (231, 0.02)
+    assert ledger.find_call("k3") is None, "what was lost is no reply"
+
+
 def test_usage_counts_paid_calls_and_leaves_those_without_a_reply_out(ledger: Ledger) -> None:
     nothing = {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": None, "estimated": False}
     assert ledger.usage() == ledger.usage(1) == nothing

@@ -1,0 +1,60 @@
+"""The list of models: asked for before a run, free of charge."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from agents.reach import reach
+from agents.settings import RoleSettings
+from tests.agents.lines import Line, Serve, answer_well, redirect
+
+KEY = "sk-test-1234567890"
+MODELS = {"data": [{"id": f"model-{number}"} for number in range(7)]}
+LISTS: dict[str, tuple[str, bytes, str]] = {
+    "has it": ("200 OK", b'{"data": [{"id": "m-1"}]}', "answers, and has the model"),
+    "has others": (
+        "200 OK",
+        json.dumps(MODELS).encode(),
+        "answers, but does not list 'm-1' (it lists: model-0, model-1, model-2, model-3, model-4, ...)",
+    ),
+    "has none": ("200 OK", b'{"data": []}', "answers, but does not list 'm-1' (it lists: nothing)"),
+    "no such page": ("404 Not Found", b"{}", "answers, but lists no models (HTTP 404)"),
+    "a page": ("200 OK", b"<html>", "answers, but its list of models cannot be read"),
+    "no object": ("200 OK", b"[1]", "answers, but its list of models cannot be read"),
+    "names missing": ("200 OK", b'{"data": [{}]}', "answers, but its list of models cannot be read"),
+    "no UTF-8": ("200 OK", b'{"data": "\xff"}', "answers, but its list of models cannot be read"),
+    "too deep": ("200 OK", b"[" * 100_000, "answers, but its list of models cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "told"), LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize("end", ["/v1", "/v1/"])
+async def test_an_endpoint_is_asked_for_its_models_alone(
+    end: str, status: str, body: bytes, told: str, serve: Serve
+) -> None:
+    async def answer(line: Line, _: dict[str, Any]) -> None:
+        await line.reply(body, status)
+
+    server = await serve(answer)
+    assert await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=server.url + end), KEY) == told
+    (request,) = server.requests
+    assert (request["target"], request["headers"]["authorization"]) == ("/v1/models", f"Bearer {KEY}")
+
+
+async def test_an_endpoint_that_is_not_there_is_told(serve: Serve) -> None:
+    server = await serve(answer_well)
+    await server.stop()
+    assert (
+        await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=server.url), KEY)
+        == "no answer (ConnectError)"
+    )
+
+
+async def test_the_list_of_models_is_no_way_to_a_key(serve: Serve) -> None:
+    other = await serve(answer_well)
+    server = await serve(redirect(lambda: other.url))
+    await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=f"{server.url}/v1"), KEY)
+    assert other.requests[0]["target"] == "/moved/v1/models"
+    assert "authorization" not in other.requests[0]["headers"]
