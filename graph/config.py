@@ -70,6 +70,15 @@ def show(value: object) -> str:
     return written if len(written) <= MAX_SHOWN else f"{written[:MAX_SHOWN]}..."
 
 
+def _load(text: str) -> Any:
+    """Read YAML as `yaml.safe_load` does, with the limits of `_Loader`."""
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping.
 
@@ -89,7 +98,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if len(raw) > MAX_YAML:
         raise InputError(f"{path}: larger than {MAX_YAML:,} bytes; settings are short, data belongs into files of rows")
     try:
-        value = yaml.load(text, _Loader)  # noqa: TID251 - a SafeLoader
+        value = _load(text)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -132,7 +141,7 @@ def parse_assignments(assignments: Sequence[str]) -> Layer:
         if not sign or not key.strip():
             raise InputError(f"--set {show(text)}: write it as key=value, such as --set student.steps=120")
         try:
-            value = yaml.load(raw, _Loader)  # noqa: TID251 - a SafeLoader
+            value = _load(raw)
         except (yaml.YAMLError, *_YAML_SLIPS) as exc:
             raise InputError(f"--set {show(text)}: the value is not valid YAML") from exc
         _plant(tree, key.strip().split("."), value, text)
