@@ -42,7 +42,7 @@ BATCH = 512
 
 def check_training(bench: Bench, task: str, tune: str) -> str:
     """`auto` takes the GPU, and bfloat16 for a full training; the student learns."""
-    rate, steps = (1e-4, 150) if task == "classification" else (3e-4, 200)
+    rate, steps = (1e-4, 300) if task == "classification" else (3e-4, 200)
     job = bench.job(task, f"{task}-{tune}", tune=tune, steps=steps, passes=0, rate=rate)
     result = train(job)
     expected = "bfloat16" if tune == "full" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
