@@ -68,7 +68,6 @@ class Chaos:
         self._known: dict[str, Any] = {}
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._open: set[Connection] = set()
-        self._latest: dict[Connection, Entry] = {}
         self._listener: asyncio.Server | None = None
         self._rising: asyncio.TimerHandle | None = None
         self._answers_left: int | None = self.settings.down_after
@@ -137,21 +136,21 @@ class Chaos:
                         error_answer(404, f"no such address: {request.method} {request.path}")
                     )
                 else:
-                    again = await self._complete(connection, request, path["tag"] or "", came[0])
-                    last = self._latest.pop(connection, None)
+                    again, last = await self._complete(connection, request, path["tag"] or "", came[0])
         finally:
             self._open.discard(connection)
-            self._latest.pop(connection, None)
 
-    async def _complete(self, connection: Connection, request: Request, tag: str, arrived: float) -> bool:
+    async def _complete(
+        self, connection: Connection, request: Request, tag: str, arrived: float
+    ) -> tuple[bool, Entry | None]:
         try:
             body = json.loads(request.body)
             turns, (kind, message) = read_turns(body["messages"]), find_message(body["messages"])
             corpus = self.corpora[body["model"]]
         except (ValueError, KeyError, TypeError, RequestError) as exc:
-            return await connection.send(error_answer(400, f"the chaos server cannot read this request: {exc!r}"))
+            refusal = error_answer(400, f"the chaos server cannot read this request: {exc!r}")
+            return await connection.send(refusal), None
         entry = self.book.open(tag, request.body, turns, body.get("seed"), kind, arrived)
-        self._latest[connection] = entry
         _check_fence(entry, turns, self.book.injected(tag))
         try:
             reply = await self._answer(entry, request, corpus, body, turns, message)
@@ -165,7 +164,7 @@ class Chaos:
             if reply.status == 200 and reply.share == 1:
                 entry.answered = entry.done
                 await self._note_answer()
-            return again
+            return again, entry
         finally:
             self.book.close(entry, time.monotonic())
 
