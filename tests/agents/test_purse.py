@@ -66,7 +66,7 @@ class Till:
         del self.flying[number]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(JOBS, st.integers(1, 2_000), st.booleans())
 def test_a_cap_is_never_exceeded_by_more_than_what_was_in_flight(jobs: list[Job], cap: int, of_run: bool) -> None:
     caps = (Cap(cap), NO_CAP) if of_run else (NO_CAP, Cap(cap))
@@ -77,7 +77,7 @@ def test_a_cap_is_never_exceeded_by_more_than_what_was_in_flight(jobs: list[Job]
     assert till.refused or till.used == sum(job[2] for job in jobs)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(JOBS, st.integers(1, 2_000), st.booleans())
 def test_with_exact_estimates_a_cap_is_exceeded_by_less_than_one_call(jobs: list[Job], cap: int, usd: bool) -> None:
     till = Till(make(Cap(usd=cap) if usd else Cap(cap)), cap)
@@ -85,7 +85,7 @@ def test_with_exact_estimates_a_cap_is_exceeded_by_less_than_one_call(jobs: list
     assert till.used < cap + max(1, *(job[2] for job in jobs))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(JOBS, st.floats(1e-6, 2.0), st.sampled_from([0.001, 0.0007, 1 / 3_000]))
 def test_the_same_holds_for_money(jobs: list[Job], cap: float, price: float) -> None:
     till = Till(make(Cap(usd=cap)), cap, price)

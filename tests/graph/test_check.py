@@ -14,7 +14,7 @@ from starlette.routing import Route
 import main
 from tests.conftest import ServeApp
 from tests.graph.damage import add_line, edit
-from tests.graph.toy import LABELS, write_domain
+from tests.graph.toy import LABELS
 
 KEY = "sk-test-1234567890"
 
@@ -73,12 +73,9 @@ def test_as_json_it_is_one_line_with_everything(toy_domain: Path, capsys: pytest
     assert set(facts["estimate"]["roles"]) == {"analyst", "generator", "labeler"}
 
 
-def test_limits_and_notes_of_the_domain_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    domain = write_domain(tmp_path / "toy")
-    row = json.loads((domain / "validation.jsonl").read_text(encoding="utf-8").splitlines()[0])
-    add_line("validation.jsonl", json.dumps(row))(domain)
+def test_what_will_end_the_run_is_told(toy_domain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     limits = ["--set", "budget.cycle.samples=9", "--set", "stop.gain=0.5"]
-    code, out, _ = check(capsys, str(domain), *limits, "--budget-samples", "50")
+    code, out, _ = check(capsys, str(toy_domain), *limits, "--budget-samples", "50")
     assert code == 0
     assert "ends at: budget.samples 50, budget.cycle.samples 9, stop.cycles 20, stop.gain 0.5" in out
 

@@ -30,17 +30,17 @@ def test_the_estimate_is_near_what_a_run_takes(
 
     give_student(monkeypatch, student)
     where = ["--runs-dir", str(tmp_path), "--run-id", "one", "--device", "cpu"]
-    assert main.run_cli(["run", domain, "--cycles", "2", *where]) == 0
+    assert main.run_cli(["run", domain, "--cycles", "1", *where]) == 0
     summary = read_summary(tmp_path / "one" / "summary.json")
     assert summary is not None
-    found, used = estimate(domain, stop={"cycles": 2}), summary["totals"]
-    # seen: 0.93 to 1.14 of what was used, 0.75 to 1.5 for the tokens of one role
+    found, used = estimate(domain, stop={"cycles": 1}), summary["totals"]
+    # seen: 0.87 to 1.18 of what was used in the first cycle, 0.78 to 1.57 for the tokens of one role
     for key in ("calls", "input_tokens", "output_tokens"):
         assert 0.5 < found[key] / used[key] < 2, key
         assert found[key] == sum(part[key] for part in found["roles"].values())
         for role in ROLES:
             assert 0.5 < found["roles"][role][key] / used["roles"][role][key] < 2, (role, key)
-    assert (found["cycles"], found["capped_by"], found["cost_usd"]) == (2, None, None)
+    assert (found["cycles"], found["capped_by"], found["cost_usd"]) == (1, None, None)
     (started,) = [event for event in read_events(tmp_path / "one" / "events.jsonl") if event["event"] == "run_started"]
     assert started["estimate"] == found
 
