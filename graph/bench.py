@@ -26,6 +26,8 @@ class Bench:
     student: StudentClient
     teacher: Teacher
     briefing: Briefing
+    draft_cost: tuple[float, float] = (0.0, 0.0)
+    """Tokens and US dollars that a draft is expected to take, before any was written."""
 
     @property
     def gate_metric(self) -> str:

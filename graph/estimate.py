@@ -71,6 +71,14 @@ class Estimate:
         }
 
 
+def estimate_draft(plan: Plan) -> tuple[float, float]:
+    """Tokens and US dollars that a draft will probably take, its share of all calls of a cycle (0 dollars: unknown)."""
+    parts = [_sum_up(plan, role, pairs, 1.0) for role, pairs in _one_cycle(plan).items()]
+    drafts = plan.settings.curriculum.quotas.drafts
+    tokens = sum(part.input_tokens + part.output_tokens for part in parts)
+    return tokens / drafts, sum(part.cost_usd or 0.0 for part in parts) / drafts
+
+
 def estimate_run(plan: Plan) -> Estimate:
     """Estimate what a planned run will take; nothing is called."""
     settings = plan.settings

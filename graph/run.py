@@ -18,7 +18,7 @@ from graph.bench import Bench
 from graph.changes import Change, compare_libraries, find_changes, refuse
 from graph.config import Layer
 from graph.disk import disk_errors
-from graph.estimate import estimate_run
+from graph.estimate import estimate_draft, estimate_run
 from graph.folder import ResumeError, RunFolder, create_folder, read_config, write_config
 from graph.nodes.curate import brought_nothing
 from graph.plan import Plan, describe_plan, record_config, record_plan, replan_run
@@ -262,7 +262,8 @@ async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog) -> AsyncIter
     )
     try:
         await student.warm_up()
-        yield Bench(settings, plan.domain, plan.preset, folder, ledger, log, student, teacher, plan.briefing)
+        cost = estimate_draft(plan)
+        yield Bench(settings, plan.domain, plan.preset, folder, ledger, log, student, teacher, plan.briefing, cost)
     finally:
         await student.close()
         await teacher.close()

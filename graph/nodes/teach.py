@@ -102,17 +102,21 @@ def _wanted(state: State, bench: Bench) -> int:
 
 
 def _affordable(cycle: int, bench: Bench, most: int) -> int:
-    """Drafts that the budget in tokens and money still pays for, by what one has cost so far: no text unlabelled."""
+    """Drafts that the budget in tokens and money still pays for, so that none is left unlabelled.
+
+    By what one has cost so far; in the first cycle by what it is expected to.
+    """
     run, each = bench.settings.budget, bench.settings.budget.cycle
     if not any((run.tokens, run.usd, each.tokens, each.usd)):
         return most
     before = bench.ledger.count_drafts(before=cycle)
     (tokens, usd), (now_tokens, now_usd) = bench.ledger.spent(None), bench.ledger.spent(cycle)
     tokens, usd = tokens - now_tokens, usd - now_usd
-    caps = ((run.tokens, tokens, tokens), (run.usd, usd, usd), (each.tokens, 0, tokens), (each.usd, 0, usd))
-    for cap, spent, paid in caps:
-        if cap is not None and before and paid:
-            most = min(most, max(1, int((cap - spent) / (paid / before))))
+    one, one_usd = (tokens / before, usd / before) if before else bench.draft_cost
+    caps = ((run.tokens, tokens, one), (run.usd, usd, one_usd), (each.tokens, 0, one), (each.usd, 0, one_usd))
+    for cap, spent, price in caps:
+        if cap is not None and price:
+            most = min(most, max(1, int((cap - spent) / price)))
     return most
 
 

@@ -150,7 +150,7 @@ def _tells(row: dict[str, Any], entry: Entry) -> bool:
     """Whether a row of the ledger tells of this very fault."""
     status, raw = row["status"], row["raw"]
     if entry.fault == "dropped":
-        return status == "error" and "chaos-" not in raw
+        return status == "lost" and bool(raw) and "chaos-" not in raw
     if entry.fault == "half_body":
         return status == "lost" and bool(raw) and entry.sent.startswith(raw.rstrip("\ufffd"))
     if entry.fault in faults.CONTENT:

@@ -122,7 +122,7 @@ SENT = [
 ]
 KEPT = [
     {"call": "a", "status": "error", "raw": "HTTP 429: chaos-1"},
-    {"call": "a", "status": "error", "raw": "RemoteProtocolError"},
+    {"call": "a", "status": "lost", "raw": "RemoteProtocolError"},
     {"call": "a", "status": "lost", "raw": '{"id": "chaos-3", "ch'},
     {"call": "a", "status": "fault", "raw": '{"drafts": ['},
     {"call": "a", "status": "ok", "raw": "{}"},
