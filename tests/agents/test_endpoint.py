@@ -66,7 +66,10 @@ class Place:
         tokens: int = 100,
     ) -> Reply:
         call = Call([("user", "hello")], {"type": "object"}, "drafts", seed, "generator", tokens)
-        return await endpoint.call(call, self.failures.append, gate)
+        return await endpoint.call(call, self._note, gate)
+
+    async def _note(self, failure: Failure) -> None:
+        self.failures.append(failure)
 
 
 # ----------------------------------------------------------------------------------------------------------- breaker
