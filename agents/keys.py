@@ -20,18 +20,19 @@ def make_striker(key: str) -> Callable[[str], str]:
     if len(key) < MIN_KEY:
         return lambda text: text
     escaped = "".join(_spellings(char) for char in key)
-    pattern = re.compile("|".join([escaped, *map(re.escape, _encoded(key))]))
+    pattern = re.compile("|".join([re.escape(key), escaped, *map(re.escape, _encoded(key))]))
     return lambda text: pattern.sub(HIDDEN, text)
 
 
 def _spellings(char: str) -> str:
+    """All ways to write a character, as a pattern that does not come back to it: else it might take for ever."""
     code = ord(char)
-    ways = [re.escape(char), rf"\\{{1,8}}u(?i:{code:04x})", rf"&#0{{0,8}}{code};", rf"&#[xX]0{{0,8}}(?i:{code:x});"]
-    ways.append(re.escape(html.escape(char)))
-    ways.append(rf"(?i:{re.escape(''.join(f'%{byte:02x}' for byte in char.encode('utf-8', 'replace')))})")
+    percent = "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "replace"))
+    ways = [rf"\\{{1,8}}u(?i:{code:04x})", rf"&#0{{0,8}}{code};", rf"&#[xX]0{{0,8}}(?i:{code:x});", f"(?i:{percent})"]
     if char in '"\\/':
-        ways.append(rf"\\{{1,8}}{re.escape(char)}")
-    return f"(?:{'|'.join(ways)})"
+        ways.append(rf"\\{{1,3}}{re.escape(char)}")
+    ways += [re.escape(html.escape(char)), re.escape(char)]
+    return f"(?>{'|'.join(dict.fromkeys(ways))})"
 
 
 def _encoded(key: str) -> list[str]:
