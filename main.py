@@ -209,7 +209,8 @@ def runs(runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> None:
     elif rows:
         print_runs(_terminal().stdout(), rows)
     else:
-        _terminal().stderr().print(f"no runs in {runs_dir}; start one with: evokd run support_tickets", highlight=False)
+        told = f"no runs in {escape(str(runs_dir))}; start one with: evokd run support_tickets"
+        _terminal().stderr().print(told, markup=False, highlight=False)
 
 
 @app.command()
@@ -289,7 +290,8 @@ def serve(
     def announce(url: str) -> None:
         console = _terminal().stderr()
         console.print(f"rehearsal teacher at {url} (this machine alone; no language model is called)", soft_wrap=True)
-        console.print(f"it answers from {path}; a run on another domain gets nothing useful", soft_wrap=True)
+        told = f"it answers from {escape(str(path))}; a run on another domain gets nothing useful"
+        console.print(told, markup=False, soft_wrap=True)
         console.print(f"use it: {_terminal().program()} run DOMAIN --teacher any-name --base-url {url}", soft_wrap=True)
         console.print("stop it with Ctrl-C")
 

@@ -1,6 +1,7 @@
 """Settings of the teacher: the `teacher` section of the configuration."""
 
 from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -8,9 +9,19 @@ REHEARSAL = "rehearsal"
 OPENAI_URL = "https://api.openai.com/v1"
 
 
+_SECRETS = ("key", "token", "secret", "password", "passwd", "auth", "sig", "credential")
+
+
 def _check_address(value: str | None) -> str | None:
-    if value is not None and not value.startswith(("http://", "https://")):
+    """Refuse what is no address, and keys in one: it is written into config.yaml, events and errors."""
+    if value is None:
+        return None
+    if not value.startswith(("http://", "https://")) or not value.isprintable() or " " in value:
         raise ValueError("write the whole address, such as http://127.0.0.1:8000/v1")
+    parts = urlsplit(value)
+    names = [name.lower() for name, _ in parse_qsl(f"{parts.query}&{parts.fragment}", keep_blank_values=True)]
+    if "@" in parts.netloc or any(secret in name for name in names for secret in _SECRETS):
+        raise ValueError("keys come from the environment (see api_key_env); take the key out of the address")
     return value
 
 

@@ -172,9 +172,9 @@ def build_settings(layers: Sequence[Layer]) -> Settings:
         fault = exc.errors()[0]
         path = tuple(str(step) for step in fault["loc"])
         source = next((layer.source for layer in reversed(layers) if _has(layer.values, path)), "configuration")
-        # an address with a user or a query may hold a key
+        # an address with a user, a query or a fragment may hold a key
         told = not isinstance(fault["input"], dict) and not (
-            path[-1] == "base_url" and {"@", "?"} & {*str(fault["input"])}
+            path[-1] == "base_url" and {"@", "?", "#"} & {*str(fault["input"])}
         )
         got = f", got {show(fault['input'])}" if told else ""
         raise InputError(f"{source}: {'.'.join(path)}: {_tell(fault['msg'])}{got}") from exc

@@ -205,12 +205,15 @@ def _announce(plan: Plan, folder: RunFolder, going: _Going) -> dict[str, Any]:
 
 async def _walk(bench: Bench, going: _Going) -> None:
     """Walk the graph from its start or its last checkpoint to the end."""
+    import aiosqlite
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     from graph.build import build_graph
 
-    async with AsyncSqliteSaver.from_conn_string(str(bench.folder.checkpoints)) as saver:
-        graph = build_graph(saver)
+    async with aiosqlite.connect(bench.folder.checkpoints) as store:
+        # plain types alone are read back, also where langgraph was imported before `_drive` could say so
+        graph = build_graph(AsyncSqliteSaver(store, serde=JsonPlusSerializer(allowed_msgpack_modules=None)))
         begun = going.resumed and (await graph.aget_state(THREAD)).values
         if begun:
             await _go_back(graph, bench, going)

@@ -1,6 +1,5 @@
 """Where commands write: the consoles and JSON lines. Light: rich comes when needed."""
 
-import json
 import os
 import shutil
 import sys
@@ -40,5 +39,7 @@ def stdout() -> "Console":
 
 def print_json(row: Mapping[str, Any]) -> None:
     """Print one JSON line on standard output, at once."""
-    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    from tracing.text import json_line
+
+    sys.stdout.write(json_line(row) + "\n")
     sys.stdout.flush()

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tracing.live import REHEARSAL_NOTICE
 from tracing.summary import describe_costs, describe_gains
+from tracing.text import clean
 
 
 def tell_result(console: Console, summary: Mapping[str, Any], run: str, program: str) -> None:
@@ -24,7 +25,7 @@ def tell_result(console: Console, summary: Mapping[str, Any], run: str, program:
     console.print(describe_costs(summary), markup=False, highlight=False, soft_wrap=True)
     if summary["rehearsal"]:
         console.print(f"[yellow]{REHEARSAL_NOTICE}[/]", highlight=False, soft_wrap=True)
-    folder = shlex.quote(run)
+    folder = clean(shlex.quote(run))
     console.print(f"next: {program} show {folder}", markup=False, highlight=False, soft_wrap=True)
     ask = f"      echo 'a text of yours' | {program} predict {folder} -"
     console.print(ask, markup=False, highlight=False, soft_wrap=True)

@@ -7,10 +7,8 @@ from agents.settings import TeacherSettings
 from graph.config import Layer, build_settings
 
 SECRET = "sk-0123456789"
-LATER = pytest.mark.xfail(reason="agents.settings takes every address", strict=False)
 
 
-@LATER
 @pytest.mark.parametrize(
     "address",
     [
