@@ -170,6 +170,7 @@ def kill_runs(lab: Lab) -> None:
     places = Counter(place for story in stories for place in story.places)
     lab.note(NAME, "where the kills hit", ", ".join(f"{name} {count}" for name, count in places.most_common()))
     _note_ends(lab, stories)
+    _note_unbegun(lab, lab.cases(quick=True)[0])
     _note_calls(lab, [story for of in results for story in of])
     different = [
         f"{story.tag}: {len(dataset(story.folder))} bytes, {len(dataset(of[0].folder))} uninterrupted"
@@ -192,6 +193,19 @@ def _note_ends(lab: Lab, stories: Sequence[Story]) -> None:
     if not lab.short:
         left = [f"{story.tag}: {life.orphans}" for story in stories for life in story.lives if life.orphans]
         lab.note(NAME, "no student process outlives its parent", f"{len(left)} outlived", not left, left)
+
+
+def _note_unbegun(lab: Lab, case: Case) -> None:
+    """Put a folder there as a kill leaves it that came before the configuration was written; random kills seldom do."""
+    folder = lab.folder / "runs" / f"{case.name}-unbegun"
+    (folder / "work").mkdir(parents=True)
+    launcher = lab.launcher(case)
+    with lab.serve([case]) as server:
+        again = launcher(*case.command(server, folder.name, folder.parent))
+        resumed = launcher("resume", str(folder)) if again.code else again
+    told = f"run again: exit {again.code}" + (f", resume: exit {resumed.code}" if again.code else "")
+    promise = "a run killed before it had written its configuration can be run again or resumed"
+    lab.note(NAME, promise, told, 0 in (again.code, resumed.code), [tell_end(again), tell_end(resumed)])
 
 
 def _note_calls(lab: Lab, stories: Sequence[Story]) -> None:
