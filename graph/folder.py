@@ -19,6 +19,10 @@ from tracing.text import clean
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
+_BEFORE_CONFIG = {".lock", "config.part", "work"}
+"""What a start leaves in its folder before the configuration makes it a run."""
+
+
 class ResumeError(EvokdError):
     """The run cannot be resumed as asked."""
 
@@ -133,6 +137,8 @@ def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
     except FileExistsError as exc:
         if not path.is_dir():
             raise InputError(f"--runs-dir {runs_dir}: is not a folder; name another one") from exc
+        if {item.name for item in path.iterdir()} <= _BEFORE_CONFIG:
+            return RunFolder(path)  # a start that was killed before it had written its configuration
         begun = (path / "config.yaml").is_file()
         advice = f"or go on with: evokd resume {path}" if begun else f"or remove {path}, in which no run was begun"
         raise InputError(f"run {run_id!r} exists already in {runs_dir}; choose another --run-id, {advice}") from exc

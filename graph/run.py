@@ -58,12 +58,11 @@ def start_run(plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[L
     # a domain's name may be longer than a file's
     made = f"{plan.domain.file.name[:60]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
     folder = create_folder(runs_dir, run_id if run_id is not None else made)
-    with disk_errors(folder):
+    with disk_errors(folder), folder.lock():
         try:
-            with folder.lock():
-                # from here on the folder is a run, and it is held already
-                write_config(folder, describe_plan(plan))
-                return _drive(plan, folder, listeners, _Going())
+            # from here on the folder is a run, and it is held already
+            write_config(folder, describe_plan(plan))
+            return _drive(plan, folder, listeners, _Going())
         finally:
             if not folder.config.is_file():
                 shutil.rmtree(folder.path, ignore_errors=True)

@@ -80,8 +80,30 @@ def test_an_id_is_looked_for_in_the_runs_folder_alone(
 
 def test_a_folder_in_which_no_run_was_begun_is_not_offered_to_resume(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "notes.txt").touch()
     with pytest.raises(InputError, match="in which no run was begun"):
         create_folder(tmp_path, "one")
+    assert (tmp_path / "one" / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("left", [[], ["work"], [".lock", "config.part", "work"]], ids=len)
+def test_what_a_start_killed_before_its_configuration_has_left_is_used(tmp_path: Path, left: list[str]) -> None:
+    (tmp_path / "one").mkdir()
+    for name in left:
+        (tmp_path / "one" / name).touch()
+    assert create_folder(tmp_path, "one").path == tmp_path / "one"
+
+
+def test_a_start_in_a_folder_that_another_process_has_just_made_leaves_it_alone(
+    toy_domain: Path, word_students: list[WordStudent]
+) -> None:
+    folder = RunFolder(toy_domain.parent / "runs" / "one")
+    folder.path.mkdir(parents=True)
+    options = [*QUICK, "--runs-dir", str(folder.path.parent), "--run-id", "one"]
+    with folder.lock():
+        assert main.run_cli(["run", str(toy_domain), *options]) == 4
+        assert folder.path.is_dir()
+    assert main.run_cli(["run", str(toy_domain), *options]) == 0
 
 
 def test_the_name_of_a_domain_may_be_longer_than_that_of_a_file(
