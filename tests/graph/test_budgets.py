@@ -69,6 +69,12 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
     return found
 
 
+@pytest.fixture
+def no_foresight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first cycle asks for all its drafts, as if they cost nothing: else it would keep to what the cap pays for."""
+    monkeypatch.setattr("graph.run.estimate_draft", lambda _: (0.0, 0.0))
+
+
 def test_a_cap_that_is_reached_in_analyze_ends_the_run_well(
     watched: tuple[WatchedTeacher, str], toy_domain: Path
 ) -> None:
@@ -94,6 +100,7 @@ def test_a_cap_that_is_reached_before_generate_ends_the_run_well(
     assert check_labels(folder) == samples_of(folder) == []
 
 
+@pytest.mark.usefixtures("no_foresight")
 @pytest.mark.parametrize("labelled", [0, 1])
 def test_a_cap_that_is_reached_before_label_leaves_no_unlabelled_sample(
     labelled: int, watched: tuple[WatchedTeacher, str], toy_domain: Path, tokens: dict[str, list[int]]
@@ -125,6 +132,19 @@ def test_what_the_server_counts_exceeds_a_cap_by_no_more_than_the_calls_in_fligh
     check_labels(folder)
 
 
+def test_the_first_cycle_asks_for_no_more_drafts_than_its_cap_pays_for(
+    watched: tuple[WatchedTeacher, str], toy_domain: Path, tokens: dict[str, list[int]]
+) -> None:
+    teacher, url = watched
+    cap = sum(tokens["analyst"] + tokens["generator"])
+    folder = run_quick(toy_domain, *MANY, *options(url, ONE_AT_A_TIME), "--budget-tokens", str(cap))
+    assert 0 < teacher.roles().count("generator") < len(tokens["generator"])
+    assert check_labels(folder)
+    drafts = [sample for sample in samples_of(folder) if sample.cycle == 1]
+    assert sum(sample.label_call is not None for sample in drafts) > len(drafts) / 2
+
+
+@pytest.mark.usefixtures("no_foresight")
 def test_a_cap_per_cycle_ends_the_cycle_and_not_the_run(
     watched: tuple[WatchedTeacher, str], toy_domain: Path, tokens: dict[str, list[int]]
 ) -> None:
