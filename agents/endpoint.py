@@ -145,7 +145,7 @@ class Endpoint:
             late += found.late
             if probing and found.status == 500 and tries > 1:
                 return found  # twice: perhaps it is the form after all
-            verdict = self._patience.judge(tries, since, last, found.wait)
+            verdict = self._patience.judge(tries, since, last, found.wait, own=found.status == 500)
             last = self._patience.now()
             if verdict == "park":
                 raise self._give_up(found)

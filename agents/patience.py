@@ -17,7 +17,8 @@ class Patience:
 
     An endpoint that has not answered yet gets `retries` repeats of a call. One that has answered before is given up
     when nothing has worked for `seconds`. Where other calls work between two failures of a call, it is the call: after
-    `retries` repeats that one is left alone.
+    `retries` repeats that one is left alone; where the server says that it failed over this very request (500), one
+    answer since it was first sent is enough.
 
     Args:
         retries: repeats of a call.
@@ -42,7 +43,9 @@ class Patience:
         self._answered_at = self._clock()
         self._failing_since = None
 
-    def judge(self, tries: int, since: float, last: float, asked: float | None) -> float | Literal["park", "leave"]:
+    def judge(
+        self, tries: int, since: float, last: float, asked: float | None, own: bool = False
+    ) -> float | Literal["park", "leave"]:
         """Decide after a failed try.
 
         Args:
@@ -50,6 +53,7 @@ class Patience:
             since: when it was first sent.
             last: when it failed before this time; when it was first sent, for the first failure.
             asked: seconds that the server asks to wait, None if it does not say.
+            own: the server says that it failed over this request, and not that it is down or busy.
 
         Returns:
             Seconds to wait before the next try; `park` to give the endpoint up; `leave` to give up this call alone.
@@ -60,8 +64,8 @@ class Patience:
         if tries > self._retries:
             if self._answered_at is None:
                 return "park"
-            # an answer of before does not count: the server may have gone down since
-            if self._answered_at > last:
+            # else an answer of before the last failure does not count: the server may have gone down since
+            if self._answered_at > (since if own else last):
                 return "leave"
         # failures before this call began are old news: perhaps nothing was asked for a long time since
         left = max(self._failing_since, since) + self._seconds - now

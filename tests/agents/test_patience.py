@@ -27,6 +27,19 @@ def make(retries: int = 2, seconds: float = 600.0, answered: bool = True) -> tup
     return patience, clock
 
 
+def test_a_request_over_which_the_server_fails_is_left_alone_when_others_were_answered_since_it_began() -> None:
+    patience, clock = make(retries=2)
+    since = clock.now
+    clock.now += 1
+    patience.answered()
+    for tries in (1, 2):
+        clock.now += 1
+        assert isinstance(patience.judge(tries, since, clock.now - 1, None, own=True), float)
+    clock.now += 1
+    assert isinstance(patience.judge(3, since, clock.now - 1, None), float), "a server that is down"
+    assert patience.judge(3, since, clock.now - 1, None, own=True) == "leave"
+
+
 def test_the_waits_double_up_to_a_limit_and_are_never_the_same_for_all() -> None:
     for tries in range(1, 14):
         longest = min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT)
