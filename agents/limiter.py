@@ -11,7 +11,9 @@ from agents.settings import LimitSettings
 Gate = Callable[[], AbstractAsyncContextManager[None]]
 """Entered around every try; raises where nothing more may be spent."""
 SPACING = 0.004
-"""Seconds between the first calls: a burst would come back as a burst, and again each time."""
+"""Seconds between the first calls, at least: a burst would come back as a burst, and again each time."""
+_SPREAD = 0.5
+"""Share of an answer's usual time over which the first calls are spread."""
 _SHRINK = 0.5
 """What is left of the slots when the server says that it is too much."""
 _SLOW = 0.75
@@ -153,7 +155,7 @@ class Limiter:
         if self._departed < self.most:
             at = max(at, self._next_departure)
             self._departed += 1
-        self._next_departure = at + SPACING
+        self._next_departure = at + max(SPACING, _SPREAD * min(self._usual.values(), default=0.0) / self.most)
         self._requests.take(at, 1)
         self._tokens.take(at, tokens)
         return at

@@ -33,6 +33,8 @@ MOST_TOKENS = 10**9
 """Tokens of one call beyond which a server's count is not believed."""
 MAX_TOLD = 600
 """Characters of a server's words in an error; the ledger has all of them."""
+_TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING")
+"""Variables by which langchain's users have its calls traced."""
 CONNECT_TIMEOUT = 15.0
 """Seconds until a connection stands: that does not depend on how slow the model is."""
 
@@ -215,13 +217,28 @@ def _make_chat(model: str, role: RoleSettings, api_key: str, client: "httpx2.Asy
 
 @lru_cache(maxsize=1)
 def _chat_class() -> "type[ChatOpenAI]":
+    from langchain_core.messages import AIMessage
+    from langchain_core.utils.env import env_var_is_set
     from langchain_openai import ChatOpenAI
 
     class PlainChat(ChatOpenAI):
-        """Sends what langchain made of the messages as it is.
+        """Sends what langchain made of the messages as it is, and makes no ceremony of the answer.
 
-        The client would compare every part of it with its own types first, which costs more than sending it.
+        The client would compare every part of the request with its own types first; langchain would run callbacks,
+        of which there are none here, and hand every answer to a thread. Together that costs more than the call.
         """
+
+        async def ainvoke(self, input: Any, config: Any = None, *, stop: Any = None, **options: Any) -> "AIMessage":
+            """Send messages; the whole way is gone where somebody traces langchain."""
+            if any(env_var_is_set(name) for name in _TRACING):
+                return await super().ainvoke(input, config, stop=stop, **options)
+            payload = self._get_request_payload(input, stop=stop, **options)
+            answer = await self.async_client.with_raw_response.create(**payload)
+            made = self._create_chat_result(answer.parse(), {}).generations[0]
+            if not isinstance(made.message, AIMessage):
+                raise ValueError("the answer is not the assistant's")
+            finish = (made.generation_info or {}).get("finish_reason")
+            return made.message.model_copy(update={"response_metadata": {"finish_reason": finish}})
 
         def _get_request_payload(self, *args: Any, **options: Any) -> dict[str, Any]:
             payload: dict[str, Any] = super()._get_request_payload(*args, **options)

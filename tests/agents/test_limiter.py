@@ -108,7 +108,7 @@ def test_slots_go_to_those_who_came_first_and_come_back_from_those_who_are_gone(
         assert crowd.limiter.flying == 0
         await asyncio.gather(*crowd.tasks, return_exceptions=True)
 
-    with patch.object(agents.limiter, "SPACING", 0.0):
+    with patch.object(agents.limiter, "SPACING", 0.0), patch.object(agents.limiter, "_SPREAD", 0.0):
         run_fast(play())
 
 
