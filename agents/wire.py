@@ -1,6 +1,7 @@
 """One try of one call through `ChatOpenAI`: a reply, or a failure that says what went wrong and whether it can heal."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -246,6 +247,8 @@ def _chat_class() -> "type[ChatOpenAI]":
             body |= payload.get("extra_body") or {}
             return {"model": payload["model"], "messages": (), "extra_body": body}
 
+    # half a million objects of these libraries stay to the end: the collector need not go through them at every turn
+    gc.freeze()
     return PlainChat
 
 
