@@ -1,12 +1,12 @@
 """Measure what grows: from cycle to cycle of a long run, and from a small ledger to a large one.
 
     python -m benchmarks.endurance cycles --cycles 100
-    python -m benchmarks.endurance ledger --large 20000 --small 200 --repeats 5
+    python -m benchmarks.endurance ledger --large 20000 --small 200 --repeats 7
 
 The domain is made up (see `benchmarks.planted`). Overhead is all that is neither the teacher answering nor the student
 training, predicting or starting. `ledger` plants a run of 50 cycles into a folder and resumes copies of it once more;
-the student there answers at once. What grows with the samples by its nature is taken out and told beside: reading and
-indexing the known texts that drafts are compared with, and handing the samples to the training.
+the student there answers at once. What grows with the samples by its nature is taken out and told beside: comparing
+drafts with known texts, which are read and indexed for it, and handing the samples to the training.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import graph.nodes.curate
 import graph.run
 import main as cli
 from benchmarks.planted import CYCLES, LABELS, plant_run, write_domain
@@ -33,9 +34,7 @@ from graph.folder import RunFolder
 from graph.plan import Plan, plan_run
 from graph.run import resume_run, start_run
 from student.client import StudentClient, TrainJob, TrainResult
-from student.curate import Curator
 from student.jobs import Prediction
-from tracing.ledger import Ledger
 
 SETTINGS: dict[str, Any] = {
     "student": {"tune": "head", "device": "cpu"},
@@ -53,7 +52,7 @@ def main() -> None:
     ledger = commands.add_parser("ledger", help="a large ledger against a small one")
     ledger.add_argument("--large", type=int, default=20_000, help="accepted samples")
     ledger.add_argument("--small", type=int, default=200, help="accepted samples")
-    ledger.add_argument("--repeats", type=int, default=5)
+    ledger.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     print(f"{time.strftime('%Y-%m-%d')}: python -m benchmarks.endurance {' '.join(sys.argv[1:])}\n")
     with tempfile.TemporaryDirectory() as place:
@@ -118,7 +117,7 @@ class _Clock:
 
 @contextmanager
 def _clocked(clock: _Clock, index: _Clock) -> Iterator[None]:
-    """Let one clock run while the rehearsal teacher answers, the other while known texts are read and indexed."""
+    """Let one clock run while the rehearsal teacher answers, the other while drafts are compared with known texts."""
     rehearse = graph.run._rehearse
 
     def timed_rehearse(plan: Plan) -> Any:
@@ -136,8 +135,7 @@ def _clocked(clock: _Clock, index: _Clock) -> Iterator[None]:
 
     with (
         patch.object(graph.run, "_rehearse", timed_rehearse),
-        patch.object(Curator, "__init__", timed(Curator.__init__)),
-        patch.object(Ledger, "accepted_texts", timed(Ledger.accepted_texts)),
+        patch.object(graph.nodes.curate, "_judge", timed(graph.nodes.curate._judge)),
     ):
         yield
 
@@ -163,14 +161,18 @@ def _run_long(place: Path, cycles: int) -> list[dict[str, float]]:
     clock, index = _Clock(), _Clock()
     rows: list[dict[str, float]] = []
     stored = 0
-    marks = [_now(), NO_TIME, NO_TIME]
+    marks = {"cycle": _now(), "busy": NO_TIME, "index": NO_TIME, "train": NO_TIME, "handed": NO_TIME}
 
     def note(event: Mapping[str, Any]) -> None:
         nonlocal stored
+        idle = _now().since(clock.total).since(index.total)
+        if (event["event"], event.get("node")) == ("node_started", "train"):
+            marks["train"] = idle
+        if (event["event"], event.get("node")) == ("node_finished", "train"):
+            marks["handed"] = idle.since(marks["train"])
         if event["event"] != "decided":
             return
-        busy, indexing = clock.total.since(marks[1]), index.total.since(marks[2])
-        overhead = _now().since(marks[0]).since(busy).since(indexing)
+        overhead = idle.since(marks["cycle"]).since(marks["handed"])
         before, stored = stored, _stored_bytes(place / "runs" / "long")
         gc.collect()
         rows.append(
@@ -181,11 +183,12 @@ def _run_long(place: Path, cycles: int) -> list[dict[str, float]]:
                 "memory, MB": _resident() / 2**20,
                 "overhead, s": overhead.wall,
                 "overhead, CPU s": overhead.cpu,
-                "index, CPU s": indexing.cpu,
-                "teacher and student, s": busy.wall,
+                "comparing, CPU s": index.total.since(marks["index"]).cpu,
+                "handing, CPU s": marks["handed"].cpu,
+                "teacher and student, s": clock.total.since(marks["busy"]).wall,
             }
         )
-        marks[:] = [_now(), clock.total, index.total]
+        marks.update(cycle=_now().since(clock.total).since(index.total), busy=clock.total, index=index.total)
 
     with _clocked(clock, index), patch.object(graph.run, "StudentClient", _time_student(StudentClient, clock)):
         start_run(plan, place / "runs", "long", (note,))
@@ -270,6 +273,7 @@ def _compare(place: Path, small: int, large: int, repeats: int) -> dict[str, dic
         for count, folder in planted.items():
             copy = RunFolder(place / f"copy-{count}-{number}")
             shutil.copytree(folder.path, copy.path)
+            os.sync()  # the first write of a run would wait for the copy to reach the disk
             figures = {"show": _time_show(copy), **_time_cycle(copy)}
             shutil.rmtree(copy.path)
             for name, passed in figures.items() if number else ():  # the first one loads modules
@@ -303,9 +307,11 @@ def _time_cycle(folder: RunFolder) -> dict[str, _Time]:
             found[handed] = now.since(marks["train"])
         if place[0] == "decided":
             found[cycle] = now.since(marks["cycle"]).since(found[handed])
-            found["(index of known texts)"] = index.total
+            found["(comparing drafts with known texts)"] = index.total
 
     with _clocked(clock, index), patch.object(graph.run, "StudentClient", _time_student(_Still, clock)):
+        gc.collect()
+        gc.freeze()  # or the modules loaded by now are gone through at some moment of some repeat
         resume_run(folder, (note,))
     return found
 

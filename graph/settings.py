@@ -137,6 +137,7 @@ FREE = (
     "teacher.concurrency",
     "teacher.timeout",
     "teacher.retries",
+    "teacher.limits",
     *(
         f"teacher.roles.{role}.{key}"
         for role in RolesSettings.model_fields

@@ -12,7 +12,7 @@ from graph.state import LessonState, State, StateUpdate
 from graph.weaknesses import store_weaknesses
 from tracing.ledger import Sample
 
-NEWEST = 1_000
+NEWEST = 500
 """Accepted samples that examples and openings of a lesson plan are taken from; with all, a cycle would slow down."""
 
 
