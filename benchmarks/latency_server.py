@@ -15,8 +15,10 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from hashlib import blake2b
 
+_LENGTH = re.compile(rb"(?i)content-length: (\d+)")
 _IDS = re.compile(rb'\\"id\\": \\"(t\d+)\\"')
 
 
@@ -52,53 +54,82 @@ def make_answer(body: bytes) -> bytes:
     return json.dumps({**completion, "usage": usage}).encode()
 
 
+class Connection(asyncio.Protocol):
+    """One connection: requests come one after the other, each is answered after its time."""
+
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+        self._received = b""
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what comes; a request that is whole is answered."""
+        self._received += data
+        head, gap, rest = self._received.partition(b"\r\n\r\n")
+        if not gap:
+            return
+        found = _LENGTH.search(head)
+        length = int(found.group(1)) if found else 0
+        if len(rest) < length:
+            return
+        self._received = rest[length:]
+        path = head.split(b" ", 2)[1]
+        if path.endswith(b"/completions"):
+            self._server.complete(rest[:length], self._answer)
+        elif path == b"/reset":
+            self._server.book = Book()
+            self._answer(b"{}")
+        else:
+            self._answer(json.dumps(self._server.book.tell()).encode())
+
+    def _answer(self, body: bytes) -> bool:
+        """Send an answer; says whether there was still somebody to send it to."""
+        assert self._transport is not None
+        if self._transport.is_closing():
+            return False
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+        self._transport.write(head + body)
+        return True
+
+
+class Server:
+    """Answers completions after a fixed time."""
+
+    def __init__(self, latency: float) -> None:
+        self.book = Book()
+        self._latency = latency
+
+    def complete(self, body: bytes, answer: Callable[[bytes], bool]) -> None:
+        """Note a request, and answer it in time."""
+        book = self.book
+        book.first = book.first or time.time()
+        book.requests += 1
+        book.flying += 1
+        book.most = max(book.most, book.flying)
+        book.bodies[blake2b(body, digest_size=16).digest()] += 1
+        asyncio.get_running_loop().call_later(self._latency, self._send, book, make_answer(body), answer)
+
+    @staticmethod
+    def _send(book: Book, body: bytes, answer: Callable[[bytes], bool]) -> None:
+        book.flying -= 1
+        if answer(body):
+            book.answers += 1
+            book.last = time.time()
+
+
 async def serve(latency: float) -> None:
     """Serve on a free port of the loopback interface until the process is ended."""
-    book = Book()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal book
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                verb, path, _ = head.split(b" ", 2)
-                found = re.search(rb"(?i)content-length: (\d+)", head)
-                body = await reader.readexactly(int(found.group(1))) if found else b""
-                if verb == b"POST" and path.endswith(b"/completions"):
-                    answer = await _complete(book, body, latency)
-                elif path == b"/reset":
-                    book, answer = Book(), b"{}"
-                else:
-                    answer = json.dumps(book.tell()).encode()
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(answer)
-                )
-                writer.write(answer)
-                await writer.drain()
-                if path.endswith(b"/completions"):
-                    book.answers += 1
-                    book.last = time.time()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, backlog=1024)
+    place = Server(latency)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(place), "127.0.0.1", 0, backlog=1024)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
-
-
-async def _complete(book: Book, body: bytes, latency: float) -> bytes:
-    began = time.time()
-    book.first = book.first or began
-    book.requests += 1
-    book.flying += 1
-    book.most = max(book.most, book.flying)
-    book.bodies[blake2b(body, digest_size=16).digest()] += 1
-    answer = make_answer(body)
-    await asyncio.sleep(latency - (time.time() - began))
-    book.flying -= 1
-    return answer
 
 
 if __name__ == "__main__":
