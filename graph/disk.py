@@ -26,6 +26,8 @@ _SQLITE = {
     sqlite3.SQLITE_IOERR: errno.EIO,
 }
 """What an error of SQLite would be as one of the system; a limit on the size of files is an I/O error to SQLite."""
+_NOTHING = 64 * 1024
+"""Free bytes below which an I/O error of SQLite means a full disk: some of its files are mapped, not written."""
 _TOLD = {
     "no space left": errno.ENOSPC,
     "disk quota": errno.EDQUOT,
@@ -83,6 +85,8 @@ def _tell_sqlite(exc: sqlite3.Error, path: Path) -> str | None:
             "remove it to begin again with the stored replies" if path.name == "checkpoints.db" else "start a new run"
         )
         return f"{path}: damaged ({exc}); restore a copy of the file, or {again}"
+    if code == sqlite3.SQLITE_IOERR and _free_bytes(path) < _NOTHING:
+        return _tell_code(errno.ENOSPC, path, f"{exc}: {os.strerror(errno.ENOSPC)}")
     return _tell_code(_SQLITE[code], path, str(exc)) if code in _SQLITE else None
 
 
@@ -107,13 +111,21 @@ def _tell_code(code: int, path: Path, reason: str) -> str | None:
     return None
 
 
-def _free(path: Path) -> str:
-    """How much room there is where a file lies."""
+def _free_bytes(path: Path) -> float:
+    """Bytes that are free where a file lies, infinite where that is unknown."""
     place = next((parent for parent in (path, *path.parents) if parent.is_dir()), None)
     try:
-        size = shutil.disk_usage(place or "/").free
+        return shutil.disk_usage(place or "/").free
     except OSError:
+        return float("inf")
+
+
+def _free(path: Path) -> str:
+    """How much room there is where a file lies."""
+    found = _free_bytes(path)
+    if found == float("inf"):
         return "how much is free there is unknown"
+    size = int(found)
     units = ["bytes", "KB", "MB", "GB"]
     while size >= 1024 and len(units) > 1:
         size //= 1024
