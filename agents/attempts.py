@@ -63,10 +63,15 @@ class Attempt:
         self.key = call_key(endpoint.base_url, endpoint.model, turns, schema, self._parameters)
         self._read = estimate_tokens("".join(text for _, text in turns))
 
-    def expected(self) -> tuple[int, float]:
-        """Tokens and US dollars that it will probably use; 0 dollars where the price is unknown."""
+    def expected(self, priced: bool) -> tuple[int, float]:
+        """Tokens and US dollars that it will probably use.
+
+        Args:
+            priced: whether the price matters; the table of prices takes its time to load. Else, and where the price is
+                unknown, 0 dollars.
+        """
         tokens = (self._read, math.ceil(self._usual.get(self._ask.role, USUAL_REPLY)))
-        return sum(tokens), self._price(tokens)[0] or 0.0
+        return sum(tokens), (self._price(tokens)[0] or 0.0) if priced else 0.0
 
     def fail(self, failure: Failure) -> CallRecord:
         """Make the record of a try that brought no reply.

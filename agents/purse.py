@@ -84,6 +84,11 @@ class Purse:
                 self._flying[place].add(-tokens, -usd)
             self._changed.set()
 
+    @property
+    def counts_money(self) -> bool:
+        """Whether a cap in money is set."""
+        return any(cap.usd is not None for cap in self._caps.values())
+
     def is_spent(self, cycle: int) -> bool:
         """Whether a cap that holds for this cycle is reached."""
         try:

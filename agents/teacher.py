@@ -143,7 +143,7 @@ class Teacher:
         async def note(failure: Failure) -> None:
             failed.append(await self._book.keep(attempt.fail(failure)))
 
-        tokens, usd = attempt.expected()
+        tokens, usd = attempt.expected(self._purse.counts_money)
         call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens)
         reply = await endpoint.call(call, note, lambda: self._purse.admit(ask.cycle, tokens, usd))
         self._remember(endpoint)
