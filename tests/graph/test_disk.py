@@ -139,8 +139,8 @@ ERRORS: dict[str, tuple[Exception, str, str]] = {
     "checkpoints full": (sqlite_error(sqlite3.SQLITE_FULL), "{run}/checkpoints.db", "make room first"),
     "checkpoints damaged": (sqlite_error(sqlite3.SQLITE_NOTADB), "{run}/checkpoints.db", "remove it to begin again"),
     "student saved": (
-        StudentError("student train failed: OSError: [Errno 28] No space left on device: '/r/work/c001'; see log"),
-        "/r/work/c001",
+        StudentError("student train failed: OSError: [Errno 28] No space left on device: '/r/kept/c001'; see log"),
+        "/r/kept/c001",
         "make room first",
     ),
     "weights saved": (
