@@ -264,7 +264,7 @@ async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog) -> AsyncIter
     )
     try:
         await student.warm_up()
-        cost = estimate_draft(plan)
+        cost = estimate_draft(plan) if budget.caps_calls() else (0.0, 0.0)
         yield Bench(settings, plan.domain, plan.preset, folder, ledger, log, student, teacher, plan.briefing, cost)
     finally:
         await student.close()

@@ -104,6 +104,10 @@ class BudgetSettings(_Section):
     usd: float | None = Field(default=None, gt=0, description="US dollars; needs a known price")
     cycle: CycleBudget = Field(default=CycleBudget(), description="what each cycle may use")
 
+    def caps_calls(self) -> bool:
+        """Whether tokens or money are capped, of the run or of a cycle."""
+        return any((self.tokens, self.usd, self.cycle.tokens, self.cycle.usd))
+
 
 class StopSettings(_Section):
     """When a run ends before its budget is spent."""

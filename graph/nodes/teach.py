@@ -107,7 +107,7 @@ def _affordable(cycle: int, bench: Bench, most: int) -> int:
     By what one has cost so far; in the first cycle by what it is expected to.
     """
     run, each = bench.settings.budget, bench.settings.budget.cycle
-    if not any((run.tokens, run.usd, each.tokens, each.usd)):
+    if not run.caps_calls():
         return most
     before = bench.ledger.count_drafts(before=cycle)
     (tokens, usd), (now_tokens, now_usd) = bench.ledger.spent(None), bench.ledger.spent(cycle)
