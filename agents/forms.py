@@ -47,6 +47,9 @@ class AnswerForm(Protocol):
     def label_batch(self, verdicts: list[Any]) -> Message:
         """The message that carries accepted verdicts."""
 
+    def labels_in(self, answer: Any) -> list[str]:
+        """Labels of an answer in the order of the text; what is marked as no entity does not count."""
+
     def answer_fault(self, text: str, answer: Any, labels: Collection[str]) -> str | None:
         """What is wrong with an answer to a text, None if nothing."""
 
@@ -77,6 +80,10 @@ class ClassificationForm:
     def label_batch(self, verdicts: list[LabelVerdict]) -> Message:
         """The message that carries accepted verdicts."""
         return LabelBatch[LabelVerdict](verdicts=verdicts)
+
+    def labels_in(self, answer: str) -> list[str]:
+        """The one label."""
+        return [answer]
 
     def answer_fault(self, text: str, answer: str, labels: Collection[str]) -> str | None:
         """Refuse a label that is not in the set."""
@@ -119,6 +126,10 @@ class EntityForm:
     def label_batch(self, verdicts: list[EntityVerdict]) -> Message:
         """The message that carries accepted verdicts."""
         return LabelBatch[EntityVerdict](verdicts=verdicts)
+
+    def labels_in(self, answer: list[Entity]) -> list[str]:
+        """Types of the entities, one per entity."""
+        return [entity.label for entity in answer if entity.label != NO_ENTITY]
 
     def answer_fault(self, text: str, answer: list[Entity], labels: Collection[str]) -> str | None:
         """Refuse an entity without words, one of an unknown type, and one that is not found in the text."""

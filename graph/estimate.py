@@ -24,7 +24,7 @@ from agents.messages import (
 )
 from agents.pricing import price
 from agents.settings import OPENAI_URL
-from graph.curriculum import Known, PlannedLesson, plan_lessons
+from graph.curriculum.lessons import Ground, Known, PlannedLesson, plan_lessons
 from graph.exams import MOST_COUNTED
 from graph.plan import Plan
 from prompts.loader import ROLES
@@ -112,7 +112,7 @@ def _one_cycle(plan: Plan) -> dict[str, list[tuple[int, int]]]:
     texts = [*domain.seeds, *domain.validation]
     found: dict[str, list[tuple[int, int]]] = {role: [] for role in ROLES}
     weaknesses = {}
-    if settings.weaknesses:
+    if settings.weaknesses:  # warm-up cycles ask no Analyst, but they are few
         labels = list(islice(endless(domain.codec.labels), 2))
         named = _WEAKNESS.model_copy(update={"labels": labels})
         weaknesses = {f"c001-w{number}": named for number in range(settings.weaknesses)}
@@ -127,6 +127,8 @@ def _one_cycle(plan: Plan) -> dict[str, list[tuple[int, int]]]:
             labels=dict(domain.file.labels),
             drafts=[DraftText(id=f"t{number}", text=item.text) for number, item in enumerate(written, start=1)],
         )
+        if settings.labels == "generator":
+            continue
         verdicts = [{"id": "t10", "labels": _plain(plan, item), "confidence": 0.95} for item in written]
         found["labeler"].append(_count(plan, "labeler", batch, {"verdicts": verdicts}))
     return found
@@ -176,19 +178,23 @@ def _plan_middle(plan: Plan, texts: Sequence[Example], weaknesses: Mapping[str, 
     codec, settings = plan.domain.codec, plan.settings.curriculum
     half = (plan.settings.budget.samples or settings.quotas.drafts * 4) // 2
     known = [
-        Known(text=item.text, gold=codec.to_wire(item.text, item.gold), labels=tuple(codec.labels_in(item.gold)))
-        for item in texts[: len(plan.domain.seeds) + half]
+        Known(
+            text=item.text,
+            gold=codec.to_wire(item.text, item.gold),
+            labels=tuple(codec.labels_in(item.gold)),
+            seed=number < len(plan.domain.seeds),
+        )
+        for number, item in enumerate(texts[: len(plan.domain.seeds) + half])
     ]
-    return plan_lessons(
-        1,
-        "c001",
-        plan.domain.file.labels,
-        weaknesses,
-        dict.fromkeys(weaknesses),
-        plan.briefing.form,
-        known,
-        Counter(label for item in known for label in item.labels),
-        settings.quotas.drafts,
-        settings,
-        seed=0,
+    ground = Ground(
+        cycle=settings.warm_up.cycles + 1,
+        span="c001",
+        labels=plan.domain.file.labels,
+        form=plan.briefing.form,
+        known=known,
+        counts=Counter(label for item in known for label in item.labels),
+        wanted=settings.quotas.drafts,
+        weaknesses=weaknesses,
+        wrong=_make_packet(plan, texts).cases if settings.errors else (),
     )
+    return plan_lessons(ground, settings, seed=0)

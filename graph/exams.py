@@ -5,7 +5,7 @@ from typing import Any
 
 from agents.messages import Case, FeedbackPacket, OpenWeakness
 from graph.bench import Bench
-from graph.curriculum import pick_cases
+from graph.curriculum.cases import pick_cases
 from student.client import Prediction
 from student.evaluate import Scores, verdict
 from student.tasks import Example
@@ -63,10 +63,10 @@ async def build_packet(bench: Bench, cycle: int, champion: str | None) -> Feedba
     Cases come from the batch of this cycle, answered before it was trained on, and from validation data; at the very
     start, where there is neither, from the seeds.
     """
-    source = bench.settings.curriculum.source
-    exam = _exam_cases(bench, cycle) if source != "validation" else []
+    source, shown = bench.settings.curriculum.source, bench.settings.curriculum.packet
+    exam = _exam_cases(bench, cycle) if source in ("exam", "both") else []
     held: list[Case] = []
-    if champion and bench.domain.validation and source != "exam":
+    if champion and bench.domain.validation and source in ("validation", "both"):
         answers = await predict_split(bench, champion, "validation")
         held = _cases(bench, "v", bench.domain.validation, answers)
     pool = [*exam, *held]
@@ -75,7 +75,7 @@ async def build_packet(bench: Bench, cycle: int, champion: str | None) -> Feedba
             bench.folder.version(champion), [item.text for item in bench.domain.seeds]
         )
         pool = _cases(bench, "s", bench.domain.seeds, answers)
-    scores = _score_cases(bench, held or pool)
+    scores = _score_cases(bench, held or pool) if shown.report else None
     return FeedbackPacket(
         cycle=cycle + 1,
         task=bench.domain.codec.name,
@@ -85,10 +85,10 @@ async def build_packet(bench: Bench, cycle: int, champion: str | None) -> Feedba
         errors=scores.errors[:MOST_COUNTED] if scores else [],
         weaknesses=[
             OpenWeakness(id=row["id"], name=row["name"], state=row["state"], effect=row["effect"])
-            for row in bench.ledger.newest_weaknesses(12)
+            for row in (bench.ledger.newest_weaknesses(12) if shown.history else ())
         ],
-        cases=pick_cases(pool, bench.settings.curriculum.packet, bench.seed(cycle, "packet")),
-        notices=_notices(bench, cycle),
+        cases=pick_cases(pool, shown, bench.seed(cycle, "packet")),
+        notices=_notices(bench, cycle) if shown.history else [],
     )
 
 

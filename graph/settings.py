@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.messages import ErrorKind, LessonMode
 from agents.rehearsal.settings import RehearsalSettings
 from agents.settings import RolesSettings, TeacherSettings
+from graph.curriculum.settings import CurriculumSettings
 from student.settings import CurationSettings, StudentSettings
 
 
@@ -14,76 +14,21 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PacketSettings(_Section):
-    """How many cases the Analyst is shown."""
-
-    wrong: int = Field(default=12, ge=0, description="cases that the student got wrong")
-    confident_wrong: int = Field(default=12, ge=0, description="cases that it got wrong with high confidence")
-    right: int = Field(default=8, ge=0, description="cases that it got right")
-    confident: float = Field(default=0.8, ge=0, le=1, description="confidence from which an answer counts as confident")
-
-
-class QuotaSettings(_Section):
-    """How many texts a cycle asks for, and for what."""
-
-    drafts: int = Field(default=48, ge=1, description="drafts per cycle")
-    lesson: int = Field(default=16, ge=1, description="drafts per lesson at most")
-    hard: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
-    blank: float = Field(
-        default=0.1, ge=0, le=1, description="share of texts without any label in breadth, where a task has such texts"
-    )
-    coverage_until: float = Field(
-        default=12.0, ge=0, description="samples per label below which breadth comes before weaknesses"
-    )
-    coverage_early: float = Field(default=0.75, ge=0, le=1, description="share of drafts for breadth up to that point")
-    coverage_late: float = Field(default=0.5, ge=0, le=1, description="share of drafts for breadth afterwards")
-
-
-class ErrorModes(_Section):
-    """Lesson modes for a weakness by the kind of mistake that its evidence shows most, taken in turn."""
-
-    type: list[LessonMode] = Field(default=["write", "rewrite_and_swap"], min_length=1, description="type confusions")
-    boundary: list[LessonMode] = Field(default=["write"], min_length=1, description="right type, wrong ends")
-    missed: list[LessonMode] = Field(default=["write"], min_length=1, description="entities that were not found")
-    invented: list[LessonMode] = Field(default=["write"], min_length=1, description="entities where there is none")
-
-    def of(self, kind: ErrorKind) -> list[LessonMode]:
-        """Modes for one kind of mistake."""
-        modes: list[LessonMode] = getattr(self, kind)
-        return modes
-
-
-class CurriculumSettings(_Section):
-    """What is shown to the Analyst and asked of the Generator."""
-
-    packet: PacketSettings = Field(default=PacketSettings(), description="cases in a feedback packet")
-    source: Literal["exam", "validation", "both"] = Field(
-        default="both",
-        description="where cases come from: the last accepted batch before it was trained on, validation data, or both",
-    )
-    weaknesses: int = Field(default=4, ge=0, description="weaknesses per cycle at most; 0 asks no Analyst")
-    modes: list[LessonMode] = Field(
-        default=["write"],
-        min_length=1,
-        description="lesson modes, taken in turn; for weaknesses with mistakes inside texts see error_modes",
-    )
-    error_modes: ErrorModes = Field(
-        default=ErrorModes(), description="lesson modes for weaknesses whose evidence shows mistakes inside texts"
-    )
-    strategies: int = Field(default=4, ge=0, description="context strategies shown with a lesson that rewrites")
-    quotas: QuotaSettings = Field(default=QuotaSettings(), description="drafts per cycle and their shares")
-    examples: int = Field(default=6, ge=0, description="examples shown with a lesson plan")
-    avoid: int = Field(default=60, ge=0, description="openings of accepted texts shown with a lesson plan")
-    review: int = Field(default=400, ge=0, description="older samples per training that may come back; 0 = none")
-
-
 class GateSettings(_Section):
     """When a newly trained student replaces the champion."""
 
     metric: str | None = Field(default=None, description="metric that decides; none = the domain's")
+    rule: Literal["roll_back", "keep_best", "off"] = Field(
+        default="roll_back",
+        description="after a fall of the metric: give up the new student and its samples (roll_back), the new student"
+        " alone (keep_best), or nothing (off)",
+    )
     tolerance: float = Field(default=0.05, ge=0, le=1, description="fall of the metric that is still let through")
     holdout: float = Field(
         default=0.15, ge=0, lt=1, description="share of accepted samples set aside where there is no validation data"
+    )
+    holdout_from: int = Field(
+        default=300, ge=0, description="accepted samples up to which none is set aside: fewer are too dear for that"
     )
     minimum: int = Field(default=20, ge=1, description="set-aside samples below which every student is let through")
 

@@ -164,9 +164,9 @@ class Curator:
     def _compare(self, form: str, variation: bool) -> Reason | None:
         if form in self._guarded or self._guarded.has_like(form, self._settings.leak):
             return "leak"
-        if form in self._known:
+        if form in self._known and not self._settings.repeats:
             return "duplicate"
-        if variation:
+        if variation or form in self._known:
             return None
         return "near_duplicate" if self._known.has_like(form, self._settings.near_duplicate) else None
 

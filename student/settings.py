@@ -58,6 +58,7 @@ class CurationSettings(BaseModel):
 
     min_characters: int = Field(3, ge=1, description="characters of the shortest text that is accepted")
     max_characters: int = Field(4000, ge=1, description="characters of the longest text that is accepted")
+    repeats: bool = Field(False, description="accept texts that are exact repeats of known ones")
     near_duplicate: float = Field(
         0.85, ge=0, le=1, description="likeness (0 to 1) to a known text from which a draft is a near duplicate"
     )

@@ -61,7 +61,8 @@ def _refuse_useless_teacher(bench: Bench, cycle: int, drafts: list[Sample]) -> N
 def brought_nothing(bench: Bench, cycle: int) -> bool:
     """Whether a cycle had lessons and none of them brought a single label that could be used, budget or not."""
     lessons = bench.ledger.lessons(cycle)
-    return bool(lessons) and not any(lesson["labelled"] for lesson in lessons) and not bench.teacher.is_spent(cycle)
+    brought = "drafts" if bench.settings.curriculum.labels == "generator" else "labelled"
+    return bool(lessons) and not any(lesson[brought] for lesson in lessons) and not bench.teacher.is_spent(cycle)
 
 
 def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:
@@ -71,13 +72,14 @@ def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:
     guarded = [example.text for example in (*domain.validation, *domain.test)]
     curator = Curator(bench.settings.curation, domain.codec, known, guarded)
     modes = {lesson["id"]: lesson["plan"]["mode"] for lesson in bench.ledger.lessons(cycle)}
-    return curator.judge([_to_candidate(sample, modes[sample.lesson]) for sample in drafts])
+    alone = bench.settings.curriculum.labels == "generator"
+    return curator.judge([_to_candidate(sample, modes[sample.lesson], alone) for sample in drafts])
 
 
-def _to_candidate(sample: Sample, mode: str) -> Candidate:
+def _to_candidate(sample: Sample, mode: str, alone: bool) -> Candidate:
     given: Gold | None = sample.candidates[0] if sample.candidates else None
-    # without a verdict of the Labeler the intention alone is no label
-    intended = sample.intended if given is not None else None
+    # without a verdict of the Labeler the intention alone is no label, unless nobody was to ask for one
+    intended = sample.intended if given is not None or alone else None
     variation = mode in LIKE_THEIR_SOURCE
     return Candidate(sample.id, sample.text, intended, given, sample.confidence, variation)
 
@@ -104,11 +106,11 @@ async def _examine(state: State, bench: Bench, kept: list[Sample], changes: dict
 
 def _set_aside(bench: Bench, before: int, kept: list[Sample], changes: dict[str, dict[str, object]]) -> None:
     """Without validation data every n-th accepted sample serves the gate and is never trained on."""
-    share = bench.settings.gate.holdout
+    share, least = bench.settings.gate.holdout, bench.settings.gate.holdout_from
     if bench.domain.validation or not share:
         return
     for number, sample in enumerate(kept, start=before):
-        if int((number + 1) * share) > int(number * share):
+        if number >= least and int((number + 1) * share) > int(number * share):
             changes[sample.id]["purpose"] = "gate"
 
 

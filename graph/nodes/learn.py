@@ -110,7 +110,8 @@ async def gate(state: State, bench: Bench) -> StateUpdate:
     old = await gate_scores(bench, champion) if champion else None
     new = await gate_scores(bench, challenger)
     before, after = (scores.metrics[bench.gate_metric] if scores else None for scores in (old, new))
-    promoted = before is None or after is None or after >= before - bench.settings.gate.tolerance
+    rule = bench.settings.gate
+    promoted = rule.rule == "off" or before is None or after is None or after >= before - rule.tolerance
     bench.ledger.put_part(cycle, "gate", {"before": before, "after": after, "promoted": promoted})
     _report(bench, cycle, before, after, promoted)
     if cycle:
@@ -125,7 +126,7 @@ async def gate(state: State, bench: Bench) -> StateUpdate:
         "best": score if rose else best,
         "stale": 0 if rose else state["stale"] + 1,
     }
-    if not promoted:
+    if not promoted and rule.rule == "roll_back":
         update["accepted"] = state["accepted"] - _tombstone(bench, cycle)
     bench.folder.drop_versions(cycle_name(0), champion, challenger)
     return update

@@ -1,13 +1,15 @@
 """Nodes on the teacher's side: analyze, and the two steps of a lesson, generate and label."""
 
 from collections import Counter
+from typing import Any
 
 from agents import analyst, generator, labeler
 from agents.generator import Writing
 from agents.messages import DraftBatch, DraftText, FeedbackPacket, LessonPlan, Weakness
 from agents.purse import BudgetSpent
 from graph.bench import Bench, cycle_name
-from graph.curriculum import Known, main_error, plan_lessons
+from graph.curriculum.cases import main_error
+from graph.curriculum.lessons import Ground, Known, plan_lessons
 from graph.state import LessonState, State, StateUpdate
 from graph.weaknesses import store_weaknesses
 from tracing.ledger import Sample
@@ -27,19 +29,19 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
         bench.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
         bench.ledger.put_lessons(cycle, [])
         return {"lessons": []}
-    lessons = plan_lessons(
-        cycle,
-        span,
-        bench.domain.file.labels,
-        weaknesses,
-        {name: main_error(weakness, packet.cases) for name, weakness in weaknesses.items()},
-        bench.briefing.form,
-        _known(bench),
-        _count_labels(bench, cycle),
-        _wanted(state, bench),
-        bench.settings.curriculum,
-        bench.seed(cycle, "plan"),
+    ground = Ground(
+        cycle=cycle,
+        span=span,
+        labels=bench.domain.file.labels,
+        form=bench.briefing.form,
+        known=_known(bench),
+        counts=_count_labels(bench, cycle),
+        wanted=_wanted(state, bench),
+        weaknesses=weaknesses,
+        mistakes={name: main_error(weakness, packet.cases) for name, weakness in weaknesses.items()},
+        wrong=[case for case in packet.cases if case.verdict != "right"],
     )
+    lessons = plan_lessons(ground, bench.settings.curriculum, bench.seed(cycle, "plan"))
     bench.ledger.put_lessons(
         cycle,
         [
@@ -55,9 +57,9 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
 
 
 async def _find_weaknesses(bench: Bench, packet: FeedbackPacket, span: str) -> dict[str, Weakness]:
-    if not bench.settings.curriculum.weaknesses:
+    cycle, settings = packet.cycle, bench.settings.curriculum
+    if not settings.weaknesses or cycle <= settings.warm_up.cycles:
         return {}
-    cycle = packet.cycle
     seed = bench.seed(cycle, "analyze")
     analysis = await analyst.analyze(bench.teacher, bench.briefing, packet, span, seed)
     bench.ledger.put_message(cycle, span, "analyst", "generator", analysis)
@@ -70,10 +72,11 @@ async def _find_weaknesses(bench: Bench, packet: FeedbackPacket, span: str) -> d
 def _known(bench: Bench) -> list[Known]:
     """Seeds and the newest accepted samples."""
     codec = bench.domain.codec
-    seeds = [(example.text, example.gold, True) for example in bench.domain.seeds]
+    seeds = [(example.text, example.gold, True, True) for example in bench.domain.seeds]
+    written = [(*answer, False) for answer in bench.ledger.newest_answers(NEWEST)]
     return [
-        Known(text=text, gold=codec.to_wire(text, gold), labels=tuple(codec.labels_in(gold)), whole=whole)
-        for text, gold, whole in [*seeds, *bench.ledger.newest_answers(NEWEST)]
+        Known(text=text, gold=codec.to_wire(text, gold), labels=tuple(codec.labels_in(gold)), whole=whole, seed=seed)
+        for text, gold, whole, seed in [*seeds, *written]
     ]
 
 
@@ -93,7 +96,9 @@ def _count_labels(bench: Bench, cycle: int) -> Counter[str]:
 
 def _wanted(state: State, bench: Bench) -> int:
     """Drafts to ask for: a cycle's worth, or a little more than what is left of the budget."""
-    drafts = bench.settings.curriculum.quotas.drafts
+    curriculum = bench.settings.curriculum
+    warm = curriculum.warm_up.drafts if state["cycle"] <= curriculum.warm_up.cycles else None
+    drafts = warm or curriculum.quotas.drafts
     budget = bench.settings.budget
     caps = (budget.samples and budget.samples - state["accepted"], budget.cycle.samples)
     for left in (cap for cap in caps if cap is not None):
@@ -153,6 +158,9 @@ async def label(state: LessonState, bench: Bench) -> StateUpdate:
     """Ask the Labeler, who does not know what the drafts of the lesson were written for."""
     lesson = bench.ledger.lesson(state["lesson"])
     samples = bench.ledger.samples(lesson=lesson["id"])
+    if bench.settings.curriculum.labels == "generator":
+        _tell_lesson(bench, lesson, len(samples), 0)
+        return {}
     if not samples:
         return {}
     texts = {sample.id: sample.text for sample in samples}
@@ -183,13 +191,10 @@ async def label(state: LessonState, bench: Bench) -> StateUpdate:
     # each once: an interrupted attempt may have noted its own already
     faults = list(dict.fromkeys([*lesson["faults"], *labelling.faults]))
     bench.ledger.close_lesson(lesson["id"], len(samples), len(labelling.labels), faults)
-    plan = lesson["plan"]["weakness"]["name"]
-    bench.emit(
-        "lesson",
-        cycle=lesson["cycle"],
-        lesson=lesson["id"],
-        topic=plan,
-        drafts=len(samples),
-        labelled=len(labelling.labels),
-    )
+    _tell_lesson(bench, lesson, len(samples), len(labelling.labels))
     return {}
+
+
+def _tell_lesson(bench: Bench, lesson: dict[str, Any], drafts: int, labelled: int) -> None:
+    topic, name = lesson["plan"]["weakness"]["name"], lesson["id"]
+    bench.emit("lesson", cycle=lesson["cycle"], lesson=name, topic=topic, drafts=drafts, labelled=labelled)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from agents.forms import answer_form
 from agents.messages import NO_ENTITY, Case, ErrorKind, Weakness
 from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
-from graph.curriculum import Known, main_error, pick_cases, plan_lessons
-from graph.settings import CurriculumSettings, PacketSettings
+from graph.curriculum.cases import main_error, pick_cases
+from graph.curriculum.lessons import Ground, Known, plan_lessons
+from graph.curriculum.settings import CurriculumSettings, PacketSettings
 
 LABELS = {"a": "first", "b": "second", "c": "third"}
 
@@ -34,10 +35,13 @@ def known(count: int, label: str) -> list[Known]:
 
 def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> list[Any]:
     weaknesses = changes.pop("weaknesses", {"w1": weakness("b", "c")})
-    errors, form = changes.pop("errors", {}), answer_form(changes.pop("task", "classification"))
+    errors, form = changes.pop("mistakes", {}), answer_form(changes.pop("task", "classification"))
     counts = changes.pop("counts", None) or Counter(label for item in items or [] for label in item.labels)
-    tree = CurriculumSettings.model_validate(changes)
-    return plan_lessons(1, "c001", LABELS, weaknesses, errors, form, items or [], counts, wanted, tree, 5)
+    wrong = changes.pop("wrong", ())
+    ground = Ground(
+        changes.pop("cycle", 1), "c001", LABELS, form, items or [], counts, wanted, weaknesses, errors, wrong
+    )
+    return plan_lessons(ground, CurriculumSettings.model_validate(changes), 5)
 
 
 def test_breadth_goes_by_all_samples_and_not_by_those_at_hand() -> None:
@@ -136,7 +140,7 @@ def test_wrong_cases_are_spread_over_kinds_of_mistakes() -> None:
 def test_a_lesson_on_invented_entities_asks_for_texts_without_any() -> None:
     asked = {}
     for kind in ("invented", "missed"):
-        lessons = plan(24, errors={"w1": kind}, task="ner", quotas={"coverage_early": 0.5})
+        lessons = plan(24, mistakes={"w1": kind}, task="ner", quotas={"coverage_early": 0.5})
         (lesson,) = [item.plan for item in lessons if item.weakness]
         asked[kind] = {quota.label: quota.hard + quota.easy for quota in lesson.quotas}
     assert asked == {"invented": {"b": 3, "c": 3, NO_ENTITY: 6}, "missed": {"b": 6, "c": 6}}
@@ -179,7 +183,7 @@ def test_the_kind_of_mistake_decides_about_the_mode_and_the_rest_follows_the_gen
         96,
         known(20, "b"),
         weaknesses={name: weakness("b") for name in kinds},
-        errors=kinds,
+        mistakes=kinds,
         task="ner",
         modes=["extrapolate"],
         error_modes={"type": ["swap_entities", "misspell"], "missed": ["rewrite_context"]},
@@ -196,7 +200,7 @@ def test_the_kind_of_mistake_decides_about_the_mode_and_the_rest_follows_the_gen
 @pytest.mark.parametrize("mode", ["rewrite_context", "rewrite_and_swap", "swap_entities", "write"])
 @pytest.mark.parametrize("kind", ERROR_STRATEGIES)
 def test_lessons_that_rewrite_bring_strategies_and_the_one_that_answers_the_mistake(mode: str, kind: ErrorKind) -> None:
-    lessons = plan(12, errors={"w1": kind}, task="ner", strategies=3, error_modes={kind: [mode]})
+    lessons = plan(12, mistakes={"w1": kind}, task="ner", strategies=3, error_modes={kind: [mode]})
     (lesson,) = [item for item in lessons if item.weakness]
     answer, instruction, able = ERROR_STRATEGIES[kind]
     told = dict(lesson.plan.strategies)
@@ -213,7 +217,7 @@ def test_other_lessons_and_other_seeds_bring_other_strategies() -> None:
 
 
 def test_a_task_without_entities_gets_no_strategies() -> None:
-    assert all(lesson.plan.strategies == {} for lesson in plan(24, modes=["paraphrase"], errors={"w1": "type"}))
+    assert all(lesson.plan.strategies == {} for lesson in plan(24, modes=["paraphrase"], mistakes={"w1": "type"}))
 
 
 def test_breadth_asks_for_a_share_of_texts_without_a_label_where_the_task_has_such() -> None:
@@ -272,3 +276,60 @@ def test_lessons_ask_for_what_is_wanted_in_bearable_pieces(
     assert sum(sizes) == wanted
     assert all(quota.hard >= 0 and quota.easy >= 0 for item in lessons for quota in item.plan.quotas)
     assert [item.plan.id for item in lessons] == [f"c001-l{number:02d}" for number in range(1, len(lessons) + 1)]
+
+
+def quotas(lesson: Any) -> dict[str, int]:
+    return {part.label: part.hard + part.easy for part in lesson.plan.quotas}
+
+
+def test_every_error_is_extrapolated_once_with_its_case_as_the_example() -> None:
+    wrong = [case(f"x{number}", "wrong", "ab"[number % 2], "c") for number in range(5)]
+    shares = {"coverage_early": 0.0, "lesson": 4, "fill": False}
+    lessons = plan(12, known(9, "a"), weaknesses={}, wrong=wrong, errors=10, quotas=shares)
+    assert [quotas(lesson) for lesson in lessons] == [{"a": 2, "b": 2}, {"a": 1}]
+    assert {lesson.plan.mode for lesson in lessons} == {"extrapolate"}
+    assert [item.text for lesson in lessons for item in lesson.plan.examples] == [f"x{number}" for number in range(5)]
+
+
+def test_errors_stay_within_the_share_that_breadth_leaves() -> None:
+    wrong = [case(f"x{number}", "wrong") for number in range(20)]
+    lessons = plan(12, weaknesses={}, wrong=wrong, errors=20, quotas={"coverage_early": 0.5})
+    assert [quotas(lesson) for lesson in lessons if lesson.plan.weakness.name == "errors"] == [{"a": 6}]
+    assert drafts(lessons) == 12
+
+
+@pytest.mark.parametrize(("fill", "asked"), [(True, 12), (False, 0)])
+def test_what_no_error_takes_up_goes_to_breadth_or_is_not_asked(fill: bool, asked: int) -> None:
+    assert drafts(plan(12, weaknesses={}, errors=5, quotas={"fill": fill})) == asked
+
+
+def test_an_error_in_a_text_with_entities_is_asked_for_by_the_first_of_them() -> None:
+    right = [{"text": "x", "label": "O"}, {"text": "y", "label": "b"}]
+    fields = {"id": "e", "text": "x y", "predicted": [], "confidence": 0.5, "verdict": "wrong"}
+    wrong = [Case.model_validate({**fields, "gold": gold}) for gold in (right, [])]
+    shares = {"coverage_early": 0.0, "fill": False}
+    (lesson,) = plan(12, weaknesses={}, task="ner", wrong=wrong, errors=5, quotas=shares)
+    assert quotas(lesson) == {"b": 1, NO_ENTITY: 1}
+
+
+def test_a_warm_up_asks_for_breadth_in_its_own_mode() -> None:
+    warm_up = {"cycles": 1, "mode": "paraphrase"}
+    lessons = {cycle: plan(12, known(3, "a"), cycle=cycle, warm_up=warm_up) for cycle in (1, 2)}
+    assert {lesson.plan.mode for lesson in lessons[1]} == {"paraphrase"}
+    assert [lesson.weakness for lesson in lessons[1]] == [None]
+    assert {lesson.weakness for lesson in lessons[2]} == {None, "w1"}
+    assert {lesson.plan.mode for lesson in lessons[2]} == {"write"}
+
+
+def test_labels_by_chance_are_not_evened_out() -> None:
+    asked = [quotas(lesson) for lesson in plan(12, known(30, "a"), weaknesses={}, quotas={"breadth": "chance"})]
+    assert asked[0].get("a", 0) > 0
+    assert sum(asked[0].values()) == 12
+    assert quotas(plan(12, known(30, "a"), weaknesses={})[0]) == {"b": 6, "c": 6}
+
+
+def test_examples_can_be_seeds_alone() -> None:
+    seeds = [Known("a seed", "a", ("a",), seed=True)]
+    for choice, wanted in (("seeds", {"a seed"}), ("all", {"a seed", *(item.text for item in known(2, "a"))})):
+        (lesson,) = plan(3, seeds + known(2, "a"), weaknesses={}, counts={"b": 9, "c": 9}, examples_from=choice)
+        assert {item.text for item in lesson.plan.examples} == wanted

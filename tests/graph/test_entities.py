@@ -244,7 +244,13 @@ def test_the_gate_on_samples_that_were_set_aside_passes_over_masked_parts(
     tmp_path: Path, word_taggers: list[WordStudent]
 ) -> None:
     domain = write_reports(tmp_path / "reports", validation=False)
-    options = ["gate.holdout=0.5", "gate.minimum=2", "gate.tolerance=1", f"rehearsal.noise={NOISE}"]
+    options = [
+        "gate.holdout=0.5",
+        "gate.holdout_from=0",
+        "gate.minimum=2",
+        "gate.tolerance=1",
+        f"rehearsal.noise={NOISE}",
+    ]
     folder = run_quick(domain, *(part for option in options for part in ("--set", option)))
     summary = read_summary(folder.summary)
     assert summary is not None

@@ -37,7 +37,17 @@ def whole(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     for name in ("kept", "rolled back", "set aside"):
         student, validation, regime = FLAVOURS[name]
         domain = write_domain(base / name, validation=validation)
-        args = ["run", str(domain), *QUICK, "--set", "gate.minimum=1", "--set", "gate.holdout=0.4"]
+        args = [
+            "run",
+            str(domain),
+            *QUICK,
+            "--set",
+            "gate.minimum=1",
+            "--set",
+            "gate.holdout=0.4",
+            "--set",
+            "gate.holdout_from=0",
+        ]
         args += ["--set", f"student.regime={regime}"]
         runs = ["--runs-dir", str(base / "runs"), "--run-id", name.replace(" ", "-")]
         code, printed = zygote(*args, *runs, log=base / "printed.txt", student=student)

@@ -115,7 +115,7 @@ def test_a_harmful_cycle_is_rolled_back(toy_domain: Path, monkeypatch: pytest.Mo
 
 def test_samples_set_aside_are_never_trained_on(tmp_path: Path, word_students: list[WordStudent]) -> None:
     domain = write_domain(tmp_path / "toy", validation=False)
-    folder = run(domain, "--set", "gate.holdout=0.3", "--set", "gate.minimum=4")
+    folder = run(domain, "--set", "gate.holdout=0.3", "--set", "gate.holdout_from=0", "--set", "gate.minimum=4")
     rows = read_rows(folder.dataset)
     aside = {row["id"] for row in rows if row["purpose"] == "gate"}
     (student,) = word_students
@@ -168,7 +168,7 @@ def test_lessons_are_planned_on_the_newest_samples_and_the_counts_of_all(
     real = graph.nodes.teach.plan_lessons
 
     def spy(*args: Any) -> Any:
-        seen.append(([item.text for item in args[6]], sum(args[7].values())))
+        seen.append(([item.text for item in args[0].known], sum(args[0].counts.values())))
         return real(*args)
 
     monkeypatch.setattr(graph.nodes.teach, "plan_lessons", spy)
@@ -189,3 +189,10 @@ def test_no_key_reaches_the_run_folder(
     assert yaml.safe_load(folder.config.read_text(encoding="utf-8"))["settings"]["teacher"]["base_url"]
     for path in folder.path.rglob("*"):
         assert not path.is_file() or b"very-secret" not in path.read_bytes(), path
+
+
+def test_few_samples_are_too_dear_to_be_set_aside(tmp_path: Path, word_students: list[WordStudent]) -> None:
+    domain = write_domain(tmp_path / "toy", validation=False)
+    purposes = [row["purpose"] for row in read_rows(run(domain, "--set", "gate.holdout_from=10").dataset)]
+    assert purposes[:10] == ["train"] * 10
+    assert "gate" in purposes[10:]

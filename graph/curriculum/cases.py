@@ -1,0 +1,62 @@
+"""Which cases the Analyst sees, and what their mistakes are."""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from agents.messages import Case, ErrorKind, Weakness
+from graph.curriculum.settings import PacketSettings
+
+
+def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> list[Case]:
+    """Choose the cases of a packet: wrong ones from as many confusions as possible, right ones least sure first.
+
+    Args:
+        cases: everything examined.
+        settings: how many of each kind.
+        seed: decides among equals.
+    """
+    shuffled = list(cases)
+    random.Random(seed).shuffle(shuffled)
+    picked = []
+    for verdict, count in (("confident_wrong", settings.confident_wrong), ("wrong", settings.wrong)):
+        groups: dict[str, list[Case]] = defaultdict(list)
+        for case in shuffled:
+            if case.verdict == verdict:
+                groups[_mistake_of(case)].append(case)
+        by_size = sorted(groups.values(), key=len, reverse=True)
+        picked += _take_in_turn([sorted(group, key=lambda case: -case.confidence) for group in by_size], count)
+    unsure = sorted((case for case in shuffled if case.verdict == "right"), key=lambda case: case.confidence)
+    right: dict[str, list[Case]] = defaultdict(list)
+    for case in unsure:
+        right[repr(case.gold)].append(case)
+    return picked + _take_in_turn(list(right.values()), settings.right)
+
+
+def _mistake_of(case: Case) -> str:
+    """Name what went wrong, so that like mistakes fall together: the first in a text, or what was taken for what."""
+    if not case.errors:
+        return f"{case.gold!r} {case.predicted!r}"
+    first = case.errors[0]
+    gold, predicted = (entity.label if entity else "" for entity in (first.gold, first.predicted))
+    return f"{first.kind} {gold} {predicted}"
+
+
+def main_error(weakness: Weakness, cases: Sequence[Case]) -> ErrorKind | None:
+    """Find the kind of mistake that a weakness's evidence shows most; None where cases list no mistakes.
+
+    Mistakes on the weakness's own labels count, or all of them where none is on these.
+    """
+    shown = [error for case in cases if case.id in weakness.evidence for error in case.errors]
+    labels = set(weakness.labels)
+    own = [error for error in shown if labels & {item.label for item in (error.gold, error.predicted) if item}]
+    counts: Counter[ErrorKind] = Counter(error.kind for error in own or shown)
+    kinds = sorted(counts, key=lambda kind: (-counts[kind], kind))
+    return kinds[0] if kinds else None
+
+
+def _take_in_turn(groups: Sequence[Sequence[Case]], count: int) -> list[Case]:
+    """Take from each group in turn until there are enough."""
+    longest = max((len(group) for group in groups), default=0)
+    ranked = [group[rank] for rank in range(longest) for group in groups if rank < len(group)]
+    return ranked[:count]

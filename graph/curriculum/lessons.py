@@ -1,0 +1,202 @@
+"""The lessons of a cycle: what the Generator is asked for. Pure functions."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agents.forms import AnswerForm
+from agents.messages import (
+    LIKE_THEIR_SOURCE,
+    Case,
+    ErrorKind,
+    Example,
+    Gold,
+    LessonMode,
+    LessonPlan,
+    LessonTopic,
+    Quota,
+    Weakness,
+)
+from graph.curriculum.quotas import breadth_quotas, quota, weakness_quotas
+from graph.curriculum.settings import CurriculumSettings
+
+BREADTH = LessonTopic(name="breadth", pattern="", labels=[], advice="")
+ERRORS = LessonTopic(name="errors", pattern="", labels=[], advice="")
+OPENING_WORDS = 6
+
+
+@dataclass(frozen=True)
+class Known:
+    """A text that is already there: a seed or an accepted sample."""
+
+    text: str
+    gold: Gold
+    labels: tuple[str, ...]
+    """Labels that occur in the answer."""
+    whole: bool = True
+    """Nothing of the answer is left open, so the text may serve as an example."""
+    seed: bool = False
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the lessons of a cycle are planned on."""
+
+    cycle: int
+    """Evolution cycle, from 1."""
+    span: str
+    """Prefix of lesson ids."""
+    labels: Mapping[str, str]
+    """Label -> meaning."""
+    form: AnswerForm
+    """The task's, for its strategies and its texts without a label."""
+    known: Sequence[Known]
+    """Seeds and accepted samples, oldest first, of many the newest."""
+    counts: Mapping[str, int]
+    """Label -> how many of all seeds and accepted samples have it."""
+    wanted: int
+    """Drafts to ask for in all."""
+    weaknesses: Mapping[str, Weakness] = field(default_factory=dict)
+    """Id -> weakness, gravest first."""
+    mistakes: Mapping[str, ErrorKind | None] = field(default_factory=dict)
+    """Id of a weakness -> kind of mistake that its evidence shows most, if any."""
+    wrong: Sequence[Case] = ()
+    """Cases that the student got wrong, gravest first."""
+
+
+@dataclass(frozen=True)
+class PlannedLesson:
+    """A lesson plan and the id of the weakness behind it (None: breadth)."""
+
+    weakness: str | None
+    plan: LessonPlan
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One lesson before it is written out."""
+
+    topic: LessonTopic
+    quotas: list[Quota]
+    weakness: str | None = None
+    mistake: ErrorKind | None = None
+    mode: LessonMode | None = None
+    examples: tuple[Example, ...] = ()
+
+
+def plan_lessons(ground: Ground, settings: CurriculumSettings, seed: int) -> list[PlannedLesson]:
+    """Divide a cycle's drafts between breadth, weaknesses and errors.
+
+    While the labels have few samples breadth gets the larger share, later the weaknesses do: chasing errors alone is
+    worse than random as long as the student knows little.
+
+    Args:
+        ground: what is planned on.
+        settings: the curriculum section.
+        seed: chooses examples and openings, and labels where chance is to.
+    """
+    if ground.cycle <= settings.warm_up.cycles:
+        asked = _ask_breadth(ground, ground.wanted, settings, seed, settings.warm_up.mode)
+    else:
+        focused = [*_ask_errors(ground, settings), *_ask_weaknesses(ground, settings)]
+        rest = ground.wanted - sum(_size(item) for item in focused)
+        # what does not fit into a weakness's one lesson goes to breadth
+        fills = settings.quotas.fill or not (settings.weaknesses or settings.errors)
+        asked = [*(_ask_breadth(ground, rest, settings, seed, None) if fills else ()), *focused]
+    return [_write_out(ground, number, item, settings, seed) for number, item in enumerate(asked, start=1)]
+
+
+def _size(asked: _Asked) -> int:
+    return sum(part.hard + part.easy for part in asked.quotas)
+
+
+def _ask_breadth(
+    ground: Ground, wanted: int, settings: CurriculumSettings, seed: int, mode: LessonMode | None
+) -> list[_Asked]:
+    rng = random.Random(f"{seed}/breadth")
+    parts = breadth_quotas(ground.labels, ground.counts, wanted, settings.quotas, ground.form.blank, rng)
+    return [_Asked(BREADTH, part, mode=mode) for part in parts]
+
+
+def _share(ground: Ground, settings: CurriculumSettings) -> int:
+    """Drafts that weaknesses and errors get."""
+    quotas = settings.quotas
+    per_label = sum(ground.counts.get(label, 0) for label in ground.labels) / len(ground.labels)
+    share = quotas.coverage_early if per_label < quotas.coverage_until else quotas.coverage_late
+    return ground.wanted - round(ground.wanted * share)
+
+
+def _ask_weaknesses(ground: Ground, settings: CurriculumSettings) -> Iterator[_Asked]:
+    rest = _share(ground, settings) if ground.weaknesses else 0
+    for number, (name, weakness) in enumerate(ground.weaknesses.items()):
+        each = rest // len(ground.weaknesses) + (number < rest % len(ground.weaknesses))
+        portion = min(each, settings.quotas.lesson)
+        mistake = ground.mistakes.get(name)
+        blank = ground.form.blank if mistake == "invented" else None
+        if portion:
+            topic = LessonTopic.model_validate(weakness.model_dump(exclude={"evidence"}))
+            yield _Asked(topic, weakness_quotas(weakness.labels, portion, settings.quotas, blank), name, mistake)
+
+
+def _ask_errors(ground: Ground, settings: CurriculumSettings) -> Iterator[_Asked]:
+    """One text per wrong case: what made it hard, carried into another situation."""
+    cases = ground.wrong[: min(settings.errors, _share(ground, settings))]
+    size = settings.quotas.lesson
+    for start in range(0, len(cases), size):
+        part = cases[start : start + size]
+        labels = [_first_label(case, ground) for case in part]
+        counts = {label: labels.count(label) for label in dict.fromkeys(labels) if label is not None}
+        yield _Asked(
+            ERRORS,
+            [quota(label, number, 1.0) for label, number in counts.items()],
+            mode="extrapolate",
+            examples=tuple(Example(text=case.text, gold=case.gold) for case in part),
+        )
+
+
+def _first_label(case: Case, ground: Ground) -> str | None:
+    return next((label for label in ground.form.labels_in(case.gold) if label in ground.labels), ground.form.blank)
+
+
+def _write_out(ground: Ground, number: int, asked: _Asked, settings: CurriculumSettings, seed: int) -> PlannedLesson:
+    lesson = f"{ground.span}-l{number:02d}"
+    rng = random.Random(f"{seed}/{lesson}")
+    labels = [part.label for part in asked.quotas]
+    modes = settings.error_modes.of(asked.mistake) if asked.mistake else settings.modes
+    mode = asked.mode or modes[(ground.cycle + number) % len(modes)]
+    blank = ground.form.blank
+    pool = [item for item in ground.known if item.seed] if settings.examples_from == "seeds" else ground.known
+    plan = LessonPlan(
+        id=lesson,
+        mode=mode,
+        strategies=ground.form.strategies(mode, asked.mistake, settings.strategies, rng),
+        weakness=asked.topic,
+        labels=dict(ground.labels),
+        quotas=asked.quotas,
+        examples=list(asked.examples) or _choose_examples(labels, pool, settings.examples, rng, blank),
+        # a text that is to stay near its example begins like it
+        avoid=[] if mode in LIKE_THEIR_SOURCE else _choose_openings(labels, ground.known, settings.avoid, blank),
+    )
+    return PlannedLesson(asked.weakness, plan)
+
+
+def _choose_examples(
+    labels: Sequence[str], known: Sequence[Known], count: int, rng: random.Random, blank: str | None
+) -> list[Example]:
+    """Pick examples, one label after the other, seeds and samples alike."""
+    pools = []
+    for label in labels:
+        pool = [item for item in known if item.whole and label in (item.labels or (blank,))]
+        rng.shuffle(pool)
+        pools.append(pool)
+    ranked = [pool[rank] for rank in range(count) for pool in pools if rank < len(pool)]
+    unique = {item.text: item for item in ranked}
+    return [Example(text=item.text, gold=item.gold) for item in list(unique.values())[:count]]
+
+
+def _choose_openings(labels: Sequence[str], known: Sequence[Known], count: int, blank: str | None) -> list[str]:
+    """First words of the newest texts with these labels, oldest first."""
+    wanted = set(labels)
+    texts = [item.text for item in known if wanted.intersection(item.labels or (blank,))]
+    openings = dict.fromkeys(" ".join(text.split()[:OPENING_WORDS]) for text in texts)
+    return list(openings)[-count:] if count else []

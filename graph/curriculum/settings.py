@@ -1,0 +1,102 @@
+"""Settings of the curriculum: what is shown to the Analyst, what is asked of the Generator, what is learned."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.messages import ErrorKind, LessonMode
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PacketSettings(_Section):
+    """What the Analyst is shown."""
+
+    wrong: int = Field(default=12, ge=0, description="cases that the student got wrong")
+    confident_wrong: int = Field(default=12, ge=0, description="cases that it got wrong with high confidence")
+    right: int = Field(default=8, ge=0, description="cases that it got right")
+    confident: float = Field(default=0.8, ge=0, le=1, description="confidence from which an answer counts as confident")
+    report: bool = Field(default=True, description="show scores per label, confusions and kinds of mistakes")
+    history: bool = Field(
+        default=True, description="show the weaknesses of earlier cycles, what became of them, notices"
+    )
+
+
+class QuotaSettings(_Section):
+    """How many texts a cycle asks for, and for what."""
+
+    drafts: int = Field(default=48, ge=1, description="drafts per cycle")
+    lesson: int = Field(default=16, ge=1, description="drafts per lesson at most")
+    hard: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in a lesson")
+    breadth: Literal["poorest", "chance"] = Field(
+        default="poorest",
+        description="labels of the texts for breadth: fill up those with the fewest samples, or draw each by chance",
+    )
+    blank: float = Field(
+        default=0.1, ge=0, le=1, description="share of texts without any label in breadth, where a task has such texts"
+    )
+    coverage_until: float = Field(
+        default=12.0, ge=0, description="samples per label below which breadth comes before weaknesses"
+    )
+    coverage_early: float = Field(default=0.75, ge=0, le=1, description="share of drafts for breadth up to that point")
+    coverage_late: float = Field(default=0.5, ge=0, le=1, description="share of drafts for breadth afterwards")
+    fill: bool = Field(default=True, description="give to breadth what no weakness and no error takes up")
+
+
+class WarmUpSettings(_Section):
+    """First cycles that ask for breadth alone, before any feedback."""
+
+    cycles: int = Field(default=0, ge=0, description="cycles; 0 = none")
+    mode: LessonMode = Field(default="write", description="lesson mode of these cycles")
+    drafts: int | None = Field(default=None, ge=1, description="drafts per such cycle; none = quotas.drafts")
+
+
+class ErrorModes(_Section):
+    """Lesson modes for a weakness by the kind of mistake that its evidence shows most, taken in turn."""
+
+    type: list[LessonMode] = Field(default=["write", "rewrite_and_swap"], min_length=1, description="type confusions")
+    boundary: list[LessonMode] = Field(default=["write"], min_length=1, description="right type, wrong ends")
+    missed: list[LessonMode] = Field(default=["write"], min_length=1, description="entities that were not found")
+    invented: list[LessonMode] = Field(default=["write"], min_length=1, description="entities where there is none")
+
+    def of(self, kind: ErrorKind) -> list[LessonMode]:
+        """Modes for one kind of mistake."""
+        modes: list[LessonMode] = getattr(self, kind)
+        return modes
+
+
+class CurriculumSettings(_Section):
+    """What is shown to the Analyst and asked of the Generator."""
+
+    packet: PacketSettings = Field(default=PacketSettings(), description="what a feedback packet holds")
+    source: Literal["exam", "validation", "both", "seeds"] = Field(
+        default="both",
+        description="where cases come from: the last accepted batch before it was trained on, validation data, both, or"
+        " the seeds",
+    )
+    warm_up: WarmUpSettings = Field(default=WarmUpSettings(), description="first cycles without feedback")
+    weaknesses: int = Field(default=4, ge=0, description="weaknesses per cycle at most; 0 asks no Analyst")
+    errors: int = Field(
+        default=0, ge=0, description="wrong cases per cycle that are extrapolated into a text each, asking no Analyst"
+    )
+    modes: list[LessonMode] = Field(
+        default=["write"],
+        min_length=1,
+        description="lesson modes, taken in turn; for weaknesses with mistakes inside texts see error_modes",
+    )
+    error_modes: ErrorModes = Field(
+        default=ErrorModes(), description="lesson modes for weaknesses whose evidence shows mistakes inside texts"
+    )
+    strategies: int = Field(default=4, ge=0, description="context strategies shown with a lesson that rewrites")
+    quotas: QuotaSettings = Field(default=QuotaSettings(), description="drafts per cycle and their shares")
+    examples: int = Field(default=6, ge=0, description="examples shown with a lesson plan")
+    examples_from: Literal["all", "seeds"] = Field(
+        default="all", description="what these examples are: seeds and accepted samples, or seeds alone"
+    )
+    avoid: int = Field(default=60, ge=0, description="openings of accepted texts shown with a lesson plan")
+    labels: Literal["labeler", "generator"] = Field(
+        default="labeler", description="whose label counts: a separate, blind one, or what the text was written for"
+    )
+    review: int = Field(default=400, ge=0, description="older samples per training that may come back; 0 = none")

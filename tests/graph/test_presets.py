@@ -1,0 +1,157 @@
+"""The shipped presets ask for what the published loops ask for."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from agents.forms import answer_form
+from agents.messages import Case, Weakness
+from graph.config import PRESETS, build_settings, load_preset
+from graph.curriculum.cases import pick_cases
+from graph.curriculum.lessons import Ground, Known, plan_lessons
+from graph.settings import Settings
+
+LABELS = {"a": "first", "b": "second"}
+VERDICTS = ("wrong", "confident_wrong", "right")
+SEEDS = [Known(f"seed {label}", label, (label,), seed=True) for label in LABELS]
+WRITTEN = [Known(f"written {number}", "ab"[number % 2], ("ab"[number % 2],)) for number in range(60)]
+
+
+def settings_of(name: str) -> Settings:
+    return build_settings([load_preset(name)])
+
+
+def cases() -> list[Case]:
+    fields = {"gold": "a", "predicted": "b", "confidence": 0.5}
+    return [
+        Case.model_validate({**fields, "id": f"{verdict}{number}", "text": f"{verdict}{number}", "verdict": verdict})
+        for verdict in VERDICTS
+        for number in range(30)
+    ]
+
+
+def packet(name: str) -> dict[str, int]:
+    picked = pick_cases(cases(), settings_of(name).curriculum.packet, 1)
+    return dict(Counter(case.verdict for case in picked))
+
+
+def plans(name: str, cycle: int = 2, known: list[Known] | None = None) -> list[Any]:
+    settings = settings_of(name).curriculum
+    asked = settings.weaknesses if cycle > settings.warm_up.cycles else 0
+    named = Weakness(name="w", pattern="p", labels=["a", "b"], evidence=["wrong1"], advice="x")
+    items = SEEDS + WRITTEN if known is None else known
+    ground = Ground(
+        cycle=cycle,
+        span="c",
+        labels=LABELS,
+        form=answer_form("classification"),
+        known=items,
+        counts=Counter(label for item in items for label in item.labels),
+        wanted=(settings.warm_up.drafts if cycle <= settings.warm_up.cycles else None) or settings.quotas.drafts,
+        weaknesses={f"w{number}": named for number in range(asked)},
+        wrong=[case for case in pick_cases(cases(), settings.packet, 1) if case.verdict != "right"],
+    )
+    return [item.plan for item in plan_lessons(ground, settings, 3)]
+
+
+def count(lessons: list[Any]) -> tuple[int, int]:
+    """Hard and easy texts asked for."""
+    parts = [part for lesson in lessons for part in lesson.quotas]
+    return sum(part.hard for part in parts), sum(part.easy for part in parts)
+
+
+def test_every_preset_says_where_it_comes_from() -> None:
+    from graph.config import PRESET_KEYS, read_yaml
+
+    names = {path.stem for path in PRESETS.glob("*.yaml")}
+    assert names == {
+        *("evokd", "evokd-paper", "evokd-init", "pgkd", "s3", "llm2llm", "zerogen", "auggpt", "random"),
+    }
+    for name in names:
+        values = read_yaml(PRESETS / f"{name}.yaml")
+        assert set(values) == set(PRESET_KEYS)
+        assert values["name"] == name
+
+
+@pytest.mark.parametrize("name", ["evokd-paper", "evokd-init"])
+def test_the_paper_shows_two_wrong_and_two_right_and_asks_for_two_hard_and_two_easy(name: str) -> None:
+    settings = settings_of(name)
+    assert packet(name) == {"wrong": 2, "right": 2}
+    assert not settings.curriculum.packet.report
+    assert count(plans(name)) == (2, 2)
+    assert settings.curriculum.source == "exam"
+    assert settings.curriculum.labels == "labeler"
+    assert settings.curriculum.review > 0
+    assert settings.student.replay > 0
+    assert settings.student.regime == "continue"
+    assert settings.gate.rule == "off"
+    assert settings.curation.repeats
+    assert (settings.curation.dispute, settings.curation.dispute_confidence) == ("labeler", 0.0)
+
+
+def test_init_begins_with_paraphrases_of_the_seeds() -> None:
+    first = plans("evokd-init", 1, SEEDS)
+    assert {plan.mode for plan in first} == {"paraphrase"}
+    assert {item.text for plan in first for item in plan.examples} == {"seed a", "seed b"}
+    assert {plan.mode for plan in plans("evokd-init", 2)} == {"write"}
+    assert {plan.mode for plan in plans("evokd-paper", 1, SEEDS)} == {"write"}
+
+
+def test_pgkd_shows_sixteen_of_each_with_the_report_and_asks_for_thirty_two() -> None:
+    settings = settings_of("pgkd")
+    assert packet("pgkd") == {"wrong": 16, "confident_wrong": 16, "right": 16}
+    assert settings.curriculum.packet.report
+    assert sum(count(plans("pgkd"))) == 32
+    assert settings.curriculum.labels == "generator"
+    assert (settings.stop.cycles, settings.stop.patience) == (10, 5)
+    assert (settings.gate.rule, settings.gate.tolerance) == ("keep_best", 0.0)
+
+
+def test_s3_writes_a_first_set_and_then_a_text_per_error_from_scratch() -> None:
+    settings = settings_of("s3")
+    assert {plan.mode for plan in plans("s3", 1, SEEDS)} == {"write"}
+    later = plans("s3", 2)
+    assert {plan.mode for plan in later} == {"extrapolate"}
+    assert count(later) == (60, 0)
+    assert {item.text for plan in later for item in plan.examples} == {
+        case.text for case in cases() if case.verdict != "right"
+    }
+    assert settings.student.regime == "base"
+    assert settings.curriculum.weaknesses == 0
+
+
+def test_llm2llm_looks_at_its_seeds_alone_and_cuts_duplicates() -> None:
+    settings = settings_of("llm2llm")
+    assert settings.curriculum.source == "seeds"
+    assert {plan.mode for plan in plans("llm2llm", 1, SEEDS)} == {"extrapolate"}
+    assert settings.student.regime == "base"
+    assert settings.curation.near_duplicate == 0.95
+    assert not settings.curation.repeats
+
+
+@pytest.mark.parametrize("name", ["zerogen", "auggpt", "random"])
+def test_loops_without_feedback_ask_no_analyst(name: str) -> None:
+    settings = settings_of(name)
+    assert (settings.curriculum.weaknesses, settings.curriculum.errors) == (0, 0)
+    assert {plan.weakness.name for plan in plans(name)} == {"breadth"}
+    assert sum(count(plans(name))) == settings.curriculum.quotas.drafts
+    assert settings.gate.rule == "off"
+
+
+def test_zerogen_shows_no_examples_and_trusts_what_a_text_was_written_for() -> None:
+    assert all(plan.examples == [] and plan.avoid == [] for plan in plans("zerogen"))
+    assert settings_of("zerogen").curriculum.labels == "generator"
+
+
+def test_auggpt_paraphrases_seeds_alone() -> None:
+    lessons = plans("auggpt")
+    assert {plan.mode for plan in lessons} == {"paraphrase"}
+    assert {item.text for plan in lessons for item in plan.examples} == {"seed a", "seed b"}
+
+
+def test_random_draws_labels_by_chance_and_has_the_same_student_as_evokd() -> None:
+    settings = settings_of("random")
+    assert settings.curriculum.quotas.breadth == "chance"
+    assert settings.curriculum.labels == "labeler"
+    assert settings.student == settings_of("evokd").student
