@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from agents.messages import InputError
@@ -22,6 +23,10 @@ _TOKENIZERS = (
     "tokenizer.model",
     "vocab.json",
 )
+_DECISIVE = {".safetensors", ".json", ".txt", ".model"}
+"""Endings of the files that decide what a base makes of a text."""
+_POOLING = "1_Pooling/config.json"
+"""Where sentence encoders say what their sub-words are pooled by."""
 _TIMEOUT = 10.0
 """Seconds to wait for the model hub."""
 
@@ -55,6 +60,47 @@ def locate(base: str) -> str:
     return str(folder) if folder.exists() else base
 
 
+def find_local(base: str) -> str | None:
+    """Find the folder of a base without asking the network; None where it is not on this machine."""
+    folder = Path(base).expanduser()
+    if base != EMBEDDED and not folder.exists():
+        if not _HUB_NAME.fullmatch(base):
+            return None
+        from huggingface_hub import try_to_load_from_cache
+
+        config = try_to_load_from_cache(base, "config.json")
+        if not isinstance(config, str):
+            return None
+        folder = Path(config).parent
+    try:
+        folder = _find_embedded(verify=True) if base == EMBEDDED else folder
+        _check_folder(folder)
+    except InputError:
+        return None
+    return str(folder)
+
+
+def fingerprint(folder: str) -> str:
+    """Compute a SHA-256 of all that decides what a base makes of a text: weights, configuration, tokenizer."""
+    found = hashlib.sha256()
+    for path in sorted([*Path(folder).glob("*"), Path(folder, _POOLING)]):
+        if path.suffix in _DECISIVE and path.is_file():
+            found.update(f"{path.relative_to(folder).as_posix()} {_digest(path)}\n".encode())
+    return found.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    state = path.stat()
+    return _digest_state(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _digest_state(path: Path, inode: int, size: int, changed: int) -> str:
+    """Compute a file's SHA-256, once for one state of it: inode, bytes, nanoseconds of the last change."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _find_embedded(verify: bool = False) -> Path:
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
@@ -64,8 +110,7 @@ def _find_embedded(verify: bool = False) -> Path:
     folder = Path(spec.origin).parent / "model"
     _check_folder(folder)
     if verify:
-        with (folder / "model.safetensors").open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _digest(folder / "model.safetensors")
         if found != _SHA256:
             raise InputError(
                 f"{folder}: model.safetensors has sha256 {found[:12]}..., not {_SHA256[:12]}...; reinstall it"

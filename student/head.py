@@ -1,11 +1,12 @@
 """Fit the output layer alone, on features of a frozen encoder."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
 
-from student.network import TaskNetwork, cut_padding
+from student.network import TaskNetwork
 
 FEATURE_BATCH = 64
 """Pieces whose features are computed at once, where memory allows."""
@@ -23,6 +24,9 @@ def read_features(
 ) -> list[torch.Tensor]:
     """Compute what the output layer sees of each piece, without dropout: (features,) or (sub-words, features).
 
+    Pieces of one length are computed together, so that none is padded: on a CPU the features of a piece are then the
+    same bits whatever it is computed with.
+
     Args:
         model: the student.
         layer: its output layer.
@@ -33,20 +37,23 @@ def read_features(
     seen: list[torch.Tensor] = []
     hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     device = next(model.parameters()).device
-    order = sorted(range(len(encodings)), key=lambda i: len(encodings[i]["input_ids"]))
+    lengths = [len(encoding["input_ids"]) for encoding in encodings]
+    order = sorted(range(len(encodings)), key=lambda i: lengths[i])
     model.eval()
     try:
         with torch.inference_mode():
-            for start in range(0, len(order), at_once):
-                chosen = [encodings[i] for i in order[start : start + at_once]]
-                model(**tokenizer.pad(chosen, return_tensors="pt").to(device))
+            for _, group in groupby(order, key=lambda i: lengths[i]):
+                alike = list(group)
+                for start in range(0, len(alike), at_once):
+                    chosen = [encodings[i] for i in alike[start : start + at_once]]
+                    model(**tokenizer.pad(chosen, return_tensors="pt").to(device))
     finally:
         hook.remove()
     rows = [row for batch in seen for row in batch]
     found: dict[int, torch.Tensor] = {}
     for i, row in zip(order, rows, strict=True):
-        # Outside of inference mode, so that a layer can be fitted on it; padding is cut off.
-        found[i] = cut_padding(row, encodings[i]).clone()
+        # Outside of inference mode, so that a layer can be fitted on it.
+        found[i] = row.clone()
     return [found[i] for i in range(len(encodings))]
 
 

@@ -8,9 +8,10 @@ from transformers import AutoModel, AutoTokenizer
 
 from student.base import locate
 from student.compute import pick_device, set_threads
-from student.jobs import Compute, EmbedJob, Prediction, PredictJob, StudentError
-from student.memory import halve, in_batches
-from student.network import Piece, cut_padding
+from student.features import Encoder, find_encoder
+from student.jobs import MEMORY_ADVICE, Compute, EmbedJob, Prediction, PredictJob, StudentError
+from student.memory import halve, in_batches, is_shortage, release
+from student.network import Piece, TaskNetwork, cut_padding
 from student.save import read_record
 from student.tasks import codec
 
@@ -18,6 +19,9 @@ _BATCH = 32
 _EMBED_LENGTH = 256
 """Sub-words of a text that an embedding reads."""
 _DIGITS = 6
+
+_Answered = tuple[list[Piece], list[torch.Tensor]]
+"""Pieces of texts, and the output for each of them."""
 
 
 def predict(job: PredictJob) -> list[Prediction]:
@@ -31,23 +35,52 @@ def predict(job: PredictJob) -> list[Prediction]:
     record = read_record(Path(job.folder))
     network = codec(record["task"], record["labels"]).network()
     device = _prepare(job.compute)
-    model = network.load(job.folder).to(device).eval()
-    tokenizer = AutoTokenizer.from_pretrained(job.folder, trust_remote_code=False)
-    limit = min(record["max_length"], tokenizer.model_max_length)
     texts = sorted(set(job.texts), key=lambda text: (len(text), text))
-    pieces = network.cut(tokenizer, texts, limit) if texts else []
+    encoder = find_encoder(network, Path(job.folder), record)
+    size = halve(_BATCH, job.halvings)
+    if encoder is not None:
+        pieces, logits = _answer_kept(encoder, Path(job.folder), texts, record["max_length"], device, size)
+    else:
+        pieces, logits = _answer(network, job.folder, texts, record["max_length"], device, size)
+    if not all(bool(item.isfinite().all()) for item in logits):
+        raise StudentError(f"{job.folder}: the student's output is not a number; train it at a lower student.rate")
+    found = dict(zip(texts, network.decode(texts, pieces, logits), strict=True))
+    return [found[text] for text in job.texts]
+
+
+def _answer(
+    network: TaskNetwork, folder: str, texts: Sequence[str], limit: int, device: torch.device, size: int
+) -> _Answered:
+    """Answer with the whole student, from its folder."""
+    model = network.load(folder).to(device).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    pieces = network.cut(tokenizer, texts, min(limit, tokenizer.model_max_length)) if texts else []
 
     def compute(part: Sequence[Piece]) -> list[torch.Tensor]:
         inputs = [piece.inputs for piece in part]
         with torch.inference_mode():
             batch = model(**tokenizer.pad(inputs, return_tensors="pt").to(device)).logits.cpu()
-        if not batch.isfinite().all():
-            raise StudentError(f"{job.folder}: the student's output is not a number; train it at a lower student.rate")
         return [cut_padding(row, item) for row, item in zip(batch, inputs, strict=True)]
 
-    logits = in_batches(pieces, halve(_BATCH, job.halvings), compute)
-    found = dict(zip(texts, network.decode(texts, pieces, logits), strict=True))
-    return [found[text] for text in job.texts]
+    return pieces, in_batches(pieces, size, compute)
+
+
+def _answer_kept(
+    encoder: Encoder, folder: Path, texts: Sequence[str], limit: int, device: torch.device, size: int
+) -> _Answered:
+    """Answer with the student's output layer, on features of its base that may be kept from earlier calls."""
+    weight, bias = encoder.read_layer(folder)
+    while True:
+        try:
+            pieces, seen = encoder.see(texts, limit, device, size)
+            return pieces, [features.double() @ weight.T + bias for features in seen]
+        except Exception as exc:
+            if not is_shortage(exc):
+                raise
+            if size == 1:
+                raise StudentError(f"out of memory with one text at a time; {MEMORY_ADVICE}") from exc
+        size = halve(size)
+        release()
 
 
 def embed(job: EmbedJob) -> list[list[float]]:

@@ -10,7 +10,9 @@ from student.jobs import StudentError, TrainJob
 RECORD = "evokd.json"
 
 
-def save_student(model: Any, tokenizer: Any, job: TrainJob, tune: str, pipeline: str) -> None:
+def save_student(
+    model: Any, tokenizer: Any, job: TrainJob, tune: str, pipeline: str, encoder: dict[str, str] | None = None
+) -> None:
     """Write weights, tokenizer, `evokd.json` and model card; the folder appears whole or not at all.
 
     Args:
@@ -19,6 +21,7 @@ def save_student(model: Any, tokenizer: Any, job: TrainJob, tune: str, pipeline:
         job: the training.
         tune: what was trained, head or full.
         pipeline: what the model hub calls the task.
+        encoder: where all weights but the output layer's are a base's: its name (`base`) and fingerprint (`sha256`).
     """
     out = Path(job.out)
     # One fixed name per folder: what a killed training left is cleared by the next one.
@@ -31,7 +34,14 @@ def save_student(model: Any, tokenizer: Any, job: TrainJob, tune: str, pipeline:
     # safetensors writes for the owner alone; the weights are no more private than the files beside them.
     for weights in partial.glob("*.safetensors"):
         weights.chmod((partial / "config.json").stat().st_mode)
-    record = {"task": job.task, "labels": job.labels, "max_length": job.settings.max_length, "tune": tune}
+    record: dict[str, Any] = {
+        "task": job.task,
+        "labels": job.labels,
+        "max_length": job.settings.max_length,
+        "tune": tune,
+    }
+    if encoder is not None:
+        record["encoder"] = encoder
     (partial / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     (partial / "README.md").write_text(_write_card(job, tune, pipeline), encoding="utf-8")
     if out.exists():
@@ -41,7 +51,7 @@ def save_student(model: Any, tokenizer: Any, job: TrainJob, tune: str, pipeline:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Read `evokd.json` of a student folder: task, labels, max_length, tune.
+    """Read `evokd.json` of a student folder: task, labels, max_length, tune, encoder.
 
     Raises:
         StudentError: the folder is no student.

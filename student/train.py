@@ -3,20 +3,21 @@
 import math
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import AutoTokenizer
 
-from student.base import locate
+from student.base import find_local, locate
 from student.compute import pick_device, pick_precision, reproducible, set_threads
+from student.features import Encoder, find_encoder, open_encoder
 from student.full import FullTraining, TrainingSet, clear_output
 from student.head import FEATURE_BATCH, fit_head, read_features
 from student.jobs import StudentError, TrainExample, TrainJob, TrainResult
 from student.memory import halve, release
-from student.network import TaskNetwork
+from student.network import Piece, TaskNetwork
 from student.save import read_record, save_student
 from student.tasks import TaskCodec, codec
 from student.trials import Diverged, Trials
@@ -81,15 +82,21 @@ def _try(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _Don
 
 def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _Done:
     task = codec(job.task, job.labels)
+    network = task.network()
     with reproducible(job.seed):
         source = _check_start(job.start, job) if job.start else locate(job.settings.base)
-        network = task.network()
+        encoder = _find_encoder(job, network) if tune == "head" else None
+        if encoder is not None:
+            return _train_kept(job, task, encoder, device, trials.batch)
         model = network.load(source).to(device)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        data = _encode(job, task, network, tokenizer)
+        pieces = network.cut(tokenizer, _texts(job), min(job.settings.max_length, tokenizer.model_max_length))
+        data = _encode(job, task, network, pieces)
         if tune == "head":
             precision = torch.float32
-            steps, loss = _fit_output(network, model, tokenizer, data, job, trials.batch)
+            layer = network.output_layer(model)
+            seen = read_features(model, layer, tokenizer, data.encodings, trials.batch)
+            steps, loss = _fit_output(network, layer, seen, data, job)
         else:
             if _read_tune(job.start) == "head":
                 clear_output(network, model)
@@ -100,6 +107,24 @@ def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _D
                 steps, loss = training.run(job.seed, trials.rate, trials.batch)
     save_student(model, tokenizer, job, tune, network.pipeline)
     return _Done(steps, data.count, loss, precision)
+
+
+def _train_kept(job: TrainJob, task: TaskCodec, encoder: Encoder, device: torch.device, at_once: int) -> _Done:
+    """Fit the output layer of a base that is kept in memory, on features of which most may be kept as well."""
+    pieces, seen = encoder.see(_texts(job), job.settings.max_length, device, at_once)
+    data = _encode(job, task, encoder.network, pieces)
+    steps, loss = _fit_output(encoder.network, encoder.layer, seen, data, job)
+    said = {"base": job.settings.base, "sha256": encoder.fingerprint}
+    save_student(encoder.model, encoder.tokenizer, job, "head", encoder.network.pipeline, said)
+    return _Done(steps, data.count, loss, torch.float32)
+
+
+def _find_encoder(job: TrainJob, network: TaskNetwork) -> Encoder | None:
+    """Find the base whose untouched encoder the head is fitted on; None where the start's is another one."""
+    if job.start is not None:
+        return find_encoder(network, Path(job.start), read_record(Path(job.start)))
+    source = find_local(job.settings.base)
+    return None if source is None else open_encoder(network, job.labels, source)
 
 
 def _choose_tune(job: TrainJob) -> str:
@@ -132,10 +157,12 @@ def _check_start(start: str, job: TrainJob) -> str:
     return start
 
 
-def _encode(job: TrainJob, task: TaskCodec, network: TaskNetwork, tokenizer: Any) -> TrainingSet:
+def _texts(job: TrainJob) -> list[str]:
+    return [sample.text for sample in _samples(job)]
+
+
+def _encode(job: TrainJob, task: TaskCodec, network: TaskNetwork, pieces: Sequence[Piece]) -> TrainingSet:
     samples = _samples(job)
-    limit = min(job.settings.max_length, tokenizer.model_max_length)
-    pieces = network.cut(tokenizer, [sample.text for sample in samples], limit)
     owners = [samples[piece.text] for piece in pieces]
     targets = [network.target(piece, owner) for piece, owner in zip(pieces, owners, strict=True)]
     counts = Counter(label for sample in samples for label in task.labels_in(sample.gold))
@@ -153,14 +180,12 @@ def _encode(job: TrainJob, task: TaskCodec, network: TaskNetwork, tokenizer: Any
 
 
 def _fit_output(
-    network: TaskNetwork, model: torch.nn.Module, tokenizer: Any, data: TrainingSet, job: TrainJob, at_once: int
+    network: TaskNetwork, layer: torch.nn.Linear, seen: Sequence[torch.Tensor], data: TrainingSet, job: TrainJob
 ) -> tuple[int, float]:
-    layer = network.output_layer(model)
     weights = data.weights
     if job.settings.balance:
         sizes = Counter(data.groups)
         weights = weights / torch.tensor([float(sizes[group]) for group in data.groups])
-    seen = read_features(model, layer, tokenizer, data.encodings, at_once)
     features, targets, pieces = network.flatten(seen, data.targets)
     steps, loss = fit_head(
         network, layer, features, targets, weights[pieces], job.settings.label_smoothing, data.classes

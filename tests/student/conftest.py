@@ -9,6 +9,8 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
+import student.features
+from student.features import CACHE
 from student.jobs import TrainExample, TrainJob
 from student.settings import StudentSettings
 
@@ -63,6 +65,13 @@ def write_texts(count: int, seed: int) -> list[TrainExample]:
         rng.shuffle(words)
         rows.append(TrainExample(id=f"{seed}-{i}", text=" ".join(words), gold=label))
     return rows
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """Let no test see what another one has computed."""
+    CACHE.clear()
+    student.features._encoders.clear()
 
 
 MakeJob = Callable[..., TrainJob]

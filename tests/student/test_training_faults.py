@@ -12,6 +12,7 @@ from transformers import AutoTokenizer
 
 import student.full
 from student.classification import ClassificationNetwork
+from student.features import CACHE
 from student.full import FullTraining, TrainingSet
 from student.jobs import EmbedJob, PredictJob, StudentError
 from student.network import TaskNetwork
@@ -72,6 +73,7 @@ def test_a_head_goes_on_with_less_at_once_to_the_same_weights(
 ) -> None:
     whole = make_job("whole", tune="head")
     assert train(whole).faults == []
+    CACHE.clear()
     seen = room(10)
     job = make_job(tune="head")
     result = train(job)
