@@ -127,7 +127,8 @@ async def gate(state: State, bench: Bench) -> StateUpdate:
     }
     if not promoted:
         update["accepted"] = state["accepted"] - _tombstone(bench, cycle)
-    bench.folder.drop_versions(cycle_name(0), champion, challenger)
+    if not bench.keep_versions:
+        bench.folder.drop_versions(cycle_name(0), champion, challenger)
     return update
 
 
