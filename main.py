@@ -4,7 +4,7 @@ Nothing heavy is imported before a command needs it.
 """
 
 import sys
-from collections.abc import Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +13,6 @@ import typer
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-    from graph.config import Layer
 
 
 # typer carries its own copy of click or uses the installed one, by version
@@ -48,19 +46,6 @@ BudgetTokens = Annotated[int | None, typer.Option("--budget-tokens", help="Teach
 BudgetUsd = Annotated[float | None, typer.Option("--budget-usd", help="US dollars at most.")]
 Config = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 Assign = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting; may be repeated.")]
-
-
-def _make_layers(config: Path | None, assign: list[str] | None, flags: Mapping[str, tuple[str, Any]]) -> list["Layer"]:
-    """Make the layers above the domain's own: file, `--set`, flags (flag -> dotted key and value)."""
-    from graph.config import Layer, parse_assignments, read_yaml
-
-    layers = [Layer(str(config), read_yaml(config))] if config is not None else []
-    layers += [parse_assignments(assign)] if assign else []
-    for flag, (key, value) in flags.items():
-        section, _, name = key.partition(".")
-        if value is not None:
-            layers.append(Layer(flag, {section: {name: value} if name else value}))
-    return layers
 
 
 def _common_flags(
@@ -110,6 +95,7 @@ def run(
       evokd run my_domain --teacher gpt-4o-mini --budget-usd 2
       evokd run my_domain --teacher qwen3 --base-url http://127.0.0.1:11434/v1 --set student.steps=120
     """
+    from graph.cli.layers import make_layers
     from graph.plan import plan_run
     from graph.run import start_run
 
@@ -120,7 +106,7 @@ def run(
         "--device": ("student.device", device),
         "--seed": ("seed", seed),
     }
-    layers = _make_layers(config, assign, flags)
+    layers = make_layers(config, assign, flags)
     plan = plan_run(domain, preset, layers)
     _follow(as_json, lambda listeners: start_run(plan, runs_dir, run_id, listeners))
 
@@ -148,6 +134,7 @@ def check(
       evokd check my_domain --teacher gpt-4o-mini --budget-samples 500
     """
     from graph.check import describe_domain
+    from graph.cli.layers import make_layers
     from graph.plan import plan_run
     from tracing.checkup import print_check
 
@@ -155,7 +142,7 @@ def check(
         **_common_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd),
         "--student": ("student.base", student),
     }
-    facts = describe_domain(plan_run(domain, preset, _make_layers(config, assign, flags)))
+    facts = describe_domain(plan_run(domain, preset, make_layers(config, assign, flags)))
     if as_json:
         _terminal().print_json(facts)
     else:
@@ -186,11 +173,12 @@ def resume(
       evokd resume my_run
       evokd resume my_run --base-url http://127.0.0.1:9000/v1 --set teacher.concurrency=2 --budget-samples 400
     """
+    from graph.cli.layers import make_layers
     from graph.folder import find_run
     from graph.run import resume_run
 
     flags = _common_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd)
-    layers = _make_layers(None, assign, flags)
+    layers = make_layers(None, assign, flags)
     folder = find_run(run, runs_dir)
     if folder.summary.is_file() and not layers:
         _terminal().stderr().print(f"run {folder.run_id} has ended already; nothing to resume", highlight=False)
@@ -348,6 +336,15 @@ def _check_rooms() -> str | None:
     return None
 
 
+@cache
+def complete() -> typer.Typer:
+    """Add the commands that live in the rooms: not at import, for a foreign package may shadow a room."""
+    from graph.cli.backtests import add_commands
+
+    add_commands(app)
+    return app
+
+
 def run_cli(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     if not (sys.argv[1:] if arguments is None else arguments):
@@ -355,6 +352,7 @@ def run_cli(arguments: list[str] | None = None) -> int:
     shadowed = _check_rooms()
     if shadowed:
         return _fail(shadowed, 2)
+    complete()
     try:
         code = int(app(arguments, standalone_mode=False) or 0)
         return _fail("interrupted", code) if code == 130 else code

@@ -8,7 +8,7 @@ from agents.teacher import Teacher
 from graph.domain import Domain
 from graph.folder import RunFolder
 from graph.settings import Settings
-from student.client import StudentClient
+from student.jobs import Student
 from tracing.events import Emit
 from tracing.ledger import Ledger
 
@@ -23,11 +23,13 @@ class Bench:
     folder: RunFolder
     ledger: Ledger
     emit: Emit
-    student: StudentClient
+    student: Student
     teacher: Teacher
     briefing: Briefing
     draft_cost: tuple[float, float] = (0.0, 0.0)
     """Tokens and US dollars that a draft is expected to take, before any was written."""
+    keep_versions: bool = False
+    """Whether every student that became champion stays on the disk."""
 
     @property
     def gate_metric(self) -> str:

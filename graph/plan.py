@@ -18,6 +18,7 @@ from graph.config import Layer, build_settings, load_preset
 from graph.domain import Domain, find_domain, load_domain, replace_corpus
 from graph.folder import RunFolder
 from graph.rehearsal import read_corpus
+from graph.rows import choose_rows
 from graph.settings import Settings
 from prompts.loader import ROLES, digest
 from student.base import check_student
@@ -46,7 +47,15 @@ def plan_run(domain: str, preset: str, layers: Sequence[Layer]) -> Plan:
     Raises:
         InputError: what is wrong and how to mend it.
     """
-    loaded = load_domain(find_domain(domain))
+    return plan_loaded(load_domain(find_domain(domain)), preset, layers)
+
+
+def plan_loaded(loaded: Domain, preset: str, layers: Sequence[Layer]) -> Plan:
+    """Plan a run as `plan_run` does, on a domain that was read before.
+
+    Raises:
+        InputError: what is wrong and how to mend it.
+    """
     recipe = Layer("the task's own recipe", {"student": loaded.codec.recipe})
     layers = [recipe, load_preset(preset), loaded.overrides, *layers]
     settings = build_settings(layers)
@@ -63,6 +72,7 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
     else:
         for role in ROLES:
             resolve_key(settings.teacher.role(role), os.environ)
+    domain = choose_rows(domain, settings.rows, settings.seed, served=settings.teacher.is_rehearsal())
     for key, cap in (("budget.usd", settings.budget.usd), ("budget.cycle.usd", settings.budget.cycle.usd)):
         if cap is not None:
             _check_prices(settings, key)
@@ -121,7 +131,7 @@ def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:
         rehearsal = settings.rehearsal.model_copy(update={"corpus": str(path)})
         settings = settings.model_copy(update={"rehearsal": rehearsal})
         domain = replace_corpus(domain, path)
-    return read_corpus(domain), settings
+    return (domain if domain.corpus_rows and named is None else read_corpus(domain)), settings
 
 
 def replan_run(folder: RunFolder, record: Mapping[str, Any], layers: Sequence[Layer] = ()) -> Plan:
@@ -136,7 +146,16 @@ def replan_run(folder: RunFolder, record: Mapping[str, Any], layers: Sequence[La
         InputError: what is wrong with the domain or the settings.
     """
     values = Layer(str(folder.config), record["settings"])
-    return _check(load_domain(Path(record["domain_folder"])), build_settings([values, *layers]), record["preset"])
+    return plan_settings(load_domain(Path(record["domain_folder"])), record["preset"], [values, *layers])
+
+
+def plan_settings(loaded: Domain, preset: str, layers: Sequence[Layer]) -> Plan:
+    """Plan a run under complete settings, to which preset and domain have nothing to add.
+
+    Raises:
+        InputError: what is wrong with the domain or the settings.
+    """
+    return _check(loaded, build_settings(layers), preset)
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:

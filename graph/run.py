@@ -24,6 +24,7 @@ from graph.nodes.curate import brought_nothing
 from graph.plan import Plan, describe_plan, record_config, record_plan, replan_run
 from graph.rehearsal import make_corpus
 from student.client import StudentClient
+from student.jobs import Student
 from tracing.events import EventLog, Listener
 from tracing.ledger import Ledger
 from tracing.summary import read_summary
@@ -47,7 +48,22 @@ class _Going:
     notes: tuple[str, ...] = ()
 
 
-def start_run(plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[Listener, ...] = ()) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Host:
+    """What somebody who drives many runs lends to each of them."""
+
+    student: Student | None = None
+    """Trains and answers, and outlives the run; None: the run has a student process of its own."""
+    keep_versions: bool = False
+    """Whether the work folder stays, with every student that became champion."""
+
+
+_ALONE = Host()
+
+
+def start_run(
+    plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[Listener, ...] = (), host: Host = _ALONE
+) -> dict[str, Any]:
     """Start a run and drive it to its end; returns the summary.
 
     Raises:
@@ -62,14 +78,18 @@ def start_run(plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[L
         try:
             # from here on the folder is a run, and it is held already
             write_config(folder, describe_plan(plan))
-            return _drive(plan, folder, listeners, _Going())
+            return _drive(plan, folder, listeners, _Going(), host)
         finally:
             if not folder.config.is_file():
                 shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def resume_run(
-    folder: RunFolder, listeners: tuple[Listener, ...] = (), layers: Sequence[Layer] = (), force: bool = False
+    folder: RunFolder,
+    listeners: tuple[Listener, ...] = (),
+    layers: Sequence[Layer] = (),
+    force: bool = False,
+    host: Host = _ALONE,
 ) -> dict[str, Any]:
     """Go on with an interrupted run; returns the summary. A finished run is left as it is.
 
@@ -78,6 +98,7 @@ def resume_run(
         listeners: called with every event.
         layers: settings that are to be other than they were, later ones win.
         force: go on whatever has become different.
+        host: who drives the run, where it is one of many.
 
     Raises:
         ResumeError: version, settings, prompts or data are other than those that the run was begun with, the run has
@@ -91,13 +112,14 @@ def resume_run(
                 done = read_summary(folder.summary)  # another process may have ended it up to now
                 if done is None:
                     plan, going = _replan(folder, layers, force)
-                    return _drive(plan, folder, listeners, going)
+                    return _drive(plan, folder, listeners, going, host)
         if any(layer.values for layer in layers):
             raise ResumeError(
                 f"run {folder.run_id} has ended ({done['stop_reason']}), its test data was scored;"
                 " start a new run for other settings"
             )
-        _clear_work(folder)
+        if not host.keep_versions:
+            _clear_work(folder)
     for listener in listeners:
         listener({"event": "finished", **done})
     return done
@@ -139,12 +161,12 @@ def _clear_work(folder: RunFolder) -> None:
             shutil.rmtree(folder.work, ignore_errors=True)
 
 
-def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], going: _Going) -> dict[str, Any]:
+def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], going: _Going, host: Host) -> dict[str, Any]:
     # plain types alone are read back from checkpoints; LangGraph reads this when it is first imported
     os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
     log = EventLog(folder.events, folder.run_id, listeners)
     try:
-        return asyncio.run(_run(plan, folder, log, going))
+        return asyncio.run(_run(plan, folder, log, going, host))
     except TeacherError as exc:
         with suppress(OSError):  # the first error is the one to tell
             log("parked", reason=str(exc))
@@ -157,8 +179,8 @@ def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], going
         log.close()
 
 
-async def _run(plan: Plan, folder: RunFolder, log: EventLog, going: _Going) -> dict[str, Any]:
-    async with _open_bench(plan, folder, log) as bench:
+async def _run(plan: Plan, folder: RunFolder, log: EventLog, going: _Going, host: Host) -> dict[str, Any]:
+    async with _open_bench(plan, folder, log, host) as bench:
         estimate = None if going.resumed else estimate_run(plan).tell()
         log("run_resumed" if going.resumed else "run_started", **_announce(plan, folder, going), estimate=estimate)
         if going.changes:
@@ -168,7 +190,8 @@ async def _run(plan: Plan, folder: RunFolder, log: EventLog, going: _Going) -> d
     summary = read_summary(folder.summary)
     if summary is None:
         raise EvokdError(f"{folder.path}: the graph ended without a summary; its events are in {folder.events}")
-    shutil.rmtree(folder.work, ignore_errors=True)
+    if not host.keep_versions:
+        shutil.rmtree(folder.work, ignore_errors=True)
     log("finished", **summary)
     return summary
 
@@ -247,10 +270,10 @@ async def _go_back(graph: "CompiledStateGraph[Any, Any, Any, Any]", bench: Bench
 
 
 @asynccontextmanager
-async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog) -> AsyncIterator[Bench]:
+async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog, host: Host) -> AsyncIterator[Bench]:
     ledger = Ledger(folder.ledger)
     settings = plan.settings
-    student = StudentClient(
+    student = host.student or StudentClient(
         folder.path / "student.log", device=settings.student.device, threads=settings.student.threads
     )
     store = _CountingStore(ledger, log)
@@ -265,9 +288,22 @@ async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog) -> AsyncIter
     try:
         await student.warm_up()
         cost = estimate_draft(plan) if budget.caps_calls() else (0.0, 0.0)
-        yield Bench(settings, plan.domain, plan.preset, folder, ledger, log, student, teacher, plan.briefing, cost)
+        yield Bench(
+            settings,
+            plan.domain,
+            plan.preset,
+            folder,
+            ledger,
+            log,
+            student,
+            teacher,
+            plan.briefing,
+            cost,
+            host.keep_versions,
+        )
     finally:
-        await student.close()
+        if student is not host.student:
+            await student.close()
         await teacher.close()
         ledger.close()
 

@@ -14,6 +14,20 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class RowsSettings(_Section):
+    """Which labelled rows of the domain a run may see; all of them where nothing is said. For backtests."""
+
+    shots: int | None = Field(
+        default=None,
+        ge=1,
+        description="labelled examples per label to start from, drawn by the seed from the rehearsal corpus, which then"
+        " never serves them; null = the domain's own seeds",
+    )
+    validation: int | None = Field(
+        default=None, ge=0, description="validation rows, drawn by the seed, labels in proportion; null = all, 0 = none"
+    )
+
+
 class GateSettings(_Section):
     """When a newly trained student replaces the champion."""
 
@@ -76,6 +90,7 @@ class Settings(_Section):
     budget: BudgetSettings = Field(default=BudgetSettings(), description="what may be spent")
     stop: StopSettings = Field(default=StopSettings(), description="when to stop")
     rehearsal: RehearsalSettings = Field(default=RehearsalSettings(), description="the embedded teacher")
+    rows: RowsSettings = Field(default=RowsSettings(), description="which labelled rows are used")
     seed: int = Field(default=0, ge=0, lt=2**31, description="seed of every random choice")
 
 

@@ -34,7 +34,7 @@ _LINE_LIMIT = 2**30
 """Bytes of the longest answer line (embeddings of many texts)."""
 _PATIENCE = 5.0
 """Seconds that a process has to end after its input was closed."""
-_ENVIRONMENT = {
+ENVIRONMENT = {
     # Threads that wait by spinning slow a step down twentyfold as soon as anything else wants a core.
     "OMP_WAIT_POLICY": "passive",
     # oneDNN keeps code for every shape of batch it has met, 1024 of them by default: a gigabyte, filled over many
@@ -186,7 +186,7 @@ class StudentClient:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 limit=_LINE_LIMIT,
-                env={**_ENVIRONMENT, **os.environ, "PYTHONPATH": path},
+                env={**ENVIRONMENT, **os.environ, "PYTHONPATH": path},
                 start_new_session=True,
             )
         return self._process

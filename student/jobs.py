@@ -1,5 +1,9 @@
 """What is asked of the student process and what it answers. Light: no torch."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.messages import EvokdError
@@ -110,3 +114,28 @@ class EmbedJob(Job):
     base: str = Field(description="`embedded`, a folder or a hub name")
     texts: list[str] = Field(description="the texts")
     compute: Compute = Field(Compute(), description="where to compute")
+
+
+class Student(Protocol):
+    """Whoever trains and asks students: a process of its own (`student.client`), or this one (`student.local`)."""
+
+    async def warm_up(self) -> None:
+        """Load early what takes long."""
+
+    async def train(self, job: TrainJob) -> TrainResult:
+        """Train a student.
+
+        Raises:
+            InputError: the base or device asked for is not there.
+            StudentError: the training failed.
+        """
+
+    async def predict(self, folder: Path, texts: Sequence[str]) -> list[Prediction]:
+        """Answer texts, in their order.
+
+        Raises:
+            StudentError: the folder is no student, or memory runs short.
+        """
+
+    async def close(self) -> None:
+        """Give back what is held."""

@@ -128,7 +128,8 @@ async def gate(state: State, bench: Bench) -> StateUpdate:
     }
     if not promoted and rule.rule == "roll_back":
         update["accepted"] = state["accepted"] - _tombstone(bench, cycle)
-    bench.folder.drop_versions(cycle_name(0), champion, challenger)
+    if not bench.keep_versions:
+        bench.folder.drop_versions(cycle_name(0), champion, challenger)
     return update
 
 

@@ -1,0 +1,98 @@
+"""The learning curve of a finished run: what its champion scores on test data after every cycle."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.messages import EvokdError
+from graph.bench import cycle_name
+from graph.domain import Domain
+from graph.folder import RunFolder
+from student.evaluate import Scores
+from student.jobs import Student
+
+FILE = "curve.json"
+
+
+@dataclass(frozen=True)
+class Point:
+    """The champion after a cycle."""
+
+    cycle: int
+    version: str
+    """The student version that is champion: of this cycle, or of an earlier one where it was rolled back."""
+    samples: int
+    """Samples accepted so far, those of rolled back cycles left out."""
+    tokens: int
+    """Tokens read and written by the teacher so far, those of rolled back cycles counted."""
+    calls: int
+    test: Mapping[str, float]
+    """Metric -> score on test data, 0 to 1."""
+    labels: Mapping[str, float]
+    """Label -> F1 on test data, 0 to 1."""
+
+
+async def score_versions(
+    summary: Mapping[str, Any], folder: RunFolder, domain: Domain, student: Student
+) -> list[Point]:
+    """Score on test data what was champion after each cycle; each version once.
+
+    Args:
+        summary: of the finished run.
+        folder: of the run, with its student versions.
+        domain: the run's, with its test data.
+        student: who answers.
+    """
+    points: list[Point] = []
+    known: dict[str, Scores] = {}
+    samples = tokens = calls = 0
+    champion = cycle_name(0)
+    for cycle in summary["cycles"]:
+        if cycle["gate"]["promoted"]:
+            champion = cycle_name(cycle["cycle"])
+        if champion not in known:
+            found = await student.predict(folder.version(champion), [example.text for example in domain.test])
+            gold = [example.gold for example in domain.test]
+            known[champion] = domain.codec.evaluate(gold, [item.answer for item in found])
+        samples += cycle["accepted"]
+        tokens += cycle["input_tokens"] + cycle["output_tokens"]
+        calls += cycle["calls"]
+        scores = known[champion]
+        metrics = {name: round(value, 6) for name, value in scores.metrics.items()}
+        labels = {line.label: round(line.f1, 6) for line in scores.report}
+        points.append(Point(cycle["cycle"], champion, samples, tokens, calls, metrics, labels))
+    return points
+
+
+def write_curve(folder: Path, head: Mapping[str, Any], points: list[Point]) -> dict[str, Any]:
+    """Write `curve.json` beside a run, whole or not at all; returns what was written."""
+    record = {**head, "points": [asdict(point) for point in points]}
+    write_json(folder / FILE, record)
+    return record
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a result; None where there is none yet.
+
+    Raises:
+        EvokdError: the file is damaged.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as exc:
+        raise EvokdError(f"{path}: damaged ({exc}); remove it to have it made again") from exc
+    if not isinstance(record, dict):
+        raise EvokdError(f"{path}: damaged (no object); remove it to have it made again")
+    return record

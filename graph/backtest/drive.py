@@ -1,0 +1,84 @@
+"""Drive a planned backtest: what is done is read, what is missing is made by workers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from graph.backtest.cells import Backtest, Cell
+from graph.backtest.execute import Ceiling, find_ceiling, find_curve, make_ceiling
+from graph.backtest.pool import Failure, Interrupted, Piece, Pool, Tell
+from graph.backtest.results import Outcome
+from graph.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a backtest has brought up to now."""
+
+    outcomes: Sequence[Outcome]
+    ceilings: Mapping[tuple[str, int], Mapping[str, Any]]
+    """Domain and seed -> the full-shot student, where there is one."""
+    failures: Sequence[Failure]
+
+
+def drive(backtest: Backtest, out: Path, jobs: int, full_shot: bool, tell: Tell) -> Results:
+    """Do what is missing, and collect everything.
+
+    Args:
+        backtest: the planned cells.
+        out: its folder.
+        jobs: processes at most.
+        full_shot: whether the student of the whole corpus is trained for comparison.
+        tell: called with events; see `Pool`. First comes `planned` with the number of pieces and of those done.
+
+    Raises:
+        Interrupted: Ctrl-C; the same command goes on.
+        ResumeError: another process works in this folder.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with RunFolder(out).lock():
+        ceilings = _ceilings(backtest) if full_shot else {}
+        pieces = [_ceiling_piece(item) for item in ceilings.values() if find_ceiling(out, item) is None]
+        pieces += [_cell_piece(cell) for cell in backtest.cells if find_curve(out, cell) is None]
+        total = len(backtest.cells) + len(ceilings)
+        tell({"event": "planned", "total": total, "done": total - len(pieces), "jobs": min(jobs, len(pieces))})
+        try:
+            failures = Pool(out, jobs, tell).work(pieces)
+        except KeyboardInterrupt as exc:
+            left = sum(find_curve(out, cell) is None for cell in backtest.cells)
+            told = f"interrupted: {len(backtest.cells) - left} of {len(backtest.cells)} cells are done"
+            raise Interrupted(f"{told}; go on with the same command") from exc
+        return _collect(backtest, out, ceilings, failures)
+
+
+def _ceilings(backtest: Backtest) -> dict[tuple[str, int], Ceiling]:
+    """One per domain and seed, where the domain has a corpus."""
+    found: dict[tuple[str, int], Ceiling] = {}
+    for cell in backtest.cells:
+        domain = backtest.domains[cell.folder]
+        if domain.corpus_rows:
+            found.setdefault((cell.domain, cell.seed), make_ceiling(cell, domain))
+    return found
+
+
+def _ceiling_piece(ceiling: Ceiling) -> Piece:
+    name = f"{ceiling.domain} full-shot s{ceiling.seed}"
+    return Piece(ceiling.id, "ceiling", ceiling.folder, name, asdict(ceiling))
+
+
+def _cell_piece(cell: Cell) -> Piece:
+    return Piece(cell.id, "cell", cell.folder, f"{cell.domain} {cell.column} s{cell.seed}", asdict(cell))
+
+
+def _collect(
+    backtest: Backtest, out: Path, ceilings: Mapping[tuple[str, int], Ceiling], failures: Sequence[Failure]
+) -> Results:
+    full = {key: found for key, item in ceilings.items() if (found := find_ceiling(out, item)) is not None}
+    outcomes = []
+    for cell in backtest.cells:
+        curve = find_curve(out, cell)
+        if curve is not None:
+            ceiling = full.get((cell.domain, cell.seed))
+            outcomes.append(Outcome(cell, curve["points"], ceiling, curve["totals"], curve["stop_reason"]))
+    return Results(outcomes, full, failures)

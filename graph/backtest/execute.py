@@ -1,0 +1,144 @@
+"""Do one piece of a backtest in this process: a run with its learning curve, or the student of the whole corpus."""
+
+import asyncio
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.messages import EvokdError
+from graph.backtest.cells import Cell
+from graph.backtest.curve import FILE, read_json, score_versions, write_curve, write_json
+from graph.bench import cycle_name
+from graph.config import Layer
+from graph.domain import Domain
+from graph.folder import RunFolder
+from graph.plan import Plan, plan_settings
+from graph.run import Host, resume_run, start_run
+from student.jobs import Student, TrainExample, TrainJob
+from tracing.events import Listener
+from tracing.summary import read_summary
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The student of a domain and seed, trained on the seeds and the whole corpus without any noise."""
+
+    id: str
+    folder: str
+    domain: str
+    seed: int
+    cell: Cell
+    """Any cell with that student."""
+
+
+def plan_cell(cell: Cell, domain: Domain) -> Plan:
+    """Plan a cell's run again, on a domain that was read before."""
+    return plan_settings(domain, cell.preset, [Layer(cell.id, cell.settings)])
+
+
+def find_curve(out: Path, cell: Cell) -> dict[str, Any] | None:
+    """Read what a cell has left, None while it is not done."""
+    return read_json(out / "runs" / cell.id / FILE)
+
+
+def run_cell(
+    cell: Cell, domain: Domain, out: Path, student: Student, listeners: tuple[Listener, ...] = ()
+) -> dict[str, Any]:
+    """Run a cell to its end, or on from where it was, and write its learning curve; what is done is left as it is.
+
+    The students, which are large, are deleted once they are scored.
+    """
+    done = find_curve(out, cell)
+    if done is not None:
+        return done
+    folder = RunFolder(out / "runs" / cell.id)
+    summary = read_summary(folder.summary)
+    if summary is not None and not _versions_are_there(summary, folder):
+        shutil.rmtree(folder.path)
+        summary = None
+    plan = plan_cell(cell, domain)
+    if summary is None:
+        host = Host(student, keep_versions=True)
+        if folder.config.is_file():
+            summary = resume_run(folder, listeners, host=host)
+        else:
+            summary = start_run(plan, out / "runs", cell.id, listeners, host)
+    points = asyncio.run(score_versions(summary, folder, plan.domain, student))
+    head = {
+        "cell": cell.id,
+        "metric": cell.metric,
+        "stop_reason": summary["stop_reason"],
+        "totals": summary["totals"],
+        "seeds": len(plan.domain.seeds),
+        "validation": len(plan.domain.validation),
+    }
+    record = write_curve(folder.path, head, points)
+    for path in (folder.work, folder.student):
+        shutil.rmtree(path, ignore_errors=True)
+    return record
+
+
+def _versions_are_there(summary: Mapping[str, Any], folder: RunFolder) -> bool:
+    promoted = [cycle["cycle"] for cycle in summary["cycles"] if cycle["gate"]["promoted"]]
+    return all(folder.version(cycle_name(cycle)).is_dir() for cycle in (0, *promoted))
+
+
+def make_ceiling(cell: Cell, domain: Domain) -> Ceiling:
+    """Name the ceiling of a cell; cells with the same student, seed and data have the same."""
+    student = {key: value for key, value in cell.settings["student"].items() if key not in ("regime", "replay")}
+    parts = {"student": student, "seed": cell.seed, "rows": cell.settings["rows"], "data": dict(domain.fingerprint)}
+    parts["corpus"] = cell.settings["rehearsal"]["corpus"]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:10]
+    return Ceiling(f"{cell.domain[:40]}-s{cell.seed}-{digest}", cell.folder, cell.domain, cell.seed, cell)
+
+
+def find_ceiling(out: Path, ceiling: Ceiling) -> dict[str, Any] | None:
+    """Read a ceiling, None while it is not there."""
+    return read_json(out / "ceilings" / f"{ceiling.id}.json")
+
+
+def train_ceiling(ceiling: Ceiling, domain: Domain, out: Path, student: Student) -> dict[str, Any]:
+    """Train the student on the seeds and the whole corpus, and score it on test data.
+
+    Raises:
+        EvokdError: the domain has no corpus.
+    """
+    done = find_ceiling(out, ceiling)
+    if done is not None:
+        return done
+    plan = plan_cell(ceiling.cell, domain)
+    if not plan.domain.corpus_rows:
+        raise EvokdError(f"{plan.domain.folder}: no corpus to train on")
+    record = asyncio.run(_train_ceiling(plan, out / "ceilings" / ceiling.id, student))
+    write_json(out / "ceilings" / f"{ceiling.id}.json", record)
+    return record
+
+
+async def _train_ceiling(plan: Plan, work: Path, student: Student) -> dict[str, Any]:
+    domain = plan.domain
+    rows = list({row.text: row for row in (*reversed(domain.corpus_rows), *domain.seeds)}.values())
+    job = TrainJob(
+        task=domain.codec.name,
+        labels=list(domain.codec.labels),
+        examples=[TrainExample(id=f"r{number}", text=row.text, gold=row.gold) for number, row in enumerate(rows)],
+        out=str(work),
+        settings=plan.settings.student,
+        seed=plan.settings.seed,
+    )
+    try:
+        result = await student.train(job)
+        found = await student.predict(work, [example.text for example in domain.test])
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    scores = domain.codec.evaluate([example.gold for example in domain.test], [item.answer for item in found])
+    return {
+        "samples": len(rows),
+        "tune": result.tune,
+        "steps": result.steps,
+        "test": {name: round(value, 6) for name, value in scores.metrics.items()},
+        "labels": {line.label: round(line.f1, 6) for line in scores.report},
+    }

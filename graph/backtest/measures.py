@@ -1,0 +1,58 @@
+"""What a learning curve amounts to. Pure functions of points (x, y): x what was spent, y the score, 0 to 1."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+Points = Sequence[tuple[float, float]]
+"""A learning curve, x rising (equal neighbours are allowed), the first x is 0."""
+
+
+def area(points: Points, limit: float) -> float:
+    """Area under a curve from 0 to `limit`, divided by `limit`: the mean score on the way, 0 to 1.
+
+    Trapezoids; behind the last point its value is held, and a segment that crosses the limit is cut off there.
+
+    Raises:
+        ValueError: no points, the first x is not 0, x falls, or the limit is not above 0.
+    """
+    _check(points)
+    if limit <= 0:
+        raise ValueError(f"the limit must be above 0, got {limit}")
+    total = 0.0
+    for (x0, y0), (x1, y1) in pairwise([*points, (max(limit, points[-1][0]), points[-1][1])]):
+        if x0 >= limit:
+            break
+        if x1 > limit:
+            x1, y1 = limit, y0 + (y1 - y0) * (limit - x0) / (x1 - x0)
+        total += (x1 - x0) * (y0 + y1) / 2
+    return total / limit
+
+
+def reach(points: Points, goal: float) -> float | None:
+    """What was spent when the curve first reached a score, between points in proportion; None: it never did.
+
+    Raises:
+        ValueError: as `area`.
+    """
+    _check(points)
+    if points[0][1] >= goal:
+        return points[0][0]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if y1 >= goal:
+            return x0 + (x1 - x0) * (goal - y0) / (y1 - y0)
+    return None
+
+
+def _check(points: Points) -> None:
+    if not points or points[0][0] != 0:
+        raise ValueError("a learning curve begins at 0")
+    if any(x1 < x0 for (x0, _), (x1, _) in pairwise(points)):
+        raise ValueError("what a learning curve has spent cannot fall")
+
+
+def median_reach(found: Sequence[float | None]) -> float | None:
+    """Median of what was spent, a curve that never got there counted as infinite; None where the median is that."""
+    ordered = sorted(float("inf") if value is None else value for value in found)
+    middle = len(ordered) // 2
+    value = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return None if value == float("inf") else value

@@ -1,0 +1,172 @@
+"""The report of a backtest: report.md for people, report.json with every number in it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from graph.backtest.cells import Backtest
+from graph.backtest.curve import write_json
+from graph.backtest.drive import Results
+from graph.backtest.results import SHARES, Key, Measured, measure, pair
+from graph.backtest.statistics import LEVEL, RESAMPLES, compare
+from graph.backtest.tables import MEASURES, difference_table, label_table, reach_table, scores_table
+
+NOTICE = "The teacher was the rehearsal teacher: no language model was called."
+
+
+def write_report(
+    backtest: Backtest, results: Results, out: Path, command: str, shares: Sequence[float] = SHARES
+) -> dict[str, Any]:
+    """Write `report.json` and `report.md`; returns what is in the first.
+
+    Args:
+        backtest: the planned cells.
+        results: what they have brought.
+        out: the backtest's folder.
+        command: how to make it again.
+        shares: shares of the full-shot score whose price is asked for.
+    """
+    measured = measure(results.outcomes, shares)
+    columns = [column.name for column in backtest.columns]
+    record = {
+        "command": command,
+        "rehearsal": backtest.rehearsal,
+        "setting": describe_setting(backtest),
+        "columns": [asdict(column) for column in backtest.columns],
+        "cells": [_row(item) for item in measured],
+        "missing": [cell.id for cell in backtest.cells if cell.id not in {item.cell.id for item in measured}],
+        "full_shot": [{"domain": domain, "seed": seed, **found} for (domain, seed), found in results.ceilings.items()],
+        "differences": list(_differences(measured, columns)),
+    }
+    write_json(out / "report.json", record)
+    text = "\n".join(_pages(backtest, measured, record, columns))
+    (out / "report.md").write_text(text.rstrip() + "\n", encoding="utf-8")
+    return record
+
+
+def describe_setting(backtest: Backtest) -> dict[str, Any]:
+    """What all cells have in common, and how many rows they were given."""
+    settings = backtest.cells[0].settings
+    return {
+        "shots": settings["rows"]["shots"],
+        "validation": settings["rows"]["validation"],
+        "validation_rows": {
+            domain.file.name: len(domain.validation)
+            if settings["rows"]["validation"] is None
+            else settings["rows"]["validation"]
+            for domain in backtest.domains.values()
+        },
+        "budget_samples": settings["budget"]["samples"],
+        "student": settings["student"]["base"],
+        "tune": settings["student"]["tune"],
+        "teacher": settings["teacher"]["model"],
+        "seeds": sorted({cell.seed for cell in backtest.cells}),
+    }
+
+
+def _row(item: Measured) -> dict[str, Any]:
+    cell = item.cell
+    return {
+        "id": cell.id,
+        "domain": cell.domain,
+        "column": cell.column,
+        "preset": cell.preset,
+        "seed": cell.seed,
+        "typicality": cell.typicality,
+        "noise": cell.noise,
+        "metric": cell.metric,
+        **{key: getattr(item, key) for key in ("start", "final", "full", "share", "area_samples", "area_tokens")},
+        "reached": {over: {f"{share:g}": x for share, x in found.items()} for over, found in item.reached.items()},
+        "samples": item.samples,
+        "tokens": item.tokens,
+        "stop_reason": item.outcome.stop_reason,
+        "seconds": item.outcome.totals["seconds"],
+        "points": list(item.outcome.points),
+    }
+
+
+def by_key(measured: Sequence[Measured]) -> dict[Key, list[Measured]]:
+    """Cells by what they are compared within, in their order."""
+    groups: dict[Key, list[Measured]] = {}
+    for item in measured:
+        groups.setdefault(item.outcome.key, []).append(item)
+    return groups
+
+
+def by_condition(measured: Sequence[Measured]) -> dict[tuple[float, float], list[Measured]]:
+    """Cells of all domains by typicality and noise."""
+    groups: dict[tuple[float, float], list[Measured]] = {}
+    for item in measured:
+        groups.setdefault(item.cell.condition, []).append(item)
+    return groups
+
+
+def _differences(measured: Sequence[Measured], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The first column minus each other one: per domain and condition, then over all domains."""
+    groups: list[tuple[str | None, tuple[float, float], list[Measured]]] = [
+        (domain, (typicality, noise), items) for (domain, typicality, noise), items in by_key(measured).items()
+    ]
+    groups += [(None, condition, items) for condition, items in by_condition(measured).items()]
+    for domain, (typicality, noise), items in groups:
+        for other in columns[1:]:
+            for value in MEASURES:
+                pairs = pair(items, columns[0], other, value)
+                if pairs:
+                    yield {
+                        "domain": domain,
+                        "typicality": typicality,
+                        "noise": noise,
+                        "first": columns[0],
+                        "second": other,
+                        "measure": value,
+                        **asdict(compare(pairs)),
+                    }
+
+
+def _pages(
+    backtest: Backtest, measured: Sequence[Measured], record: Mapping[str, Any], columns: Sequence[str]
+) -> Iterator[str]:
+    yield "# Backtest\n"
+    yield from _head(backtest, record)
+    conditions = by_condition(measured)
+    if len(columns) > 1 and len(backtest.domains) > 1:
+        yield "## Over all domains\n"
+        for condition, items in conditions.items():
+            yield from [f"### {tell_condition(backtest, condition)}\n", *difference_table(items, columns)]
+    for (domain, typicality, noise), items in by_key(measured).items():
+        told = tell_condition(backtest, (typicality, noise))
+        yield f"## {domain}: {told}\n"
+        yield f"Scores are {items[0].cell.metric} on test data, mean ± standard deviation over seeds.\n"
+        yield from scores_table(items, columns)
+        yield from reach_table(items, columns)
+        yield from difference_table(items, columns)
+        yield from [f"F1 per label at the end of the budget ({domain}, {told}):\n", *label_table(items, columns)]
+
+
+def tell_condition(backtest: Backtest, condition: tuple[float, float]) -> str:
+    """Name a condition, and the labelled data that the loop was given."""
+    setting = describe_setting(backtest)
+    shots = "the domain's seeds" if setting["shots"] is None else f"{setting['shots']} shots per label"
+    rows = {None: "all validation rows", 0: "no validation rows"}
+    validation = rows.get(setting["validation"], f"{setting['validation']} validation rows")
+    teacher = f", typicality {condition[0]:g}, noise {condition[1]:g}" if backtest.rehearsal else ""
+    return f"{shots}, {validation}{teacher}"
+
+
+def _head(backtest: Backtest, record: Mapping[str, Any]) -> Iterator[str]:
+    setting = record["setting"]
+    if backtest.rehearsal:
+        yield f"**{NOTICE}** Its texts and labels come from each domain's labelled corpus.\n"
+    yield f"- Command: `{record['command']}`"
+    yield f"- Student: {setting['student']}, tune {setting['tune']}; teacher: {setting['teacher']}"
+    yield f"- Budget: {setting['budget_samples']} accepted samples; seeds: {', '.join(map(str, setting['seeds']))}"
+    for column in record["columns"]:
+        under = f" under {', '.join(column['changes'])}" if column["changes"] else ""
+        yield f"- Column {column['name']}: preset {column['preset']}{under}"
+    if record["missing"]:
+        yield f"- **{len(record['missing'])} of {len(backtest.cells)} cells are missing**; their pairs are left out."
+    yield (
+        f"\nDifferences are paired by domain and seed, with {LEVEL:.0%} percentile intervals of {RESAMPLES:,} bootstrap"
+        " resamples over seeds; bold where the interval leaves 0 out. How to read the tables: docs/backtests.md.\n"
+    )

@@ -1,0 +1,132 @@
+"""`evokd bench` and `evokd compare`."""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on standard output.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(bench)
+
+
+def bench(
+    domains: Annotated[list[str], typer.Argument(metavar="DOMAIN...", help="Domain folders or shipped domains.")],
+    presets: Annotated[str, typer.Option(metavar="A,B,...", help="Presets to compare; the first is the reference.")] = (
+        "evokd"
+    ),
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME:PRESET:a.b=c,d.e=f", help="A preset under other settings; may be repeated."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds 1 to N.")] = 3,
+    budget_samples: Annotated[int | None, typer.Option(help="Accepted samples of each run.")] = None,
+    shots: Annotated[int | None, typer.Option(help="Examples per label to start from, drawn from the corpus.")] = None,
+    validation: Annotated[int, typer.Option(help="Labelled validation rows that a run may see.")] = 0,
+    typicality: Annotated[str | None, typer.Option(metavar="X[,Y..]", help="Of the rehearsal teacher.")] = None,
+    noise: Annotated[str | None, typer.Option(metavar="X[,Y..]", help="Of the rehearsal teacher.")] = None,
+    student: Annotated[str | None, typer.Option(metavar="NAME|PATH|embedded", help="The untrained student.")] = None,
+    tune: Annotated[str | None, typer.Option(metavar="head|full|auto", help="What is trained of it.")] = None,
+    cycles: Annotated[int | None, typer.Option(help="Evolution cycles at most.")] = None,
+    teacher: Annotated[str | None, typer.Option(metavar="MODEL|rehearsal", help="The language model.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint, up to /v1.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file with settings.")] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting of all cells.")
+    ] = None,
+    target_shares: Annotated[
+        str, typer.Option(metavar="X,Y,..", help="Shares of the full-shot score whose price is told.")
+    ] = "0.8,0.9,0.95",
+    full_shot: Annotated[bool, typer.Option(help="Train on the whole corpus too, for comparison.")] = True,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores if not given.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the backtest; what is done in it is not done again.")] = Path(
+        "bench"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Compare presets on domains: many runs from the same start, scored on test data after every cycle.
+
+    \b
+    Examples:
+      evokd bench support_tickets --presets evokd,random --seeds 5 --shots 2 --tune head
+      evokd bench support_tickets --variant no-review:evokd:curriculum.review=0 --budget-samples 200
+    """
+    from graph.backtest.cells import Column, Order, plan_backtest, read_column
+    from graph.backtest.drive import drive
+    from graph.backtest.report import write_report
+    from graph.cli.layers import make_layers
+    from tracing import console
+    from tracing.board import Board
+
+    flags = {
+        "--student": ("student.base", student),
+        "--tune": ("student.tune", tune),
+        "--cycles": ("stop.cycles", cycles),
+        "--teacher": ("teacher.model", teacher),
+        "--base-url": ("teacher.base_url", base_url),
+        "--budget-samples": ("budget.samples", budget_samples),
+        "--shots": ("rows.shots", shots),
+        "--validation": ("rows.validation", validation),
+    }
+    from graph.config import Layer
+
+    layers = [Layer("bench", {"student": {"threads": 1}}), *make_layers(config, assign, flags)]
+    columns = [Column(name.strip(), name.strip()) for name in presets.split(",") if name.strip()]
+    order = Order(
+        domains=domains,
+        columns=[*columns, *(read_column(text) for text in variant or [])],
+        seeds=range(1, seeds + 1),
+        typicality=_numbers("--typicality", typicality) or (None,),
+        noise=_numbers("--noise", noise) or (None,),
+        layers=layers,
+    )
+    shares = _numbers("--target-shares", target_shares)
+    backtest = plan_backtest(order)
+    with Board(console.stderr()) as board:
+        results = drive(backtest, out, jobs or _cores(), full_shot, board)
+    record = write_report(backtest, results, out, shlex.join(["evokd", *_arguments()]), shares)
+    if as_json:
+        console.print_json(record)
+    console.stderr().print(f"report: {out / 'report.md'}", markup=False, highlight=False, soft_wrap=True)
+    _tell_failures(results.failures, len(backtest.cells))
+
+
+def _arguments() -> list[str]:
+    return sys.argv[1:]
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _tell_failures(failures: Sequence[object], total: int) -> None:
+    from agents.messages import EvokdError
+
+    if failures:
+        raise EvokdError(f"{len(failures)} pieces failed, see above; the same command tries them again")
+
+
+def _numbers(flag: str, text: str | None) -> list[float]:
+    """Read numbers from 0 to 1 with commas between them."""
+    from agents.messages import InputError
+
+    if text is None:
+        return []
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError as exc:
+        raise InputError(f"{flag} {text!r}: write numbers with commas between them, such as 0,0.5") from exc
+    if not all(0 <= value <= 1 for value in found) or len(set(found)) != len(found):
+        raise InputError(f"{flag} {text!r}: each number lies between 0 and 1 and is there once")
+    return found
+
+
+Command = Callable[..., None]

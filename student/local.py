@@ -1,0 +1,75 @@
+"""The student in this very process, for whoever trains many of them: torch is loaded once, caches live on.
+
+A crash here ends the process, so it is for processes that may end: workers of a backtest. One call at a time; the event
+loop waits for it.
+"""
+
+import gc
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from student.client import ENVIRONMENT
+from student.jobs import Compute, Prediction, PredictJob, TrainJob, TrainResult
+from student.settings import Device
+
+
+def prepare_process() -> None:
+    """Set up a process for training in it; before anything imports torch."""
+    # cuBLAS computes reproducibly only with this set before it starts.
+    for name, value in {**ENVIRONMENT, "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}.items():
+        os.environ.setdefault(name, value)
+    from transformers.utils import logging
+
+    import student.predict
+    import student.train  # noqa: F401
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    # What is loaded by now stays; without this, looking for garbage takes longer than a small prediction.
+    gc.freeze()
+
+
+class LocalStudent:
+    """Trains and asks students in this process; see `prepare_process`."""
+
+    def __init__(self, *, device: Device = "auto", threads: int | None = None) -> None:
+        """Prepare; nothing is loaded.
+
+        Args:
+            device: where to predict; a training has its own in its settings.
+            threads: CPU threads of predictions; None means all that the process may use.
+        """
+        self._compute = Compute(device=device, threads=threads)
+
+    async def warm_up(self) -> None:
+        """Do nothing: `prepare_process` has loaded all."""
+
+    async def train(self, job: TrainJob) -> TrainResult:
+        """Train a student.
+
+        Raises:
+            InputError: the base or device asked for is not there.
+            StudentError: the training failed.
+        """
+        from student.train import train
+
+        return train(job)
+
+    async def predict(self, folder: Path, texts: Sequence[str]) -> list[Prediction]:
+        """Answer texts, in their order.
+
+        Raises:
+            StudentError: the folder is no student, or memory runs short.
+        """
+        from student.predict import predict
+
+        if not texts:
+            return []
+        return predict(PredictJob(folder=str(folder), texts=list(texts), compute=self._compute))
+
+    async def close(self) -> None:
+        """Give memory that nobody uses back to the device and to the system."""
+        from student.memory import release
+
+        release()

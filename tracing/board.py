@@ -1,0 +1,95 @@
+"""Progress of a backtest in the terminal: a line per finished piece, and a live line on a real terminal."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+
+from tracing.text import literal
+
+
+def tell_time(seconds: float) -> str:
+    """Write a duration in the unit that suits it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class Board:
+    """Follows a backtest; use it as a listener and as a context manager.
+
+    Args:
+        console: where to write.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = None
+        self._total = self._done = self._fresh = 0
+        self._jobs = 1
+        self._began = time.monotonic()
+        self._started: dict[str, float] = {}
+        self._running: dict[str, str] = {}
+
+    def __enter__(self) -> "Board":
+        """Show the live line, if this is a terminal."""
+        if self._console.is_terminal:
+            self._status = self._console.status("planning")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the live line away."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Take one event in."""
+        getattr(self, f"_on_{event['event']}")(event)
+        if self._status is not None:
+            self._status.update(self._outline())
+
+    def _on_planned(self, event: Mapping[str, Any]) -> None:
+        self._total, self._done, self._jobs = event["total"], event["done"], event["jobs"]
+        self._began = time.monotonic()
+        self._say(f"{self._total} pieces, {self._done} done before, {self._jobs} at once")
+
+    def _on_started(self, event: Mapping[str, Any]) -> None:
+        piece = event["piece"]
+        self._started[piece.id], self._running[piece.id] = time.monotonic(), literal(piece.name)
+
+    def _on_cycle(self, event: Mapping[str, Any]) -> None:
+        piece = event["piece"]
+        if event.get("cycle") is not None:
+            self._running[piece.id] = f"{literal(piece.name)} (cycle {event['cycle']})"
+
+    def _on_done(self, event: Mapping[str, Any]) -> None:
+        piece = event["piece"]
+        self._done += 1
+        self._fresh += 1
+        took = time.monotonic() - self._started[piece.id]
+        self._running.pop(piece.id, None)
+        self._say(f"{self._done}/{self._total} {literal(piece.name)}, {took:.1f} s{self._left()}")
+
+    def _on_repeated(self, event: Mapping[str, Any]) -> None:
+        self._say(f"[yellow]the process of {literal(event['piece'].name)} died; once more[/]")
+
+    def _on_failed(self, event: Mapping[str, Any]) -> None:
+        self._running.pop(event["piece"].id, None)
+        self._say(f"[red]{literal(event['piece'].name)} failed:[/] {literal(event['message'])}")
+
+    def _left(self) -> str:
+        rest = self._total - self._done
+        if not rest or not self._fresh:
+            return ""
+        return f"; about {tell_time((time.monotonic() - self._began) / self._fresh * rest)} left"
+
+    def _outline(self) -> str:
+        running = ", ".join(self._running.values())
+        return f"{self._done}/{self._total} done{self._left()}; running: {running}"
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
