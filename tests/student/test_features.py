@@ -8,11 +8,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import student.features
-from student.features import CACHE, FeatureCache, Seen
+from student.base import find_local
+from student.features import CACHE, FeatureCache, Seen, open_encoder
 from student.jobs import Prediction, PredictJob, TrainJob
 from student.network import Piece
 from student.predict import predict
 from student.save import read_record
+from student.tasks import codec
 from student.train import train
 from tests.student.conftest import MakeJob, build_tiny, write_texts
 from tests.student.test_train import ner, write_sentences
@@ -200,3 +202,9 @@ def test_results_hold_with_room_for_a_few_texts(make_job: MakeJob, monkeypatch: 
     train(again)
     assert ask(again, texts) == answers
     assert 0 < CACHE.size <= 5000
+
+
+def test_the_embedded_base_is_always_the_same_so_that_it_can_be_kept() -> None:
+    source = find_local("embedded")
+    assert source is not None
+    assert open_encoder(codec("classification", ["a", "b"]).network(), ["a", "b"], source) is not None
