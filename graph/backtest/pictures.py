@@ -45,15 +45,17 @@ def can_draw() -> bool:
 
 
 def average(curves: Sequence[Curve], limit: float) -> list[dict[str, float]]:
-    """Mean, lowest and highest of curves at equal places from 0 to where the longest one ends, at most `limit`.
+    """Mean, lowest and highest of curves at equal places, from where all have begun to where the longest one ends.
 
     A shorter curve keeps its last value up to there.
 
     Args:
         curves: a curve per seed, points (x, y), x rising.
-        limit: in the unit of x, above 0.
+        limit: where it ends at the latest, in the unit of x, above 0.
     """
-    grid = np.linspace(0, min(limit, max(curve[-1][0] for curve in curves)), STEPS + 1)
+    grid = np.linspace(
+        max(curve[0][0] for curve in curves), min(limit, max(curve[-1][0] for curve in curves)), STEPS + 1
+    )
     values = np.array(
         [np.interp(grid, [x for x, _ in curve], [y for _, y in curve]) for curve in curves]
     )  # (seeds, places)
@@ -81,8 +83,10 @@ def make_chart(sheet: Sheet) -> Any:
     rows = [
         {"column": name, **place} for name, curves in sheet.curves.items() for place in average(curves, sheet.limit)
     ]
-    colours = alt.Scale(domain=names, range=[*COLOURS][: len(names)])
-    dashes = alt.Scale(domain=names, range=[*DASHES][: len(names)])
+    colours = alt.Scale(domain=names, range=[COLOURS[at % len(COLOURS)] for at in range(len(names))])
+    dashes = alt.Scale(
+        domain=names, range=[DASHES[(at + at // len(COLOURS)) % len(DASHES)] for at in range(len(names))]
+    )
     legend = alt.Legend(
         symbolType="stroke",
         symbolOpacity=1,
@@ -94,7 +98,7 @@ def make_chart(sheet: Sheet) -> Any:
     x = alt.X("x:Q", title=sheet.x, scale=alt.Scale(domain=[0, sheet.limit], nice=False))
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x)
     layers = [
-        base.mark_area(opacity=0.13).encode(
+        base.mark_area(opacity=0.13 if len(names) < 5 else 0.05).encode(
             y=alt.Y("low:Q", title=sheet.y, scale=alt.Scale(zero=False)),
             y2="high:Q",
             color=alt.Color("column:N", title=None, scale=colours, sort=names, legend=legend),
