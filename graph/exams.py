@@ -1,6 +1,7 @@
 """Exams: what the student answers to gate, validation and test data, and the feedback packet made of it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from agents.messages import Case, FeedbackPacket, OpenWeakness
@@ -8,7 +9,9 @@ from graph.bench import Bench
 from graph.curriculum.cases import pick_cases
 from student.client import Prediction
 from student.evaluate import Scores, verdict
+from student.jobs import Student
 from student.tasks import Example
+from tracing.ledger import Ledger
 
 MOST_COUNTED = 20
 """Confusions and kinds of mistakes that a packet counts."""
@@ -23,12 +26,19 @@ async def predict_split(bench: Bench, version: str, split: str) -> list[Predicti
         split: `validation` or `test`.
     """
     examples: Sequence[Example] = getattr(bench.domain, split)
-    part = f"{split}:{version}"
-    stored = bench.ledger.part(0, part)
+    return await answer_once(bench.ledger, bench.student, bench.folder.version(version), split, examples)
+
+
+async def answer_once(
+    ledger: Ledger, student: Student, version: Path, split: str, examples: Sequence[Example]
+) -> list[Prediction]:
+    """Let a student answer examples; asked again under the same names, the answers that the ledger keeps come back."""
+    part = f"{split}:{version.name}"
+    stored = ledger.part(0, part)
     if stored is None:
-        found = await bench.student.predict(bench.folder.version(version), [example.text for example in examples])
+        found = await student.predict(version, [example.text for example in examples])
         stored = {"answers": [[item.answer, item.confidence] for item in found]}
-        bench.ledger.put_part(0, part, stored)
+        ledger.put_part(0, part, stored)
     return [Prediction(answer=answer, confidence=confidence, scores={}) for answer, confidence in stored["answers"]]
 
 

@@ -171,7 +171,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
             "digests": {role: digest({role: text}) for role, text in plan.briefing.systems.items()},
         },
         "data": dict(plan.domain.fingerprint),
-        "versions": _versions(),
+        "versions": library_versions(),
     }
 
 
@@ -199,7 +199,8 @@ def _count_rows(domain: Domain) -> dict[str, int]:
     return rows
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Versions of this program and of the libraries that its results depend on."""
     found = {}
     for name in VERSIONED:
         try:

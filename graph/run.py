@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.graph.state import CompiledStateGraph
 
+    from agents.rehearsal.corpus import Corpus
+
 PLAN = "plan"
 """Under which name the ledger keeps what a run was begun with."""
 THREAD: "RunnableConfig" = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
@@ -56,6 +58,8 @@ class Host:
     """Trains and answers, and outlives the run; None: the run has a student process of its own."""
     keep_versions: bool = False
     """Whether the work folder stays, with every student that became champion."""
+    corpus: "Corpus | None" = None
+    """What the rehearsal teacher answers from, indexed before; None: it is indexed for the run."""
 
 
 _ALONE = Host()
@@ -281,7 +285,7 @@ async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog, host: Host) 
     teacher = Teacher(
         settings.teacher,
         store,
-        _rehearse(plan) if settings.teacher.is_rehearsal() else None,
+        _rehearse(plan, host.corpus) if settings.teacher.is_rehearsal() else None,
         run=Cap(budget.tokens, budget.usd),
         cycle=Cap(budget.cycle.tokens, budget.cycle.usd),
     )
@@ -308,13 +312,17 @@ async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog, host: Host) 
         ledger.close()
 
 
-def _rehearse(plan: Plan) -> "httpx2.AsyncBaseTransport":
+def _rehearse(plan: Plan, corpus: "Corpus | None") -> "httpx2.AsyncBaseTransport":
     """The rehearsal teacher as an in-process transport, never serving a seed."""
     import httpx2
 
     from agents.rehearsal.app import create_app
 
-    return httpx2.ASGITransport(app=create_app(make_corpus(plan.domain), plan.settings.rehearsal, plan.settings.seed))
+    if corpus is None:
+        corpus = make_corpus(plan.domain)
+    else:
+        corpus = corpus.but_never(example.text for example in plan.domain.seeds)
+    return httpx2.ASGITransport(app=create_app(corpus, plan.settings.rehearsal, plan.settings.seed))
 
 
 class _CountingStore:

@@ -4,6 +4,7 @@ The seam between tasks: what the rows' answers are decides how hard a text is an
 """
 
 import bisect
+import copy
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +54,19 @@ class Corpus:
             self.mentions = Mentions(self.rows)
             self.hardness = EntityHardness(self.index, self.mentions, self.rows)
         self._sorted = sorted(self._position.items())
+        self._forbid(never)
+
+    def but_never(self, texts: Iterable[str]) -> "Corpus":
+        """Give a corpus that retrieves other texts and shares the index with this one, which is what takes time.
+
+        Args:
+            texts: what the other one never retrieves, as `never` of the constructor.
+        """
+        other = copy.copy(self)
+        other._forbid(texts)
+        return other
+
+    def _forbid(self, never: Iterable[str]) -> None:
         self._forbidden = {normalise(text) for text in never}
         served = np.array([key not in self._forbidden for key in self._position], dtype=bool)
         self._of_label: list[Ints] = [np.flatnonzero(served & member) for member in self.index.members.T]

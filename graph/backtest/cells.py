@@ -12,7 +12,7 @@ from agents.messages import InputError
 from graph.changes import flatten
 from graph.config import Layer, load_preset, parse_assignments
 from graph.domain import Domain, find_domain, load_domain
-from graph.plan import Plan, describe_plan, plan_loaded
+from graph.plan import Plan, describe_plan, library_versions, plan_loaded
 from graph.rehearsal import read_corpus
 from graph.settings import FREE
 
@@ -114,6 +114,8 @@ def plan_backtest(order: Order) -> Backtest:
     cells: list[Cell] = []
     domains: dict[str, Domain] = {}
     rehearsal = True
+    if not order.columns or not order.domains:
+        raise InputError("nothing to compare; name a domain, and presets with --presets or --variant")
     for name in order.domains:
         domain = read_domain(name)
         if str(domain.folder) in domains:
@@ -132,6 +134,10 @@ def plan_backtest(order: Order) -> Backtest:
                 rehearsal = rehearsal and plan.settings.teacher.is_rehearsal()
                 same.append((column, plan))
             _check_same(domain, same)
+            if same[0][1].settings.budget.samples is None:
+                raise InputError(
+                    "budget.samples: a backtest compares at equal numbers of samples; pass --budget-samples"
+                )
             cells += [make_cell(column.name, plan) for column, plan in same]
     if not rehearsal and (any(value is not None for value in (*order.typicality, *order.noise))):
         raise InputError("--typicality and --noise belong to the rehearsal teacher; leave them out with another one")
@@ -147,8 +153,6 @@ def _check_columns(columns: Sequence[Column]) -> None:
             raise InputError(f"the column {column.name!r} is there twice; give every variant a name of its own")
         seen.add(column.name)
         load_preset(column.preset)
-    if not columns:
-        raise InputError("nothing to compare; name presets with --presets or --variant")
 
 
 def _plan(
@@ -193,7 +197,7 @@ def make_cell(column: str, plan: Plan) -> Cell:
     for key in ("rehearsal.typicality", "rehearsal.noise"):
         shared.pop(key, None)  # the teacher has said nothing yet
     return Cell(
-        id="-".join([*parts, _digest(_fingerprint(plan))]),
+        id="-".join([*parts, digest(_fingerprint(plan))]),
         domain=domain.file.name,
         folder=str(domain.folder),
         column=column,
@@ -203,7 +207,7 @@ def make_cell(column: str, plan: Plan) -> Cell:
         noise=rehearsal.noise,
         settings=settings.model_dump(mode="json"),
         metric=domain.metric,
-        start=_digest(shared),
+        start=digest(shared),
     )
 
 
@@ -220,10 +224,17 @@ def _fingerprint(plan: Plan) -> dict[str, Any]:
         "settings": settings,
         "prompts": told["prompts"]["hash"],
         "data": told["data"],
-        "versions": {name: told["versions"][name] for name in _COUNTED_VERSIONS},
+        "versions": counted_versions(),
     }
 
 
-def _digest(value: Mapping[str, Any]) -> str:
+def counted_versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    found = library_versions()
+    return {name: found[name] for name in _COUNTED_VERSIONS}
+
+
+def digest(value: Mapping[str, Any]) -> str:
+    """A short digest of a value, the same whatever the order of its keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

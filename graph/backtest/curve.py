@@ -9,9 +9,11 @@ from typing import Any
 from agents.messages import EvokdError
 from graph.bench import cycle_name
 from graph.domain import Domain
+from graph.exams import answer_once
 from graph.folder import RunFolder
 from student.evaluate import Scores
 from student.jobs import Student
+from tracing.ledger import Ledger
 
 FILE = "curve.json"
 
@@ -41,10 +43,20 @@ async def score_versions(
 
     Args:
         summary: of the finished run.
-        folder: of the run, with its student versions.
+        folder: of the run, with its student versions; its ledger has the answers of the first and the last one.
         domain: the run's, with its test data.
         student: who answers.
     """
+    ledger = Ledger(folder.ledger)
+    try:
+        return await _score_versions(summary, folder, domain, ledger, student)
+    finally:
+        ledger.close()
+
+
+async def _score_versions(
+    summary: Mapping[str, Any], folder: RunFolder, domain: Domain, ledger: Ledger, student: Student
+) -> list[Point]:
     points: list[Point] = []
     known: dict[str, Scores] = {}
     samples = tokens = calls = 0
@@ -53,7 +65,7 @@ async def score_versions(
         if cycle["gate"]["promoted"]:
             champion = cycle_name(cycle["cycle"])
         if champion not in known:
-            found = await student.predict(folder.version(champion), [example.text for example in domain.test])
+            found = await answer_once(ledger, student, folder.version(champion), "test", domain.test)
             gold = [example.gold for example in domain.test]
             known[champion] = domain.codec.evaluate(gold, [item.answer for item in found])
         samples += cycle["accepted"]

@@ -1,26 +1,28 @@
 """Do one piece of a backtest in this process: a run with its learning curve, or the student of the whole corpus."""
 
 import asyncio
-import hashlib
-import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.messages import EvokdError
-from graph.backtest.cells import Cell
+from graph.backtest.cells import Cell, counted_versions, digest
 from graph.backtest.curve import FILE, read_json, score_versions, write_curve, write_json
 from graph.bench import cycle_name
 from graph.config import Layer
 from graph.domain import Domain
 from graph.folder import RunFolder
 from graph.plan import Plan, plan_settings
+from graph.rehearsal import make_corpus
 from graph.run import Host, resume_run, start_run
 from student.jobs import Student, TrainExample, TrainJob
 from tracing.events import Listener
 from tracing.summary import read_summary
+
+if TYPE_CHECKING:
+    from agents.rehearsal.corpus import Corpus
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,23 @@ def find_curve(out: Path, cell: Cell) -> dict[str, Any] | None:
     return read_json(out / "runs" / cell.id / FILE)
 
 
+@dataclass
+class Stock:
+    """A domain as all cells on it use it: read once, its corpus indexed once."""
+
+    domain: Domain
+    corpus: "Corpus | None" = None
+
+    def host(self, plan: Plan, student: Student) -> Host:
+        """What is lent to a run."""
+        own = plan.settings.teacher.is_rehearsal() and plan.settings.rehearsal.corpus is None
+        if own and self.corpus is None:
+            self.corpus = make_corpus(replace(self.domain, seeds=()))
+        return Host(student, keep_versions=True, corpus=self.corpus if own else None)
+
+
 def run_cell(
-    cell: Cell, domain: Domain, out: Path, student: Student, listeners: tuple[Listener, ...] = ()
+    cell: Cell, stock: Stock, out: Path, student: Student, listeners: tuple[Listener, ...] = ()
 ) -> dict[str, Any]:
     """Run a cell to its end, or on from where it was, and write its learning curve; what is done is left as it is.
 
@@ -60,9 +77,9 @@ def run_cell(
     if summary is not None and not _versions_are_there(summary, folder):
         shutil.rmtree(folder.path)
         summary = None
-    plan = plan_cell(cell, domain)
+    plan = plan_cell(cell, stock.domain)
     if summary is None:
-        host = Host(student, keep_versions=True)
+        host = stock.host(plan, student)
         if folder.config.is_file():
             summary = resume_run(folder, listeners, host=host)
         else:
@@ -90,10 +107,15 @@ def _versions_are_there(summary: Mapping[str, Any], folder: RunFolder) -> bool:
 def make_ceiling(cell: Cell, domain: Domain) -> Ceiling:
     """Name the ceiling of a cell; cells with the same student, seed and data have the same."""
     student = {key: value for key, value in cell.settings["student"].items() if key not in ("regime", "replay")}
-    parts = {"student": student, "seed": cell.seed, "rows": cell.settings["rows"], "data": dict(domain.fingerprint)}
-    parts["corpus"] = cell.settings["rehearsal"]["corpus"]
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:10]
-    return Ceiling(f"{cell.domain[:40]}-s{cell.seed}-{digest}", cell.folder, cell.domain, cell.seed, cell)
+    parts = {
+        "student": student,
+        "seed": cell.seed,
+        "shots": cell.settings["rows"]["shots"],
+        "data": dict(domain.fingerprint),
+        "corpus": cell.settings["rehearsal"]["corpus"],
+        "versions": counted_versions(),
+    }
+    return Ceiling(f"{cell.domain[:40]}-s{cell.seed}-{digest(parts)}", cell.folder, cell.domain, cell.seed, cell)
 
 
 def find_ceiling(out: Path, ceiling: Ceiling) -> dict[str, Any] | None:

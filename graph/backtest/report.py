@@ -8,7 +8,9 @@ from typing import Any
 from graph.backtest.cells import Backtest
 from graph.backtest.curve import write_json
 from graph.backtest.drive import Results
+from graph.backtest.pictures import HINT, can_draw, draw
 from graph.backtest.results import SHARES, Key, Measured, measure, pair
+from graph.backtest.sheets import make_sheets
 from graph.backtest.statistics import LEVEL, RESAMPLES, compare
 from graph.backtest.tables import MEASURES, difference_table, label_table, reach_table, scores_table
 
@@ -40,9 +42,20 @@ def write_report(
         "differences": list(_differences(measured, columns)),
     }
     write_json(out / "report.json", record)
-    text = "\n".join(_pages(backtest, measured, record, columns))
+    pictures = _draw(backtest, measured, out, columns) if can_draw() else {}
+    text = "\n".join(_pages(backtest, measured, record, columns, pictures))
     (out / "report.md").write_text(text.rstrip() + "\n", encoding="utf-8")
     return record
+
+
+def _draw(backtest: Backtest, measured: Sequence[Measured], out: Path, columns: Sequence[str]) -> dict[Key, list[Path]]:
+    """Draw the pictures of every domain and condition."""
+    found: dict[Key, list[Path]] = {}
+    for key, items in by_key(measured).items():
+        told = tell_condition(backtest, key[1:])
+        for sheet in make_sheets(key, items, columns, told, backtest.rehearsal):
+            found.setdefault(key, []).extend(draw(sheet, out / "pictures"))
+    return found
 
 
 def describe_setting(backtest: Backtest) -> dict[str, Any]:
@@ -125,7 +138,11 @@ def _differences(measured: Sequence[Measured], columns: Sequence[str]) -> Iterat
 
 
 def _pages(
-    backtest: Backtest, measured: Sequence[Measured], record: Mapping[str, Any], columns: Sequence[str]
+    backtest: Backtest,
+    measured: Sequence[Measured],
+    record: Mapping[str, Any],
+    columns: Sequence[str],
+    pictures: Mapping[Key, Sequence[Path]],
 ) -> Iterator[str]:
     yield "# Backtest\n"
     yield from _head(backtest, record)
@@ -138,6 +155,9 @@ def _pages(
         told = tell_condition(backtest, (typicality, noise))
         yield f"## {domain}: {told}\n"
         yield f"Scores are {items[0].cell.metric} on test data, mean ± standard deviation over seeds.\n"
+        for path in pictures.get((domain, typicality, noise), ()):
+            if path.suffix == ".svg":
+                yield f"![{path.stem}](pictures/{path.name})\n"
         yield from scores_table(items, columns)
         yield from reach_table(items, columns)
         yield from difference_table(items, columns)
@@ -164,6 +184,8 @@ def _head(backtest: Backtest, record: Mapping[str, Any]) -> Iterator[str]:
     for column in record["columns"]:
         under = f" under {', '.join(column['changes'])}" if column["changes"] else ""
         yield f"- Column {column['name']}: preset {column['preset']}{under}"
+    if not can_draw():
+        yield f"- No pictures: {HINT}"
     if record["missing"]:
         yield f"- **{len(record['missing'])} of {len(backtest.cells)} cells are missing**; their pairs are left out."
     yield (

@@ -7,6 +7,10 @@ import numpy as np
 
 RESAMPLES = 10_000
 LEVEL = 0.95
+LEAST = 3
+"""Pairs of a domain below which there is no interval."""
+ENOUGH = 5
+"""Pairs of all domains below which an interval is never called clear of 0: it is too narrow for that."""
 
 
 @dataclass(frozen=True)
@@ -16,13 +20,13 @@ class Difference:
     mean: float
     low: float | None
     high: float | None
-    """Bounds of the 95 % interval; None where no domain has two pairs, so that nothing can be said."""
+    """Bounds of the 95 % interval; None where a domain has fewer than three pairs, so that nothing can be said."""
     pairs: int
 
     @property
     def sign(self) -> int:
-        """1 or -1 where the interval lies above or below 0, else 0."""
-        if self.low is None or self.high is None:
+        """1 or -1 where the interval of enough pairs lies above or below 0, else 0."""
+        if self.low is None or self.high is None or self.pairs < ENOUGH:
             return 0
         return int(self.low > 0) - int(self.high < 0)
 
@@ -52,7 +56,7 @@ def compare(pairs: Mapping[str, Sequence[float]], seed: int = 0) -> Difference:
         means += values[drawn].mean(axis=1) / len(pairs)
     mean = float(np.mean([np.mean(values) for values in pairs.values()]))
     count = sum(len(values) for values in pairs.values())
-    if all(len(values) < 2 for values in pairs.values()):
+    if any(len(values) < LEAST for values in pairs.values()):
         return Difference(mean, None, None, count)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Difference(mean, float(low), float(high), count)

@@ -14,7 +14,10 @@ import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+
+if TYPE_CHECKING:
+    from graph.backtest.execute import Stock
 
 TOLD = ("run_started", "run_resumed", "trained")
 """Events that the parent hears of."""
@@ -77,18 +80,19 @@ def _work(request: Mapping[str, Any], send: Any) -> dict[str, Any]:
 
     body, out = request["body"], Path(request["out"])
     cell = Cell(**(body if request["piece"] == "cell" else body["cell"]))
-    domain = _read_domain(cell.folder)
+    stock = _open_stock(cell.folder)
     student = LocalStudent(device=cell.settings["student"]["device"], threads=cell.settings["student"]["threads"])
     if request["piece"] == "cell":
-        return run_cell(cell, domain, out, student, (tell,))
-    return train_ceiling(Ceiling(**{**body, "cell": cell}), domain, out, student)
+        return run_cell(cell, stock, out, student, (tell,))
+    return train_ceiling(Ceiling(**{**body, "cell": cell}), stock.domain, out, student)
 
 
-@functools.lru_cache(maxsize=4)
-def _read_domain(folder: str) -> Any:
+@functools.lru_cache(maxsize=2)
+def _open_stock(folder: str) -> "Stock":
     from graph.backtest.cells import read_domain
+    from graph.backtest.execute import Stock
 
-    return read_domain(folder)
+    return Stock(read_domain(folder))
 
 
 def _send(replies: TextIO, message: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stan
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command()(bench)
+    app.command()(compare)
 
 
 def bench(
@@ -97,6 +98,39 @@ def bench(
     _tell_failures(results.failures, len(backtest.cells))
 
 
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Finished runs: ids in the runs folder, or paths.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder for compare.md, compare.json and pictures.")] = None,
+    runs_dir: Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.")] = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Compare finished runs; those that cannot be compared come into tables of their own.
+
+    \b
+    Examples:
+      evokd compare first second
+      evokd compare runs/* --out comparison
+    """
+    from graph.backtest.comparison import compare_runs, write_comparison
+    from graph.folder import find_run
+    from tracing import console
+
+    found = compare_runs([find_run(run, runs_dir) for run in runs])
+    if out is not None:
+        write_comparison(found, out)
+        told = f"comparison: {out / 'compare.md'}"
+        console.stderr().print(told, markup=False, highlight=False, soft_wrap=True)
+    if as_json:
+        console.print_json(found.record)
+    elif out is None:
+        typer.echo(found.text)
+    if len(found.groups) > 1:
+        told = f"{len(found.groups)} tables: runs on other data, metrics or validation rows cannot stand in one"
+        console.stderr().print(told, markup=False, highlight=False, soft_wrap=True)
+
+
 def _arguments() -> list[str]:
     return sys.argv[1:]
 
@@ -127,6 +161,3 @@ def _numbers(flag: str, text: str | None) -> list[float]:
     if not all(0 <= value <= 1 for value in found) or len(set(found)) != len(found):
         raise InputError(f"{flag} {text!r}: each number lies between 0 and 1 and is there once")
     return found
-
-
-Command = Callable[..., None]
