@@ -9,6 +9,7 @@ features of a text are then the same bits whatever else is asked for, so nothing
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +103,12 @@ class Encoder:
     _known: dict[Hashable, bool] = field(default_factory=dict)
     """Files of weights that were compared with the base's."""
 
-    @property
+    @cached_property
     def layer(self) -> torch.nn.Linear:
         """The output layer."""
         return self.network.output_layer(self.model)
 
-    @property
+    @cached_property
     def layer_name(self) -> str:
         """What the weights of the output layer are called, without the last part."""
         name: str = next(name for name, module in self.model.named_modules() if module is self.layer)
