@@ -1,7 +1,7 @@
 """The lessons of a cycle: what the Generator is asked for. Pure functions."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.forms import AnswerForm
@@ -17,10 +17,13 @@ from agents.messages import (
     Quota,
     Weakness,
 )
+from agents.variety import plan_variety
 from graph.curriculum.quotas import breadth_quotas, quota, weakness_quotas
 from graph.curriculum.settings import CurriculumSettings
 
 BREADTH = LessonTopic(name="breadth", pattern="", labels=[], advice="")
+VARIED = "Write texts that leave no doubt about their label and are unlike each other; follow `variety`."
+"""Advice of a breadth lesson whose texts have planned attributes."""
 ERRORS = LessonTopic(name="errors", pattern="", labels=[], advice="")
 OPENING_WORDS = 6
 
@@ -115,19 +118,41 @@ def _ask_breadth(
 ) -> list[_Asked]:
     rng = random.Random(f"{seed}/breadth")
     parts = breadth_quotas(ground.labels, ground.counts, wanted, settings.quotas, ground.form.blank, rng)
-    return [_Asked(BREADTH, part, mode=mode) for part in parts]
+    topic = BREADTH.model_copy(update={"advice": VARIED}) if _is_varied(mode, settings) else BREADTH
+    return [_Asked(topic, part, mode=mode) for part in parts]
 
 
-def _share(ground: Ground, settings: CurriculumSettings) -> int:
-    """Drafts that weaknesses and errors get."""
+def _is_varied(mode: LessonMode | None, settings: CurriculumSettings) -> bool:
+    """Whether attributes are planned; a text that is made of an example has those of the example."""
+    return settings.variety and (mode or settings.modes[0]) == "write"
+
+
+def count_focused(
+    cycle: int, labels: Collection[str], counts: Mapping[str, int], wanted: int, settings: CurriculumSettings
+) -> int:
+    """Count the drafts of a cycle that weaknesses and errors get; where there are none, no Analyst need be asked.
+
+    Args:
+        cycle: evolution cycle, from 1.
+        labels: all labels.
+        counts: label -> how many samples have it.
+        wanted: drafts in all.
+        settings: the curriculum section.
+    """
+    if cycle <= settings.warm_up.cycles:
+        return 0
     quotas = settings.quotas
-    per_label = sum(ground.counts.get(label, 0) for label in ground.labels) / len(ground.labels)
+    per_label = sum(counts.get(label, 0) for label in labels) / len(labels)
     share = quotas.coverage_early if per_label < quotas.coverage_until else quotas.coverage_late
-    return ground.wanted - round(ground.wanted * share)
+    return wanted - round(wanted * share)
+
+
+def _focused(ground: Ground, settings: CurriculumSettings) -> int:
+    return count_focused(ground.cycle, ground.labels, ground.counts, ground.wanted, settings)
 
 
 def _ask_weaknesses(ground: Ground, settings: CurriculumSettings) -> Iterator[_Asked]:
-    rest = _share(ground, settings) if ground.weaknesses else 0
+    rest = _focused(ground, settings) if ground.weaknesses else 0
     for number, (name, weakness) in enumerate(ground.weaknesses.items()):
         each = rest // len(ground.weaknesses) + (number < rest % len(ground.weaknesses))
         portion = min(each, settings.quotas.lesson)
@@ -140,7 +165,7 @@ def _ask_weaknesses(ground: Ground, settings: CurriculumSettings) -> Iterator[_A
 
 def _ask_errors(ground: Ground, settings: CurriculumSettings) -> Iterator[_Asked]:
     """One text per wrong case: what made it hard, carried into another situation."""
-    cases = ground.wrong[: min(settings.errors, _share(ground, settings))]
+    cases = ground.wrong[: min(settings.errors, _focused(ground, settings))]
     size = settings.quotas.lesson
     for start in range(0, len(cases), size):
         part = cases[start : start + size]
@@ -170,6 +195,7 @@ def _write_out(ground: Ground, number: int, asked: _Asked, settings: CurriculumS
         id=lesson,
         mode=mode,
         strategies=ground.form.strategies(mode, asked.mistake, settings.strategies, rng),
+        variety=plan_variety(_size(asked), rng) if _is_varied(mode, settings) else [],
         weakness=asked.topic,
         labels=dict(ground.labels),
         quotas=asked.quotas,

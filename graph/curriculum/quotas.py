@@ -42,7 +42,7 @@ def breadth_quotas(
                 parts.append([])
                 room = settings.lesson
             taken = min(count, room)
-            parts[-1].append(quota(label, taken, settings.hard))
+            parts[-1].append(quota(label, taken, settings.hard_breadth))
             count -= taken
             room -= taken
     return [part for part in parts if part]

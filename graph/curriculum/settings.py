@@ -29,7 +29,8 @@ class QuotaSettings(_Section):
 
     drafts: int = Field(default=48, ge=1, description="drafts per cycle")
     lesson: int = Field(default=16, ge=1, description="drafts per lesson at most")
-    hard: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in a lesson")
+    hard: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
+    hard_breadth: float = Field(default=0.0, ge=0, le=1, description="share of hard texts in breadth")
     breadth: Literal["poorest", "chance"] = Field(
         default="poorest",
         description="labels of the texts for breadth: fill up those with the fewest samples, or draw each by chance",
@@ -40,7 +41,9 @@ class QuotaSettings(_Section):
     coverage_until: float = Field(
         default=12.0, ge=0, description="samples per label below which breadth comes before weaknesses"
     )
-    coverage_early: float = Field(default=0.75, ge=0, le=1, description="share of drafts for breadth up to that point")
+    coverage_early: float = Field(
+        default=1.0, ge=0, le=1, description="share of drafts for breadth up to that point; 1 asks no Analyst before it"
+    )
     coverage_late: float = Field(default=0.5, ge=0, le=1, description="share of drafts for breadth afterwards")
     fill: bool = Field(default=True, description="give to breadth what no weakness and no error takes up")
 
@@ -96,6 +99,9 @@ class CurriculumSettings(_Section):
         default="all", description="what these examples are: seeds and accepted samples, or seeds alone"
     )
     avoid: int = Field(default=60, ge=0, description="openings of accepted texts shown with a lesson plan")
+    variety: bool = Field(
+        default=True, description="plan attributes of the texts (length, register, phrasing, situation), a set for each"
+    )
     labels: Literal["labeler", "generator"] = Field(
         default="labeler", description="whose label counts: a separate, blind one, or what the text was written for"
     )

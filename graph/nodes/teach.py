@@ -9,7 +9,7 @@ from agents.messages import DraftBatch, DraftText, FeedbackPacket, LessonPlan, W
 from agents.purse import BudgetSpent
 from graph.bench import Bench, cycle_name
 from graph.curriculum.cases import main_error
-from graph.curriculum.lessons import Ground, Known, plan_lessons
+from graph.curriculum.lessons import Ground, Known, count_focused, plan_lessons
 from graph.state import LessonState, State, StateUpdate
 from graph.weaknesses import store_weaknesses
 from tracing.ledger import Sample
@@ -23,8 +23,10 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
     cycle = state["cycle"]
     span = cycle_name(cycle)
     packet = FeedbackPacket.model_validate(bench.ledger.message(span, "feedback_packet"))
+    labels, counts, wanted = bench.domain.file.labels, _count_labels(bench, cycle), _wanted(state, bench)
+    focused = count_focused(cycle, labels, counts, wanted, bench.settings.curriculum)
     try:
-        weaknesses = await _find_weaknesses(bench, packet, span)
+        weaknesses = await _find_weaknesses(bench, packet, span) if focused else {}
     except BudgetSpent as exc:
         bench.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
         bench.ledger.put_lessons(cycle, [])
@@ -32,11 +34,11 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
     ground = Ground(
         cycle=cycle,
         span=span,
-        labels=bench.domain.file.labels,
+        labels=labels,
         form=bench.briefing.form,
         known=_known(bench),
-        counts=_count_labels(bench, cycle),
-        wanted=_wanted(state, bench),
+        counts=counts,
+        wanted=wanted,
         weaknesses=weaknesses,
         mistakes={name: main_error(weakness, packet.cases) for name, weakness in weaknesses.items()},
         wrong=[case for case in packet.cases if case.verdict != "right"],
@@ -57,8 +59,8 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
 
 
 async def _find_weaknesses(bench: Bench, packet: FeedbackPacket, span: str) -> dict[str, Weakness]:
-    cycle, settings = packet.cycle, bench.settings.curriculum
-    if not settings.weaknesses or cycle <= settings.warm_up.cycles:
+    cycle = packet.cycle
+    if not bench.settings.curriculum.weaknesses:
         return {}
     seed = bench.seed(cycle, "analyze")
     analysis = await analyst.analyze(bench.teacher, bench.briefing, packet, span, seed)

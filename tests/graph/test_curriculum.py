@@ -12,7 +12,7 @@ from agents.forms import answer_form
 from agents.messages import NO_ENTITY, Case, ErrorKind, Weakness
 from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
 from graph.curriculum.cases import main_error, pick_cases
-from graph.curriculum.lessons import Ground, Known, plan_lessons
+from graph.curriculum.lessons import Ground, Known, count_focused, plan_lessons
 from graph.curriculum.settings import CurriculumSettings, PacketSettings
 
 LABELS = {"a": "first", "b": "second", "c": "third"}
@@ -38,6 +38,7 @@ def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> 
     errors, form = changes.pop("mistakes", {}), answer_form(changes.pop("task", "classification"))
     counts = changes.pop("counts", None) or Counter(label for item in items or [] for label in item.labels)
     wrong = changes.pop("wrong", ())
+    changes["quotas"] = {"coverage_early": 0.75, **changes.get("quotas", {})}
     ground = Ground(
         changes.pop("cycle", 1), "c001", LABELS, form, items or [], counts, wanted, weaknesses, errors, wrong
     )
@@ -319,6 +320,29 @@ def test_a_warm_up_asks_for_breadth_in_its_own_mode() -> None:
     assert [lesson.weakness for lesson in lessons[1]] == [None]
     assert {lesson.weakness for lesson in lessons[2]} == {None, "w1"}
     assert {lesson.plan.mode for lesson in lessons[2]} == {"write"}
+
+
+def test_breadth_comes_alone_at_first_and_then_leaves_room() -> None:
+    shares = {"coverage_early": 1.0, "coverage_until": 12, "coverage_late": 0.5}
+    tree = CurriculumSettings.model_validate({"quotas": shares, "warm_up": {"cycles": 1}})
+    counts = {poor: dict.fromkeys(LABELS, 11 if poor else 12) for poor in (True, False)}
+    assert [count_focused(2, LABELS, counts[poor], 12, tree) for poor in (True, False)] == [0, 6]
+    assert count_focused(1, LABELS, counts[False], 12, tree) == 0
+
+
+def test_breadth_asks_for_plain_texts_with_planned_attributes() -> None:
+    (lesson,) = plan(9, weaknesses={})
+    assert {(part.hard, part.easy) for part in lesson.plan.quotas} == {(0, 3)}
+    assert len(lesson.plan.variety) == 9
+    assert lesson.plan.weakness.advice
+    assert plan(9, weaknesses={})[0].plan.variety == lesson.plan.variety
+
+
+@pytest.mark.parametrize("changes", [{"variety": False}, {"modes": ["paraphrase"]}])
+def test_no_attributes_are_planned_where_they_are_not_wanted_or_the_example_has_them(changes: dict[str, Any]) -> None:
+    (lesson,) = plan(9, weaknesses={}, **changes)
+    assert (lesson.plan.variety, lesson.plan.weakness.advice) == ([], "")
+    assert "variety" not in lesson.plan.model_dump(mode="json")
 
 
 def test_labels_by_chance_are_not_evened_out() -> None:
