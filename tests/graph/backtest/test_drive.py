@@ -127,7 +127,9 @@ def test_a_backtest_does_what_is_missing_alone(toy_domain: Path, tmp_path: Path,
 
 
 def test_the_start_of_all_columns_scores_the_same(toy_domain: Path, tmp_path: Path, inline_pool: InlinePool) -> None:
-    results = drive(plan_backtest(make_order(toy_domain, seeds=[1], typicality=[0.0, 1.0])), tmp_path / "out", 1, False, ignore)
+    results = drive(
+        plan_backtest(make_order(toy_domain, seeds=[1], typicality=[0.0, 1.0])), tmp_path / "out", 1, False, ignore
+    )
     assert results.ceilings == {}
     starts = {(outcome.cell.seed, tuple(outcome.points[0]["test"].items())) for outcome in results.outcomes}
     assert len(starts) == 1
