@@ -354,7 +354,7 @@ def run_cli(arguments: list[str] | None = None) -> int:
         return _fail(shadowed, 2)
     complete()
     try:
-        code = int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments, standalone_mode=False, obj=arguments) or 0)
         return _fail("interrupted", code) if code == 130 else code
     except typer.Exit as exc:
         return exc.exit_code

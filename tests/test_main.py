@@ -18,7 +18,18 @@ from tests.student.conftest import tiny_student
 
 __all__ = ["tiny_student", "toy_domain", "word_students"]
 ROOT = Path(__file__).parents[1]
-COMMANDS = [["run"], ["resume"], ["runs"], ["show"], ["graph"], ["predict"], ["teacher"], ["teacher", "serve"]]
+COMMANDS = [
+    ["run"],
+    ["resume"],
+    ["runs"],
+    ["show"],
+    ["graph"],
+    ["predict"],
+    ["teacher"],
+    ["teacher", "serve"],
+    ["bench"],
+    ["compare"],
+]
 
 RUN_FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "no option": (["--bogus"], ["--bogus"]),
@@ -295,7 +306,7 @@ def test_a_command_line_of_the_readme_parses(line: str, monkeypatch: pytest.Monk
 
     words = shlex.split(line, comments=True)
     args: Any = words[2:] if words[0] == "python" else words[1:]
-    command: Any = typer.main.get_command(main.app)
+    command: Any = typer.main.get_command(main.complete())
     while hasattr(command, "commands") and args and args[0] in command.commands:
         command, args = command.commands[args[0]], args[1:]
     if not hasattr(command, "commands") and "--help" not in args:

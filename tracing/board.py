@@ -55,7 +55,8 @@ class Board:
     def _on_planned(self, event: Mapping[str, Any]) -> None:
         self._total, self._done, self._jobs = event["total"], event["done"], event["jobs"]
         self._began = time.monotonic()
-        self._say(f"{self._total} pieces, {self._done} done before, {self._jobs} at once")
+        at_once = f", {self._jobs} at once" if self._jobs else "; nothing left to do"
+        self._say(f"{self._total} runs and full-shot trainings, {self._done} done before{at_once}")
 
     def _on_started(self, event: Mapping[str, Any]) -> None:
         piece = event["piece"]

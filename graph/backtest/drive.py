@@ -3,13 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from agents.messages import EvokdError
 from graph.backtest.cells import Backtest, Cell
 from graph.backtest.execute import Ceiling, find_ceiling, find_curve, make_ceiling
 from graph.backtest.pool import Failure, Interrupted, Piece, Pool, Tell
 from graph.backtest.results import Outcome
 from graph.folder import RunFolder
+
+
+class CellsFailed(EvokdError):
+    """Some cells could not be done; the others are."""
+
+
+class TeacherFailed(CellsFailed):
+    """The teacher could not be reached, so nothing more was tried."""
+
+    exit_code: ClassVar[int] = 3
 
 
 @dataclass(frozen=True)
@@ -20,6 +31,24 @@ class Results:
     ceilings: Mapping[tuple[str, int], Mapping[str, Any]]
     """Domain and seed -> the full-shot student, where there is one."""
     failures: Sequence[Failure]
+
+    def check(self) -> None:
+        """Raise where something could not be done.
+
+        Raises:
+            CellsFailed: names the first failure, and how to go on.
+        """
+        if self.failures:
+            first = self.failures[0]
+            kind = (
+                TeacherFailed
+                if any(failure.code == TeacherFailed.exit_code for failure in self.failures)
+                else CellsFailed
+            )
+            raise kind(
+                f"{len(self.failures)} of the runs and full-shot trainings failed, first {first.piece.name}:"
+                f" {first.message}; the same command tries them again"
+            )
 
 
 def drive(backtest: Backtest, out: Path, jobs: int, full_shot: bool, tell: Tell) -> Results:
@@ -68,7 +97,8 @@ def _ceiling_piece(ceiling: Ceiling) -> Piece:
 
 
 def _cell_piece(cell: Cell) -> Piece:
-    return Piece(cell.id, "cell", cell.folder, f"{cell.domain} {cell.column} s{cell.seed}", asdict(cell))
+    told = f" t{cell.typicality:g} n{cell.noise:g}" if any(cell.condition) else ""
+    return Piece(cell.id, "cell", cell.folder, f"{cell.domain} {cell.column} s{cell.seed}{told}", asdict(cell))
 
 
 def _collect(

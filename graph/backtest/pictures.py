@@ -10,8 +10,8 @@ import numpy as np
 
 Curve = Sequence[tuple[float, float]]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8A6D00")
-"""Told apart by people who see few colours (Okabe and Ito), the yellow replaced by one that shows on white."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8A6D00", "#808080")
+"""Told apart by people who see few colours (Okabe and Ito); the yellow is one that shows on white, grey was added."""
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 1], [10, 2, 2, 2], [3, 5])
 """A second sign beside the colour."""
 STEPS = 80
@@ -84,9 +84,7 @@ def make_chart(sheet: Sheet) -> Any:
         {"column": name, **place} for name, curves in sheet.curves.items() for place in average(curves, sheet.limit)
     ]
     colours = alt.Scale(domain=names, range=[COLOURS[at % len(COLOURS)] for at in range(len(names))])
-    dashes = alt.Scale(
-        domain=names, range=[DASHES[(at + at // len(COLOURS)) % len(DASHES)] for at in range(len(names))]
-    )
+    dashes = alt.Scale(domain=names, range=[DASHES[at % len(DASHES)] for at in range(len(names))])
     legend = alt.Legend(
         symbolType="stroke",
         symbolOpacity=1,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -53,11 +54,13 @@ class Failure:
 class _Worker:
     """One process, and what it is busy with."""
 
-    def __init__(self, log: Path, inbox: "queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]") -> None:
+    def __init__(
+        self, program: Sequence[str], log: Path, inbox: "queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]"
+    ) -> None:
         path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
         with log.open("ab") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "graph.backtest.worker"],
+                [sys.executable, "-P", *program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
@@ -66,7 +69,8 @@ class _Worker:
             )
         self.piece: Piece | None = None
         self.group: str | None = None
-        threading.Thread(target=self._listen, args=(inbox,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
+        self._listener.start()
 
     def _listen(self, inbox: "queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]") -> None:
         assert self.process.stdout is not None
@@ -80,20 +84,26 @@ class _Worker:
         self.piece, self.group = piece, piece.group
         assert self.process.stdin is not None
         request = {"piece": piece.kind, "out": str(out), "body": piece.body}
-        try:
+        with suppress(BrokenPipeError):  # it has died; the listener tells
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has died; the listener tells
 
     def end(self) -> None:
-        """End the process."""
+        """End the process and its pipes."""
         self.process.kill()
         self.process.wait()
+        self._listener.join()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
 class Pool:
     """Does pieces on several processes, one after another on each."""
+
+    program: ClassVar[tuple[str, ...]] = ("-m", "graph.backtest.worker")
+    """What Python runs in a process."""
 
     def __init__(self, out: Path, jobs: int, tell: Tell) -> None:
         """Prepare; nothing is started.
@@ -133,7 +143,7 @@ class Pool:
         return self._failures
 
     def _start(self) -> _Worker:
-        return _Worker(self._out / "workers.log", self._inbox)
+        return _Worker(self.program, self._out / "workers.log", self._inbox)
 
     def _next(self, worker: _Worker) -> None:
         piece = self._choose(worker)
@@ -186,6 +196,7 @@ class Pool:
         if worker not in self._workers:
             return
         self._workers.remove(worker)
+        worker.end()
         piece = worker.piece
         if piece is None:
             return

@@ -167,11 +167,15 @@ def _pages(
 def tell_condition(backtest: Backtest, condition: tuple[float, float]) -> str:
     """Name a condition, and the labelled data that the loop was given."""
     setting = describe_setting(backtest)
-    shots = "the domain's seeds" if setting["shots"] is None else f"{setting['shots']} shots per label"
+    shots = "the domain's seeds" if setting["shots"] is None else f"{_count(setting['shots'], 'shot')} per label"
     rows = {None: "all validation rows", 0: "no validation rows"}
-    validation = rows.get(setting["validation"], f"{setting['validation']} validation rows")
+    validation = rows.get(setting["validation"], _count(setting["validation"], "validation row"))
     teacher = f", typicality {condition[0]:g}, noise {condition[1]:g}" if backtest.rehearsal else ""
     return f"{shots}, {validation}{teacher}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _head(backtest: Backtest, record: Mapping[str, Any]) -> Iterator[str]:

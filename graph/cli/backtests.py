@@ -1,8 +1,8 @@
 """`evokd bench` and `evokd compare`."""
 
+import os
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def bench(
+    context: typer.Context,
     domains: Annotated[list[str], typer.Argument(metavar="DOMAIN...", help="Domain folders or shipped domains.")],
     presets: Annotated[str, typer.Option(metavar="A,B,...", help="Presets to compare; the first is the reference.")] = (
         "evokd"
@@ -62,6 +63,7 @@ def bench(
     from graph.backtest.drive import drive
     from graph.backtest.report import write_report
     from graph.cli.layers import make_layers
+    from graph.config import Layer
     from tracing import console
     from tracing.board import Board
 
@@ -75,8 +77,7 @@ def bench(
         "--shots": ("rows.shots", shots),
         "--validation": ("rows.validation", validation),
     }
-    from graph.config import Layer
-
+    # one thread each: a result does not depend on how many processes there are
     layers = [Layer("bench", {"student": {"threads": 1}}), *make_layers(config, assign, flags)]
     columns = [Column(name.strip(), name.strip()) for name in presets.split(",") if name.strip()]
     order = Order(
@@ -91,11 +92,11 @@ def bench(
     backtest = plan_backtest(order)
     with Board(console.stderr()) as board:
         results = drive(backtest, out, jobs or _cores(), full_shot, board)
-    record = write_report(backtest, results, out, shlex.join(["evokd", *_arguments()]), shares)
+    record = write_report(backtest, results, out, _tell_command(context), shares)
     if as_json:
         console.print_json(record)
     console.stderr().print(f"report: {out / 'report.md'}", markup=False, highlight=False, soft_wrap=True)
-    _tell_failures(results.failures, len(backtest.cells))
+    results.check()
 
 
 def compare(
@@ -131,21 +132,13 @@ def compare(
         console.stderr().print(told, markup=False, highlight=False, soft_wrap=True)
 
 
-def _arguments() -> list[str]:
-    return sys.argv[1:]
+def _tell_command(context: typer.Context) -> str:
+    """Write the command that this is, for a report to say how it is made again."""
+    return shlex.join(["evokd", *(sys.argv[1:] if context.obj is None else context.obj)])
 
 
 def _cores() -> int:
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _tell_failures(failures: Sequence[object], total: int) -> None:
-    from agents.messages import EvokdError
-
-    if failures:
-        raise EvokdError(f"{len(failures)} pieces failed, see above; the same command tries them again")
 
 
 def _numbers(flag: str, text: str | None) -> list[float]:

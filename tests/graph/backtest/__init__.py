@@ -1,0 +1,1 @@
+"""Backtests: cells, measures, tables, and one that runs for real."""
