@@ -18,6 +18,8 @@ class ClassificationNetwork:
     """A standard sequence classifier: one logit per label."""
 
     pipeline = "text-classification"
+    whole = True
+    penalty = 300.0
 
     def __init__(self, labels: Sequence[str]) -> None:
         """Keep the labels, whose order is that of the logits."""
@@ -68,11 +70,13 @@ class ClassificationNetwork:
 
         Args:
             logits: (batch, labels).
-            targets: (batch,), places of the right labels.
+            targets: (batch,), places of the right labels, or (batch, labels), shares of them.
             smoothing: share of the target that is spread over all labels.
             classes: not used.
             batch: not used.
         """
+        if targets.is_floating_point():
+            targets = targets.float()
         return functional.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=smoothing)
 
     def flatten(

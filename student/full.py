@@ -37,6 +37,8 @@ class TrainingSet:
     classes: torch.Tensor | None
     groups: list[str]
     older: list[bool]
+    told: int = 0
+    """How many of the last pieces are meanings of labels."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,10 @@ class TrainExample(_Closed):
         default=[], description="parts of the text that are not learned from: characters from, up to (not included)"
     )
     weight: float = Field(1.0, ge=0, description="weight of the sample in the loss, 1 is usual")
+    candidates: list[str] = Field(
+        default=[], description="plausible labels of the whole text, best first; empty where the right one is sure"
+    )
+    trusted: bool = Field(False, description="the answer is the user's own: no `student.loss` doubts it")
 
 
 class Job(_Closed):
@@ -63,6 +67,9 @@ class TrainJob(Job):
     labels: list[str] = Field(description="labels in the domain's order")
     examples: list[TrainExample] = Field(min_length=1, description="samples to train on")
     replay: list[TrainExample] = Field(default=[], description="older samples that may be mixed in")
+    meanings: dict[str, str] = Field(
+        default={}, description="label -> what it means in the user's words, learnt from where `student.meanings` is on"
+    )
     start: str | None = Field(None, description="student folder to continue from; null starts from the base")
     out: str = Field(description="folder to write the trained student to; replaced when it exists")
     settings: StudentSettings = Field(description="how to train")
@@ -77,6 +84,7 @@ class TrainResult(_Closed):
     samples: int = Field(description="different samples trained on")
     seconds: float = Field(description="wall-clock seconds")
     loss: float = Field(description="mean training loss of the last tenth of the steps")
+    doubted: int = Field(0, description="samples whose label `student.loss` gave less than half of its weight")
     tune: str = Field(description="what was trained: head or full")
     device: str = Field(description="where it computed: cpu or cuda")
     precision: str = Field(description="number format: float32 or bfloat16")

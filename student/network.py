@@ -33,6 +33,10 @@ class TaskNetwork(Protocol):
 
     pipeline: str
     """What the model hub calls the task."""
+    whole: bool
+    """Whether an answer is one class of the whole text."""
+    penalty: float
+    """What a fitted output layer is held small by; see `student.head.fit_rows`."""
 
     def load(self, source: str) -> torch.nn.Module:
         """Load weights into the task's standard transformers class, float32, on the CPU.

@@ -48,6 +48,9 @@ def write_mean(model: BertForSequenceClassification) -> None:
             (model.bert.pooler.dense, _STRAIGHT),
         ):
             linear.weight.copy_(torch.eye(size) * scale)
+        # It feeds into zeros and is trained from there; drawn alike for every seed, so that the encoder stays the same.
+        always = torch.Generator().manual_seed(0)
+        layer.intermediate.dense.weight.normal_(0.0, model.config.initializer_range, generator=always)
         for module in (layer, model.bert.pooler):
             for name, parameter in module.named_parameters():
                 if name.endswith("bias"):

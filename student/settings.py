@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Tune = Literal["auto", "full", "head"]
+Loss = Literal["cross_entropy", "bootstrap", "candidates", "small_loss"]
 Regime = Literal["continue", "base"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -42,7 +43,15 @@ class StudentSettings(BaseModel):
     balance: bool = Field(
         True, description="draw every label (and texts without any) equally often; weigh rare types of entities up"
     )
-    loss: Literal["cross_entropy"] = Field("cross_entropy", description="training loss")
+    loss: Loss = Field(
+        "cross_entropy",
+        description="what is made of labels that may be wrong: nothing (cross_entropy), what the other samples say"
+        " counts as well (bootstrap), the target is shared among the labeler's candidates (candidates), likely wrong"
+        " samples weigh less (small_loss); entities are always learnt as given",
+    )
+    meanings: bool = Field(
+        True, description="learn from the labels' meanings as well, a sample for each label of whole texts"
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all labels, 0 to 1")
     device: Device = Field("auto", description="where the student computes; auto takes a GPU when there is one")
     precision: Precision = Field(

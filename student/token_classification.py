@@ -33,6 +33,8 @@ class TokenClassificationNetwork:
     """A standard token classifier with BIO tags: O, then B- and I- of each label."""
 
     pipeline = "token-classification"
+    whole = False
+    penalty = 30.0
 
     def __init__(self, labels: Sequence[str]) -> None:
         """Keep the labels; class 0 is O, 1 + 2k is B- and 2 + 2k is I- of label k."""

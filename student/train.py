@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +13,11 @@ from student.base import find_local, locate
 from student.compute import pick_device, pick_precision, reproducible, set_threads
 from student.features import Encoder, find_encoder, open_encoder
 from student.full import FullTraining, TrainingSet, clear_output
-from student.head import FEATURE_BATCH, fit_head, read_features
-from student.jobs import StudentError, TrainExample, TrainJob, TrainResult
+from student.head import FEATURE_BATCH, read_features, write_layer
+from student.jobs import StudentError, TrainJob, TrainResult
 from student.memory import halve, release
-from student.network import Piece, TaskNetwork
+from student.network import TaskNetwork
+from student.samples import Samples, gather
 from student.save import read_record, save_student
 from student.tasks import TaskCodec, codec
 from student.trials import Diverged, Trials
@@ -32,6 +32,7 @@ class _Done:
     samples: int
     loss: float
     precision: torch.dtype
+    doubted: int
 
 
 def train(job: TrainJob) -> TrainResult:
@@ -58,6 +59,7 @@ def train(job: TrainJob) -> TrainResult:
         samples=done.samples,
         seconds=round(time.monotonic() - began, 3),
         loss=done.loss,
+        doubted=done.doubted,
         tune=tune,
         device=device.type,
         precision=str(done.precision).removeprefix("torch."),
@@ -83,20 +85,28 @@ def _try(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _Don
 def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _Done:
     task = codec(job.task, job.labels)
     network = task.network()
+    samples = gather(job, network)
     with reproducible(job.seed):
         source = _check_start(job.start, job) if job.start else locate(job.settings.base)
-        encoder = _find_encoder(job, network) if tune == "head" else None
-        if encoder is not None:
-            return _train_kept(job, task, encoder, device, trials.batch)
+        encoder = _find_encoder(job, network) if tune == "head" or samples.doubtful else None
+        if tune == "head" and encoder is not None:
+            return _train_kept(samples, task, encoder, device, trials.batch)
         model = network.load(source).to(device)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        pieces = network.cut(tokenizer, _texts(job), min(job.settings.max_length, tokenizer.model_max_length))
-        data = _encode(job, task, network, pieces)
+        limit = min(job.settings.max_length, tokenizer.model_max_length)
+        data, doubted = samples.encode(task, network.cut(tokenizer, samples.texts, limit)), 0
+
+        def look() -> list[torch.Tensor]:
+            if encoder is not None:
+                return encoder.see(samples.texts, limit, device, trials.batch)[1]
+            return read_features(model, network.output_layer(model), tokenizer, data.encodings, trials.batch)
+
+        seen = look() if tune == "head" or samples.doubtful else []
+        if samples.doubtful:
+            data, doubted = samples.settle(data, seen)
         if tune == "head":
+            steps, loss = _fit_output(samples, network.output_layer(model), seen, data)
             precision = torch.float32
-            layer = network.output_layer(model)
-            seen = read_features(model, layer, tokenizer, data.encodings, trials.batch)
-            steps, loss = _fit_output(network, layer, seen, data, job)
         else:
             if _read_tune(job.start) == "head":
                 clear_output(network, model)
@@ -106,17 +116,20 @@ def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _D
                 training = FullTraining(network, model, tokenizer, data, job.settings, precision)
                 steps, loss = training.run(job.seed, trials.rate, trials.batch)
     save_student(model, tokenizer, job, tune, network.pipeline)
-    return _Done(steps, data.count, loss, precision)
+    return _Done(steps, data.count, loss, precision, doubted)
 
 
-def _train_kept(job: TrainJob, task: TaskCodec, encoder: Encoder, device: torch.device, at_once: int) -> _Done:
+def _train_kept(samples: Samples, task: TaskCodec, encoder: Encoder, device: torch.device, at_once: int) -> _Done:
     """Fit the output layer of a base that is kept in memory, on features of which most may be kept as well."""
-    pieces, seen = encoder.see(_texts(job), job.settings.max_length, device, at_once)
-    data = _encode(job, task, encoder.network, pieces)
-    steps, loss = _fit_output(encoder.network, encoder.layer, seen, data, job)
+    job, network = samples.job, encoder.network
+    pieces, seen = encoder.see(samples.texts, job.settings.max_length, device, at_once)
+    data, doubted = samples.encode(task, pieces), 0
+    if samples.doubtful:
+        data, doubted = samples.settle(data, seen)
+    steps, loss = _fit_output(samples, encoder.layer, seen, data)
     said = {"base": job.settings.base, "sha256": encoder.fingerprint}
-    save_student(encoder.model, encoder.tokenizer, job, "head", encoder.network.pipeline, said)
-    return _Done(steps, data.count, loss, torch.float32)
+    save_student(encoder.model, encoder.tokenizer, job, "head", network.pipeline, said)
+    return _Done(steps, data.count, loss, torch.float32, doubted)
 
 
 def _find_encoder(job: TrainJob, network: TaskNetwork) -> Encoder | None:
@@ -132,20 +145,13 @@ def _choose_tune(job: TrainJob) -> str:
         return job.settings.tune
     if _read_tune(job.start) == "full":
         return "full"
-    return "head" if len(_samples(job)) / len(job.labels) < job.settings.head_until else "full"
+    samples = {sample.id for sample in (*job.examples, *job.replay)}
+    return "head" if len(samples) / len(job.labels) < job.settings.head_until else "full"
 
 
 def _read_tune(start: str | None) -> str:
     """Say how far the start was trained: "head" also for the base, whose encoder is as untouched."""
     return "head" if start is None else str(read_record(Path(start))["tune"])
-
-
-def _samples(job: TrainJob) -> list[TrainExample]:
-    """All samples, the new ones first, each id once."""
-    known: dict[str, TrainExample] = {}
-    for sample in [*job.examples, *job.replay]:
-        known.setdefault(sample.id, sample)
-    return list(known.values())
 
 
 def _check_start(start: str, job: TrainJob) -> str:
@@ -157,40 +163,12 @@ def _check_start(start: str, job: TrainJob) -> str:
     return start
 
 
-def _texts(job: TrainJob) -> list[str]:
-    return [sample.text for sample in _samples(job)]
-
-
-def _encode(job: TrainJob, task: TaskCodec, network: TaskNetwork, pieces: Sequence[Piece]) -> TrainingSet:
-    samples = _samples(job)
-    owners = [samples[piece.text] for piece in pieces]
-    targets = [network.target(piece, owner) for piece, owner in zip(pieces, owners, strict=True)]
-    counts = Counter(label for sample in samples for label in task.labels_in(sample.gold))
-    new = {sample.id for sample in job.examples}
-    return TrainingSet(
-        count=len(samples),
-        encodings=[piece.inputs for piece in pieces],
-        targets=targets,
-        weights=torch.tensor([owner.weight for owner in owners], dtype=torch.float32),
-        classes=network.class_weights(targets) if job.settings.balance else None,
-        # A text with several labels is drawn for the rarest of them.
-        groups=[min(task.labels_in(owner.gold), key=lambda x: (counts[x], x), default="") for owner in owners],
-        older=[owner.id not in new for owner in owners],
-    )
-
-
 def _fit_output(
-    network: TaskNetwork, layer: torch.nn.Linear, seen: Sequence[torch.Tensor], data: TrainingSet, job: TrainJob
+    samples: Samples, layer: torch.nn.Linear, seen: Sequence[torch.Tensor], data: TrainingSet
 ) -> tuple[int, float]:
-    weights = data.weights
-    if job.settings.balance:
-        sizes = Counter(data.groups)
-        weights = weights / torch.tensor([float(sizes[group]) for group in data.groups])
-    features, targets, pieces = network.flatten(seen, data.targets)
-    steps, loss = fit_head(
-        network, layer, features, targets, weights[pieces], job.settings.label_smoothing, data.classes
-    )
-    if not math.isfinite(loss):
+    fitted = samples.fit(data, seen, layer.out_features)
+    if not math.isfinite(fitted.loss):
         # No rate acts here: the features were no numbers.
         raise Diverged("loss", 0)
-    return steps, loss
+    write_layer(layer, fitted)
+    return fitted.calls, fitted.loss

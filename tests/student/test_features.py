@@ -1,6 +1,7 @@
 """Features that are kept from call to call: the same answers, in less time, within a bound."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from student.predict import predict
 from student.save import read_record
 from student.tasks import codec
 from student.train import train
-from tests.student.conftest import MakeJob, build_tiny, write_texts
+from tests.student.conftest import LABELS, MakeJob, build_tiny, write_texts
 from tests.student.test_train import ner, write_sentences
 
 
@@ -172,6 +173,28 @@ def test_only_students_with_the_encoder_of_their_base_say_so(make_job: MakeJob) 
     more = make_job("more", tune="head", start=head.out)
     train(more)
     assert read_record(Path(more.out))["encoder"] == read_record(Path(head.out))["encoder"]
+
+
+@pytest.mark.parametrize("task", ["classification", "ner"])
+def test_the_embedded_base_is_kept(task: str) -> None:
+    network = codec(task, LABELS).network()
+    source = find_local("embedded")
+    assert source is not None
+    encoder = open_encoder(network, LABELS, source)
+    assert encoder is not None
+    assert open_encoder(codec(task, LABELS).network(), LABELS, source) is encoder
+
+
+def test_a_base_without_all_its_weights_is_not_kept(make_job: MakeJob, tiny_student: Path, tmp_path: Path) -> None:
+    """What the base lacks is drawn anew in every training, so features of one are not those of another."""
+    base = shutil.copytree(tiny_student, tmp_path / "base")
+    weights = load_file(base / "model.safetensors")
+    save_file({k: v for k, v in weights.items() if "pooler" not in k}, base / "model.safetensors", {"format": "pt"})
+    job = make_job(tune="head", base=str(base))
+    train(job)
+    assert "encoder" not in read_record(Path(job.out))
+    assert len(CACHE) == 0
+    assert len(ask(job, ["the cat"])) == 1
 
 
 def seen(size: int) -> Seen:

@@ -11,8 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoModelForTokenCl
 
 from agents.messages import InputError
 from student.classification import ClassificationNetwork
-from student.compute import reproducible
-from student.head import fit_head
+from student.head import Rows, fit_rows, write_layer
 from student.jobs import EmbedJob, PredictJob, StudentError, TrainExample, TrainJob
 from student.predict import embed, predict
 from student.tasks import codec
@@ -174,12 +173,16 @@ def test_the_head_is_what_scikit_learn_finds() -> None:
     features = rng.normal(size=(60, 5))
     places = (features @ rng.normal(size=(5, 3))).argmax(1)
     network, layer = ClassificationNetwork(["a", "b", "c"]), torch.nn.Linear(5, 3)
-    with reproducible(0):
-        fit_head(network, layer, torch.tensor(features), torch.tensor(places), torch.ones(60), 0.0, None)
-    scaled = (features - features.mean(0)) / features.std(0)
+
+    def loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return network.loss(logits, targets, 0.0, None)
+
+    write_layer(layer, fit_rows(Rows(torch.tensor(features), torch.tensor(places), torch.ones(60)), 300.0, loss, 3))
+    scaled = features - features.mean(0)
+    scaled /= np.sqrt((scaled**2).mean())
     # Ours penalises the bias too, as scikit-learn does for a constant feature.
     with_bias = np.hstack([scaled, np.ones((60, 1))])
-    slow = LogisticRegression(C=0.01, fit_intercept=False, tol=1e-10, max_iter=1000).fit(with_bias, places)
+    slow = LogisticRegression(C=1 / 300, fit_intercept=False, tol=1e-10, max_iter=1000).fit(with_bias, places)
     ours = layer(torch.tensor(features, dtype=torch.float32)).softmax(-1).detach().numpy()
     assert ours == pytest.approx(slow.predict_proba(with_bias), abs=1e-4)
 
