@@ -8,8 +8,12 @@ from graph.exams import build_packet, gate_scores, predict_split
 from graph.state import State, StateUpdate
 from graph.weaknesses import measure_effects
 from student.client import StudentError, TrainExample, TrainJob, TrainResult
+from student.tasks import TaskCodec
 from tracing.ledger import Sample
 from tracing.text import inert
+
+MOST_CANDIDATES = 4
+"""Plausible labels of a sample that a training is told of."""
 
 
 async def prepare(state: State, bench: Bench) -> StateUpdate:
@@ -40,6 +44,7 @@ async def train(state: State, bench: Bench) -> StateUpdate:
         labels=list(bench.domain.codec.labels),
         examples=examples,
         replay=replay,
+        meanings=dict(bench.domain.file.labels),
         start=start,
         out=str(bench.folder.version(name)),
         settings=bench.settings.student,
@@ -68,14 +73,15 @@ def _choose_material(
 ) -> tuple[list[TrainExample], list[TrainExample], str | None]:
     """New examples, older ones that may come back, and the folder to continue from."""
     seeds = [
-        TrainExample(id=f"seed-{number}", text=example.text, gold=example.gold)
+        TrainExample(id=f"seed-{number}", text=example.text, gold=example.gold, trusted=True)
         for number, example in enumerate(bench.domain.seeds)
     ]
     if not state["cycle"]:
         return seeds, [], None
-    news = [_to_example(sample) for sample in fresh]
+    codec = bench.domain.codec
+    news = [_to_example(sample, codec) for sample in fresh]
     old = bench.ledger.samples(state="accepted", purpose="train")
-    older = {sample.id: _to_example(sample) for sample in old if sample.cycle < state["cycle"]}
+    older = {sample.id: _to_example(sample, codec) for sample in old if sample.cycle < state["cycle"]}
     champion = state["champion"]
     if bench.settings.student.regime == "base" or champion is None:
         return [*seeds, *older.values(), *news], [], None
@@ -84,9 +90,14 @@ def _choose_material(
     return news, [*seeds, *replay], str(bench.folder.version(champion))
 
 
-def _to_example(sample: Sample) -> TrainExample:
+def _to_example(sample: Sample, codec: TaskCodec) -> TrainExample:
     masked = [(start, end) for start, end in sample.masked]
-    return TrainExample(id=sample.id, text=sample.text, gold=sample.label, masked=masked)
+    # what is learned comes first, whoever of the two it is from
+    answers = [sample.label, *(sample.candidates or ())]
+    plausible = list(dict.fromkeys(label for answer in answers for label in codec.labels_in(answer)))
+    return TrainExample(
+        id=sample.id, text=sample.text, gold=sample.label, masked=masked, candidates=plausible[:MOST_CANDIDATES]
+    )
 
 
 def _card(bench: Bench) -> dict[str, str]:
