@@ -1,8 +1,10 @@
-"""`evokd bench` and `evokd compare`."""
+"""`evokd presets`, `evokd bench` and `evokd compare`."""
 
+import json
 import os
 import shlex
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +15,31 @@ AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on stan
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the program."""
+    app.command()(presets)
     app.command()(bench)
     app.command()(compare)
+
+
+def presets(
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line per preset on standard output.")] = False,
+) -> None:
+    """List the published loops: where each is from, and what it sets otherwise than the default."""
+    from graph.catalog import list_presets
+    from tracing import console
+
+    for preset in list_presets():
+        if as_json:
+            console.print_json(preset.tell())
+            continue
+        typer.echo(f"{preset.name}  ({preset.source})")
+        typer.echo(textwrap.fill(preset.description, 110, initial_indent="  ", subsequent_indent="  "))
+        for key, (default, own) in preset.differs.items():
+            typer.echo(f"    {key}: {_write(own)}  (default {_write(default)})")
+        typer.echo()
+
+
+def _write(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def bench(

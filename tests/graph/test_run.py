@@ -98,7 +98,7 @@ def test_a_text_of_the_test_data_never_becomes_a_sample(toy_domain: Path, word_s
 
 def test_a_harmful_cycle_is_rolled_back(toy_domain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph.run, "StudentClient", ForgetfulStudent)
-    folder = run(toy_domain, "--set", "gate.tolerance=0")
+    folder = run(toy_domain, "--set", "gate.tolerance=0", "--set", "curriculum.quotas.coverage_early=0.5")
     summary = summary_of(folder)
     assert summary["champion"] == "c000"
     assert [cycle["gate"]["promoted"] for cycle in summary["cycles"]] == [True, False, False]
