@@ -111,7 +111,8 @@ class Encoder:
     @cached_property
     def layer_name(self) -> str:
         """What the weights of the output layer are called, without the last part."""
-        name: str = next(name for name, module in self.model.named_modules() if module is self.layer)
+        layer = self.layer
+        name: str = next(name for name, module in self.model.named_modules() if module is layer)
         return name
 
     def see(
@@ -160,13 +161,13 @@ class Encoder:
             return weight, file.get_tensor(f"{self.layer_name}.bias").double()
 
     def _compare(self, path: Path) -> bool:
-        own = self.model.state_dict()
+        own, layer = self.model.state_dict(), f"{self.layer_name}."
         with safe_open(path, framework="pt") as file:
             if set(file.keys()) != set(own):
                 return False
             return all(
                 file.get_slice(name).get_shape() == list(value.shape)
-                if name.startswith(f"{self.layer_name}.")
+                if name.startswith(layer)
                 else torch.equal(file.get_tensor(name), value)
                 for name, value in own.items()
             )
