@@ -1,7 +1,8 @@
 """The workbench: what the nodes of a run work with, handed to the graph as its runtime context."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agents.briefing import Briefing
 from agents.teacher import Teacher
@@ -11,6 +12,10 @@ from graph.settings import Settings
 from student.jobs import Student
 from tracing.events import Emit
 from tracing.ledger import Ledger
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Bench:
     briefing: Briefing
     draft_cost: tuple[float, float] = (0.0, 0.0)
     """Tokens and US dollars that a draft is expected to take, before any was written."""
+    vectors: dict[str, "NDArray[np.float64]"] = field(default_factory=dict)
+    """Texts as the untrained student reads them, as far as this process has needed them."""
     keep_versions: bool = False
     """Whether every student that became champion stays on the disk."""
 

@@ -1,6 +1,7 @@
 """Exams: what the student answers to gate, validation and test data, and the feedback packet made of it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,25 +68,54 @@ async def gate_scores(bench: Bench, version: str) -> Scores | None:
     return codec.evaluate([sample.label for sample in aside], answers)
 
 
-async def build_packet(bench: Bench, cycle: int, champion: str | None) -> FeedbackPacket:
-    """Make the feedback packet for the next cycle.
+@dataclass(frozen=True)
+class Examined:
+    """All cases of a cycle, of which a packet shows some."""
+
+    exam: list[Case]
+    """The batch of the cycle, answered before it was trained on; where there is nothing else, the seeds."""
+    held: list[Case]
+    """Validation data, answered by the champion."""
+
+    @property
+    def cases(self) -> list[Case]:
+        """All of them."""
+        return [*self.exam, *self.held]
+
+
+async def examine_all(bench: Bench, cycle: int, champion: str | None) -> Examined:
+    """Gather the cases of a cycle by `curriculum.source`; asked again, they are the same under the same ids.
 
     Cases come from the batch of this cycle, answered before it was trained on, and from validation data; at the very
     start, where there is neither, from the seeds.
     """
-    source, shown = bench.settings.curriculum.source, bench.settings.curriculum.packet
+    source = bench.settings.curriculum.source
     exam = _exam_cases(bench, cycle) if source in ("exam", "both") else []
     held: list[Case] = []
     if champion and bench.domain.validation and source in ("validation", "both"):
         answers = await predict_split(bench, champion, "validation")
         held = _cases(bench, "v", bench.domain.validation, answers)
-    pool = [*exam, *held]
-    if not pool and champion:
+    if not exam and not held and champion:
         answers = await bench.student.predict(
             bench.folder.version(champion), [item.text for item in bench.domain.seeds]
         )
-        pool = _cases(bench, "s", bench.domain.seeds, answers)
-    scores = _score_cases(bench, held or pool) if shown.report else None
+        exam = _cases(bench, "s", bench.domain.seeds, answers)
+    return Examined(exam, held)
+
+
+def build_packet(
+    bench: Bench, cycle: int, examined: Examined, weaknesses: Sequence[OpenWeakness] = ()
+) -> FeedbackPacket:
+    """Make the feedback packet for the next cycle.
+
+    Args:
+        bench: the workbench.
+        cycle: the cycle that was examined.
+        examined: its cases; scores are those on validation data where there is any.
+        weaknesses: what became of those of earlier cycles.
+    """
+    shown = bench.settings.curriculum.packet
+    scores = _score_cases(bench, examined.held or examined.exam) if shown.report else None
     return FeedbackPacket(
         cycle=cycle + 1,
         task=bench.domain.codec.name,
@@ -93,11 +123,8 @@ async def build_packet(bench: Bench, cycle: int, champion: str | None) -> Feedba
         report=scores.report if scores else [],
         confusions=scores.confusions[:MOST_COUNTED] if scores else [],
         errors=scores.errors[:MOST_COUNTED] if scores else [],
-        weaknesses=[
-            OpenWeakness(id=row["id"], name=row["name"], state=row["state"], effect=row["effect"])
-            for row in (bench.ledger.newest_weaknesses(12) if shown.history else ())
-        ],
-        cases=pick_cases(pool, shown, bench.seed(cycle, "packet")),
+        weaknesses=list(weaknesses) if shown.history else [],
+        cases=pick_cases(examined.cases, shown, bench.seed(cycle, "packet")),
         notices=_notices(bench, cycle) if shown.history else [],
     )
 

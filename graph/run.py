@@ -303,7 +303,7 @@ async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog, host: Host) 
             teacher,
             plan.briefing,
             cost,
-            host.keep_versions,
+            keep_versions=host.keep_versions,
         )
     finally:
         if student is not host.student:

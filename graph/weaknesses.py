@@ -1,60 +1,191 @@
-"""The life of a weakness: stored when it is named, measured after every training."""
+"""The life of a weakness: named, tested before anything is written on it, measured on texts of its kind afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from agents.messages import Analysis, Weakness
+import numpy as np
+
+from agents.messages import Analysis, Case, FeedbackPacket, OpenWeakness, Weakness
 from graph.bench import Bench
-from student.evaluate import Scores
+from graph.curriculum.mastery import Mastery, State, find_state
+from graph.curriculum.probes import Probe, Ruling, Vectors, judge
+from graph.exams import Examined
 
-FIXED = 0.9
-"""F1 of its labels from which a weakness counts as fixed."""
-MOVED = 0.02
-"""Change of F1 from which a weakness counts as improving or regressed."""
-
-
-def store_weaknesses(bench: Bench, analysis: Analysis, span: str) -> dict[str, Weakness]:
-    """Give the weaknesses of an analysis ids and store them as open; returns id -> weakness, gravest first."""
-    named = {f"{span}-w{number}": weakness for number, weakness in enumerate(analysis.weaknesses, start=1)}
-    bench.ledger.put_weaknesses(
-        (
-            {"id": name, "cycle": analysis.cycle, **weakness.model_dump(mode="json"), "state": "open", "effect": None}
-            for name, weakness in named.items()
-        ),
-        instead_of=analysis.cycle,
-    )
-    return named
+SHOWN = 12
+"""Weaknesses of earlier cycles that are followed and shown to the Analyst."""
+HELD = 160
+"""Validation texts that are looked at for texts of a weakness's kind."""
+_RIGHT = 60
+"""Right cases that evidence is compared with."""
+_LEFT = ("dropped", "given_up", "rolled_back")
+"""States that no later measurement changes."""
+_HELPED = ("fixed", "improving", "dropped", "given_up")
+"""States of which no lesson counts as one without success."""
 
 
-def measure_effects(bench: Bench, cycle: int, before: Scores | None, after: Scores | None, promoted: bool) -> None:
-    """Measure what the lessons of this cycle did to the labels of its weaknesses, on the gate data.
+@dataclass(frozen=True)
+class _Kind:
+    """Examined texts with what is needed to find those of a weakness's kind."""
 
-    The effect is the mean F1 of the weakness's labels after the training minus the one before, -1 to 1; unknown where
-    there is no gate data. Effects of a training that was rolled back are kept, the state says so.
+    cases: Sequence[Case]
+    vectors: Vectors
+    labels: Sequence[frozenset[str]]
+    held: Sequence[bool]
+
+    def answers(self, labels: Sequence[str], probe: Probe, held_alone: bool) -> list[bool]:
+        """Whether each text of a kind was answered right."""
+        picked = probe.picks(self.vectors).tolist() if self.cases else []
+        wanted = set(labels)
+        return [
+            case.verdict == "right"
+            for case, own, held, fits in zip(self.cases, self.labels, self.held, picked, strict=True)
+            if fits and own & wanted and (held or not held_alone)
+        ]
+
+
+async def adopt_weaknesses(
+    bench: Bench, packet: FeedbackPacket, analysis: Analysis, examined: Examined, span: str
+) -> dict[str, Weakness]:
+    """Test the weaknesses of an analysis, give them ids and store them.
+
+    Args:
+        bench: the workbench.
+        packet: what the Analyst was shown.
+        analysis: what it said.
+        examined: all that the packet was chosen from.
+        span: prefix of ids.
+
+    Returns:
+        Id -> weakness, gravest first, without those whose evidence does not bear them out and those given up.
     """
-    rows = []
-    for row in bench.ledger.weaknesses(cycle):
-        old = _mean_f1(before, row["labels"])
-        new = _mean_f1(after, row["labels"])
-        effect = round(new - old, 4) if old is not None and new is not None else None
-        rows.append({**row, "effect": effect, "state": _state(effect, new, promoted)})
-    bench.ledger.put_weaknesses(rows)
+    kind = await _look(bench, examined)
+    before = bench.ledger.weaknesses()
+    rows, adopted = [], {}
+    for number, weakness in enumerate(analysis.weaknesses, start=1):
+        name = f"{span}-w{number}"
+        ruling = await _test(bench, weakness, packet, examined)
+        evidence = [weakness.evidence[place] for place in ruling.kept]
+        weakness = weakness.model_copy(update={"evidence": evidence})
+        state: State = "open"
+        if ruling.verdict == "fails":
+            state = "dropped"
+        elif _was_taught(before, weakness, bench.settings.curriculum.give_up):
+            state = "given_up"
+        rows.append(_make_row(name, analysis.cycle, weakness, state, ruling, kind))
+        if state == "open":
+            adopted[name] = weakness
+        told = {"id": name, "name": weakness.name, "labels": weakness.labels, "state": state, "tested": ruling.verdict}
+        bench.emit("weakness", cycle=analysis.cycle, **told)
+    bench.ledger.put_weaknesses(rows, instead_of=analysis.cycle)
+    return adopted
 
 
-def _mean_f1(scores: Scores | None, labels: list[str]) -> float | None:
-    if scores is None:
-        return None
-    found: Mapping[str, float] = {line.label: line.f1 for line in scores.report}
-    known = [found[label] for label in labels if label in found]
-    return sum(known) / len(known) if known else None
+async def _test(bench: Bench, weakness: Weakness, packet: FeedbackPacket, examined: Examined) -> Ruling:
+    everything = tuple(range(len(weakness.evidence)))
+    if not bench.settings.curriculum.test_statements:
+        return Ruling("untested", None, None, everything, None)
+    texts = {case.id: case.text for case in packet.cases}
+    labels_in, wanted = bench.briefing.form.labels_in, set(weakness.labels)
+    right = [case for case in examined.cases if case.verdict == "right" and wanted & set(labels_in(case.gold))]
+    right = [case for case in right if case.id not in weakness.evidence]
+    step = max(1, len(right) // _RIGHT)
+    evidence = await _embed(bench, [texts[name] for name in weakness.evidence])
+    return judge(evidence, await _embed(bench, [case.text for case in right[::step][:_RIGHT]]))
 
 
-def _state(effect: float | None, now: float | None, promoted: bool) -> str:
-    if not promoted:
-        return "rolled_back"
-    if effect is None or now is None:
-        return "open"
-    if now >= FIXED:
-        return "fixed"
-    if effect >= MOVED:
-        return "improving"
-    return "regressed" if effect <= -MOVED else "open"
+def _was_taught(rows: Sequence[Mapping[str, Any]], weakness: Weakness, limit: int) -> bool:
+    """Whether lessons of so many cycles on the same confusion of labels have not helped."""
+
+    def key(labels: Sequence[str]) -> tuple[str, frozenset[str]]:
+        return labels[0], frozenset(labels[1:])
+
+    alike = [row for row in rows if row["labels"] and key(row["labels"]) == key(weakness.labels)]
+    return limit > 0 and sum(row["state"] not in _HELPED for row in alike) >= limit
+
+
+def _make_row(
+    name: str, cycle: int, weakness: Weakness, state: State, ruling: Ruling, kind: _Kind
+) -> dict[str, object]:
+    answers = kind.answers(weakness.labels, ruling.probe, held_alone=False) if ruling.probe else []
+    first = Mastery().after(answers)
+    mastery = {
+        "probe": asdict(ruling.probe) if ruling.probe else None,
+        "first": first.value,
+        "now": first.value,
+        "counts": [[cycle - 1, sum(answers), len(answers)]] if answers else [],
+    }
+    tested = {"verdict": ruling.verdict, "inside": ruling.inside, "outside": ruling.outside}
+    row = {"id": name, "cycle": cycle, **weakness.model_dump(mode="json"), "state": state, "effect": None}
+    return {**row, "mastery": mastery, "tested": tested}
+
+
+async def follow_weaknesses(bench: Bench, cycle: int, examined: Examined) -> None:
+    """Measure what became of the weaknesses: how many texts of their kind the student answers right by now.
+
+    Texts that were written for a weakness count from the next cycle on: those of this one were answered before they
+    were learned. Called again, it comes to the same.
+    """
+    rows = [row for row in bench.ledger.newest_weaknesses(SHOWN) if row["state"] not in _LEFT]
+    rows = [row for row in rows if row["mastery"] and row["mastery"]["probe"] and row["cycle"] <= cycle]
+    if not rows:
+        return
+    kind = await _look(bench, examined)
+    bench.ledger.put_weaknesses([_measure(row, cycle, kind) for row in rows])
+
+
+def _measure(row: Mapping[str, Any], cycle: int, kind: _Kind) -> dict[str, Any]:
+    kept = row["mastery"]
+    probe = Probe(tuple(kept["probe"]["towards"]), kept["probe"]["border"])
+    answers = kind.answers(row["labels"], probe, held_alone=row["cycle"] == cycle)
+    counts = [entry for entry in kept["counts"] if entry[0] < cycle]
+    counts += [[cycle, sum(answers), len(answers)]] if answers else []
+    now = Mastery()
+    for _, right, count in counts:
+        now = now.after([True] * right + [False] * (count - right))
+    since = [entry for entry in counts if entry[0] >= row["cycle"]]
+    measured = bool(since) and kept["first"] is not None and now.value is not None
+    effect = round(now.value - kept["first"], 4) if measured and now.value is not None else None
+    state = find_state(kept["first"], now) if since else row["state"]
+    return {**row, "state": state, "effect": effect, "mastery": {**kept, "now": now.value, "counts": counts}}
+
+
+def take_back(bench: Bench, cycle: int) -> None:
+    """Note that the training on a cycle's lessons was rolled back."""
+    rows = [row for row in bench.ledger.weaknesses(cycle) if row["state"] not in ("dropped", "given_up")]
+    bench.ledger.put_weaknesses([{**row, "state": "rolled_back"} for row in rows])
+
+
+def show_weaknesses(bench: Bench) -> list[OpenWeakness]:
+    """The newest weaknesses as the Analyst is shown them."""
+    return [
+        OpenWeakness(
+            id=row["id"],
+            name=row["name"],
+            state=row["state"],
+            effect=row["effect"],
+            mastery=row["mastery"]["now"] if row["mastery"] else None,
+        )
+        for row in bench.ledger.newest_weaknesses(SHOWN)
+    ]
+
+
+async def _look(bench: Bench, examined: Examined) -> _Kind:
+    if not bench.settings.curriculum.test_statements:
+        return _Kind((), np.zeros((0, 0)), (), ())
+    cases = [*examined.exam, *examined.held[:: max(1, len(examined.held) // HELD)]]
+    labels_in = bench.briefing.form.labels_in
+    return _Kind(
+        cases=cases,
+        vectors=await _embed(bench, [case.text for case in cases]),
+        labels=[frozenset(labels_in(case.gold)) for case in cases],
+        held=[False] * len(examined.exam) + [True] * (len(cases) - len(examined.exam)),
+    )
+
+
+async def _embed(bench: Bench, texts: Sequence[str]) -> Vectors:
+    """Read texts as the untrained student does, (n, features); what was read before is remembered."""
+    new = [text for text in dict.fromkeys(texts) if text not in bench.vectors]
+    for text, vector in zip(new, await bench.student.embed(bench.settings.student.base, new), strict=True):
+        bench.vectors[text] = np.array(vector)
+    return np.stack([bench.vectors[text] for text in texts]) if texts else np.zeros((0, 0))

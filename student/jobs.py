@@ -145,5 +145,13 @@ class Student(Protocol):
             StudentError: the folder is no student, or memory runs short.
         """
 
+    async def embed(self, base: str, texts: Sequence[str]) -> list[list[float]]:
+        """Embed texts with the encoder of a base: vectors of length 1.
+
+        Raises:
+            InputError: the base is no model.
+            StudentError: memory runs short.
+        """
+
     async def close(self) -> None:
         """Give back what is held."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from student.client import ENVIRONMENT
-from student.jobs import Compute, Prediction, PredictJob, TrainJob, TrainResult
+from student.jobs import Compute, EmbedJob, Prediction, PredictJob, TrainJob, TrainResult
 from student.settings import Device
 
 
@@ -41,6 +41,7 @@ class LocalStudent:
             threads: CPU threads of predictions; None means all that the process may use.
         """
         self._compute = Compute(device=device, threads=threads)
+        self._embedded: dict[str, dict[str, list[float]]] = {}
 
     async def warm_up(self) -> None:
         """Do nothing: `prepare_process` has loaded all."""
@@ -67,6 +68,21 @@ class LocalStudent:
         if not texts:
             return []
         return predict(PredictJob(folder=str(folder), texts=list(texts), compute=self._compute))
+
+    async def embed(self, base: str, texts: Sequence[str]) -> list[list[float]]:
+        """Embed texts; what was embedded before is remembered.
+
+        Raises:
+            InputError: the base is no model.
+            StudentError: memory runs short.
+        """
+        from student.predict import embed
+
+        kept = self._embedded.setdefault(base, {})
+        new = [text for text in dict.fromkeys(texts) if text not in kept]
+        if new:
+            kept.update(zip(new, embed(EmbedJob(base=base, texts=new, compute=self._compute)), strict=True))
+        return [kept[text] for text in texts]
 
     async def close(self) -> None:
         """Give memory that nobody uses back to the device and to the system."""

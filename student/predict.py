@@ -1,12 +1,15 @@
 """Answer and embed texts with a trained student."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from student.base import locate
+from student.base import fingerprint, locate
 from student.compute import pick_device, set_threads
 from student.features import Encoder, find_encoder
 from student.jobs import MEMORY_ADVICE, Compute, EmbedJob, Prediction, PredictJob, StudentError
@@ -86,31 +89,43 @@ def _answer_kept(
 def embed(job: EmbedJob) -> list[list[float]]:
     """Embed texts: mean of the encoder's last states over the text's sub-words, scaled to length 1.
 
+    On a CPU a text's embedding is the same bits whatever is asked for with it: none is padded.
+
     Raises:
         InputError: the base is no model.
         StudentError: memory runs short with one text.
     """
     device = _prepare(job.compute)
     source = locate(job.base)
-    model = AutoModel.from_pretrained(source, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
-    model = model.to(device).eval()
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    model, tokenizer = _open_reader(source, fingerprint(source))
     limit = min(_EMBED_LENGTH, tokenizer.model_max_length)
+    pieces = tokenizer(list(job.texts), truncation=True, max_length=limit)["input_ids"]
+    found: dict[tuple[int, ...], list[float]] = {}
 
-    def compute(part: Sequence[str]) -> list[list[float]]:
+    def compute(part: Sequence[tuple[int, ...]]) -> list[list[float]]:
         with torch.inference_mode():
-            encodings = tokenizer(list(part), truncation=True, max_length=limit, padding=True, return_tensors="pt")
-            encodings = encodings.to(device)
-            states = model(**encodings).last_hidden_state  # (batch, sub-words, features)
-            mask = encodings["attention_mask"].unsqueeze(-1)
-            mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
-            rows = torch.nn.functional.normalize(mean, dim=-1).cpu().tolist()
+            ids = torch.tensor(part, device=device)
+            states = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+            rows = torch.nn.functional.normalize(states.mean(1), dim=-1).cpu().tolist()
         return [[round(x, _DIGITS) for x in row] for row in rows]
 
-    # Characters stand for sub-words: near enough for padding, and known before tokenizing.
-    texts = sorted(set(job.texts), key=lambda text: (len(text), text))
-    found = dict(zip(texts, in_batches(texts, halve(_BATCH, job.halvings), compute), strict=True))
-    return [found[text] for text in job.texts]
+    model.to(device)
+    try:
+        keys = sorted({tuple(piece) for piece in pieces}, key=lambda key: (len(key), key))
+        for _, alike in groupby(keys, key=len):
+            group = list(alike)
+            found.update(zip(group, in_batches(group, halve(_BATCH, job.halvings), compute), strict=True))
+    finally:
+        # Between calls the memory of a GPU is for others.
+        model.to("cpu")
+    return [found[tuple(piece)] for piece in pieces]
+
+
+@lru_cache(maxsize=1)
+def _open_reader(source: str, _version: str) -> tuple[torch.nn.Module, Any]:
+    """Load an encoder and its tokenizer, once as long as its files stay the same."""
+    model = AutoModel.from_pretrained(source, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
+    return model.eval(), AutoTokenizer.from_pretrained(source, trust_remote_code=False)
 
 
 def _prepare(compute: Compute) -> torch.device:

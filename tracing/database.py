@@ -21,6 +21,8 @@ JSON_COLUMNS = frozenset(
         "faults",
         "labels",
         "evidence",
+        "mastery",
+        "tested",
         "plan",
         "intended",
         "candidates",

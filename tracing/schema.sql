@@ -54,7 +54,9 @@ CREATE TABLE IF NOT EXISTS weaknesses (
     evidence TEXT NOT NULL,
     advice TEXT NOT NULL,
     state TEXT NOT NULL,
-    effect REAL
+    effect REAL,
+    mastery TEXT,
+    tested TEXT
 );
 CREATE INDEX IF NOT EXISTS weaknesses_by_cycle ON weaknesses (cycle);
 

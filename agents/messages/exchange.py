@@ -73,8 +73,11 @@ class OpenWeakness(Message):
 
     id: str = Field(description="weakness id")
     name: str = Field(description="short name")
-    state: Literal["open", "improving", "fixed", "regressed", "rolled_back"] = Field(description="where it stands")
-    effect: float | None = Field(description="change of the score on its labels since it was named, -1 to 1")
+    state: Literal["open", "improving", "fixed", "regressed", "rolled_back", "given_up", "dropped"] = Field(
+        description="where it stands; dropped: its evidence did not bear it out, so nothing was written on it"
+    )
+    effect: float | None = Field(description="change of its mastery since it was named, -1 to 1")
+    mastery: float | None = Field(default=None, description="share of texts of its kind answered right, 0 to 1")
 
 
 class FeedbackPacket(Message):

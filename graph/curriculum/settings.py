@@ -81,6 +81,13 @@ class CurriculumSettings(_Section):
     )
     warm_up: WarmUpSettings = Field(default=WarmUpSettings(), description="first cycles without feedback")
     weaknesses: int = Field(default=4, ge=0, description="weaknesses per cycle at most; 0 asks no Analyst")
+    test_statements: bool = Field(
+        default=True,
+        description="use a weakness only if its evidence lies apart from right cases in the student's embedding",
+    )
+    give_up: int = Field(
+        default=3, ge=0, description="cycles of lessons on a weakness without success after which it is left; 0 = never"
+    )
     errors: int = Field(
         default=0, ge=0, description="wrong cases per cycle that are extrapolated into a text each, asking no Analyst"
     )

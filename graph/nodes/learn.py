@@ -4,9 +4,9 @@ from typing import Any
 
 from agents.messages import TrainingReport
 from graph.bench import Bench, cycle_name
-from graph.exams import build_packet, gate_scores, predict_split
+from graph.exams import build_packet, examine_all, gate_scores, predict_split
 from graph.state import State, StateUpdate
-from graph.weaknesses import measure_effects
+from graph.weaknesses import follow_weaknesses, show_weaknesses, take_back
 from student.client import StudentError, TrainExample, TrainJob, TrainResult
 from student.tasks import TaskCodec
 from tracing.ledger import Sample
@@ -125,8 +125,8 @@ async def gate(state: State, bench: Bench) -> StateUpdate:
     promoted = rule.rule == "off" or before is None or after is None or after >= before - rule.tolerance
     bench.ledger.put_part(cycle, "gate", {"before": before, "after": after, "promoted": promoted})
     _report(bench, cycle, before, after, promoted)
-    if cycle:
-        measure_effects(bench, cycle, old, new, promoted)
+    if cycle and not promoted:
+        take_back(bench, cycle)
     score = after if promoted else before
     best = state["best"]
     rose = score is not None and (best is None or score > best)
@@ -179,7 +179,9 @@ async def examine(state: State, bench: Bench) -> StateUpdate:
     champion = state["champion"]
     if champion and bench.domain.validation:
         await predict_split(bench, champion, "validation")
-    packet = await build_packet(bench, state["cycle"], champion)
+    examined = await examine_all(bench, state["cycle"], champion)
+    await follow_weaknesses(bench, state["cycle"], examined)
+    packet = build_packet(bench, state["cycle"], examined, show_weaknesses(bench))
     span = cycle_name(packet.cycle)
     bench.ledger.put_message(packet.cycle, span, "student", "analyst", packet)
     wrong = sum(case.verdict != "right" for case in packet.cases)

@@ -10,8 +10,9 @@ from agents.purse import BudgetSpent
 from graph.bench import Bench, cycle_name
 from graph.curriculum.cases import main_error
 from graph.curriculum.lessons import Ground, Known, count_focused, plan_lessons
+from graph.exams import examine_all
 from graph.state import LessonState, State, StateUpdate
-from graph.weaknesses import store_weaknesses
+from graph.weaknesses import adopt_weaknesses
 from tracing.ledger import Sample
 
 NEWEST = 500
@@ -26,7 +27,7 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
     labels, counts, wanted = bench.domain.file.labels, _count_labels(bench, cycle), _wanted(state, bench)
     focused = count_focused(cycle, labels, counts, wanted, bench.settings.curriculum)
     try:
-        weaknesses = await _find_weaknesses(bench, packet, span) if focused else {}
+        weaknesses = await _find_weaknesses(bench, packet, state["champion"], span) if focused else {}
     except BudgetSpent as exc:
         bench.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
         bench.ledger.put_lessons(cycle, [])
@@ -58,17 +59,16 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
     return {"lessons": [item.plan.id for item in lessons]}
 
 
-async def _find_weaknesses(bench: Bench, packet: FeedbackPacket, span: str) -> dict[str, Weakness]:
+async def _find_weaknesses(
+    bench: Bench, packet: FeedbackPacket, champion: str | None, span: str
+) -> dict[str, Weakness]:
     cycle = packet.cycle
     if not bench.settings.curriculum.weaknesses:
         return {}
     seed = bench.seed(cycle, "analyze")
     analysis = await analyst.analyze(bench.teacher, bench.briefing, packet, span, seed)
     bench.ledger.put_message(cycle, span, "analyst", "generator", analysis)
-    weaknesses = store_weaknesses(bench, analysis, span)
-    for name, weakness in weaknesses.items():
-        bench.emit("weakness", cycle=cycle, id=name, name=weakness.name, labels=weakness.labels)
-    return weaknesses
+    return await adopt_weaknesses(bench, packet, analysis, await examine_all(bench, cycle - 1, champion), span)
 
 
 def _known(bench: Bench) -> list[Known]:

@@ -98,6 +98,17 @@ class WordStudent:
         counts = _read_counts(folder)
         return [_answer(counts, text.lower().split()) for text in texts]
 
+    async def embed(self, base: str, texts: Sequence[str]) -> list[list[float]]:
+        """Count words by the bytes they are made of, a stand-in for a direction in space."""
+        rows = []
+        for text in texts:
+            row = [0.0] * 32
+            for word in text.lower().split():
+                row[sum(word.encode()) % len(row)] += 1.0
+            length = math.sqrt(sum(value * value for value in row)) or 1.0
+            rows.append([value / length for value in row])
+        return rows
+
 
 class ForgetfulStudent(WordStudent):
     """Knows one answer only once it was trained a second time."""
