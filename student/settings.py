@@ -78,7 +78,7 @@ class CurationSettings(BaseModel):
         "auto",
         description="what becomes of a text when the labeler disagrees with the intention: labeler (it wins), intended"
         " (it loses), drop (the text goes), mask (what is disputed in the text is not learned from; drops it where"
-        " nothing is agreed); auto takes the task's own: labeler for whole texts, mask for entities",
+        " nothing is agreed); auto takes the task's own: drop for whole texts, mask for entities",
     )
     dispute_confidence: float = Field(
         0.7,

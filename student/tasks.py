@@ -122,7 +122,7 @@ class ClassificationCodec:
     labels: tuple[str, ...]
     name: str = "classification"
     metrics: tuple[str, ...] = ("macro_f1", "accuracy")
-    dispute: DisputeRule = "labeler"
+    dispute: DisputeRule = "drop"
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def harmonise(self, rows: list[Row]) -> tuple[list[Row], list[str]]:

@@ -42,7 +42,10 @@ class QuotaSettings(_Section):
         default=12.0, ge=0, description="samples per label below which breadth comes before weaknesses"
     )
     coverage_early: float = Field(
-        default=1.0, ge=0, le=1, description="share of drafts for breadth up to that point; 1 asks no Analyst before it"
+        default=0.75,
+        ge=0,
+        le=1,
+        description="share of drafts for breadth up to that point; 1 asks no Analyst before it",
     )
     coverage_late: float = Field(default=0.5, ge=0, le=1, description="share of drafts for breadth afterwards")
     fill: bool = Field(default=True, description="give to breadth what no weakness and no error takes up")
@@ -101,11 +104,11 @@ class CurriculumSettings(_Section):
     )
     strategies: int = Field(default=4, ge=0, description="context strategies shown with a lesson that rewrites")
     quotas: QuotaSettings = Field(default=QuotaSettings(), description="drafts per cycle and their shares")
-    examples: int = Field(default=6, ge=0, description="examples shown with a lesson plan")
+    examples: int = Field(default=4, ge=0, description="examples shown with a lesson plan")
     examples_from: Literal["all", "seeds"] = Field(
         default="all", description="what these examples are: seeds and accepted samples, or seeds alone"
     )
-    avoid: int = Field(default=60, ge=0, description="openings of accepted texts shown with a lesson plan")
+    avoid: int = Field(default=40, ge=0, description="openings of accepted texts shown with a lesson plan")
     variety: bool = Field(
         default=True, description="plan attributes of the texts (length, register, phrasing, situation), a set for each"
     )

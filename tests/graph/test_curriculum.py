@@ -38,7 +38,6 @@ def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> 
     errors, form = changes.pop("mistakes", {}), answer_form(changes.pop("task", "classification"))
     counts = changes.pop("counts", None) or Counter(label for item in items or [] for label in item.labels)
     wrong = changes.pop("wrong", ())
-    changes["quotas"] = {"coverage_early": 0.75, **changes.get("quotas", {})}
     ground = Ground(
         changes.pop("cycle", 1), "c001", LABELS, form, items or [], counts, wanted, weaknesses, errors, wrong
     )

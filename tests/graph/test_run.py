@@ -98,7 +98,7 @@ def test_a_text_of_the_test_data_never_becomes_a_sample(toy_domain: Path, word_s
 
 def test_a_harmful_cycle_is_rolled_back(toy_domain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph.run, "StudentClient", ForgetfulStudent)
-    folder = run(toy_domain, "--set", "gate.tolerance=0", "--set", "curriculum.quotas.coverage_early=0.5")
+    folder = run(toy_domain, "--set", "gate.tolerance=0")
     summary = summary_of(folder)
     assert summary["champion"] == "c000"
     assert [cycle["gate"]["promoted"] for cycle in summary["cycles"]] == [True, False, False]
@@ -109,7 +109,8 @@ def test_a_harmful_cycle_is_rolled_back(toy_domain: Path, monkeypatch: pytest.Mo
     packet = ledger.message("c002", "feedback_packet")
     assert packet is not None
     assert "rolled back" in packet["notices"][0]
-    assert {row["state"] for row in ledger.weaknesses()} == {"rolled_back"}
+    states = {row["state"] for row in ledger.weaknesses()}
+    assert "rolled_back" in states <= {"rolled_back", "dropped"}
     ledger.close()
 
 

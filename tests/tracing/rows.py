@@ -58,6 +58,8 @@ def weakness(id: str = "c001-w1", **changes: Any) -> dict[str, Any]:
         "advice": "write quiet cats",
         "state": "improving",
         "effect": 0.125,
+        "mastery": None,
+        "tested": None,
     }
     return {**fields, **changes}
 
