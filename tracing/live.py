@@ -157,7 +157,9 @@ class Progress:
             self._say(f"cycle {event['cycle']}: {self._tell_curated(event['cycle'])}nothing to train on")
 
     def _on_weakness(self, event: Mapping[str, Any]) -> None:
-        self._say(f"  weakness {event['id']}: {literal(event['name'], 100)}", style="dim")
+        left = {"dropped": " (dropped: its evidence looks like right cases)", "given_up": " (given up)"}
+        told = left.get(event.get("state", "open"), "")
+        self._say(f"  weakness {event['id']}: {literal(event['name'], 100)}{told}", style="dim")
 
     def _say(self, text: str, style: str | None = None) -> None:
         self._console.print(paint(text), style=style, highlight=False, soft_wrap=True)

@@ -111,8 +111,14 @@ def _said(console: Console, ledger: Ledger, cycle: int, cases: Mapping[str, Mapp
 
 
 def _weakness(console: Console, row: Mapping[str, Any]) -> None:
-    effect = "effect unknown" if row["effect"] is None else f"effect {row['effect']:+.3f} F1"
-    _say(console, f"  [bold]{row['id']}[/] {literal(row['name'], 100)} [{_tint(row)}]{row['state']}, {effect}[/]")
+    effect = "effect unknown" if row["effect"] is None else f"effect {row['effect']:+.3f}"
+    mastery = row["mastery"] or {"now": None}
+    now = "" if mastery["now"] is None else f", mastery {mastery['now']:.2f}"
+    _say(console, f"  [bold]{row['id']}[/] {literal(row['name'], 100)} [{_tint(row)}]{row['state']}{now}, {effect}[/]")
+    if row["tested"] and row["tested"]["inside"] is not None:
+        found = row["tested"]
+        told = f"{found['inside']:.0%} of the evidence and {found['outside']:.0%} of right cases lie on its side"
+        _say(console, f"    tested: {found['verdict']}; {told}")
     _say(console, f"    pattern: {literal(row['pattern'], 400)}")
     _say(console, f"    advice: {literal(row['advice'], 400)}")
 

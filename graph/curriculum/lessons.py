@@ -26,6 +26,9 @@ VARIED = "Write texts that leave no doubt about their label and are unlike each 
 """Advice of a breadth lesson whose texts have planned attributes."""
 ERRORS = LessonTopic(name="errors", pattern="", labels=[], advice="")
 OPENING_WORDS = 6
+PHRASE_WORDS = 4
+OVERUSED = 3
+"""Texts that hold a phrase from which on it is overused."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,7 @@ def _write_out(ground: Ground, number: int, asked: _Asked, settings: CurriculumS
         quotas=asked.quotas,
         examples=list(asked.examples) or _choose_examples(labels, pool, settings.examples, rng, blank),
         # a text that is to stay near its example begins like it
-        avoid=[] if mode in LIKE_THEIR_SOURCE else _choose_openings(labels, ground.known, settings.avoid, blank),
+        avoid=[] if mode in LIKE_THEIR_SOURCE else _choose_avoid(labels, ground.known, settings, blank),
     )
     return PlannedLesson(asked.weakness, plan)
 
@@ -220,9 +223,34 @@ def _choose_examples(
     return [Example(text=item.text, gold=item.gold) for item in list(unique.values())[:count]]
 
 
-def _choose_openings(labels: Sequence[str], known: Sequence[Known], count: int, blank: str | None) -> list[str]:
-    """First words of the newest texts with these labels, oldest first."""
+def _choose_avoid(
+    labels: Sequence[str], known: Sequence[Known], settings: CurriculumSettings, blank: str | None
+) -> list[str]:
+    """What new texts with these labels shall not repeat: first words of the newest, and overused phrases."""
     wanted = set(labels)
     texts = [item.text for item in known if wanted.intersection(item.labels or (blank,))]
     openings = dict.fromkeys(" ".join(text.split()[:OPENING_WORDS]) for text in texts)
-    return list(openings)[-count:] if count else []
+    newest = list(openings)[-settings.avoid :] if settings.avoid else []
+    return [*newest, *(phrase for phrase in find_overused(texts, settings.phrases) if phrase not in openings)]
+
+
+def find_overused(texts: Sequence[str], count: int) -> list[str]:
+    """Find the phrases that the most texts hold, at least `OVERUSED` of them; of those that overlap, one.
+
+    Args:
+        texts: accepted texts.
+        count: phrases at most.
+    """
+    holders: dict[tuple[str, ...], set[int]] = {}
+    for place, text in enumerate(texts if count else ()):
+        words = text.lower().split()
+        for start in range(len(words) - PHRASE_WORDS + 1):
+            holders.setdefault(tuple(words[start : start + PHRASE_WORDS]), set()).add(place)
+    many = sorted((phrase for phrase, places in holders.items() if len(places) >= OVERUSED), key=lambda phrase: phrase)
+    chosen: list[tuple[str, ...]] = []
+    for phrase in sorted(many, key=lambda phrase: -len(holders[phrase])):
+        if len(chosen) == count:
+            break
+        if not any(phrase[1:] == other[:-1] or phrase[:-1] == other[1:] for other in chosen):
+            chosen.append(phrase)
+    return [" ".join(phrase) for phrase in chosen]

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float64]
 Verdict = Literal["holds", "refined", "fails", "untested"]
 
-INSIDE = 0.6
+INSIDE = 0.7
 """Share of the evidence that must lie on its own side, each judged by the others."""
 OUTSIDE = 0.4
 """Share of right cases that may lie there too."""
+KEPT = 2 / 3
+"""Share of the evidence that a refined statement must keep: leaving out more would make any statement hold."""
 LEAST = 3
 """Texts on each side below which nothing can be told."""
 
@@ -69,7 +71,7 @@ def judge(evidence: Vectors, right: Vectors) -> Ruling:
     if first.probe is not None:
         return first
     kept = tuple(np.flatnonzero(_own_side(evidence, right)).tolist())
-    if not LEAST <= len(kept) < len(evidence):
+    if len(kept) < max(LEAST, len(evidence) * KEPT):
         return first
     again = _try(evidence[list(kept)], right, kept)
     return first if again.probe is None else Ruling("refined", again.inside, again.outside, kept, again.probe)
@@ -83,11 +85,20 @@ def _try(evidence: Vectors, right: Vectors, places: tuple[int, ...]) -> Ruling:
 
 
 def _own_side(own: Vectors, others: Vectors) -> NDArray[np.bool_]:
-    """Say of each vector whether it is nearer to the mean of the rest of its side than to the mean of the other one."""
+    """Say of each vector whether it is nearer to the mean of the rest of its side than to the mean of the other one.
+
+    The mean of few vectors lies farther from everything than that of many; its expected share is taken off.
+    """
     rest = (own.sum(0) - own) / (len(own) - 1)
-    away = others.mean(0)
-    nearer: NDArray[np.bool_] = np.square(own - rest).sum(1) <= np.square(own - away).sum(1)
+    near = np.square(own - rest).sum(1) - _scatter(own) / (len(own) - 1)
+    far = np.square(own - others.mean(0)).sum(1) - _scatter(others) / len(others)
+    nearer: NDArray[np.bool_] = near < far
     return nearer
+
+
+def _scatter(vectors: Vectors) -> float:
+    """Mean squared distance from the mean that more vectors of the kind would have."""
+    return float(np.square(vectors - vectors.mean(0)).sum() / (len(vectors) - 1))
 
 
 def _aim(evidence: Vectors, right: Vectors) -> Probe:

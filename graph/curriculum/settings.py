@@ -109,6 +109,9 @@ class CurriculumSettings(_Section):
         default="all", description="what these examples are: seeds and accepted samples, or seeds alone"
     )
     avoid: int = Field(default=40, ge=0, description="openings of accepted texts shown with a lesson plan")
+    phrases: int = Field(
+        default=8, ge=0, description="phrases that accepted texts overuse, shown with a lesson plan to be avoided"
+    )
     variety: bool = Field(
         default=True, description="plan attributes of the texts (length, register, phrasing, situation), a set for each"
     )

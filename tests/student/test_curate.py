@@ -322,7 +322,7 @@ def test_one_opinion_about_entities_is_enough_and_unknown_types_are_refused() ->
 
 @pytest.mark.parametrize(
     ("dispute", "confidence", "label"),
-    [("auto", 0.9, "change_plan"), ("auto", 0.6, None), ("mask", 0.99, None)],
+    [("auto", 0.99, None), ("labeler", 0.9, "change_plan"), ("labeler", 0.6, None), ("mask", 0.99, None)],
 )
 def test_a_whole_text_has_no_parts_to_mask(dispute: str, confidence: float, label: str | None) -> None:
     (ruling,) = rule(draft("end it after this month", "cancel_plan", "change_plan", confidence), dispute=dispute)

@@ -12,7 +12,7 @@ from agents.forms import answer_form
 from agents.messages import NO_ENTITY, Case, ErrorKind, Weakness
 from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
 from graph.curriculum.cases import main_error, pick_cases
-from graph.curriculum.lessons import Ground, Known, count_focused, plan_lessons
+from graph.curriculum.lessons import Ground, Known, count_focused, find_overused, plan_lessons
 from graph.curriculum.settings import CurriculumSettings, PacketSettings
 
 LABELS = {"a": "first", "b": "second", "c": "third"}
@@ -98,7 +98,7 @@ def test_breadth_takes_more_while_the_labels_are_poor() -> None:
 
 def test_examples_and_openings_come_from_what_is_known_with_the_labels() -> None:
     items = known(4, "a") + known(4, "b") + known(4, "c")
-    lesson = next(item for item in plan(12, items, examples=3, avoid=2) if item.weakness)
+    lesson = next(item for item in plan(12, items, examples=3, avoid=2, phrases=0) if item.weakness)
     assert {quota.label for quota in lesson.plan.quotas} <= {"b", "c"}
     assert len(lesson.plan.examples) == 3
     assert {example.text for example in lesson.plan.examples} <= {item.text for item in items}
@@ -107,7 +107,7 @@ def test_examples_and_openings_come_from_what_is_known_with_the_labels() -> None
 
 
 def test_no_openings_and_no_examples_when_none_are_asked_for() -> None:
-    for lesson in plan(12, known(4, "b"), examples=0, avoid=0):
+    for lesson in plan(12, known(4, "b"), examples=0, avoid=0, phrases=0):
         assert (lesson.plan.examples, lesson.plan.avoid) == ([], [])
 
 
@@ -356,3 +356,14 @@ def test_examples_can_be_seeds_alone() -> None:
     for choice, wanted in (("seeds", {"a seed"}), ("all", {"a seed", *(item.text for item in known(2, "a"))})):
         (lesson,) = plan(3, seeds + known(2, "a"), weaknesses={}, counts={"b": 9, "c": 9}, examples_from=choice)
         assert {item.text for item in lesson.plan.examples} == wanted
+
+
+def test_phrases_that_many_texts_hold_are_to_be_avoided() -> None:
+    texts = [f"Number {i} wants to cancel my plan right away" for i in range(3)] + ["I like my plan right away"]
+    assert find_overused(texts, 8) == ["my plan right away", "to cancel my plan"]
+    assert find_overused(texts, 1) == ["my plan right away"]
+    assert find_overused(texts, 0) == find_overused(texts[:2], 8) == []
+    known_texts = [Known(text, "a", ("a",)) for text in texts]
+    for count in (0, 8):
+        (lesson,) = plan(3, known_texts, weaknesses={}, counts={"b": 9, "c": 9}, phrases=count)
+        assert ("my plan right away" in lesson.plan.avoid) is bool(count)
