@@ -13,7 +13,7 @@ from student.network import Piece, TaskNetwork
 from student.tasks import TaskCodec
 from student.uncertain import Given, settle
 
-_MEANING = 8.0
+MEANING_WEIGHT = 8.0
 """Weight of a label's meaning where the output layer alone is fitted, in samples; measured from 1 to 32."""
 
 
@@ -123,5 +123,5 @@ def _line_up(network: TaskNetwork, data: TrainingSet, seen: Sequence[torch.Tenso
     weights = weights[owners]
     own = len(weights) - data.told  # a meaning is one row: only whole texts have them
     weights[:own] *= own / weights[:own].sum().clamp(min=1e-12)
-    weights[own:] = _MEANING
+    weights[own:] = MEANING_WEIGHT
     return Rows(features, targets, weights)

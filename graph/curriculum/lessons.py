@@ -3,6 +3,7 @@
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from agents.forms import AnswerForm
 from agents.messages import (
@@ -156,8 +157,9 @@ def _focused(ground: Ground, settings: CurriculumSettings) -> int:
 
 def _ask_weaknesses(ground: Ground, settings: CurriculumSettings) -> Iterator[_Asked]:
     rest = _focused(ground, settings) if ground.weaknesses else 0
-    for number, (name, weakness) in enumerate(ground.weaknesses.items()):
-        each = rest // len(ground.weaknesses) + (number < rest % len(ground.weaknesses))
+    taught = min(len(ground.weaknesses), max(1, rest // settings.quotas.least))
+    for number, (name, weakness) in enumerate(islice(ground.weaknesses.items(), taught)):
+        each = rest // taught + (number < rest % taught)
         portion = min(each, settings.quotas.lesson)
         mistake = ground.mistakes.get(name)
         blank = ground.form.blank if mistake == "invented" else None

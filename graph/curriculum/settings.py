@@ -29,6 +29,11 @@ class QuotaSettings(_Section):
 
     drafts: int = Field(default=48, ge=1, description="drafts per cycle")
     lesson: int = Field(default=16, ge=1, description="drafts per lesson at most")
+    least: int = Field(
+        default=6,
+        ge=1,
+        description="drafts of a lesson on a weakness at least; with less room fewer weaknesses are taught",
+    )
     hard: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
     hard_breadth: float = Field(default=0.0, ge=0, le=1, description="share of hard texts in breadth")
     breadth: Literal["poorest", "chance"] = Field(
