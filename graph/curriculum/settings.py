@@ -32,7 +32,7 @@ class QuotaSettings(_Section):
     least: int = Field(
         default=6,
         ge=1,
-        description="drafts of a lesson on a weakness at least; with less room fewer weaknesses are taught",
+        description="drafts of a lesson on a weakness at least; with less room fewer are taught",
     )
     hard: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
     hard_breadth: float = Field(default=0.0, ge=0, le=1, description="share of hard texts in breadth")
@@ -44,15 +44,15 @@ class QuotaSettings(_Section):
         default=0.1, ge=0, le=1, description="share of texts without any label in breadth, where a task has such texts"
     )
     coverage_until: float = Field(
-        default=12.0, ge=0, description="samples per label below which breadth comes before weaknesses"
+        default=24.0, ge=0, description="samples per label below which breadth comes before weaknesses"
     )
     coverage_early: float = Field(
-        default=0.75,
+        default=0.85,
         ge=0,
         le=1,
         description="share of drafts for breadth up to that point; 1 asks no Analyst before it",
     )
-    coverage_late: float = Field(default=0.5, ge=0, le=1, description="share of drafts for breadth afterwards")
+    coverage_late: float = Field(default=0.7, ge=0, le=1, description="share of drafts for breadth afterwards")
     fill: bool = Field(default=True, description="give to breadth what no weakness and no error takes up")
 
 
@@ -109,7 +109,7 @@ class CurriculumSettings(_Section):
     )
     strategies: int = Field(default=4, ge=0, description="context strategies shown with a lesson that rewrites")
     quotas: QuotaSettings = Field(default=QuotaSettings(), description="drafts per cycle and their shares")
-    examples: int = Field(default=4, ge=0, description="examples shown with a lesson plan")
+    examples: int = Field(default=2, ge=0, description="examples shown with a lesson plan")
     examples_from: Literal["all", "seeds"] = Field(
         default="all", description="what these examples are: seeds and accepted samples, or seeds alone"
     )
