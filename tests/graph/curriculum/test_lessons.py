@@ -89,9 +89,9 @@ def test_breadth_fills_the_poorest_labels() -> None:
 
 
 def test_breadth_takes_more_while_the_labels_are_poor() -> None:
-    shares = {}
+    shares, split = {}, {"coverage_early": 0.75, "coverage_until": 12, "coverage_late": 0.5}
     for name, items in {"poor": [], "rich": [item for label in LABELS for item in known(20, label)]}.items():
-        lessons = plan(16, items)
+        lessons = plan(16, items, quotas=split)
         shares[name] = drafts([lesson for lesson in lessons if lesson.weakness is None])
     assert shares == {"poor": 12, "rich": 8}
 
@@ -187,7 +187,7 @@ def test_the_kind_of_mistake_decides_about_the_mode_and_the_rest_follows_the_gen
         task="ner",
         modes=["extrapolate"],
         error_modes={"type": ["swap_entities", "misspell"], "missed": ["rewrite_context"]},
-        quotas={"lesson": 6},
+        quotas={"lesson": 6, "coverage_early": 0.5},
     )
     modes: dict[str | None, set[str]] = {}
     for lesson in lessons:
@@ -354,7 +354,7 @@ def test_labels_by_chance_are_not_evened_out() -> None:
 def test_examples_can_be_seeds_alone() -> None:
     seeds = [Known("a seed", "a", ("a",), seed=True)]
     for choice, wanted in (("seeds", {"a seed"}), ("all", {"a seed", *(item.text for item in known(2, "a"))})):
-        (lesson,) = plan(3, seeds + known(2, "a"), weaknesses={}, counts={"b": 9, "c": 9}, examples_from=choice)
+        (lesson,) = plan(3, seeds + known(2, "a"), weaknesses={}, counts={"b": 9, "c": 9}, examples=6, examples_from=choice)
         assert {item.text for item in lesson.plan.examples} == wanted
 
 
@@ -367,3 +367,13 @@ def test_phrases_that_many_texts_hold_are_to_be_avoided() -> None:
     for count in (0, 8):
         (lesson,) = plan(3, known_texts, weaknesses={}, counts={"b": 9, "c": 9}, phrases=count)
         assert ("my plan right away" in lesson.plan.avoid) is bool(count)
+
+
+def test_fewer_weaknesses_are_taught_where_there_is_room_for_few() -> None:
+    found = {f"w{number}": weakness("b") for number in range(4)}
+    split = {"coverage_early": 0.5, "least": 5}
+    taught = {
+        wanted: [quotas(lesson)["b"] for lesson in plan(wanted, weaknesses=found, quotas=split) if lesson.weakness]
+        for wanted in (4, 20, 48)
+    }
+    assert taught == {4: [2], 20: [5, 5], 48: [6, 6, 6, 6]}
