@@ -8,7 +8,8 @@ import pytest
 
 from graph.folder import RunFolder
 from tests.conftest import ServeApp
-from tests.graph.conftest import KILLED, Evokd, give_student, run_quick
+from tests.graph.conftest import KILLED, Evokd, give_student
+from tests.graph.conftest import run_quick as run_any
 from tests.graph.served import WatchedTeacher, options
 from tests.graph.toy import QUICK, WordStudent, read_rows, write_domain
 from tracing.events import read_events
@@ -45,6 +46,14 @@ def check_labels(folder: RunFolder) -> list[Sample]:
     assert all(sample.label_call and sample.label for sample in accepted)
     assert [row["id"] for row in read_rows(folder.dataset)] == [sample.id for sample in accepted]
     return accepted
+
+
+FOCUSED = ("curriculum.test_statements=false", "curriculum.quotas.coverage_early=0.4")
+"""Settings under which even a single draft is on a weakness, and three lessons are given."""
+
+
+def run_quick(domain: Path, *options: str) -> RunFolder:
+    return run_any(domain, *(part for choice in FOCUSED for part in ("--set", choice)), *options)
 
 
 @pytest.fixture
@@ -137,7 +146,8 @@ def test_the_first_cycle_asks_for_no_more_drafts_than_its_cap_pays_for(
 ) -> None:
     teacher, url = watched
     cap = sum(tokens["analyst"] + tokens["generator"])
-    folder = run_quick(toy_domain, *MANY, *options(url, ONE_AT_A_TIME), "--budget-tokens", str(cap))
+    early = ("--set", "curriculum.quotas.coverage_early=0.75")
+    folder = run_quick(toy_domain, *early, *MANY, *options(url, ONE_AT_A_TIME), "--budget-tokens", str(cap))
     assert 0 < teacher.roles().count("generator") < len(tokens["generator"])
     assert check_labels(folder)
     drafts = [sample for sample in samples_of(folder) if sample.cycle == 1]

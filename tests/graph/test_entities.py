@@ -37,6 +37,8 @@ _CHOSEN = (
     *(f"curriculum.error_modes.{kind}=[{mode}]" for kind, mode in ERROR_MODES.items()),
     *(f"curriculum.packet.{kind}=100" for kind in ("wrong", "confident_wrong", "right")),
     "curriculum.quotas.drafts=40",
+    "curriculum.quotas.coverage_early=0.5",
+    "curriculum.quotas.least=1",
     "gate.tolerance=1",
 )
 CHOICES = [part for choice in _CHOSEN for part in ("--set", choice)]

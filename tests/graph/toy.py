@@ -16,7 +16,14 @@ from student.jobs import Prediction, TrainJob, TrainResult
 SHIPPED = Path(__file__).parents[2] / "domains" / "support_tickets"
 REPORTS = Path(__file__).parents[2] / "domains" / "field_reports"
 LABELS = ("cancel_plan", "delivery_trouble", "login_trouble")
-_CHOSEN = ("curriculum.quotas.drafts=12", "student.regime=continue", "student.replay=0.5", "gate.tolerance=0.05")
+_CHOSEN = (
+    "curriculum.quotas.drafts=12",
+    "curriculum.quotas.coverage_early=0.75",
+    "curriculum.quotas.least=1",
+    "student.regime=continue",
+    "student.replay=0.5",
+    "gate.tolerance=0.05",
+)
 QUICK = ["--cycles", "2", "--device", "cpu", *(part for choice in _CHOSEN for part in ("--set", choice))]
 """Options of a run that is over in a blink with the word student, and that passes through every node."""
 

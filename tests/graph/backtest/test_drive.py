@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import graph.backtest.execute
-from graph.backtest.cells import plan_backtest, read_domain
+from graph.backtest.cells import Column, plan_backtest, read_domain
 from graph.backtest.curve import FILE
 from graph.backtest.drive import drive
 from graph.backtest.execute import Stock, find_curve, run_cell
@@ -128,12 +128,18 @@ def test_a_backtest_does_what_is_missing_alone(toy_domain: Path, tmp_path: Path,
 
 def test_the_start_of_all_columns_scores_the_same(toy_domain: Path, tmp_path: Path, inline_pool: InlinePool) -> None:
     results = drive(
-        plan_backtest(make_order(toy_domain, seeds=[1], typicality=[0.0, 1.0])), tmp_path / "out", 1, False, ignore
+        plan_backtest(
+            make_order(toy_domain, seeds=[1], typicality=[0.0, 1.0], columns=(PLAIN, Column("random", "random")))
+        ),
+        tmp_path / "out",
+        1,
+        False,
+        ignore,
     )
     assert results.ceilings == {}
     starts = {(outcome.cell.seed, tuple(outcome.points[0]["test"].items())) for outcome in results.outcomes}
     assert len(starts) == 1
-    assert len({str(outcome.points) for outcome in results.outcomes}) > 1
+    assert len({str(outcome.points) for outcome in results.outcomes}) > 1  # without advice typicality counts
 
 
 def test_full_shot_is_seeds_and_the_whole_corpus_each_text_once(

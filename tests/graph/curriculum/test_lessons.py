@@ -354,7 +354,9 @@ def test_labels_by_chance_are_not_evened_out() -> None:
 def test_examples_can_be_seeds_alone() -> None:
     seeds = [Known("a seed", "a", ("a",), seed=True)]
     for choice, wanted in (("seeds", {"a seed"}), ("all", {"a seed", *(item.text for item in known(2, "a"))})):
-        (lesson,) = plan(3, seeds + known(2, "a"), weaknesses={}, counts={"b": 9, "c": 9}, examples=6, examples_from=choice)
+        (lesson,) = plan(
+            3, seeds + known(2, "a"), weaknesses={}, counts={"b": 9, "c": 9}, examples=6, examples_from=choice
+        )
         assert {item.text for item in lesson.plan.examples} == wanted
 
 
