@@ -27,6 +27,9 @@ class StudentSettings(BaseModel):
     )
     regime: Regime = Field("base", description="start a training from the champion (continue) or the base (base)")
     steps: int = Field(100, ge=1, description="optimizer steps of one full training, at least, however few the samples")
+    update_steps: int | None = Field(
+        None, ge=1, description="optimizer steps of a full training that continues, instead of `steps` and `passes`"
+    )
     passes: float = Field(
         6.0, ge=0, description="passes over the samples of one full training, at least; raises `steps` for many samples"
     )

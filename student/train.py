@@ -19,6 +19,7 @@ from student.memory import halve, release
 from student.network import TaskNetwork
 from student.samples import Samples, gather
 from student.save import read_record, save_student
+from student.settings import StudentSettings
 from student.tasks import TaskCodec, codec
 from student.trials import Diverged, Trials
 from student.vocabulary import small_vocabulary
@@ -113,7 +114,7 @@ def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _D
             precision = pick_precision(job.settings.precision, device)
             with small_vocabulary(model, data.encodings, tokenizer.pad_token_id or 0) as encodings:
                 data = replace(data, encodings=encodings)
-                training = FullTraining(network, model, tokenizer, data, job.settings, precision)
+                training = FullTraining(network, model, tokenizer, data, _settings(job), precision)
                 steps, loss = training.run(job.seed, trials.rate, trials.batch)
     save_student(model, tokenizer, job, tune, network.pipeline)
     return _Done(steps, data.count, loss, precision, doubted)
@@ -130,6 +131,14 @@ def _train_kept(samples: Samples, task: TaskCodec, encoder: Encoder, device: tor
     said = {"base": job.settings.base, "sha256": encoder.fingerprint}
     save_student(encoder.model, encoder.tokenizer, job, "head", network.pipeline, said)
     return _Done(steps, data.count, loss, torch.float32, doubted)
+
+
+def _settings(job: TrainJob) -> StudentSettings:
+    """Give the settings of a full training; one that goes on from the start may be shorter."""
+    settings = job.settings
+    if job.start is None or settings.update_steps is None:
+        return settings
+    return settings.model_copy(update={"steps": settings.update_steps, "passes": 0.0})
 
 
 def _find_encoder(job: TrainJob, network: TaskNetwork) -> Encoder | None:

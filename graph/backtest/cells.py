@@ -18,7 +18,7 @@ from graph.settings import FREE
 
 _COUNTED_VERSIONS = ("evokd", "torch", "transformers")
 _ADDRESS = tuple(key for key in FREE if key.startswith("teacher."))
-_MAY_DIFFER = ("student.regime", "student.replay")
+MAY_DIFFER = ("student.regime", "student.replay", "student.update_steps")
 """Settings of the student that belong to a loop; all others are the same for every column."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _NEXT = re.compile(r",(?=\s*[A-Za-z_][\w.]*=)")
@@ -184,7 +184,7 @@ def _shared(plan: Plan) -> dict[str, Any]:
     settings = plan.settings.model_dump(mode="json")
     kept = flatten({key: settings[key] for key in ("student", "rows", "budget", "rehearsal", "seed")})
     kept["teacher.model"] = plan.settings.teacher.model
-    return {key: value for key, value in kept.items() if key not in _MAY_DIFFER}
+    return {key: value for key, value in kept.items() if key not in MAY_DIFFER}
 
 
 def make_cell(column: str, plan: Plan) -> Cell:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.messages import EvokdError
-from graph.backtest.cells import Cell, counted_versions, digest
+from graph.backtest.cells import MAY_DIFFER, Cell, counted_versions, digest
 from graph.backtest.curve import FILE, read_json, score_versions, write_curve, write_json
 from graph.bench import cycle_name
 from graph.config import Layer
@@ -106,7 +106,7 @@ def _versions_are_there(summary: Mapping[str, Any], folder: RunFolder) -> bool:
 
 def make_ceiling(cell: Cell, domain: Domain) -> Ceiling:
     """Name the ceiling of a cell; cells with the same student, seed and data have the same."""
-    student = {key: value for key, value in cell.settings["student"].items() if key not in ("regime", "replay")}
+    student = {key: value for key, value in cell.settings["student"].items() if f"student.{key}" not in MAY_DIFFER}
     parts = {
         "student": student,
         "seed": cell.seed,

@@ -7,7 +7,8 @@ import pytest
 
 from agents.forms import answer_form
 from agents.messages import Case, Weakness
-from graph.config import PRESETS, build_settings, load_preset
+from graph.backtest.cells import Column, Order, plan_backtest
+from graph.config import PRESETS, Layer, build_settings, load_preset
 from graph.curriculum.cases import pick_cases
 from graph.curriculum.lessons import Ground, Known, plan_lessons
 from graph.settings import Settings
@@ -84,7 +85,7 @@ def test_the_paper_shows_two_wrong_and_two_right_and_asks_for_two_hard_and_two_e
     assert settings.curriculum.labels == "labeler"
     assert settings.curriculum.review > 0
     assert settings.student.replay > 0
-    assert settings.student.regime == "continue"
+    assert (settings.student.regime, settings.student.update_steps) == ("continue", 12)
     assert settings.gate.rule == "off"
     assert settings.curation.repeats
     assert (settings.curation.dispute, settings.curation.dispute_confidence) == ("labeler", 0.0)
@@ -155,3 +156,10 @@ def test_random_draws_labels_by_chance_and_has_the_same_student_as_evokd() -> No
     assert settings.curriculum.quotas.breadth == "chance"
     assert settings.curriculum.labels == "labeler"
     assert settings.student == settings_of("evokd").student
+
+
+def test_all_presets_can_stand_in_one_backtest() -> None:
+    names = [path.stem for path in PRESETS.glob("*.yaml")]
+    columns = [Column(name, name) for name in names]
+    order = Order(["support_tickets"], columns, [1], (None,), (None,), [Layer("x", {"student": {"threads": 1}})])
+    assert {cell.preset for cell in plan_backtest(order).cells} == set(names)

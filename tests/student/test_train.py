@@ -126,6 +126,13 @@ def test_many_samples_raise_the_steps(make_job: MakeJob) -> None:
     assert train(make_job("b", steps=10, passes=3, batch=8)).steps == 10
 
 
+def test_a_training_that_continues_may_have_steps_of_its_own(make_job: MakeJob) -> None:
+    start = make_job("first", tune="full", steps=9, update_steps=2)
+    assert train(start).steps == 9
+    assert train(make_job("second", tune="full", steps=9, update_steps=2, start=start.out)).steps == 2
+    assert train(make_job("third", tune="full", steps=9, passes=0, start=start.out)).steps == 9
+
+
 def test_weights_of_samples_count(make_job: MakeJob) -> None:
     rows = write_texts(24, 1)
     swapped = [r.model_copy(update={"id": f"x{r.id}", "gold": LABELS[r.gold == "animal"], "weight": 0.0}) for r in rows]
