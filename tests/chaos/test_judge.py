@@ -236,7 +236,7 @@ def test_a_sound_ledger_has_no_orphans(folder: Path) -> None:
         ("UPDATE calls SET key = 'one'", "answer under one key twice"),
         ("INSERT INTO messages VALUES (1, 'c001-l09', 'lesson_plan', 'a', 'b', '{}')", "message of no lesson"),
         (
-            "INSERT INTO weaknesses VALUES ('c001-w1', 1, 'n', 'p', '[]', '[\"x1\"]', 'a', 'open', NULL)",
+            "INSERT INTO weaknesses VALUES ('c001-w1', 1, 'n', 'p', '[]', '[\"x1\"]', 'a', 'open', NULL, NULL, NULL)",
             "evidence that is no case: x1",
         ),
     ],

@@ -168,7 +168,7 @@ async def test_a_rolled_back_cycle_says_so_and_stays_so(bench: Any) -> None:
 def test_in_a_run_lessons_are_given_on_adopted_weaknesses_alone(
     toy_domain: Path, word_students: list[WordStudent]
 ) -> None:
-    ledger = Ledger(run_quick(toy_domain).ledger)
+    ledger = Ledger(run_quick(toy_domain, "--set", "curriculum.test_statements=true").ledger)
     rows = {row["id"]: row for row in ledger.weaknesses()}
     taught = {lesson["weakness"] for cycle in (1, 2) for lesson in ledger.lessons(cycle)} - {None}
     packet = ledger.message("c002", "feedback_packet")
