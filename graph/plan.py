@@ -79,8 +79,7 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
     metric = settings.gate.metric
     if metric is not None and metric not in domain.codec.metrics:
         raise InputError(f"gate.metric: unknown metric {metric!r}; one of: {', '.join(domain.codec.metrics)}")
-    if settings.stop.target is not None and not domain.validation and not settings.gate.holdout:
-        raise InputError("stop.target: there is no gate data to reach it on; give data.validation or a gate.holdout")
+    _check_gate_data(domain, settings)
     check_student(settings.student.base)
     _check_modes(domain, settings)
     briefing = make_briefing(
@@ -92,6 +91,21 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
         settings.curriculum.weaknesses,
     )
     return Plan(domain, settings, preset, briefing)
+
+
+def _check_gate_data(domain: Domain, settings: Settings) -> None:
+    """Refuse to stop by a gate metric that is never measured."""
+    stop, gate, samples = settings.stop, settings.gate, settings.budget.samples
+    asked = [key for key in ("target", "patience", "gain") if getattr(stop, key) is not None]
+    if not asked or domain.validation:
+        return
+    if not gate.holdout:
+        raise InputError(f"stop.{asked[0]}: there is no gate data; give data.validation or a gate.holdout")
+    if samples is not None and gate.holdout_from >= samples:
+        raise InputError(
+            f"stop.{asked[0]}: there is no gate data: samples are set aside from number {gate.holdout_from} on, the"
+            f" budget ends at {samples}; pass --set gate.holdout_from=0, or give data.validation"
+        )
 
 
 def _check_modes(domain: Domain, settings: Settings) -> None:

@@ -13,6 +13,7 @@ from agents.messages import InputError
 from graph.domain import Domain
 from graph.rehearsal import read_corpus
 from graph.settings import RowsSettings
+from student.curate import normalise
 from student.tasks import Example, TaskCodec
 
 
@@ -41,10 +42,6 @@ def choose_rows(domain: Domain, rows: RowsSettings, seed: int, served: bool) -> 
     return domain
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
 def _draw_shots(domain: Domain, shots: int, seed: int, served: bool) -> tuple[Example, ...]:
     """Draw texts until every label occurs in `shots` of them, the rarest label first.
 
@@ -54,8 +51,8 @@ def _draw_shots(domain: Domain, shots: int, seed: int, served: bool) -> tuple[Ex
     Source: Yang and Katiyar, Simple and Effective Few-Shot Named Entity Recognition (EMNLP 2020), algorithm 1.
     """
     codec = domain.codec
-    held = {_plain(example.text) for example in (*domain.validation, *domain.test)}
-    rows = list({_plain(row.text): row for row in reversed(domain.corpus_rows)}.items())[::-1]
+    held = {normalise(example.text) for example in (*domain.validation, *domain.test)}
+    rows = list({normalise(row.text): row for row in reversed(domain.corpus_rows)}.items())[::-1]
     free = [row for key, row in rows if key not in held]
     having = Counter(label for row in free for label in codec.labels_in(row.gold))
     for label in codec.labels:

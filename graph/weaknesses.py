@@ -16,6 +16,8 @@ SHOWN = 12
 """Weaknesses of earlier cycles that are followed and shown to the Analyst."""
 HELD = 160
 """Validation texts that are looked at for texts of a weakness's kind."""
+REMEMBERED = 2_000
+"""Vectors above which all are forgotten: those of batches that were learned long ago are not needed again."""
 _RIGHT = 60
 """Right cases that evidence is compared with."""
 _LEFT = ("dropped", "given_up", "rolled_back")
@@ -184,7 +186,9 @@ async def _look(bench: Bench, examined: Examined) -> _Kind:
 
 
 async def _embed(bench: Bench, texts: Sequence[str]) -> Vectors:
-    """Read texts as the untrained student does, (n, features); what was read before is remembered."""
+    """Read texts as the untrained student does, (n, features); what was read lately is remembered."""
+    if len(bench.vectors) > REMEMBERED:
+        bench.vectors.clear()
     new = [text for text in dict.fromkeys(texts) if text not in bench.vectors]
     for text, vector in zip(new, await bench.student.embed(bench.settings.student.base, new), strict=True):
         bench.vectors[text] = np.array(vector)

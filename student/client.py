@@ -26,6 +26,7 @@ from student.jobs import (
     TrainJob,
     TrainResult,
 )
+from student.process import ENVIRONMENT
 from student.settings import Device
 
 __all__ = ["Prediction", "StudentClient", "StudentCrashed", "StudentError", "TrainExample", "TrainJob", "TrainResult"]
@@ -34,15 +35,6 @@ _LINE_LIMIT = 2**30
 """Bytes of the longest answer line (embeddings of many texts)."""
 _PATIENCE = 5.0
 """Seconds that a process has to end after its input was closed."""
-ENVIRONMENT = {
-    # Threads that wait by spinning slow a step down twentyfold as soon as anything else wants a core.
-    "OMP_WAIT_POLICY": "passive",
-    # oneDNN keeps code for every shape of batch it has met, 1024 of them by default: a gigabyte, filled over many
-    # trainings. Measured: a quarter of them costs no time.
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
-    "LRU_CACHE_CAPACITY": "256",
-}
-"""Of the child, where the user has set nothing else."""
 _KILL = 9
 """Number of SIGKILL, which `signal` does not have on every system."""
 _SHOWN = 3

@@ -4,34 +4,15 @@ A crash here ends the process, so it is for processes that may end: workers of a
 loop waits for it.
 """
 
-import gc
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from student.client import ENVIRONMENT
 from student.jobs import Compute, EmbedJob, Prediction, PredictJob, TrainJob, TrainResult
 from student.settings import Device
 
 
-def prepare_process() -> None:
-    """Set up a process for training in it; before anything imports torch."""
-    # cuBLAS computes reproducibly only with this set before it starts.
-    for name, value in {**ENVIRONMENT, "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}.items():
-        os.environ.setdefault(name, value)
-    from transformers.utils import logging
-
-    import student.predict
-    import student.train  # noqa: F401
-
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    # What is loaded by now stays; without this, looking for garbage takes longer than a small prediction.
-    gc.freeze()
-
-
 class LocalStudent:
-    """Trains and asks students in this process; see `prepare_process`."""
+    """Trains and asks students in this process; see `student.process`."""
 
     def __init__(self, *, device: Device = "auto", threads: int | None = None) -> None:
         """Prepare; nothing is loaded.
@@ -41,7 +22,6 @@ class LocalStudent:
             threads: CPU threads of predictions; None means all that the process may use.
         """
         self._compute = Compute(device=device, threads=threads)
-        self._embedded: dict[str, dict[str, list[float]]] = {}
 
     async def warm_up(self) -> None:
         """Do nothing: `prepare_process` has loaded all."""
@@ -70,7 +50,7 @@ class LocalStudent:
         return predict(PredictJob(folder=str(folder), texts=list(texts), compute=self._compute))
 
     async def embed(self, base: str, texts: Sequence[str]) -> list[list[float]]:
-        """Embed texts; what was embedded before is remembered.
+        """Embed texts with the encoder of a base.
 
         Raises:
             InputError: the base is no model.
@@ -78,11 +58,7 @@ class LocalStudent:
         """
         from student.predict import embed
 
-        kept = self._embedded.setdefault(base, {})
-        new = [text for text in dict.fromkeys(texts) if text not in kept]
-        if new:
-            kept.update(zip(new, embed(EmbedJob(base=base, texts=new, compute=self._compute)), strict=True))
-        return [kept[text] for text in texts]
+        return embed(EmbedJob(base=base, texts=list(texts), compute=self._compute)) if texts else []
 
     async def close(self) -> None:
         """Give memory that nobody uses back to the device and to the system."""

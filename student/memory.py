@@ -16,6 +16,7 @@ _SIGNS = ("out of memory", "not enough memory", "allocate memory", "alloc_failed
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def is_shortage(exc: BaseException) -> bool:
@@ -51,10 +52,32 @@ def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]]
         StudentError: memory ran short with one item.
     """
     answers: list[Answer] = []
+
+    def go_on(fit: int) -> list[Answer]:
+        return [*work(items[len(answers) : len(answers) + fit])]
+
     while len(answers) < len(items):
+        done, size = with_less(size, go_on)
+        answers += done
+    return answers
+
+
+def with_less(size: int, work: Callable[[int], Result]) -> tuple[Result, int]:
+    """Do some work; where memory runs short, again with half as many items at once, until it fits.
+
+    Args:
+        size: items at once, 1 or more.
+        work: does it with so many items at once.
+
+    Returns:
+        What the work gave, and the items at once with which it went well.
+
+    Raises:
+        StudentError: memory ran short with one item.
+    """
+    while True:
         try:
-            answers += work(items[len(answers) : len(answers) + size])
-            continue
+            return work(size), size
         except Exception as exc:
             if not is_shortage(exc):
                 raise
@@ -63,4 +86,3 @@ def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]]
         # Only here, where the error and with it the tensors of its frames are gone.
         size = halve(size)
         release()
-    return answers

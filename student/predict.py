@@ -12,8 +12,8 @@ from transformers import AutoModel, AutoTokenizer
 from student.base import fingerprint, locate
 from student.compute import pick_device, set_threads
 from student.features import Encoder, find_encoder
-from student.jobs import MEMORY_ADVICE, Compute, EmbedJob, Prediction, PredictJob, StudentError
-from student.memory import halve, in_batches, is_shortage, release
+from student.jobs import Compute, EmbedJob, Prediction, PredictJob, StudentError
+from student.memory import halve, in_batches, with_less
 from student.network import Piece, TaskNetwork, cut_padding
 from student.save import read_record
 from student.tasks import codec
@@ -73,17 +73,8 @@ def _answer_kept(
 ) -> _Answered:
     """Answer with the student's output layer, on features of its base that may be kept from earlier calls."""
     weight, bias = encoder.read_layer(folder)
-    while True:
-        try:
-            pieces, seen = encoder.see(texts, limit, device, size)
-            return pieces, [features.double() @ weight.T + bias for features in seen]
-        except Exception as exc:
-            if not is_shortage(exc):
-                raise
-            if size == 1:
-                raise StudentError(f"out of memory with one text at a time; {MEMORY_ADVICE}") from exc
-        size = halve(size)
-        release()
+    (pieces, seen), _ = with_less(size, lambda fit: encoder.see(texts, limit, device, fit))
+    return pieces, [features.double() @ weight.T + bias for features in seen]
 
 
 def embed(job: EmbedJob) -> list[list[float]]:

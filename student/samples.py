@@ -49,7 +49,8 @@ class Samples:
         owners = [samples[piece.text] for piece in pieces]
         targets = [self.network.target(piece, owner) for piece, owner in zip(pieces, owners, strict=True)]
         counts = Counter(label for sample in self.own for label in task.labels_in(sample.gold))
-        new = {sample.id for sample in (*self.job.examples, *self.told)}
+        # A training that goes on has learned the meanings before.
+        new = {sample.id for sample in (*self.job.examples, *(() if self.job.start else self.told))}
         return TrainingSet(
             count=len(self.own),
             encodings=[piece.inputs for piece in pieces],

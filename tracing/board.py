@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.status import Status
 
+from tracing.liveline import LiveLine
 from tracing.text import literal
 
 
@@ -17,7 +17,7 @@ def tell_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-class Board:
+class Board(LiveLine):
     """Follows a backtest; use it as a listener and as a context manager.
 
     Args:
@@ -25,32 +25,17 @@ class Board:
     """
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._status: Status | None = None
+        super().__init__(console, "planning")
         self._total = self._done = self._fresh = 0
         self._jobs = 1
         self._began = time.monotonic()
         self._started: dict[str, float] = {}
         self._running: dict[str, str] = {}
 
-    def __enter__(self) -> "Board":
-        """Show the live line, if this is a terminal."""
-        if self._console.is_terminal:
-            self._status = self._console.status("planning")
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Take the live line away."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
-
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Take one event in."""
         getattr(self, f"_on_{event['event']}")(event)
-        if self._status is not None:
-            self._status.update(self._outline())
+        self._update(self._outline())
 
     def _on_planned(self, event: Mapping[str, Any]) -> None:
         self._total, self._done, self._jobs = event["total"], event["done"], event["jobs"]

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.status import Status
 
+from tracing.liveline import LiveLine
 from tracing.summary import describe_estimate
 from tracing.text import literal, paint
 
 REHEARSAL_NOTICE = "rehearsal: no language model was called; texts and labels come from the domain's labelled corpus"
 
 
-class Progress:
+class Progress(LiveLine):
     """Follows a run and writes to a console; use it as an event listener and as a context manager.
 
     Args:
@@ -21,9 +21,8 @@ class Progress:
     """
 
     def __init__(self, console: Console) -> None:
+        super().__init__(console, "starting")
         self.folder: str | None = None
-        self._console = console
-        self._status: Status | None = None
         self._began = time.monotonic()
         self._before: float | None = 0.0
         self._start: Mapping[str, Any] = {}
@@ -32,19 +31,6 @@ class Progress:
         self._score: float | None = None
         self._curated: Mapping[str, Any] = {}
         self._told = True
-
-    def __enter__(self) -> "Progress":
-        """Show the live line, if this is a terminal."""
-        if self._console.is_terminal:
-            self._status = self._console.status("starting")
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Take the live line away."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Take one event in."""
@@ -81,8 +67,7 @@ class Progress:
                 self._say(f"changed: {literal(line)}" if change["free"] else f"[yellow]forced: {literal(line)}[/]")
 
     def _on_node_started(self, event: Mapping[str, Any]) -> None:
-        if self._status is not None:
-            self._status.update(self._line(event["cycle"], event["node"]))
+        self._update(self._line(event["cycle"], event["node"]))
 
     def _line(self, cycle: int, node: str) -> str:
         budget = self._start.get("budget_samples")

@@ -1,12 +1,11 @@
 """The figures of a run, computed from its ledger."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.messages import EvokdError
+from tracing.files import read_json, write_json
 from tracing.ledger import Ledger
 
 Metrics = dict[str, float] | None
@@ -123,9 +122,7 @@ def _summarise_cycle(ledger: Ledger, cycle: int) -> dict[str, Any]:
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write the summary, whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(summary, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_json(path, summary)
 
 
 def read_summary(path: Path) -> dict[str, Any] | None:
@@ -134,19 +131,7 @@ def read_summary(path: Path) -> dict[str, Any] | None:
     Raises:
         EvokdError: the file is damaged.
     """
-    try:
-        summary = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError as exc:
-        raise EvokdError(
-            f"{path}: damaged ({exc}); the last event of events.jsonl beside it has the same figures"
-        ) from exc
-    if not isinstance(summary, dict) or "run_id" not in summary:
-        raise EvokdError(
-            f"{path}: damaged (no summary of a run); the last event of events.jsonl beside it has the figures"
-        )
-    return summary
+    return read_json(path, "run_id", "the last event of events.jsonl beside it has the same figures")
 
 
 def describe_gains(summary: Mapping[str, Any]) -> list[str]:

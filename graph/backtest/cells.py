@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -80,7 +80,6 @@ class Backtest:
     """Domain folder -> the domain as it was read."""
     columns: Sequence[Column]
     rehearsal: bool
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_column(text: str) -> Column:

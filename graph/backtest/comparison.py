@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graph.backtest.curve import write_json
 from graph.backtest.finished import Finished, group, measure_group, pages, read_finished
 from graph.backtest.pictures import HINT, Sheet, can_draw, draw
 from graph.backtest.sheets import UNITS
 from graph.folder import RunFolder
+from tracing.files import write_json
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,21 @@
 """The learning curve of a finished run: what its champion scores on test data after every cycle."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.messages import EvokdError
 from graph.bench import cycle_name
 from graph.domain import Domain
 from graph.exams import answer_once
 from graph.folder import RunFolder
 from student.evaluate import Scores
 from student.jobs import Student
+from tracing.files import read_json, write_json
 from tracing.ledger import Ledger
 
 FILE = "curve.json"
+_ADVICE = "remove it to have it made again"
 
 
 @dataclass(frozen=True)
@@ -85,26 +85,14 @@ def write_curve(folder: Path, head: Mapping[str, Any], points: list[Point]) -> d
     return record
 
 
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a JSON file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+def read_result(path: Path, needed: str) -> dict[str, Any] | None:
+    """Read what a piece of a backtest has left; None where there is none yet.
 
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a result; None where there is none yet.
+    Args:
+        path: the file.
+        needed: a key that every such file has.
 
     Raises:
         EvokdError: the file is damaged.
     """
-    try:
-        record = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError as exc:
-        raise EvokdError(f"{path}: damaged ({exc}); remove it to have it made again") from exc
-    if not isinstance(record, dict):
-        raise EvokdError(f"{path}: damaged (no object); remove it to have it made again")
-    return record
+    return read_json(path, needed, _ADVICE)

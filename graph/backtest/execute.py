@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.messages import EvokdError
 from graph.backtest.cells import MAY_DIFFER, Cell, counted_versions, digest
-from graph.backtest.curve import FILE, read_json, score_versions, write_curve, write_json
+from graph.backtest.curve import FILE, read_result, score_versions, write_curve
 from graph.bench import cycle_name
 from graph.config import Layer
 from graph.domain import Domain
@@ -19,6 +19,7 @@ from graph.rehearsal import make_corpus
 from graph.run import Host, resume_run, start_run
 from student.jobs import Student, TrainExample, TrainJob
 from tracing.events import Listener
+from tracing.files import write_json
 from tracing.summary import read_summary
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def plan_cell(cell: Cell, domain: Domain) -> Plan:
 
 def find_curve(out: Path, cell: Cell) -> dict[str, Any] | None:
     """Read what a cell has left, None while it is not done."""
-    return read_json(out / "runs" / cell.id / FILE)
+    return read_result(out / "runs" / cell.id / FILE, "points")
 
 
 @dataclass
@@ -120,7 +121,7 @@ def make_ceiling(cell: Cell, domain: Domain) -> Ceiling:
 
 def find_ceiling(out: Path, ceiling: Ceiling) -> dict[str, Any] | None:
     """Read a ceiling, None while it is not there."""
-    return read_json(out / "ceilings" / f"{ceiling.id}.json")
+    return read_result(out / "ceilings" / f"{ceiling.id}.json", "test")
 
 
 def train_ceiling(ceiling: Ceiling, domain: Domain, out: Path, student: Student) -> dict[str, Any]:
@@ -136,6 +137,7 @@ def train_ceiling(ceiling: Ceiling, domain: Domain, out: Path, student: Student)
     if not plan.domain.corpus_rows:
         raise EvokdError(f"{plan.domain.folder}: no corpus to train on")
     record = asyncio.run(_train_ceiling(plan, out / "ceilings" / ceiling.id, student))
+    (out / "ceilings").mkdir(parents=True, exist_ok=True)
     write_json(out / "ceilings" / f"{ceiling.id}.json", record)
     return record
 

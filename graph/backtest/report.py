@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from graph.backtest.cells import Backtest
-from graph.backtest.curve import write_json
 from graph.backtest.drive import Results
 from graph.backtest.pictures import HINT, can_draw, draw
 from graph.backtest.results import SHARES, Key, Measured, measure, pair
 from graph.backtest.sheets import make_sheets
 from graph.backtest.statistics import LEVEL, RESAMPLES, compare
 from graph.backtest.tables import MEASURES, difference_table, label_table, reach_table, scores_table
+from tracing.files import write_json
 
 NOTICE = "The teacher was the rehearsal teacher: no language model was called."
 

@@ -1,7 +1,7 @@
 """The lessons of a cycle: what the Generator is asked for. Pure functions."""
 
 import random
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -105,8 +105,10 @@ def plan_lessons(ground: Ground, settings: CurriculumSettings, seed: int) -> lis
     if ground.cycle <= settings.warm_up.cycles:
         asked = _ask_breadth(ground, ground.wanted, settings, seed, settings.warm_up.mode)
     else:
-        focused = [*_ask_errors(ground, settings), *_ask_weaknesses(ground, settings)]
-        rest = ground.wanted - sum(_size(item) for item in focused)
+        room = count_focused(ground, settings)
+        errors = [*_ask_errors(ground, room, settings)]
+        focused = [*errors, *_ask_weaknesses(ground, room - sum(map(_size, errors)), settings)]
+        rest = ground.wanted - sum(map(_size, focused))
         # what does not fit into a weakness's one lesson goes to breadth
         fills = settings.quotas.fill or not (settings.weaknesses or settings.errors)
         asked = [*(_ask_breadth(ground, rest, settings, seed, None) if fills else ()), *focused]
@@ -122,44 +124,23 @@ def _ask_breadth(
 ) -> list[_Asked]:
     rng = random.Random(f"{seed}/breadth")
     parts = breadth_quotas(ground.labels, ground.counts, wanted, settings.quotas, ground.form.blank, rng)
-    topic = BREADTH.model_copy(update={"advice": VARIED}) if _is_varied(mode, settings) else BREADTH
-    return [_Asked(topic, part, mode=mode) for part in parts]
+    return [_Asked(BREADTH, part, mode=mode) for part in parts]
 
 
-def _is_varied(mode: LessonMode | None, settings: CurriculumSettings) -> bool:
-    """Whether attributes are planned; a text that is made of an example has those of the example."""
-    return settings.variety and (mode or settings.modes[0]) == "write"
-
-
-def count_focused(
-    cycle: int, labels: Collection[str], counts: Mapping[str, int], wanted: int, settings: CurriculumSettings
-) -> int:
-    """Count the drafts of a cycle that weaknesses and errors get; where there are none, no Analyst need be asked.
-
-    Args:
-        cycle: evolution cycle, from 1.
-        labels: all labels.
-        counts: label -> how many samples have it.
-        wanted: drafts in all.
-        settings: the curriculum section.
-    """
-    if cycle <= settings.warm_up.cycles:
+def count_focused(ground: Ground, settings: CurriculumSettings) -> int:
+    """Count the drafts that weaknesses and errors get at most; where there are none, no Analyst need be asked."""
+    if ground.cycle <= settings.warm_up.cycles:
         return 0
     quotas = settings.quotas
-    per_label = sum(counts.get(label, 0) for label in labels) / len(labels)
+    per_label = sum(ground.counts.get(label, 0) for label in ground.labels) / len(ground.labels)
     share = quotas.coverage_early if per_label < quotas.coverage_until else quotas.coverage_late
-    return wanted - round(wanted * share)
+    return ground.wanted - round(ground.wanted * share)
 
 
-def _focused(ground: Ground, settings: CurriculumSettings) -> int:
-    return count_focused(ground.cycle, ground.labels, ground.counts, ground.wanted, settings)
-
-
-def _ask_weaknesses(ground: Ground, settings: CurriculumSettings) -> Iterator[_Asked]:
-    rest = _focused(ground, settings) if ground.weaknesses else 0
-    taught = min(len(ground.weaknesses), max(1, rest // settings.quotas.least))
+def _ask_weaknesses(ground: Ground, room: int, settings: CurriculumSettings) -> Iterator[_Asked]:
+    taught = min(len(ground.weaknesses), max(1, room // settings.quotas.least))
     for number, (name, weakness) in enumerate(islice(ground.weaknesses.items(), taught)):
-        each = rest // taught + (number < rest % taught)
+        each = room // taught + (number < room % taught)
         portion = min(each, settings.quotas.lesson)
         mistake = ground.mistakes.get(name)
         blank = ground.form.blank if mistake == "invented" else None
@@ -168,9 +149,9 @@ def _ask_weaknesses(ground: Ground, settings: CurriculumSettings) -> Iterator[_A
             yield _Asked(topic, weakness_quotas(weakness.labels, portion, settings.quotas, blank), name, mistake)
 
 
-def _ask_errors(ground: Ground, settings: CurriculumSettings) -> Iterator[_Asked]:
+def _ask_errors(ground: Ground, room: int, settings: CurriculumSettings) -> Iterator[_Asked]:
     """One text per wrong case: what made it hard, carried into another situation."""
-    cases = ground.wrong[: min(settings.errors, _focused(ground, settings))]
+    cases = ground.wrong[: min(settings.errors, room)]
     size = settings.quotas.lesson
     for start in range(0, len(cases), size):
         part = cases[start : start + size]
@@ -195,13 +176,16 @@ def _write_out(ground: Ground, number: int, asked: _Asked, settings: CurriculumS
     modes = settings.error_modes.of(asked.mistake) if asked.mistake else settings.modes
     mode = asked.mode or modes[(ground.cycle + number) % len(modes)]
     blank = ground.form.blank
+    # a text that is made of an example has the attributes of the example
+    varied = settings.variety and mode == "write"
+    topic = BREADTH.model_copy(update={"advice": VARIED}) if varied and asked.topic is BREADTH else asked.topic
     pool = [item for item in ground.known if item.seed] if settings.examples_from == "seeds" else ground.known
     plan = LessonPlan(
         id=lesson,
         mode=mode,
         strategies=ground.form.strategies(mode, asked.mistake, settings.strategies, rng),
-        variety=plan_variety(_size(asked), rng) if _is_varied(mode, settings) else [],
-        weakness=asked.topic,
+        variety=plan_variety(_size(asked), rng) if varied else [],
+        weakness=topic,
         labels=dict(ground.labels),
         quotas=asked.quotas,
         examples=list(asked.examples) or _choose_examples(labels, pool, settings.examples, rng, blank),
@@ -248,9 +232,9 @@ def find_overused(texts: Sequence[str], count: int) -> list[str]:
         words = text.lower().split()
         for start in range(len(words) - PHRASE_WORDS + 1):
             holders.setdefault(tuple(words[start : start + PHRASE_WORDS]), set()).add(place)
-    many = sorted((phrase for phrase, places in holders.items() if len(places) >= OVERUSED), key=lambda phrase: phrase)
+    many = [phrase for phrase, places in holders.items() if len(places) >= OVERUSED]
     chosen: list[tuple[str, ...]] = []
-    for phrase in sorted(many, key=lambda phrase: -len(holders[phrase])):
+    for phrase in sorted(many, key=lambda phrase: (-len(holders[phrase]), phrase)):
         if len(chosen) == count:
             break
         if not any(phrase[1:] == other[:-1] or phrase[:-1] == other[1:] for other in chosen):

@@ -135,7 +135,8 @@ async def gate(state: State, bench: Bench) -> StateUpdate:
         "champion": challenger if promoted else champion,
         "score": score,
         "best": score if rose else best,
-        "stale": 0 if rose else state["stale"] + 1,
+        # without gate data nothing was measured, so nothing has stood still either
+        "stale": 0 if rose else state["stale"] + (score is not None),
     }
     if not promoted and rule.rule == "roll_back":
         update["accepted"] = state["accepted"] - _tombstone(bench, cycle)

@@ -1,6 +1,7 @@
 """Nodes on the teacher's side: analyze, and the two steps of a lesson, generate and label."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from agents import analyst, generator, labeler
@@ -24,26 +25,25 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
     cycle = state["cycle"]
     span = cycle_name(cycle)
     packet = FeedbackPacket.model_validate(bench.ledger.message(span, "feedback_packet"))
-    labels, counts, wanted = bench.domain.file.labels, _count_labels(bench, cycle), _wanted(state, bench)
-    focused = count_focused(cycle, labels, counts, wanted, bench.settings.curriculum)
+    ground = Ground(
+        cycle=cycle,
+        span=span,
+        labels=bench.domain.file.labels,
+        form=bench.briefing.form,
+        known=_known(bench),
+        counts=_count_labels(bench, cycle),
+        wanted=_wanted(state, bench),
+        wrong=[case for case in packet.cases if case.verdict != "right"],
+    )
+    focused = count_focused(ground, bench.settings.curriculum)
     try:
         weaknesses = await _find_weaknesses(bench, packet, state["champion"], span) if focused else {}
     except BudgetSpent as exc:
         bench.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
         bench.ledger.put_lessons(cycle, [])
         return {"lessons": []}
-    ground = Ground(
-        cycle=cycle,
-        span=span,
-        labels=labels,
-        form=bench.briefing.form,
-        known=_known(bench),
-        counts=counts,
-        wanted=wanted,
-        weaknesses=weaknesses,
-        mistakes={name: main_error(weakness, packet.cases) for name, weakness in weaknesses.items()},
-        wrong=[case for case in packet.cases if case.verdict != "right"],
-    )
+    mistakes = {name: main_error(weakness, packet.cases) for name, weakness in weaknesses.items()}
+    ground = replace(ground, weaknesses=weaknesses, mistakes=mistakes)
     lessons = plan_lessons(ground, bench.settings.curriculum, bench.seed(cycle, "plan"))
     bench.ledger.put_lessons(
         cycle,

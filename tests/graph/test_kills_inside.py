@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from tests.graph.conftest import KILLED, Evokd, Zygote
-from tests.graph.test_resume import FLAVOURS, facts
-from tests.graph.toy import QUICK, write_domain
+from tests.graph.test_resume import FLAVOURS, facts, run_whole
 from tracing.ledger import Ledger
 
 LEDGER = "tracing.ledger.Ledger"
@@ -31,29 +30,7 @@ MOMENTS: dict[str, tuple[str, int]] = {
 
 @pytest.fixture(scope="module")
 def whole(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[str], dict[str, Any]]]:
-    """Per flavour: the arguments of its run, and the facts of one that nobody interrupted."""
-    base = tmp_path_factory.mktemp("whole")
-    found = {}
-    for name in ("kept", "rolled back", "set aside"):
-        student, validation, regime = FLAVOURS[name]
-        domain = write_domain(base / name, validation=validation)
-        args = [
-            "run",
-            str(domain),
-            *QUICK,
-            "--set",
-            "gate.minimum=1",
-            "--set",
-            "gate.holdout=0.4",
-            "--set",
-            "gate.holdout_from=0",
-        ]
-        args += ["--set", f"student.regime={regime}", "--seed", "1"]  # one that rolls back without validation data
-        runs = ["--runs-dir", str(base / "runs"), "--run-id", name.replace(" ", "-")]
-        code, printed = zygote(*args, *runs, log=base / "printed.txt", student=student)
-        assert code == 0, printed
-        found[name] = args, facts(base / "runs" / name.replace(" ", "-"))
-    return found
+    return run_whole(zygote, tmp_path_factory.mktemp("whole"), ("kept", "rolled back", "set aside"))
 
 
 Whole = dict[str, tuple[list[str], dict[str, Any]]]

@@ -2,6 +2,7 @@
 
 import signal
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -77,30 +78,28 @@ def facts(folder: Path) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def whole(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[str], dict[str, Any]]]:
-    """Per flavour: the arguments of its run, and the facts of one that nobody interrupted."""
-    base = tmp_path_factory.mktemp("whole")
+GATED = ("gate.minimum=1", "gate.holdout=0.4", "gate.holdout_from=0")
+
+
+def run_whole(zygote: Zygote, base: Path, names: Iterable[str]) -> dict[str, tuple[list[str], dict[str, Any]]]:
+    """Run flavours to their ends: the arguments of each, and the facts of one that nobody interrupted."""
     found = {}
-    for name, (student, validation, regime) in FLAVOURS.items():
-        domain = write_domain(base / name, validation=validation)
-        args = [
-            "run",
-            str(domain),
-            *QUICK,
-            "--set",
-            "gate.minimum=1",
-            "--set",
-            "gate.holdout=0.4",
-            "--set",
-            "gate.holdout_from=0",
-        ]
-        args += ["--set", f"student.regime={regime}", "--seed", "1"]  # one that rolls back without validation data
+    for name in names:
+        student, validation, regime = FLAVOURS[name]
+        chosen = (*GATED, f"student.regime={regime}")
+        args = ["run", str(write_domain(base / name, validation=validation)), *QUICK]
+        args += [part for choice in chosen for part in ("--set", choice)]
+        args += ["--seed", "1"]  # one that rolls back without validation data
         runs = ["--runs-dir", str(base / "runs"), "--run-id", name.replace(" ", "-")]
         code, printed = zygote(*args, *runs, log=base / "printed.txt", student=student)
         assert code == 0, printed
         found[name] = args, facts(base / "runs" / name.replace(" ", "-"))
     return found
+
+
+@pytest.fixture(scope="module")
+def whole(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[str], dict[str, Any]]]:
+    return run_whole(zygote, tmp_path_factory.mktemp("whole"), FLAVOURS)
 
 
 def test_the_uninterrupted_runs_are_worth_comparing_with(

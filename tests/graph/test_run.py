@@ -197,3 +197,25 @@ def test_few_samples_are_too_dear_to_be_set_aside(tmp_path: Path, word_students:
     purposes = [row["purpose"] for row in read_rows(run(domain, "--set", "gate.holdout_from=10").dataset)]
     assert purposes[:10] == ["train"] * 10
     assert "gate" in purposes[10:]
+
+
+def test_what_is_not_measured_stands_not_still(tmp_path: Path, word_students: list[WordStudent]) -> None:
+    domain = write_domain(tmp_path / "toy", validation=False)
+    folder = run(domain, "--set", "gate.holdout_from=23", "--set", "stop.patience=1", "--cycles", "3")
+    assert summary_of(folder)["cycles"][1]["gate"]["after"] is None
+    assert summary_of(folder)["stop_reason"] == "cycles"
+
+
+@pytest.mark.parametrize("stop", ["target=0.9", "patience=2", "gain=0.1"])
+@pytest.mark.parametrize(
+    ("gate", "fault"), [("holdout=0", "give data.validation or a gate.holdout"), ("holdout_from=20", "holdout_from=0")]
+)
+def test_a_stop_by_what_is_never_measured_is_refused(
+    tmp_path: Path, stop: str, gate: str, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    domain = write_domain(tmp_path / "toy", validation=False)
+    options = ["--budget-samples", "20", "--set", f"gate.{gate}", "--set", f"stop.{stop}", "--runs-dir", str(tmp_path)]
+    assert main.run_cli(["run", str(domain), *options]) == 2
+    told = capsys.readouterr().err
+    assert f"stop.{stop.partition('=')[0]}: there is no gate data" in told
+    assert fault in told

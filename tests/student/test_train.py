@@ -13,7 +13,9 @@ from agents.messages import InputError
 from student.classification import ClassificationNetwork
 from student.head import Rows, fit_rows, write_layer
 from student.jobs import EmbedJob, PredictJob, StudentError, TrainExample, TrainJob
+from student.network import Piece
 from student.predict import embed, predict
+from student.samples import gather
 from student.tasks import codec
 from student.train import train
 from tests.student.conftest import FILLERS, LABELS, WORDS, MakeJob, write_texts
@@ -131,6 +133,17 @@ def test_a_training_that_continues_may_have_steps_of_its_own(make_job: MakeJob) 
     assert train(start).steps == 9
     assert train(make_job("second", tune="full", steps=9, update_steps=2, start=start.out)).steps == 2
     assert train(make_job("third", tune="full", steps=9, passes=0, start=start.out)).steps == 9
+
+
+def test_meanings_are_new_at_first_and_old_in_a_training_that_continues(make_job: MakeJob) -> None:
+    meanings = dict.fromkeys(LABELS, "what it means")
+    for start, old in ((None, [False]), ("a folder", [True])):
+        job = make_job(examples=write_texts(4, 1), start=start).model_copy(update={"meanings": meanings})
+        network = codec(job.task, job.labels).network()
+        samples = gather(job, network)
+        pieces = [Piece(place, {"input_ids": [1]}) for place in range(len(samples.texts))]
+        older = samples.encode(codec(job.task, job.labels), pieces).older
+        assert older == [False] * 4 + old * len(LABELS)
 
 
 def test_weights_of_samples_count(make_job: MakeJob) -> None:

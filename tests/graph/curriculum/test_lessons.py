@@ -1,4 +1,4 @@
-"""Which cases the Analyst sees, and what the Generator is asked for."""
+"""What the Generator is asked for."""
 
 from collections import Counter
 from itertools import pairwise
@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from agents.forms import answer_form
 from agents.messages import NO_ENTITY, Case, ErrorKind, Weakness
 from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
-from graph.curriculum.cases import main_error, pick_cases
 from graph.curriculum.lessons import Ground, Known, count_focused, find_overused, plan_lessons
-from graph.curriculum.settings import CurriculumSettings, PacketSettings
+from graph.curriculum.settings import CurriculumSettings
 
 LABELS = {"a": "first", "b": "second", "c": "third"}
 
@@ -52,31 +51,6 @@ def test_breadth_goes_by_all_samples_and_not_by_those_at_hand() -> None:
 
 def drafts(lessons: list[Any]) -> int:
     return sum(quota.hard + quota.easy for lesson in lessons for quota in lesson.plan.quotas)
-
-
-def test_a_packet_holds_as_many_of_each_kind_as_asked() -> None:
-    cases = [case(f"{verdict}{i}", verdict) for verdict in ("wrong", "confident_wrong", "right") for i in range(9)]
-    picked = pick_cases(cases, PacketSettings(wrong=2, confident_wrong=3, right=4), 1)
-    assert Counter(item.verdict for item in picked) == {"wrong": 2, "confident_wrong": 3, "right": 4}
-
-
-def test_wrong_cases_are_spread_over_confusions() -> None:
-    cases = [case(f"ab{i}", "wrong") for i in range(9)] + [case("bc", "wrong", "b", "c"), case("ca", "wrong", "c", "a")]
-    picked = pick_cases(cases, PacketSettings(wrong=3, confident_wrong=0, right=0), 1)
-    assert {(item.gold, item.predicted) for item in picked} == {("a", "b"), ("b", "c"), ("c", "a")}
-
-
-def test_right_cases_come_least_sure_first() -> None:
-    cases = [case(f"r{i}", "right", "a", "a", i / 10) for i in range(10)]
-    picked = pick_cases(cases, PacketSettings(right=3), 1)
-    assert [item.id for item in picked] == ["r0", "r1", "r2"]
-
-
-def test_the_seed_decides_among_equals() -> None:
-    cases = [case(f"w{i}", "wrong") for i in range(30)]
-    chosen = [[item.id for item in pick_cases(cases, PacketSettings(wrong=5), seed)] for seed in (1, 1, 2)]
-    assert chosen[0] == chosen[1]
-    assert chosen[0] != chosen[2]
 
 
 def test_breadth_fills_the_poorest_labels() -> None:
@@ -120,23 +94,6 @@ def test_ids_are_ordered_and_modes_taken_in_turn() -> None:
     assert all(one != other for one, other in pairwise(modes))
 
 
-def error(kind: str, gold: str | None, predicted: str | None) -> dict[str, Any]:
-    sides = {"gold": gold, "predicted": predicted}
-    return {"kind": kind, **{side: label and {"text": "x", "label": label} for side, label in sides.items()}}
-
-
-def entity_case(name: str, *errors: dict[str, Any]) -> Case:
-    fields = {"id": name, "text": "x", "gold": [], "predicted": [], "confidence": 0.5, "verdict": "wrong"}
-    return Case.model_validate({**fields, "errors": errors})
-
-
-def test_wrong_cases_are_spread_over_kinds_of_mistakes() -> None:
-    cases = [entity_case(f"m{i}", error("missed", "a", None)) for i in range(9)]
-    cases += [entity_case("t", error("type", "b", "c")), entity_case("i", error("invented", None, "c"))]
-    picked = pick_cases(cases, PacketSettings(wrong=3, confident_wrong=0, right=0), 1)
-    assert {item.id[0] for item in picked} == {"m", "t", "i"}
-
-
 def test_a_lesson_on_invented_entities_asks_for_texts_without_any() -> None:
     asked = {}
     for kind in ("invented", "missed"):
@@ -154,27 +111,6 @@ def test_a_lesson_that_stays_near_its_examples_need_not_avoid_their_openings(mod
         for lesson in plan(8, items, weaknesses={}, task="ner", modes=[mode])
         if any(quota.label == "a" for quota in lesson.plan.quotas)
     )
-
-
-MISSED_A, MISSED_C = error("missed", "a", None), error("missed", "c", None)
-TYPE_BC, INVENTED_B = error("type", "b", "c"), error("invented", None, "b")
-EVIDENCE: dict[str, tuple[list[Case], ErrorKind | None]] = {
-    "most frequent": ([entity_case("v1", INVENTED_B, TYPE_BC, TYPE_BC)], "type"),
-    "other evidence does not count": ([entity_case("v1", INVENTED_B), entity_case("v2", TYPE_BC, TYPE_BC)], "invented"),
-    "other labels do not count": ([entity_case("v1", MISSED_A, MISSED_A, TYPE_BC)], "type"),
-    "other labels where there is no own": ([entity_case("v1", MISSED_A, MISSED_C)], "missed"),
-    "a label counts on either side": ([entity_case("v1", error("type", "c", "b"), MISSED_A, MISSED_A)], "type"),
-    "equals in a fixed order": ([entity_case("v1", TYPE_BC, INVENTED_B)], "invented"),
-    "cases without mistakes": ([case("v1", "wrong")], None),
-    "no such case": ([], None),
-}
-
-
-@pytest.mark.parametrize(("cases", "kind"), EVIDENCE.values(), ids=EVIDENCE)
-def test_the_kind_of_mistake_is_what_the_evidence_shows_most_on_the_weakness_own_labels(
-    cases: list[Case], kind: ErrorKind | None
-) -> None:
-    assert main_error(weakness("b"), cases) == kind
 
 
 def test_the_kind_of_mistake_decides_about_the_mode_and_the_rest_follows_the_general_modes() -> None:
@@ -324,9 +260,12 @@ def test_a_warm_up_asks_for_breadth_in_its_own_mode() -> None:
 def test_breadth_comes_alone_at_first_and_then_leaves_room() -> None:
     shares = {"coverage_early": 1.0, "coverage_until": 12, "coverage_late": 0.5}
     tree = CurriculumSettings.model_validate({"quotas": shares, "warm_up": {"cycles": 1}})
-    counts = {poor: dict.fromkeys(LABELS, 11 if poor else 12) for poor in (True, False)}
-    assert [count_focused(2, LABELS, counts[poor], 12, tree) for poor in (True, False)] == [0, 6]
-    assert count_focused(1, LABELS, counts[False], 12, tree) == 0
+
+    def count(cycle: int, each: int) -> int:
+        form = answer_form("classification")
+        return count_focused(Ground(cycle, "c", LABELS, form, [], dict.fromkeys(LABELS, each), 12), tree)
+
+    assert [count(2, 11), count(2, 12), count(1, 12)] == [0, 6, 0]
 
 
 def test_breadth_asks_for_plain_texts_with_planned_attributes() -> None:
@@ -379,3 +318,21 @@ def test_fewer_weaknesses_are_taught_where_there_is_room_for_few() -> None:
         for wanted in (4, 20, 48)
     }
     assert taught == {4: [2], 20: [5, 5], 48: [6, 6, 6, 6]}
+
+
+def test_errors_and_weaknesses_share_the_room() -> None:
+    wrong = [case(f"x{number}", "wrong") for number in range(4)]
+    lessons = plan(12, wrong=wrong, errors=4, quotas={"coverage_early": 0.5})
+    assert {lesson.plan.weakness.name: sum(quotas(lesson).values()) for lesson in lessons} == {
+        "breadth": 6,
+        "errors": 4,
+        "w": 2,
+    }
+
+
+def test_each_lesson_has_the_attributes_that_its_own_mode_leaves_open() -> None:
+    lessons = plan(40, weaknesses={}, modes=["write", "paraphrase"], quotas={"lesson": 8})
+    assert {(lesson.plan.mode, bool(lesson.plan.variety), bool(lesson.plan.weakness.advice)) for lesson in lessons} == {
+        ("write", True, True),
+        ("paraphrase", False, False),
+    }

@@ -1,0 +1,37 @@
+"""JSON files that are there whole or not at all."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agents.messages import EvokdError
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def read_json(path: Path, needed: str, advice: str) -> dict[str, Any] | None:
+    """Read a JSON file; None where there is none.
+
+    Args:
+        path: the file.
+        needed: a key without which it is not what it should be.
+        advice: how to mend a damaged one.
+
+    Raises:
+        EvokdError: the file is damaged.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as exc:
+        raise EvokdError(f"{path}: damaged ({exc}); {advice}") from exc
+    if not isinstance(record, dict) or needed not in record:
+        raise EvokdError(f"{path}: damaged (no {needed!r} in it); {advice}")
+    return record
