@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SEED ?= 1
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test fuzz chaos chaos-short check format lint types imports bench clean
@@ -23,8 +24,8 @@ demo: $(STAMP)  ## evolution cycles on both shipped domains, with the embedded t
 	$(BIN)/evokd run support_tickets --cycles 5 --seed $(SEED)
 	$(BIN)/evokd run field_reports --cycles 3 --seed $(SEED)
 
-test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## run the tests, WORKERS (2) files at a time
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
 
 fuzz: $(STAMP)  ## 10,000 mutated replies, 2,500 domains, data files and options, 500 prompts (minutes)
 	FUZZ=1 $(BIN)/python -m pytest tests/agents/test_mutated_replies.py tests/agents/test_fence.py tests/graph/test_mutated_domains.py tests/prompts/test_malicious_prompts.py

@@ -16,6 +16,7 @@ from agents.teacher import Teacher
 from agents.wire import TeacherError
 from graph.bench import Bench
 from graph.changes import Change, compare_libraries, find_changes, refuse
+from graph.checkpoints import open_checkpoints
 from graph.config import Layer
 from graph.disk import disk_errors
 from graph.estimate import estimate_draft, estimate_run
@@ -231,15 +232,10 @@ def _announce(plan: Plan, folder: RunFolder, going: _Going) -> dict[str, Any]:
 
 async def _walk(bench: Bench, going: _Going) -> None:
     """Walk the graph from its start or its last checkpoint to the end."""
-    import aiosqlite
-    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
     from graph.build import build_graph
 
-    async with aiosqlite.connect(bench.folder.checkpoints) as store:
-        # plain types alone are read back, also where langgraph was imported before `_drive` could say so
-        graph = build_graph(AsyncSqliteSaver(store, serde=JsonPlusSerializer(allowed_msgpack_modules=None)))
+    async with open_checkpoints(bench.folder.checkpoints) as saver:
+        graph = build_graph(saver)
         begun = going.resumed and (await graph.aget_state(THREAD)).values
         if begun:
             await _go_back(graph, bench, going)
