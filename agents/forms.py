@@ -43,6 +43,8 @@ class AnswerForm(Protocol):
     """Modes that lessons of the task may have."""
     blank: str | None
     """What a quota calls texts without any label; None where every text has one."""
+    by_example: bool
+    """Whether examples show what label meanings cannot say, such as where an entity ends."""
 
     def label_batch(self, verdicts: list[Any]) -> Message:
         """The message that carries accepted verdicts."""
@@ -76,6 +78,7 @@ class ClassificationForm:
     labeler_reply: type[BaseModel] = LabelReply[LabelVerdict]
     modes: tuple[LessonMode, ...] = PLAIN_MODES
     blank: str | None = None
+    by_example: bool = False
 
     def label_batch(self, verdicts: list[LabelVerdict]) -> Message:
         """The message that carries accepted verdicts."""
@@ -122,6 +125,7 @@ class EntityForm:
     labeler_reply: type[BaseModel] = LabelReply[EntityVerdict]
     modes: tuple[LessonMode, ...] = (*PLAIN_MODES, *ENTITY_MODES)
     blank: str | None = NO_ENTITY
+    by_example: bool = True
 
     def label_batch(self, verdicts: list[EntityVerdict]) -> Message:
         """The message that carries accepted verdicts."""

@@ -34,6 +34,8 @@ ACCEPTED = 0.85
 """Share of drafts that become samples, as it was with the shipped domains."""
 _WEAKNESS = Weakness(name="n" * 50, pattern="p" * 160, labels=[], evidence=["v10", "v20", "e30"], advice="a" * 240)
 """As long as what language models write."""
+DOUBTED = 0.6
+"""Share of drafts that the student does not confirm, as it was on public data."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,18 @@ def estimate_run(plan: Plan) -> Estimate:
     for name, cap, used in (("tokens", settings.budget.tokens, tokens), ("usd", settings.budget.usd, sum(costs))):
         if cap is not None and used and cap / used < cycles:
             cycles, capped = cap / used, f"budget.{name}"
-    roles = {role: _sum_up(plan, role, pairs, cycles) for role, pairs in calls.items()}
+    asked = {"analyst": _asking(plan, cycles)}
+    roles = {role: _sum_up(plan, role, pairs, asked.get(role, cycles)) for role, pairs in calls.items()}
     return Estimate(math.ceil(cycles), roles, capped)
+
+
+def _asking(plan: Plan, cycles: float) -> float:
+    """How many of the first cycles ask the Analyst: not those in which breadth comes alone."""
+    quotas = plan.settings.curriculum.quotas
+    if quotas.coverage_early < 1.0:
+        return cycles
+    alone = quotas.coverage_until * len(plan.domain.file.labels) - len(plan.domain.seeds)
+    return max(0.0, cycles - math.ceil(max(0.0, alone) / (quotas.drafts * ACCEPTED)))
 
 
 def _sum_up(plan: Plan, role: str, pairs: Sequence[tuple[int, int]], cycles: float) -> RoleEstimate:
@@ -123,12 +135,14 @@ def _one_cycle(plan: Plan) -> dict[str, list[tuple[int, int]]]:
         written = list(islice(endless(texts), wanted))
         drafts = [{"text": item.text, "difficulty": "hard", "intended": _plain(plan, item)} for item in written]
         found["generator"].append(_count(plan, "generator", lesson.plan, {"drafts": drafts}))
+        if settings.labels == "generator":
+            continue
+        if settings.labels == "doubtful":
+            written = written[: math.ceil(DOUBTED * wanted)]
         batch = DraftBatch(
             labels=dict(domain.file.labels),
             drafts=[DraftText(id=f"t{number}", text=item.text) for number, item in enumerate(written, start=1)],
         )
-        if settings.labels == "generator":
-            continue
         verdicts = [{"id": "t10", "labels": _plain(plan, item), "confidence": 0.95} for item in written]
         found["labeler"].append(_count(plan, "labeler", batch, {"verdicts": verdicts}))
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.messages import Case, FeedbackPacket, OpenWeakness
+from agents.messages import Case, FeedbackPacket, LabelScore, OpenWeakness
 from graph.bench import Bench
 from graph.curriculum.cases import pick_cases
 from student.client import Prediction
@@ -120,13 +120,18 @@ def build_packet(
         cycle=cycle + 1,
         task=bench.domain.codec.name,
         labels=dict(bench.domain.file.labels),
-        report=scores.report if scores else [],
+        report=[_shorten(line) for line in scores.report] if scores else [],
         confusions=scores.confusions[:MOST_COUNTED] if scores else [],
         errors=scores.errors[:MOST_COUNTED] if scores else [],
         weaknesses=list(weaknesses) if shown.history else [],
         cases=pick_cases(examined.cases, shown, bench.seed(cycle, "packet")),
         notices=_notices(bench, cycle) if shown.history else [],
     )
+
+
+def _shorten(line: LabelScore) -> LabelScore:
+    """Two digits are enough for a reader who pays by the token."""
+    return line.model_copy(update={name: round(getattr(line, name), 2) for name in ("precision", "recall", "f1")})
 
 
 def _exam_cases(bench: Bench, cycle: int) -> list[Case]:

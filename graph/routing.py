@@ -19,8 +19,8 @@ def after_decide(state: State) -> Literal["analyze", "publish"]:
 
 def to_lessons(state: State) -> Sequence[Send] | Literal["curate"]:
     """Send every lesson of the cycle off on its own; without lessons go on to curation."""
-    cycle = state["cycle"]
-    return [Send("lesson", {"lesson": name, "lesson_cycle": cycle}) for name in state["lessons"]] or "curate"
+    common = {"lesson_cycle": state["cycle"], "student": state["champion"]}
+    return [Send("lesson", {"lesson": name, **common}) for name in state["lessons"]] or "curate"
 
 
 def after_curate(state: State) -> Literal["review", "train"]:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents.rehearsal.settings import RehearsalSettings
 from agents.settings import RolesSettings, TeacherSettings
@@ -37,6 +37,7 @@ class GateSettings(_Section):
         description="after a fall of the metric: give up the new student and its samples (roll_back), the new student"
         " alone (keep_best), or nothing (off)",
     )
+
     tolerance: float = Field(default=0.05, ge=0, le=1, description="fall of the metric that is still let through")
     holdout: float = Field(
         default=0.15, ge=0, lt=1, description="share of accepted samples set aside where there is no validation data"
@@ -45,6 +46,11 @@ class GateSettings(_Section):
         default=300, ge=0, description="accepted samples up to which none is set aside: fewer are too dear for that"
     )
     minimum: int = Field(default=20, ge=1, description="set-aside samples below which every student is let through")
+
+    @field_validator("rule", mode="before")
+    @classmethod
+    def _read_off(cls, value: object) -> object:
+        return "off" if value is False else value  # what YAML makes of a bare off
 
 
 class CycleBudget(_Section):

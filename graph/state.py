@@ -46,6 +46,8 @@ class LessonState(TypedDict, total=False):
     """Lesson id."""
     lesson_cycle: int
     """Evolution cycle of the lesson."""
+    student: str | None
+    """Student version in force during the lesson."""
     drafted: int
     """Drafts written. Written by `generate`."""
 

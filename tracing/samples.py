@@ -90,6 +90,11 @@ class Samples(Database):
         )
         return int(kept), shown[0]["id"] if shown else None
 
+    def count_confirmed(self, lesson: str) -> int:
+        """Number of drafts of a lesson that kept their intention without the Labeler, since the student gave it too."""
+        where = "lesson = ? AND candidates IS NOT NULL AND label_call IS NULL"
+        return int(self._rows(f"SELECT count(*) AS n FROM samples WHERE {where}", lesson)[0]["n"])
+
     # What a cycle asks of all accepted samples reads few columns and makes no objects: it must not slow down with them.
 
     def accepted_texts(self, but_of: int) -> list[tuple[str, str]]:
@@ -120,9 +125,10 @@ class Samples(Database):
         rows = self._rows("SELECT count(*) AS n FROM samples WHERE state = ? AND cycle != ?", state, but_of)
         return int(rows[0]["n"])
 
-    def count_drafts(self, before: int) -> int:
-        """Number of drafts written in the cycles before one."""
-        return int(self._rows("SELECT count(*) AS n FROM samples WHERE cycle < ?", before)[0]["n"])
+    def count_drafts(self, before: int, labelled: bool) -> int:
+        """Number of drafts written in the cycles before one; of those alone that were labelled, if so asked."""
+        where = " AND candidates IS NOT NULL" if labelled else ""
+        return int(self._rows(f"SELECT count(*) AS n FROM samples WHERE cycle < ?{where}", before)[0]["n"])
 
     def count_rejected(self, cycle: int) -> dict[str, int]:
         """Rejected and tombstoned samples of a cycle by reason."""

@@ -135,10 +135,9 @@ def _written(console: Console, ledger: Ledger, cycle: int) -> None:
     for lesson in lessons:
         topic = literal(lesson["plan"]["weakness"]["name"], 80)
         kept, first = ledger.outline_lesson(lesson["id"])
-        _say(
-            console,
-            f"  {lesson['id']} {topic}: {lesson['drafts']} drafts, {lesson['labelled']} labelled, {kept} accepted",
-        )
+        confirmed = ledger.count_confirmed(lesson["id"])
+        labelled = f"{lesson['labelled']} labelled" + (f" ({confirmed} by the student's word)" if confirmed else "")
+        _say(console, f"  {lesson['id']} {topic}: {lesson['drafts']} drafts, {labelled}, {kept} accepted")
         sample = ledger.sample(first) if first is not None else None
         if sample is not None:
             _say(console, f"    {tell_sample(sample)}")
@@ -222,6 +221,8 @@ def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
                 f"[bold]{call.id}[/]: {literal(call.model)} at {literal(call.endpoint)},"
                 f" {call.input_tokens} tokens read, {call.output_tokens} written, prompts {call.prompts}",
             )
+    if sample.candidates and sample.label_call is None:
+        _say(console, "The Labeler was not asked: the student answered what the text was written for.")
 
 
 def open_ledger(path: Path) -> Ledger:

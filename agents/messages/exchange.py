@@ -155,15 +155,16 @@ class LessonTopic(Message):
 class LessonPlan(Message):
     """What the Generator shall write for one weakness."""
 
-    omit_empty: ClassVar[frozenset[str]] = frozenset({"strategies", "variety"})
+    omit_empty: ClassVar[frozenset[str]] = frozenset({"strategies", "variety", "tone"})
 
     kind: Literal["lesson_plan"] = "lesson_plan"
     id: str = Field(description="lesson id")
     mode: LessonMode = Field(description="how the texts come about")
     strategies: dict[str, str] = Field(default={}, description="name -> instruction, to be shared out over the texts")
-    variety: list[dict[str, str]] = Field(
-        default=[], description="attributes (length, register, ...) of the texts, one set per text, as planned"
+    variety: list[str] = Field(
+        default=[], description="attributes (length; register; phrasing; situation) of the texts, one set per text"
     )
+    tone: list[str] = Field(default=[], description="real texts of the domain, for their tone alone")
     weakness: LessonTopic = Field(description="what the lesson is about")
     labels: dict[str, str] = Field(description="label -> meaning")
     quotas: list[Quota] = Field(description="texts wanted per label")

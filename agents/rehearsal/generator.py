@@ -61,6 +61,7 @@ class _Lesson:
         self._corpus = corpus
         self._index = corpus.index
         self._typicality = settings.typicality
+        self._slips = settings.slips if corpus.mentions is None else 0.0
         self._rng = rng
         known = [corpus.find(example.text) for example in plan.examples]
         self.given: set[int] = {row for row in known if row is not None}
@@ -78,8 +79,19 @@ class _Lesson:
         chosen, hard = self._choose(quota.label, wanted["hard"], wanted["easy"])
         for at, row in enumerate(chosen):
             difficulty = "hard" if at < hard else "easy"
-            drafts[difficulty].append(self._draft(row, difficulty))
+            drafts[difficulty].append(self._slip(quota.label, difficulty) or self._draft(row, difficulty))
         return [*drafts["hard"], *drafts["easy"]]
+
+    def _slip(self, label: str, difficulty: str) -> dict[str, Any] | None:
+        """Now and then write a text of another label and take it for one of this."""
+        if not self._slips or self._rng.random() >= self._slips:
+            return None
+        others = [rows for other in self.plan.labels if other != label and len(rows := self._candidates(other))]
+        if not others:
+            return None
+        row = int(self._rng.choice(others[self._rng.integers(len(others))]))
+        self.given.add(row)
+        return {**self._draft(row, difficulty), "intended": label}
 
     def _draft(self, row: int, difficulty: str) -> dict[str, Any]:
         text, answer = self._corpus.rows[row].text, self._corpus.rows[row].answer

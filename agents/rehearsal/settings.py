@@ -22,3 +22,9 @@ class RehearsalSettings(BaseModel):
         description="how much unguided requests draw from the dense centre of a label, 0 (all its texts alike) to 1 "
         "(its densest tenth alone)",
     )
+    slips: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="share of drafts (not of entities) that are of another label than they were meant for, 0 to 1",
+    )

@@ -179,7 +179,11 @@ def _write_out(ground: Ground, number: int, asked: _Asked, settings: CurriculumS
     # a text that is made of an example has the attributes of the example
     varied = settings.variety and mode == "write"
     topic = BREADTH.model_copy(update={"advice": VARIED}) if varied and asked.topic is BREADTH else asked.topic
-    pool = [item for item in ground.known if item.seed] if settings.examples_from == "seeds" else ground.known
+    seeds = [item for item in ground.known if item.seed]
+    toned = mode == "write" and not (asked.examples or ground.form.by_example)
+    tone = _choose_tone(seeds, settings.tone, rng) if toned else []
+    pool = seeds if settings.examples_from == "seeds" else ground.known
+    shown = 0 if tone else settings.examples
     plan = LessonPlan(
         id=lesson,
         mode=mode,
@@ -188,11 +192,17 @@ def _write_out(ground: Ground, number: int, asked: _Asked, settings: CurriculumS
         weakness=topic,
         labels=dict(ground.labels),
         quotas=asked.quotas,
-        examples=list(asked.examples) or _choose_examples(labels, pool, settings.examples, rng, blank),
+        tone=tone,
+        examples=list(asked.examples) or _choose_examples(labels, pool, shown, rng, blank),
         # a text that is to stay near its example begins like it
         avoid=[] if mode in LIKE_THEIR_SOURCE else _choose_avoid(labels, ground.known, settings, blank),
     )
     return PlannedLesson(asked.weakness, plan)
+
+
+def _choose_tone(seeds: Sequence[Known], count: int, rng: random.Random) -> list[str]:
+    """Pick texts that somebody really wrote: new ones would be imitated until all sound alike."""
+    return [item.text for item in rng.sample(seeds, min(count, len(seeds)))]
 
 
 def _choose_examples(

@@ -15,13 +15,13 @@ def breadth_quotas(
     blank: str | None,
     rng: random.Random,
 ) -> list[list[Quota]]:
-    """Choose labels for breadth, then cut into lessons of bearable size.
+    """Choose labels for breadth, then cut into lessons of about the same size, since each costs a prompt of its own.
 
     Args:
         labels: label -> meaning.
         counts: label -> how many samples have it.
         wanted: texts in all.
-        settings: how labels are chosen, and how many texts make a lesson.
+        settings: how labels are chosen, and about how many texts make a lesson.
         blank: what stands for texts without any label, a share of which is asked for; None where there are none.
         rng: chooses labels where chance is to.
     """
@@ -34,17 +34,18 @@ def breadth_quotas(
         label = rng.choice(list(level)) if settings.breadth == "chance" else min(level, key=lambda name: level[name])
         level[label] += 1
         extra[label] += 1
-    parts: list[list[Quota]] = [[]]
-    room = settings.lesson
+    number = max(1, round(wanted / settings.lesson))
+    rooms = [wanted // number + (place < wanted % number) for place in range(number)]
+    parts: list[list[Quota]] = [[] for _ in rooms]
+    place = 0
     for label, count in extra.items():
         while count:
-            if not room:
-                parts.append([])
-                room = settings.lesson
-            taken = min(count, room)
-            parts[-1].append(quota(label, taken, settings.hard_breadth))
+            if not rooms[place]:
+                place += 1
+            taken = min(count, rooms[place])
+            parts[place].append(quota(label, taken, settings.hard_breadth))
             count -= taken
-            room -= taken
+            rooms[place] -= taken
     return [part for part in parts if part]
 
 

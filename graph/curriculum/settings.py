@@ -28,9 +28,11 @@ class QuotaSettings(_Section):
     """How many texts a cycle asks for, and for what."""
 
     drafts: int = Field(default=48, ge=1, description="drafts per cycle")
-    lesson: int = Field(default=16, ge=1, description="drafts per lesson at most")
+    lesson: int = Field(
+        default=24, ge=1, description="drafts per lesson: at most on a weakness, about so many in breadth"
+    )
     least: int = Field(
-        default=6,
+        default=12,
         ge=1,
         description="drafts of a lesson on a weakness at least; with less room fewer are taught",
     )
@@ -44,10 +46,10 @@ class QuotaSettings(_Section):
         default=0.1, ge=0, le=1, description="share of texts without any label in breadth, where a task has such texts"
     )
     coverage_until: float = Field(
-        default=24.0, ge=0, description="samples per label below which breadth comes before weaknesses"
+        default=8.0, ge=0, description="samples per label below which breadth comes before weaknesses"
     )
     coverage_early: float = Field(
-        default=0.85,
+        default=1.0,
         ge=0,
         le=1,
         description="share of drafts for breadth up to that point; 1 asks no Analyst before it",
@@ -109,18 +111,32 @@ class CurriculumSettings(_Section):
     )
     strategies: int = Field(default=4, ge=0, description="context strategies shown with a lesson that rewrites")
     quotas: QuotaSettings = Field(default=QuotaSettings(), description="drafts per cycle and their shares")
-    examples: int = Field(default=2, ge=0, description="examples shown with a lesson plan")
+    examples: int = Field(default=2, ge=0, description="labelled examples shown with a lesson plan")
+    tone: int = Field(
+        default=2,
+        ge=0,
+        description="seed texts that a lesson of new texts is shown for their tone, without labels, in the place of"
+        " examples (not where entities are named); 0 = examples",
+    )
     examples_from: Literal["all", "seeds"] = Field(
         default="all", description="what these examples are: seeds and accepted samples, or seeds alone"
     )
-    avoid: int = Field(default=40, ge=0, description="openings of accepted texts shown with a lesson plan")
+    avoid: int = Field(default=16, ge=0, description="openings of accepted texts shown with a lesson plan")
     phrases: int = Field(
         default=8, ge=0, description="phrases that accepted texts overuse, shown with a lesson plan to be avoided"
     )
     variety: bool = Field(
         default=True, description="plan attributes of the texts (length, register, phrasing, situation), a set for each"
     )
-    labels: Literal["labeler", "generator"] = Field(
-        default="labeler", description="whose label counts: a separate, blind one, or what the text was written for"
+    labels: Literal["labeler", "doubtful", "generator"] = Field(
+        default="doubtful",
+        description="whose label counts: a separate, blind one; the same, but it is asked only where the student does"
+        " not answer what the text was written for; or what the text was written for",
+    )
+    confirm: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="confidence from which such an answer of the student spares the Labeler",
     )
     review: int = Field(default=400, ge=0, description="older samples per training that may come back; 0 = none")

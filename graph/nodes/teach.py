@@ -1,6 +1,7 @@
 """Nodes on the teacher's side: analyze, and the two steps of a lesson, generate and label."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -111,12 +112,13 @@ def _wanted(state: State, bench: Bench) -> int:
 def _affordable(cycle: int, bench: Bench, most: int) -> int:
     """Drafts that the budget in tokens and money still pays for, so that none is left unlabelled.
 
-    By what one has cost so far; in the first cycle by what it is expected to.
+    By what a labelled one has cost so far; in the first cycle by what it is expected to.
     """
     run, each = bench.settings.budget, bench.settings.budget.cycle
     if not run.caps_calls():
         return most
-    before = bench.ledger.count_drafts(before=cycle)
+    # drafts that the budget left without a label have cost something too
+    before = bench.ledger.count_drafts(before=cycle, labelled=bench.settings.curriculum.labels != "generator")
     (tokens, usd), (now_tokens, now_usd) = bench.ledger.spent(None), bench.ledger.spent(cycle)
     tokens, usd = tokens - now_tokens, usd - now_usd
     one, one_usd = (tokens / before, usd / before) if before else bench.draft_cost
@@ -157,7 +159,10 @@ async def generate(state: LessonState, bench: Bench) -> StateUpdate:
 
 
 async def label(state: LessonState, bench: Bench) -> StateUpdate:
-    """Ask the Labeler, who does not know what the drafts of the lesson were written for."""
+    """Ask the Labeler, who does not know what the drafts of the lesson were written for.
+
+    Where its word counts for doubtful drafts alone, what the student confirms is not sent to it.
+    """
     lesson = bench.ledger.lesson(state["lesson"])
     samples = bench.ledger.samples(lesson=lesson["id"])
     if bench.settings.curriculum.labels == "generator":
@@ -165,38 +170,60 @@ async def label(state: LessonState, bench: Bench) -> StateUpdate:
         return {}
     if not samples:
         return {}
+    confirmed = await _confirm(bench, samples, state["student"])
+    asked = [sample for sample in samples if sample.id not in confirmed]
+    given, faults = await _ask_labeler(bench, lesson, asked) if asked else ({}, ())
+    bench.ledger.update_samples({**given, **confirmed}.items())
+    # each once: an interrupted attempt may have noted its own already
+    faults = list(dict.fromkeys([*lesson["faults"], *faults]))
+    bench.ledger.close_lesson(lesson["id"], len(samples), len(given) + len(confirmed), faults)
+    _tell_lesson(bench, lesson, len(samples), len(given) + len(confirmed), len(confirmed))
+    return {}
+
+
+async def _confirm(bench: Bench, samples: Sequence[Sample], version: str | None) -> dict[str, dict[str, Any]]:
+    """Find the drafts whose intention the student gives as its own answer; sample id -> what is noted of it."""
+    curriculum, key = bench.settings.curriculum, bench.domain.codec.key
+    if curriculum.labels != "doubtful" or version is None:
+        return {}
+    answers = await bench.student.predict(bench.folder.version(version), [sample.text for sample in samples])
+    return {
+        sample.id: {"candidates": [sample.intended], "confidence": answer.confidence}
+        for sample, answer in zip(samples, answers, strict=True)
+        if answer.confidence >= curriculum.confirm
+        and sample.intended is not None
+        and key(answer.answer) == key(sample.intended)
+    }
+
+
+async def _ask_labeler(
+    bench: Bench, lesson: dict[str, Any], samples: Sequence[Sample]
+) -> tuple[dict[str, dict[str, Any]], Sequence[str]]:
+    """Send drafts to the Labeler: sample id -> what is noted of it, and what was wrong with the answer."""
     texts = {sample.id: sample.text for sample in samples}
     seed = bench.seed(lesson["id"], "label")
     try:
         labelling = await labeler.label(bench.teacher, bench.briefing, texts, lesson["cycle"], lesson["id"], seed)
     except BudgetSpent as exc:
         bench.emit("budget_spent", cycle=lesson["cycle"], role="labeler", lesson=lesson["id"], reason=str(exc))
-        bench.ledger.close_lesson(lesson["id"], len(samples), 0, [*lesson["faults"], str(exc)])
-        return {}
+        return {}, [str(exc)]
     drafts = [DraftText(id=name, text=text) for name, text in texts.items()]
     batch = DraftBatch(labels=dict(bench.domain.file.labels), drafts=drafts)
     bench.ledger.put_message(lesson["cycle"], lesson["id"], "generator", "labeler", batch)
     bench.ledger.put_message(lesson["cycle"], lesson["id"], "labeler", "student", labelling.batch)
     codec = bench.domain.codec
-    bench.ledger.update_samples(
-        (
-            sample.id,
-            {
-                "candidates": [codec.from_wire(sample.text, item) for item in labelling.labels[sample.id].candidates],
-                "confidence": labelling.labels[sample.id].confidence,
-                "label_call": labelling.call_id,
-            },
-        )
-        for sample in samples
-        if sample.id in labelling.labels
-    )
-    # each once: an interrupted attempt may have noted its own already
-    faults = list(dict.fromkeys([*lesson["faults"], *labelling.faults]))
-    bench.ledger.close_lesson(lesson["id"], len(samples), len(labelling.labels), faults)
-    _tell_lesson(bench, lesson, len(samples), len(labelling.labels))
-    return {}
+    given = {
+        name: {
+            "candidates": [codec.from_wire(texts[name], item) for item in verdict.candidates],
+            "confidence": verdict.confidence,
+            "label_call": labelling.call_id,
+        }
+        for name, verdict in labelling.labels.items()
+    }
+    return given, labelling.faults
 
 
-def _tell_lesson(bench: Bench, lesson: dict[str, Any], drafts: int, labelled: int) -> None:
+def _tell_lesson(bench: Bench, lesson: dict[str, Any], drafts: int, labelled: int, confirmed: int = 0) -> None:
     topic, name = lesson["plan"]["weakness"]["name"], lesson["id"]
-    bench.emit("lesson", cycle=lesson["cycle"], lesson=name, topic=topic, drafts=drafts, labelled=labelled)
+    more = {"confirmed": confirmed} if confirmed else {}
+    bench.emit("lesson", cycle=lesson["cycle"], lesson=name, topic=topic, drafts=drafts, labelled=labelled, **more)

@@ -175,7 +175,7 @@ def test_a_cap_per_cycle_ends_the_cycle_and_not_the_run(
 
 
 def test_a_cap_on_the_samples_of_a_cycle_holds(toy_domain: Path, word_students: list[WordStudent]) -> None:
-    folder = run_quick(toy_domain, "--set", "budget.cycle.samples=3")
+    folder = run_quick(toy_domain, "--set", "budget.cycle.samples=3", "--set", "gate.rule=off")
     summary = summary_of(folder)
     assert [cycle["accepted"] for cycle in summary["cycles"]] == [0, 3, 3]
     assert all(cycle["calls"] for cycle in summary["cycles"][1:])

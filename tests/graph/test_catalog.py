@@ -31,4 +31,4 @@ def test_all_presets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["presets"]) == 0
     page = capsys.readouterr().out
     assert all(f"{row['name']}  ({row['source']})" in page for row in rows)
-    assert 'curriculum.labels: "generator"  (default "labeler")' in page
+    assert 'curriculum.labels: "generator"  (default "doubtful")' in page

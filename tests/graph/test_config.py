@@ -174,3 +174,7 @@ def test_a_corpus_named_in_the_settings_is_kept_by_its_full_path(
     before = plan.domain.fingerprint
     other.write_text(other.read_text(encoding="utf-8").replace("the", "The", 1), encoding="utf-8")
     assert plan_run(str(folder), "evokd", [named]).domain.fingerprint != before
+
+
+def test_a_bare_off_is_a_word_and_not_what_yaml_makes_of_it() -> None:
+    assert build_settings([parse_assignments(["gate.rule=off"])]).gate.rule == "off"

@@ -39,7 +39,8 @@ def test_the_estimate_is_near_what_a_run_takes(
         assert 0.5 < found[key] / used[key] < 2, key
         assert found[key] == sum(part[key] for part in found["roles"].values())
         for role in ROLES:
-            assert 0.5 < found["roles"][role][key] / used["roles"][role][key] < 2, (role, key)
+            expected, taken = found["roles"][role][key], used["roles"][role][key]
+            assert expected == taken == 0 or 0.5 < expected / taken < 2, (role, key)
     assert (found["cycles"], found["capped_by"], found["cost_usd"]) == (1, None, None)
     (started,) = [event for event in read_events(tmp_path / "one" / "events.jsonl") if event["event"] == "run_started"]
     assert started["estimate"] == found
@@ -71,22 +72,33 @@ def test_the_price_table_is_used_for_the_vendors_own_address(toy_domain: Path, m
 
 def test_budgets_cut_the_estimate_and_are_named(toy_domain: Path) -> None:
     stop = {"cycles": 10}
-    whole = estimate(toy_domain, stop=stop, budget={"samples": None})
+    alike: dict[str, Any] = {"coverage_early": 0.5}  # every cycle asks the Analyst
+    curriculum = {"quotas": alike}
+    whole = estimate(toy_domain, stop=stop, curriculum=curriculum, budget={"samples": None})
     tokens = whole["input_tokens"] + whole["output_tokens"]
-    half = estimate(toy_domain, stop=stop, budget={"samples": None, "tokens": tokens // 2})
+    half = estimate(toy_domain, stop=stop, curriculum=curriculum, budget={"samples": None, "tokens": tokens // 2})
     assert (half["cycles"], half["capped_by"]) == (5, "budget.tokens")
     assert half["input_tokens"] + half["output_tokens"] == pytest.approx(tokens / 2, rel=0.01)
     assert describe_estimate(half).endswith("then budget.tokens is spent")
 
     prices = {**HOSTED, "prices": {"input": 1.0, "output": 1.0}}
-    money = estimate(toy_domain, teacher=prices, stop=stop, budget={"samples": None, "usd": tokens / 4e6})
+    money = estimate(
+        toy_domain, teacher=prices, stop=stop, curriculum=curriculum, budget={"samples": None, "usd": tokens / 4e6}
+    )
     assert (money["cycles"], money["capped_by"]) == (3, "budget.usd")
     assert money["cost_usd"] == pytest.approx(tokens / 4e6, rel=0.01)
 
-    few = estimate(toy_domain, stop=stop, budget={"samples": 60}, curriculum={"quotas": {"drafts": 24}})
+    few = estimate(toy_domain, stop=stop, curriculum={"quotas": {**alike, "drafts": 24}}, budget={"samples": 60})
     assert (few["cycles"], few["capped_by"]) == (3, None), "24 drafts bring about 20 samples"
-    large = estimate(toy_domain, stop=stop, budget={"samples": None, "tokens": tokens * 2})
+    large = estimate(toy_domain, stop=stop, curriculum=curriculum, budget={"samples": None, "tokens": tokens * 2})
     assert (large["cycles"], large["capped_by"]) == (10, None)
+
+
+def test_cycles_of_breadth_alone_ask_no_analyst(toy_domain: Path) -> None:
+    quotas = {"drafts": 20, "coverage_early": 1.0, "coverage_until": 12}  # 36 samples, of which 3 are seeds
+    found = estimate(toy_domain, curriculum={"quotas": quotas}, stop={"cycles": 5}, budget={"samples": None})
+    assert found["roles"]["analyst"]["calls"] == 3
+    assert estimate(toy_domain, curriculum={"quotas": quotas}, stop={"cycles": 1})["roles"]["analyst"]["calls"] == 0
 
 
 def test_without_weaknesses_nobody_asks_the_analyst(toy_domain: Path) -> None:

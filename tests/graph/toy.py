@@ -19,6 +19,7 @@ LABELS = ("cancel_plan", "delivery_trouble", "login_trouble")
 _CHOSEN = (
     "curriculum.quotas.drafts=12",
     "curriculum.quotas.coverage_early=0.75",
+    "curriculum.labels=labeler",
     "curriculum.quotas.least=1",
     "curriculum.test_statements=false",  # the word student reads too little to bear any out
     "student.regime=continue",

@@ -152,3 +152,25 @@ def test_settings_are_bounded() -> None:
     for wrong in ({"noise": 1.1}, {"typicality": -0.1}, {"temperature": 1}):
         with pytest.raises(ValueError, match="validation error"):
             RehearsalSettings.model_validate(wrong)
+
+
+def test_a_share_of_drafts_is_of_another_label_than_it_was_meant_for() -> None:
+    drafts = [
+        draft
+        for seed in range(60)
+        for draft in write(make_plan(quotas={"Tech": (2, 2), "World": (0, 4)}), RehearsalSettings(slips=0.25), seed)
+    ]
+    counts = Counter(draft["intended"] for draft in drafts)
+    assert counts == {"Tech": 240, "World": 240}
+    slipped = sum(LABEL_OF[draft["text"]] != draft["intended"] for draft in drafts)
+    assert 0.2 < slipped / len(drafts) < 0.3
+    assert set(texts_of(drafts)).isdisjoint(SEEDS)
+    for seed in range(5):
+        lesson = texts_of(write(make_plan(quotas={"Tech": (4, 4)}), RehearsalSettings(slips=0.5), seed))
+        assert len(set(lesson)) == len(lesson) == 8
+
+
+def test_without_another_label_nothing_slips() -> None:
+    plan = make_plan(quotas={"Tech": (2, 0)})
+    plan["labels"] = {"Tech": MEANINGS["Tech"]}
+    assert all(LABEL_OF[draft["text"]] == "Tech" for draft in write(plan, RehearsalSettings(slips=1.0)))

@@ -15,6 +15,8 @@ from graph.curriculum.lessons import Ground, Known, count_focused, find_overused
 from graph.curriculum.settings import CurriculumSettings
 
 LABELS = {"a": "first", "b": "second", "c": "third"}
+QUOTAS = {"lesson": 16, "least": 6, "coverage_early": 0.85, "coverage_until": 24}
+"""Of most plans here: small lessons, and room for weaknesses from the start."""
 
 
 def case(name: str, verdict: str, gold: str = "a", predicted: str = "b", confidence: float = 0.5) -> Case:
@@ -37,10 +39,30 @@ def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> 
     errors, form = changes.pop("mistakes", {}), answer_form(changes.pop("task", "classification"))
     counts = changes.pop("counts", None) or Counter(label for item in items or [] for label in item.labels)
     wrong = changes.pop("wrong", ())
+    changes = {"tone": 0, "avoid": 40, **changes, "quotas": {**QUOTAS, **changes.get("quotas", {})}}
     ground = Ground(
         changes.pop("cycle", 1), "c001", LABELS, form, items or [], counts, wanted, weaknesses, errors, wrong
     )
     return plan_lessons(ground, CurriculumSettings.model_validate(changes), 5)
+
+
+def test_new_texts_are_shown_the_tone_of_the_seeds_and_no_examples() -> None:
+    items = [*known(9, "a"), *(Known(f"seed {label}", label, (label,), seed=True) for label in "abc")]
+    shown = {
+        (task, mode): [
+            (lesson.plan.tone, lesson.plan.examples) for lesson in plan(9, items, tone=2, modes=[mode], task=task)
+        ]
+        for task in ("classification", "ner")
+        for mode in ("write", "paraphrase")
+    }
+    for tone, examples in shown.pop(("classification", "write")):
+        assert len(set(tone)) == 2
+        assert set(tone) <= {"seed a", "seed b", "seed c"}
+        assert examples == []
+    for lessons in shown.values():
+        assert all(not tone and examples for tone, examples in lessons)
+    (lesson,) = plan(9, [], weaknesses={}, tone=2)
+    assert "tone" not in lesson.plan.model_dump(mode="json")
 
 
 def test_breadth_goes_by_all_samples_and_not_by_those_at_hand() -> None:
@@ -208,10 +230,19 @@ def test_lessons_ask_for_what_is_wanted_in_bearable_pieces(
     quotas = {"lesson": lesson, "hard": hard, "coverage_early": early, "blank": blank}
     lessons = plan(wanted, items, weaknesses=weak, quotas=quotas, task=task)
     sizes = [drafts([item]) for item in lessons]
-    assert all(0 < size <= lesson for size in sizes)
+    assert all(
+        0 < size <= (lesson * 1.5 if item.weakness is None else lesson)
+        for item, size in zip(lessons, sizes, strict=True)
+    )
     assert sum(sizes) == wanted
     assert all(quota.hard >= 0 and quota.easy >= 0 for item in lessons for quota in item.plan.quotas)
     assert [item.plan.id for item in lessons] == [f"c001-l{number:02d}" for number in range(1, len(lessons) + 1)]
+
+
+def test_breadth_is_cut_into_even_lessons_rather_than_one_that_is_hardly_worth_its_prompt() -> None:
+    assert [drafts([item]) for item in plan(34, weaknesses={})] == [17, 17]
+    assert [drafts([item]) for item in plan(41, weaknesses={})] == [14, 14, 13]
+    assert [drafts([item]) for item in plan(5, weaknesses={})] == [5]
 
 
 def quotas(lesson: Any) -> dict[str, int]:

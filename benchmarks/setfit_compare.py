@@ -1,0 +1,221 @@
+"""Train the student and SetFit on the same samples of a finished run, with the same encoder, and score both.
+
+python -m pip install setfit==1.2.0
+python -m benchmarks.setfit_compare RUN_FOLDER... --out FILE.jsonl
+
+Samples are the seeds and the first N that the run accepted (`--sizes`; those of one cycle in random order, since its
+lessons are sorted by label), with the labels that it learned; the domain folder is the one that the run names. Ours is
+the student as the run's configuration describes it (`--tune` overrules what is tuned), trained from its base. SetFit
+has the recipe of its paper: 20 positive and 20 negative pairs per sample, batch 16, one epoch, logistic regression on
+top. Test macro-F1 and accuracy. What is in FILE is not measured again; prints a Markdown table of all that is in it:
+means over the runs, the spread of the paired differences.
+
+Source: Tunstall et al., Efficient Few-Shot Learning Without Prompts (2022), arXiv 2209.11055.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from transformers.utils import logging
+
+from graph.domain import load_domain
+from graph.folder import RunFolder, read_config
+from graph.rows import choose_rows
+from graph.settings import Settings
+from student.base import find_local
+from student.jobs import Compute, PredictJob, TrainExample, TrainJob
+from student.predict import predict
+from student.settings import StudentSettings
+from student.tasks import Example, TaskCodec
+from student.train import train
+from tracing.ledger import Ledger, Sample
+
+Cell = tuple[str, int, int, str]
+"""Data set, seed of the run, samples, who is trained."""
+Found = dict[str, float]
+"""What was measured of a cell."""
+
+
+def main() -> None:
+    """Measure what FILE lacks, then print the table."""
+    options = _parse()
+    torch.set_num_threads(options.threads)
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    known = _read(options.out)
+    for folder in options.runs:
+        material = read_material(folder, options.test_rows)
+        for size in map(int, options.sizes.split(",")):
+            for who, measure in (("evokd", train_ours), ("setfit", train_setfit)):
+                cell = (material.name, material.seed, size, who)
+                if cell not in known:
+                    known[cell] = measure(material, size, options)
+                    with options.out.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps([cell, known[cell]]) + "\n")
+    for line in tabulate(known):
+        print(line)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs of text classification")
+    parser.add_argument("--out", type=Path, required=True, help="file that every measurement is appended to")
+    parser.add_argument("--sizes", default="16,48,120,240", help="samples, comma-separated")
+    parser.add_argument("--tune", choices=["head", "full"], help="what is trained of ours")
+    parser.add_argument("--iterations", type=int, default=20, help="SetFit's positive (and negative) pairs per sample")
+    parser.add_argument("--test-rows", type=int, default=1000, help="rows of the test file that are used")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of both")
+    return parser.parse_args()
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run learned from, and what it is scored on."""
+
+    name: str
+    seed: int
+    settings: StudentSettings
+    codec: TaskCodec
+    meanings: dict[str, str]
+    seeds: list[Example]
+    samples: list[Sample]
+    """Accepted samples, cycle by cycle."""
+    test: list[Example]
+
+    def score(self, answers: list[Any]) -> Found:
+        """Score answers to the test rows."""
+        found = self.codec.evaluate([row.gold for row in self.test], answers).metrics
+        return {name: round(found[name], 4) for name in ("macro_f1", "accuracy")}
+
+
+def read_material(folder: Path, test_rows: int) -> Material:
+    """Read a run's folder and the domain that it names.
+
+    Args:
+        folder: of a finished run.
+        test_rows: rows of the test file at most, chosen by chance, the same for all runs.
+    """
+    run = RunFolder(folder)
+    record = read_config(run)
+    settings = Settings.model_validate(record["settings"])
+    domain = choose_rows(load_domain(Path(record["domain_folder"])), settings.rows, settings.seed, served=True)
+    ledger = Ledger(run.ledger)
+    accepted = ledger.samples(state="accepted")
+    ledger.close()
+    return Material(
+        name=domain.folder.name,
+        seed=settings.seed,
+        settings=settings.student,
+        codec=domain.codec,
+        meanings=domain.file.labels,
+        seeds=list(domain.seeds),
+        samples=_shuffle_cycles(accepted, settings.seed),
+        test=random.Random(0).sample(domain.test, min(test_rows, len(domain.test))),
+    )
+
+
+def _shuffle_cycles(samples: list[Sample], seed: int) -> list[Sample]:
+    mixed = random.Random(seed).sample(samples, len(samples))
+    return sorted(mixed, key=lambda sample: sample.cycle)
+
+
+def train_ours(material: Material, size: int, options: argparse.Namespace) -> Found:
+    """Train the student from its base on the seeds and the first samples."""
+    changes = {"threads": options.threads, "device": "cpu", **({"tune": options.tune} if options.tune else {})}
+    samples = [
+        TrainExample(id=item.id, text=item.text, gold=item.label, candidates=item.candidates)
+        for item in material.samples[:size]
+    ]
+    seeds = [
+        TrainExample(id=f"seed-{number}", text=item.text, gold=item.gold, trusted=True)
+        for number, item in enumerate(material.seeds)
+    ]
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        job = TrainJob(
+            task=material.codec.name,
+            labels=list(material.codec.labels),
+            meanings=dict(material.meanings),
+            examples=[*seeds, *samples],
+            out=f"{folder}/student",
+            settings=material.settings.model_copy(update=changes),
+            seed=material.seed,
+        )
+        train(job)
+        seconds = time.perf_counter() - started
+        texts = [row.text for row in material.test]
+        compute = Compute(device="cpu", threads=options.threads)
+        found = predict(PredictJob(folder=job.out, texts=texts, compute=compute))
+    return {**material.score([item.answer for item in found]), "seconds": round(seconds, 1)}
+
+
+def train_setfit(material: Material, size: int, options: argparse.Namespace) -> Found:
+    """Train SetFit on the same rows."""
+    from datasets import Dataset
+    from setfit import SetFitModel, Trainer, TrainingArguments
+
+    base = find_local(material.settings.base)
+    assert base is not None, f"{material.settings.base}: SetFit is compared on bases of this machine alone"
+    labels = list(material.codec.labels)
+    rows = [*((item.text, item.gold) for item in material.seeds)]
+    rows += [(item.text, item.label) for item in material.samples[:size]]
+    data = Dataset.from_dict(
+        {"text": [text for text, _ in rows], "label": [labels.index(str(gold)) for _, gold in rows]}
+    )
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        model = SetFitModel.from_pretrained(str(base), device="cpu", local_files_only=True)
+        arguments = TrainingArguments(
+            output_dir=folder,
+            num_iterations=options.iterations,
+            seed=material.seed,
+            show_progress_bar=False,
+            report_to="none",
+            save_strategy="no",
+        )
+        Trainer(model=model, args=arguments, train_dataset=data).train()
+        seconds = time.perf_counter() - started
+        answers = model.predict([row.text for row in material.test])
+    return {**material.score([labels[int(item)] for item in answers]), "seconds": round(seconds, 1)}
+
+
+def _read(path: Path) -> dict[Cell, Found]:
+    if not path.exists():
+        return {}
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(name, seed, size, who): found for (name, seed, size, who), found in lines}
+
+
+def tabulate(known: dict[Cell, Found]) -> Iterator[str]:
+    """Make a table of what was measured: a line per data set and number of samples."""
+    heads = ("data set", "samples", "runs", "evokd", "SetFit", "difference", "seconds, evokd", "seconds, SetFit")
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
+    pairs: dict[tuple[str, int], list[tuple[Found, Found]]] = defaultdict(list)
+    for (name, seed, size, who), found in known.items():
+        other = known.get((name, seed, size, "setfit"))
+        if who == "evokd" and other:
+            pairs[name, size].append((found, other))
+    for (name, size), both in sorted(pairs.items()):
+        ours, theirs = ([pair[place]["macro_f1"] for pair in both] for place in (0, 1))
+        each = [a - b for a, b in zip(ours, theirs, strict=True)]
+        spread = f" ± {stdev(each):.3f}" if len(each) > 1 else ""
+        seconds = [f"{mean(pair[place]['seconds'] for pair in both):.0f}" for place in (0, 1)]
+        yield (
+            f"| {name} | {size} | {len(both)} | {mean(ours):.3f} | {mean(theirs):.3f} | {mean(each):+.3f}{spread} |"
+            f" {seconds[0]} | {seconds[1]} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Labels for doubtful drafts alone: what the student confirms is not sent to the Labeler."""
+
+from pathlib import Path
+
+import pytest
+
+import main
+from graph.folder import RunFolder
+from tests.graph.conftest import run_quick
+from tests.graph.toy import WordStudent
+from tracing.ledger import CallRecord, Ledger, Sample
+
+
+def learn(domain: Path, *settings: str) -> tuple[list[Sample], list[CallRecord], RunFolder]:
+    options = ["curriculum.labels=doubtful", *settings]
+    folder = run_quick(domain, *(part for option in options for part in ("--set", option)))
+    ledger = Ledger(folder.ledger)
+    samples, calls = ledger.samples(), ledger.calls()
+    ledger.close()
+    return samples, calls, folder
+
+
+def test_the_labeler_sees_what_the_student_does_not_confirm(toy_domain: Path, word_students: list[WordStudent]) -> None:
+    samples, _, folder = learn(toy_domain)
+    confirmed = [sample for sample in samples if sample.label_call is None]
+    asked = [sample for sample in samples if sample.label_call is not None]
+    assert confirmed
+    assert asked
+    for sample in confirmed:
+        assert sample.candidates == [sample.intended]
+        assert sample.exam is None or sample.exam["answer"] == sample.intended
+    for sample in asked:
+        exam = sample.exam
+        assert exam is None or exam["answer"] != sample.intended or exam["confidence"] < 0.5
+    ledger = Ledger(folder.ledger)
+    shown = [
+        draft["id"]
+        for cycle in (1, 2)
+        for lesson in ledger.lessons(cycle)
+        for draft in (ledger.message(lesson["id"], "draft_batch") or {"drafts": []})["drafts"]
+    ]
+    ledger.close()
+    assert sorted(shown) == sorted(sample.id for sample in asked)
+
+
+@pytest.mark.parametrize("noise", ["0.5"])
+def test_what_is_confirmed_is_out_of_reach_of_the_labelers_slips(
+    noise: str, toy_domain: Path, word_students: list[WordStudent]
+) -> None:
+    samples, _, _ = learn(toy_domain, f"rehearsal.noise={noise}", "curation.dispute=labeler")
+    trained = [sample for sample in samples if sample.state == "accepted"]
+    assert all(sample.label == sample.intended for sample in trained if sample.label_call is None)
+    assert any(sample.label != sample.intended for sample in trained if sample.label_call is not None)
+
+
+def test_a_student_that_is_not_sure_enough_confirms_nothing(toy_domain: Path, word_students: list[WordStudent]) -> None:
+    samples, calls, _ = learn(toy_domain, "curriculum.confirm=1.0")
+    assert samples
+    assert all(sample.label_call is not None for sample in samples)
+    assert {call.role for call in calls} >= {"labeler"}
+
+
+def test_show_says_who_gave_the_label(
+    toy_domain: Path, word_students: list[WordStudent], capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, _, folder = learn(toy_domain)
+    confirmed = next(sample for sample in samples if sample.label_call is None)
+    capsys.readouterr()
+    assert main.run_cli(["show", str(folder.path), "--cycle", str(confirmed.cycle)]) == 0
+    assert "by the student's word)" in capsys.readouterr().out
+    assert main.run_cli(["show", str(folder.path), "--sample", confirmed.id]) == 0
+    assert "The Labeler was not asked" in capsys.readouterr().out
