@@ -109,6 +109,7 @@ def test_routers_follow_the_stored_fields() -> None:
     assert after_decide({"decision": {"next": "analyze", "reason": "go on"}}) == "analyze"
     assert after_curate({"after_curate": "review"}) == "review"
     assert after_curate({"after_curate": "train"}) == "train"
-    assert to_lessons({"cycle": 2, "lessons": []}) == "curate"
-    sent = to_lessons({"cycle": 2, "lessons": ["c002-l01", "c002-l02"]})
-    assert sent == [Send("lesson", {"lesson": f"c002-l0{n}", "lesson_cycle": 2}) for n in (1, 2)]
+    assert to_lessons({"cycle": 2, "champion": None, "lessons": []}) == "curate"
+    sent = to_lessons({"cycle": 2, "champion": "c001", "lessons": ["c002-l01", "c002-l02"]})
+    common = {"lesson_cycle": 2, "student": "c001"}
+    assert sent == [Send("lesson", {"lesson": f"c002-l0{n}", **common}) for n in (1, 2)]

@@ -20,6 +20,7 @@ def test_a_small_backtest_of_a_shipped_domain(
     out = tmp_path / "out"
     command = ["bench", "support_tickets", "--presets", "evokd", "--variant", "blind:evokd:curriculum.weaknesses=0"]
     command += ["--seeds", "1", "--shots", "1", "--budget-samples", "30", "--tune", "head", "--jobs", "1"]
+    command += ["--set", "curriculum.quotas.coverage_early=0.5"]
     command += ["--set", "curriculum.quotas.drafts=20", "--student", str(tiny_student), "--out", str(out)]
     assert main.run_cli(command) == 0
     record = json.loads((out / "report.json").read_text(encoding="utf-8"))
