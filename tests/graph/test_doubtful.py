@@ -70,3 +70,12 @@ def test_show_says_who_gave_the_label(
     assert "by the student's word)" in capsys.readouterr().out
     assert main.run_cli(["show", str(folder.path), "--sample", confirmed.id]) == 0
     assert "The Labeler was not asked" in capsys.readouterr().out
+
+
+def test_entities_are_confirmed_as_a_whole(reports: Path, word_taggers: list[WordStudent]) -> None:
+    samples, _, _ = learn(reports, "curriculum.confirm=0")
+    confirmed = [sample for sample in samples if sample.label_call is None]
+    assert 0 < len(confirmed) < len(samples)
+    for sample in confirmed:
+        assert sample.candidates == [sample.intended]
+        assert sample.exam is None or sample.exam["answer"] == sample.intended
