@@ -152,14 +152,16 @@ ORPHANS = {
     "lesson with other drafts than it says": "SELECT l.id FROM lessons l WHERE l.drafts !="
     " (SELECT count(*) FROM samples s WHERE s.lesson = l.id)",
     "lesson with other labels than it says": "SELECT l.id FROM lessons l WHERE l.labelled !="
-    " (SELECT count(*) FROM samples s WHERE s.lesson = l.id AND s.label_call IS NOT NULL)",
+    " (SELECT count(*) FROM samples s WHERE s.lesson = l.id AND s.candidates IS NOT NULL)",
+    "label without a call that the student cannot have confirmed": "SELECT id FROM samples WHERE label_call IS NULL"
+    " AND candidates IS NOT NULL AND candidates != '[' || intended || ']'",
     "message of no lesson and no cycle": "SELECT span || '/' || kind FROM messages WHERE span NOT IN"
     f" (SELECT id FROM lessons) AND span NOT IN ({_CYCLES}) AND NOT ({_NEXT_PACKET})",
     "call of no lesson and no cycle": "SELECT id FROM calls WHERE span NOT IN (SELECT id FROM lessons)"
     f" AND span NOT IN ({_CYCLES})",
     "accepted sample without label": "SELECT id FROM samples WHERE state = 'accepted'"
     " AND coalesce(label, 'null') = 'null'",
-    "accepted sample that nobody labelled": "SELECT id FROM samples WHERE state = 'accepted' AND label_call IS NULL",
+    "accepted sample that nobody labelled": "SELECT id FROM samples WHERE state = 'accepted' AND candidates IS NULL",
     "accepted sample without purpose": "SELECT id FROM samples WHERE state = 'accepted' AND purpose IS NULL",
     "sample that nobody judged": "SELECT id FROM samples WHERE state = 'drafted'",
     "rejected sample without reason": "SELECT id FROM samples WHERE state IN ('rejected', 'tombstoned')"

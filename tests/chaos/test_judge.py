@@ -197,7 +197,10 @@ def folder(tmp_path: Path) -> Path:
     ledger.record_call(call("l1", "labeler"))
     ledger.put_lessons(1, [{"id": "c001-l01", "cycle": 1, "weakness": None, "plan": {}}])
     sample = Sample("c001-l01-d01", 1, "c001-l01", None, "a text", "hard", "cancel_plan", "g1", label_call="l1")
-    ledger.put_drafts("c001-l01", [replace(sample, state="accepted", label="cancel_plan", purpose="train")])
+    ledger.put_drafts(
+        "c001-l01",
+        [replace(sample, state="accepted", label="cancel_plan", purpose="train", candidates=["cancel_plan"])],
+    )
     ledger.close_lesson("c001-l01", 1, 1, [])
     ledger.put_part(1, "gate", {})
     ledger.close()
@@ -226,7 +229,9 @@ def test_a_sound_ledger_has_no_orphans(folder: Path) -> None:
         ("UPDATE lessons SET weakness = 'c001-w1'", "lesson without its weakness"),
         ("UPDATE lessons SET drafts = 2", "lesson with other drafts"),
         ("UPDATE samples SET label = NULL", "accepted sample without label"),
-        ("UPDATE samples SET label_call = NULL", "accepted sample that nobody labelled"),
+        ("UPDATE samples SET candidates = NULL", "accepted sample that nobody labelled"),
+        ("UPDATE samples SET candidates = NULL", "lesson with other labels"),
+        ("UPDATE samples SET label_call = NULL, intended = '\"how_to\"'", "that the student cannot have confirmed"),
         ("UPDATE samples SET purpose = NULL", "accepted sample without purpose"),
         ("UPDATE samples SET state = 'drafted'", "sample that nobody judged"),
         ("UPDATE samples SET state = 'rejected'", "rejected sample without reason"),
