@@ -37,7 +37,6 @@ class GateSettings(_Section):
         description="after a fall of the metric: give up the new student and its samples (roll_back), the new student"
         " alone (keep_best), or nothing (off)",
     )
-
     tolerance: float = Field(default=0.05, ge=0, le=1, description="fall of the metric that is still let through")
     holdout: float = Field(
         default=0.15, ge=0, lt=1, description="share of accepted samples set aside where there is no validation data"

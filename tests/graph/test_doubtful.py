@@ -43,11 +43,10 @@ def test_the_labeler_sees_what_the_student_does_not_confirm(toy_domain: Path, wo
     assert sorted(shown) == sorted(sample.id for sample in asked)
 
 
-@pytest.mark.parametrize("noise", ["0.5"])
 def test_what_is_confirmed_is_out_of_reach_of_the_labelers_slips(
-    noise: str, toy_domain: Path, word_students: list[WordStudent]
+    toy_domain: Path, word_students: list[WordStudent]
 ) -> None:
-    samples, _, _ = learn(toy_domain, f"rehearsal.noise={noise}", "curation.dispute=labeler")
+    samples, _, _ = learn(toy_domain, "rehearsal.noise=0.5", "curation.dispute=labeler")
     trained = [sample for sample in samples if sample.state == "accepted"]
     assert all(sample.label == sample.intended for sample in trained if sample.label_call is None)
     assert any(sample.label != sample.intended for sample in trained if sample.label_call is not None)
