@@ -103,9 +103,8 @@ class _Bench:
     def measure(self, cell: Cell, seed: int) -> float:
         """Train on samples with wrong labels; test macro-F1."""
         _, tune, size, noise, loss = cell
-        settings = StudentSettings.model_validate(
-            {"tune": tune, "loss": loss, "device": "cpu", "threads": 1, "meanings": not self._options.no_meanings}
-        )
+        told = {"meaning_weight": 0} if self._options.no_meanings else {}
+        settings = StudentSettings.model_validate({"tune": tune, "loss": loss, "device": "cpu", "threads": 1, **told})
         with tempfile.TemporaryDirectory() as folder:
             job = TrainJob(
                 task=self._codec.name,

@@ -3,7 +3,7 @@
 python -m benchmarks.recipe DOMAIN_FOLDER... --per-label 12,60 --seeds 2
 python -m benchmarks.recipe DOMAIN_FOLDER... --loop 5x48 --set regime=base --set steps=60
 
-Rows are drawn at random, balanced over the labels; a row with several labels serves each of them. Prints test accuracy
+Rows are drawn at random, balanced over the labels; a row with several labels serves each of them. Prints test macro-F1
 (for entities strict F1; mean over the seeds, and each seed's last) and the seconds of the last training. A loop starts
 with one row per label, then each cycle adds new rows and trains once.
 """
@@ -67,6 +67,7 @@ class _Bench:
         domain = yaml.safe_load((folder / "domain.yaml").read_text(encoding="utf-8"))
         self._codec = codec(domain["task"], list(domain["labels"]))
         self._name = folder.name
+        self._meanings = domain["labels"] if isinstance(domain["labels"], dict) else {}
         self._chosen = chosen
         self._settings = StudentSettings.model_validate({**self._codec.recipe, **chosen})
         self._rows = read_examples(folder / domain["rehearsal"]["corpus"], self._codec)
@@ -127,6 +128,7 @@ class _Bench:
         job = TrainJob(
             task=self._codec.name,
             labels=list(self._codec.labels),
+            meanings=self._meanings,
             examples=new,
             replay=old,
             start=start,
@@ -137,7 +139,7 @@ class _Bench:
         result = self._runner.run(self._client.train(job))
         answers = self._runner.run(self._client.predict(Path(out), [row.text for row in self._test]))
         found = self._codec.evaluate([row.gold for row in self._test], [answer.answer for answer in answers]).metrics
-        return result, found.get("accuracy", found[self._codec.metrics[0]])
+        return result, found[self._codec.metrics[0]]
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class TrainJob(Job):
     examples: list[TrainExample] = Field(min_length=1, description="samples to train on")
     replay: list[TrainExample] = Field(default=[], description="older samples that may be mixed in")
     meanings: dict[str, str] = Field(
-        default={}, description="label -> what it means in the user's words, learnt from where `student.meanings` is on"
+        default={}, description="label -> what it means in the user's words; see `student.meaning_weight`"
     )
     start: str | None = Field(None, description="student folder to continue from; null starts from the base")
     out: str = Field(description="folder to write the trained student to; replaced when it exists")

@@ -13,9 +13,6 @@ from student.network import Piece, TaskNetwork
 from student.tasks import TaskCodec
 from student.uncertain import Given, settle
 
-MEANING_WEIGHT = 8.0
-"""Weight of a label's meaning where the output layer alone is fitted, in samples; measured from 1 to 32."""
-
 
 @dataclass(frozen=True)
 class Samples:
@@ -105,10 +102,11 @@ def gather(job: TrainJob, network: TaskNetwork) -> Samples:
     known: dict[str, TrainExample] = {}
     for sample in [*job.examples, *job.replay]:
         known.setdefault(sample.id, sample)
+    weight = job.settings.meaning_weight
     told = [
-        TrainExample(id=f"meaning {label}", text=f"{label.replace('_', ' ')}: {job.meanings[label]}", gold=label)
-        for label in job.labels
-        if label in job.meanings and job.settings.meanings and network.whole
+        TrainExample(id=f"meaning {label}", text=f"{label.replace('_', ' ')}: {meaning}", gold=label, weight=weight)
+        for label, meaning in ((label, job.meanings.get(label)) for label in job.labels)
+        if meaning is not None and weight and network.whole
     ]
     return Samples(job, network, list(known.values()), told)
 
@@ -124,5 +122,5 @@ def _line_up(network: TaskNetwork, data: TrainingSet, seen: Sequence[torch.Tenso
     weights = weights[owners]
     own = len(weights) - data.told  # a meaning is one row: only whole texts have them
     weights[:own] *= own / weights[:own].sum().clamp(min=1e-12)
-    weights[own:] = MEANING_WEIGHT
+    weights[own:] = data.weights[own:]
     return Rows(features, targets, weights)

@@ -23,18 +23,24 @@ class StudentSettings(BaseModel):
         "auto", description="what is trained: all weights (full), the last layer (head), or by `head_until` (auto)"
     )
     head_until: float = Field(
-        8.0, ge=0, description="with tune auto: samples per label on average below which only the head is trained"
+        0.0, ge=0, description="with tune auto: samples per label on average below which only the head is trained"
+    )
+    fit_first: bool = Field(
+        True,
+        description="before all weights of an untouched encoder are trained, fit the output layer as `head` would;"
+        " otherwise it begins at equal logits",
     )
     regime: Regime = Field("base", description="start a training from the champion (continue) or the base (base)")
-    steps: int = Field(100, ge=1, description="optimizer steps of one full training, at least, however few the samples")
+    steps: int = Field(60, ge=1, description="optimizer steps of one full training, at least, however few the samples")
     update_steps: int | None = Field(
         None, ge=1, description="optimizer steps of a full training that continues, instead of `steps` and `passes`"
     )
     passes: float = Field(
         6.0, ge=0, description="passes over the samples of one full training, at least; raises `steps` for many samples"
     )
-    rate: float = Field(
-        1e-4, gt=0, lt=1, description="peak learning rate of full training; the output layer learns at ten times of it"
+    rate: float = Field(5e-5, gt=0, lt=1, description="peak learning rate of full training")
+    output_rate: float = Field(
+        1.0, gt=0, le=1000, description="learning rate of the output layer in full training, in rates of the rest"
     )
     batch: int = Field(16, ge=1, description="samples per optimizer step")
     max_length: int = Field(
@@ -52,8 +58,11 @@ class StudentSettings(BaseModel):
         " counts as well (bootstrap), the target is shared among the labeler's candidates (candidates), likely wrong"
         " samples weigh less (small_loss); entities are always learnt as given",
     )
-    meanings: bool = Field(
-        True, description="learn from the labels' meanings as well, a sample for each label of whole texts"
+    meaning_weight: float = Field(
+        8.0,
+        ge=0,
+        description="weight in the loss of a label's meaning, which is learnt from like a sample where whole texts are"
+        " labelled; 0 = not learnt from",
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all labels, 0 to 1")
     device: Device = Field("auto", description="where the student computes; auto takes a GPU when there is one")

@@ -89,6 +89,8 @@ def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _D
     samples = gather(job, network)
     with reproducible(job.seed):
         source = _check_start(job.start, job) if job.start else locate(job.settings.base)
+        untouched = _read_tune(job.start) == "head"
+        fits = tune == "head" or (untouched and job.settings.fit_first)
         encoder = _find_encoder(job, network) if tune == "head" or samples.doubtful else None
         if tune == "head" and encoder is not None:
             return _train_kept(samples, task, encoder, device, trials.batch)
@@ -102,15 +104,15 @@ def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _D
                 return encoder.see(samples.texts, limit, device, trials.batch)[1]
             return read_features(model, network.output_layer(model), tokenizer, data.encodings, trials.batch)
 
-        seen = look() if tune == "head" or samples.doubtful else []
+        seen = look() if fits or samples.doubtful else []
         if samples.doubtful:
             data, doubted = samples.settle(data, seen)
-        if tune == "head":
+        if fits:
             steps, loss = _fit_output(samples, network.output_layer(model), seen, data)
             precision = torch.float32
-        else:
-            if _read_tune(job.start) == "head":
-                clear_output(network, model)
+        elif untouched:
+            clear_output(network, model)
+        if tune == "full":
             precision = pick_precision(job.settings.precision, device)
             with small_vocabulary(model, data.encodings, tokenizer.pad_token_id or 0) as encodings:
                 data = replace(data, encodings=encodings)

@@ -69,6 +69,8 @@ class Ground:
     """Id of a weakness -> kind of mistake that its evidence shows most, if any."""
     wrong: Sequence[Case] = ()
     """Cases that the student got wrong, gravest first."""
+    score: float | None = None
+    """Mean F1 of the labels in the packet's report, 0 to 1; None where there is no report."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ class _Asked:
 def plan_lessons(ground: Ground, settings: CurriculumSettings, seed: int) -> list[PlannedLesson]:
     """Divide a cycle's drafts between breadth, weaknesses and errors.
 
-    While the labels have few samples breadth gets the larger share, later the weaknesses do: chasing errors alone is
-    worse than random as long as the student knows little.
+    While the labels have few samples, or the student finds little of them, breadth comes first and weaknesses later:
+    chasing errors alone is worse than random as long as the student knows little.
 
     Args:
         ground: what is planned on.
@@ -133,7 +135,8 @@ def count_focused(ground: Ground, settings: CurriculumSettings) -> int:
         return 0
     quotas = settings.quotas
     per_label = sum(ground.counts.get(label, 0) for label in ground.labels) / len(ground.labels)
-    share = quotas.coverage_early if per_label < quotas.coverage_until else quotas.coverage_late
+    known = per_label >= quotas.coverage_until and (ground.score is None or ground.score >= quotas.coverage_below)
+    share = quotas.coverage_late if known else quotas.coverage_early
     return ground.wanted - round(ground.wanted * share)
 
 

@@ -48,6 +48,12 @@ class QuotaSettings(_Section):
     coverage_until: float = Field(
         default=8.0, ge=0, description="samples per label below which breadth comes before weaknesses"
     )
+    coverage_below: float = Field(
+        default=0.4,
+        ge=0,
+        le=1,
+        description="mean F1 of the labels in the packet's report below which breadth comes first as well, 0 to 1",
+    )
     coverage_early: float = Field(
         default=1.0,
         ge=0,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from agents import analyst, generator, labeler
@@ -35,6 +36,7 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
         counts=_count_labels(bench, cycle),
         wanted=_wanted(state, bench),
         wrong=[case for case in packet.cases if case.verdict != "right"],
+        score=_mean_f1(packet),
     )
     focused = count_focused(ground, bench.settings.curriculum)
     try:
@@ -58,6 +60,12 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
             cycle, item.plan.id, "analyst" if item.weakness else "curriculum", "generator", item.plan
         )
     return {"lessons": [item.plan.id for item in lessons]}
+
+
+def _mean_f1(packet: FeedbackPacket) -> float | None:
+    """Say how well the student does, 0 to 1, each label counting alike; None where the packet has no report."""
+    examined = [line.f1 for line in packet.report if line.support]
+    return fmean(examined) if examined else None
 
 
 async def _find_weaknesses(

@@ -167,7 +167,7 @@ def test_everything_that_is_different_is_told_at_once(
     )
     assert "another version of evokd, other settings, other prompts and other data" in lines[0]
     assert "  version of evokd: 0.1.0 -> 9.9.9" in lines
-    assert "  student.steps: 100 -> 7" in lines
+    assert "  student.steps: 60 -> 7" in lines
     assert "  teacher.model: 'rehearsal' -> 'mine'" in lines
 
 

@@ -1,5 +1,6 @@
 """Trainings that run short of memory, or whose loss is not a number."""
 
+import functools
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -58,14 +59,21 @@ def test_a_full_training_goes_on_with_less_at_once(
     make_job: MakeJob, room: Callable[..., list[int]], task: str, shortage: Work
 ) -> None:
     seen = room(4, shortage)
-    job = make_job(batch=16, steps=3, passes=0) if task == "classification" else ner(make_job, steps=3, passes=0)
-    result = train(job)
+    make = make_job if task == "classification" else functools.partial(ner, make_job)
+    result = train(make(batch=16, steps=3, passes=0, fit_first=False))
     assert (result.at_once, result.steps, result.rate) == (4, 3, 5e-3)
     assert seen == [16, 8, *[4] * 12]
     assert result.faults == [
         "out of memory with 16 texts at once; again with 8",
         "out of memory with 8 texts at once; again with 4",
     ]
+
+
+def test_fitting_first_reads_no_more_at_once_than_a_step(make_job: MakeJob, room: Callable[..., list[int]]) -> None:
+    seen = room(4)
+    result = train(make_job(batch=16, steps=3, passes=0))
+    assert (result.at_once, len(result.faults)) == (4, 2)
+    assert seen == [16, 8, *[4] * 6, *[4] * 12]  # 24 texts, then three steps of 16
 
 
 def test_a_head_goes_on_with_less_at_once_to_the_same_weights(
@@ -101,7 +109,8 @@ def test_where_one_text_is_too_much_the_error_says_what_was_tried(
 
 def test_halvings_are_made_beforehand(make_job: MakeJob, room: Callable[..., list[int]]) -> None:
     seen = room(99)
-    result = train(make_job(batch=16, steps=2, passes=0).model_copy(update={"halvings": 2}))
+    job = make_job(batch=16, steps=2, passes=0, fit_first=False)
+    result = train(job.model_copy(update={"halvings": 2}))
     assert (result.at_once, result.faults) == (4, [])
     assert seen == [4] * 8
 

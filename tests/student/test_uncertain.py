@@ -104,7 +104,7 @@ def spoil(rows: list[TrainExample], share: float) -> list[TrainExample]:
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("tune", ["head", "full"])
 def test_a_training_doubts_what_the_rule_says(make_job: MakeJob, tune: str, rule: str) -> None:
-    job = make_job(tune=tune, steps=60, loss=rule, examples=spoil(write_texts(60, 1), 0.2))
+    job = make_job(tune=tune, steps=60, loss=rule, output_rate=10, examples=spoil(write_texts(60, 1), 0.2))
     result = train(job)
     assert result.doubted < 30
     assert result.doubted > 0 or rule == "candidates"
@@ -119,13 +119,14 @@ def test_entities_are_learnt_as_given(make_job: MakeJob) -> None:
     assert (one.loss, two.doubted) == (two.loss, 0)
 
 
-def test_meanings_teach_what_no_sample_says(make_job: MakeJob) -> None:
+@pytest.mark.parametrize("tune", ["head", "full"])
+def test_meanings_teach_what_no_sample_says(make_job: MakeJob, tune: str) -> None:
     """The only sample of each label says nothing; the meanings do."""
     empty = [TrainExample(id=str(i), text="the old is here", gold=label) for i, label in enumerate(LABELS)]
     meanings = {"animal": "a cat dog horse bird fish cow", "machine": "a car pump drill motor press lathe"}
     scores = {}
     for on in (True, False):
-        job = make_job(str(on), tune="head", examples=empty, meanings=on)
+        job = make_job(str(on), tune=tune, rate=1e-3, steps=60, examples=empty, meaning_weight=8 * on)
         result = train(job.model_copy(update={"meanings": meanings}))
         assert result.samples == 2
         scores[on] = score(job.out)

@@ -289,14 +289,16 @@ def test_a_warm_up_asks_for_breadth_in_its_own_mode() -> None:
 
 
 def test_breadth_comes_alone_at_first_and_then_leaves_room() -> None:
-    shares = {"coverage_early": 1.0, "coverage_until": 12, "coverage_late": 0.5}
+    shares = {"coverage_early": 1.0, "coverage_until": 12, "coverage_late": 0.5, "coverage_below": 0.4}
     tree = CurriculumSettings.model_validate({"quotas": shares, "warm_up": {"cycles": 1}})
 
-    def count(cycle: int, each: int) -> int:
+    def count(cycle: int, each: int, score: float | None = None) -> int:
         form = answer_form("classification")
-        return count_focused(Ground(cycle, "c", LABELS, form, [], dict.fromkeys(LABELS, each), 12), tree)
+        ground = Ground(cycle, "c", LABELS, form, [], dict.fromkeys(LABELS, each), 12, score=score)
+        return count_focused(ground, tree)
 
     assert [count(2, 11), count(2, 12), count(1, 12)] == [0, 6, 0]
+    assert [count(2, 12, 0.39), count(2, 12, 0.4), count(2, 11, 0.4)] == [0, 6, 0]
 
 
 def test_breadth_asks_for_plain_texts_with_planned_attributes() -> None:
