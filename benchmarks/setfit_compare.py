@@ -7,19 +7,21 @@ Samples are the seeds and the first N that the run accepted (`--sizes`; those of
 lessons are sorted by label), with the labels that it learned; the domain folder is the one that the run names. Ours is
 the student as the run's configuration describes it (`--tune` overrules what is tuned), trained from its base. SetFit
 has the recipe of its paper: 20 positive and 20 negative pairs per sample, batch 16, one epoch, logistic regression on
-top. Test macro-F1 and accuracy. What is in FILE is not measured again; prints a Markdown table of all that is in it:
-means over the runs, the spread of the paired differences.
+top; once on the samples alone, once with the labels' meanings, which ours learns from, as one more sample each. Test
+macro-F1 and accuracy. What is in FILE is not measured again; prints a Markdown table of all that is in it: means over
+the runs, the spread of the paired differences.
 
 Source: Tunstall et al., Efficient Few-Shot Learning Without Prompts (2022), arXiv 2209.11055.
 """
 
 import argparse
+import functools
 import json
 import random
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -56,7 +58,7 @@ def main() -> None:
     for folder in options.runs:
         material = read_material(folder, options.test_rows)
         for size in map(int, options.sizes.split(",")):
-            for who, measure in (("evokd", train_ours), ("setfit", train_setfit)):
+            for who, measure in CONTENDERS.items():
                 cell = (material.name, material.seed, size, who)
                 if cell not in known:
                     known[cell] = measure(material, size, options)
@@ -159,8 +161,8 @@ def train_ours(material: Material, size: int, options: argparse.Namespace) -> Fo
     return {**material.score([item.answer for item in found]), "seconds": round(seconds, 1)}
 
 
-def train_setfit(material: Material, size: int, options: argparse.Namespace) -> Found:
-    """Train SetFit on the same rows."""
+def train_setfit(material: Material, size: int, options: argparse.Namespace, told: bool = False) -> Found:
+    """Train SetFit on the same rows, with the labels' meanings among them if it is to be told."""
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 
@@ -169,6 +171,7 @@ def train_setfit(material: Material, size: int, options: argparse.Namespace) -> 
     labels = list(material.codec.labels)
     rows = [*((item.text, item.gold) for item in material.seeds)]
     rows += [(item.text, item.label) for item in material.samples[:size]]
+    rows += [(f"{label}: {meaning}", label) for label, meaning in material.meanings.items() if told]
     data = Dataset.from_dict(
         {"text": [text for text, _ in rows], "label": [labels.index(str(gold)) for _, gold in rows]}
     )
@@ -189,6 +192,13 @@ def train_setfit(material: Material, size: int, options: argparse.Namespace) -> 
     return {**material.score([labels[int(item)] for item in answers]), "seconds": round(seconds, 1)}
 
 
+CONTENDERS: dict[str, Callable[[Material, int, argparse.Namespace], Found]] = {
+    "evokd": train_ours,
+    "setfit": train_setfit,
+    "setfit, told": functools.partial(train_setfit, told=True),
+}
+
+
 def _read(path: Path) -> dict[Cell, Found]:
     if not path.exists():
         return {}
@@ -198,23 +208,24 @@ def _read(path: Path) -> dict[Cell, Found]:
 
 def tabulate(known: dict[Cell, Found]) -> Iterator[str]:
     """Make a table of what was measured: a line per data set and number of samples."""
-    heads = ("data set", "samples", "runs", "evokd", "SetFit", "difference", "seconds, evokd", "seconds, SetFit")
+    others = [who for who in CONTENDERS if who != "evokd"]
+    heads = ["data set", "samples", "runs", "evokd", *others, *(f"minus {who}" for who in others)]
+    heads += [f"seconds, {who}" for who in CONTENDERS]
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
-    pairs: dict[tuple[str, int], list[tuple[Found, Found]]] = defaultdict(list)
-    for (name, seed, size, who), found in known.items():
-        other = known.get((name, seed, size, "setfit"))
-        if who == "evokd" and other:
-            pairs[name, size].append((found, other))
-    for (name, size), both in sorted(pairs.items()):
-        ours, theirs = ([pair[place]["macro_f1"] for pair in both] for place in (0, 1))
-        each = [a - b for a, b in zip(ours, theirs, strict=True)]
-        spread = f" ± {stdev(each):.3f}" if len(each) > 1 else ""
-        seconds = [f"{mean(pair[place]['seconds'] for pair in both):.0f}" for place in (0, 1)]
-        yield (
-            f"| {name} | {size} | {len(both)} | {mean(ours):.3f} | {mean(theirs):.3f} | {mean(each):+.3f}{spread} |"
-            f" {seconds[0]} | {seconds[1]} |"
-        )
+    whole: dict[tuple[str, int], list[dict[str, Found]]] = defaultdict(list)
+    for name, seed, size in dict.fromkeys(cell[:3] for cell in known):
+        found = {who: known[name, seed, size, who] for who in CONTENDERS if (name, seed, size, who) in known}
+        if len(found) == len(CONTENDERS):
+            whole[name, size].append(found)
+    for (name, size), runs in sorted(whole.items()):
+        scores = {who: [found[who]["macro_f1"] for found in runs] for who in CONTENDERS}
+        cells = [name, str(size), str(len(runs)), *(f"{mean(values):.3f}" for values in scores.values())]
+        for who in others:
+            each = [a - b for a, b in zip(scores["evokd"], scores[who], strict=True)]
+            cells.append(f"{mean(each):+.3f}" + (f" ± {stdev(each):.3f}" if len(each) > 1 else ""))
+        cells += [f"{mean(found[who]['seconds'] for found in runs):.0f}" for who in CONTENDERS]
+        yield f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
