@@ -25,13 +25,13 @@ FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="folder of a finished run")
-    parser.add_argument("--weakness", default="c001-w1")
+    parser.add_argument("--weakness", help="its id; the first that was taught if not given")
     parser.add_argument("--out", type=Path, default=Path("docs/demo.svg"))
     arguments = parser.parse_args()
     arguments.out.write_text(draw(arguments.run, arguments.weakness), encoding="utf-8")
 
 
-def draw(run: Path, weakness: str) -> str:
+def draw(run: Path, weakness: str | None) -> str:
     """The picture of a finished run as SVG text, without fonts from elsewhere."""
     summary = read_summary(run / "summary.json")
     if summary is None:
@@ -43,8 +43,12 @@ def draw(run: Path, weakness: str) -> str:
     for event in read_events(run / "events.jsonl"):
         progress(_place(event, run))
     tell_result(console, summary, f"runs/{run.name}", "evokd")
-    _type(console, f"evokd show {run.name} --weakness {weakness}")
-    show_weakness(console, open_ledger(run / "ledger.db"), weakness)
+    ledger = open_ledger(run / "ledger.db")
+    chosen = weakness or next((row["id"] for row in ledger.weaknesses() if row["state"] != "dropped"), None)
+    if chosen is not None:
+        _type(console, f"evokd show {run.name} --weakness {chosen}")
+        show_weakness(console, ledger, chosen)
+    ledger.close()
     text = console.export_svg(title="evokd")
     return re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL).replace("Fira Code, monospace", FONT)
 
