@@ -67,7 +67,7 @@ class _Bench:
         domain = yaml.safe_load((folder / "domain.yaml").read_text(encoding="utf-8"))
         self._codec = codec(domain["task"], list(domain["labels"]))
         self._name = folder.name
-        self._meanings = domain["labels"] if isinstance(domain["labels"], dict) else {}
+        self._meanings: dict[str, str] = domain["labels"]
         self._chosen = chosen
         self._settings = StudentSettings.model_validate({**self._codec.recipe, **chosen})
         self._rows = read_examples(folder / domain["rehearsal"]["corpus"], self._codec)

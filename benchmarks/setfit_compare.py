@@ -37,6 +37,7 @@ from graph.settings import Settings
 from student.base import find_local
 from student.jobs import Compute, PredictJob, TrainExample, TrainJob
 from student.predict import predict
+from student.samples import write_meaning
 from student.settings import StudentSettings
 from student.tasks import Example, TaskCodec
 from student.train import train
@@ -171,7 +172,7 @@ def train_setfit(material: Material, size: int, options: argparse.Namespace, tol
     labels = list(material.codec.labels)
     rows = [*((item.text, item.gold) for item in material.seeds)]
     rows += [(item.text, item.label) for item in material.samples[:size]]
-    rows += [(f"{label}: {meaning}", label) for label, meaning in material.meanings.items() if told]
+    rows += [(write_meaning(label, meaning), label) for label, meaning in material.meanings.items() if told]
     data = Dataset.from_dict(
         {"text": [text for text, _ in rows], "label": [labels.index(str(gold)) for _, gold in rows]}
     )

@@ -103,12 +103,18 @@ def gather(job: TrainJob, network: TaskNetwork) -> Samples:
     for sample in [*job.examples, *job.replay]:
         known.setdefault(sample.id, sample)
     weight = job.settings.meaning_weight
+    meanings = job.meanings if weight and network.whole else {}
     told = [
-        TrainExample(id=f"meaning {label}", text=f"{label.replace('_', ' ')}: {meaning}", gold=label, weight=weight)
-        for label, meaning in ((label, job.meanings.get(label)) for label in job.labels)
-        if meaning is not None and weight and network.whole
+        TrainExample(id=f"meaning {label}", text=write_meaning(label, meanings[label]), gold=label, weight=weight)
+        for label in job.labels
+        if label in meanings
     ]
     return Samples(job, network, list(known.values()), told)
+
+
+def write_meaning(label: str, meaning: str) -> str:
+    """Write a label and what it means as a text to learn from."""
+    return f"{label.replace('_', ' ')}: {meaning}"
 
 
 def _line_up(network: TaskNetwork, data: TrainingSet, seen: Sequence[torch.Tensor], balance: bool) -> Rows:

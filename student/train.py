@@ -107,9 +107,9 @@ def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _D
         seen = look() if fits or samples.doubtful else []
         if samples.doubtful:
             data, doubted = samples.settle(data, seen)
+        precision = torch.float32
         if fits:
             steps, loss = _fit_output(samples, network.output_layer(model), seen, data)
-            precision = torch.float32
         elif untouched:
             clear_output(network, model)
         if tune == "full":

@@ -42,4 +42,4 @@ def test_the_output_layer_learns_at_a_rate_of_its_own(make_job: MakeJob) -> None
         train(job)
     one, two = (load_file(Path(job.out, "model.safetensors")) for job in jobs)
     moved = [name for name in one if not torch.allclose(one[name], two[name], atol=1e-4)]
-    assert [name.rpartition(".")[0] for name in moved] == ["classifier"] * len(moved) != []
+    assert {name.rpartition(".")[0] for name in moved} == {"classifier"}
