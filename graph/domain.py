@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from agents.messages import InputError
 from graph.config import Layer, read_yaml, show
@@ -43,6 +43,9 @@ class DomainFile(BaseModel):
     description: str = Field(min_length=1, description="what the texts are and what is to be found in them")
     metric: str | None = Field(default=None, description="headline metric; none = the task's first")
     labels: dict[str, str] = Field(min_length=1, description="label -> meaning")
+    topics: dict[str, tuple[str, ...]] = Field(
+        default={}, description="what texts can be about: label -> list, or in the file one list for all labels"
+    )
     data: DataFiles = Field(description="data files")
     prompts: str | None = Field(default=None, description="folder of prompt files that replace base ones")
 
@@ -57,6 +60,21 @@ class DomainFile(BaseModel):
             if not isinstance(meaning, str) or not meaning.strip():
                 raise ValueError(f"the label {show(label)} has no meaning; write one line that says when it applies")
         return value
+
+    @field_validator("topics", mode="before")
+    @classmethod
+    def _check_topics(cls, value: Any, info: ValidationInfo) -> Any:
+        labels = info.data.get("labels", {})
+        lists = value if isinstance(value, dict) else dict.fromkeys(labels, value)
+        for label, topics in lists.items():
+            if label not in labels:
+                raise ValueError(f"{show(label)} is no label; name one of `labels`, or write one list for all of them")
+            if not isinstance(topics, list) or not topics:
+                raise ValueError("write a list of topics, such as [bills, repairs], or one such list per label")
+            for topic in topics:
+                if not isinstance(topic, str) or not topic.strip():
+                    raise ValueError(f"the topic {show(topic)} is no text; write a few words in quotes")
+        return {label: [" ".join(topic.split()) for topic in topics] for label, topics in lists.items()}
 
 
 @dataclass(frozen=True)

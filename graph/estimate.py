@@ -210,5 +210,6 @@ def _plan_middle(plan: Plan, texts: Sequence[Example], weaknesses: Mapping[str, 
         wanted=settings.quotas.drafts,
         weaknesses=weaknesses,
         wrong=_make_packet(plan, texts).cases if settings.errors else (),
+        topics=plan.domain.file.topics,
     )
     return plan_lessons(ground, settings, seed=0)

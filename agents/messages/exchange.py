@@ -162,7 +162,9 @@ class LessonPlan(Message):
     mode: LessonMode = Field(description="how the texts come about")
     strategies: dict[str, str] = Field(default={}, description="name -> instruction, to be shared out over the texts")
     variety: list[str] = Field(
-        default=[], description="attributes (length; register; phrasing; situation) of the texts, one set per text"
+        default=[],
+        description="attributes (topic, if any; length; register; phrasing; situation), one set per text, in the order"
+        " of the quotas",
     )
     tone: list[str] = Field(default=[], description="real texts of the domain, for their tone alone")
     weakness: LessonTopic = Field(description="what the lesson is about")

@@ -1,6 +1,7 @@
 """The Generator's part: texts of the corpus, chosen for a lesson or, without advice, at random."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,12 +15,15 @@ from agents.rehearsal.index import Floats, Ints, rank
 from agents.rehearsal.settings import RehearsalSettings
 from agents.rehearsal.wire import PlanIn, QuotaIn, labels_in, read_message, write_entities
 from agents.rehearsal.words import read_quotes
+from agents.variety import read_topic
 
 _FOLLOWING_MODES = ("paraphrase", "extrapolate")
 
 _PULL = 3.0
 """How strongly a guided lesson pulls: the best fitting text is e^3 = 20 times as likely as the worst. Much more, and a
 lesson's texts all look alike, from which a student learns less than from random ones."""
+_TOPIC = 2.0
+"""How strongly a topic pulls, in pulls of everything else: a writer who is told a topic keeps to it."""
 _DENSEST = 0.1
 """Share of a label's texts that is left at typicality 1."""
 _ALIKE = 0.5
@@ -67,16 +71,18 @@ class _Lesson:
         self.given: set[int] = {row for row in known if row is not None}
         self.remaker: Remaker | None = None
         self._avoid = corpus.beginning_with(plan.avoid)
+        self._topics = [read_topic(attributes) for attributes in plan.variety]
 
     def write(self, quota: QuotaIn) -> list[dict[str, Any]]:
         """Make or choose the texts of one label, hard ones first."""
         drafts: dict[str, list[dict[str, Any]]] = {"hard": [], "easy": []}
         wanted = {"hard": quota.hard, "easy": quota.easy}
+        topics, self._topics = self._topics[: sum(wanted.values())], self._topics[sum(wanted.values()) :]
         if self.remaker is not None:
             for difficulty, made in drafts.items():
                 made.extend(self.remaker.make(quota.label, difficulty, wanted[difficulty]))
                 wanted[difficulty] -= len(made)
-        chosen, hard = self._choose(quota.label, wanted["hard"], wanted["easy"])
+        chosen, hard = self._choose(quota.label, wanted["hard"], wanted["easy"], topics)
         for at, row in enumerate(chosen):
             difficulty = "hard" if at < hard else "easy"
             drafts[difficulty].append(self._slip(quota.label, difficulty) or self._draft(row, difficulty))
@@ -98,8 +104,15 @@ class _Lesson:
         intended = answer if isinstance(answer, str) else write_entities(text, answer, self.plan.labels)
         return {"text": text, "difficulty": difficulty, "intended": intended}
 
-    def _choose(self, label: str, hard: int, easy: int) -> tuple[list[int], int]:
-        """Choose rows of a label, as many as there are; gives them, hard ones first, and how many are hard."""
+    def _choose(self, label: str, hard: int, easy: int, topics: Sequence[str]) -> tuple[list[int], int]:
+        """Choose rows of a label, as many as there are; gives them, hard ones first, and how many are hard.
+
+        Args:
+            label: the label.
+            hard: hard texts wanted.
+            easy: easy texts wanted.
+            topics: what each text is to be about, empty where that is open.
+        """
         rows = self._candidates(label)
         wanted = min(hard + easy, len(rows))
         hard = min(hard, wanted)
@@ -114,7 +127,8 @@ class _Lesson:
         if self.plan.mode in _FOLLOWING_MODES and self.plan.examples:
             chosen = self._follow(label, column, rows, wanted)
         elif topic.advice.strip() or topic.pattern.strip():
-            chosen = self._guide(label, column, rows, (hard, wanted - hard))
+            asked = [*topics, *[""] * wanted][:wanted]
+            chosen = self._guide(label, column, rows, (asked[:hard], asked[hard:]))
         else:
             chosen = self._sample(column, rows, wanted)
         self.given.update(chosen)
@@ -150,15 +164,23 @@ class _Lesson:
             chosen.append(next(row for row in queue if row not in chosen))
         return self._hardest_first(np.array(chosen, dtype=np.intp), column)
 
-    def _guide(self, label: str, column: int, rows: Ints, wanted: tuple[int, int]) -> list[int]:
-        """Choose (hard, easy) texts that fit the advice, by chance weighted with how well they fit."""
+    def _guide(self, label: str, column: int, rows: Ints, topics: tuple[Sequence[str], Sequence[str]]) -> list[int]:
+        """Choose texts that fit advice and topics (of hard texts, of easy ones), by chance weighted with the fit."""
         rivals = self._index.columns([other for other in self.plan.weakness.labels if other != label])
         border, plain = self._corpus.hardness.grade(rows, column, rivals)
         fit = rank(self._relevance(label, rows))
-        chosen = self._pick(rows, 0.5 * fit + 0.5 * border, wanted[0], [])
-        left = np.array([row not in chosen for row in rows.tolist()])
-        ease = 0.25 * fit + 0.75 * plain
-        return self._pick(rows[left], ease[left], wanted[1], chosen)
+        chosen: list[int] = []
+        for scores, asked in zip((0.5 * fit + 0.5 * border, 0.25 * fit + 0.75 * plain), topics, strict=True):
+            for topic, count in (Counter(asked) or {"": 0}).items():
+                left = ~np.isin(rows, chosen)
+                fits = scores + _TOPIC * self._touch(topic, rows) if topic else scores
+                chosen = self._pick(rows[left], fits[left], count, chosen)
+        return chosen
+
+    def _touch(self, topic: str, rows: Ints) -> Floats:
+        """Compare rows with a topic, 0 (no word of it) to 1 (the nearest): (r,)."""
+        likeness: Floats = self._index.similarities(self._index.vectors([topic]))[0, rows]
+        return likeness / max(float(likeness.max()), 1e-9)
 
     def _relevance(self, label: str, rows: Ints) -> Floats:
         """Compare rows with advice, pattern and the label's examples: (r,), quoted words count thrice."""

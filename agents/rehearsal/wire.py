@@ -137,6 +137,7 @@ class PlanIn(_Wire):
 
     mode: str = Field(default="write", description="how the texts come about")
     strategies: dict[str, str] = Field(default={}, description="name -> instruction")
+    variety: list[str] = Field(default=[], description="attributes, a set per text, in the order of the quotas")
     weakness: TopicIn = Field(default=TopicIn(), description="what the lesson is about")
     labels: dict[str, str] = Field(description="label -> meaning")
     quotas: list[QuotaIn] = Field(description="texts wanted per label")

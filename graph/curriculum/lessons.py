@@ -1,6 +1,7 @@
 """The lessons of a cycle: what the Generator is asked for. Pure functions."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -71,6 +72,8 @@ class Ground:
     """Cases that the student got wrong, gravest first."""
     score: float | None = None
     """Mean F1 of the labels in the packet's report, 0 to 1; None where there is no report."""
+    topics: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Label -> what the domain says its texts can be about; of some labels."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ def plan_lessons(ground: Ground, settings: CurriculumSettings, seed: int) -> lis
         # what does not fit into a weakness's one lesson goes to breadth
         fills = settings.quotas.fill or not (settings.weaknesses or settings.errors)
         asked = [*(_ask_breadth(ground, rest, settings, seed, None) if fills else ()), *focused]
-    return [_write_out(ground, number, item, settings, seed) for number, item in enumerate(asked, start=1)]
+    topics = _Topics(ground)
+    return [_write_out(ground, number, item, settings, seed, topics) for number, item in enumerate(asked, start=1)]
 
 
 def _size(asked: _Asked) -> int:
@@ -172,7 +176,27 @@ def _first_label(case: Case, ground: Ground) -> str | None:
     return next((label for label in ground.form.labels_in(case.gold) if label in ground.labels), ground.form.blank)
 
 
-def _write_out(ground: Ground, number: int, asked: _Asked, settings: CurriculumSettings, seed: int) -> PlannedLesson:
+class _Topics:
+    """Whose turn it is among the topics of each label: they take turns over lessons and cycles."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._topics = ground.topics
+        self._turn = Counter(ground.counts)
+
+    def choose(self, asked: _Asked) -> list[str | None]:
+        """Give each text of a lesson, in the order of its quotas, a topic; None on a weakness, which is one itself."""
+        chosen: list[str | None] = []
+        for part in asked.quotas:
+            topics = self._topics.get(part.label, ()) if asked.topic is BREADTH else ()
+            for _ in range(part.hard + part.easy):
+                chosen.append(topics[self._turn[part.label] % len(topics)] if topics else None)
+                self._turn[part.label] += 1
+        return chosen
+
+
+def _write_out(
+    ground: Ground, number: int, asked: _Asked, settings: CurriculumSettings, seed: int, topics: _Topics
+) -> PlannedLesson:
     lesson = f"{ground.span}-l{number:02d}"
     rng = random.Random(f"{seed}/{lesson}")
     labels = [part.label for part in asked.quotas]
@@ -191,7 +215,7 @@ def _write_out(ground: Ground, number: int, asked: _Asked, settings: CurriculumS
         id=lesson,
         mode=mode,
         strategies=ground.form.strategies(mode, asked.mistake, settings.strategies, rng),
-        variety=plan_variety(_size(asked), rng) if varied else [],
+        variety=plan_variety(topics.choose(asked), rng) if varied else [],
         weakness=topic,
         labels=dict(ground.labels),
         quotas=asked.quotas,

@@ -132,7 +132,9 @@ class CurriculumSettings(_Section):
         default=8, ge=0, description="phrases that accepted texts overuse, shown with a lesson plan to be avoided"
     )
     variety: bool = Field(
-        default=True, description="plan attributes of the texts (length, register, phrasing, situation), a set for each"
+        default=True,
+        description="plan attributes of the texts (length, register, phrasing, situation, and topic where the domain"
+        " has `topics`), a set for each",
     )
     labels: Literal["labeler", "doubtful", "generator"] = Field(
         default="doubtful",

@@ -37,6 +37,7 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
         wanted=_wanted(state, bench),
         wrong=[case for case in packet.cases if case.verdict != "right"],
         score=_mean_f1(packet),
+        topics=bench.domain.file.topics,
     )
     focused = count_focused(ground, bench.settings.curriculum)
     try:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,11 @@ FAULTS: dict[str, tuple[Damage, list[str]]] = {
     "label yes": (replace("  cancel_plan:", "  yes:"), ["domain.yaml:", "True", "quotes"]),
     "label a number": (replace("  cancel_plan:", "  7:"), ["domain.yaml:", "7", "quotes"]),
     "labels a list": (edit(labels=list(LABELS)), ["domain.yaml:", "labels", "one line per label"]),
+    "topics no list": (edit(topics="bills"), ["domain.yaml:", "topics", "list of topics"]),
+    "topics empty": (edit(topics=[]), ["domain.yaml:", "topics", "list of topics"]),
+    "topic no text": (edit(topics=["bills", 3]), ["domain.yaml:", "topics", "the topic 3"]),
+    "topics of no label": (edit(topics={"nope": ["bills"]}), ["domain.yaml:", "'nope' is no label"]),
+    "topics of bad labels": (edit(labels=list(LABELS), topics=["bills"]), ["domain.yaml:", "one line per label"]),
     "one label": (edit(labels={"cancel_plan": "all"}), ["domain.yaml:", "labels"]),
     "data file missing": (lambda folder: (folder / "test.jsonl").unlink(), ["test.jsonl", "data.test"]),
     "data file a folder": (make_folder("validation.jsonl"), ["validation.jsonl"]),
@@ -130,6 +136,13 @@ def test_a_whole_domain_loads(toy_domain: Path) -> None:
     assert domain.metric == "macro_f1"
     assert domain.corpus == toy_domain / "corpus.jsonl"
     assert set(domain.fingerprint) == {"domain.yaml", "seeds.jsonl", "validation.jsonl", "test.jsonl", "corpus.jsonl"}
+
+
+@pytest.mark.parametrize("topics", [["late  bills", "repairs"], {"cancel_plan": ["late  bills", "repairs"]}])
+def test_topics_are_of_all_labels_or_of_some(topics: Any, toy_domain: Path) -> None:
+    edit(topics=topics)(toy_domain)
+    named = LABELS if isinstance(topics, list) else ("cancel_plan",)
+    assert load_domain(toy_domain).file.topics == dict.fromkeys(named, ("late bills", "repairs"))
 
 
 def test_only_seeds_are_needed(toy_domain: Path) -> None:

@@ -174,3 +174,20 @@ def test_without_another_label_nothing_slips() -> None:
     plan = make_plan(quotas={"Tech": (2, 0)})
     plan["labels"] = {"Tech": MEANINGS["Tech"]}
     assert all(LABEL_OF[draft["text"]] == "Tech" for draft in write(plan, RehearsalSettings(slips=1.0)))
+
+
+def test_a_topic_is_followed_where_the_corpus_has_words_of_it() -> None:
+    hits = Counter[str]()
+    for seed in range(20):
+        plan = make_plan(quotas={"World": (0, 2), "Business": (0, 1)}, guided=True)
+        plan["variety"] = [
+            "topic: treaty; plain",
+            "topic: flood; plain",
+            "topic: merger; plain",
+            "topic: beyond; plain",
+        ]
+        for draft, word in zip(write(plan, seed=seed), ["treaty", "flood", "merger"], strict=True):
+            hits[word] += word in draft["text"]
+    plan["variety"] = []
+    untold = sum("merger" in draft["text"] for seed in range(20) for draft in write(plan, seed=seed))
+    assert min(hits.values()) >= 8 > 2 * untold

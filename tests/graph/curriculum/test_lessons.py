@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agents.forms import answer_form
 from agents.messages import NO_ENTITY, Case, ErrorKind, Weakness
 from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
+from agents.variety import read_topic
 from graph.curriculum.lessons import Ground, Known, count_focused, find_overused, plan_lessons
 from graph.curriculum.settings import CurriculumSettings
 
@@ -39,9 +40,21 @@ def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> 
     errors, form = changes.pop("mistakes", {}), answer_form(changes.pop("task", "classification"))
     counts = changes.pop("counts", None) or Counter(label for item in items or [] for label in item.labels)
     wrong = changes.pop("wrong", ())
+    topics = changes.pop("topics", {})
     changes = {"tone": 0, "avoid": 40, **changes, "quotas": {**QUOTAS, **changes.get("quotas", {})}}
     ground = Ground(
-        changes.pop("cycle", 1), "c001", LABELS, form, items or [], counts, wanted, weaknesses, errors, wrong
+        changes.pop("cycle", 1),
+        "c001",
+        LABELS,
+        form,
+        items or [],
+        counts,
+        wanted,
+        weaknesses,
+        errors,
+        wrong,
+        None,
+        topics,
     )
     return plan_lessons(ground, CurriculumSettings.model_validate(changes), 5)
 
@@ -314,6 +327,20 @@ def test_no_attributes_are_planned_where_they_are_not_wanted_or_the_example_has_
     (lesson,) = plan(9, weaknesses={}, **changes)
     assert (lesson.plan.variety, lesson.plan.weakness.advice) == ([], "")
     assert "variety" not in lesson.plan.model_dump(mode="json")
+
+
+def test_topics_take_turns_over_lessons_and_cycles() -> None:
+    declared = {"a": ["p", "q", "r"], "b": ["s"]}
+
+    def topics(each: int, **changes: Any) -> list[list[str]]:
+        options = {"cycle": 1, "weaknesses": {"w1": weakness("a")}, "quotas": {"lesson": 6}, **changes}
+        lessons = plan(12, counts=dict.fromkeys(LABELS, each), topics=declared, **options)
+        return [[read_topic(item) for item in lesson.plan.variety] for lesson in lessons]
+
+    breadth, *rest = topics(0, weaknesses={})
+    assert breadth + [item for lesson in rest for item in lesson] == ["p", "q", "r", "p", *"ssss", *[""] * 4]
+    assert topics(1, weaknesses={})[0][:3] == ["q", "r", "p"]
+    assert set(topics(30)[-1]) == {""}  # on the weakness
 
 
 def test_labels_by_chance_are_not_evened_out() -> None:
