@@ -21,7 +21,7 @@ from agents.messages import (
 )
 from agents.variety import plan_variety
 from graph.curriculum.quotas import breadth_quotas, quota, weakness_quotas
-from graph.curriculum.settings import CurriculumSettings, QuotaSettings
+from graph.curriculum.settings import CurriculumSettings
 
 BREADTH = LessonTopic(name="breadth", pattern="", labels=[], advice="")
 VARIED = "Write texts that leave no doubt about their label and are unlike each other; follow `variety`."
@@ -129,8 +129,7 @@ def _ask_breadth(
     ground: Ground, wanted: int, settings: CurriculumSettings, seed: int, mode: LessonMode | None
 ) -> list[_Asked]:
     rng = random.Random(f"{seed}/breadth")
-    hard = settings.quotas.hard_late if _is_covered(ground, settings.quotas) else settings.quotas.hard_early
-    parts = breadth_quotas(ground.labels, ground.counts, wanted, settings.quotas, hard, ground.form.blank, rng)
+    parts = breadth_quotas(ground.labels, ground.counts, wanted, settings.quotas, ground.form.blank, rng)
     return [_Asked(BREADTH, part, mode=mode) for part in parts]
 
 
@@ -139,14 +138,10 @@ def count_focused(ground: Ground, settings: CurriculumSettings) -> int:
     if ground.cycle <= settings.warm_up.cycles:
         return 0
     quotas = settings.quotas
-    share = quotas.coverage_late if _is_covered(ground, quotas) else quotas.coverage_early
-    return ground.wanted - round(ground.wanted * share)
-
-
-def _is_covered(ground: Ground, quotas: QuotaSettings) -> bool:
-    """Whether the labels have enough samples, and the student finds enough of them, to look further than breadth."""
     per_label = sum(ground.counts.get(label, 0) for label in ground.labels) / len(ground.labels)
-    return per_label >= quotas.coverage_until and (ground.score is None or ground.score >= quotas.coverage_below)
+    known = per_label >= quotas.coverage_until and (ground.score is None or ground.score >= quotas.coverage_below)
+    share = quotas.coverage_late if known else quotas.coverage_early
+    return ground.wanted - round(ground.wanted * share)
 
 
 def _ask_weaknesses(ground: Ground, room: int, settings: CurriculumSettings) -> Iterator[_Asked]:

@@ -12,7 +12,6 @@ def breadth_quotas(
     counts: Mapping[str, int],
     wanted: int,
     settings: QuotaSettings,
-    hard: float,
     blank: str | None,
     rng: random.Random,
 ) -> list[list[Quota]]:
@@ -23,7 +22,6 @@ def breadth_quotas(
         counts: label -> how many samples have it.
         wanted: texts in all.
         settings: how labels are chosen, and about how many texts make a lesson.
-        hard: share of hard texts, 0 to 1.
         blank: what stands for texts without any label, a share of which is asked for; None where there are none.
         rng: chooses labels where chance is to.
     """
@@ -45,7 +43,7 @@ def breadth_quotas(
             if not rooms[place]:
                 place += 1
             taken = min(count, rooms[place])
-            parts[place].append(quota(label, taken, hard))
+            parts[place].append(quota(label, taken, settings.hard_breadth))
             count -= taken
             rooms[place] -= taken
     return [part for part in parts if part]

@@ -37,10 +37,7 @@ class QuotaSettings(_Section):
         description="drafts of a lesson on a weakness at least; with less room fewer are taught",
     )
     hard: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
-    hard_early: float = Field(
-        default=0.0, ge=0, le=1, description="share of hard texts in breadth as long as breadth comes first"
-    )
-    hard_late: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in breadth afterwards")
+    hard_breadth: float = Field(default=0.0, ge=0, le=1, description="share of hard texts in breadth")
     breadth: Literal["poorest", "chance"] = Field(
         default="poorest",
         description="labels of the texts for breadth: fill up those with the fewest samples, or draw each by chance",
