@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from agents.forms import answer_form
 from agents.messages import NO_ENTITY, Case, ErrorKind, Weakness
 from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
-from agents.variety import read_topic
-from graph.curriculum.lessons import Ground, Known, count_focused, find_overused, plan_lessons
+from graph.curriculum.lessons import Ground, Known, find_overused, plan_lessons
 from graph.curriculum.settings import CurriculumSettings
 
 LABELS = {"a": "first", "b": "second", "c": "third"}
@@ -40,7 +39,6 @@ def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> 
     errors, form = changes.pop("mistakes", {}), answer_form(changes.pop("task", "classification"))
     counts = changes.pop("counts", None) or Counter(label for item in items or [] for label in item.labels)
     wrong = changes.pop("wrong", ())
-    topics = changes.pop("topics", {})
     changes = {"tone": 0, "avoid": 40, **changes, "quotas": {**QUOTAS, **changes.get("quotas", {})}}
     ground = Ground(
         changes.pop("cycle", 1),
@@ -53,8 +51,6 @@ def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> 
         weaknesses,
         errors,
         wrong,
-        None,
-        topics,
     )
     return plan_lessons(ground, CurriculumSettings.model_validate(changes), 5)
 
@@ -301,19 +297,6 @@ def test_a_warm_up_asks_for_breadth_in_its_own_mode() -> None:
     assert {lesson.plan.mode for lesson in lessons[2]} == {"write"}
 
 
-def test_breadth_comes_alone_at_first_and_then_leaves_room() -> None:
-    shares = {"coverage_early": 1.0, "coverage_until": 12, "coverage_late": 0.5, "coverage_below": 0.4}
-    tree = CurriculumSettings.model_validate({"quotas": shares, "warm_up": {"cycles": 1}})
-
-    def count(cycle: int, each: int, score: float | None = None) -> int:
-        form = answer_form("classification")
-        ground = Ground(cycle, "c", LABELS, form, [], dict.fromkeys(LABELS, each), 12, score=score)
-        return count_focused(ground, tree)
-
-    assert [count(2, 11), count(2, 12), count(1, 12)] == [0, 6, 0]
-    assert [count(2, 12, 0.39), count(2, 12, 0.4), count(2, 11, 0.4)] == [0, 6, 0]
-
-
 def test_breadth_asks_for_plain_texts_with_planned_attributes() -> None:
     (lesson,) = plan(9, weaknesses={})
     assert {(part.hard, part.easy) for part in lesson.plan.quotas} == {(0, 3)}
@@ -327,20 +310,6 @@ def test_no_attributes_are_planned_where_they_are_not_wanted_or_the_example_has_
     (lesson,) = plan(9, weaknesses={}, **changes)
     assert (lesson.plan.variety, lesson.plan.weakness.advice) == ([], "")
     assert "variety" not in lesson.plan.model_dump(mode="json")
-
-
-def test_topics_take_turns_over_lessons_and_cycles() -> None:
-    declared = {"a": ["p", "q", "r"], "b": ["s"]}
-
-    def topics(each: int, **changes: Any) -> list[list[str]]:
-        options = {"cycle": 1, "weaknesses": {"w1": weakness("a")}, "quotas": {"lesson": 6}, **changes}
-        lessons = plan(12, counts=dict.fromkeys(LABELS, each), topics=declared, **options)
-        return [[read_topic(item) for item in lesson.plan.variety] for lesson in lessons]
-
-    breadth, *rest = topics(0, weaknesses={})
-    assert breadth + [item for lesson in rest for item in lesson] == ["p", "q", "r", "p", *"ssss", *[""] * 4]
-    assert topics(1, weaknesses={})[0][:3] == ["q", "r", "p"]
-    assert set(topics(30)[-1]) == {""}  # on the weakness
 
 
 def test_labels_by_chance_are_not_evened_out() -> None:
