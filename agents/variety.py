@@ -38,4 +38,4 @@ def plan_variety(topics: Sequence[str | None], rng: random.Random) -> list[str]:
 
 def read_topic(attributes: str) -> str:
     """Read the topic of a set of attributes, empty where it has none."""
-    return attributes.removeprefix(TOPIC).split("; ")[0] if attributes.startswith(TOPIC) else ""
+    return attributes.removeprefix(TOPIC).rsplit("; ", len(AXES))[0] if attributes.startswith(TOPIC) else ""

@@ -77,7 +77,8 @@ class _Lesson:
         """Make or choose the texts of one label, hard ones first."""
         drafts: dict[str, list[dict[str, Any]]] = {"hard": [], "easy": []}
         wanted = {"hard": quota.hard, "easy": quota.easy}
-        topics, self._topics = self._topics[: sum(wanted.values())], self._topics[sum(wanted.values()) :]
+        asked = quota.hard + quota.easy
+        topics, self._topics = self._topics[:asked], self._topics[asked:]
         if self.remaker is not None:
             for difficulty, made in drafts.items():
                 made.extend(self.remaker.make(quota.label, difficulty, wanted[difficulty]))
@@ -111,7 +112,7 @@ class _Lesson:
             label: the label.
             hard: hard texts wanted.
             easy: easy texts wanted.
-            topics: what each text is to be about, empty where that is open.
+            topics: what each text is to be about, empty or absent where that is open.
         """
         rows = self._candidates(label)
         wanted = min(hard + easy, len(rows))
@@ -127,8 +128,8 @@ class _Lesson:
         if self.plan.mode in _FOLLOWING_MODES and self.plan.examples:
             chosen = self._follow(label, column, rows, wanted)
         elif topic.advice.strip() or topic.pattern.strip():
-            asked = [*topics, *[""] * wanted][:wanted]
-            chosen = self._guide(label, column, rows, (asked[:hard], asked[hard:]))
+            about = [*topics, *[""] * wanted][:wanted]
+            chosen = self._guide(label, column, rows, (about[:hard], about[hard:]))
         else:
             chosen = self._sample(column, rows, wanted)
         self.given.update(chosen)
@@ -171,6 +172,7 @@ class _Lesson:
         fit = rank(self._relevance(label, rows))
         chosen: list[int] = []
         for scores, asked in zip((0.5 * fit + 0.5 * border, 0.25 * fit + 0.75 * plain), topics, strict=True):
+            # chance is drawn for a kind of which none is wanted as well, so that the other's texts do not depend on it
             for topic, count in (Counter(asked) or {"": 0}).items():
                 left = ~np.isin(rows, chosen)
                 fits = scores + _TOPIC * self._touch(topic, rows) if topic else scores

@@ -1,10 +1,9 @@
 """The lessons of a cycle: what the Generator is asked for. Pure functions."""
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import cycle, islice
 
 from agents.forms import AnswerForm
 from agents.messages import (
@@ -27,6 +26,8 @@ BREADTH = LessonTopic(name="breadth", pattern="", labels=[], advice="")
 VARIED = "Write texts that leave no doubt about their label and are unlike each other; follow `variety`."
 """Advice of a breadth lesson whose texts have planned attributes."""
 ERRORS = LessonTopic(name="errors", pattern="", labels=[], advice="")
+_Turns = Mapping[str, Iterator[str]]
+"""Label -> its topics from whose turn it is on, without end."""
 OPENING_WORDS = 6
 PHRASE_WORDS = 4
 OVERUSED = 3
@@ -117,12 +118,19 @@ def plan_lessons(ground: Ground, settings: CurriculumSettings, seed: int) -> lis
         # what does not fit into a weakness's one lesson goes to breadth
         fills = settings.quotas.fill or not (settings.weaknesses or settings.errors)
         asked = [*(_ask_breadth(ground, rest, settings, seed, None) if fills else ()), *focused]
-    topics = _Topics(ground)
-    return [_write_out(ground, number, item, settings, seed, topics) for number, item in enumerate(asked, start=1)]
+    # over the cycles too, topics take turns: a label's first topic is whose turn it is after its samples
+    turns = {
+        label: islice(cycle(of), ground.counts.get(label, 0) % len(of), None) for label, of in ground.topics.items()
+    }
+    return [_write_out(ground, number, item, settings, seed, turns) for number, item in enumerate(asked, start=1)]
 
 
 def _size(asked: _Asked) -> int:
-    return sum(part.hard + part.easy for part in asked.quotas)
+    return sum(map(_count, asked.quotas))
+
+
+def _count(part: Quota) -> int:
+    return part.hard + part.easy
 
 
 def _ask_breadth(
@@ -176,26 +184,14 @@ def _first_label(case: Case, ground: Ground) -> str | None:
     return next((label for label in ground.form.labels_in(case.gold) if label in ground.labels), ground.form.blank)
 
 
-class _Topics:
-    """Whose turn it is among the topics of each label: they take turns over lessons and cycles."""
-
-    def __init__(self, ground: Ground) -> None:
-        self._topics = ground.topics
-        self._turn = Counter(ground.counts)
-
-    def choose(self, asked: _Asked) -> list[str | None]:
-        """Give each text of a lesson, in the order of its quotas, a topic; None on a weakness, which is one itself."""
-        chosen: list[str | None] = []
-        for part in asked.quotas:
-            topics = self._topics.get(part.label, ()) if asked.topic is BREADTH else ()
-            for _ in range(part.hard + part.easy):
-                chosen.append(topics[self._turn[part.label] % len(topics)] if topics else None)
-                self._turn[part.label] += 1
-        return chosen
+def _choose_topics(asked: _Asked, turns: _Turns) -> list[str | None]:
+    """Give each text, in the order of the quotas, the next topic of its label; None on a weakness, which is one."""
+    own = turns if asked.topic is BREADTH else {}
+    return [next(own[part.label]) if part.label in own else None for part in asked.quotas for _ in range(_count(part))]
 
 
 def _write_out(
-    ground: Ground, number: int, asked: _Asked, settings: CurriculumSettings, seed: int, topics: _Topics
+    ground: Ground, number: int, asked: _Asked, settings: CurriculumSettings, seed: int, turns: _Turns
 ) -> PlannedLesson:
     lesson = f"{ground.span}-l{number:02d}"
     rng = random.Random(f"{seed}/{lesson}")
@@ -215,7 +211,7 @@ def _write_out(
         id=lesson,
         mode=mode,
         strategies=ground.form.strategies(mode, asked.mistake, settings.strategies, rng),
-        variety=plan_variety(topics.choose(asked), rng) if varied else [],
+        variety=plan_variety(_choose_topics(asked, turns), rng) if varied else [],
         weakness=topic,
         labels=dict(ground.labels),
         quotas=asked.quotas,

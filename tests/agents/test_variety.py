@@ -26,7 +26,7 @@ def test_the_axes_are_drawn_apart_from_each_other_and_by_the_seed() -> None:
 
 
 def test_a_topic_stands_first_and_changes_no_other_attribute() -> None:
-    told = plan_variety(["bills", None], random.Random(1))
+    told = plan_variety(["bills; late", None], random.Random(1))
     plain = plan_variety([None, None], random.Random(1))
-    assert told == [f"topic: bills; {plain[0]}", plain[1]]
-    assert [read_topic(item) for item in told] == ["bills", ""]
+    assert told == [f"topic: bills; late; {plain[0]}", plain[1]]
+    assert [read_topic(item) for item in told] == ["bills; late", ""]

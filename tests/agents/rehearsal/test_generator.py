@@ -191,3 +191,8 @@ def test_a_topic_is_followed_where_the_corpus_has_words_of_it() -> None:
     plan["variety"] = []
     untold = sum("merger" in draft["text"] for seed in range(20) for draft in write(plan, seed=seed))
     assert min(hits.values()) >= 8 > 2 * untold
+
+
+def test_a_quota_of_any_size_is_answered_at_once() -> None:
+    drafts = write(make_plan(quotas={"World": (0, 10**12)}, guided=True))
+    assert {*texts_of(drafts)} == {*TEXTS["World"]} - {*SEEDS}

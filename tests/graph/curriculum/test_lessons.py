@@ -41,16 +41,7 @@ def plan(wanted: int = 12, items: list[Known] | None = None, **changes: Any) -> 
     wrong = changes.pop("wrong", ())
     changes = {"tone": 0, "avoid": 40, **changes, "quotas": {**QUOTAS, **changes.get("quotas", {})}}
     ground = Ground(
-        changes.pop("cycle", 1),
-        "c001",
-        LABELS,
-        form,
-        items or [],
-        counts,
-        wanted,
-        weaknesses,
-        errors,
-        wrong,
+        changes.pop("cycle", 1), "c001", LABELS, form, items or [], counts, wanted, weaknesses, errors, wrong
     )
     return plan_lessons(ground, CurriculumSettings.model_validate(changes), 5)
 
