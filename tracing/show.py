@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.messages import EvokdError, InputError
-from tracing.answers import CUT, list_fields, tell_answer, tell_case, tell_error_count, tell_sample
+from tracing.answers import CUT, MARKED_CUT, list_fields, tell_answer, tell_case, tell_error_count, tell_sample
 from tracing.ledger import Ledger
 from tracing.live import REHEARSAL_NOTICE
 from tracing.summary import describe_costs, describe_gains
@@ -138,11 +138,20 @@ def _written(console: Console, ledger: Ledger, cycle: int) -> None:
         confirmed = ledger.count_confirmed(lesson["id"])
         labelled = f"{lesson['labelled']} labelled" + (f" ({confirmed} by the student's word)" if confirmed else "")
         _say(console, f"  {lesson['id']} {topic}: {lesson['drafts']} drafts, {labelled}, {kept} accepted")
+        _say(console, f"    asked for: {_asked(lesson['plan'])}")
         sample = ledger.sample(first) if first is not None else None
         if sample is not None:
             _say(console, f"    {tell_sample(sample)}")
         for fault in lesson["faults"][:SHOWN_TEXTS]:
             _say(console, f"    [yellow]fault: {literal(fault, CUT)}[/]")
+
+
+def _asked(plan: Mapping[str, Any]) -> str:
+    """Tell how many texts of each label a lesson wanted, and what was planned for the first of them."""
+    hard = {part["label"]: f" ({part['hard']} hard)" if part["hard"] else "" for part in plan["quotas"]}
+    texts = ", ".join(f"{part['hard'] + part['easy']} {part['label']}{hard[part['label']]}" for part in plan["quotas"])
+    variety = plan.get("variety") or []
+    return literal(f"{texts}; the first: {variety[0]}" if variety else texts, MARKED_CUT)
 
 
 def _refused(console: Console, ledger: Ledger, cycle: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any, ClassVar
 
 from agents.messages import EvokdError
@@ -51,14 +52,15 @@ class Results:
             )
 
 
-def drive(backtest: Backtest, out: Path, jobs: int, full_shot: bool, tell: Tell) -> Results:
+def drive(backtest: Backtest, out: Path, jobs: int, full_shot: int | None, tell: Tell) -> Results:
     """Do what is missing, and collect everything.
 
     Args:
         backtest: the planned cells.
         out: its folder.
         jobs: processes at most.
-        full_shot: whether the student of the whole corpus is trained for comparison.
+        full_shot: of how many seeds the student of the whole corpus is trained for comparison; 0: of none, None: of
+            all. The other seeds are held to the mean of these.
         tell: called with events; see `Pool`. First comes `planned` with the number of pieces and of those done.
 
     Raises:
@@ -67,7 +69,7 @@ def drive(backtest: Backtest, out: Path, jobs: int, full_shot: bool, tell: Tell)
     """
     out.mkdir(parents=True, exist_ok=True)
     with RunFolder(out).lock():
-        ceilings = _ceilings(backtest) if full_shot else {}
+        ceilings = _ceilings(backtest, full_shot)
         pieces = [_ceiling_piece(item) for item in ceilings.values() if find_ceiling(out, item) is None]
         pieces += [_cell_piece(cell) for cell in backtest.cells if find_curve(out, cell) is None]
         total = len(backtest.cells) + len(ceilings)
@@ -81,12 +83,13 @@ def drive(backtest: Backtest, out: Path, jobs: int, full_shot: bool, tell: Tell)
         return _collect(backtest, out, ceilings, failures)
 
 
-def _ceilings(backtest: Backtest) -> dict[tuple[str, int], Ceiling]:
-    """One per domain and seed, where the domain has a corpus."""
+def _ceilings(backtest: Backtest, seeds: int | None) -> dict[tuple[str, int], Ceiling]:
+    """One per domain and each of the first seeds, where the domain has a corpus."""
+    chosen = sorted({cell.seed for cell in backtest.cells})[:seeds]
     found: dict[tuple[str, int], Ceiling] = {}
     for cell in backtest.cells:
         domain = backtest.domains[cell.folder]
-        if domain.corpus_rows:
+        if domain.corpus_rows and cell.seed in chosen:
             found.setdefault((cell.domain, cell.seed), make_ceiling(cell, domain))
     return found
 
@@ -109,6 +112,14 @@ def _collect(
     for cell in backtest.cells:
         curve = find_curve(out, cell)
         if curve is not None:
-            ceiling = full.get((cell.domain, cell.seed))
-            outcomes.append(Outcome(cell, curve["points"], ceiling, curve["totals"], curve["stop_reason"]))
+            own = full.get((cell.domain, cell.seed))
+            ceiling = own or _mean_ceiling(full, cell)
+            borrowed = ceiling is not None and own is None
+            outcomes.append(Outcome(cell, curve["points"], ceiling, curve["totals"], curve["stop_reason"], borrowed))
     return Results(outcomes, full, failures)
+
+
+def _mean_ceiling(full: Mapping[tuple[str, int], Mapping[str, Any]], cell: Cell) -> dict[str, Any] | None:
+    """What a seed without a full-shot student of its own is held to."""
+    scores = [found["test"][cell.metric] for (domain, _), found in full.items() if domain == cell.domain]
+    return {"test": {cell.metric: mean(scores)}} if scores else None

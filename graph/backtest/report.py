@@ -74,6 +74,7 @@ def describe_setting(backtest: Backtest) -> dict[str, Any]:
         "student": settings["student"]["base"],
         "tune": settings["student"]["tune"],
         "teacher": settings["teacher"]["model"],
+        "slips": settings["rehearsal"]["slips"],
         "seeds": sorted({cell.seed for cell in backtest.cells}),
     }
 
@@ -170,8 +171,12 @@ def tell_condition(backtest: Backtest, condition: tuple[float, float]) -> str:
     shots = "the domain's seeds" if setting["shots"] is None else f"{_count(setting['shots'], 'shot')} per label"
     rows = {None: "all validation rows", 0: "no validation rows"}
     validation = rows.get(setting["validation"], _count(setting["validation"], "validation row"))
-    teacher = f", typicality {condition[0]:g}, noise {condition[1]:g}" if backtest.rehearsal else ""
+    teacher = f", {_tell_teacher(*condition, setting['slips'])}" if backtest.rehearsal else ""
     return f"{shots}, {validation}{teacher}"
+
+
+def _tell_teacher(typicality: float, noise: float, slips: float) -> str:
+    return f"typicality {typicality:g}, noise {noise:g}{f', slips {slips:g}' if slips else ''}"
 
 
 def _count(number: int, what: str) -> str:

@@ -23,6 +23,8 @@ class Outcome:
     ceiling: Mapping[str, Any] | None
     totals: Mapping[str, Any]
     stop_reason: str
+    borrowed: bool = False
+    """The ceiling is the mean of other seeds'."""
 
     @property
     def key(self) -> Key:

@@ -71,6 +71,10 @@ def bench(
         str, typer.Option(metavar="X,Y,..", help="Shares of the full-shot score whose price is told.")
     ] = "0.8,0.9,0.95",
     full_shot: Annotated[bool, typer.Option(help="Train on the whole corpus too, for comparison.")] = True,
+    full_shot_seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of how many seeds; the others are held to their mean. All if not given."),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores if not given.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the backtest; what is done in it is not done again.")] = Path(
         "bench"
@@ -84,6 +88,7 @@ def bench(
       evokd bench support_tickets --presets evokd,random --seeds 5 --shots 2 --tune head
       evokd bench support_tickets --variant no-review:evokd:curriculum.review=0 --budget-samples 200
     """
+    from agents.messages import InputError
     from graph.backtest.cells import Column, Order, plan_backtest, read_column
     from graph.backtest.drive import drive
     from graph.backtest.report import write_report
@@ -114,9 +119,11 @@ def bench(
         layers=layers,
     )
     shares = _numbers("--target-shares", target_shares)
+    if full_shot_seeds is not None and not full_shot:
+        raise InputError("--full-shot-seeds: nothing is trained on the whole corpus with --no-full-shot; leave one out")
     backtest = plan_backtest(order)
     with Board(console.stderr()) as board:
-        results = drive(backtest, out, jobs or _cores(), full_shot, board)
+        results = drive(backtest, out, jobs or _cores(), full_shot_seeds if full_shot else 0, board)
     record = write_report(backtest, results, out, _tell_command(context), shares)
     if as_json:
         console.print_json(record)

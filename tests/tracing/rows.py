@@ -67,7 +67,10 @@ def weakness(id: str = "c001-w1", **changes: Any) -> dict[str, Any]:
 def lesson(
     id: str = "c001-l01", cycle: int = 1, weakness: str | None = "c001-w1", topic: str = "cats"
 ) -> dict[str, Any]:
-    return {"id": id, "cycle": cycle, "weakness": weakness, "plan": {"id": id, "weakness": {"name": topic}}}
+    quotas = [{"label": "cat", "hard": 1, "easy": 2}, {"label": "[dog]", "hard": 0, "easy": 1}]
+    variety = {"variety": ["a few words; plain", "one long sentence; casual"]} if weakness is None else {}
+    plan = {"id": id, "weakness": {"name": topic}, "quotas": quotas, **variety}
+    return {"id": id, "cycle": cycle, "weakness": weakness, "plan": plan}
 
 
 def case(id: str, verdict: str = "wrong", text: str | None = None) -> Case:

@@ -14,6 +14,7 @@ from graph.backtest.curve import FILE
 from graph.backtest.drive import drive
 from graph.backtest.execute import Stock, find_curve, run_cell
 from graph.backtest.pool import Interrupted
+from graph.backtest.results import measure
 from graph.config import Layer
 from graph.folder import ResumeError, RunFolder
 from student.jobs import TrainJob, TrainResult
@@ -116,14 +117,30 @@ def test_a_run_that_ended_without_its_curve_gets_one(
 def test_a_backtest_does_what_is_missing_alone(toy_domain: Path, tmp_path: Path, inline_pool: InlinePool) -> None:
     backtest = plan_backtest(make_order(toy_domain))
     out = tmp_path / "out"
-    first = drive(backtest, out, 2, True, ignore)
+    first = drive(backtest, out, 2, None, ignore)
     assert len(first.outcomes) == len(backtest.cells) == 4
     assert len(first.ceilings) == 2
     assert len(inline_pool.given[0]) == 6
     shutil.rmtree(out / "runs" / backtest.cells[2].id)
-    second = drive(backtest, out, 2, True, ignore)
+    second = drive(backtest, out, 2, None, ignore)
     assert inline_pool.given[1] == [backtest.cells[2].id]
     assert [outcome.points for outcome in second.outcomes] == [outcome.points for outcome in first.outcomes]
+
+
+def test_seeds_without_a_full_shot_student_are_held_to_the_mean_of_the_others(
+    toy_domain: Path, tmp_path: Path, inline_pool: InlinePool
+) -> None:
+    backtest = plan_backtest(make_order(toy_domain, columns=[PLAIN], seeds=[1, 2, 3]))
+    results = drive(backtest, tmp_path / "out", 1, 2, ignore)
+    assert list(results.ceilings) == [("toy", 1), ("toy", 2)]
+    metric = backtest.cells[0].metric
+    own = [found["test"][metric] for found in results.ceilings.values()]
+    held = [item.full for item in measure(results.outcomes)]
+    assert held == [*own, pytest.approx(sum(own) / 2)]
+    assert [outcome.borrowed for outcome in results.outcomes] == [False, False, True]
+    more = drive(backtest, tmp_path / "out", 1, None, ignore)
+    assert len(more.ceilings) == 3
+    assert len(inline_pool.given[1]) == 1
 
 
 def test_the_start_of_all_columns_scores_the_same(toy_domain: Path, tmp_path: Path, inline_pool: InlinePool) -> None:
@@ -133,7 +150,7 @@ def test_the_start_of_all_columns_scores_the_same(toy_domain: Path, tmp_path: Pa
         ),
         tmp_path / "out",
         1,
-        False,
+        0,
         ignore,
     )
     assert results.ceilings == {}
@@ -145,7 +162,7 @@ def test_the_start_of_all_columns_scores_the_same(toy_domain: Path, tmp_path: Pa
 def test_full_shot_is_seeds_and_the_whole_corpus_each_text_once(
     toy_domain: Path, tmp_path: Path, inline_pool: InlinePool
 ) -> None:
-    results = drive(plan_backtest(make_order(toy_domain, seeds=[1])), tmp_path / "out", 1, True, ignore)
+    results = drive(plan_backtest(make_order(toy_domain, seeds=[1])), tmp_path / "out", 1, None, ignore)
     corpus = {row["text"] for row in read_rows(toy_domain / "corpus.jsonl")}
     ((key, full),) = results.ceilings.items()
     assert key == ("toy", 1)
@@ -159,10 +176,10 @@ def test_ctrl_c_tells_how_far_it_came_and_the_same_command_goes_on(
     backtest = plan_backtest(make_order(toy_domain))
     inline_pool.stop_after = 3
     with pytest.raises(Interrupted, match=r"3 of 4 cells are done; go on with the same command") as caught:
-        drive(backtest, tmp_path / "out", 1, False, ignore)
+        drive(backtest, tmp_path / "out", 1, 0, ignore)
     assert caught.value.exit_code == 130
     inline_pool.stop_after = None
-    assert len(drive(backtest, tmp_path / "out", 1, False, ignore).outcomes) == 4
+    assert len(drive(backtest, tmp_path / "out", 1, 0, ignore).outcomes) == 4
     assert inline_pool.given[1] == [backtest.cells[3].id]
 
 
@@ -172,8 +189,8 @@ def test_other_settings_never_take_the_results_of_these(
     first = plan_backtest(make_order(toy_domain, columns=[PLAIN], seeds=[1]))
     changed = Layer("x", {"curriculum": {"quotas": {"drafts": 10}}})
     other = plan_backtest(make_order(toy_domain, changed, columns=[PLAIN], seeds=[1]))
-    drive(first, tmp_path / "out", 1, False, ignore)
-    results = drive(other, tmp_path / "out", 1, False, ignore)
+    drive(first, tmp_path / "out", 1, 0, ignore)
+    results = drive(other, tmp_path / "out", 1, 0, ignore)
     assert len(inline_pool.given[1]) == 1
     assert {outcome.cell.id for outcome in results.outcomes} == {cell.id for cell in other.cells}
 
@@ -182,4 +199,4 @@ def test_two_backtests_do_not_work_in_one_folder(toy_domain: Path, tmp_path: Pat
     out = tmp_path / "out"
     out.mkdir()
     with RunFolder(out).lock(), pytest.raises(ResumeError, match="another process"):
-        drive(plan_backtest(make_order(toy_domain)), out, 1, False, ignore)
+        drive(plan_backtest(make_order(toy_domain)), out, 1, 0, ignore)

@@ -1,5 +1,6 @@
 """Measured cells, tables, the report and its pictures."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -34,6 +35,14 @@ def test_without_full_shot_there_is_no_share_and_nothing_to_reach() -> None:
     assert (found.full, found.share, found.reached["samples"]) == (None, None, {})
     assert reach_table([found], ["a"]) == []
     assert "| - | - |" in scores_table([found], ["a"])[2]
+
+
+def test_the_spread_of_full_shot_counts_seeds_that_have_a_student_of_their_own() -> None:
+    outcomes = [make_outcome([0.4, 0.6], seed=seed, full=full) for seed, full in enumerate((0.8, 0.7, 0.75))]
+    outcomes[2] = dataclasses.replace(outcomes[2], borrowed=True)
+    cells = scores_table(measure(outcomes), ["a"])[2].split(" | ")
+    assert cells[4] == "0.750 ± 0.071"
+    assert cells[5] == "80.2%"
 
 
 def test_pairs_are_of_the_same_domain_and_seed_alone() -> None:
@@ -105,7 +114,7 @@ def arguments(toy_domain: Path, tmp_path: Path) -> list[str]:
 def test_the_report_says_what_was_done_and_how_to_do_it_again(
     arguments: list[str], tmp_path: Path, inline_pool: InlinePool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.run_cli([*arguments, "--json"]) == 0
+    assert main.run_cli([*arguments, "--set", "rehearsal.slips=0.1", "--json"]) == 0
     printed = capsys.readouterr()
     record = json.loads(printed.out)
     assert json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8")) == record
@@ -113,7 +122,7 @@ def test_the_report_says_what_was_done_and_how_to_do_it_again(
     for told in (
         "no language model was called",
         f"evokd bench {arguments[1]} --presets evokd --variant bold:evokd:gate.tolerance=1.0 --seeds 1",
-        "2 shots per label, no validation rows, typicality 0, noise 0",
+        "2 shots per label, no validation rows, typicality 0, noise 0, slips 0.1",
         "Column bold: preset evokd under gate.tolerance=1.0",
         "| evokd - bold |",
         "full-shot",
@@ -156,6 +165,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
         (["--noise", "a"], "write numbers with commas"),
         (["--target-shares", "80"], "--target-shares '80'"),
         (["--validation", "100000"], "rows.validation"),
+        (["--no-full-shot", "--full-shot-seeds", "1"], "--full-shot-seeds: nothing is trained"),
         (["--shots", "100000"], "rows.shots"),
         (["--variant", "x"], "NAME:PRESET:a.b=c"),
         (["--tune", "some"], "student.tune"),
