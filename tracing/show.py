@@ -99,7 +99,12 @@ def _failed(console: Console, packet: Mapping[str, Any]) -> None:
 
 def _said(console: Console, ledger: Ledger, cycle: int, cases: Mapping[str, Mapping[str, Any]]) -> None:
     rows = ledger.weaknesses(cycle)
-    _say(console, f"[bold]The Analyst named[/] {len(rows)} weaknesses.")
+    if ledger.message(f"c{cycle:03d}", "analysis") is not None:
+        _say(console, f"[bold]The Analyst named[/] {len(rows)} {'weakness' if len(rows) == 1 else 'weaknesses'}.")
+    elif ledger.lessons(cycle):
+        _say(console, "[bold]The Analyst was not asked:[/] no lesson of this cycle was to rest on a weakness.")
+    else:
+        _say(console, "[yellow]The Analyst has said nothing yet.[/]")
     for row in rows:
         _weakness(console, row)
         known = [cases[name] for name in row["evidence"] if name in cases]
@@ -131,7 +136,8 @@ def _tint(row: Mapping[str, Any]) -> str:
 
 def _written(console: Console, ledger: Ledger, cycle: int) -> None:
     lessons = ledger.lessons(cycle)
-    _say(console, f"[bold]The Generator wrote and the Labeler labelled[/] {len(lessons)} lessons.")
+    number = f"{len(lessons)} {'lesson' if len(lessons) == 1 else 'lessons'}"
+    _say(console, f"[bold]The Generator wrote and the Labeler labelled[/] {number}.")
     for lesson in lessons:
         topic = literal(lesson["plan"]["weakness"]["name"], 80)
         kept, first = ledger.outline_lesson(lesson["id"])

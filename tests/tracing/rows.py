@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agents.messages import CallRecord, Case, Confusion, FeedbackPacket
+from agents.messages import Analysis, CallRecord, Case, Confusion, FeedbackPacket
 from tracing.ledger import Ledger, Sample
 
 
@@ -128,6 +128,7 @@ def fill(ledger: Ledger) -> None:
     shown = packet(case("v1"), case("v2", "confident_wrong"), case("v3", "right"), notices=("cycle 0 was odd",))
     ledger.put_message(1, "c001", "student", "analyst", shown)
     ledger.record_call(call())
+    ledger.put_message(1, "c001", "analyst", "generator", Analysis(cycle=1, weaknesses=[]))
     ledger.put_weaknesses([weakness()])
     ledger.put_lessons(1, [lesson(), lesson("c001-l02", weakness=None, topic="breadth")])
     ledger.record_call(call("c001-l01-generator-1", key="k2", role="generator", span="c001-l01"))

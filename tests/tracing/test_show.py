@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agents.messages import EvokdError, InputError
+from agents.messages import Analysis, EvokdError, InputError
 from tests.tracing.rows import (
     BOAT,
     PERSON,
@@ -50,7 +50,7 @@ CYCLE = [
     "v1 \u201ccase v1\u201d is cat, not dog (0.75 sure)",
     "v2 \u201ccase v2\u201d",
     "cycle 0 was odd",
-    "The Analyst named 1 weaknesses.",
+    "The Analyst named 1 weakness.",
     "c001-w1 cats for dogs improving, effect +0.125",
     "pattern: says meow late",
     "advice: write quiet cats",
@@ -74,6 +74,18 @@ def test_a_cycle_is_told_in_order(filled: Ledger) -> None:
     assert [line for line, place in zip(CYCLE, places, strict=True) if place < 0] == []
     assert places == sorted(places)
     assert "v3" not in told
+
+
+def test_a_cycle_says_whether_the_analyst_was_asked(ledger: Ledger) -> None:
+    ledger.put_message(2, "c002", "student", "analyst", packet(case("v1")))
+    ledger.put_part(2, "review", {"samples": []})
+    assert "The Analyst has said nothing yet." in tell(show.show_cycle, ledger, 2)
+    ledger.put_lessons(2, [lesson("c002-l01", cycle=2, weakness=None, topic="breadth")])
+    told = tell(show.show_cycle, ledger, 2)
+    assert "The Analyst was not asked: no lesson of this cycle was to rest on a weakness." in told
+    assert "labelled 1 lesson." in told
+    ledger.put_message(2, "c002", "analyst", "generator", Analysis(cycle=2, weaknesses=[]))
+    assert "The Analyst named 0 weaknesses." in tell(show.show_cycle, ledger, 2)
 
 
 def test_the_start_on_the_seeds_has_no_agents(filled: Ledger) -> None:
