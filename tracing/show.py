@@ -154,10 +154,14 @@ def _written(console: Console, ledger: Ledger, cycle: int) -> None:
 
 def _asked(plan: Mapping[str, Any]) -> str:
     """Tell how many texts of each label a lesson wanted, and what was planned for the first of them."""
-    hard = {part["label"]: f" ({part['hard']} hard)" if part["hard"] else "" for part in plan["quotas"]}
-    texts = ", ".join(f"{part['hard'] + part['easy']} {part['label']}{hard[part['label']]}" for part in plan["quotas"])
+    texts = ", ".join(map(_tell_quota, plan["quotas"]))
     variety = plan.get("variety") or []
     return literal(f"{texts}; the first: {variety[0]}" if variety else texts, MARKED_CUT)
+
+
+def _tell_quota(part: Mapping[str, Any]) -> str:
+    told = f"{part['hard'] + part['easy']} {part['label']}"
+    return f"{told} ({part['hard']} hard)" if part["hard"] else told
 
 
 def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
