@@ -52,9 +52,9 @@ chaos: $(STAMP)  ## kill runs, break their teacher, fill their disk: a table of 
 chaos-short: $(STAMP)  ## the short form of it that CI runs
 	$(BIN)/python -m tests.chaos --short
 
-bench: $(STAMP)  ## backtests of both shipped domains; docs/benchmarks.md has the commands of all figures (an hour on 2 cores)
-	$(BIN)/python main.py bench support_tickets --seeds 5 --validation 100 --cycles 5 --out bench/support_tickets
-	$(BIN)/python main.py bench field_reports --seeds 5 --validation 84 --cycles 5 --out bench/field_reports
+bench: $(STAMP)  ## backtests of both shipped domains; docs/benchmarks.md has the commands of all figures (long)
+	$(BIN)/evokd bench support_tickets --seeds 5 --validation 100 --cycles 5 --out bench/support_tickets
+	$(BIN)/evokd bench field_reports --seeds 5 --validation 84 --cycles 5 --out bench/field_reports
 
 clean:  ## remove the environment and caches, keep the runs
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

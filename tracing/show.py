@@ -1,6 +1,6 @@
 """Tell a run in the terminal: cycle by cycle what was failed, said, written, labelled, refused, and what it did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +63,12 @@ def show_cycle(console: Console, ledger: Ledger, cycle: int) -> None:
     console.rule(paint(f"[bold]cycle {cycle}" + (" (seeds alone)" if not cycle else "")))
     span = f"c{cycle:03d}"
     if cycle:
+        lessons = ledger.lessons(cycle)
         packet = ledger.message(span, "feedback_packet")
         if packet is not None:
             _failed(console, packet)
-            _said(console, ledger, cycle, {case["id"]: case for case in packet["cases"]})
-        _written(console, ledger, cycle)
+            _said(console, ledger, cycle, packet["cases"], bool(lessons))
+        _written(console, ledger, lessons)
         _refused(console, ledger, cycle)
     _learned(console, ledger, cycle)
 
@@ -97,14 +98,15 @@ def _failed(console: Console, packet: Mapping[str, Any]) -> None:
         _say(console, f"  [red]{literal(notice)}[/]")
 
 
-def _said(console: Console, ledger: Ledger, cycle: int, cases: Mapping[str, Mapping[str, Any]]) -> None:
+def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Mapping[str, Any]], planned: bool) -> None:
     rows = ledger.weaknesses(cycle)
     if ledger.message(f"c{cycle:03d}", "analysis") is not None:
-        _say(console, f"[bold]The Analyst named[/] {len(rows)} {'weakness' if len(rows) == 1 else 'weaknesses'}.")
-    elif ledger.lessons(cycle):
+        _say(console, f"[bold]The Analyst named[/] {_count(len(rows), 'weakness', 'es')}.")
+    elif planned:
         _say(console, "[bold]The Analyst was not asked:[/] no lesson of this cycle was to rest on a weakness.")
     else:
-        _say(console, "[yellow]The Analyst has said nothing yet.[/]")
+        _say(console, "[yellow]The Analyst has not answered.[/]")
+    cases = {case["id"]: case for case in shown}
     for row in rows:
         _weakness(console, row)
         known = [cases[name] for name in row["evidence"] if name in cases]
@@ -134,10 +136,12 @@ def _tint(row: Mapping[str, Any]) -> str:
     )
 
 
-def _written(console: Console, ledger: Ledger, cycle: int) -> None:
-    lessons = ledger.lessons(cycle)
-    number = f"{len(lessons)} {'lesson' if len(lessons) == 1 else 'lessons'}"
-    _say(console, f"[bold]The Generator wrote and the Labeler labelled[/] {number}.")
+def _count(number: int, what: str, many: str = "s") -> str:
+    return f"{number} {what}{'' if number == 1 else many}"
+
+
+def _written(console: Console, ledger: Ledger, lessons: Sequence[Mapping[str, Any]]) -> None:
+    _say(console, f"[bold]The Generator wrote and the Labeler labelled[/] {_count(len(lessons), 'lesson')}.")
     for lesson in lessons:
         topic = literal(lesson["plan"]["weakness"]["name"], 80)
         kept, first = ledger.outline_lesson(lesson["id"])

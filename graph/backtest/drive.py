@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import mean
 from typing import Any, ClassVar
 
 from agents.messages import EvokdError
@@ -60,7 +59,7 @@ def drive(backtest: Backtest, out: Path, jobs: int, full_shot: int | None, tell:
         out: its folder.
         jobs: processes at most.
         full_shot: of how many seeds the student of the whole corpus is trained for comparison; 0: of none, None: of
-            all. The other seeds are held to the mean of these.
+            all.
         tell: called with events; see `Pool`. First comes `planned` with the number of pieces and of those done.
 
     Raises:
@@ -112,14 +111,6 @@ def _collect(
     for cell in backtest.cells:
         curve = find_curve(out, cell)
         if curve is not None:
-            own = full.get((cell.domain, cell.seed))
-            ceiling = own or _mean_ceiling(full, cell)
-            borrowed = ceiling is not None and own is None
-            outcomes.append(Outcome(cell, curve["points"], ceiling, curve["totals"], curve["stop_reason"], borrowed))
+            ceiling = full.get((cell.domain, cell.seed))
+            outcomes.append(Outcome(cell, curve["points"], ceiling, curve["totals"], curve["stop_reason"]))
     return Results(outcomes, full, failures)
-
-
-def _mean_ceiling(full: Mapping[tuple[str, int], Mapping[str, Any]], cell: Cell) -> dict[str, Any] | None:
-    """What a seed without a full-shot student of its own is held to."""
-    scores = [found["test"][cell.metric] for (domain, _), found in full.items() if domain == cell.domain]
-    return {"test": {cell.metric: mean(scores)}} if scores else None

@@ -171,12 +171,9 @@ def tell_condition(backtest: Backtest, condition: tuple[float, float]) -> str:
     shots = "the domain's seeds" if setting["shots"] is None else f"{_count(setting['shots'], 'shot')} per label"
     rows = {None: "all validation rows", 0: "no validation rows"}
     validation = rows.get(setting["validation"], _count(setting["validation"], "validation row"))
-    teacher = f", {_tell_teacher(*condition, setting['slips'])}" if backtest.rehearsal else ""
+    slips = f", slips {setting['slips']:g}" if setting["slips"] else ""
+    teacher = f", typicality {condition[0]:g}, noise {condition[1]:g}{slips}" if backtest.rehearsal else ""
     return f"{shots}, {validation}{teacher}"
-
-
-def _tell_teacher(typicality: float, noise: float, slips: float) -> str:
-    return f"typicality {typicality:g}, noise {noise:g}{f', slips {slips:g}' if slips else ''}"
 
 
 def _count(number: int, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 from typing import Any
 
 from graph.backtest.cells import Cell
@@ -21,10 +22,9 @@ class Outcome:
     points: Sequence[Mapping[str, Any]]
     """See `graph.backtest.curve.Point`."""
     ceiling: Mapping[str, Any] | None
+    """The full-shot student of its domain and seed, where there is one."""
     totals: Mapping[str, Any]
     stop_reason: str
-    borrowed: bool = False
-    """The ceiling is the mean of other seeds'."""
 
     @property
     def key(self) -> Key:
@@ -47,6 +47,7 @@ class Measured:
     area_tokens: float | None
     """Up to the tokens of the cheapest cell it is compared with; None where no cell used any."""
     full: float | None
+    """Score of the full-shot student; of a seed without one, the mean of the domain's others."""
     share: float | None
     reached: Mapping[str, Mapping[float, float | None]]
     """`samples` and `tokens` -> share of full-shot -> what was spent until then, None: not reached."""
@@ -60,21 +61,30 @@ class Measured:
 
 
 def measure(outcomes: Iterable[Outcome], shares: Sequence[float] = SHARES) -> list[Measured]:
-    """Measure finished cells; the area over tokens goes up to what the cheapest cell of the same key has used."""
+    """Measure finished cells.
+
+    The area over tokens goes up to what the cheapest cell of the same key has used; a seed without a full-shot student
+    is held to the mean of the domain's others.
+    """
     outcomes = list(outcomes)
     limits: dict[Key, float] = {}
     for outcome in outcomes:
         used = outcome.points[-1]["tokens"]
         if used:
             limits[outcome.key] = min(used, limits.get(outcome.key, used))
-    return [_measure(outcome, limits.get(outcome.key), shares) for outcome in outcomes]
+    full: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        if outcome.ceiling:
+            full.setdefault(outcome.cell.domain, []).append(outcome.ceiling["test"][outcome.cell.metric])
+    others = {domain: mean(scores) for domain, scores in full.items()}
+    return [_measure(outcome, limits.get(outcome.key), others.get(outcome.cell.domain), shares) for outcome in outcomes]
 
 
-def _measure(outcome: Outcome, token_limit: float | None, shares: Sequence[float]) -> Measured:
+def _measure(outcome: Outcome, token_limit: float | None, others: float | None, shares: Sequence[float]) -> Measured:
     metric = outcome.cell.metric
     by = {over: outcome.curve(over) for over in ("samples", "tokens")}
     budget = outcome.cell.settings["budget"]["samples"] or outcome.points[-1]["samples"]
-    full = outcome.ceiling["test"][metric] if outcome.ceiling else None
+    full = outcome.ceiling["test"][metric] if outcome.ceiling else others
     final = by["samples"][-1][1]
     goals = {share: share * full for share in shares} if full is not None else {}
     return Measured(

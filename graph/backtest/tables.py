@@ -55,7 +55,7 @@ def scores_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[s
         own = [item for item in measured if item.cell.column == column]
         if not own:
             continue
-        full = [item.full for item in own if item.full is not None and not item.outcome.borrowed]
+        full = [item.full for item in own if item.full is not None and item.outcome.ceiling is not None]
         share = [item.share for item in own if item.share is not None]
         tokens = [item.area_tokens for item in own if item.area_tokens is not None]
         rows.append(

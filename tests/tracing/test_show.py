@@ -79,7 +79,7 @@ def test_a_cycle_is_told_in_order(filled: Ledger) -> None:
 def test_a_cycle_says_whether_the_analyst_was_asked(ledger: Ledger) -> None:
     ledger.put_message(2, "c002", "student", "analyst", packet(case("v1")))
     ledger.put_part(2, "review", {"samples": []})
-    assert "The Analyst has said nothing yet." in tell(show.show_cycle, ledger, 2)
+    assert "The Analyst has not answered." in tell(show.show_cycle, ledger, 2)
     ledger.put_lessons(2, [lesson("c002-l01", cycle=2, weakness=None, topic="breadth")])
     told = tell(show.show_cycle, ledger, 2)
     assert "The Analyst was not asked: no lesson of this cycle was to rest on a weakness." in told

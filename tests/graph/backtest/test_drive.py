@@ -137,7 +137,7 @@ def test_seeds_without_a_full_shot_student_are_held_to_the_mean_of_the_others(
     own = [found["test"][metric] for found in results.ceilings.values()]
     held = [item.full for item in measure(results.outcomes)]
     assert held == [*own, pytest.approx(sum(own) / 2)]
-    assert [outcome.borrowed for outcome in results.outcomes] == [False, False, True]
+    assert [outcome.ceiling is None for outcome in results.outcomes] == [False, False, True]
     more = drive(backtest, tmp_path / "out", 1, None, ignore)
     assert len(more.ceilings) == 3
     assert len(inline_pool.given[1]) == 1
