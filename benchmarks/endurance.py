@@ -31,10 +31,10 @@ import main as cli
 from benchmarks.planted import CYCLES, LABELS, plant_run, write_domain
 from graph.config import Layer
 from graph.folder import RunFolder
-from graph.plan import Plan, plan_run
+from graph.plan import plan_run
 from graph.run import resume_run, start_run
 from student.client import StudentClient, TrainJob, TrainResult
-from student.jobs import Prediction
+from student.jobs import Prediction, Student
 
 SETTINGS: dict[str, Any] = {
     "student": {"tune": "head", "device": "cpu"},
@@ -54,6 +54,8 @@ def main() -> None:
     ledger.add_argument("--small", type=int, default=200, help="accepted samples")
     ledger.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
+    if options.command == "cycles" and options.from_cycle >= options.cycles:
+        parser.error(f"--from-cycle: a slope needs two cycles; give less than {options.cycles}, or more --cycles")
     print(f"{time.strftime('%Y-%m-%d')}: python -m benchmarks.endurance {' '.join(sys.argv[1:])}\n")
     with tempfile.TemporaryDirectory() as place:
         if options.command == "cycles":
@@ -120,9 +122,9 @@ def _clocked(clock: _Clock, index: _Clock) -> Iterator[None]:
     """Let one clock run while the rehearsal teacher answers, the other while drafts are compared with known texts."""
     rehearse = graph.run._rehearse
 
-    def timed_rehearse(plan: Plan) -> Any:
+    def timed_rehearse(*plan: Any) -> Any:
         with clock.running():
-            transport: Any = rehearse(plan)
+            transport: Any = rehearse(*plan)
         transport.handle_async_request = clock.wrap(transport.handle_async_request)
         return transport
 
@@ -140,10 +142,10 @@ def _clocked(clock: _Clock, index: _Clock) -> Iterator[None]:
         yield
 
 
-def _time_student(kind: type[Any], clock: _Clock) -> Callable[..., Any]:
+def _time_student(kind: Callable[..., Student], clock: _Clock) -> Callable[..., Any]:
     def make(*args: Any, **options: Any) -> Any:
         client = kind(*args, **options)
-        for name in ("train", "predict", "warm_up"):
+        for name in ("train", "predict", "embed", "warm_up"):
             setattr(client, name, clock.wrap(getattr(client, name)))
         return client
 
@@ -260,6 +262,9 @@ class _Still:
 
     async def predict(self, folder: Path, texts: Sequence[str]) -> list[Prediction]:
         return [Prediction(answer=LABELS[len(text) % 4], confidence=0.5, scores={}) for text in texts]
+
+    async def embed(self, base: str, texts: Sequence[str]) -> list[list[float]]:
+        return [[1.0, float(len(text) % 4)] for text in texts]
 
 
 def _compare(place: Path, small: int, large: int, repeats: int) -> dict[str, dict[int, list[_Time]]]:

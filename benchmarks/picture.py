@@ -36,7 +36,7 @@ def draw(run: Path, weakness: str | None) -> str:
     summary = read_summary(run / "summary.json")
     if summary is None:
         raise InputError(f"{run}: the run has not ended; finish it with: evokd resume {run}")
-    console = Console(record=True, width=WIDTH, force_terminal=True, force_interactive=False)
+    console = _Paper(record=True, width=WIDTH, force_terminal=True, force_interactive=False)
     cycles = summary["cycles"][-1]["cycle"]
     _type(console, f"evokd run {summary['domain']} --cycles {cycles} --seed {summary['seed']} --run-id {run.name}")
     progress = Progress(console)
@@ -51,6 +51,14 @@ def draw(run: Path, weakness: str | None) -> str:
     ledger.close()
     text = console.export_svg(title="evokd")
     return re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL).replace("Fira Code, monospace", FONT)
+
+
+class _Paper(Console):
+    """A console that breaks every line at its width: a picture has nothing beside it, as a terminal has below it."""
+
+    def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:
+        """Print, and break lines that are meant for a terminal to break."""
+        super().print(*objects, soft_wrap=False, **options)
 
 
 def _type(console: Console, command: str) -> None:

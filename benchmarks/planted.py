@@ -8,7 +8,16 @@ from pathlib import Path
 
 import yaml
 
-from agents.messages import CallRecord, Case, DraftBatch, DraftText, FeedbackPacket
+from agents.messages import (
+    CallRecord,
+    Case,
+    DraftBatch,
+    DraftText,
+    FeedbackPacket,
+    LessonPlan,
+    LessonTopic,
+    Quota,
+)
 from graph.folder import RunFolder, create_folder, write_config
 from graph.plan import Plan, describe_plan, record_plan
 from graph.run import PLAN, THREAD
@@ -90,14 +99,28 @@ def _plant_training(ledger: Ledger, cycle: int) -> None:
     ledger.put_message(cycle + 1, f"c{cycle + 1:03d}", "student", "analyst", packet)
 
 
+def _plan(lesson: str, share: int) -> LessonPlan:
+    return LessonPlan(
+        id=lesson,
+        mode="write",
+        weakness=LessonTopic(name="breadth", pattern="", labels=[], advice=""),
+        labels=dict.fromkeys(LABELS, "words"),
+        quotas=[Quota(label=LABELS[0], hard=share, easy=0)],
+        examples=[],
+        avoid=[],
+    )
+
+
 def _plant_samples(ledger: Ledger, cycle: int, share: int, texts: Iterator[tuple[str, str]]) -> None:
     """Write what analysis, lessons and curation of a cycle leave: so many accepted samples per lesson."""
     span = f"c{cycle:03d}"
     named = {"name": "one for another", "pattern": "p", "labels": ["north"], "evidence": ["v1"], "advice": "a"}
     ledger.put_weaknesses([{"id": f"{span}-w1", "cycle": cycle, **named, "state": "open", "effect": 0.0}])
-    topic = {"weakness": {"name": "breadth", "pattern": "", "labels": [], "advice": ""}, "mode": "write"}
     names = [f"{span}-l{number:02d}" for number in range(1, LESSONS + 1)]
-    ledger.put_lessons(cycle, [{"id": name, "cycle": cycle, "weakness": f"{span}-w1", "plan": topic} for name in names])
+    plans = [_plan(name, share).model_dump(mode="json") for name in names]
+    ledger.put_lessons(
+        cycle, [{"id": plan["id"], "cycle": cycle, "weakness": f"{span}-w1", "plan": plan} for plan in plans]
+    )
     for name in names:
         rows = [
             Sample(

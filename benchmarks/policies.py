@@ -11,6 +11,7 @@ balanced texts, with the standard error over seeds. Texts, labels and draws depe
 
 import argparse
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from graph.rehearsal import read_corpus
 from student.base import find_local
 from student.features import open_encoder
 from student.head import Fitted, Rows, fit_rows
-from student.samples import MEANING_WEIGHT
+from student.settings import StudentSettings
 from student.tasks import Example
 
 BUDGET, CYCLE = 240, 48
@@ -83,7 +84,8 @@ class Pupil:
         weights = [len(places) / (len(sizes) * sizes[place]) for place in places]
         targets = torch.nn.functional.one_hot(torch.tensor([*places, *range(count)]), count).double()
         features = torch.cat([self.reader.read([text for text, _ in self.taught]), self.reader.meanings])
-        rows = Rows(features, targets, torch.tensor([*weights, *[MEANING_WEIGHT] * count], dtype=torch.float64))
+        told = [StudentSettings().meaning_weight] * count
+        rows = Rows(features, targets, torch.tensor([*weights, *told], dtype=torch.float64))
         self.layer = fit_rows(rows, self.reader.penalty)
 
     def answer(self, texts: Sequence[str]) -> Floats:
@@ -219,6 +221,8 @@ def run(domain: Domain, reader: Reader, corpus: Corpus, policy: Policy, seed: in
     xs, ys = [0], [pupil.score()]
     while xs[-1] < BUDGET:
         drafts = policy.teach(pupil, min(CYCLE, BUDGET - xs[-1]))
+        if not drafts:
+            sys.exit(f"{domain.folder}: its corpus has no texts left after {xs[-1]} samples; {BUDGET} are needed")
         places = pupil.answer([text for text, _ in drafts]).argmax(1)
         labels = pupil.domain.codec.labels
         pupil.wrong += [draft for draft, place in zip(drafts, places, strict=True) if labels[place] != draft[1]]

@@ -56,16 +56,17 @@ def main() -> None:
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     known = _read(options.out)
+    contenders = [who for who in CONTENDERS if who not in options.skip]
     for folder in options.runs:
         material = read_material(folder, options.test_rows)
         for size in map(int, options.sizes.split(",")):
-            for who, measure in CONTENDERS.items():
+            for who in contenders:
                 cell = (material.name, material.seed, size, who)
                 if cell not in known:
-                    known[cell] = measure(material, size, options)
+                    known[cell] = CONTENDERS[who](material, size, options)
                     with options.out.open("a", encoding="utf-8") as file:
                         file.write(json.dumps([cell, known[cell]]) + "\n")
-    for line in tabulate(known):
+    for line in tabulate(known, contenders):
         print(line)
 
 
@@ -74,6 +75,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs of text classification")
     parser.add_argument("--out", type=Path, required=True, help="file that every measurement is appended to")
     parser.add_argument("--sizes", default="16,48,120,240", help="samples, comma-separated")
+    parser.add_argument(
+        "--skip", action="append", default=[], choices=["setfit", "setfit, told"], help="whom to leave out"
+    )
     parser.add_argument("--tune", choices=["head", "full"], help="what is trained of ours")
     parser.add_argument("--iterations", type=int, default=20, help="SetFit's positive (and negative) pairs per sample")
     parser.add_argument("--test-rows", type=int, default=1000, help="rows of the test file that are used")
@@ -207,25 +211,25 @@ def _read(path: Path) -> dict[Cell, Found]:
     return {(name, seed, size, who): found for (name, seed, size, who), found in lines}
 
 
-def tabulate(known: dict[Cell, Found]) -> Iterator[str]:
-    """Make a table of what was measured: a line per data set and number of samples."""
-    others = [who for who in CONTENDERS if who != "evokd"]
-    heads = ["data set", "samples", "runs", "evokd", *others, *(f"minus {who}" for who in others)]
-    heads += [f"seconds, {who}" for who in CONTENDERS]
+def tabulate(known: dict[Cell, Found], contenders: list[str]) -> Iterator[str]:
+    """Make a table of what was measured of contenders, ours first: a line per data set and number of samples."""
+    others = contenders[1:]
+    heads = ["data set", "samples", "runs", *contenders, *(f"minus {who}" for who in others)]
+    heads += [f"seconds, {who}" for who in contenders]
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
     whole: dict[tuple[str, int], list[dict[str, Found]]] = defaultdict(list)
     for name, seed, size in dict.fromkeys(cell[:3] for cell in known):
-        found = {who: known[name, seed, size, who] for who in CONTENDERS if (name, seed, size, who) in known}
-        if len(found) == len(CONTENDERS):
+        found = {who: known[name, seed, size, who] for who in contenders if (name, seed, size, who) in known}
+        if len(found) == len(contenders):
             whole[name, size].append(found)
     for (name, size), runs in sorted(whole.items()):
-        scores = {who: [found[who]["macro_f1"] for found in runs] for who in CONTENDERS}
+        scores = {who: [found[who]["macro_f1"] for found in runs] for who in contenders}
         cells = [name, str(size), str(len(runs)), *(f"{mean(values):.3f}" for values in scores.values())]
         for who in others:
             each = [a - b for a, b in zip(scores["evokd"], scores[who], strict=True)]
             cells.append(f"{mean(each):+.3f}" + (f" ± {stdev(each):.3f}" if len(each) > 1 else ""))
-        cells += [f"{mean(found[who]['seconds'] for found in runs):.0f}" for who in CONTENDERS]
+        cells += [f"{mean(found[who]['seconds'] for found in runs):.0f}" for who in contenders]
         yield f"| {' | '.join(cells)} |"
 
 
