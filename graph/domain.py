@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from agents.messages import InputError
 from graph.config import Layer, read_yaml, show
+from graph.data_notes import note_missing_labels, note_overlaps
 from graph.settings import Settings
 from student.data import read_examples
 from student.tasks import Example, TaskCodec, codec
@@ -37,7 +38,7 @@ class DomainFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="short name", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: str = Field(description="short name")
     task: str = Field(description="a task that the student room knows")
     language: str = Field(default="en", description="language of the texts, as a code or in words")
     description: str = Field(min_length=1, description="what the texts are and what is to be found in them")
@@ -48,6 +49,16 @@ class DomainFile(BaseModel):
     )
     data: DataFiles = Field(description="data files")
     prompts: str | None = Field(default=None, description="folder of prompt files that replace base ones")
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
+            raise ValueError(
+                f"{show(value)} becomes part of file names; use the letters a to z, digits, '-', '_' and '.', beginning"
+                " with a letter or digit"
+            )
+        return value
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -93,7 +104,7 @@ class Domain:
     prompts: Path | None
     overrides: Layer
     notes: tuple[str, ...]
-    """What was converted when the data was read."""
+    """What was converted when the data was read, and what is odd about it."""
     fingerprint: Mapping[str, str]
     """Path from the folder -> SHA-256 of the file's bytes; a run is resumed only on the data it began with."""
     corpus_rows: tuple[Example, ...] = ()
@@ -134,8 +145,7 @@ def load_domain(folder: Path) -> Domain:
         )
     raw = read_yaml(path)
     _check_teacher(path, raw.get("teacher"))
-    own = {key: value for key, value in raw.items() if key not in OVERRIDES}
-    file = _parse(path, own)
+    file = _parse(path, {key: value for key, value in raw.items() if key not in OVERRIDES})
     try:
         task = codec(file.task, list(file.labels))
     except InputError as exc:
@@ -154,14 +164,19 @@ def load_domain(folder: Path) -> Domain:
         raise InputError(f"{path}{_line(path, 'rehearsal')}: 'rehearsal' is a section with keys, such as corpus")
     corpus = _find_corpus(path, rehearsal.get("corpus"))
     overrides["rehearsal"] = {key: value for key, value in rehearsal.items() if key != "corpus"}
+    validation = _read(path, "validation", file.data.validation, task, notes)
+    test = _read(path, "test", file.data.test, task, notes)
+    own = [(folder / file.data.seeds, seeds), (folder / (file.data.validation or ""), validation)]
+    exam = (folder / (file.data.test or ""), test)
+    notes += [*note_missing_labels(task, [own[1], exam]), *note_overlaps(own, exam)]
     return Domain(
         folder=folder,
         file=file,
         codec=task,
         metric=metric,
         seeds=seeds,
-        validation=_read(path, "validation", file.data.validation, task, notes),
-        test=_read(path, "test", file.data.test, task, notes),
+        validation=validation,
+        test=test,
         corpus=corpus,
         prompts=_inside(path, "prompts", file.prompts) if file.prompts else None,
         overrides=Layer(str(path), overrides),
@@ -247,7 +262,8 @@ def _read(
         return ()
     file = _inside(path, f"data.{split}", name)
     if not file.is_file():
-        raise InputError(f"{file}: no such file; it is named under data.{split} in {path}")
+        what = "is a folder" if file.is_dir() else "no such file"
+        raise InputError(f"{file}: {what}; it is named under data.{split} in {path}")
     return tuple(read_examples(file, task, notes))
 
 

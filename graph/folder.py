@@ -163,7 +163,18 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
     known = sorted(path.parent.name for path in runs_dir.glob("*/config.yaml"))
     listed = ", ".join(clean(run, 100) for run in known[-8:])
     where = f"runs in {runs_dir}: {listed}" if known else f"there are no runs in {runs_dir}"
-    raise InputError(f"no run {name[:200]!r}; {where}")
+    raise InputError(f"no run {name[:200]!r}; {_find_inside(Path(name)) or where}")
+
+
+def _find_inside(path: Path) -> str | None:
+    """Say where the runs are if somebody names a folder that holds some, such as a backtest's."""
+    try:
+        for folder in (path, path / "runs"):
+            if next(folder.glob("*/config.yaml"), None) is not None:
+                return f"this folder holds runs, name them one by one or with {folder}/*"
+    except (OSError, ValueError):
+        pass
+    return None
 
 
 def _holds_run(path: Path) -> bool:

@@ -58,9 +58,7 @@ def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:
         EvokdError: the run has no student yet, or the student fails.
     """
     if not folder.student.is_dir():
-        raise EvokdError(
-            f"{folder.path}: no student yet; the run has not ended, go on with: evokd resume {folder.path}"
-        )
+        raise EvokdError(f"{folder.path}: {_tell_no_student(folder)}")
     settings = build_settings([Layer(str(folder.config), read_config(folder)["settings"])])
     record = read_record(folder.student)
     task = codec(record["task"], record["labels"])
@@ -80,6 +78,12 @@ def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:
     return asyncio.run(ask())
 
 
+def _tell_no_student(folder: RunFolder) -> str:
+    if folder.summary.is_file():
+        return "its student was deleted, as a backtest does with its runs; make one that keeps it with: evokd run"
+    return f"no student yet; the run has not ended, go on with: evokd resume {folder.path}"
+
+
 def read_file(path: Path) -> list[str]:
     """Read the texts of a file, JSON Lines if it is named so.
 
@@ -89,7 +93,9 @@ def read_file(path: Path) -> list[str]:
     try:
         with path.open("rb") as file:
             return read_texts(str(path), file, path.suffix in (".jsonl", ".json"))
-    except (FileNotFoundError, IsADirectoryError) as exc:
+    except FileNotFoundError as exc:
         raise InputError(f"{path}: no such file") from exc
+    except IsADirectoryError as exc:
+        raise InputError(f"{path}: is a folder; name a file") from exc
     except PermissionError as exc:
         raise InputError(f"{path}: cannot be read") from exc

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.messages import InputError
+from graph.data_notes import note_corpus
 from graph.domain import Domain, load_domain, replace_corpus
 from student.data import read_examples
 
@@ -27,6 +28,8 @@ def read_corpus(domain: Domain) -> Domain:
         raise InputError(
             f"{domain.corpus}: no text has the label {lacking[0]!r}; a rehearsal needs texts of every label"
         )
+    test = (domain.folder / (domain.file.data.test or ""), domain.test)
+    notes += note_corpus((domain.corpus, rows), test)
     return replace(domain, corpus_rows=rows, notes=tuple(dict.fromkeys(notes)))
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -111,8 +112,9 @@ FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "show no sample": (["show", "{runs}/done", "--sample", "c9-l9-d9"], ["c9-l9-d9"]),
     "show two things": (["show", "{runs}/done", "--cycle", "1", "--sample", "a"], ["--cycle", "use one of them"]),
     "predict no run": (["predict", "none", "--runs-dir", "{runs}"], ["no run 'none'"]),
+    "predict a folder of runs": (["predict", "{runs}"], ["no run", "name them one by one or with", "/runs/*"]),
     "predict no file": (["predict", "{runs}/done", "{tmp}/none.txt"], ["none.txt", "no such file"]),
-    "predict a folder": (["predict", "{runs}/done", "{tmp}"], ["no such file"]),
+    "predict a folder": (["predict", "{runs}/done", "{tmp}"], ["is a folder; name a file"]),
     "predict an empty file": (["predict", "{runs}/done", "{runs}/done/.lock"], ["no texts"]),
     "predict broken rows": (["predict", "{runs}/done", "{tmp}/broken.jsonl"], ["broken.jsonl:1"]),
     "port too high": (["teacher", "serve", "--port", "70000"], ["--port"]),
@@ -232,6 +234,20 @@ def test_predict_on_an_unfinished_run_names_the_resume_command(
     assert printed.out == ""
     assert printed.err.count("\n") == 1
     assert f"evokd resume {folder}" in printed.err
+
+
+def test_predict_on_a_run_whose_student_was_deleted_says_so(
+    done_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "bare"
+    shutil.copytree(done_runs / "done", folder, ignore=shutil.ignore_patterns("student", "work"))
+    (tmp_path / "texts.txt").write_text("Where is my parcel?\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main.run_cli(["predict", str(folder), str(tmp_path / "texts.txt")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"evokd: {folder}: its student was deleted, as a backtest does")
+    assert printed.err.count("\n") == 1
 
 
 def test_graph_prints_every_node(capsys: pytest.CaptureFixture[str]) -> None:

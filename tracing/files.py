@@ -5,7 +5,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.messages import EvokdError
+from agents.messages import EvokdError, InputError
+
+
+def make_folder(path: Path, option: str) -> None:
+    """Make a folder that results are written to, with those above it.
+
+    Args:
+        path: the folder; may be there.
+        option: the command's option that named it.
+
+    Raises:
+        InputError: something else has this name, or it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as exc:
+        raise InputError(f"{option} {path}: is not a folder; name another one") from exc
+    except (OSError, ValueError) as exc:
+        told = getattr(exc, "strerror", None) or exc
+        raise InputError(f"{option} {path}: the folder cannot be made ({told}); name another one") from exc
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:

@@ -256,4 +256,6 @@ def open_ledger(path: Path) -> Ledger:
     """
     if not path.is_file():
         raise EvokdError(f"{path}: the run has no ledger yet")
+    if not path.stat().st_size:
+        raise EvokdError(f"{path}: damaged (nothing is in it); put the file of a copy in its place")
     return Ledger(path)

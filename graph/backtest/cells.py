@@ -173,9 +173,10 @@ def _check_same(domain: Domain, same: Sequence[tuple[Column, Plan]]) -> None:
     for column, other in same[1:]:
         for key, value in _shared(other).items():
             if began.get(key) != value:
+                one, two = (json.dumps(found, ensure_ascii=False) for found in (began.get(key), value))
                 raise InputError(
-                    f"{domain.file.name}: {first.name!r} and {column.name!r} differ in {key} ({began.get(key)!r} and"
-                    f" {value!r}), so they would not start alike; set it for all, such as --set {key}={value}"
+                    f"{domain.file.name}: {first.name!r} and {column.name!r} differ in {key} ({one} and {two}), so they"
+                    f" would not start alike; set it for all, such as --set {key}={two}"
                 )
 
 

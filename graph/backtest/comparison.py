@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graph.backtest.finished import Finished, group, measure_group, pages, read_finished
+from graph.backtest.finished import Finished, group, measure_group, pages, read_finished, tell_gate
 from graph.backtest.pictures import HINT, Sheet, can_draw, draw
 from graph.backtest.sheets import UNITS
 from graph.folder import RunFolder
-from tracing.files import write_json
+from tracing.files import make_folder, write_json
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
             {
                 "domain": runs[0].summary["domain"],
                 "metric": runs[0].summary["metric"],
-                "gate": runs[0].gate,
+                "gate": tell_gate(runs),
                 "runs": rows,
             }
             for runs, rows in zip(groups, tables, strict=True)
@@ -47,7 +47,7 @@ def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
 
 def write_comparison(found: Comparison, out: Path) -> None:
     """Write `compare.md`, `compare.json` and, where they can be drawn, pictures of the gate metric."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, "--out")
     write_json(out / "compare.json", found.record)
     sheets = list(make_gate_sheets(found.groups))
     text = f"# Comparison\n\n{found.text}"
@@ -71,7 +71,7 @@ def make_gate_sheets(groups: Sequence[Sequence[Finished]]) -> Iterator[Sheet]:
                 yield Sheet(
                     name=f"{number}-{first.summary['domain']}-{over}",
                     title=f"{first.summary['domain']}: {first.summary['gate_metric']} over {over}",
-                    subtitle=[f"the gate's measure: {first.gate}", "each line is one run"],
+                    subtitle=[tell_gate(runs), "each line is one run"],
                     x=unit,
                     y=f"{first.summary['gate_metric']} at the gate (0 to 1)",
                     limit=limit,

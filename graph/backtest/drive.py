@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from agents.messages import EvokdError
+from agents.messages import EvokdError, InputError
 from graph.backtest.cells import Backtest, Cell
 from graph.backtest.execute import Ceiling, find_ceiling, find_curve, make_ceiling
 from graph.backtest.pool import Failure, Interrupted, Piece, Pool, Tell
 from graph.backtest.results import Outcome
 from graph.folder import RunFolder
+from tracing.files import make_folder
 
 
 class CellsFailed(EvokdError):
@@ -63,10 +64,13 @@ def drive(backtest: Backtest, out: Path, jobs: int, full_shot: int | None, tell:
         tell: called with events; see `Pool`. First comes `planned` with the number of pieces and of those done.
 
     Raises:
+        InputError: the folder cannot be made, or holds a domain.
         Interrupted: Ctrl-C; the same command goes on.
         ResumeError: another process works in this folder.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    if (out / "domain.yaml").exists():
+        raise InputError(f"--out {out}: is the folder of a domain; name another one")
+    make_folder(out, "--out")
     with RunFolder(out).lock():
         ceilings = _ceilings(backtest, full_shot)
         pieces = [_ceiling_piece(item) for item in ceilings.values() if find_ceiling(out, item) is None]

@@ -34,7 +34,9 @@ class Finished:
 
     @property
     def gate(self) -> str:
-        """Where the gate metric comes from, in words."""
+        """Where the gate metric comes from, in words; empty where it was never measured."""
+        if not self.curve("samples"):
+            return ""
         has = self.summary["start"]["validation"] is not None
         source = "validation data" if has else "generated samples that were set aside"
         return f"{self.summary['gate_metric']} on {source}"
@@ -148,7 +150,7 @@ def tell_settings(runs: Sequence[Finished]) -> list[str]:
 
 def measure_group(runs: Sequence[Finished]) -> list[dict[str, Any]]:
     """Figures of runs that stand in one table; areas go up to what the cheapest of them has spent."""
-    limits = {over: min(_end(run, over) for run in runs) for over in ("samples", "tokens")}
+    limits = {over: _end_of_all(runs, over) for over in ("samples", "tokens")}
     rows = []
     for run, loop in zip(runs, name_loops(runs), strict=True):
         totals = run.summary["totals"]
@@ -181,9 +183,16 @@ def measure_group(runs: Sequence[Finished]) -> list[dict[str, Any]]:
     return rows
 
 
-def _end(run: Finished, over: str) -> float:
-    curve = run.curve(over)
-    return curve[-1][0] if curve else 0.0
+def tell_gate(runs: Sequence[Finished]) -> str:
+    """Say what the gates of runs that stand in one table have measured."""
+    found = [run.gate for run in runs if run.gate]
+    some = "" if len(found) == len(runs) else f" in {len(found)} of {len(runs)} runs"
+    return f"the gate measured {found[0]}{some}" if found else "the gate measured nothing"
+
+
+def _end_of_all(runs: Sequence[Finished], over: str) -> int:
+    """Where the shortest curve ends, 0 where one has no points."""
+    return min(int(curve[-1][0]) if (curve := run.curve(over)) else 0 for run in runs)
 
 
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -238,10 +247,13 @@ def pages(groups: Sequence[Sequence[Finished]], tables: Sequence[Sequence[Mappin
     """The comparison in Markdown."""
     for runs, rows in zip(groups, tables, strict=True):
         first = runs[0]
-        yield f"## {first.summary['domain']}: {first.summary['metric']}; the gate measured {first.gate}\n"
+        yield f"## {first.summary['domain']}: {first.summary['metric']}; {tell_gate(runs)}\n"
         if any(run.summary["rehearsal"] for run in runs):
             yield "Rehearsal teacher: no language model was called in these runs, or in some of them.\n"
         yield from runs_table(rows)
+        limits = [f"{_end_of_all(runs, over):,} {over}" for over in ("samples", "tokens")]
+        if any(row["gate_area_samples"] is not None for row in rows) and len(rows) > 1:
+            yield f"Areas go up to what the cheapest run of the table has spent: {' and '.join(limits)}.\n"
         told = tell_settings(runs)
         if told:
             yield from ["Settings that differ between runs of one preset:\n", *told, ""]

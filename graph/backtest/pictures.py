@@ -111,7 +111,9 @@ def make_chart(sheet: Sheet) -> Any:
         across = alt.Chart(alt.InlineData(values=[{"y": sheet.line, "name": f"{sheet.line_name} {sheet.line:.3f}"}]))
         layers.append(across.mark_rule(color="#555555", strokeDash=[1, 3]).encode(y="y:Q"))
         text = across.mark_text(align="left", baseline="bottom", dx=4, dy=-2, color="#555555", fontSize=11)
-        layers.append(text.encode(x=alt.value(0), y="y:Q", text="name:N"))
+        named = text.encode(x=alt.value(0), y="y:Q", text="name:N")
+        halo = named.encode(stroke=alt.value("white"), strokeWidth=alt.value(4))  # curves may run where it stands
+        layers += [halo, named]
     title = alt.TitleParams(sheet.title, subtitle=[*sheet.subtitle], anchor="start", fontSize=14, subtitleFontSize=11)
     chart = alt.layer(*layers).properties(width=460, height=300, title=title)
     return chart.configure_axis(labelFontSize=11, titleFontSize=12).configure_view(stroke=None)

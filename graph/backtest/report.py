@@ -1,5 +1,6 @@
 """The report of a backtest: report.md for people, report.json with every number in it."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from graph.backtest.sheets import make_sheets
 from graph.backtest.statistics import LEVEL, RESAMPLES, compare
 from graph.backtest.tables import MEASURES, difference_table, label_table, reach_table, scores_table
 from tracing.files import write_json
+from tracing.text import clean
 
 NOTICE = "The teacher was the rehearsal teacher: no language model was called."
 
@@ -36,16 +38,33 @@ def write_report(
         "rehearsal": backtest.rehearsal,
         "setting": describe_setting(backtest),
         "columns": [asdict(column) for column in backtest.columns],
+        "notes": [
+            clean(note.replace(f"{domain.folder}/", f"{domain.file.name}/"))
+            for domain in backtest.domains.values()
+            for note in domain.notes
+        ],
         "cells": [_row(item) for item in measured],
         "missing": [cell.id for cell in backtest.cells if cell.id not in {item.cell.id for item in measured}],
         "full_shot": [{"domain": domain, "seed": seed, **found} for (domain, seed), found in results.ceilings.items()],
         "differences": list(_differences(measured, columns)),
     }
-    write_json(out / "report.json", record)
+    _remove_pictures(out)
     pictures = _draw(backtest, measured, out, columns) if can_draw() else {}
+    record["pictures"] = [path.name for paths in pictures.values() for path in paths]
+    write_json(out / "report.json", record)
     text = "\n".join(_pages(backtest, measured, record, columns, pictures))
     (out / "report.md").write_text(text.rstrip() + "\n", encoding="utf-8")
     return record
+
+
+def _remove_pictures(out: Path) -> None:
+    """Remove the pictures of the report that is to be replaced; other files stay."""
+    try:
+        names = json.loads((out / "report.json").read_bytes())["pictures"]
+    except (OSError, ValueError, KeyError, TypeError):  # no report, or one that nobody can read any more
+        return
+    for name in names:
+        (out / "pictures" / Path(str(name)).name).unlink(missing_ok=True)
 
 
 def _draw(backtest: Backtest, measured: Sequence[Measured], out: Path, columns: Sequence[str]) -> dict[Key, list[Path]]:
@@ -187,6 +206,8 @@ def _head(backtest: Backtest, record: Mapping[str, Any]) -> Iterator[str]:
     yield f"- Command: `{record['command']}`"
     yield f"- Student: {setting['student']}, tune {setting['tune']}; teacher: {setting['teacher']}"
     yield f"- Budget: {setting['budget_samples']} accepted samples; seeds: {', '.join(map(str, setting['seeds']))}"
+    for note in record["notes"]:
+        yield f"- Note: {note}"
     for column in record["columns"]:
         under = f" under {', '.join(column['changes'])}" if column["changes"] else ""
         yield f"- Column {column['name']}: preset {column['preset']}{under}"

@@ -119,8 +119,12 @@ def bench(
         layers=layers,
     )
     shares = _numbers("--target-shares", target_shares)
+    if 0 in shares:
+        raise InputError("--target-shares 0: every student has that from the start; write shares above 0")
     if full_shot_seeds is not None and not full_shot:
         raise InputError("--full-shot-seeds: nothing is trained on the whole corpus with --no-full-shot; leave one out")
+    if full_shot_seeds is not None and full_shot_seeds > seeds:
+        raise InputError(f"--full-shot-seeds {full_shot_seeds}: more than --seeds {seeds}; give at most as many")
     backtest = plan_backtest(order)
     with Board(console.stderr()) as board:
         results = drive(backtest, out, jobs or _cores(), full_shot_seeds if full_shot else 0, board)

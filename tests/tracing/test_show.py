@@ -316,6 +316,14 @@ def test_a_ledger_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_empty_ledger_is_damaged_and_stays_empty(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    file.touch()
+    with pytest.raises(EvokdError, match=r"damaged \(nothing is in it\)"):
+        show.open_ledger(file)
+    assert file.stat().st_size == 0
+
+
 HOSTILE = "[bold]x[/] [/nope] :bug: \x1b[31mred\r\x07 [link=http://x]y\\"
 SHOWN = "[bold]x[/] [/nope] :bug: \ufffd[31mred \ufffd [link=http://x]y\\"
 

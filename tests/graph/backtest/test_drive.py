@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import graph.backtest.execute
+from agents.messages import InputError
 from graph.backtest.cells import Column, plan_backtest, read_domain
 from graph.backtest.curve import FILE
 from graph.backtest.drive import drive
@@ -19,7 +20,7 @@ from graph.config import Layer
 from graph.folder import ResumeError, RunFolder
 from student.jobs import TrainJob, TrainResult
 from tests.graph.backtest.conftest import PLAIN, InlinePool, make_order
-from tests.graph.toy import ForgetfulStudent, WordStudent, read_rows
+from tests.graph.toy import ForgetfulStudent, WordStudent, read_rows, write_rows
 from tracing.summary import read_summary
 
 
@@ -167,6 +168,10 @@ def test_full_shot_is_seeds_and_the_whole_corpus_each_text_once(
     ((key, full),) = results.ceilings.items()
     assert key == ("toy", 1)
     assert full["samples"] == len(corpus)
+    test = read_rows(toy_domain / "test.jsonl")
+    write_rows(toy_domain / "corpus.jsonl", [*read_rows(toy_domain / "corpus.jsonl"), *test[:3]])
+    leaky = drive(plan_backtest(make_order(toy_domain, seeds=[1])), tmp_path / "leaky", 1, None, ignore)
+    assert leaky.ceilings["toy", 1]["samples"] == len(corpus)  # what is asked in the test was not taught
     assert full["test"]["macro_f1"] > max(outcome.points[0]["test"]["macro_f1"] for outcome in results.outcomes)
 
 
@@ -193,6 +198,21 @@ def test_other_settings_never_take_the_results_of_these(
     results = drive(other, tmp_path / "out", 1, 0, ignore)
     assert len(inline_pool.given[1]) == 1
     assert {outcome.cell.id for outcome in results.outcomes} == {cell.id for cell in other.cells}
+
+
+def test_a_folder_that_cannot_be_one_is_refused(toy_domain: Path, tmp_path: Path, inline_pool: InlinePool) -> None:
+    backtest = plan_backtest(make_order(toy_domain))
+    file = tmp_path / "file"
+    file.write_text("mine", encoding="utf-8")
+    for out, told in (
+        (file, "is not a folder"),
+        (file / "out", "cannot be made"),
+        (toy_domain, "is the folder of a domain"),
+    ):
+        with pytest.raises(InputError, match=f"--out {out}: .*{told}.*; name another one"):
+            drive(backtest, out, 1, 0, ignore)
+    assert file.read_text(encoding="utf-8") == "mine"
+    assert inline_pool.given == []
 
 
 def test_two_backtests_do_not_work_in_one_folder(toy_domain: Path, tmp_path: Path, inline_pool: InlinePool) -> None:

@@ -135,6 +135,30 @@ def test_the_report_says_what_was_done_and_how_to_do_it_again(
     assert "3/3 toy bold s1" in printed.err
 
 
+def test_pictures_of_the_report_before_are_gone_other_files_stay(
+    arguments: list[str], tmp_path: Path, inline_pool: InlinePool
+) -> None:
+    pictures = tmp_path / "out" / "pictures"
+    assert main.run_cli([*arguments, "--noise", "0.2", "--no-full-shot"]) == 0
+    assert len(list(pictures.glob("toy-t0-n0.2-*"))) == 4
+    (pictures / "mine.svg").write_text("<svg/>", encoding="utf-8")
+    assert main.run_cli([*arguments, "--no-full-shot"]) == 0
+    record = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert len(record["pictures"]) == 4
+    assert {path.name for path in pictures.iterdir()} == {*record["pictures"], "mine.svg"}
+
+
+def test_the_report_tells_what_is_odd_about_the_data(
+    arguments: list[str], tmp_path: Path, inline_pool: InlinePool
+) -> None:
+    corpus, test = (Path(arguments[1]) / f"{name}.jsonl" for name in ("corpus", "test"))
+    row = test.read_text(encoding="utf-8").splitlines()[0]
+    corpus.write_text(corpus.read_text(encoding="utf-8") + row + "\n", encoding="utf-8")
+    assert main.run_cli([*arguments, "--no-full-shot"]) == 0
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "- Note: toy/corpus.jsonl: 1 text stands in test.jsonl as well" in text
+
+
 def test_without_the_packages_there_are_no_pictures_and_a_line_says_how_to_get_them(
     arguments: list[str], tmp_path: Path, inline_pool: InlinePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,9 +186,12 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
         (["--noise", "0.1,0.1"], "--noise '0.1,0.1'"),
         (["--noise", "a"], "write numbers with commas"),
         (["--target-shares", "80"], "--target-shares '80'"),
+        (["--target-shares", "0,0.9"], "--target-shares 0: every student has that"),
         (["--validation", "100000"], "rows.validation"),
         (["--no-full-shot", "--full-shot-seeds", "1"], "--full-shot-seeds: nothing is trained"),
+        (["--full-shot-seeds", "2"], "--full-shot-seeds 2: more than --seeds 1"),
         (["--shots", "100000"], "rows.shots"),
+        (["--variant", "x:evokd:rows.shots=3"], "differ in rows.shots (2 and 3)"),
         (["--variant", "x"], "NAME:PRESET:a.b=c"),
         (["--tune", "some"], "student.tune"),
         (["--student", "nobody/nothing-at-all"], "student.base"),

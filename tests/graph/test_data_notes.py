@@ -1,0 +1,58 @@
+"""What is odd about data is said, and nothing is said of data that is in order."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import main
+from graph.domain import load_domain
+from graph.rehearsal import read_corpus
+from tests.graph.toy import SHIPPED, read_rows, write_domain, write_rows
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A domain folder of three labels."""
+    return write_domain(tmp_path / "toy")
+
+
+def move(source: Path, target: Path, count: int, **changes: str) -> None:
+    rows = [{**row, **changes} for row in read_rows(source)[:count]]
+    write_rows(target, [*read_rows(target), *rows])
+
+
+@pytest.mark.parametrize("name", ["support_tickets", "field_reports"])
+def test_shipped_domains_are_in_order(name: str) -> None:
+    assert read_corpus(load_domain(SHIPPED.parent / name)).notes == ()
+
+
+def test_a_label_that_test_data_does_not_hold_is_named(folder: Path) -> None:
+    labels = list(load_domain(folder).codec.labels)
+    for name in ("test", "validation"):
+        file = folder / f"{name}.jsonl"
+        write_rows(file, [row for row in read_rows(file) if row["label"] != labels[0]])
+    notes = load_domain(folder).notes
+    told = f"no text has the label '{labels[0]}', so no score says how well it is found; add some"
+    assert notes == (f"{folder}/validation.jsonl: {told}", f"{folder}/test.jsonl: {told}")
+
+
+def test_texts_that_stand_in_test_data_as_well_are_counted(folder: Path) -> None:
+    move(folder / "test.jsonl", folder / "seeds.jsonl", 1)
+    move(folder / "test.jsonl", folder / "corpus.jsonl", 2)
+    seeds, corpus = read_corpus(load_domain(folder)).notes
+    assert seeds.startswith(f"{folder}/seeds.jsonl: 1 text stands in test.jsonl as well")
+    assert corpus.startswith(f"{folder}/corpus.jsonl: 2 texts stand in test.jsonl as well; a run refuses them as leaks")
+
+
+def test_a_text_with_two_answers_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, other = list(load_domain(folder).codec.labels)[:2]
+    row = read_rows(folder / "test.jsonl")[0]
+    changed = other if row["label"] == first else first
+    move(folder / "test.jsonl", folder / "test.jsonl", 1)
+    assert load_domain(folder).notes == ()  # twice the same is no contradiction
+    move(folder / "test.jsonl", folder / "test.jsonl", 1, label=changed)
+    (note,) = load_domain(folder).notes
+    assert note == f"{folder}/test.jsonl: 1 text stands in it more than once, with different answers"
+    assert main.run_cli(["check", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["notes"] == [note]
