@@ -107,6 +107,10 @@ def make_chart(sheet: Sheet) -> Any:
             strokeDash=alt.StrokeDash("column:N", title=None, scale=dashes, sort=names, legend=legend),
         ),
     ]
+    dots = [rows[at] for at in range(0, len(rows), STEPS + 1) if rows[at]["x"] == rows[at + STEPS]["x"]]
+    if dots:  # a curve of one place, such as that of a loop that never asked
+        dot = alt.Chart(alt.InlineData(values=dots)).mark_point(filled=True, opacity=1, size=50)
+        layers.append(dot.encode(x=x, y=alt.Y("mean:Q"), color=alt.Color("column:N", title=None, scale=colours)))
     if sheet.line is not None:
         across = alt.Chart(alt.InlineData(values=[{"y": sheet.line, "name": f"{sheet.line_name} {sheet.line:.3f}"}]))
         layers.append(across.mark_rule(color="#555555", strokeDash=[1, 3]).encode(y="y:Q"))

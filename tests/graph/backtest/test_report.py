@@ -102,6 +102,15 @@ def test_a_picture_is_drawn_twice_with_its_axes_named(tmp_path: Path) -> None:
     assert png.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_curve_of_one_place_is_a_dot(tmp_path: Path) -> None:
+    def draw_dots(*curve: tuple[float, float]) -> int:
+        sheet = Sheet("one", "t", [], "x", "y", 10, {"still": [curve], "moves": [[(0, 0.2), (5, 0.6)]]})
+        return draw(sheet, tmp_path)[0].read_text(encoding="utf-8").count('aria-roledescription="point"')
+
+    assert draw_dots((0, 0.2)) == 1
+    assert draw_dots((0, 0.2), (5, 0.3)) == 0
+
+
 @pytest.fixture
 def arguments(toy_domain: Path, tmp_path: Path) -> list[str]:
     sizes = ["--seeds", "1", "--shots", "2", "--budget-samples", "20", "--set", "curriculum.quotas.drafts=12"]
