@@ -171,7 +171,7 @@ def _find_inside(path: Path) -> str | None:
     try:
         for folder in (path, path / "runs"):
             if next(folder.glob("*/config.yaml"), None) is not None:
-                return f"this folder holds runs, name them one by one or with {folder}/*"
+                return f"this folder holds runs, name them one by one or with {clean(str(folder))}/*"
     except (OSError, ValueError):
         pass
     return None
