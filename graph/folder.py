@@ -14,6 +14,7 @@ import yaml
 
 from agents.messages import EvokdError, InputError
 from graph.config import read_yaml
+from tracing.files import make_folder
 from tracing.text import clean
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -131,12 +132,12 @@ def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
             f"--run-id {run_id!r}: use letters, digits, '-', '_' and '.', beginning with a letter or digit"
         )
     path = runs_dir / run_id
+    make_folder(runs_dir, "--runs-dir")
     try:
-        runs_dir.mkdir(parents=True, exist_ok=True)
         path.mkdir()
     except FileExistsError as exc:
         if not path.is_dir():
-            raise InputError(f"--runs-dir {runs_dir}: is not a folder; name another one") from exc
+            raise InputError(f"{path}: is not a folder; choose another --run-id") from exc
         if {item.name for item in path.iterdir()} <= _BEFORE_CONFIG:
             return RunFolder(path)  # a start that was killed before it had written its configuration
         begun = (path / "config.yaml").is_file()

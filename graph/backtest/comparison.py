@@ -71,7 +71,7 @@ def make_gate_sheets(groups: Sequence[Sequence[Finished]]) -> Iterator[Sheet]:
                 yield Sheet(
                     name=f"{number}-{first.summary['domain']}-{over}",
                     title=f"{first.summary['domain']}: {first.summary['gate_metric']} over {over}",
-                    subtitle=[tell_gate(runs), "each line is one run"],
+                    subtitle=[f"the gate's measure: {tell_gate(runs)}", "each line is one run"],
                     x=unit,
                     y=f"{first.summary['gate_metric']} at the gate (0 to 1)",
                     limit=limit,

@@ -184,10 +184,10 @@ def measure_group(runs: Sequence[Finished]) -> list[dict[str, Any]]:
 
 
 def tell_gate(runs: Sequence[Finished]) -> str:
-    """Say what the gates of runs that stand in one table have measured."""
+    """Say what the gates of runs that stand in one table have measured, and in how many of them."""
     found = [run.gate for run in runs if run.gate]
     some = "" if len(found) == len(runs) else f" in {len(found)} of {len(runs)} runs"
-    return f"the gate measured {found[0]}{some}" if found else "the gate measured nothing"
+    return f"{found[0]}{some}" if found else "nothing"
 
 
 def _end_of_all(runs: Sequence[Finished], over: str) -> int:
@@ -247,7 +247,7 @@ def pages(groups: Sequence[Sequence[Finished]], tables: Sequence[Sequence[Mappin
     """The comparison in Markdown."""
     for runs, rows in zip(groups, tables, strict=True):
         first = runs[0]
-        yield f"## {first.summary['domain']}: {first.summary['metric']}; {tell_gate(runs)}\n"
+        yield f"## {first.summary['domain']}: {first.summary['metric']}; the gate measured {tell_gate(runs)}\n"
         if any(run.summary["rehearsal"] for run in runs):
             yield "Rehearsal teacher: no language model was called in these runs, or in some of them.\n"
         yield from runs_table(rows)

@@ -14,6 +14,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Told apart by people who see few colours (Okabe and Ito); the yellow is one that shows on white, grey was added."""
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 1], [10, 2, 2, 2], [3, 5])
 """A second sign beside the colour."""
+KINDS = (".svg", ".png")
+"""Endings of the files of a picture."""
 STEPS = 80
 """Places along the x axis at which curves are averaged."""
 HINT = "pictures need two more packages; get them with: pip install 'evokd[report]'"
@@ -69,7 +71,7 @@ def draw(sheet: Sheet, folder: Path) -> list[Path]:
     """Draw a sheet as SVG and PNG; returns the files. Call it only where `can_draw`."""
     folder.mkdir(parents=True, exist_ok=True)
     chart = make_chart(sheet)
-    paths = [folder / f"{sheet.name}.svg", folder / f"{sheet.name}.png"]
+    paths = [folder / f"{sheet.name}{kind}" for kind in KINDS]
     for path in paths:
         chart.save(str(path), scale_factor=2.0 if path.suffix == ".png" else 1.0)
     return paths
@@ -80,9 +82,8 @@ def make_chart(sheet: Sheet) -> Any:
     import altair as alt
 
     names = list(sheet.curves)
-    rows = [
-        {"column": name, **place} for name, curves in sheet.curves.items() for place in average(curves, sheet.limit)
-    ]
+    places = {name: average(curves, sheet.limit) for name, curves in sheet.curves.items()}
+    rows = [{"column": name, **place} for name, each in places.items() for place in each]
     colours = alt.Scale(domain=names, range=[COLOURS[at % len(COLOURS)] for at in range(len(names))])
     dashes = alt.Scale(domain=names, range=[DASHES[at % len(DASHES)] for at in range(len(names))])
     legend = alt.Legend(
@@ -107,7 +108,7 @@ def make_chart(sheet: Sheet) -> Any:
             strokeDash=alt.StrokeDash("column:N", title=None, scale=dashes, sort=names, legend=legend),
         ),
     ]
-    dots = [rows[at] for at in range(0, len(rows), STEPS + 1) if rows[at]["x"] == rows[at + STEPS]["x"]]
+    dots = [{"column": name, **each[0]} for name, each in places.items() if each[0]["x"] == each[-1]["x"]]
     if dots:  # a curve of one place, such as that of a loop that never asked
         dot = alt.Chart(alt.InlineData(values=dots)).mark_point(filled=True, opacity=1, size=50)
         layers.append(dot.encode(x=x, y=alt.Y("mean:Q"), color=alt.Color("column:N", title=None, scale=colours)))

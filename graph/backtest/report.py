@@ -8,7 +8,7 @@ from typing import Any
 
 from graph.backtest.cells import Backtest
 from graph.backtest.drive import Results
-from graph.backtest.pictures import HINT, can_draw, draw
+from graph.backtest.pictures import HINT, KINDS, Sheet, can_draw, draw
 from graph.backtest.results import SHARES, Key, Measured, measure, pair
 from graph.backtest.sheets import make_sheets
 from graph.backtest.statistics import LEVEL, RESAMPLES, compare
@@ -48,33 +48,36 @@ def write_report(
         "full_shot": [{"domain": domain, "seed": seed, **found} for (domain, seed), found in results.ceilings.items()],
         "differences": list(_differences(measured, columns)),
     }
-    _remove_pictures(out)
-    pictures = _draw(backtest, measured, out, columns) if can_draw() else {}
-    record["pictures"] = [path.name for paths in pictures.values() for path in paths]
+    sheets = _make_sheets(backtest, measured, columns) if can_draw() else {}
+    drawn = [sheet for each in sheets.values() for sheet in each]
+    names = [f"{sheet.name}{kind}" for sheet in drawn for kind in KINDS]
+    record["pictures"] = names
+    stale = _read_pictures(out) - set(names)
     write_json(out / "report.json", record)
-    text = "\n".join(_pages(backtest, measured, record, columns, pictures))
+    for sheet in drawn:
+        draw(sheet, out / "pictures")
+    for name in stale:
+        (out / "pictures" / name).unlink(missing_ok=True)
+    text = "\n".join(_pages(backtest, measured, record, columns, sheets))
     (out / "report.md").write_text(text.rstrip() + "\n", encoding="utf-8")
     return record
 
 
-def _remove_pictures(out: Path) -> None:
-    """Remove the pictures of the report that is to be replaced; other files stay."""
+def _read_pictures(out: Path) -> set[str]:
+    """Names of the pictures of the report that is to be replaced."""
     try:
         names = json.loads((out / "report.json").read_bytes())["pictures"]
+        return {Path(name).name for name in names}
     except (OSError, ValueError, KeyError, TypeError):  # no report, or one that nobody can read any more
-        return
-    for name in names:
-        (out / "pictures" / Path(str(name)).name).unlink(missing_ok=True)
+        return set()
 
 
-def _draw(backtest: Backtest, measured: Sequence[Measured], out: Path, columns: Sequence[str]) -> dict[Key, list[Path]]:
-    """Draw the pictures of every domain and condition."""
-    found: dict[Key, list[Path]] = {}
-    for key, items in by_key(measured).items():
-        told = tell_condition(backtest, key[1:])
-        for sheet in make_sheets(key, items, columns, told, backtest.rehearsal):
-            found.setdefault(key, []).extend(draw(sheet, out / "pictures"))
-    return found
+def _make_sheets(backtest: Backtest, measured: Sequence[Measured], columns: Sequence[str]) -> dict[Key, list[Sheet]]:
+    """Make the sheets of every domain and condition."""
+    return {
+        key: list(make_sheets(key, items, columns, tell_condition(backtest, key[1:]), backtest.rehearsal))
+        for key, items in by_key(measured).items()
+    }
 
 
 def describe_setting(backtest: Backtest) -> dict[str, Any]:
@@ -162,7 +165,7 @@ def _pages(
     measured: Sequence[Measured],
     record: Mapping[str, Any],
     columns: Sequence[str],
-    pictures: Mapping[Key, Sequence[Path]],
+    sheets: Mapping[Key, Sequence[Sheet]],
 ) -> Iterator[str]:
     yield "# Backtest\n"
     yield from _head(backtest, record)
@@ -175,9 +178,8 @@ def _pages(
         told = tell_condition(backtest, (typicality, noise))
         yield f"## {domain}: {told}\n"
         yield f"Scores are {items[0].cell.metric} on test data, mean ± standard deviation over seeds.\n"
-        for path in pictures.get((domain, typicality, noise), ()):
-            if path.suffix == ".svg":
-                yield f"![{path.stem}](pictures/{path.name})\n"
+        for sheet in sheets.get((domain, typicality, noise), ()):
+            yield f"![{sheet.name}](pictures/{sheet.name}.svg)\n"
         yield from scores_table(items, columns)
         yield from reach_table(items, columns)
         yield from difference_table(items, columns)

@@ -28,7 +28,7 @@ def test_runs_that_differ_in_their_loop_stand_in_one_table(
     found = compare_runs(folders)
     assert len(found.groups) == 1
     (table,) = found.record["tables"]
-    assert table["gate"] == "the gate measured macro_f1 on validation data"
+    assert table["gate"] == "macro_f1 on validation data"
     rows = {row["run"]: row for row in table["runs"]}
     summary = json.loads(folders[0].summary.read_bytes())
     assert rows["plain1"]["final"] == {split: summary["final"][split]["macro_f1"] for split in ("validation", "test")}
@@ -54,9 +54,9 @@ def test_runs_with_and_without_validation_are_never_in_one_table(
     found = compare_runs(folders)
     assert [[run.name for run in runs] for runs in found.groups] == [["all"], ["none"], ["some"]]
     assert [table["gate"] for table in found.record["tables"]] == [
-        "the gate measured macro_f1 on validation data",
-        "the gate measured nothing",  # with so few samples none is set aside
-        "the gate measured macro_f1 on validation data",
+        "macro_f1 on validation data",
+        "nothing",  # with so few samples none is set aside
+        "macro_f1 on validation data",
     ]
     capsys.readouterr()
     assert main.run_cli(["compare", *(str(folder.path) for folder in folders)]) == 0
@@ -70,7 +70,7 @@ def test_a_table_says_where_its_areas_end_and_how_many_gates_measured(
 ) -> None:
     blind = ["--set", "rows.validation=0", "--set", "gate.rule=off", "--set", "gate.holdout=0"]
     silent = run_quick(toy_domain, *blind, run_id="silent")
-    assert compare_runs([silent]).record["tables"][0]["gate"] == "the gate measured nothing"
+    assert compare_runs([silent]).record["tables"][0]["gate"] == "nothing"
     short = run_quick(toy_domain, "--cycles", "1", run_id="short")
     whole = run_quick(toy_domain, run_id="whole")
     text = compare_runs([short, whole]).text
@@ -80,7 +80,7 @@ def test_a_table_says_where_its_areas_end_and_how_many_gates_measured(
     aside = ["--set", "gate.holdout=0.5", "--set", "gate.holdout_from=0", "--set", "gate.minimum=1"]
     heard = run_quick(toy_domain, "--set", "rows.validation=0", *aside, run_id="heard")
     (table,) = compare_runs([silent, heard]).record["tables"]
-    assert table["gate"] == "the gate measured macro_f1 on generated samples that were set aside in 1 of 2 runs"
+    assert table["gate"] == "macro_f1 on generated samples that were set aside in 1 of 2 runs"
 
 
 def test_other_domains_and_other_data_are_other_tables(
