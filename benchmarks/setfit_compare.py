@@ -82,6 +82,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--iterations", type=int, default=20, help="SetFit's positive (and negative) pairs per sample")
     parser.add_argument("--test-rows", type=int, default=1000, help="rows of the test file that are used")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of both")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where both compute, in float32")
     return parser.parse_args()
 
 
@@ -138,7 +139,9 @@ def _shuffle_cycles(samples: list[Sample], seed: int) -> list[Sample]:
 
 def train_ours(material: Material, size: int, options: argparse.Namespace) -> Found:
     """Train the student from its base on the seeds and the first samples."""
-    changes = {"threads": options.threads, "device": "cpu", **({"tune": options.tune} if options.tune else {})}
+    changes = {"threads": options.threads, "device": options.device, "precision": "float32"}
+    if options.tune:
+        changes["tune"] = options.tune
     samples = [
         TrainExample(id=item.id, text=item.text, gold=item.label, candidates=item.candidates)
         for item in material.samples[:size]
@@ -161,7 +164,7 @@ def train_ours(material: Material, size: int, options: argparse.Namespace) -> Fo
         train(job)
         seconds = time.perf_counter() - started
         texts = [row.text for row in material.test]
-        compute = Compute(device="cpu", threads=options.threads)
+        compute = Compute(device=options.device, threads=options.threads)
         found = predict(PredictJob(folder=job.out, texts=texts, compute=compute))
     return {**material.score([item.answer for item in found]), "seconds": round(seconds, 1)}
 
@@ -182,7 +185,7 @@ def train_setfit(material: Material, size: int, options: argparse.Namespace, tol
     )
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        model = SetFitModel.from_pretrained(str(base), device="cpu", local_files_only=True)
+        model = SetFitModel.from_pretrained(str(base), device=options.device, local_files_only=True)
         arguments = TrainingArguments(
             output_dir=folder,
             num_iterations=options.iterations,

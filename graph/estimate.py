@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle as endless
 from itertools import islice
@@ -24,7 +24,7 @@ from agents.messages import (
 )
 from agents.pricing import price
 from agents.settings import OPENAI_URL
-from graph.curriculum.lessons import Ground, Known, PlannedLesson, plan_lessons
+from graph.curriculum.lessons import Ground, Known, PlannedLesson, has_pool, plan_lessons
 from graph.exams import MOST_COUNTED
 from graph.plan import Plan
 from prompts.loader import ROLES
@@ -74,8 +74,11 @@ class Estimate:
 
 
 def estimate_draft(plan: Plan) -> tuple[float, float]:
-    """Tokens and US dollars that a draft will probably take, its share of all calls of a cycle (0 dollars: unknown)."""
-    parts = [_sum_up(plan, role, pairs, 1.0) for role, pairs in _one_cycle(plan).items()]
+    """Tokens and US dollars that a draft will probably take, its share of the first cycle's calls (0 dollars: unknown).
+
+    The first cycle is the dearest: it fills the pool that later ones choose from.
+    """
+    parts = _sum_up(plan, _Calls.of(plan), 1.0, dict.fromkeys(ROLES, 1.0)).values()
     drafts = plan.settings.curriculum.quotas.drafts
     tokens = sum(part.input_tokens + part.output_tokens for part in parts)
     return tokens / drafts, sum(part.cost_usd or 0.0 for part in parts) / drafts
@@ -84,20 +87,34 @@ def estimate_draft(plan: Plan) -> tuple[float, float]:
 def estimate_run(plan: Plan) -> Estimate:
     """Estimate what a planned run will take; nothing is called."""
     settings = plan.settings
-    calls = _one_cycle(plan)
+    calls = _Calls.of(plan)
     cycles, capped = float(settings.stop.cycles), None
     samples = settings.budget.samples
     if samples is not None:
         cycles = min(cycles, math.ceil(samples / max(1.0, settings.curriculum.quotas.drafts * ACCEPTED)))
-    once = {role: _sum_up(plan, role, pairs, 1.0) for role, pairs in calls.items()}
-    tokens = sum(part.input_tokens + part.output_tokens for part in once.values())
-    costs = [part.cost_usd for part in once.values() if part.cost_usd is not None]
-    for name, cap, used in (("tokens", settings.budget.tokens, tokens), ("usd", settings.budget.usd, sum(costs))):
-        if cap is not None and used and cap / used < cycles:
-            cycles, capped = cap / used, f"budget.{name}"
-    asked = {"analyst": _asking(plan, cycles)}
-    roles = {role: _sum_up(plan, role, pairs, asked.get(role, cycles)) for role, pairs in calls.items()}
-    return Estimate(math.ceil(cycles), roles, capped)
+
+    def take(count: float) -> Mapping[str, RoleEstimate]:
+        return _sum_up(plan, calls, count, {"analyst": _asking(plan, count)})
+
+    for name, cap in (("tokens", settings.budget.tokens), ("usd", settings.budget.usd)):
+        if cap is not None and _used(take(cycles), name) > cap:
+            cycles, capped = _afford(take, name, cap, cycles), f"budget.{name}"
+    return Estimate(math.ceil(cycles), take(cycles), capped)
+
+
+def _used(roles: Mapping[str, RoleEstimate], what: str) -> float:
+    if what == "tokens":
+        return sum(part.input_tokens + part.output_tokens for part in roles.values())
+    return sum(part.cost_usd or 0.0 for part in roles.values())
+
+
+def _afford(take: Callable[[float], Mapping[str, RoleEstimate]], what: str, cap: float, most: float) -> float:
+    """Find how many cycles, parts of one too, a cap pays for."""
+    least = 0.0
+    for _ in range(40):
+        middle = (least + most) / 2
+        least, most = (middle, most) if _used(take(middle), what) <= cap else (least, middle)
+    return least
 
 
 def _asking(plan: Plan, cycles: float) -> float:
@@ -109,17 +126,70 @@ def _asking(plan: Plan, cycles: float) -> float:
     return max(0.0, cycles - math.ceil(max(0.0, alone) / (quotas.drafts * ACCEPTED)))
 
 
-def _sum_up(plan: Plan, role: str, pairs: Sequence[tuple[int, int]], cycles: float) -> RoleEstimate:
-    read, written = (math.ceil(cycles * sum(pair[side] for pair in pairs)) for side in (0, 1))
-    own = plan.settings.teacher.role(role)
-    cost = None
-    if not plan.settings.teacher.is_rehearsal():
-        cost = price(own.prices, own.model or "", own.base_url or OPENAI_URL, (read, written))[0]
-    return RoleEstimate(math.ceil(cycles * len(pairs)), read, written, cost)
+_Pairs = dict[str, list[tuple[int, int]]]
+"""Tokens (read, written) of every call of a cycle, by role."""
 
 
-def _one_cycle(plan: Plan) -> dict[str, list[tuple[int, int]]]:
-    """Tokens (read, written) of every call of a cycle in the middle of a run."""
+@dataclass(frozen=True)
+class _Calls:
+    """The calls of a cycle that fills the pool, and of one that takes what was left over."""
+
+    filling: _Pairs
+    taking: _Pairs
+
+    @classmethod
+    def of(cls, plan: Plan) -> "_Calls":
+        filling = _one_cycle(plan, spare={} if has_pool(plan.settings.curriculum, plan.briefing.form) else None)
+        left = dict.fromkeys(plan.domain.file.labels, plan.settings.curriculum.quotas.drafts * 100)
+        return cls(filling, _one_cycle(plan, spare=left))
+
+
+def _count_fillings(plan: Plan, cycles: float) -> float:
+    """How many of some cycles fill the pool; all, where there is none."""
+    curriculum = plan.settings.curriculum
+    if not has_pool(curriculum, plan.briefing.form):
+        return cycles
+    quotas, spare, asked = curriculum.quotas, 0.0, 0.0
+    for number in range(math.ceil(cycles)):  # in pools of one cycle
+        if spare < quotas.refill:
+            asked += min(1.0, cycles - number) * (quotas.pool - spare)
+            spare = quotas.pool
+        spare -= 1
+    return asked / quotas.pool
+
+
+def _sum_up(plan: Plan, calls: _Calls, cycles: float, asked: Mapping[str, float]) -> dict[str, RoleEstimate]:
+    """Add up the calls of some cycles.
+
+    Args:
+        plan: the plan.
+        calls: of its cycles.
+        cycles: how many, parts of one too.
+        asked: role -> in how many of them it is asked, where that is not in all.
+    """
+    fillings = _count_fillings(plan, cycles)
+    found = {}
+    for role in ROLES:
+        share = asked.get(role, cycles) / cycles if cycles else 0.0
+        parts = ((fillings * share, calls.filling[role]), (max(0.0, cycles - fillings) * share, calls.taking[role]))
+        read, written = (
+            math.ceil(sum(times * pair[side] for times, pairs in parts for pair in pairs)) for side in (0, 1)
+        )
+        own = plan.settings.teacher.role(role)
+        cost = None
+        if not plan.settings.teacher.is_rehearsal():
+            cost = price(own.prices, own.model or "", own.base_url or OPENAI_URL, (read, written))[0]
+        found[role] = RoleEstimate(math.ceil(sum(times * len(pairs) for times, pairs in parts)), read, written, cost)
+    return found
+
+
+def _one_cycle(plan: Plan, spare: Mapping[str, int] | None) -> _Pairs:
+    """Tokens of every call of a cycle in the middle of a run.
+
+    Args:
+        plan: the plan.
+        spare: label -> what earlier cycles left over; None without a pool.
+    """
     domain, settings = plan.domain, plan.settings.curriculum
     texts = [*domain.seeds, *domain.validation]
     found: dict[str, list[tuple[int, int]]] = {role: [] for role in ROLES}
@@ -130,15 +200,17 @@ def _one_cycle(plan: Plan) -> dict[str, list[tuple[int, int]]]:
         weaknesses = {f"c001-w{number}": named for number in range(settings.weaknesses)}
         reply = {"weaknesses": [named.model_dump() for _ in weaknesses]}
         found["analyst"].append(_count(plan, "analyst", _make_packet(plan, texts), reply))
-    for lesson in _plan_middle(plan, texts, weaknesses):
+    for lesson in _plan_middle(plan, texts, weaknesses, spare):
         wanted = sum(quota.hard + quota.easy for quota in lesson.plan.quotas)
         written = list(islice(endless(texts), wanted))
         drafts = [{"text": item.text, "difficulty": "hard", "intended": _plain(plan, item)} for item in written]
-        found["generator"].append(_count(plan, "generator", lesson.plan, {"drafts": drafts}))
+        if wanted:
+            found["generator"].append(_count(plan, "generator", lesson.plan, {"drafts": drafts}))
         if settings.labels == "generator":
             continue
-        if settings.labels == "doubtful":
-            written = written[: math.ceil(DOUBTED * wanted)]
+        kept = wanted if lesson.kept is None else sum(lesson.kept.values())
+        share = DOUBTED if settings.labels == "doubtful" else 1.0
+        written = list(islice(endless(texts), math.ceil(share * kept)))
         batch = DraftBatch(
             labels=dict(domain.file.labels),
             drafts=[DraftText(id=f"t{number}", text=item.text) for number, item in enumerate(written, start=1)],
@@ -187,7 +259,9 @@ def _make_packet(plan: Plan, texts: Sequence[Example]) -> FeedbackPacket:
     )
 
 
-def _plan_middle(plan: Plan, texts: Sequence[Example], weaknesses: Mapping[str, Weakness]) -> list[PlannedLesson]:
+def _plan_middle(
+    plan: Plan, texts: Sequence[Example], weaknesses: Mapping[str, Weakness], spare: Mapping[str, int] | None
+) -> list[PlannedLesson]:
     """Lessons of a cycle in the middle of the run; validation texts stand for samples that are not there yet."""
     codec, settings = plan.domain.codec, plan.settings.curriculum
     half = (plan.settings.budget.samples or settings.quotas.drafts * 4) // 2
@@ -211,5 +285,6 @@ def _plan_middle(plan: Plan, texts: Sequence[Example], weaknesses: Mapping[str, 
         weaknesses=weaknesses,
         wrong=_make_packet(plan, texts).cases if settings.errors else (),
         topics=plan.domain.file.topics,
+        spare=spare,
     )
     return plan_lessons(ground, settings, seed=0)

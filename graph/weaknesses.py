@@ -11,13 +11,12 @@ from graph.bench import Bench
 from graph.curriculum.mastery import Mastery, State, find_state
 from graph.curriculum.probes import Probe, Ruling, Vectors, judge
 from graph.exams import Examined
+from graph.vectors import embed
 
 SHOWN = 12
 """Weaknesses of earlier cycles that are followed and shown to the Analyst."""
 HELD = 160
 """Validation texts that are looked at for texts of a weakness's kind."""
-REMEMBERED = 2_000
-"""Vectors above which all are forgotten: those of batches that were learned long ago are not needed again."""
 _RIGHT = 60
 """Right cases that evidence is compared with."""
 _LEFT = ("dropped", "given_up", "rolled_back")
@@ -92,8 +91,8 @@ async def _test(bench: Bench, weakness: Weakness, packet: FeedbackPacket, examin
     right = [case for case in examined.cases if case.verdict == "right" and wanted & set(labels_in(case.gold))]
     right = [case for case in right if case.id not in weakness.evidence]
     step = max(1, len(right) // _RIGHT)
-    evidence = await _embed(bench, [texts[name] for name in weakness.evidence])
-    return judge(evidence, await _embed(bench, [case.text for case in right[::step][:_RIGHT]]))
+    evidence = await embed(bench, [texts[name] for name in weakness.evidence])
+    return judge(evidence, await embed(bench, [case.text for case in right[::step][:_RIGHT]]))
 
 
 def _was_taught(rows: Sequence[Mapping[str, Any]], weakness: Weakness, limit: int) -> bool:
@@ -179,17 +178,7 @@ async def _look(bench: Bench, examined: Examined) -> _Kind:
     labels_in = bench.briefing.form.labels_in
     return _Kind(
         cases=cases,
-        vectors=await _embed(bench, [case.text for case in cases]),
+        vectors=await embed(bench, [case.text for case in cases]),
         labels=[frozenset(labels_in(case.gold)) for case in cases],
         held=[False] * len(examined.exam) + [True] * (len(cases) - len(examined.exam)),
     )
-
-
-async def _embed(bench: Bench, texts: Sequence[str]) -> Vectors:
-    """Read texts as the untrained student does, (n, features); what was read lately is remembered."""
-    if len(bench.vectors) > REMEMBERED:
-        bench.vectors.clear()
-    new = [text for text in dict.fromkeys(texts) if text not in bench.vectors]
-    for text, vector in zip(new, await bench.student.embed(bench.settings.student.base, new), strict=True):
-        bench.vectors[text] = np.array(vector)
-    return np.stack([bench.vectors[text] for text in texts]) if texts else np.zeros((0, 0))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from agents.messages import InputError
 from student.settings import Device, Precision
@@ -58,7 +59,10 @@ def reproducible(seed: int) -> Iterator[None]:
     """
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     before = torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices):
+    # The fused kernels of attention add up gradients in any order on a GPU as long as torch only warns; the plain one
+    # does not. On a CPU all are deterministic.
+    attention = sdpa_kernel(SDPBackend.MATH) if devices else nullcontext()
+    with torch.random.fork_rng(devices), attention:
         torch.manual_seed(seed)
         # On a GPU an operation without a deterministic kernel must not abort the run; torch warns of it in the log.
         torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())

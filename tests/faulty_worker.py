@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from student import worker
-from student.jobs import PredictJob, TrainJob
+from student.jobs import EmbedJob, PredictJob, TrainJob
 from tests.graph.toy import WordStudent
 
 _DEADLY_STEP = 3
@@ -47,7 +47,11 @@ def _load_words(plan: Path) -> dict[str, worker.Handler]:
         fail(plan, "predict")
         return [item.model_dump(mode="json") for item in asyncio.run(student.predict(Path(job.folder), job.texts))]
 
-    return {"train": train, "predict": predict}
+    def embed(body: dict[str, Any]) -> Any:
+        job = EmbedJob.model_validate(body)
+        return asyncio.run(student.embed(job.base, job.texts))
+
+    return {"train": train, "predict": predict, "embed": embed}
 
 
 def _load_torch(plan: Path, handlers: dict[str, worker.Handler]) -> dict[str, worker.Handler]:

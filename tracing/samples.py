@@ -14,7 +14,10 @@ _BACKWARDS = ", ".join(f"{term} DESC" for term in _BY_DRAFT.split(", "))
 
 @dataclass(frozen=True)
 class Sample:
-    """A draft on its way: drafted, then accepted or rejected, perhaps tombstoned after a roll-back."""
+    """A draft on its way: drafted, then accepted or rejected, perhaps tombstoned after a roll-back.
+
+    Or spare: written so that there was more to choose from, and not chosen.
+    """
 
     id: str
     cycle: int
@@ -86,7 +89,9 @@ class Samples(Database):
         """How many samples of a lesson were accepted, and the first that was not refused."""
         kept = self._rows("SELECT count(*) AS n FROM samples WHERE lesson = ? AND state = 'accepted'", lesson)[0]["n"]
         shown = self._rows(
-            "SELECT id FROM samples WHERE lesson = ? AND state != 'rejected' ORDER BY length(id), id LIMIT 1", lesson
+            "SELECT id FROM samples WHERE lesson = ? AND state NOT IN ('rejected', 'spare')"
+            " ORDER BY length(id), id LIMIT 1",
+            lesson,
         )
         return int(kept), shown[0]["id"] if shown else None
 
@@ -114,6 +119,35 @@ class Samples(Database):
         )
         return [(row["text"], json.loads(row["label"]), row["masked"] == "[]") for row in reversed(rows)]
 
+    def spare_drafts(self, before: int, count: int) -> list[Sample]:
+        """The newest drafts that cycles before one have left over and none of them has taken up, in order."""
+        rows = self._rows(
+            "SELECT * FROM samples WHERE state = 'spare' AND cycle < ?"
+            " AND text NOT IN (SELECT text FROM samples WHERE state != 'spare' AND cycle < ?)"
+            f" ORDER BY {_BACKWARDS} LIMIT ?",
+            *(before, before, count),
+        )
+        return [Sample(**decode(row)) for row in reversed(rows)]
+
+    def outline_pool(self, lesson: str) -> tuple[int, int]:
+        """How many drafts of a lesson were not chosen, and how many were taken over from earlier cycles."""
+        spare = self._rows("SELECT count(*) AS n FROM samples WHERE lesson = ? AND state = 'spare'", lesson)
+        older = self._rows(
+            "SELECT count(*) AS n FROM samples JOIN calls ON calls.id = samples.draft_call"
+            " WHERE samples.lesson = ? AND calls.cycle < samples.cycle",
+            lesson,
+        )
+        return int(spare[0]["n"]), int(older[0]["n"])
+
+    def breadth_texts(self, before: int, answer: Any, count: int) -> list[str]:
+        """Texts of the last accepted samples with an answer that no weakness asked for, of cycles before one."""
+        rows = self._rows(
+            "SELECT text FROM samples WHERE state = 'accepted' AND weakness IS NULL AND cycle < ? AND label = ?"
+            f" ORDER BY {_BACKWARDS} LIMIT ?",
+            *(before, encode(answer), count),
+        )
+        return [row["text"] for row in reversed(rows)]
+
     def count_answers(self, before: int, since: int = 0) -> list[tuple[Any, int]]:
         """How often each answer was accepted in cycles from `since` up to, not including, `before`."""
         where = "state = 'accepted' AND cycle >= ? AND cycle < ?"
@@ -128,7 +162,8 @@ class Samples(Database):
     def count_drafts(self, before: int, labelled: bool) -> int:
         """Number of drafts written in the cycles before one; of those alone that were labelled, if so asked."""
         where = " AND candidates IS NOT NULL" if labelled else ""
-        return int(self._rows(f"SELECT count(*) AS n FROM samples WHERE cycle < ?{where}", before)[0]["n"])
+        asked = f"SELECT count(*) AS n FROM samples WHERE cycle < ? AND state != 'spare'{where}"
+        return int(self._rows(asked, before)[0]["n"])
 
     def count_rejected(self, cycle: int) -> dict[str, int]:
         """Rejected and tombstoned samples of a cycle by reason."""

@@ -147,13 +147,22 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[Mapping[str, An
         kept, first = ledger.outline_lesson(lesson["id"])
         confirmed = ledger.count_confirmed(lesson["id"])
         labelled = f"{lesson['labelled']} labelled" + (f" ({confirmed} by the student's word)" if confirmed else "")
-        _say(console, f"  {lesson['id']} {topic}: {lesson['drafts']} drafts, {labelled}, {kept} accepted")
-        _say(console, f"    asked for: {_asked(lesson['plan'])}")
+        drafts = f"{lesson['drafts']} drafts{_tell_pool(*ledger.outline_pool(lesson['id']), lesson['drafts'])}"
+        _say(console, f"  {lesson['id']} {topic}: {drafts}, {labelled}, {kept} accepted")
+        if lesson["plan"]["quotas"]:
+            _say(console, f"    asked for: {_asked(lesson['plan'])}")
         sample = ledger.sample(first) if first is not None else None
         if sample is not None:
             _say(console, f"    {tell_sample(sample)}")
         for fault in lesson["faults"][:SHOWN_TEXTS]:
             _say(console, f"    [yellow]fault: {literal(fault, CUT)}[/]")
+
+
+def _tell_pool(spare: int, older: int, drafts: int) -> str:
+    """Tell what the drafts of a lesson were chosen from; nothing where all were kept."""
+    new = f"{spare + drafts - older} written ones" if spare or drafts > older else ""
+    left = "those that earlier cycles left over" if older else ""
+    return f" chosen from {' and '.join(part for part in (new, left) if part)}" if spare or older else ""
 
 
 def _asked(plan: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import sys
 import textwrap
@@ -52,7 +53,7 @@ def bench(
         list[str] | None,
         typer.Option(metavar="NAME:PRESET:a.b=c,d.e=f", help="A preset under other settings; may be repeated."),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds 1 to N.")] = 3,
+    seeds: Annotated[str, typer.Option(metavar="N|A-B", help="Seeds 1 to N, or A to B.")] = "3",
     budget_samples: Annotated[int | None, typer.Option(help="Accepted samples of each run.")] = None,
     shots: Annotated[int | None, typer.Option(help="Examples per label to start from, drawn from the corpus.")] = None,
     validation: Annotated[int, typer.Option(help="Labelled validation rows that a run may see.")] = 0,
@@ -113,7 +114,7 @@ def bench(
     order = Order(
         domains=domains,
         columns=[*columns, *(read_column(text) for text in variant or [])],
-        seeds=range(1, seeds + 1),
+        seeds=_read_seeds(seeds),
         typicality=_numbers("--typicality", typicality) or (None,),
         noise=_numbers("--noise", noise) or (None,),
         layers=layers,
@@ -123,8 +124,8 @@ def bench(
         raise InputError("--target-shares 0: every student has that from the start; write shares above 0")
     if full_shot_seeds is not None and not full_shot:
         raise InputError("--full-shot-seeds: nothing is trained on the whole corpus with --no-full-shot; leave one out")
-    if full_shot_seeds is not None and full_shot_seeds > seeds:
-        raise InputError(f"--full-shot-seeds {full_shot_seeds}: more than --seeds {seeds}; give at most as many")
+    if full_shot_seeds is not None and full_shot_seeds > (given := len(order.seeds)):
+        raise InputError(f"--full-shot-seeds {full_shot_seeds}: --seeds gives {given}; ask for at most as many")
     backtest = plan_backtest(order)
     with Board(console.stderr()) as board:
         results = drive(backtest, out, jobs or _cores(), full_shot_seeds if full_shot else 0, board)
@@ -175,6 +176,19 @@ def _tell_command(context: typer.Context) -> str:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _read_seeds(text: str) -> range:
+    """Read `5` (seeds 1 to 5) or `4-6` (4, 5 and 6)."""
+    from agents.messages import InputError
+
+    found = re.fullmatch(r"(?:(\d{1,9})\s*-\s*)?(\d{1,9})", text.strip(), re.ASCII)
+    first, last = (int(found[1] or 1), int(found[2])) if found else (0, 0)
+    if not 1 <= first <= last:
+        raise InputError(
+            f"--seeds {text!r}: write how many (5 is seeds 1 to 5), or the first and the last, such as 4-6"
+        )
+    return range(first, last + 1)
 
 
 def _numbers(flag: str, text: str | None) -> list[float]:

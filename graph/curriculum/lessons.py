@@ -75,6 +75,8 @@ class Ground:
     """Mean F1 of the labels in the packet's report, 0 to 1; None where there is no report."""
     topics: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Label -> what the domain says its texts can be about; of some labels."""
+    spare: Mapping[str, int] | None = None
+    """Label -> texts that earlier cycles left over; None where every text of breadth is kept."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class PlannedLesson:
 
     weakness: str | None
     plan: LessonPlan
+    kept: Mapping[str, int] | None = None
+    """Label -> how many texts are kept; None: all."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,12 @@ class _Asked:
     mistake: ErrorKind | None = None
     mode: LessonMode | None = None
     examples: tuple[Example, ...] = ()
+    kept: Mapping[str, int] | None = None
+
+
+def has_pool(settings: CurriculumSettings, form: AnswerForm) -> bool:
+    """Whether more texts are asked for than kept: only where a whole text has one answer."""
+    return settings.quotas.pool > 1 and form.blank is None
 
 
 def plan_lessons(ground: Ground, settings: CurriculumSettings, seed: int) -> list[PlannedLesson]:
@@ -137,8 +147,17 @@ def _ask_breadth(
     ground: Ground, wanted: int, settings: CurriculumSettings, seed: int, mode: LessonMode | None
 ) -> list[_Asked]:
     rng = random.Random(f"{seed}/breadth")
-    parts = breadth_quotas(ground.labels, ground.counts, wanted, settings.quotas, ground.form.blank, rng)
-    return [_Asked(BREADTH, part, mode=mode) for part in parts]
+    form, quotas = ground.form, settings.quotas
+    parts = breadth_quotas(ground.labels, ground.counts, wanted, quotas, form.blank, rng, ground.spare)
+    return [
+        _Asked(
+            BREADTH,
+            [portion.quota for portion in part if _count(portion.quota)],
+            mode=mode,
+            kept=None if ground.spare is None else {portion.quota.label: portion.kept for portion in part},
+        )
+        for part in parts
+    ]
 
 
 def count_focused(ground: Ground, settings: CurriculumSettings) -> int:
@@ -195,7 +214,7 @@ def _write_out(
 ) -> PlannedLesson:
     lesson = f"{ground.span}-l{number:02d}"
     rng = random.Random(f"{seed}/{lesson}")
-    labels = [part.label for part in asked.quotas]
+    labels = [part.label for part in asked.quotas] or list(asked.kept or ())
     modes = settings.error_modes.of(asked.mistake) if asked.mistake else settings.modes
     mode = asked.mode or modes[(ground.cycle + number) % len(modes)]
     blank = ground.form.blank
@@ -220,7 +239,7 @@ def _write_out(
         # a text that is to stay near its example begins like it
         avoid=[] if mode in LIKE_THEIR_SOURCE else _choose_avoid(labels, ground.known, settings, blank),
     )
-    return PlannedLesson(asked.weakness, plan)
+    return PlannedLesson(asked.weakness, plan, asked.kept)
 
 
 def _choose_tone(seeds: Sequence[Known], count: int, rng: random.Random) -> list[str]:

@@ -61,6 +61,21 @@ class QuotaSettings(_Section):
         description="share of drafts for breadth up to that point; 1 asks no Analyst before it",
     )
     coverage_late: float = Field(default=0.7, ge=0, le=1, description="share of drafts for breadth afterwards")
+    pool: float = Field(
+        default=6.0,
+        ge=1,
+        le=50,
+        description="texts to choose from in breadth, per text that is kept: the chosen ones have together the mean of"
+        " all in the student's embedding, the others are left over for later cycles and not labelled; 1 keeps all (as"
+        " it is where entities are named)",
+    )
+    refill: float = Field(
+        default=2.0,
+        ge=1,
+        le=50,
+        description="texts left over of a label, per text that is to be kept, below which its pool is filled up again",
+    )
+    pool_lesson: int = Field(default=48, ge=1, description="drafts per lesson that writes for the pool, about")
     fill: bool = Field(default=True, description="give to breadth what no weakness and no error takes up")
 
 

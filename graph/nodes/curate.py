@@ -6,6 +6,7 @@ from collections import Counter
 from agents.messages import LIKE_THEIR_SOURCE
 from agents.wire import TeacherUseless
 from graph.bench import Bench
+from graph.pool import SPARE
 from graph.state import State, StateUpdate
 from student.curate import Candidate, Curator, Ruling
 from student.tasks import Gold
@@ -19,7 +20,7 @@ async def curate(state: State, bench: Bench) -> StateUpdate:
         TeacherUseless: no lesson of the cycle brought a single draft, or a single label, that could be used.
     """
     cycle = state["cycle"]
-    drafts = bench.ledger.samples(cycle=cycle)
+    drafts = [sample for sample in bench.ledger.samples(cycle=cycle) if sample.state != SPARE]
     _refuse_useless_teacher(bench, cycle, drafts)
     before = bench.ledger.count_samples("accepted", but_of=cycle)
     rulings = _judge(bench, cycle, drafts)

@@ -14,10 +14,12 @@ from graph.bench import Bench, cycle_name
 from graph.curriculum.cases import main_error
 from graph.curriculum.lessons import Ground, Known, count_focused, plan_lessons
 from graph.exams import examine_all
+from graph.pool import choose, count_spare, keep_plan
 from graph.state import LessonState, State, StateUpdate
 from graph.weaknesses import adopt_weaknesses
 from tracing.ledger import Sample
 
+NOTHING = Writing((), (), "")
 NEWEST = 500
 """Accepted samples that examples and openings of a lesson plan are taken from; with all, a cycle would slow down."""
 
@@ -38,6 +40,7 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
         wrong=[case for case in packet.cases if case.verdict != "right"],
         score=_mean_f1(packet),
         topics=bench.domain.file.topics,
+        spare=count_spare(bench, cycle),
     )
     focused = count_focused(ground, bench.settings.curriculum)
     try:
@@ -56,6 +59,7 @@ async def analyze(state: State, bench: Bench) -> StateUpdate:
             for item in lessons
         ],
     )
+    keep_plan(bench, cycle, lessons)
     for item in lessons:
         bench.ledger.put_message(
             cycle, item.plan.id, "analyst" if item.weakness else "curriculum", "generator", item.plan
@@ -144,7 +148,10 @@ async def generate(state: LessonState, bench: Bench) -> StateUpdate:
     plan = LessonPlan.model_validate(lesson["plan"])
     seed = bench.seed(lesson["id"], "generate")
     try:
-        writing = await generator.write(bench.teacher, bench.briefing, plan, lesson["cycle"], lesson["id"], seed)
+        # without quotas the lesson is about texts that earlier cycles left over
+        writing = NOTHING
+        if plan.quotas:
+            writing = await generator.write(bench.teacher, bench.briefing, plan, lesson["cycle"], lesson["id"], seed)
     except BudgetSpent as exc:
         bench.emit("budget_spent", cycle=lesson["cycle"], role="generator", lesson=lesson["id"], reason=str(exc))
         writing = Writing((), (str(exc),), "")
@@ -162,6 +169,7 @@ async def generate(state: LessonState, bench: Bench) -> StateUpdate:
         )
         for number, draft in enumerate(writing.drafts, start=1)
     ]
+    samples = await choose(bench, lesson["id"], lesson["cycle"], samples)
     bench.ledger.put_drafts(lesson["id"], samples)
     bench.ledger.close_lesson(lesson["id"], len(samples), 0, writing.faults)
     return {"drafted": len(samples)}
@@ -173,7 +181,7 @@ async def label(state: LessonState, bench: Bench) -> StateUpdate:
     Where its word counts for doubtful drafts alone, what the student confirms is not sent to it.
     """
     lesson = bench.ledger.lesson(state["lesson"])
-    samples = bench.ledger.samples(lesson=lesson["id"])
+    samples = bench.ledger.samples(lesson=lesson["id"], state="drafted")
     if bench.settings.curriculum.labels == "generator":
         _tell_lesson(bench, lesson, len(samples), 0)
         return {}

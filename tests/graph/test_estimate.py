@@ -72,7 +72,7 @@ def test_the_price_table_is_used_for_the_vendors_own_address(toy_domain: Path, m
 
 def test_budgets_cut_the_estimate_and_are_named(toy_domain: Path) -> None:
     stop = {"cycles": 10}
-    alike: dict[str, Any] = {"coverage_early": 0.5}  # every cycle asks the Analyst
+    alike: dict[str, Any] = {"coverage_early": 0.5, "pool": 1}  # every cycle asks the Analyst and as many drafts
     curriculum = {"quotas": alike}
     whole = estimate(toy_domain, stop=stop, curriculum=curriculum, budget={"samples": None})
     tokens = whole["input_tokens"] + whole["output_tokens"]
@@ -102,9 +102,21 @@ def test_cycles_of_breadth_alone_ask_no_analyst(toy_domain: Path) -> None:
 
 
 def test_without_weaknesses_nobody_asks_the_analyst(toy_domain: Path) -> None:
-    found = estimate(toy_domain, curriculum={"weaknesses": 0}, stop={"cycles": 4})
+    found = estimate(toy_domain, curriculum={"weaknesses": 0, "quotas": {"pool": 1}}, stop={"cycles": 4})
     assert found["roles"]["analyst"] == {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
     assert found["roles"]["generator"]["calls"] == found["roles"]["labeler"]["calls"] > 4
+
+
+def test_the_pool_is_paid_for_where_it_is_filled(toy_domain: Path) -> None:
+    def calls(cycles: int, **quotas: float) -> list[int]:
+        curriculum = {"weaknesses": 0, "quotas": {"drafts": 24, "pool": 4, "pool_lesson": 24, **quotas}}
+        roles = estimate(toy_domain, curriculum=curriculum, stop={"cycles": cycles}, budget={"samples": None})["roles"]
+        return [roles["generator"]["calls"], roles["labeler"]["calls"]]
+
+    # four lessons fill it; two cycles take what is left over, before it holds less than twice what a cycle wants
+    assert [calls(1), calls(2), calls(3)] == [[4, 4], [4, 5], [4, 6]]
+    assert calls(4)[0] == 7, "one of four cycles' drafts is still there"
+    assert calls(3, refill=4)[0] == 6, "filled up again in every cycle"
 
 
 def test_a_run_of_no_cycles_takes_nothing(toy_domain: Path) -> None:

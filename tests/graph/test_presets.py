@@ -163,3 +163,9 @@ def test_all_presets_can_stand_in_one_backtest() -> None:
     columns = [Column(name, name) for name in names]
     order = Order(["support_tickets"], columns, [1], (None,), (None,), [Layer("x", {"student": {"threads": 1}})])
     assert {cell.preset for cell in plan_backtest(order).cells} == set(names)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(PRESETS.glob("*.yaml")) if path.stem != "evokd"])
+def test_published_loops_keep_every_text_that_they_ask_for(name: str) -> None:
+    assert settings_of(name).curriculum.quotas.pool == 1
+    assert settings_of("evokd").curriculum.quotas.pool > 1

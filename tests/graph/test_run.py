@@ -61,7 +61,7 @@ def test_a_run_with_the_real_student_ends_with_all_it_owes(
     for row in rows:
         assert calls[row["draft_call"]].role == "generator"
         assert calls[row["label_call"]].role == "labeler"
-        assert row["cycle"] == calls[row["draft_call"]].cycle
+        assert row["cycle"] >= calls[row["draft_call"]].cycle  # what was left over is chosen in a later one
         assert row["weakness"] is None or row["weakness"] in {item["id"] for item in ledger.weaknesses()}
     ledger.close()
     assert {path.name for path in folder.student.iterdir()} >= {"model.safetensors", "config.json", "README.md"}
@@ -150,7 +150,7 @@ def test_checkpoints_do_not_grow_with_the_samples(tmp_path: Path, word_students:
     sizes = {}
     for drafts in (8, 48):
         domain = write_domain(tmp_path / str(drafts) / "toy")
-        quotas = ["--set", f"curriculum.quotas.drafts={drafts}", "--set", "curriculum.quotas.lesson=48"]
+        quotas = ["--set", f"curriculum.quotas.drafts={drafts}", "--set", "curriculum.quotas.pool_lesson=288"]
         folder = run(domain, *quotas, "--set", "curriculum.weaknesses=0", "--set", "gate.tolerance=1")
         assert summary_of(folder)["totals"]["samples"] > drafts
         with sqlite3.connect(folder.checkpoints) as base:

@@ -1,0 +1,36 @@
+"""Choose few texts that stand for many: kernel herding."""
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float64]
+
+
+def herd(candidates: Vectors, taken: Vectors, target: NDArray[np.float64], wanted: int) -> list[int]:
+    """Choose candidates one by one, each so that the mean of all that is taken comes as near to a target as it can.
+
+    What is learned from a few texts is mostly where their mean lies, and the mean of a few drawn by chance lies
+    anywhere. Texts chosen so have nearly the mean of all that they are chosen from.
+
+    Args:
+        candidates: vectors of the texts to choose from, (n, features).
+        taken: vectors of those that are there already, (m, features), m may be 0.
+        target: the mean to come near to, (features,).
+        wanted: how many to choose.
+
+    Returns:
+        Places of the chosen ones, in the order of choice; all, if there are not more.
+
+    Source: Chen, Welling and Smola, Super-Samples from Kernel Herding (UAI 2010), with the linear kernel.
+    """
+    rest = list(range(len(candidates)))
+    total = taken.sum(axis=0) if len(taken) else np.zeros_like(target)
+    chosen: list[int] = []
+    for size in range(len(taken) + 1, len(taken) + 1 + min(wanted, len(rest))):
+        gaps = np.square((total + candidates[rest]) / size - target).sum(axis=1)
+        place = rest.pop(int(cast(int, gaps.argmin())))
+        chosen.append(place)
+        total = total + candidates[place]
+    return chosen
