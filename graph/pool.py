@@ -60,6 +60,9 @@ async def choose(bench: Bench, lesson: str, cycle: int, drafts: Sequence[Sample]
         spare = bench.ledger.spare_drafts(cycle, NEWEST) if lesson == first else []
         own += [sample for sample in spare if sample.intended == label]
         kept += await _choose_of_label(bench, cycle, label, own, wanted)
+    # a Generator that wrote for labels that it was not asked for is better taken at its word than asked again
+    missing = sum(plan[lesson].values()) - len(kept)
+    kept += [sample for sample in drafts if sample.intended not in plan[lesson]][:missing]
     chosen = {sample.id for sample in kept}
     rest = [sample if sample.id in chosen else replace(sample, state=SPARE) for sample in drafts]
     older = [sample for sample in kept if sample.lesson != lesson]

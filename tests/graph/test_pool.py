@@ -135,6 +135,12 @@ def test_the_mean_is_that_of_all_new_and_old_texts_of_the_label(bench: Any) -> N
     assert choose_from(bench, "c002-l02", []) == []
 
 
+def test_texts_for_labels_that_were_not_asked_for_stand_in_for_missing_ones(bench: Any) -> None:
+    bench.ledger.put_part(2, PART, {"c002-l01": {LABELS[0]: 2}})
+    drafts = [draft(1, 1, intended=LABELS[1]), draft(2, 2), draft(3, 3, intended=LABELS[1])]
+    assert [state for _, state in choose_from(bench, "c002-l01", drafts)] == ["drafted", "drafted", "spare"]
+
+
 def test_a_lesson_that_keeps_all_is_left_alone(bench: Any) -> None:
     bench.ledger.put_part(2, PART, {})
     assert choose_from(bench, "c002-l01", [draft(1, 2)]) == [("text 2", "drafted")]

@@ -187,6 +187,13 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
     assert "0 of 2 cells are done; go on with the same command" in capsys.readouterr().err
 
 
+def test_seeds_may_begin_where_another_backtest_ended(
+    arguments: list[str], inline_pool: InlinePool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run_cli([*arguments, "--seeds", "2-3", "--no-full-shot", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["setting"]["seeds"] == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -198,7 +205,10 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
         (["--target-shares", "0,0.9"], "--target-shares 0: every student has that"),
         (["--validation", "100000"], "rows.validation"),
         (["--no-full-shot", "--full-shot-seeds", "1"], "--full-shot-seeds: nothing is trained"),
-        (["--full-shot-seeds", "2"], "--full-shot-seeds 2: more than --seeds 1"),
+        (["--full-shot-seeds", "2"], "--full-shot-seeds 2: --seeds gives 1"),
+        (["--seeds", "0"], "--seeds '0': write how many"),
+        (["--seeds", "6-4"], "--seeds '6-4': write how many"),
+        (["--seeds", "4,6"], "--seeds '4,6': write how many"),
         (["--shots", "100000"], "rows.shots"),
         (["--variant", "x:evokd:rows.shots=3"], "differ in rows.shots (2 and 3)"),
         (["--variant", "x"], "NAME:PRESET:a.b=c"),
