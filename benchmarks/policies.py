@@ -5,8 +5,9 @@
 A policy asks the rehearsal Generator for twice the texts that it keeps and chooses among them by what the student says
 of them, before they are labelled; or from a pool those with the mean of all (herding); or it shares the quotas out by
 the student's errors. The student is the output layer alone, fitted as the product does, label meanings included; one
-example per label to start from, 240 samples in cycles of 48, no noise. Prints the mean area under the curve of test macro-F1 over samples, and its difference from unguided,
-balanced texts, with the standard error over seeds. Texts, labels and draws depend on the seed alone.
+example per label to start from, 240 samples in cycles of 48, no noise. Prints the mean area under the curve of test
+macro-F1 over samples, and its difference from unguided, balanced texts, with the standard error over seeds. Texts,
+labels and draws depend on the seed alone.
 """
 
 import argparse

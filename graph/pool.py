@@ -52,13 +52,13 @@ async def choose(bench: Bench, lesson: str, cycle: int, drafts: Sequence[Sample]
     plan = bench.ledger.part(cycle, PART) or {}
     if lesson not in plan:
         return list(drafts)
+    # what was left over goes to the first lesson of its label
+    first = {label for label in plan[lesson] if lesson == next(name for name, kept in plan.items() if label in kept)}
+    left = bench.ledger.spare_drafts(cycle, NEWEST) if first else []
     kept: list[Sample] = []
     for label, wanted in plan[lesson].items():
         own = [sample for sample in drafts if sample.intended == label]
-        # what was left over goes to the first lesson of its label
-        first = next(name for name, counts in plan.items() if label in counts)
-        spare = bench.ledger.spare_drafts(cycle, NEWEST) if lesson == first else []
-        own += [sample for sample in spare if sample.intended == label]
+        own += [sample for sample in left if label in first and sample.intended == label]
         kept += await _choose_of_label(bench, cycle, label, own, wanted)
     # a Generator that wrote for labels that it was not asked for is better taken at its word than asked again
     missing = sum(plan[lesson].values()) - len(kept)
@@ -80,7 +80,8 @@ async def _choose_of_label(
 ) -> list[Sample]:
     seeds = [example.text for example in bench.domain.seeds if example.gold == label]
     learned = bench.ledger.breadth_texts(cycle, label, NEWEST)
-    options = list({sample.text: sample for sample in reversed(candidates)}.values())[::-1]
+    known = {*seeds, *learned}
+    options = list({item.text: item for item in reversed(candidates) if item.text not in known}.values())[::-1]
     vectors = await embed(bench, [*seeds, *learned, *(sample.text for sample in options)])
     taken, own = vectors[: len(seeds) + len(learned)], vectors[len(seeds) + len(learned) :]
     if not len(own):
