@@ -147,7 +147,7 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[Mapping[str, An
         kept, first = ledger.outline_lesson(lesson["id"])
         confirmed = ledger.count_confirmed(lesson["id"])
         labelled = f"{lesson['labelled']} labelled" + (f" ({confirmed} by the student's word)" if confirmed else "")
-        drafts = f"{lesson['drafts']} drafts{_tell_pool(*ledger.outline_pool(lesson['id']), lesson['drafts'])}"
+        drafts = _tell_drafts(lesson["drafts"], *ledger.outline_pool(lesson["id"]))
         _say(console, f"  {lesson['id']} {topic}: {drafts}, {labelled}, {kept} accepted")
         if lesson["plan"]["quotas"]:
             _say(console, f"    asked for: {_asked(lesson['plan'])}")
@@ -158,11 +158,20 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[Mapping[str, An
             _say(console, f"    [yellow]fault: {literal(fault, CUT)}[/]")
 
 
-def _tell_pool(spare: int, older: int, drafts: int) -> str:
-    """Tell what the drafts of a lesson were chosen from; nothing where all were kept."""
-    new = f"{spare + drafts - older} written ones" if spare or drafts > older else ""
+def _tell_drafts(drafts: int, spare: int, older: int) -> str:
+    """Tell how many drafts a lesson has, and what they were chosen from, where not all were kept.
+
+    Args:
+        drafts: in all.
+        spare: those that were not chosen.
+        older: those that were taken over from earlier cycles.
+    """
+    told = f"{drafts - spare} drafts"
+    if not spare and not older:
+        return told
+    new = f"{drafts - older} written ones" if drafts > older else ""
     left = "those that earlier cycles left over" if older else ""
-    return f" chosen from {' and '.join(part for part in (new, left) if part)}" if spare or older else ""
+    return f"{told} chosen from {' and '.join(part for part in (new, left) if part)}"
 
 
 def _asked(plan: Mapping[str, Any]) -> str:

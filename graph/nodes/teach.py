@@ -193,7 +193,7 @@ async def label(state: LessonState, bench: Bench) -> StateUpdate:
     bench.ledger.update_samples({**given, **confirmed}.items())
     # each once: an interrupted attempt may have noted its own already
     faults = list(dict.fromkeys([*lesson["faults"], *faults]))
-    bench.ledger.close_lesson(lesson["id"], len(samples), len(given) + len(confirmed), faults)
+    bench.ledger.close_lesson(lesson["id"], lesson["drafts"], len(given) + len(confirmed), faults)
     _tell_lesson(bench, lesson, len(samples), len(given) + len(confirmed), len(confirmed))
     return {}
 

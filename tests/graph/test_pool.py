@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import main
 from graph.curriculum.quotas import breadth_quotas
 from graph.curriculum.settings import QuotaSettings
 from graph.folder import RunFolder
@@ -77,6 +78,17 @@ def test_what_a_lesson_does_not_keep_is_left_over_and_later_lessons_take_it(
     assert shown <= {sample.id for sample in first if sample.state != "spare"}
     ledger.close()
     assert "spare" not in folder.dataset.read_text(encoding="utf-8")
+
+
+def test_show_says_what_was_chosen_from(
+    toy_domain: Path, word_students: list[WordStudent], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, ledger = run_pooled(toy_domain)
+    ledger.close()
+    for cycle, told in ((1, "3 drafts chosen from 12 written ones"), (2, "6 drafts chosen from those that earlier")):
+        capsys.readouterr()
+        assert main.run_cli(["show", str(folder.path), "--cycle", str(cycle)]) == 0
+        assert told in " ".join(capsys.readouterr().out.split())
 
 
 def _batch(ledger: Ledger, lesson: str) -> list[dict[str, Any]]:
