@@ -139,9 +139,11 @@ class _Calls:
 
     @classmethod
     def of(cls, plan: Plan) -> "_Calls":
-        filling = _one_cycle(plan, spare={} if has_pool(plan.settings.curriculum, plan.briefing.form) else None)
+        if not has_pool(plan.settings.curriculum, plan.briefing.form):
+            every = _one_cycle(plan, spare=None)
+            return cls(every, every)
         left = dict.fromkeys(plan.domain.file.labels, plan.settings.curriculum.quotas.drafts * 100)
-        return cls(filling, _one_cycle(plan, spare=left))
+        return cls(_one_cycle(plan, spare={}), _one_cycle(plan, spare=left))
 
 
 def _count_fillings(plan: Plan, cycles: float) -> float:

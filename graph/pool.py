@@ -16,7 +16,10 @@ from tracing.ledger import Sample
 PART = "pool"
 """Part of a cycle's record: lesson -> label -> texts that are kept."""
 NEWEST = 600
-"""Texts of earlier cycles that are looked at, the newest: with all, a cycle would slow down."""
+"""Learned texts of a label that are looked at, the newest: with all, a cycle would slow down.
+
+What is left over needs no such limit: a pool holds no more than a few cycles' worth.
+"""
 SPARE = "spare"
 """State of a draft that was not chosen."""
 
@@ -25,7 +28,7 @@ def count_spare(bench: Bench, cycle: int) -> dict[str, int] | None:
     """Count what earlier cycles left over, by label; None where every text is kept."""
     if not has_pool(bench.settings.curriculum, bench.briefing.form):
         return None
-    return dict(Counter(sample.intended for sample in bench.ledger.spare_drafts(cycle, NEWEST)))
+    return dict(Counter(sample.intended for sample in bench.ledger.spare_drafts(cycle)))
 
 
 def keep_plan(bench: Bench, cycle: int, lessons: Sequence[PlannedLesson]) -> None:
@@ -54,7 +57,7 @@ async def choose(bench: Bench, lesson: str, cycle: int, drafts: Sequence[Sample]
         return list(drafts)
     # what was left over goes to the first lesson of its label
     first = {label for label in plan[lesson] if lesson == next(name for name, kept in plan.items() if label in kept)}
-    left = bench.ledger.spare_drafts(cycle, NEWEST) if first else []
+    left = bench.ledger.spare_drafts(cycle) if first else []
     kept: list[Sample] = []
     for label, wanted in plan[lesson].items():
         own = [sample for sample in drafts if sample.intended == label]

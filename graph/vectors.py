@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graph.bench import Bench
+from graph.curriculum.probes import Vectors
 
 REMEMBERED = 4_000
 """Vectors above which all are forgotten: those of batches that were learned long ago are not needed again."""
 
 
-async def embed(bench: Bench, texts: Sequence[str]) -> NDArray[np.float64]:
+async def embed(bench: Bench, texts: Sequence[str]) -> Vectors:
     """Read texts as the untrained student does, (n, features), each of length 1; what was read lately is remembered."""
     known = dict(bench.vectors)
     new = [text for text in dict.fromkeys(texts) if text not in known]

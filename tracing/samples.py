@@ -119,15 +119,15 @@ class Samples(Database):
         )
         return [(row["text"], json.loads(row["label"]), row["masked"] == "[]") for row in reversed(rows)]
 
-    def spare_drafts(self, before: int, count: int) -> list[Sample]:
-        """The newest drafts that cycles before one have left over and none of them has taken up, in order."""
+    def spare_drafts(self, before: int) -> list[Sample]:
+        """All drafts that cycles before one have left over and none of them has taken up, in order."""
         rows = self._rows(
             "SELECT * FROM samples WHERE state = 'spare' AND cycle < ?"
             " AND text NOT IN (SELECT text FROM samples WHERE state != 'spare' AND cycle < ?)"
-            f" ORDER BY {_BACKWARDS} LIMIT ?",
-            *(before, before, count),
+            f" ORDER BY {_BY_DRAFT}",
+            *(before, before),
         )
-        return [Sample(**decode(row)) for row in reversed(rows)]
+        return [Sample(**decode(row)) for row in rows]
 
     def outline_pool(self, lesson: str) -> tuple[int, int]:
         """How many drafts of a lesson were not chosen, and how many were taken over from earlier cycles."""

@@ -1,11 +1,9 @@
 """Choose few texts that stand for many: kernel herding."""
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 
-Vectors = NDArray[np.float64]
+from graph.curriculum.probes import Vectors
 
 
 def herd(candidates: Vectors, taken: Vectors, target: NDArray[np.float64], wanted: int) -> list[int]:
@@ -30,7 +28,7 @@ def herd(candidates: Vectors, taken: Vectors, target: NDArray[np.float64], wante
     chosen: list[int] = []
     for size in range(len(taken) + 1, len(taken) + 1 + min(wanted, len(rest))):
         gaps = np.square((total + candidates[rest]) / size - target).sum(axis=1)
-        place = rest.pop(int(cast(int, gaps.argmin())))
+        place = rest.pop(int(gaps.argmin()))
         chosen.append(place)
         total = total + candidates[place]
     return chosen
