@@ -37,7 +37,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard out
 
 Domain = Annotated[str, typer.Argument(metavar="DOMAIN", help="A domain folder, or the name of a shipped domain.")]
 Preset = Annotated[str, typer.Option("--preset", help="A published loop.")]
-Teacher = Annotated[str | None, typer.Option("--teacher", metavar="MODEL|rehearsal", help="The language model.")]
+Teacher = Annotated[
+    str | None, typer.Option("--teacher", metavar="MODEL|recorded|rehearsal", help="The language model.")
+]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="OpenAI-compatible endpoint, up to /v1.")]
 Student = Annotated[str | None, typer.Option("--student", metavar="NAME|PATH|embedded", help="The untrained student.")]
 Cycles = Annotated[int | None, typer.Option("--cycles", help="Evolution cycles at most.")]

@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from agents.messages import CallRecord, DraftBatch, FeedbackPacket, LessonPlan
+from agents.messages import PAIR, CallRecord, Sendable
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -43,7 +43,7 @@ class Ask(Generic[ReplyT]):
     system: str
     prompts: str
     """Hash of the rendered prompt set."""
-    message: FeedbackPacket | LessonPlan | DraftBatch
+    message: Sendable
     reply: type[ReplyT]
     name: str
     """Name of the reply's schema on the wire."""
@@ -53,6 +53,10 @@ class Ask(Generic[ReplyT]):
     """Items of a reply that can be used; of several faulty replies the one with most counts."""
     seed: int
     vocabularies: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    without: frozenset[str] = frozenset({PAIR})
+    """Keys of the reply that this question has no use for."""
+    optional: bool = False
+    """The run can do without an answer: a refusal stops nothing, and a reply that cannot be used is not asked again."""
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ class Attempt:
             ability=failure.ability,
             status="lost" if failure.sent else "error",
             raw=failure.raw,
+            flags=("optional",) if self._ask.optional else (),
             faults=[failure.told],
             tokens=tokens,
             estimated=failure.sent,
@@ -102,7 +103,7 @@ class Attempt:
             ability=reply.ability,
             status="fault" if faults else "ok",
             raw=reply.text,
-            flags=list(reply.flags),
+            flags=[*reply.flags, *(("optional",) if faults and self._ask.optional else ())],
             faults=faults,
             tokens=tokens,
             estimated=reply.tokens is None,
@@ -131,7 +132,7 @@ class Attempt:
         )
 
     def _price(self, tokens: tuple[int, int]) -> tuple[float | None, str | None]:
-        if self._settings.is_rehearsal():
+        if self._settings.is_embedded():
             return None, None
         return price(self._prices, self._endpoint.model, self._endpoint.base_url, tokens)
 

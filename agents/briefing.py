@@ -1,6 +1,5 @@
 """What every agent is told about the domain: rendered prompts, labels, the task's wire form."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from agents.forms import AnswerForm, answer_form
-from agents.messages import AnalystReply, reply_schema
+from agents.messages import PAIR, AnalystReply, GuideReply, ProfileReply, describe_reply
 from prompts.loader import digest, load_prompts
 
 
@@ -50,18 +49,19 @@ def make_briefing(
         "analyst": AnalystReply,
         "generator": form.generator_reply,
         "labeler": form.labeler_reply,
+        "profile": ProfileReply,
+        "guide": GuideReply,
     }
     prompts = load_prompts(task, overlay)
     systems = {}
     for role, prompt in prompts.items():
-        schema = reply_schema(replies[role], {"labels": list(labels)})
         systems[role] = prompt.render(
             {
                 "description": description,
                 "language": language,
                 "labels": dict(labels),
                 "max_weaknesses": max_weaknesses,
-                "schema": json.dumps(schema, ensure_ascii=False),
+                "schema": describe_reply(replies[role], {PAIR}),
             }
         )
     versions = {role: f"{prompt.head.name} v{prompt.head.version}" for role, prompt in prompts.items()}

@@ -107,6 +107,8 @@ class Endpoint:
             if found.kind == "refused":
                 refusal = found.told
             failure = found
+        if refusal and call.optional:
+            return Reply("", None, LADDER[0], error=refusal)
         if refusal:
             raise TeacherRefused(f"{self.base_url}: the endpoint refuses every form of the request: {refusal}")
         # every rung failed with 500, so it was not the form

@@ -52,6 +52,9 @@ class AnswerForm(Protocol):
     def labels_in(self, answer: Any) -> list[str]:
         """Labels of an answer in the order of the text; what is marked as no entity does not count."""
 
+    def names_in(self, answer: Any) -> set[str]:
+        """Parts of the text that an answer marks; none where it is a label of the whole."""
+
     def answer_fault(self, text: str, answer: Any, labels: Collection[str]) -> str | None:
         """What is wrong with an answer to a text, None if nothing."""
 
@@ -87,6 +90,10 @@ class ClassificationForm:
     def labels_in(self, answer: str) -> list[str]:
         """The one label."""
         return [answer]
+
+    def names_in(self, answer: str) -> set[str]:
+        """Nothing: the label is one of the whole text."""
+        return set()
 
     def answer_fault(self, text: str, answer: str, labels: Collection[str]) -> str | None:
         """Refuse a label that is not in the set."""
@@ -134,6 +141,10 @@ class EntityForm:
     def labels_in(self, answer: list[Entity]) -> list[str]:
         """Types of the entities, one per entity."""
         return [entity.label for entity in answer if entity.label != NO_ENTITY]
+
+    def names_in(self, answer: list[Entity]) -> set[str]:
+        """The words of every entity."""
+        return {entity.text for entity in answer if entity.label != NO_ENTITY}
 
     def answer_fault(self, text: str, answer: list[Entity], labels: Collection[str]) -> str | None:
         """Refuse an entity without words, one of an unknown type, and one that is not found in the text."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.briefing import Briefing
-from agents.messages import Difficulty, Gold, LessonPlan
+from agents.messages import PAIR, Difficulty, Gold, LessonPlan
 from agents.teacher import Ask, Teacher
 
 MAX_TEXT = 20_000
@@ -20,6 +20,8 @@ class WrittenDraft:
     text: str
     difficulty: Difficulty
     intended: Gold
+    pair: str = ""
+    """What its partner has as well, in a lesson of pairs."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,14 @@ async def write(teacher: Teacher, briefing: Briefing, plan: LessonPlan, cycle: i
             count=lambda reply: len(_usable(_first(reply, plan), briefing, plan)),
             seed=seed,
             vocabularies={"labels": list(plan.labels)},
+            without=frozenset() if plan.pairs else frozenset({PAIR}),
         )
     )
     drafts = _first(answer.reply, plan) if answer.reply else []
-    usable = [WrittenDraft(draft.text, draft.difficulty, draft.intended) for draft in _usable(drafts, briefing, plan)]
+    usable = [
+        WrittenDraft(draft.text, draft.difficulty, draft.intended, getattr(draft, PAIR, "")[:60])
+        for draft in _usable(drafts, briefing, plan)
+    ]
     return Writing(tuple(usable[: _count_wanted(plan)]), answer.faults, answer.call_id)
 
 

@@ -3,11 +3,11 @@
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agents.briefing import Briefing
-from agents.messages import DraftBatch, DraftText, Gold, Message
+from agents.messages import DraftBatch, DraftText, Example, Gold, Message
 from agents.teacher import Ask, Teacher
 
 
@@ -30,8 +30,24 @@ class Labelling:
     call_id: str
 
 
+@dataclass(frozen=True)
+class Guidance:
+    """What the Labeler is shown beside the texts."""
+
+    examples: Sequence[Example] = ()
+    """Real texts with their right answers."""
+    guide: Mapping[str, str] = field(default_factory=dict)
+    """Label -> what it takes in and leaves out."""
+
+
 async def label(
-    teacher: Teacher, briefing: Briefing, texts: Mapping[str, str], cycle: int, span: str, seed: int
+    teacher: Teacher,
+    briefing: Briefing,
+    texts: Mapping[str, str],
+    cycle: int,
+    span: str,
+    seed: int,
+    guidance: Guidance = Guidance(),
 ) -> Labelling:
     """Ask the Labeler for verdicts on texts.
 
@@ -45,6 +61,7 @@ async def label(
         cycle: evolution cycle, from 1.
         span: lesson id.
         seed: decides the order and is passed on to the endpoint.
+        guidance: labelled examples and a guide.
 
     Raises:
         TeacherError: the teacher cannot be used.
@@ -54,6 +71,8 @@ async def label(
     neutral = {f"t{number}": draft for number, draft in enumerate(order, start=1)}
     batch = DraftBatch(
         labels=dict(briefing.labels),
+        guide=dict(guidance.guide),
+        examples=list(guidance.examples),
         drafts=[DraftText(id=short, text=texts[draft]) for short, draft in neutral.items()],
     )
     sent = {draft.id: draft.text for draft in batch.drafts}

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 REHEARSAL = "rehearsal"
+RECORDED = "recorded"
 OPENAI_URL = "https://api.openai.com/v1"
 
 
@@ -81,7 +82,11 @@ class TeacherSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str = Field(default=REHEARSAL, description="model name, or 'rehearsal' for the embedded teacher")
+    model: str = Field(
+        default=REHEARSAL,
+        description="model name, or an embedded teacher: 'rehearsal' (answers from a"
+        " labelled corpus), 'recorded' (hands out what a language model once wrote)",
+    )
     base_url: Address = Field(default=None, description="OpenAI-compatible endpoint up to /v1; none = OpenAI itself")
     api_key_env: str = Field(default="OPENAI_API_KEY", description="environment variable that holds the key")
     temperature: float | None = Field(default=None, ge=0, le=2, description="sampling temperature; none = the server's")
@@ -122,5 +127,13 @@ class TeacherSettings(BaseModel):
         )
 
     def is_rehearsal(self) -> bool:
-        """Whether the embedded teacher answers, in process."""
+        """Whether the rehearsal teacher answers, in process."""
         return self.model == REHEARSAL and self.base_url is None
+
+    def is_recorded(self) -> bool:
+        """Whether a recorded language model answers, in process."""
+        return self.model == RECORDED and self.base_url is None
+
+    def is_embedded(self) -> bool:
+        """Whether no language model is called: one of the two above answers."""
+        return self.is_rehearsal() or self.is_recorded()

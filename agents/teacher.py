@@ -107,7 +107,7 @@ class Teacher:
         best: ReplyT | None = None
         faults: list[str] = []
         call_id = ""
-        for number in range(1, self._settings.reasks + 2):
+        for number in range(1, 2 if ask.optional else self._settings.reasks + 2):
             try:
                 record, parsed = await self._attempt(ask, turns, schema, number)
             except BudgetSpent as exc:
@@ -144,7 +144,7 @@ class Teacher:
             failed.append(await self._book.keep(attempt.fail(failure)))
 
         tokens, usd = attempt.expected(self._purse.counts_money)
-        call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens)
+        call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens, ask.optional)
         reply = await endpoint.call(call, note, lambda: self._purse.admit(ask.cycle, tokens, usd))
         self._remember(endpoint)
         if reply.error is not None:
@@ -156,11 +156,11 @@ class Teacher:
     def _schema(self, ask: Ask[ReplyT]) -> dict[str, Any]:
         """The schema of a reply; made once for the same class and words."""
         words = {name: list(values) for name, values in ask.vocabularies.items()}
-        name = f"{ask.reply.__qualname__} {json.dumps(words, sort_keys=True)}"
+        name = f"{ask.reply.__qualname__} {json.dumps(words, sort_keys=True)} {sorted(ask.without)}"
         if name not in self._schemas:
             if len(self._schemas) >= MAX_SCHEMAS:
                 self._schemas.clear()
-            self._schemas[name] = reply_schema(ask.reply, dict(ask.vocabularies))
+            self._schemas[name] = reply_schema(ask.reply, ask.vocabularies, ask.without)
         return self._schemas[name]
 
     def _remember(self, endpoint: Endpoint) -> None:
@@ -174,10 +174,10 @@ class Teacher:
         return self._by_role[role]
 
     def _open(self, role: str) -> Endpoint:
-        rehearsal = self._settings.is_rehearsal()
+        embedded = self._settings.is_embedded()
         own = self._settings.role(role)
-        key = "rehearsal" if rehearsal else resolve_key(own, os.environ)
-        url = IN_PROCESS_URL if rehearsal else (own.base_url or OPENAI_URL)
+        key = "embedded" if embedded else resolve_key(own, os.environ)
+        url = IN_PROCESS_URL if embedded else (own.base_url or OPENAI_URL)
         target = own.model_copy(update={"base_url": url, "prices": None})
         if target not in self._endpoints:
             known = self._store.find_ability(url, target.model or "")

@@ -1,41 +1,60 @@
-"""Attributes of the texts of a lesson, planned so that they differ: one set per text."""
+"""Attributes of the texts of a lesson, planned so that they differ."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 AXES: dict[str, tuple[str, ...]] = {
-    "length": ("a few words", "one short sentence", "one long sentence", "two or three sentences"),
+    "length": ("a few words", "one short sentence", "one long sentence", "two sentences"),
     "register": ("casual", "plain", "formal", "like a note"),
-    "phrasing": ("statement", "question or request", "name or number", "reason or condition", "no obvious words"),
-    "situation": ("common case", "rare case", "told by a third person", "unusual detail"),
+    "situation": ("common case", "rare case", "unusual detail", "in passing"),
 }
 """Axis -> values, short, since every text is told one of each; none says anything about a label.
 
-Source: AttrPrompt (Yu et al. 2023, arXiv 2306.15895): random attributes in the request bring the quality of a data set
-with a fraction of the texts. Axes and values are ours and hold for any domain; topics are the domain's own.
+Used where entities are named and nothing real shows how such texts look. For whole texts planned attributes were worse
+than none with a recorded language model: they ask for texts that no source of such texts holds.
+
+Source: AttrPrompt (Yu et al. 2023, arXiv 2306.15895). Axes and values are ours.
 """
-TOPIC = "topic: "
-"""How a set of attributes begins that says what its text is about."""
 
 
-def plan_variety(topics: Sequence[str | None], rng: random.Random) -> list[str]:
+def plan_variety(count: int, rng: random.Random) -> list[str]:
     """Plan the attributes of some texts, a value of each axis: on every axis each value comes once before any again.
 
     Args:
-        topics: what each text is about; None leaves it open.
+        count: how many texts.
         rng: decides which values meet.
     """
-    count = len(topics)
     columns: list[list[str]] = []
     for values in AXES.values():
         drawn: list[str] = []
         while len(drawn) < count:
             drawn += rng.sample(values, len(values))
         columns.append(drawn[:count])
-    sets = ["; ".join(column[at] for column in columns) for at in range(count)]
-    return [text if topic is None else f"{TOPIC}{topic}; {text}" for topic, text in zip(topics, sets, strict=True)]
+    return ["; ".join(column[at] for column in columns) for at in range(count)]
 
 
-def read_topic(attributes: str) -> str:
-    """Read the topic of a set of attributes, empty where it has none."""
-    return attributes.removeprefix(TOPIC).rsplit("; ", len(AXES))[0] if attributes.startswith(TOPIC) else ""
+def spread_profile(
+    axes: Mapping[str, Sequence[tuple[str, float]]], count: int, rng: random.Random
+) -> dict[str, dict[str, int]]:
+    """Say how many of some texts shall have each value of each axis, by the shares that real texts have.
+
+    What a share leaves over of a whole text is given by chance, so that over many lessons rare values come up too.
+
+    Args:
+        axes: axis -> values with their shares, of any sum.
+        count: how many texts.
+        rng: gives what is left over.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for name, values in axes.items():
+        total = sum(share for _, share in values) or 1.0
+        exact = {value: count * share / total for value, share in values}
+        parts = {value: int(part) for value, part in exact.items()}
+        rests = [(value, exact[value] - parts[value]) for value in exact]
+        while sum(parts.values()) < count:
+            weights = [max(rest, 1e-6) for _, rest in rests]
+            place = rng.choices(range(len(rests)), weights)[0]
+            parts[rests[place][0]] += 1
+            rests[place] = (rests[place][0], 0.0)
+        found[name] = {value: part for value, part in parts.items() if part}
+    return found

@@ -81,6 +81,8 @@ class Call:
     role: str
     tokens: int
     """What it will probably read and write."""
+    optional: bool = False
+    """A refusal of it says nothing about the endpoint."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from graph.folder import RunFolder
 from graph.plan import plan_run
 from graph.run import resume_run, start_run
 from student.client import StudentClient, TrainJob, TrainResult
-from student.jobs import Prediction, Student
+from student.jobs import Appraisal, AppraiseJob, Prediction, Student
 
 SETTINGS: dict[str, Any] = {
     "student": {"tune": "head", "device": "cpu"},
@@ -252,6 +252,10 @@ class _Still:
 
     async def close(self) -> None:
         """Nothing to end."""
+
+    async def appraise(self, job: AppraiseJob) -> Appraisal:
+        """Nothing to say."""
+        return Appraisal(loss=None, effects=[])
 
     async def train(self, job: TrainJob) -> TrainResult:
         Path(job.out).mkdir(parents=True, exist_ok=True)

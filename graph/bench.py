@@ -39,6 +39,11 @@ class Bench:
     """Whether every student that became champion stays on the disk."""
 
     @property
+    def entities(self) -> bool:
+        """Whether an answer is a list of entities; else a whole text has one label."""
+        return self.briefing.form.blank is not None
+
+    @property
     def gate_metric(self) -> str:
         """The metric that decides about champions."""
         return self.settings.gate.metric or self.domain.metric

@@ -10,11 +10,12 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from graph.bench import Bench
+from graph.nodes.analyze import analyze
 from graph.nodes.curate import curate, review
 from graph.nodes.decide import decide
 from graph.nodes.learn import examine, gate, prepare, train
+from graph.nodes.lesson import generate, label
 from graph.nodes.publish import publish
-from graph.nodes.teach import analyze, generate, label
 from graph.routing import after_curate, after_decide, to_lessons
 from graph.state import LessonState, State, StateUpdate
 

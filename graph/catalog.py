@@ -34,5 +34,5 @@ def list_presets() -> list[Preset]:
 def _read(name: str, default: Mapping[str, Any]) -> Preset:
     head = read_yaml(PRESETS / f"{name}.yaml")
     own = flatten(build_settings([load_preset(name)]).model_dump(mode="json"))
-    differs = {key: (default[key], value) for key, value in own.items() if value != default[key]}
+    differs = {key: (default.get(key), value) for key, value in own.items() if value != default.get(key)}
     return Preset(name, head["source"], " ".join(head["description"].split()), differs)

@@ -44,7 +44,7 @@ def describe_domain(plan: Plan) -> dict[str, Any]:
 def _describe_teacher(plan: Plan) -> list[dict[str, Any]]:
     """Models and addresses with the roles that use them."""
     teacher = plan.settings.teacher
-    if teacher.is_rehearsal():
+    if teacher.is_embedded():
         return [{"model": teacher.model, "address": None, "roles": list(ROLES), "state": "in process"}]
     found: dict[tuple[str | None, str | None], dict[str, Any]] = {}
     for role in ROLES:

@@ -2,90 +2,23 @@
 
 import hashlib
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-
-from agents.messages import InputError
+from agents.messages import InputError, PoolText
 from graph.config import Layer, read_yaml, show
 from graph.data_notes import note_missing_labels, note_overlaps
-from graph.settings import Settings
+from graph.domain_file import OVERRIDES, DomainFile, find_line, locate_inside, parse_domain
+from graph.domain_notes import GUIDE, PROFILE, load_guide, load_profile
 from student.data import read_examples
 from student.tasks import Example, TaskCodec, codec
 
 SHIPPED = Path(__file__).parent.parent / "domains"
-OVERRIDES = tuple(Settings.model_fields)
-
-
-class DataFiles(BaseModel):
-    """Where the data lies, relative to the domain folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seeds: str = Field(description="labelled examples to start from, at least one per label")
-    validation: str | None = Field(default=None, description="labelled examples for feedback and the gate")
-    test: str | None = Field(default=None, description="labelled examples for the final score alone")
-    pool: str | None = Field(default=None, description="unlabelled texts, for loops that label a pool")
-
-
-class DomainFile(BaseModel):
-    """The keys of `domain.yaml` that describe the domain; the other keys override the configuration."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(description="short name")
-    task: str = Field(description="a task that the student room knows")
-    language: str = Field(default="en", description="language of the texts, as a code or in words")
-    description: str = Field(min_length=1, description="what the texts are and what is to be found in them")
-    metric: str | None = Field(default=None, description="headline metric; none = the task's first")
-    labels: dict[str, str] = Field(min_length=1, description="label -> meaning")
-    topics: dict[str, tuple[str, ...]] = Field(
-        default={}, description="what texts can be about: label -> list, or in the file one list for all labels"
-    )
-    data: DataFiles = Field(description="data files")
-    prompts: str | None = Field(default=None, description="folder of prompt files that replace base ones")
-
-    @field_validator("name")
-    @classmethod
-    def _check_name(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
-            raise ValueError(
-                f"{show(value)} becomes part of file names; use the letters a to z, digits, '-', '_' and '.', beginning"
-                " with a letter or digit"
-            )
-        return value
-
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _check_labels(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            raise ValueError("write one line per label: the label, a colon and its meaning in quotes")
-        for label, meaning in value.items():
-            if not isinstance(label, str):
-                raise ValueError(f"the label {show(label)} is no text in YAML; put it in quotes")
-            if not isinstance(meaning, str) or not meaning.strip():
-                raise ValueError(f"the label {show(label)} has no meaning; write one line that says when it applies")
-        return value
-
-    @field_validator("topics", mode="before")
-    @classmethod
-    def _check_topics(cls, value: Any, info: ValidationInfo) -> Any:
-        labels = info.data.get("labels", {})
-        lists = value if isinstance(value, dict) else dict.fromkeys(labels, value)
-        for label, topics in lists.items():
-            if label not in labels:
-                raise ValueError(f"{show(label)} is no label; name one of `labels`, or write one list for all of them")
-            if not isinstance(topics, list) or not topics:
-                raise ValueError("write a list of topics, such as [bills, repairs], or one such list per label")
-            for topic in topics:
-                if not isinstance(topic, str) or not topic.strip():
-                    raise ValueError(f"the topic {show(topic)} is no text; write a few words in quotes")
-        return {label: [" ".join(topic.split()) for topic in topics] for label, topics in lists.items()}
+RECORDING = "llm"
+"""Folder of a domain that holds a recording, where none is named."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +40,16 @@ class Domain:
     """What was converted when the data was read, and what is odd about it."""
     fingerprint: Mapping[str, str]
     """Path from the folder -> SHA-256 of the file's bytes; a run is resumed only on the data it began with."""
+    pool_file: Path | None = None
+    """Unlabelled texts, as many as there are."""
+    recording: Path | None = None
+    """Folder of what a language model wrote and labelled, for the recorded teacher."""
+    profile: Mapping[str, list[tuple[str, float]]] | None = None
+    """On which axes its real texts differ, where the domain has a `profile.yaml`."""
+    guide: Mapping[str, str] | None = None
+    """What its labels take in and leave out, where the domain has a `guide.yaml`."""
+    pool: tuple[PoolText, ...] = ()
+    """The unlabelled texts that a run uses, once one was planned; see `graph.pool`."""
     corpus_rows: tuple[Example, ...] = ()
     """The corpus, where a rehearsal was planned."""
 
@@ -145,25 +88,29 @@ def load_domain(folder: Path) -> Domain:
         )
     raw = read_yaml(path)
     _check_teacher(path, raw.get("teacher"))
-    file = _parse(path, {key: value for key, value in raw.items() if key not in OVERRIDES})
+    file = parse_domain(path, {key: value for key, value in raw.items() if key not in OVERRIDES})
     try:
         task = codec(file.task, list(file.labels))
     except InputError as exc:
         named = [label for label in file.labels if f"label {label!r}" in str(exc)]
-        raise InputError(f"{path}{_line(path, named[0] if named else 'task')}: {exc}") from exc
+        raise InputError(f"{path}{find_line(path, named[0] if named else 'task')}: {exc}") from exc
     metric = file.metric or task.metrics[0]
     if metric not in task.metrics:
         known = ", ".join(task.metrics)
-        raise InputError(f"{path}{_line(path, 'metric')}: unknown metric {metric!r} for {task.name}; one of: {known}")
+        raise InputError(
+            f"{path}{find_line(path, 'metric')}: unknown metric {metric!r} for {task.name}; one of: {known}"
+        )
     notes: list[str] = []
     seeds = _read(path, "seeds", file.data.seeds, task, notes)
     _check_seeds(folder / file.data.seeds, seeds, task)
     overrides = {key: value for key, value in raw.items() if key in OVERRIDES and key != "rehearsal"}
     rehearsal = raw.get("rehearsal") or {}
     if not isinstance(rehearsal, dict):
-        raise InputError(f"{path}{_line(path, 'rehearsal')}: 'rehearsal' is a section with keys, such as corpus")
+        raise InputError(f"{path}{find_line(path, 'rehearsal')}: 'rehearsal' is a section with keys, such as corpus")
     corpus = _find_corpus(path, rehearsal.get("corpus"))
-    overrides["rehearsal"] = {key: value for key, value in rehearsal.items() if key != "corpus"}
+    recording = _find_recording(path, rehearsal.get("recording"))
+    overrides["rehearsal"] = {key: value for key, value in rehearsal.items() if key not in ("corpus", "recording")}
+    pool = _find_pool(path, file.data.pool)
     validation = _read(path, "validation", file.data.validation, task, notes)
     test = _read(path, "test", file.data.test, task, notes)
     own = [(folder / file.data.seeds, seeds), (folder / (file.data.validation or ""), validation)]
@@ -178,10 +125,14 @@ def load_domain(folder: Path) -> Domain:
         validation=validation,
         test=test,
         corpus=corpus,
-        prompts=_inside(path, "prompts", file.prompts) if file.prompts else None,
+        prompts=locate_inside(path, "prompts", file.prompts) if file.prompts else None,
         overrides=Layer(str(path), overrides),
         notes=tuple(notes),
         fingerprint=_fingerprint(folder, file, corpus),
+        pool_file=pool,
+        profile=load_profile(folder / PROFILE) if (folder / PROFILE).is_file() else None,
+        guide=load_guide(folder / GUIDE, task.labels) if (folder / GUIDE).is_file() else None,
+        recording=recording,
     )
 
 
@@ -197,26 +148,6 @@ def replace_corpus(domain: Domain, corpus: Path) -> Domain:
     return replace(domain, corpus=corpus, fingerprint=fingerprint)
 
 
-def _parse(path: Path, own: dict[str, Any]) -> DomainFile:
-    known = (*DomainFile.model_fields, *OVERRIDES)
-    for key in own:
-        if key not in DomainFile.model_fields:
-            close = get_close_matches(str(key), known, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise InputError(f"{path}{_line(path, str(key))}: unknown key {show(key)}{hint}; keys: {', '.join(known)}")
-    try:
-        return DomainFile.model_validate(own)
-    except ValidationError as exc:
-        fault = exc.errors()[0]
-        steps = [str(step) for step in fault["loc"]]
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "missing":
-            raise InputError(f"{path}: key {'.'.join(steps)!r} is missing; add it") from exc
-        if fault["type"] == "extra_forbidden":
-            message = f"unknown key; keys: {', '.join(DataFiles.model_fields)}"
-        raise InputError(f"{path}{_line(path, steps[-1])}: {'.'.join(steps)}: {message}") from exc
-
-
 def _check_teacher(path: Path, teacher: Any) -> None:
     """Refuse that a folder, which may come from anywhere, says where the user's key is sent, or which key."""
     sections = [("teacher", teacher)]
@@ -226,33 +157,7 @@ def _check_teacher(path: Path, teacher: Any) -> None:
         for key in ("base_url", "api_key_env"):
             if isinstance(section, dict) and section.get(key) is not None:
                 told = "a domain does not decide where your key is sent; use --base-url, --set or --config"
-                raise InputError(f"{path}{_line(path, key)}: {name}.{key}: {told}")
-
-
-def _line(path: Path, key: str) -> str:
-    """Line of a key in a YAML file as `:n`, empty when it is not found."""
-    pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*:""")
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        if pattern.match(line):
-            return f":{number}"
-    return ""
-
-
-def _inside(path: Path, key: str, name: str) -> Path:
-    """Find what a key of domain.yaml names, in the domain folder alone.
-
-    A domain may come from anywhere, and what lies in its files is sent to the teacher.
-    """
-    folder = path.parent
-    where = f"{path}{_line(path, key.rpartition('.')[2])}: {key}"
-    try:
-        found = (folder / name).resolve()
-        found.exists()
-    except (OSError, ValueError, RuntimeError) as exc:
-        raise InputError(f"{where}: {show(name)} cannot be the name of a file") from exc
-    if not found.is_relative_to(folder.resolve()):
-        raise InputError(f"{where}: {show(name)} leads out of the domain folder; put the file itself into the folder")
-    return folder / name
+                raise InputError(f"{path}{find_line(path, key)}: {name}.{key}: {told}")
 
 
 def _read(
@@ -260,7 +165,7 @@ def _read(
 ) -> tuple[Example, ...]:
     if name is None:
         return ()
-    file = _inside(path, f"data.{split}", name)
+    file = locate_inside(path, f"data.{split}", name)
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "no such file"
         raise InputError(f"{file}: {what}; it is named under data.{split} in {path}")
@@ -280,14 +185,49 @@ def _find_corpus(path: Path, name: Any) -> Path | None:
     if name is None:
         return None
     if not isinstance(name, str):
-        raise InputError(f"{path}{_line(path, 'corpus')}: rehearsal.corpus must be a file name, got {show(name)}")
-    corpus = _inside(path, "rehearsal.corpus", name)
+        raise InputError(f"{path}{find_line(path, 'corpus')}: rehearsal.corpus must be a file name, got {show(name)}")
+    corpus = locate_inside(path, "rehearsal.corpus", name)
     if not corpus.is_file():
         raise InputError(f"{corpus}: no such file; it is named under rehearsal.corpus in {path}")
     return corpus
 
 
+def _find_pool(path: Path, name: str | None) -> Path | None:
+    if name is None:
+        return None
+    file = locate_inside(path, "data.pool", name)
+    if not file.is_file():
+        what = "is a folder" if file.is_dir() else "no such file"
+        raise InputError(f"{file}: {what}; it is named under data.pool in {path}")
+    return file
+
+
+def _find_recording(path: Path, name: Any) -> Path | None:
+    """Find what a language model wrote for this domain: the folder that is named, or `llm`."""
+    if name is None:
+        folder = path.parent / RECORDING
+        return folder if folder.is_dir() else None
+    if not isinstance(name, str):
+        raise InputError(
+            f"{path}{find_line(path, 'recording')}: rehearsal.recording must be a folder, got {show(name)}"
+        )
+    folder = locate_inside(path, "rehearsal.recording", name)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; it is named under rehearsal.recording in {path}")
+    return folder
+
+
 def _fingerprint(folder: Path, file: DomainFile, corpus: Path | None) -> dict[str, str]:
-    names = [file.data.seeds, file.data.validation, file.data.test]
+    names = [file.data.seeds, file.data.validation, file.data.test, file.data.pool]
     paths = [folder / "domain.yaml", *(folder / name for name in names if name), *([corpus] if corpus else [])]
-    return {os.path.relpath(path, folder): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    paths += [folder / name for name in (PROFILE, GUIDE) if (folder / name).is_file()]
+    return digest_files(folder, paths)
+
+
+def digest_files(folder: Path, paths: Sequence[Path]) -> dict[str, str]:
+    """Give the SHA-256 of each file's bytes, by its path from a folder."""
+    found = {}
+    for path in paths:
+        with path.open("rb") as file:
+            found[os.path.relpath(path, folder)] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found

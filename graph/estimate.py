@@ -15,6 +15,7 @@ from agents.attempts import estimate_tokens
 from agents.messages import (
     Case,
     Confusion,
+    DomainSample,
     DraftBatch,
     DraftText,
     FeedbackPacket,
@@ -22,19 +23,29 @@ from agents.messages import (
     Weakness,
     fence,
 )
+from agents.messages import Example as ShownExample
 from agents.pricing import price
 from agents.settings import OPENAI_URL
-from graph.curriculum.lessons import Ground, Known, PlannedLesson, has_pool, plan_lessons
+from graph.curriculum.grounding import Grounding, fit_tokens
+from graph.curriculum.kinds import Kind, begin_shares, divide, share_out
+from graph.curriculum.lessons import PlannedLesson, PlanningInput, ReferenceText, plan_lessons
+from graph.curriculum.turns import is_analysts_turn
 from graph.exams import MOST_COUNTED
+from graph.guide import LEAST_ROWS
 from graph.plan import Plan
+from graph.profile import SHOWN_LINES, SHOWN_TOKENS
 from prompts.loader import ROLES
 from student.tasks import Example
 
-ACCEPTED = 0.85
-"""Share of drafts that become samples, as it was with the shipped domains."""
-_WEAKNESS = Weakness(name="n" * 50, pattern="p" * 160, labels=[], evidence=["v10", "v20", "e30"], advice="a" * 240)
+ACCEPTED = 0.95
+"""Share of texts that become samples, as it was with language models."""
+PROFILE_REPLY = {False: 250, True: 60}
+"""Tokens of a profile, about; of the embedded teacher's (True)."""
+_WEAKNESS = Weakness(name="n" * 50, pattern="p" * 160, labels=[], evidence=["e10", "e20", "e30"], advice="a" * 240)
 """As long as what language models write."""
-DOUBTED = 0.6
+CONTESTED = 0.15
+"""Share of drafts that the student contests."""
+DOUBTED = 0.4
 """Share of drafts that the student does not confirm, as it was on public data."""
 
 
@@ -74,12 +85,10 @@ class Estimate:
 
 
 def estimate_draft(plan: Plan) -> tuple[float, float]:
-    """Tokens and US dollars that a draft will probably take, its share of the first cycle's calls (0 dollars: unknown).
-
-    The first cycle is the dearest: it fills the pool that later ones choose from.
-    """
-    parts = _sum_up(plan, _Calls.of(plan), 1.0, dict.fromkeys(ROLES, 1.0)).values()
-    drafts = plan.settings.curriculum.quotas.drafts
+    """Tokens and US dollars that a text will probably take, of the first cycle's calls (0 dollars: unknown)."""
+    forecast = _Forecast(plan)
+    parts = _price_roles(plan, [(1.0, forecast.cycle(1))]).values()
+    drafts = max(1, forecast.drafts(1))
     tokens = sum(part.input_tokens + part.output_tokens for part in parts)
     return tokens / drafts, sum(part.cost_usd or 0.0 for part in parts) / drafts
 
@@ -87,15 +96,15 @@ def estimate_draft(plan: Plan) -> tuple[float, float]:
 def estimate_run(plan: Plan) -> Estimate:
     """Estimate what a planned run will take; nothing is called."""
     settings = plan.settings
-    calls = _Calls.of(plan)
-    cycles, capped = float(settings.stop.cycles), None
-    samples = settings.budget.samples
-    if samples is not None:
-        cycles = min(cycles, math.ceil(samples / max(1.0, settings.curriculum.quotas.drafts * ACCEPTED)))
+    forecast = _Forecast(plan)
+    most, capped = float(min(settings.stop.cycles, forecast.last_cycle())), None
 
     def take(count: float) -> Mapping[str, RoleEstimate]:
-        return _sum_up(plan, calls, count, {"analyst": _asking(plan, count)})
+        whole, part = int(count), count - int(count)
+        calls = [(1.0, forecast.cycle(number)) for number in range(1, whole + 1)]
+        return _price_roles(plan, [*calls, (part, forecast.cycle(whole + 1))] if part else calls)
 
+    cycles = most
     for name, cap in (("tokens", settings.budget.tokens), ("usd", settings.budget.usd)):
         if cap is not None and _used(take(cycles), name) > cap:
             cycles, capped = _afford(take, name, cap, cycles), f"budget.{name}"
@@ -117,109 +126,179 @@ def _afford(take: Callable[[float], Mapping[str, RoleEstimate]], what: str, cap:
     return least
 
 
-def _asking(plan: Plan, cycles: float) -> float:
-    """How many of the first cycles ask the Analyst: not those in which breadth comes alone."""
-    quotas = plan.settings.curriculum.quotas
-    if quotas.coverage_early < 1.0:
-        return cycles
-    alone = quotas.coverage_until * len(plan.domain.file.labels) - len(plan.domain.seeds)
-    return max(0.0, cycles - math.ceil(max(0.0, alone) / (quotas.drafts * ACCEPTED)))
-
-
 _Pairs = dict[str, list[tuple[int, int]]]
 """Tokens (read, written) of every call of a cycle, by role."""
 
 
-@dataclass(frozen=True)
-class _Calls:
-    """The calls of a cycle that fills the pool, and of one that takes what was left over."""
-
-    filling: _Pairs
-    taking: _Pairs
-
-    @classmethod
-    def of(cls, plan: Plan) -> "_Calls":
-        if not has_pool(plan.settings.curriculum, plan.briefing.form):
-            every = _one_cycle(plan, spare=None)
-            return cls(every, every)
-        left = dict.fromkeys(plan.domain.file.labels, plan.settings.curriculum.quotas.drafts * 100)
-        return cls(_one_cycle(plan, spare={}), _one_cycle(plan, spare=left))
-
-
-def _count_fillings(plan: Plan, cycles: float) -> float:
-    """How many of some cycles fill the pool; all, where there is none."""
-    curriculum = plan.settings.curriculum
-    if not has_pool(curriculum, plan.briefing.form):
-        return cycles
-    quotas, spare, asked = curriculum.quotas, 0.0, 0.0
-    for number in range(math.ceil(cycles)):  # in pools of one cycle
-        if spare < quotas.refill:
-            asked += min(1.0, cycles - number) * (quotas.pool - spare)
-            spare = quotas.pool
-        spare -= 1
-    return asked / quotas.pool
-
-
-def _sum_up(plan: Plan, calls: _Calls, cycles: float, asked: Mapping[str, float]) -> dict[str, RoleEstimate]:
-    """Add up the calls of some cycles.
-
-    Args:
-        plan: the plan.
-        calls: of its cycles.
-        cycles: how many, parts of one too.
-        asked: role -> in how many of them it is asked, where that is not in all.
-    """
-    fillings = _count_fillings(plan, cycles)
+def _price_roles(plan: Plan, cycles: Sequence[tuple[float, _Pairs]]) -> dict[str, RoleEstimate]:
+    """Add up the calls of some cycles, each with the part of it that is made."""
     found = {}
     for role in ROLES:
-        share = asked.get(role, cycles) / cycles if cycles else 0.0
-        parts = ((fillings * share, calls.filling[role]), (max(0.0, cycles - fillings) * share, calls.taking[role]))
         read, written = (
-            math.ceil(sum(times * pair[side] for times, pairs in parts for pair in pairs)) for side in (0, 1)
+            math.ceil(sum(part * pair[side] for part, calls in cycles for pair in calls[role])) for side in (0, 1)
         )
         own = plan.settings.teacher.role(role)
         cost = None
-        if not plan.settings.teacher.is_rehearsal():
+        if not plan.settings.teacher.is_embedded():
             cost = price(own.prices, own.model or "", own.base_url or OPENAI_URL, (read, written))[0]
-        found[role] = RoleEstimate(math.ceil(sum(times * len(pairs) for times, pairs in parts)), read, written, cost)
+        count = math.ceil(sum(part * len(calls[role]) for part, calls in cycles))
+        found[role] = RoleEstimate(count, read, written, cost)
     return found
 
 
-def _one_cycle(plan: Plan, spare: Mapping[str, int] | None) -> _Pairs:
-    """Tokens of every call of a cycle in the middle of a run.
+class _Forecast:
+    """The cycles of a run as they will probably be planned: by the curriculum's own functions, on texts that are there.
 
     Args:
         plan: the plan.
-        spare: label -> what earlier cycles left over; None without a pool.
     """
-    domain, settings = plan.domain, plan.settings.curriculum
-    texts = [*domain.seeds, *domain.validation]
-    found: dict[str, list[tuple[int, int]]] = {role: [] for role in ROLES}
-    weaknesses = {}
-    if settings.weaknesses:  # warm-up cycles ask no Analyst, but they are few
-        labels = list(islice(endless(domain.codec.labels), 2))
-        named = _WEAKNESS.model_copy(update={"labels": labels})
-        weaknesses = {f"c001-w{number}": named for number in range(settings.weaknesses)}
-        reply = {"weaknesses": [named.model_dump() for _ in weaknesses]}
-        found["analyst"].append(_count(plan, "analyst", _make_packet(plan, texts), reply))
-    for lesson in _plan_middle(plan, texts, weaknesses, spare):
-        wanted = sum(quota.hard + quota.easy for quota in lesson.plan.quotas)
-        written = list(islice(endless(texts), wanted))
-        drafts = [{"text": item.text, "difficulty": "hard", "intended": _plain(plan, item)} for item in written]
-        if wanted:
-            found["generator"].append(_count(plan, "generator", lesson.plan, {"drafts": drafts}))
-        if settings.labels == "generator":
-            continue
-        kept = wanted if lesson.kept is None else sum(lesson.kept.values())
-        share = DOUBTED if settings.labels == "doubtful" else 1.0
-        written = list(islice(endless(texts), math.ceil(share * kept)))
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._texts = [*plan.domain.seeds, *plan.domain.validation]
+        self._lines = [item.text for item in plan.domain.pool]
+        self._mixes: list[dict[Kind, int]] = []
+        self._cycles: dict[int, _Pairs] = {}
+
+    def last_cycle(self) -> int:
+        """The cycle that will probably spend the budget in samples."""
+        budget = self._plan.settings.budget.samples
+        if budget is None:
+            return self._plan.settings.stop.cycles
+        number, accepted = 0, 0.0
+        while accepted < budget * 0.99 and number < self._plan.settings.stop.cycles:
+            number += 1
+            accepted += self.drafts(number) * ACCEPTED
+        return number
+
+    def drafts(self, cycle: int) -> int:
+        """Texts of a cycle, written and real."""
+        return sum(self._mix(cycle).values())
+
+    def _mix(self, cycle: int) -> dict[Kind, int]:
+        """What a cycle is made of; every cycle follows from those before it."""
+        curriculum, budget = self._plan.settings.curriculum, self._plan.settings.budget
+        entities = self._plan.briefing.form.blank is not None
+        shares = begin_shares(entities, bool(self._lines), curriculum.source, curriculum.shares)
+        while len(self._mixes) < cycle:
+            done: Counter[str] = Counter()
+            for mix in self._mixes:
+                done.update(mix)
+            warm = curriculum.warm_up.drafts if len(self._mixes) < curriculum.warm_up.cycles else None
+            wanted = warm or curriculum.quotas.drafts
+            if budget.samples is not None:
+                wanted = min(wanted, max(1, math.ceil(budget.samples / ACCEPTED) - done.total()))
+            left = len(self._lines) - done["real"]
+            self._mixes.append(divide(wanted, done, shares, left, curriculum.quotas.lesson))
+        return self._mixes[cycle - 1]
+
+    def cycle(self, cycle: int) -> _Pairs:
+        """Tokens of every call of a cycle."""
+        if cycle not in self._cycles:
+            self._cycles[cycle] = self._count_cycle(cycle)
+        return self._cycles[cycle]
+
+    def _count_cycle(self, cycle: int) -> _Pairs:
+        plan, mix = self._plan, self._mix(cycle)
+        calls: _Pairs = {role: [] for role in ROLES}
+        if cycle == self._first_toned() and plan.settings.curriculum.profile == "auto" and not plan.domain.profile:
+            calls["analyst"].append(_count_profile(plan, self._lines))
+        measured = min(plan.settings.curriculum.measure_rows, len(plan.domain.validation))
+        if cycle == 1 and measured >= LEAST_ROWS:
+            calls["labeler"].append(self._count_labels(measured, plan.domain.validation))
+        weaknesses = self._weaknesses(cycle, mix)
+        if weaknesses:
+            reply = {"weaknesses": [item.model_dump() for item in weaknesses.values()]}
+            calls["analyst"].append(_count(plan, "analyst", _make_packet(plan, self._texts), reply))
+        for lesson in self._lessons(cycle, mix, weaknesses):
+            wanted = sum(quota.hard + quota.easy for quota in lesson.plan.quotas)
+            texts = list(islice(endless(self._texts), wanted))
+            drafts = [{"text": item.text, "difficulty": "hard", "intended": _plain(plan, item)} for item in texts]
+            calls["generator"].append(_count(plan, "generator", lesson.plan, {"drafts": drafts}))
+            checked = math.ceil(_share_checked(plan, cycle) * wanted)
+            if checked >= (1 if plan.settings.curriculum.labels == "labeler" else plan.settings.curriculum.check_least):
+                calls["labeler"].append(self._count_labels(checked, self._texts))
+        size = plan.settings.curriculum.quotas.lesson
+        real = mix.get("real", 0)
+        for part in share_out(real, [1.0] * max(1, round(real / size))) if real else ():
+            lines = [Example(text, self._texts[0].gold) for text in self._lines]
+            calls["labeler"].append(self._count_labels(part, lines))
+        return calls
+
+    def _first_toned(self) -> int | None:
+        """The first cycle that writes texts in the tone of real ones."""
+        return next((number for number, mix in enumerate(self._mixes, start=1) if "toned" in mix), None)
+
+    def _count_labels(self, count: int, texts: Sequence[Example]) -> tuple[int, int]:
+        plan = self._plan
+        curriculum, codec = plan.settings.curriculum, plan.domain.codec
+        shown = [
+            ShownExample(text=item.text, gold=codec.to_wire(item.text, item.gold))
+            for item in plan.domain.seeds[: curriculum.label_examples]
+        ]
+        chosen = list(islice(endless(texts), count))
         batch = DraftBatch(
-            labels=dict(domain.file.labels),
-            drafts=[DraftText(id=f"t{number}", text=item.text) for number, item in enumerate(written, start=1)],
+            labels=dict(plan.domain.file.labels),
+            examples=shown,
+            drafts=[DraftText(id=f"t{number}", text=item.text) for number, item in enumerate(chosen, start=1)],
         )
-        verdicts = [{"id": "t10", "labels": _plain(plan, item), "confidence": 0.95} for item in written]
-        found["labeler"].append(_count(plan, "labeler", batch, {"verdicts": verdicts}))
-    return found
+        answers = islice(endless(self._texts), count)
+        verdicts = [{"id": "t10", "labels": _plain(plan, item), "confidence": 0.95} for item in answers]
+        return _count(plan, "labeler", batch, {"verdicts": verdicts})
+
+    def _weaknesses(self, cycle: int, mix: Mapping[Kind, int]) -> dict[str, Weakness]:
+        curriculum = self._plan.settings.curriculum
+        real = bool(self._lines or self._plan.domain.validation) or not curriculum.analyst.real
+        if not real or cycle <= curriculum.warm_up.cycles or not is_analysts_turn(curriculum, cycle, mix):
+            return {}
+        named = _WEAKNESS.model_copy(update={"labels": list(islice(endless(self._plan.domain.codec.labels), 2))})
+        return {f"c{cycle:03d}-w{number}": named for number in range(curriculum.weaknesses)}
+
+    def _lessons(self, cycle: int, mix: Mapping[Kind, int], weaknesses: Mapping[str, Weakness]) -> list[PlannedLesson]:
+        """Lessons of a cycle; validation texts stand for samples that are not there yet."""
+        plan = self._plan
+        codec, settings = plan.domain.codec, plan.settings.curriculum
+        before = sum(sum(done.values()) for done in self._mixes[: cycle - 1])
+        known = [
+            ReferenceText(
+                text=item.text,
+                gold=codec.to_wire(item.text, item.gold),
+                labels=tuple(codec.labels_in(item.gold)),
+                seed=number < len(plan.domain.seeds),
+            )
+            for number, item in enumerate(self._texts[: len(plan.domain.seeds) + before])
+        ]
+        given = PlanningInput(
+            cycle=cycle,
+            span=f"c{cycle:03d}",
+            labels=plan.domain.file.labels,
+            form=plan.briefing.form,
+            known=known,
+            counts=Counter(label for item in known for label in item.labels),
+            wanted={kind: count for kind, count in mix.items() if kind != "real"},
+            weaknesses=weaknesses,
+            topics=plan.domain.file.topics,
+            grounding=Grounding(lines=self._lines, axes=plan.domain.profile or {}, guide=plan.domain.guide or {}),
+            wrong=_make_packet(plan, self._texts).cases if settings.errors else (),
+        )
+        return plan_lessons(given, settings, seed=0)
+
+
+def _share_checked(plan: Plan, cycle: int) -> float:
+    """Share of the written texts of a cycle that the Labeler is asked about."""
+    rule = plan.settings.curriculum.labels
+    if rule == "auto":
+        rule = "contested" if plan.domain.pool else "doubtful"
+    if rule == "labeler":
+        return 1.0
+    return 0.0 if cycle == 1 else {"doubtful": DOUBTED, "contested": CONTESTED}.get(rule, 0.0)
+
+
+def _count_profile(plan: Plan, lines: Sequence[str]) -> tuple[int, int]:
+    shown = fit_tokens(lines[:SHOWN_LINES], SHOWN_TOKENS)
+    sample = DomainSample(labels=dict(plan.domain.file.labels), texts=shown)
+    asked = estimate_tokens(plan.briefing.systems["profile"] + fence(sample)) + 10
+    return asked, PROFILE_REPLY[plan.settings.teacher.is_embedded()]
 
 
 def _count(plan: Plan, role: str, message: Any, reply: Mapping[str, Any]) -> tuple[int, int]:
@@ -259,34 +338,3 @@ def _make_packet(plan: Plan, texts: Sequence[Example]) -> FeedbackPacket:
         weaknesses=[],
         cases=cases,
     )
-
-
-def _plan_middle(
-    plan: Plan, texts: Sequence[Example], weaknesses: Mapping[str, Weakness], spare: Mapping[str, int] | None
-) -> list[PlannedLesson]:
-    """Lessons of a cycle in the middle of the run; validation texts stand for samples that are not there yet."""
-    codec, settings = plan.domain.codec, plan.settings.curriculum
-    half = (plan.settings.budget.samples or settings.quotas.drafts * 4) // 2
-    known = [
-        Known(
-            text=item.text,
-            gold=codec.to_wire(item.text, item.gold),
-            labels=tuple(codec.labels_in(item.gold)),
-            seed=number < len(plan.domain.seeds),
-        )
-        for number, item in enumerate(texts[: len(plan.domain.seeds) + half])
-    ]
-    ground = Ground(
-        cycle=settings.warm_up.cycles + 1,
-        span="c001",
-        labels=plan.domain.file.labels,
-        form=plan.briefing.form,
-        known=known,
-        counts=Counter(label for item in known for label in item.labels),
-        wanted=settings.quotas.drafts,
-        weaknesses=weaknesses,
-        wrong=_make_packet(plan, texts).cases if settings.errors else (),
-        topics=plan.domain.file.topics,
-        spare=spare,
-    )
-    return plan_lessons(ground, settings, seed=0)

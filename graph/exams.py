@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.messages import Case, FeedbackPacket, LabelScore, OpenWeakness
+from agents.messages import Case, FeedbackPacket, LabelScore, OpenWeakness, Origin
 from graph.bench import Bench
 from graph.curriculum.cases import pick_cases
+from graph.grounding import show_examples
 from student.client import Prediction
 from student.evaluate import Scores, verdict
 from student.jobs import Student
 from student.tasks import Example
-from tracing.ledger import Ledger
+from tracing.ledger import Ledger, Sample
 
-MOST_COUNTED = 20
+MOST_COUNTED = 12
 """Confusions and kinds of mistakes that a packet counts."""
+VALIDATION_CASE = "v"
+"""How the ids of validation cases begin; their words reach no Generator."""
+LEAST_REAL = 12
+"""Real cases from which on written ones are left out."""
 
 
 async def predict_split(bench: Bench, version: str, split: str) -> list[Prediction]:
@@ -73,34 +78,54 @@ class Examined:
     """All cases of a cycle, of which a packet shows some."""
 
     exam: list[Case]
-    """The batch of the cycle, answered before it was trained on; where there is nothing else, the seeds."""
+    """The texts of the cycle, answered before they were learned; where there is nothing else, the seeds."""
     held: list[Case]
     """Validation data, answered by the champion."""
 
     @property
     def cases(self) -> list[Case]:
-        """All of them."""
-        return [*self.exam, *self.held]
+        """All of them, real texts alone where there are enough of these."""
+        found = [*self.exam, *self.held]
+        real = [case for case in found if case.origin == "real"]
+        return real if len(real) >= LEAST_REAL else found
+
+    @property
+    def scored(self) -> list[Case]:
+        """Those that scores are made of: validation data, else real texts, else what was written."""
+        real = [case for case in self.exam if case.origin == "real"]
+        return self.held or (real if len(real) >= LEAST_REAL else self.exam)
 
 
 async def examine_all(bench: Bench, cycle: int, champion: str | None) -> Examined:
-    """Gather the cases of a cycle by `curriculum.source`; asked again, they are the same under the same ids.
+    """Gather the cases of a cycle by `curriculum.packet.source`; asked again, they are the same under the same ids.
 
-    Cases come from the batch of this cycle, answered before it was trained on, and from validation data; at the very
+    Cases come from the texts of this cycle, answered before they were learned, and from validation data; at the very
     start, where there is neither, from the seeds.
     """
-    source = bench.settings.curriculum.source
+    source = bench.settings.curriculum.packet.source
     exam = _exam_cases(bench, cycle) if source in ("exam", "both") else []
-    held: list[Case] = []
-    if champion and bench.domain.validation and source in ("validation", "both"):
-        answers = await predict_split(bench, champion, "validation")
-        held = _cases(bench, "v", bench.domain.validation, answers)
+    held = await validation_cases(bench, champion) if champion else []
     if not exam and not held and champion:
         answers = await bench.student.predict(
             bench.folder.version(champion), [item.text for item in bench.domain.seeds]
         )
-        exam = _cases(bench, "s", bench.domain.seeds, answers)
+        exam = _cases(bench, "s", bench.domain.seeds, answers, ["real"] * len(answers))
     return Examined(exam, held)
+
+
+async def validation_cases(bench: Bench, champion: str) -> list[Case]:
+    """Validation data as the champion answers it; none where it is not to be looked at."""
+    if not bench.domain.validation or bench.settings.curriculum.packet.source not in ("validation", "both"):
+        return []
+    answers = await predict_split(bench, champion, "validation")
+    return _cases(bench, VALIDATION_CASE, bench.domain.validation, answers, ["real"] * len(answers))
+
+
+async def fresh_cases(bench: Bench, champion: str, samples: Sequence[Sample]) -> list[Case]:
+    """Real texts that were labelled just now, as the champion answers them before it learns them."""
+    answers = await bench.student.predict(bench.folder.version(champion), [sample.text for sample in samples])
+    examples = [Example(text=sample.text, gold=(sample.candidates or [""])[0]) for sample in samples]
+    return _cases(bench, "r", examples, answers, ["real"] * len(answers))
 
 
 def build_packet(
@@ -111,11 +136,13 @@ def build_packet(
     Args:
         bench: the workbench.
         cycle: the cycle that was examined.
-        examined: its cases; scores are those on validation data where there is any.
+        examined: its cases; scores are those on validation data where there is any, else on real texts.
         weaknesses: what became of those of earlier cycles.
     """
-    shown = bench.settings.curriculum.packet
-    scores = _score_cases(bench, examined.held or examined.exam) if shown.report else None
+    curriculum = bench.settings.curriculum
+    shown = curriculum.packet
+    scored = examined.scored
+    scores = _score_cases(bench, scored) if shown.report else None
     return FeedbackPacket(
         cycle=cycle + 1,
         task=bench.domain.codec.name,
@@ -125,6 +152,9 @@ def build_packet(
         errors=scores.errors[:MOST_COUNTED] if scores else [],
         weaknesses=list(weaknesses) if shown.history else [],
         cases=pick_cases(examined.cases, shown, bench.seed(cycle, "packet")),
+        examined=len(scored) if scores else 0,
+        origin="real" if scored and all(case.origin == "real" for case in scored) else "written",
+        examples=show_examples(bench, curriculum.examples, curriculum.example_tokens, bench.seed(cycle, "examples")),
         notices=_notices(bench, cycle) if shown.history else [],
     )
 
@@ -140,10 +170,17 @@ def _exam_cases(bench: Bench, cycle: int) -> list[Case]:
     examined = [sample for sample in bench.ledger.samples(cycle=cycle) if sample.exam and not sample.masked]
     examples = [Example(text=sample.text, gold=sample.label) for sample in examined]
     answers = [Prediction(**(sample.exam or {}), scores={}) for sample in examined]
-    return _cases(bench, "e", examples, answers)
+    origins: list[Origin] = ["real" if sample.is_real else "written" for sample in examined]
+    return _cases(bench, "e", examples, answers, origins)
 
 
-def _cases(bench: Bench, prefix: str, examples: Sequence[Example], answers: Sequence[Prediction]) -> list[Case]:
+def _cases(
+    bench: Bench,
+    prefix: str,
+    examples: Sequence[Example],
+    answers: Sequence[Prediction],
+    origins: Sequence[Origin],
+) -> list[Case]:
     codec, confident = bench.domain.codec, bench.settings.curriculum.packet.confident
     return [
         Case(
@@ -153,9 +190,10 @@ def _cases(bench: Bench, prefix: str, examples: Sequence[Example], answers: Sequ
             predicted=codec.to_wire(example.text, answer.answer),
             confidence=round(answer.confidence, 3),
             verdict=verdict(codec.key(example.gold), codec.key(answer.answer), answer.confidence, confident),
+            origin=origin,
             **codec.case_fields(example.text, example.gold, answer.answer),
         )
-        for number, (example, answer) in enumerate(zip(examples, answers, strict=True), start=1)
+        for number, (example, answer, origin) in enumerate(zip(examples, answers, origins, strict=True), start=1)
     ]
 
 

@@ -77,6 +77,16 @@ class RunFolder:
         return self.path / "summary.json"
 
     @property
+    def profile(self) -> Path:
+        """On which axes the domain's real texts differ."""
+        return self.path / "profile.yaml"
+
+    @property
+    def guide(self) -> Path:
+        """What each label takes in and leaves out."""
+        return self.path / "guide.yaml"
+
+    @property
     def work(self) -> Path:
         """Student versions and logs while the run goes on."""
         return self.path / "work"

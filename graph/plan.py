@@ -17,6 +17,8 @@ from graph.changes import UNKNOWN_VERSION
 from graph.config import Layer, build_settings, load_preset
 from graph.domain import Domain, find_domain, load_domain, replace_corpus
 from graph.folder import RunFolder
+from graph.pool import add_pool
+from graph.recording import add_recording
 from graph.rehearsal import read_corpus
 from graph.rows import choose_rows
 from graph.settings import Settings
@@ -69,10 +71,11 @@ def plan_loaded(loaded: Domain, preset: str, layers: Sequence[Layer]) -> Plan:
 def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
     if settings.teacher.is_rehearsal():
         domain, settings = _use_corpus(domain, settings)
-    else:
+    elif not settings.teacher.is_recorded():
         for role in ROLES:
             resolve_key(settings.teacher.role(role), os.environ)
     domain = choose_rows(domain, settings.rows, settings.seed, served=settings.teacher.is_rehearsal())
+    domain = add_recording(domain, settings) if settings.teacher.is_recorded() else add_pool(domain, settings)
     for key, cap in (("budget.usd", settings.budget.usd), ("budget.cycle.usd", settings.budget.cycle.usd)):
         if cap is not None:
             _check_prices(settings, key)
@@ -80,6 +83,7 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
     if metric is not None and metric not in domain.codec.metrics:
         raise InputError(f"gate.metric: unknown metric {metric!r}; one of: {', '.join(domain.codec.metrics)}")
     _check_gate_data(domain, settings)
+    _check_pool(domain, settings)
     check_student(settings.student.base)
     _check_modes(domain, settings)
     briefing = make_briefing(
@@ -108,6 +112,16 @@ def _check_gate_data(domain: Domain, settings: Settings) -> None:
         )
 
 
+def _check_pool(domain: Domain, settings: Settings) -> None:
+    """Refuse to label a pool that is not there."""
+    source = settings.curriculum.source
+    if source in ("pool", "mix") and not domain.pool:
+        raise InputError(
+            f"curriculum.source is {source!r}, but there are no unlabelled texts; name a file of them under data.pool"
+            f" in {domain.folder / 'domain.yaml'}, or choose another preset"
+        )
+
+
 def _check_modes(domain: Domain, settings: Settings) -> None:
     """Refuse lesson modes that this task has no use for."""
     able = answer_form(domain.codec.name).modes
@@ -118,8 +132,10 @@ def _check_modes(domain: Domain, settings: Settings) -> None:
 
 def _check_prices(settings: Settings, key: str) -> None:
     """Refuse a budget in money where a price is unknown: it could never be held."""
-    if settings.teacher.is_rehearsal():
-        raise InputError(f"{key}: the rehearsal teacher has no price; remove --budget-usd or name a model")
+    if settings.teacher.is_embedded():
+        raise InputError(
+            f"{key}: the {settings.teacher.model} teacher has no price; remove --budget-usd or name a model"
+        )
     for role in ROLES:
         own = settings.teacher.role(role)
         if price(own.prices, own.model or "", own.base_url or OPENAI_URL, (1, 1))[0] is None:

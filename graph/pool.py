@@ -1,93 +1,115 @@
-"""The pool of breadth: more texts than are kept, of which those are chosen that stand best for all of them.
+"""The domain's own unlabelled texts: read, freed of what must not be learned, cut down to what can be looked at."""
 
-What a lesson does not keep is spare: it is never labelled, and later cycles choose from it again.
-"""
-
+import hashlib
+import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
-from graph.bench import Bench
-from graph.curriculum.herding import herd
-from graph.curriculum.lessons import PlannedLesson, has_pool
-from graph.vectors import embed
-from tracing.ledger import Sample
+from agents.messages import PoolText
+from graph.domain import Domain
+from graph.settings import Settings
+from student.curate import TextIndex, is_valid, normalise
+from student.lines import read_lines
+from student.settings import CurationSettings
 
-PART = "pool"
-"""Part of a cycle's record: lesson -> label -> texts that are kept."""
-NEWEST = 600
-"""Learned texts of a label that are looked at, the newest: with all, a cycle would slow down.
-
-What is left over needs no such limit: a pool holds no more than a few cycles' worth.
-"""
-SPARE = "spare"
-"""State of a draft that was not chosen."""
+MOST = 10_000
+"""Lines of a pool that are kept: each is read once by the untrained student."""
 
 
-def count_spare(bench: Bench, cycle: int) -> dict[str, int] | None:
-    """Count what earlier cycles left over, by label; None where every text is kept."""
-    if not has_pool(bench.settings.curriculum, bench.briefing.form):
-        return None
-    return dict(Counter(sample.intended for sample in bench.ledger.spare_drafts(cycle)))
+class _Kept(NamedTuple):
+    """A line in the heap of those with the smallest digests, the largest on top."""
+
+    order: int
+    number: int
+    text: str
 
 
-def keep_plan(bench: Bench, cycle: int, lessons: Sequence[PlannedLesson]) -> None:
-    """Note how much each lesson keeps; must be there before a lesson begins."""
-    bench.ledger.put_part(cycle, PART, {item.plan.id: dict(item.kept) for item in lessons if item.kept is not None})
+def add_pool(domain: Domain, settings: Settings) -> Domain:
+    """Read the pool of a domain under the settings of a run.
+
+    Raises:
+        InputError: the file cannot be read; names the line.
+    """
+    if domain.pool_file is None or settings.rows.pool == 0:
+        return domain
+    lines = ((line.number, line.text) for line in read_lines(domain.pool_file))
+    return use_lines(domain, settings, domain.pool_file, lines)
 
 
-async def choose(bench: Bench, lesson: str, cycle: int, drafts: Sequence[Sample]) -> list[Sample]:
-    """Choose which drafts of a lesson are kept.
-
-    Texts are compared label by label with those of earlier cycles, and not with those of lessons beside this one, which
-    may not be written yet: so the choice does not depend on which of them ends first.
+def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[tuple[int, str]]) -> Domain:
+    """Make the pool of a domain from lines, whatever they come from; seeds, validation and test texts are left out.
 
     Args:
-        bench: the workbench.
-        lesson: the lesson's id.
-        cycle: its cycle.
-        drafts: what the Generator wrote.
-
-    Returns:
-        The drafts, those that are not chosen marked as spare, and chosen ones that earlier cycles left over, as drafts
-        of this lesson.
+        domain: the domain, its seeds and validation data those of the run.
+        settings: the run's.
+        source: the file, for lineage and notes.
+        lines: number and text of each.
     """
-    plan = bench.ledger.part(cycle, PART) or {}
-    if lesson not in plan:
-        return list(drafts)
-    # what was left over goes to the first lesson of its label
-    first = {label for label in plan[lesson] if lesson == next(name for name, kept in plan.items() if label in kept)}
-    left = bench.ledger.spare_drafts(cycle) if first else []
-    kept: list[Sample] = []
-    for label, wanted in plan[lesson].items():
-        own = [sample for sample in drafts if sample.intended == label]
-        own += [sample for sample in left if label in first and sample.intended == label]
-        kept += await _choose_of_label(bench, cycle, label, own, wanted)
-    # a Generator that wrote for labels that it was not asked for is better taken at its word than asked again
-    missing = sum(plan[lesson].values()) - len(kept)
-    kept += [sample for sample in drafts if sample.intended not in plan[lesson]][:missing]
-    chosen = {sample.id for sample in kept}
-    rest = [sample if sample.id in chosen else replace(sample, state=SPARE) for sample in drafts]
-    older = [sample for sample in kept if sample.lesson != lesson]
-    return [
-        *rest,
-        *(
-            replace(sample, id=f"{lesson}-d{number:02d}", cycle=cycle, lesson=lesson, state="drafted")
-            for number, sample in enumerate(older, start=len(drafts) + 1)
-        ),
-    ]
+    kept, counts = _keep_some(lines, settings.curation)
+    guarded = [example.text for example in (*domain.validation, *domain.test)]
+    kept = _without_known(kept, [row.text for row in domain.seeds], guarded, settings.curation.leak, counts)
+    if settings.rows.pool is not None:
+        kept = _draw(kept, settings.rows.pool, settings.seed)
+    pool = tuple(PoolText(f"{source.name}:{number}", text) for number, text in kept)
+    return replace(domain, pool=pool, notes=(*domain.notes, _tell(source, len(pool), counts)))
 
 
-async def _choose_of_label(
-    bench: Bench, cycle: int, label: str, candidates: Sequence[Sample], wanted: int
-) -> list[Sample]:
-    seeds = [example.text for example in bench.domain.seeds if example.gold == label]
-    learned = bench.ledger.breadth_texts(cycle, label, NEWEST)
-    known = {*seeds, *learned}
-    options = list({item.text: item for item in reversed(candidates) if item.text not in known}.values())[::-1]
-    vectors = await embed(bench, [*seeds, *learned, *(sample.text for sample in options)])
-    taken, own = vectors[: len(seeds) + len(learned)], vectors[len(seeds) + len(learned) :]
-    if not len(own):
-        return []
-    target = vectors[len(seeds) :].mean(axis=0)
-    return [options[place] for place in herd(own, taken, target, wanted)]
+def _keep_some(lines: Iterable[tuple[int, str]], rules: CurationSettings) -> tuple[list[tuple[int, str]], Counter[str]]:
+    """Keep the valid lines with the smallest digests, each text once: a sample that no order of the lines changes.
+
+    Source: bottom-k sketches (Cohen and Kaplan, PODC 2007): the k smallest hashes are a uniform sample.
+    """
+    counts: Counter[str] = Counter()
+    heap: list[_Kept] = []
+    orders: set[int] = set()
+    for number, text in lines:
+        counts["lines"] += 1
+        if not is_valid(text, rules):
+            counts["too short, too long or broken"] += 1
+            continue
+        order = -int.from_bytes(hashlib.blake2b(normalise(text).encode(), digest_size=8).digest(), "big")
+        if order in orders:
+            counts["repeated"] += 1
+            continue
+        item = _Kept(order, number, text)
+        orders.add(order)
+        if len(heap) < MOST:
+            heapq.heappush(heap, item)
+        else:
+            orders.discard(heapq.heappushpop(heap, item).order)
+            counts[f"beyond the {MOST:,} that are looked at"] += 1
+    return [(item.number, item.text) for item in sorted(heap, key=lambda item: item.number)], counts
+
+
+def _without_known(
+    lines: Sequence[tuple[int, str]], seeds: Sequence[str], guarded: Sequence[str], leak: float, counts: Counter[str]
+) -> list[tuple[int, str]]:
+    own, held = {normalise(text) for text in seeds}, TextIndex(guarded)
+    kept = []
+    for number, text in lines:
+        form = normalise(text)
+        if form in own:
+            counts["among the seeds"] += 1
+        elif form in held or held.has_like(form, leak):
+            counts["validation or test texts, or nearly"] += 1
+        else:
+            kept.append((number, text))
+    return kept
+
+
+def _draw(lines: Sequence[tuple[int, str]], wanted: int, seed: int) -> list[tuple[int, str]]:
+    """Draw lines by the seed, in the order of the file."""
+
+    def order(line: tuple[int, str]) -> bytes:
+        return hashlib.sha256(f"{seed}/pool/{line[1]}".encode()).digest()
+
+    return sorted(sorted(lines, key=order)[:wanted])
+
+
+def _tell(source: Path, used: int, counts: Counter[str]) -> str:
+    left = [f"{count:,} {why}" for why, count in counts.items() if why != "lines" and count]
+    told = f"{source}: a pool of {used:,} of {counts['lines']:,} lines"
+    return f"{told}; left out: {', '.join(left)}" if left else told

@@ -34,11 +34,16 @@ def read_corpus(domain: Domain) -> Domain:
 
 
 def make_corpus(domain: Domain) -> "Corpus":
-    """Index the corpus that was read; a seed is never served."""
+    """Index the corpus that was read; seeds and texts of the pool are never served, their labels are known."""
     from agents.rehearsal.corpus import Corpus
 
     rows = ((row.text, domain.codec.to_wire(row.text, row.gold)) for row in domain.corpus_rows)
-    return Corpus.of_examples(rows, never=[example.text for example in domain.seeds])
+    return Corpus.of_examples(rows, never=never_served(domain))
+
+
+def never_served(domain: Domain) -> list[str]:
+    """Texts that no Generator may hand out: the user's own, which it would otherwise seem to have written."""
+    return [*(example.text for example in domain.seeds), *(item.text for item in domain.pool)]
 
 
 def corpus_to_serve(path: Path) -> "Corpus":

@@ -16,6 +16,11 @@ from graph.settings import RowsSettings
 from student.curate import normalise
 from student.tasks import Example, TaskCodec
 
+LEAST_TO_DIVIDE = 60
+"""Validation rows from which on some are set aside to be learned from."""
+SHARE_SET_ASIDE = 0.4
+MOST_SET_ASIDE = 40
+
 
 def choose_rows(domain: Domain, rows: RowsSettings, seed: int, served: bool) -> Domain:
     """Put drawn rows in the place of a domain's seeds and validation data, as the settings say.
@@ -39,7 +44,31 @@ def choose_rows(domain: Domain, rows: RowsSettings, seed: int, served: bool) -> 
         domain = replace(domain, seeds=_draw_shots(domain, rows.shots, seed, served))
     if rows.validation is not None:
         domain = replace(domain, validation=_draw_validation(domain, rows.validation, seed))
-    return domain
+    return _set_aside(domain, rows.set_aside, seed)
+
+
+def _set_aside(domain: Domain, wanted: int | None, seed: int) -> Domain:
+    """Make seeds of some validation rows: labelled real texts are worth more learned from than steered by.
+
+    Raises:
+        InputError: there are not so many.
+    """
+    rows = domain.validation
+    if wanted is None:
+        wanted = min(MOST_SET_ASIDE, int(len(rows) * SHARE_SET_ASIDE)) if len(rows) >= LEAST_TO_DIVIDE else 0
+    if not wanted:
+        return domain
+    if wanted > len(rows):
+        raise InputError(f"rows.set_aside: {wanted} asked for, there are {len(rows)} validation rows")
+    chosen = _draw_places(domain.codec, rows, wanted, f"{seed}/set aside")
+    known = {normalise(example.text) for example in domain.seeds}
+    moved = tuple(row for at, row in enumerate(rows) if at in chosen and normalise(row.text) not in known)
+    return replace(
+        domain,
+        seeds=(*domain.seeds, *moved),
+        validation=tuple(row for at, row in enumerate(rows) if at not in chosen),
+        notes=(*domain.notes, f"{wanted} of {len(rows)} validation rows are learned from and shown as examples"),
+    )
 
 
 def _draw_shots(domain: Domain, shots: int, seed: int, served: bool) -> tuple[Example, ...]:
@@ -97,15 +126,20 @@ def _draw_validation(domain: Domain, wanted: int, seed: int) -> tuple[Example, .
         raise InputError(
             f"rows.validation: {wanted} asked for, {domain.folder / 'domain.yaml'} has {len(rows)} validation rows"
         )
-    groups = _group(domain.codec, rows)
-    chance = random.Random(f"{seed}/validation")
+    kept = _draw_places(domain.codec, rows, wanted, f"{seed}/validation")
+    return tuple(row for at, row in enumerate(rows) if at in kept)
+
+
+def _draw_places(codec: TaskCodec, rows: Sequence[Example], wanted: int, seed: str) -> set[int]:
+    """Draw places of rows, every group of labels in proportion, largest remainders first."""
+    groups = _group(codec, rows)
+    chance = random.Random(seed)
     shares = {name: wanted * len(members) / len(rows) for name, members in groups.items()}
     sizes = {name: int(share) for name, share in shares.items()}
     rest = sorted(groups, key=lambda name: (sizes[name] - shares[name], name))
     for name in rest[: wanted - sum(sizes.values())]:
         sizes[name] += 1
-    kept = {at for name, members in sorted(groups.items()) for at in chance.sample(members, sizes[name])}
-    return tuple(row for at, row in enumerate(rows) if at in kept)
+    return {at for name, members in sorted(groups.items()) for at in chance.sample(members, sizes[name])}
 
 
 def _group(codec: TaskCodec, rows: Iterable[Example]) -> dict[str, list[int]]:

@@ -23,7 +23,8 @@ from graph.estimate import estimate_draft, estimate_run
 from graph.folder import ResumeError, RunFolder, create_folder, read_config, write_config
 from graph.nodes.curate import brought_nothing
 from graph.plan import Plan, describe_plan, record_config, record_plan, replan_run
-from graph.rehearsal import make_corpus
+from graph.recording import make_transport
+from graph.rehearsal import make_corpus, never_served
 from student.client import StudentClient
 from student.jobs import Student
 from tracing.events import EventLog, Listener
@@ -213,7 +214,7 @@ def _announce(plan: Plan, folder: RunFolder, going: _Going) -> dict[str, Any]:
         "task": plan.domain.codec.name,
         "preset": plan.preset,
         "teacher": settings.teacher.model,
-        "rehearsal": settings.teacher.is_rehearsal(),
+        "rehearsal": settings.teacher.is_embedded(),
         "student": settings.student.base,
         "metric": settings.gate.metric or plan.domain.metric,
         "cycles": settings.stop.cycles,
@@ -281,7 +282,7 @@ async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog, host: Host) 
     teacher = Teacher(
         settings.teacher,
         store,
-        _rehearse(plan, host.corpus) if settings.teacher.is_rehearsal() else None,
+        _embed_teacher(plan, host.corpus, ledger),
         run=Cap(budget.tokens, budget.usd),
         cycle=Cap(budget.cycle.tokens, budget.cycle.usd),
     )
@@ -308,16 +309,20 @@ async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog, host: Host) 
         ledger.close()
 
 
+def _embed_teacher(plan: Plan, corpus: "Corpus | None", ledger: Ledger) -> "httpx2.AsyncBaseTransport | None":
+    """The transport to an embedded teacher, None where a language model is called."""
+    if plan.settings.teacher.is_recorded():
+        return make_transport(plan.domain, plan.settings.seed, ledger)
+    return _rehearse(plan, corpus) if plan.settings.teacher.is_rehearsal() else None
+
+
 def _rehearse(plan: Plan, corpus: "Corpus | None") -> "httpx2.AsyncBaseTransport":
     """The rehearsal teacher as an in-process transport, never serving a seed."""
     import httpx2
 
     from agents.rehearsal.app import create_app
 
-    if corpus is None:
-        corpus = make_corpus(plan.domain)
-    else:
-        corpus = corpus.but_never(example.text for example in plan.domain.seeds)
+    corpus = make_corpus(plan.domain) if corpus is None else corpus.but_never(never_served(plan.domain))
     return httpx2.ASGITransport(app=create_app(corpus, plan.settings.rehearsal, plan.settings.seed))
 
 
@@ -346,4 +351,5 @@ class _CountingStore:
             output_tokens=record.output_tokens,
             seconds=record.seconds,
             faults=record.faults,
+            flags=record.flags,
         )

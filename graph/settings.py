@@ -26,6 +26,15 @@ class RowsSettings(_Section):
     validation: int | None = Field(
         default=None, ge=0, description="validation rows, drawn by the seed, labels in proportion; null = all, 0 = none"
     )
+    set_aside: int | None = Field(
+        default=None,
+        ge=0,
+        description="validation rows that are learned from the start and shown as examples instead of steering; null ="
+        " two fifths of them, at most 40, where there are 60 or more",
+    )
+    pool: int | None = Field(
+        default=None, ge=0, description="unlabelled lines of the pool, drawn by the seed; null = all, 0 = none"
+    )
 
 
 class GateSettings(_Section):
@@ -73,6 +82,16 @@ class BudgetSettings(_Section):
         return any((self.tokens, self.usd, self.cycle.tokens, self.cycle.usd))
 
 
+class PublishSettings(_Section):
+    """What becomes of the champion at the end."""
+
+    refit: bool = Field(
+        default=True,
+        description="train once more at the end with the validation rows taken in; the validation score told is the one"
+        " from before",
+    )
+
+
 class StopSettings(_Section):
     """When a run ends before its budget is spent."""
 
@@ -93,6 +112,7 @@ class Settings(_Section):
     curation: CurationSettings = Field(default=CurationSettings(), description="which drafts become samples")
     gate: GateSettings = Field(default=GateSettings(), description="which student becomes champion")
     budget: BudgetSettings = Field(default=BudgetSettings(), description="what may be spent")
+    publish: PublishSettings = Field(default=PublishSettings(), description="what is handed over at the end")
     stop: StopSettings = Field(default=StopSettings(), description="when to stop")
     rehearsal: RehearsalSettings = Field(default=RehearsalSettings(), description="the embedded teacher")
     rows: RowsSettings = Field(default=RowsSettings(), description="which labelled rows are used")

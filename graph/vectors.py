@@ -7,7 +7,7 @@ import numpy as np
 from graph.bench import Bench
 from graph.curriculum.probes import Vectors
 
-REMEMBERED = 4_000
+REMEMBERED = 16_000
 """Vectors above which all are forgotten: those of batches that were learned long ago are not needed again."""
 
 

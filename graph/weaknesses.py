@@ -9,7 +9,7 @@ import numpy as np
 from agents.messages import Analysis, Case, FeedbackPacket, OpenWeakness, Weakness
 from graph.bench import Bench
 from graph.curriculum.mastery import Mastery, State, find_state
-from graph.curriculum.probes import Probe, Ruling, Vectors, judge
+from graph.curriculum.probes import Answered, Probe, Ruling, Vectors, judge
 from graph.exams import Examined
 from graph.vectors import embed
 
@@ -17,8 +17,8 @@ SHOWN = 12
 """Weaknesses of earlier cycles that are followed and shown to the Analyst."""
 HELD = 160
 """Validation texts that are looked at for texts of a weakness's kind."""
-_RIGHT = 60
-"""Right cases that evidence is compared with."""
+_OTHERS = 120
+"""Other cases that evidence is compared with, about."""
 _LEFT = ("dropped", "given_up", "rolled_back")
 """States that no later measurement changes."""
 _HELPED = ("fixed", "improving", "dropped", "given_up")
@@ -85,14 +85,24 @@ async def adopt_weaknesses(
 async def _test(bench: Bench, weakness: Weakness, packet: FeedbackPacket, examined: Examined) -> Ruling:
     everything = tuple(range(len(weakness.evidence)))
     if not bench.settings.curriculum.test_statements:
-        return Ruling("untested", None, None, everything, None)
-    texts = {case.id: case.text for case in packet.cases}
+        return Ruling("untested", None, None, None, everything, None)
+    cases = {case.id: case for case in packet.cases}
+    evidence = [cases[name] for name in weakness.evidence]
     labels_in, wanted = bench.briefing.form.labels_in, set(weakness.labels)
-    right = [case for case in examined.cases if case.verdict == "right" and wanted & set(labels_in(case.gold))]
-    right = [case for case in right if case.id not in weakness.evidence]
-    step = max(1, len(right) // _RIGHT)
-    evidence = await embed(bench, [texts[name] for name in weakness.evidence])
-    return judge(evidence, await embed(bench, [case.text for case in right[::step][:_RIGHT]]))
+    others = [
+        case for case in examined.cases if case.id not in weakness.evidence and wanted & set(labels_in(case.gold))
+    ]
+    others = others[:: max(1, len(others) // _OTHERS)]
+    return judge(
+        [_answered(case) for case in evidence],
+        await embed(bench, [case.text for case in evidence]),
+        [_answered(case) for case in others],
+        await embed(bench, [case.text for case in others]),
+    )
+
+
+def _answered(case: Case) -> Answered:
+    return Answered(case.verdict == "right", case.confidence)
 
 
 def _was_taught(rows: Sequence[Mapping[str, Any]], weakness: Weakness, limit: int) -> bool:
@@ -116,8 +126,15 @@ def _make_row(
         "now": first.value,
         "counts": [[cycle - 1, sum(answers), len(answers)]] if answers else [],
     }
-    tested = {"verdict": ruling.verdict, "inside": ruling.inside, "outside": ruling.outside}
-    row = {"id": name, "cycle": cycle, **weakness.model_dump(mode="json"), "state": state, "effect": None}
+    tested = {
+        "verdict": ruling.verdict,
+        "inside": ruling.inside,
+        "near": ruling.near,
+        "outside": ruling.outside,
+        "evidence": len(weakness.evidence),
+    }
+    said = weakness.model_dump(mode="json", exclude={"texts"})
+    row = {"id": name, "cycle": cycle, **said, "state": state, "effect": None}
     return {**row, "mastery": mastery, "tested": tested}
 
 

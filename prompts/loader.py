@@ -17,7 +17,15 @@ from agents.messages import InputError
 from prompts.sandbox import parse, render
 
 ROLES = ("analyst", "generator", "labeler")
-REPLIES = {"analyst": "AnalystReply", "generator": "GeneratorReply", "labeler": "LabelReply"}
+"""Whom calls are booked on."""
+REPLIES = {
+    "analyst": "AnalystReply",
+    "generator": "GeneratorReply",
+    "labeler": "LabelReply",
+    "profile": "ProfileReply",
+    "guide": "GuideReply",
+}
+"""Prompt file -> the reply that it asks for; the last two are questions to the Analyst about the domain itself."""
 BASE = Path(__file__).parent / "base"
 MAX_FILE = 100_000
 """Bytes of the largest prompt file."""
@@ -81,7 +89,7 @@ def load_prompts(task: str, overlay: Path | None = None) -> dict[str, Prompt]:
     if overlay is not None:
         _check_overlay(overlay)
     prompts = {}
-    for role in ROLES:
+    for role in REPLIES:
         own = overlay / f"{role}.md" if overlay is not None else None
         prompts[role] = load_prompt(own if own is not None and own.is_file() else base / f"{role}.md")
         _check_role(prompts[role], role)
@@ -100,8 +108,8 @@ def _check_overlay(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of prompts; mend the key 'prompts' in domain.yaml")
     for path in sorted(folder.glob("*.md")):
-        if path.stem not in ROLES:
-            raise InputError(f"{path}: no agent has this name; a prompt file is one of {', '.join(ROLES)} (.md)")
+        if path.stem not in REPLIES:
+            raise InputError(f"{path}: no agent has this name; a prompt file is one of {', '.join(REPLIES)} (.md)")
 
 
 def load_prompt(path: Path) -> Prompt:

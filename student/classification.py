@@ -46,12 +46,18 @@ class ClassificationNetwork:
         return [Piece(i, {key: encodings[key][i] for key in encodings}) for i in range(len(texts))]
 
     def target(self, piece: Piece, example: TrainExample) -> torch.Tensor:
-        """Give the place of the label, shape ()."""
+        """Give the place of the label, shape (), or where labels share the target, their shares, (labels,)."""
+        if example.shares:
+            shares = torch.tensor([example.shares.get(label, 0.0) for label in self._labels], dtype=torch.float64)
+            return shares / shares.sum()
         assert isinstance(example.gold, str)
         return torch.tensor(self._places[example.gold])
 
     def collate(self, targets: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Stack label places, shape (batch,)."""
+        """Stack label places, shape (batch,), or shares of labels, (batch, labels), where any target has shares."""
+        if any(target.ndim for target in targets):
+            count = len(self._labels)
+            targets = [t if t.ndim else functional.one_hot(t, count).double() for t in targets]
         return torch.stack(list(targets))
 
     def class_weights(self, targets: Sequence[torch.Tensor]) -> torch.Tensor | None:

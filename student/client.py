@@ -15,6 +15,8 @@ from pydantic import BaseModel
 from agents.messages import InputError
 from student.jobs import (
     MEMORY_ADVICE,
+    Appraisal,
+    AppraiseJob,
     Compute,
     EmbedJob,
     Job,
@@ -108,6 +110,15 @@ class StudentClient:
         rows: list[list[float]]
         rows, _ = await self._call("embed", EmbedJob(base=base, texts=list(texts), compute=self._compute))
         return rows
+
+    async def appraise(self, job: AppraiseJob) -> Appraisal:
+        """Say what groups of samples do to the loss on held texts.
+
+        Raises:
+            StudentCrashed: the process died twice.
+            StudentError: memory runs short.
+        """
+        return Appraisal.model_validate((await self._call("appraise", job))[0])
 
     async def close(self) -> None:
         """End the process; a later call would start a new one."""

@@ -77,7 +77,7 @@ def normalise(text: str) -> str:
     return " ".join(words) if words else "".join(folded.translate(dict.fromkeys(_APOSTROPHES)).split())
 
 
-class _Index:
+class TextIndex:
     """Texts by normalised form, searchable for like ones."""
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -117,6 +117,14 @@ class _Index:
         return {form for word in rarest for form in self._holders.get(word, ())}
 
 
+def is_valid(text: str, settings: CurationSettings) -> bool:
+    """Say whether a text has a length that is accepted, and no characters that tools refuse."""
+    if not settings.min_characters <= len(text.strip()) <= settings.max_characters:
+        return False
+    # Control characters and halves of surrogate pairs come from broken replies, and some tools refuse them.
+    return not any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t" for char in text)
+
+
 class Curator:
     """Judges the drafts of one curation."""
 
@@ -137,15 +145,15 @@ class Curator:
         """
         self._settings = settings
         self._codec = codec
-        self._known = _Index(text for _, text in known)
-        self._guarded = _Index(guarded)
+        self._known = TextIndex(text for _, text in known)
+        self._guarded = TextIndex(guarded)
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Ruling]:
         """Judge drafts in order; one that is accepted is known to those after it."""
         return [self._judge(candidate) for candidate in candidates]
 
     def _judge(self, candidate: Candidate) -> Ruling:
-        if not self._is_valid(candidate.text):
+        if not is_valid(candidate.text, self._settings):
             return Ruling(candidate.id, False, "invalid_text", None, False)
         settled = self._settle(candidate)
         form = normalise(candidate.text)
@@ -154,12 +162,6 @@ class Curator:
             return Ruling(candidate.id, False, reason, None, settled.disputed)
         self._known.add(form)
         return Ruling(candidate.id, True, None, settled.label, settled.disputed, settled.masked)
-
-    def _is_valid(self, text: str) -> bool:
-        if not self._settings.min_characters <= len(text.strip()) <= self._settings.max_characters:
-            return False
-        # Control characters and halves of surrogate pairs come from broken replies, and some tools refuse them.
-        return not any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t" for char in text)
 
     def _compare(self, form: str, variation: bool) -> Reason | None:
         if form in self._guarded or self._guarded.has_like(form, self._settings.leak):

@@ -51,6 +51,10 @@ class TrainExample(_Closed):
     candidates: list[str] = Field(
         default=[], description="plausible labels of the whole text, best first; empty where the right one is sure"
     )
+    shares: dict[str, float] = Field(
+        default={},
+        description="label -> share of the target, 0 to 1, where a whole text has one; empty: all for `gold`",
+    )
     trusted: bool = Field(False, description="the answer is the user's own: no `student.loss` doubts it")
 
 
@@ -84,6 +88,7 @@ class TrainResult(_Closed):
     samples: int = Field(description="different samples trained on")
     seconds: float = Field(description="wall-clock seconds")
     loss: float = Field(description="mean training loss of the last tenth of the steps")
+    unlabelled: int = Field(0, description="texts besides that the student answered itself and then learned from")
     doubted: int = Field(0, description="samples whose label `student.loss` gave less than half of its weight")
     tune: str = Field(description="what was trained: head or full")
     device: str = Field(description="where it computed: cpu or cuda")
@@ -124,6 +129,34 @@ class EmbedJob(Job):
     compute: Compute = Field(Compute(), description="where to compute")
 
 
+class AppraiseJob(Job):
+    """Groups of samples whose effect on held texts is asked for."""
+
+    task: str = Field(description="the task's name")
+    labels: list[str] = Field(description="labels in the domain's order")
+    meanings: dict[str, str] = Field(default={}, description="as of a training")
+    examples: list[TrainExample] = Field(min_length=1, description="samples to train on")
+    groups: list[str] = Field(description="the group of each of them")
+    held: list[str] = Field(min_length=1, description="ids of those that the loss is measured on, left out in turn")
+    settings: StudentSettings = Field(description="the student's")
+
+
+class GroupEffect(_Closed):
+    """What more of a group would do to the loss on the held texts."""
+
+    group: str = Field(description="its name")
+    mean: float = Field(description="fall of the mean loss per further sample, in nats; below 0 it harms")
+    error: float = Field(description="standard error of the mean over the held texts")
+    samples: int = Field(description="samples of the group")
+
+
+class Appraisal(_Closed):
+    """What an `AppraiseJob` found."""
+
+    loss: float | None = Field(description="mean loss on the held texts in nats; null: nothing can be said")
+    effects: list[GroupEffect] = Field(description="one per group")
+
+
 class Student(Protocol):
     """Whoever trains and asks students: a process of its own (`student.client`), or this one (`student.local`)."""
 
@@ -150,6 +183,13 @@ class Student(Protocol):
 
         Raises:
             InputError: the base is no model.
+            StudentError: memory runs short.
+        """
+
+    async def appraise(self, job: AppraiseJob) -> Appraisal:
+        """Say what groups of samples do to the loss on held texts.
+
+        Raises:
             StudentError: memory runs short.
         """
 

@@ -7,7 +7,7 @@ loop waits for it.
 from collections.abc import Sequence
 from pathlib import Path
 
-from student.jobs import Compute, EmbedJob, Prediction, PredictJob, TrainJob, TrainResult
+from student.jobs import Appraisal, AppraiseJob, Compute, EmbedJob, Prediction, PredictJob, TrainJob, TrainResult
 from student.settings import Device
 
 
@@ -59,6 +59,16 @@ class LocalStudent:
         from student.predict import embed
 
         return embed(EmbedJob(base=base, texts=list(texts), compute=self._compute)) if texts else []
+
+    async def appraise(self, job: AppraiseJob) -> Appraisal:
+        """Say what groups of samples do to the loss on held texts.
+
+        Raises:
+            StudentError: memory runs short.
+        """
+        from student.appraise import appraise
+
+        return appraise(job)
 
     async def close(self) -> None:
         """Give memory that nobody uses back to the device and to the system."""

@@ -71,7 +71,9 @@ class Samples:
             The same with soft targets and other weights, and how many labels are doubted.
         """
         rows = _line_up(self.network, data, seen, self.job.settings.balance)
-        wide = torch.nn.functional.one_hot(rows.targets, len(self.job.labels)).double()
+        wide = rows.targets
+        if not wide.is_floating_point():
+            wide = torch.nn.functional.one_hot(wide, len(self.job.labels)).double()
         places = {label: place for place, label in enumerate(self.job.labels)}
         candidates = [[places[label] for label in sample.candidates] for sample in self.own]
         trusted = [sample.trusted for sample in self.own]

@@ -58,6 +58,14 @@ class StudentSettings(BaseModel):
         " counts as well (bootstrap), the target is shared among the labeler's candidates (candidates), likely wrong"
         " samples weigh less (small_loss); entities are always learnt as given",
     )
+    self_training: float = Field(
+        0.5,
+        ge=0,
+        description="weight of unlabelled texts of the domain that a trained student answers itself and then learns"
+        " from, where a whole text has one label; 0 = they are not used",
+    )
+    self_texts: int = Field(400, ge=0, description="such texts at most, drawn by chance where there are more")
+    self_steps: int = Field(80, ge=1, description="optimizer steps of a full training that go on with them")
     meaning_weight: float = Field(
         8.0,
         ge=0,

@@ -1,8 +1,8 @@
 """The student process: JSON lines in, JSON lines out; it alone imports torch.
 
-A request is `{"id": n, "call": "train" | "predict" | "embed", "body": {...}}`, an answer `{"id": n, "result": ...}` or
-`{"id": n, "error": {"message": ..., "input": whether the user's input is at fault}}`. Once ready it says
-`{"ready": true}`. It ends when its standard input closes, also in the middle of a training.
+A request is `{"id": n, "call": "train" | "predict" | "embed" | "appraise", "body": {...}}`, an answer
+`{"id": n, "result": ...}` or `{"id": n, "error": {"message": ..., "input": whether the user's input is at fault}}`.
+Once ready it says `{"ready": true}`. It ends when its standard input closes, also in the middle of a training.
 """
 
 import json
@@ -39,7 +39,8 @@ def _offer_itself() -> None:
 
 def _load_handlers() -> dict[str, Handler]:
     prepare_process()
-    from student.jobs import EmbedJob, PredictJob, TrainJob
+    from student.appraise import appraise
+    from student.jobs import AppraiseJob, EmbedJob, PredictJob, TrainJob
     from student.memory import release
     from student.predict import embed, predict
     from student.train import train
@@ -48,6 +49,7 @@ def _load_handlers() -> dict[str, Handler]:
         "train": lambda body: train(TrainJob.model_validate(body)).model_dump(mode="json"),
         "predict": lambda body: [item.model_dump(mode="json") for item in predict(PredictJob.model_validate(body))],
         "embed": lambda body: embed(EmbedJob.model_validate(body)),
+        "appraise": lambda body: appraise(AppraiseJob.model_validate(body)).model_dump(mode="json"),
     }
 
     def release_after(handler: Handler) -> Handler:

@@ -11,7 +11,17 @@ from agents.messages import EvokdError
 from tracing.group_commit import GroupCommit
 
 SCHEMA = Path(__file__).with_name("schema.sql")
-VERSION = "2"
+VERSION = "3"
+_ADDED = {
+    "lessons": ("kind TEXT NOT NULL DEFAULT ''",),
+    "samples": (
+        "kind TEXT NOT NULL DEFAULT ''",
+        "source TEXT",
+        "pair TEXT NOT NULL DEFAULT ''",
+        "audited INTEGER NOT NULL DEFAULT 0",
+    ),
+}
+"""Columns that ledgers of version 2 lack."""
 PATIENCE = 30.0
 """Seconds to wait for another writer of the file."""
 JSON_COLUMNS = frozenset(
@@ -73,7 +83,9 @@ class Database:
         if tables and "meta" not in tables:
             raise LedgerError(f"{self.path}: not the ledger of a run; it is another SQLite file")
         found = self._rows("SELECT value FROM meta WHERE key = 'version'") if tables else []
-        if found and found[0]["value"] != VERSION:
+        if found and found[0]["value"] == "2":
+            self._add_columns()
+        elif found and found[0]["value"] != VERSION:
             raise LedgerError(
                 f"{self.path}: ledger of version {found[0]['value']}, this program knows version {VERSION}; open it"
                 " with the evokd that wrote it"
@@ -82,6 +94,14 @@ class Database:
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(SCHEMA.read_text(encoding="utf-8"))
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (VERSION,))
+
+    def _add_columns(self) -> None:
+        """Bring a ledger of version 2 up to this one."""
+        with self._transaction():
+            for table, columns in _ADDED.items():
+                for column in columns:
+                    self._execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+            self._execute("UPDATE meta SET value = ? WHERE key = 'version'", VERSION)
 
     def close(self) -> None:
         """Close the file."""
@@ -131,8 +151,14 @@ class Database:
 def _to_insert(table: str, row: Mapping[str, Any]) -> tuple[str, list[Any]]:
     columns = ", ".join(row)
     marks = ", ".join("?" * len(row))
-    values = [encode(value) if column in JSON_COLUMNS else value for column, value in row.items()]
+    values = [_encode_column(column, value) for column, value in row.items()]
     return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", values
+
+
+def _encode_column(column: str, value: Any) -> Any:
+    if column == "intended" and value is None:  # a real text was written for nothing; the column holds JSON always
+        return "null"
+    return encode(value) if column in JSON_COLUMNS else value
 
 
 def encode(value: Any) -> str | None:
@@ -146,6 +172,7 @@ def decode(row: sqlite3.Row) -> dict[str, Any]:
     for name in row.keys():  # noqa: SIM118 - sqlite3.Row iterates over values
         value = row[name]
         fields[name] = json.loads(value) if name in JSON_COLUMNS and value is not None else value
-    if "disputed" in fields:
-        fields["disputed"] = bool(fields["disputed"])
+    for name in ("disputed", "audited"):
+        if name in fields:
+            fields[name] = bool(fields[name])
     return fields

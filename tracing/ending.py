@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from tracing.live import REHEARSAL_NOTICE
-from tracing.summary import describe_costs, describe_gains
+from tracing.live import notice
+from tracing.summary import describe_costs, describe_gains, describe_labels
 from tracing.text import clean
 
 
@@ -22,9 +22,10 @@ def tell_result(console: Console, summary: Mapping[str, Any], run: str, program:
     """
     for line in describe_gains(summary):
         console.print(line, style="bold", markup=False, highlight=False, soft_wrap=True)
-    console.print(describe_costs(summary), markup=False, highlight=False, soft_wrap=True)
+    for line in (describe_costs(summary), *describe_labels(summary)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if summary["rehearsal"]:
-        console.print(f"[yellow]{REHEARSAL_NOTICE}[/]", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]{notice(summary['teacher'])}[/]", highlight=False, soft_wrap=True)
     folder = clean(shlex.quote(run))
     console.print(f"next: {program} show {folder}", markup=False, highlight=False, soft_wrap=True)
     ask = f"      echo 'a text of yours' | {program} predict {folder} -"

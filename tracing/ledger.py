@@ -148,7 +148,7 @@ class Ledger(Samples):
         return [decode(row) for row in reversed(rows)]
 
     def put_lessons(self, cycle: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store a cycle's lessons (id, cycle, weakness, plan) in place of an earlier attempt's and all it led to."""
+        """Store a cycle's lessons (id, cycle, weakness, kind, plan) instead of an earlier attempt's and its samples."""
         with self._transaction():
             self._execute("DELETE FROM messages WHERE span IN (SELECT id FROM lessons WHERE cycle = ?)", cycle)
             self._execute("DELETE FROM lessons WHERE cycle = ?", cycle)
@@ -158,6 +158,20 @@ class Ledger(Samples):
     def lessons(self, cycle: int) -> list[dict[str, Any]]:
         """A cycle's lessons in order."""
         return [decode(row) for row in self._of_cycle("lessons", cycle, _BY_ID)]
+
+    def lesson_plans(self) -> list[tuple[str, dict[str, Any]]]:
+        """Id and plan of all lessons in order."""
+        rows = self._rows(f"SELECT id, plan FROM lessons ORDER BY {_BY_ID}")
+        return [(row["id"], dict(json.loads(row["plan"]))) for row in rows]
+
+    def all_lessons(self) -> list[dict[str, Any]]:
+        """Id, cycle, kind and weakness of all lessons in order."""
+        return [dict(row) for row in self._rows(f"SELECT id, cycle, kind, weakness FROM lessons ORDER BY {_BY_ID}")]
+
+    def tokens_by_span(self) -> dict[str, int]:
+        """Lesson id or name of a cycle -> tokens read and written by its calls."""
+        rows = self._rows("SELECT span, sum(input_tokens + output_tokens) AS n FROM calls GROUP BY span")
+        return {row["span"]: row["n"] for row in rows}
 
     def lesson(self, lesson: str) -> dict[str, Any]:
         """One lesson."""

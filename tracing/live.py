@@ -10,7 +10,16 @@ from tracing.liveline import LiveLine
 from tracing.summary import describe_estimate
 from tracing.text import literal, paint
 
-REHEARSAL_NOTICE = "rehearsal: no language model was called; texts and labels come from the domain's labelled corpus"
+_NOTICES = {
+    "rehearsal": "rehearsal: no language model was called; texts and labels come from the domain's labelled corpus",
+    "recorded": "recorded: no language model was called now; texts and labels are those that one gave earlier, the"
+    " Analyst's words are computed",
+}
+
+
+def notice(teacher: str) -> str:
+    """What must be said of a run in which no language model was called."""
+    return _NOTICES.get(teacher, _NOTICES["rehearsal"])
 
 
 class Progress(LiveLine):
@@ -47,7 +56,7 @@ class Progress(LiveLine):
             f" {literal(event['teacher'])}, student {literal(event['student'])}, seed {event['seed']}"
         )
         if event["rehearsal"]:
-            self._say(f"[yellow]{REHEARSAL_NOTICE}[/]")
+            self._say(f"[yellow]{notice(event['teacher'])}[/]")
         for prompt in event.get("own_prompts", []):
             self._say(f"the domain's own prompt: {literal(prompt)}")
         for note in event.get("notes", []):
@@ -89,7 +98,11 @@ class Progress(LiveLine):
         return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
 
     def _on_call(self, event: Mapping[str, Any]) -> None:
-        if event["status"] in ("error", "lost"):
+        if "optional" in event.get("flags", ()):
+            self._say(
+                f"cycle {event['cycle']}: {event['role']}: goes on without an answer that the teacher cannot give"
+            )
+        elif event["status"] in ("error", "lost"):
             self._say(f"[red]cycle {event['cycle']}: {event['role']}: {literal(event['faults'][0], 200)}[/]")
         if event["status"] == "error":
             return
@@ -97,6 +110,28 @@ class Progress(LiveLine):
         if event["status"] == "fault":
             fault = literal(event["faults"][0], 160)
             self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: unusable reply, asked again: {fault}[/]")
+
+    def _on_kinds(self, event: Mapping[str, Any]) -> None:
+        if event.get("verdict"):
+            self._say(f"cycle {event['cycle']}: {literal(event['verdict'], 300)}")
+
+    def _on_profile(self, event: Mapping[str, Any]) -> None:
+        if event["axes"]:
+            self._say(f"cycle {event['cycle']}: real texts differ in {literal(', '.join(event['axes']), 200)}")
+
+    def _on_labels_measured(self, event: Mapping[str, Any]) -> None:
+        if event["agreement"] is None:
+            return
+        told = f"the Labeler agrees with {event['agreement']:.0%} of {event['rows']} labelled rows"
+        guide = event.get("guide")
+        if guide:
+            fate = "used" if guide["used"] else "left out"
+            told += f"; with a guide {guide['agreement'] or 0:.0%}, so it is {fate}"
+        self._say(f"cycle {event['cycle']}: {told}")
+
+    def _on_refit(self, event: Mapping[str, Any]) -> None:
+        told = f"trained once more, the {event['rows']} validation rows taken in ({event['seconds']:.0f} s)"
+        self._say(f"cycle {event['cycle']}: {told}; the validation score is the one from before")
 
     def _on_budget_spent(self, event: Mapping[str, Any]) -> None:
         self._say(f"[yellow]cycle {event['cycle']}: {event['role']} not asked: {literal(event['reason'])}[/]")
@@ -142,7 +177,7 @@ class Progress(LiveLine):
             self._say(f"cycle {event['cycle']}: {self._tell_curated(event['cycle'])}nothing to train on")
 
     def _on_weakness(self, event: Mapping[str, Any]) -> None:
-        left = {"dropped": " (dropped: its evidence looks like right cases)", "given_up": " (given up)"}
+        left = {"dropped": " (dropped: the student does not fail on such texts)", "given_up": " (given up)"}
         told = left.get(event.get("state", "open"), "")
         self._say(f"  weakness {event['id']}: {literal(event['name'], 100)}{told}", style="dim")
 

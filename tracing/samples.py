@@ -14,10 +14,7 @@ _BACKWARDS = ", ".join(f"{term} DESC" for term in _BY_DRAFT.split(", "))
 
 @dataclass(frozen=True)
 class Sample:
-    """A draft on its way: drafted, then accepted or rejected, perhaps tombstoned after a roll-back.
-
-    Or spare: written so that there was more to choose from, and not chosen.
-    """
+    """A text on its way: drafted, then accepted or rejected, perhaps tombstoned after a roll-back."""
 
     id: str
     cycle: int
@@ -40,6 +37,19 @@ class Sample:
     exam: dict[str, Any] | None = None
     """What the student answered before it was trained on the sample: {"answer", "confidence"}."""
     label_call: str | None = None
+    kind: str = ""
+    """How it came about; see `graph.curriculum.kinds`."""
+    source: str | None = None
+    """File and line of a real text."""
+    pair: str = ""
+    """What its partner has as well, in a lesson of pairs."""
+    audited: bool = False
+    """Labelled blindly although the student had confirmed what it was written for."""
+
+    @property
+    def is_real(self) -> bool:
+        """Whether somebody else than the Generator wrote it."""
+        return self.source is not None
 
 
 class Samples(Database):
@@ -89,15 +99,14 @@ class Samples(Database):
         """How many samples of a lesson were accepted, and the first that was not refused."""
         kept = self._rows("SELECT count(*) AS n FROM samples WHERE lesson = ? AND state = 'accepted'", lesson)[0]["n"]
         shown = self._rows(
-            "SELECT id FROM samples WHERE lesson = ? AND state NOT IN ('rejected', 'spare')"
-            " ORDER BY length(id), id LIMIT 1",
+            "SELECT id FROM samples WHERE lesson = ? AND state != 'rejected' ORDER BY length(id), id LIMIT 1",
             lesson,
         )
         return int(kept), shown[0]["id"] if shown else None
 
     def count_confirmed(self, lesson: str) -> int:
         """Number of drafts of a lesson that kept their intention without the Labeler, since the student gave it too."""
-        where = "lesson = ? AND candidates IS NOT NULL AND label_call IS NULL"
+        where = "lesson = ? AND candidates IS NOT NULL AND label_call IS NULL AND source IS NULL"
         return int(self._rows(f"SELECT count(*) AS n FROM samples WHERE {where}", lesson)[0]["n"])
 
     # What a cycle asks of all accepted samples reads few columns and makes no objects: it must not slow down with them.
@@ -112,41 +121,32 @@ class Samples(Database):
         where = "state = 'accepted' AND purpose = 'train' AND cycle < ?"
         return [row["id"] for row in self._rows(f"SELECT id FROM samples WHERE {where} ORDER BY {_BY_DRAFT}", before)]
 
-    def newest_answers(self, count: int) -> list[tuple[str, Any, bool]]:
-        """Text, answer and whether nothing of it is masked, of the last accepted samples in order."""
+    def newest_answers(self, count: int) -> list[tuple[str, Any, bool, bool]]:
+        """Text, answer, whether nothing of it is masked and whether it is real, of the last accepted samples."""
         rows = self._rows(
-            f"SELECT text, label, masked FROM samples WHERE state = 'accepted' ORDER BY {_BACKWARDS} LIMIT ?", count
+            f"SELECT text, label, masked, source FROM samples WHERE state = 'accepted' ORDER BY {_BACKWARDS} LIMIT ?",
+            count,
         )
-        return [(row["text"], json.loads(row["label"]), row["masked"] == "[]") for row in reversed(rows)]
+        return [
+            (row["text"], json.loads(row["label"]), row["masked"] == "[]", row["source"] is not None)
+            for row in reversed(rows)
+        ]
 
-    def spare_drafts(self, before: int) -> list[Sample]:
-        """All drafts that cycles before one have left over and none of them has taken up, in order."""
-        rows = self._rows(
-            "SELECT * FROM samples WHERE state = 'spare' AND cycle < ?"
-            " AND text NOT IN (SELECT text FROM samples WHERE state != 'spare' AND cycle < ?)"
-            f" ORDER BY {_BY_DRAFT}",
-            *(before, before),
-        )
-        return [Sample(**decode(row)) for row in rows]
+    def used_sources(self, before: int) -> set[str]:
+        """Sources of the real texts that cycles before one have had labelled."""
+        rows = self._rows("SELECT source FROM samples WHERE source IS NOT NULL AND cycle < ?", before)
+        return {row["source"] for row in rows}
 
-    def outline_pool(self, lesson: str) -> tuple[int, int]:
-        """How many drafts of a lesson were not chosen, and how many were taken over from earlier cycles."""
-        spare = self._rows("SELECT count(*) AS n FROM samples WHERE lesson = ? AND state = 'spare'", lesson)
-        older = self._rows(
-            "SELECT count(*) AS n FROM samples JOIN calls ON calls.id = samples.draft_call"
-            " WHERE samples.lesson = ? AND calls.cycle < samples.cycle",
-            lesson,
-        )
-        return int(spare[0]["n"]), int(older[0]["n"])
+    def real_answers(self, before: int) -> list[Any]:
+        """Answers to the accepted real texts of cycles before one."""
+        where = "state = 'accepted' AND source IS NOT NULL AND cycle < ?"
+        return [json.loads(row["label"]) for row in self._rows(f"SELECT label FROM samples WHERE {where}", before)]
 
-    def breadth_texts(self, before: int, answer: Any, count: int) -> list[str]:
-        """Texts of the last accepted samples with an answer that no weakness asked for, of cycles before one."""
-        rows = self._rows(
-            "SELECT text FROM samples WHERE state = 'accepted' AND weakness IS NULL AND cycle < ? AND label = ?"
-            f" ORDER BY {_BACKWARDS} LIMIT ?",
-            *(before, encode(answer), count),
-        )
-        return [row["text"] for row in reversed(rows)]
+    def count_kinds(self, before: int) -> dict[str, int]:
+        """Kind -> accepted samples of the cycles before one."""
+        where = "state = 'accepted' AND cycle < ?"
+        rows = self._rows(f"SELECT kind, count(*) AS n FROM samples WHERE {where} GROUP BY kind", before)
+        return {row["kind"]: row["n"] for row in rows}
 
     def count_answers(self, before: int, since: int = 0) -> list[tuple[Any, int]]:
         """How often each answer was accepted in cycles from `since` up to, not including, `before`."""
@@ -162,7 +162,7 @@ class Samples(Database):
     def count_drafts(self, before: int, labelled: bool) -> int:
         """Number of drafts written in the cycles before one; of those alone that were labelled, if so asked."""
         where = " AND candidates IS NOT NULL" if labelled else ""
-        asked = f"SELECT count(*) AS n FROM samples WHERE cycle < ? AND state != 'spare'{where}"
+        asked = f"SELECT count(*) AS n FROM samples WHERE cycle < ?{where}"
         return int(self._rows(asked, before)[0]["n"])
 
     def count_rejected(self, cycle: int) -> dict[str, int]:

@@ -64,6 +64,7 @@ CREATE TABLE IF NOT EXISTS lessons (
     id TEXT PRIMARY KEY,
     cycle INTEGER NOT NULL,
     weakness TEXT,
+    kind TEXT NOT NULL DEFAULT '',
     plan TEXT NOT NULL,
     drafts INTEGER NOT NULL DEFAULT 0,
     labelled INTEGER NOT NULL DEFAULT 0,
@@ -89,7 +90,11 @@ CREATE TABLE IF NOT EXISTS samples (
     purpose TEXT,
     exam TEXT,
     draft_call TEXT NOT NULL,
-    label_call TEXT
+    label_call TEXT,
+    kind TEXT NOT NULL DEFAULT '',
+    source TEXT,
+    pair TEXT NOT NULL DEFAULT '',
+    audited INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS samples_by_cycle ON samples (cycle);
 CREATE INDEX IF NOT EXISTS samples_by_lesson ON samples (lesson, state, id);

@@ -11,8 +11,8 @@ from rich.text import Text
 from agents.messages import EvokdError, InputError
 from tracing.answers import CUT, MARKED_CUT, list_fields, tell_answer, tell_case, tell_error_count, tell_sample
 from tracing.ledger import Ledger
-from tracing.live import REHEARSAL_NOTICE
-from tracing.summary import describe_costs, describe_gains
+from tracing.live import notice
+from tracing.summary import describe_costs, describe_gains, describe_labels
 from tracing.text import clean, literal, paint
 
 SHOWN_TEXTS = 3
@@ -42,12 +42,12 @@ def _head(console: Console, summary: Mapping[str, Any]) -> None:
         f" student {literal(summary['student'])}, seed {summary['seed']}",
     )
     if summary["rehearsal"]:
-        _say(console, f"[yellow]{REHEARSAL_NOTICE}[/]")
+        _say(console, f"[yellow]{notice(summary['teacher'])}[/]")
 
 
 def _figures(console: Console, summary: Mapping[str, Any]) -> None:
     console.rule(paint("[bold]what it did"))
-    for line in (*describe_gains(summary), describe_costs(summary)):
+    for line in (*describe_gains(summary), describe_costs(summary), *describe_labels(summary)):
         _say(console, literal(line))
 
 
@@ -63,6 +63,7 @@ def show_cycle(console: Console, ledger: Ledger, cycle: int) -> None:
     console.rule(paint(f"[bold]cycle {cycle}" + (" (seeds alone)" if not cycle else "")))
     span = f"c{cycle:03d}"
     if cycle:
+        _made_of(console, ledger, cycle)
         lessons = ledger.lessons(cycle)
         packet = ledger.message(span, "feedback_packet")
         if packet is not None:
@@ -73,13 +74,23 @@ def show_cycle(console: Console, ledger: Ledger, cycle: int) -> None:
     _learned(console, ledger, cycle)
 
 
+def _made_of(console: Console, ledger: Ledger, cycle: int) -> None:
+    """Tell what kinds of text the cycle was made of, and why."""
+    record = ledger.part(cycle, "kinds")
+    if record is not None:
+        texts = ", ".join(f"{count} {kind}" for kind, count in record["texts"].items() if count)
+        verdict = f"; {record['verdict']}" if record.get("verdict") else ""
+        _say(console, f"[bold]Texts planned:[/] {literal(texts + verdict, 400)}.")
+
+
 def _failed(console: Console, packet: Mapping[str, Any]) -> None:
     cases = packet["cases"]
     wrong = [case for case in cases if case["verdict"] != "right"]
     sure = sum(case["verdict"] == "confident_wrong" for case in cases)
     _say(
         console,
-        f"[bold]The student failed[/] {len(wrong)} of the {len(cases)} cases shown, {sure} of them confidently.",
+        f"[bold]The student failed[/] {len(wrong)} of the {len(cases)} cases shown, {sure} of them confidently"
+        f"{_tell_basis(packet)}.",
     )
     if packet["confusions"]:
         _say(console, "Most frequent confusions among all examined texts:")
@@ -94,8 +105,13 @@ def _failed(console: Console, packet: Mapping[str, Any]) -> None:
         _say(console, f"  {tell_error_count(item)}")
     for case in wrong[:SHOWN_TEXTS]:
         _say(console, f"  {tell_case(case)}")
-    for notice in packet.get("notices", []):
-        _say(console, f"  [red]{literal(notice)}[/]")
+    for told in packet.get("notices", []):
+        _say(console, f"  [red]{literal(told)}[/]")
+
+
+def _tell_basis(packet: Mapping[str, Any]) -> str:
+    examined = packet.get("examined", 0)
+    return f" ({examined} {packet['origin']} texts examined)" if examined else ""
 
 
 def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Mapping[str, Any]], planned: bool) -> None:
@@ -123,11 +139,19 @@ def _weakness(console: Console, row: Mapping[str, Any]) -> None:
     now = "" if mastery["now"] is None else f", mastery {mastery['now']:.2f}"
     _say(console, f"  [bold]{row['id']}[/] {literal(row['name'], 100)} [{_tint(row)}]{row['state']}{now}, {effect}[/]")
     if row["tested"] and row["tested"]["inside"] is not None:
-        found = row["tested"]
-        told = f"{found['inside']:.0%} of the evidence and {found['outside']:.0%} of right cases lie on its side"
-        _say(console, f"    tested: {found['verdict']}; {told}")
+        _say(console, f"    tested: {_tell_test(row['tested'])}")
     _say(console, f"    pattern: {literal(row['pattern'], 400)}")
     _say(console, f"    advice: {literal(row['advice'], 400)}")
+
+
+def _tell_test(found: Mapping[str, Any]) -> str:
+    if "near" not in found:  # runs of earlier versions tested in the embedding alone
+        told = f"{found['inside']:.0%} of the evidence and {found['outside']:.0%} of right cases lie on its side"
+        return f"{found['verdict']}; {told}"
+    told = f"{found['verdict']}; the student errs or doubts on {found['inside']:.0%} of the evidence"
+    if found["near"] is None or found["outside"] is None:
+        return told
+    return f"{told}, errs on {found['near']:.0%} of other texts of this kind and on {found['outside']:.0%} of all"
 
 
 def _tint(row: Mapping[str, Any]) -> str:
@@ -147,8 +171,9 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[Mapping[str, An
         kept, first = ledger.outline_lesson(lesson["id"])
         confirmed = ledger.count_confirmed(lesson["id"])
         labelled = f"{lesson['labelled']} labelled" + (f" ({confirmed} by the student's word)" if confirmed else "")
-        drafts = _tell_drafts(lesson["drafts"], *ledger.outline_pool(lesson["id"]))
-        _say(console, f"  {lesson['id']} {topic}: {drafts}, {labelled}, {kept} accepted")
+        kind = f" ({lesson['kind']})" if lesson["kind"] not in ("", "real", "weakness") else ""
+        drafts = f"{lesson['drafts']} texts" if lesson["kind"] == "real" else f"{lesson['drafts']} drafts"
+        _say(console, f"  {lesson['id']} {topic}{kind}: {drafts}, {labelled}, {kept} accepted")
         if lesson["plan"]["quotas"]:
             _say(console, f"    asked for: {_asked(lesson['plan'])}")
         sample = ledger.sample(first) if first is not None else None
@@ -156,22 +181,6 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[Mapping[str, An
             _say(console, f"    {tell_sample(sample)}")
         for fault in lesson["faults"][:SHOWN_TEXTS]:
             _say(console, f"    [yellow]fault: {literal(fault, CUT)}[/]")
-
-
-def _tell_drafts(drafts: int, spare: int, older: int) -> str:
-    """Tell how many drafts a lesson has, and what they were chosen from, where not all were kept.
-
-    Args:
-        drafts: in all.
-        spare: those that were not chosen.
-        older: those that were taken over from earlier cycles.
-    """
-    told = f"{drafts - spare} drafts"
-    if not spare and not older:
-        return told
-    new = f"{drafts - older} written ones" if drafts > older else ""
-    left = "those that earlier cycles left over" if older else ""
-    return f"{told} chosen from {' and '.join(part for part in (new, left) if part)}"
 
 
 def _asked(plan: Mapping[str, Any]) -> str:
@@ -202,10 +211,12 @@ def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
 def _learned(console: Console, ledger: Ledger, cycle: int) -> None:
     training, gate = ledger.part(cycle, "training"), ledger.part(cycle, "gate")
     if training is not None:
+        own = training.get("unlabelled", 0)
+        added = f" and its own answers to {own} unlabelled texts" if own else ""
         _say(
             console,
             f"[bold]The student was trained[/] ({training['tune']}) for {training['steps']} steps on"
-            f" {training['samples']} samples in {training['seconds']:.1f} s, loss {training['loss']:.3f}.",
+            f" {training['samples']} samples{added} in {training['seconds']:.1f} s, loss {training['loss']:.3f}.",
         )
     if gate is None:
         return

@@ -26,6 +26,8 @@ class RunFacts:
     metric: str
     gate_metric: str
     champion: str
+    refit: int
+    """Validation rows that the published student has learned in the end; 0: it is the champion."""
     stop_reason: str
     last_cycle: int
     publish_seconds: float
@@ -60,6 +62,7 @@ def build_summary(
         "metric": facts.metric,
         "gate_metric": facts.gate_metric,
         "champion": facts.champion,
+        "refit": facts.refit,
         "start": dict(start),
         "final": dict(final),
         "cycles": cycles,
@@ -73,6 +76,28 @@ def build_summary(
             "roles": _by_role(ledger, None),
             "seconds": round(seconds, 3),
         },
+        "labels": _judge_labels(ledger),
+    }
+
+
+MEASURED = "labels measured"
+"""Part of the record of cycle 0: how the Labeler did on labelled rows."""
+
+
+def _judge_labels(ledger: Ledger) -> dict[str, Any]:
+    """Say how good the teacher's labels are: measured on labelled rows, else by its own confidence, and by checks."""
+    accepted = ledger.samples(state="accepted")
+    sure = [sample.confidence for sample in accepted if sample.is_real and sample.confidence is not None]
+    audited = [sample for sample in ledger.samples() if sample.audited and sample.candidates]
+    measured = ledger.part(0, MEASURED)
+    return {
+        "real_texts": len(sure),
+        "expected_error": round(1 - sum(sure) / len(sure), 4) if sure else None,
+        "measured_rows": measured["rows"] if measured else 0,
+        "agreement": measured["agreement"] if measured else None,
+        "audited": len(audited),
+        "audited_disputed": sum(sample.disputed for sample in audited),
+        "guide": measured["guide"] if measured else None,
     }
 
 
@@ -148,6 +173,21 @@ def describe_gains(summary: Mapping[str, Any]) -> list[str]:
         seen = f"; last {summary['gate_metric']} on generated samples set aside: {known[-1]:.3f}" if known else ""
         lines.append(f"no validation or test data to score on{seen}")
     return lines
+
+
+def describe_labels(summary: Mapping[str, Any]) -> list[str]:
+    """How good the teacher's labels probably are, in a line; none where nothing is known."""
+    found = summary.get("labels") or {}
+    parts = []
+    if found.get("agreement") is not None:
+        parts.append(f"right on {found['agreement']:.0%} of {found['measured_rows']} labelled rows of yours")
+    if found.get("expected_error") is not None:
+        told = f"by its own confidence {found['expected_error']:.0%} of its labels of {found['real_texts']} real texts"
+        parts.append(f"{told} are wrong")
+    if found.get("audited"):
+        told = f"{found['audited_disputed']} of {found['audited']} written texts that the student had confirmed"
+        parts.append(f"{told} were disputed")
+    return [f"the teacher's labels: {'; '.join(parts)}"] if parts else []
 
 
 def describe_estimate(estimate: Mapping[str, Any]) -> str:

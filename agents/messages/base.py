@@ -45,3 +45,12 @@ Gold = str | list[Entity]
 """An answer: a label for classification, a list of entities for NER."""
 Difficulty = Literal["hard", "easy"]
 CaseVerdict = Literal["right", "wrong", "confident_wrong"]
+Origin = Literal["real", "written"]
+"""Where a text comes from: the user's own data, or the Generator."""
+
+
+class Example(Message):
+    """A text with its right answer."""
+
+    text: str = Field(description="the text")
+    gold: Gold = Field(description="the right answer")

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,9 +13,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from agents.rehearsal import roles
 from agents.rehearsal.chance import digest
 from agents.rehearsal.corpus import Corpus
-from agents.rehearsal.roles import answer
 from agents.rehearsal.settings import RehearsalSettings
 from agents.rehearsal.wire import RequestError, find_message, read_turns
 
@@ -26,9 +26,12 @@ LONGEST_READ = 60.0
 """Seconds that a client may take to send a request."""
 _FORMATS = ("json_schema", "json_object", "text")
 
+Answer = Callable[[str, dict[str, Any], int], dict[str, Any]]
+"""Kind of a message, the message and a seed -> the reply."""
+
 
 def create_app(corpus: Corpus, settings: RehearsalSettings, seed: int) -> Starlette:
-    """Make the app: `POST /v1/chat/completions`, `GET /v1/models`, `GET /health`.
+    """Make the app of a teacher that answers from a labelled corpus.
 
     Args:
         corpus: what the answers come from.
@@ -36,9 +39,24 @@ def create_app(corpus: Corpus, settings: RehearsalSettings, seed: int) -> Starle
         seed: for requests that bring no integer `seed` of their own.
     """
 
+    def answer(kind: str, message: dict[str, Any], seed: int) -> dict[str, Any]:
+        return roles.answer(kind, message, corpus, settings, seed)
+
+    return serve_answers(answer, seed, len(corpus.rows))
+
+
+def serve_answers(answer: Answer, seed: int, texts: int) -> Starlette:
+    """Make an app: `POST /v1/chat/completions`, `GET /v1/models`, `GET /health`.
+
+    Args:
+        answer: what the messages are answered by.
+        seed: for requests that bring no integer `seed` of their own.
+        texts: how many texts the answers come from.
+    """
+
     async def complete(request: Request) -> Response:
         body = _read_object(await _read_body(request))
-        completion = await run_in_threadpool(_complete, body, corpus, settings, seed)
+        completion = await run_in_threadpool(_complete, body, answer, seed)
         if not body.get("stream"):
             return _json(completion)
         options = body.get("stream_options")
@@ -50,7 +68,7 @@ def create_app(corpus: Corpus, settings: RehearsalSettings, seed: int) -> Starle
         return _json({"object": "list", "data": [model]})
 
     async def health(_: Request) -> Response:
-        return _json({"status": "ok", "model": MODEL, "texts": len(corpus.rows)})
+        return _json({"status": "ok", "model": MODEL, "texts": texts})
 
     return Starlette(
         routes=[
@@ -62,13 +80,13 @@ def create_app(corpus: Corpus, settings: RehearsalSettings, seed: int) -> Starle
     )
 
 
-def _complete(body: dict[str, Any], corpus: Corpus, settings: RehearsalSettings, seed: int) -> dict[str, Any]:
+def _complete(body: dict[str, Any], answer: Answer, seed: int) -> dict[str, Any]:
     _check_options(body)
     turns = read_turns(body.get("messages"))
     kind, message = find_message(body.get("messages"))
     own = body.get("seed")
     effective = own if isinstance(own, int) and not isinstance(own, bool) else seed
-    reply = answer(kind, message, corpus, settings, effective)
+    reply = answer(kind, message, effective)
     content = json.dumps(reply, ensure_ascii=False)
     model = body.get("model") or MODEL
     asked, said = sum(len(text) for _, text in turns), len(content)

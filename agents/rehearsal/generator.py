@@ -15,7 +15,6 @@ from agents.rehearsal.index import Floats, Ints, rank
 from agents.rehearsal.settings import RehearsalSettings
 from agents.rehearsal.wire import PlanIn, QuotaIn, labels_in, read_message, write_entities
 from agents.rehearsal.words import read_quotes
-from agents.variety import read_topic
 
 _FOLLOWING_MODES = ("paraphrase", "extrapolate")
 
@@ -24,6 +23,8 @@ _PULL = 3.0
 lesson's texts all look alike, from which a student learns less than from random ones."""
 _TOPIC = 2.0
 """How strongly a topic pulls, in pulls of everything else: a writer who is told a topic keeps to it."""
+TOPIC = "topic"
+"""Axis of a plan's profile that says what texts are about."""
 _DENSEST = 0.1
 """Share of a label's texts that is left at typicality 1."""
 _ALIKE = 0.5
@@ -52,6 +53,11 @@ def answer_generator(plan: dict[str, Any], corpus: Corpus, settings: RehearsalSe
     return {"drafts": drafts}
 
 
+def _list_topics(plan: PlanIn, axis: str) -> list[str]:
+    """The topics of an axis of the plan's profile, each as often as it is asked for."""
+    return [topic for topic, count in plan.profile.get(axis, {}).items() for _ in range(count)]
+
+
 class _Lesson:
     """One plan being answered; rows that were given are not given again.
 
@@ -71,14 +77,16 @@ class _Lesson:
         self.given: set[int] = {row for row in known if row is not None}
         self.remaker: Remaker | None = None
         self._avoid = corpus.beginning_with(plan.avoid)
-        self._topics = [read_topic(attributes) for attributes in plan.variety]
+        self._topics = _list_topics(plan, TOPIC)
 
     def write(self, quota: QuotaIn) -> list[dict[str, Any]]:
         """Make or choose the texts of one label, hard ones first."""
         drafts: dict[str, list[dict[str, Any]]] = {"hard": [], "easy": []}
         wanted = {"hard": quota.hard, "easy": quota.easy}
         asked = quota.hard + quota.easy
-        topics, self._topics = self._topics[:asked], self._topics[asked:]
+        topics = _list_topics(self.plan, f"{TOPIC} of {quota.label}")
+        if not topics:
+            topics, self._topics = self._topics[:asked], self._topics[asked:]
         if self.remaker is not None:
             for difficulty, made in drafts.items():
                 made.extend(self.remaker.make(quota.label, difficulty, wanted[difficulty]))

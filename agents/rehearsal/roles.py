@@ -7,10 +7,11 @@ from agents.rehearsal.corpus import Corpus
 from agents.rehearsal.entity_labeler import answer_entity_labeler
 from agents.rehearsal.generator import answer_generator
 from agents.rehearsal.labeler import answer_labeler
+from agents.rehearsal.profile import answer_profile
 from agents.rehearsal.settings import RehearsalSettings
 from agents.rehearsal.wire import RequestError
 
-KINDS = ("feedback_packet", "lesson_plan", "draft_batch")
+KINDS = ("feedback_packet", "lesson_plan", "draft_batch", "domain_sample")
 
 
 def answer(
@@ -30,5 +31,7 @@ def answer(
             if corpus.mentions is not None:
                 return answer_entity_labeler(message, corpus, corpus.mentions, settings, seed)
             return answer_labeler(message, corpus, settings, seed)
+        case "domain_sample":
+            return answer_profile(message)
         case _:
             raise RequestError(f"unknown message kind {kind!r}; known are {', '.join(KINDS)}")

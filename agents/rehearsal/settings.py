@@ -9,6 +9,11 @@ class RehearsalSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     corpus: str | None = Field(default=None, description="path of the labelled corpus (.jsonl); null: the domain's own")
+    recording: str | None = Field(
+        default=None,
+        description="folder of what a language model wrote and labelled, for the teacher `recorded`; null: the domain's"
+        " own, its folder `llm`",
+    )
     noise: float = Field(
         default=0.0,
         ge=0.0,

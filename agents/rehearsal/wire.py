@@ -135,9 +135,12 @@ class ExampleIn(_Wire):
 class PlanIn(_Wire):
     """A lesson plan."""
 
+    id: str = Field(default="", description="lesson id")
     mode: str = Field(default="write", description="how the texts come about")
     strategies: dict[str, str] = Field(default={}, description="name -> instruction")
     variety: list[str] = Field(default=[], description="attributes, a set per text, in the order of the quotas")
+    profile: dict[str, dict[str, int]] = Field(default={}, description="axis -> value -> texts that have it")
+    tone: list[str] = Field(default=[], description="real texts of the domain")
     weakness: TopicIn = Field(default=TopicIn(), description="what the lesson is about")
     labels: dict[str, str] = Field(description="label -> meaning")
     quotas: list[QuotaIn] = Field(description="texts wanted per label")
@@ -157,6 +160,12 @@ class BatchIn(_Wire):
 
     labels: dict[str, str] = Field(min_length=1, description="label -> meaning")
     drafts: list[DraftIn] = Field(description="the texts")
+
+
+class SampleIn(_Wire):
+    """A request to say on which axes texts differ."""
+
+    texts: list[str] = Field(description="real texts, unlabelled")
 
 
 WireT = TypeVar("WireT", bound=_Wire)

@@ -18,7 +18,7 @@ from graph.settings import FREE
 
 _COUNTED_VERSIONS = ("evokd", "torch", "transformers")
 _ADDRESS = tuple(key for key in FREE if key.startswith("teacher."))
-MAY_DIFFER = ("student.regime", "student.replay", "student.update_steps")
+MAY_DIFFER = ("student.regime", "student.replay", "student.update_steps", "student.self_training")
 """Settings of the student that belong to a loop; all others are the same for every column."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _NEXT = re.compile(r",(?=\s*[A-Za-z_][\w.]*=)")
@@ -133,9 +133,10 @@ def plan_backtest(order: Order) -> Backtest:
                 rehearsal = rehearsal and plan.settings.teacher.is_rehearsal()
                 same.append((column, plan))
             _check_same(domain, same)
-            if same[0][1].settings.budget.samples is None:
+            budget = same[0][1].settings.budget
+            if budget.samples is None and budget.tokens is None:
                 raise InputError(
-                    "budget.samples: a backtest compares at equal numbers of samples; pass --budget-samples"
+                    "budget: a backtest compares at equal tokens or samples; pass --budget-tokens or --budget-samples"
                 )
             cells += [make_cell(column.name, plan) for column, plan in same]
     if not rehearsal and (any(value is not None for value in (*order.typicality, *order.noise))):

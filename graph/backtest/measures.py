@@ -28,6 +28,19 @@ def area(points: Points, limit: float) -> float:
     return total / limit
 
 
+def value_at(points: Points, x: float) -> float:
+    """The score when so much was spent: between points in proportion, behind the last point held.
+
+    Raises:
+        ValueError: as `area`.
+    """
+    _check(points)
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x0 <= x < x1:
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return points[-1][1] if x >= points[-1][0] else points[0][1]
+
+
 def reach(points: Points, goal: float) -> float | None:
     """What was spent when the curve first reached a score, between points in proportion; None: it never did.
 

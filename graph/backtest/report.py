@@ -12,11 +12,16 @@ from graph.backtest.pictures import HINT, KINDS, Sheet, can_draw, draw
 from graph.backtest.results import SHARES, Key, Measured, measure, pair
 from graph.backtest.sheets import make_sheets
 from graph.backtest.statistics import LEVEL, RESAMPLES, compare
-from graph.backtest.tables import MEASURES, difference_table, label_table, reach_table, scores_table
+from graph.backtest.tables import MEASURES, difference_table, label_table, reach_table, scores_table, tokens_table
 from tracing.files import write_json
 from tracing.text import clean
 
-NOTICE = "The teacher was the rehearsal teacher: no language model was called."
+NOTICES = {
+    "rehearsal": "The teacher was the rehearsal teacher: no language model was called. Its texts and labels come from"
+    " each domain's labelled corpus.",
+    "recorded": "The teacher was a recorded language model: its texts and labels were given earlier and are handed out"
+    " again, what the Analyst says is computed.",
+}
 
 
 def write_report(
@@ -92,6 +97,7 @@ def describe_setting(backtest: Backtest) -> dict[str, Any]:
             else settings["rows"]["validation"]
             for domain in backtest.domains.values()
         },
+        "budget_tokens": settings["budget"]["tokens"],
         "budget_samples": settings["budget"]["samples"],
         "student": settings["student"]["base"],
         "tune": settings["student"]["tune"],
@@ -173,7 +179,9 @@ def _pages(
     if len(columns) > 1 and len(backtest.domains) > 1:
         yield "## Over all domains\n"
         for condition, items in conditions.items():
-            yield from [f"### {tell_condition(backtest, condition)}\n", *difference_table(items, columns)]
+            yield f"### {tell_condition(backtest, condition)}\n"
+            yield from tokens_table(items, columns)
+            yield from difference_table(items, columns)
     for (domain, typicality, noise), items in by_key(measured).items():
         told = tell_condition(backtest, (typicality, noise))
         yield f"## {domain}: {told}\n"
@@ -181,6 +189,7 @@ def _pages(
         for sheet in sheets.get((domain, typicality, noise), ()):
             yield f"![{sheet.name}](pictures/{sheet.name}.svg)\n"
         yield from scores_table(items, columns)
+        yield from tokens_table(items, columns)
         yield from reach_table(items, columns)
         yield from difference_table(items, columns)
         yield from [f"F1 per label at the end of the budget ({domain}, {told}):\n", *label_table(items, columns)]
@@ -203,11 +212,12 @@ def _count(number: int, what: str) -> str:
 
 def _head(backtest: Backtest, record: Mapping[str, Any]) -> Iterator[str]:
     setting = record["setting"]
-    if backtest.rehearsal:
-        yield f"**{NOTICE}** Its texts and labels come from each domain's labelled corpus.\n"
+    if setting["teacher"] in NOTICES:
+        yield f"**{NOTICES[setting['teacher']]}**\n"
     yield f"- Command: `{record['command']}`"
     yield f"- Student: {setting['student']}, tune {setting['tune']}; teacher: {setting['teacher']}"
-    yield f"- Budget: {setting['budget_samples']} accepted samples; seeds: {', '.join(map(str, setting['seeds']))}"
+    budget = [f"{setting[f'budget_{unit}']:,} {unit}" for unit in ("tokens", "samples") if setting[f"budget_{unit}"]]
+    yield f"- Budget: {', '.join(budget)}; seeds: {', '.join(map(str, setting['seeds']))}"
     for note in record["notes"]:
         yield f"- Note: {note}"
     for column in record["columns"]:

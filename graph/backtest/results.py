@@ -68,7 +68,10 @@ def measure(outcomes: Iterable[Outcome], shares: Sequence[float] = SHARES) -> li
     """
     outcomes = list(outcomes)
     limits: dict[Key, float] = {}
+    samples: dict[Key, float] = {}
     for outcome in outcomes:
+        last = outcome.points[-1]["samples"]
+        samples[outcome.key] = min(last, samples.get(outcome.key, last))
         used = outcome.points[-1]["tokens"]
         if used:
             limits[outcome.key] = min(used, limits.get(outcome.key, used))
@@ -77,13 +80,24 @@ def measure(outcomes: Iterable[Outcome], shares: Sequence[float] = SHARES) -> li
         if outcome.ceiling:
             full.setdefault(outcome.cell.domain, []).append(outcome.ceiling["test"][outcome.cell.metric])
     others = {domain: mean(scores) for domain, scores in full.items()}
-    return [_measure(outcome, limits.get(outcome.key), others.get(outcome.cell.domain), shares) for outcome in outcomes]
+    return [
+        _measure(
+            outcome,
+            (limits.get(outcome.key), outcome.cell.settings["budget"]["samples"] or samples[outcome.key]),
+            others.get(outcome.cell.domain),
+            shares,
+        )
+        for outcome in outcomes
+    ]
 
 
-def _measure(outcome: Outcome, token_limit: float | None, others: float | None, shares: Sequence[float]) -> Measured:
+def _measure(
+    outcome: Outcome, limits: tuple[float | None, float], others: float | None, shares: Sequence[float]
+) -> Measured:
+    """Measure a cell, its areas up to so many tokens (None: none were used) and samples."""
+    token_limit, budget = limits
     metric = outcome.cell.metric
     by = {over: outcome.curve(over) for over in ("samples", "tokens")}
-    budget = outcome.cell.settings["budget"]["samples"] or outcome.points[-1]["samples"]
     full = outcome.ceiling["test"][metric] if outcome.ceiling else others
     final = by["samples"][-1][1]
     goals = {share: share * full for share in shares} if full is not None else {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from graph.backtest.pictures import Sheet
 from graph.backtest.results import Key, Measured
 
-UNITS = {"samples": "accepted samples", "tokens": "tokens read and written by the teacher"}
+UNITS = {"tokens": "tokens read and written by the teacher", "samples": "accepted samples"}
 
 
 def make_sheets(
@@ -24,7 +24,8 @@ def make_sheets(
     domain, typicality, noise = key
     full = [item.full for item in measured if item.full is not None]
     budget = measured[0].cell.settings["budget"]["samples"]
-    limits = {"samples": float(budget), "tokens": float(max(item.tokens for item in measured))}
+    most_samples = budget or max(item.samples for item in measured)
+    limits = {"samples": float(most_samples), "tokens": float(max(item.tokens for item in measured))}
     most = max(sum(item.cell.column == column for item in measured) for column in columns)
     spread = f"line: mean of {most} seeds, band: lowest to highest" if most > 1 else "one seed"
     origin = "rehearsal teacher, no language model was called" if rehearsal else "language model as teacher"

@@ -3,16 +3,18 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
-from graph.backtest.measures import median_reach
+from graph.backtest.measures import median_reach, value_at
 from graph.backtest.results import Measured, pair
 from graph.backtest.statistics import Difference, compare
 
 MEASURES = {
-    "area_samples": "area over samples",
     "area_tokens": "area over tokens",
+    "area_samples": "area over samples",
     "final": "score at the end",
     "share": "share of full-shot",
 }
+MARKS = (2_500, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 40_000, 60_000, 80_000, 120_000, 160_000)
+"""Tokens at which scores are told."""
 
 
 def write_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -49,7 +51,7 @@ def tell_reach(found: Sequence[float | None]) -> str:
 
 def scores_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[str]:
     """Scores per column, of one domain and condition."""
-    head = ["column", "n", "start", "end", "full-shot", "share", "area/samples", "area/tokens", "samples", "tokens"]
+    head = ["column", "n", "start", "end", "full-shot", "share", "area/tokens", "area/samples", "tokens", "samples"]
     rows = []
     for column in columns:
         own = [item for item in measured if item.cell.column == column]
@@ -66,13 +68,27 @@ def scores_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[s
                 spread([item.final for item in own]),
                 spread(full),
                 f"{statistics.mean(share):.1%}" if share else "-",
-                spread([item.area_samples for item in own]),
                 spread(tokens),
-                f"{statistics.mean(item.samples for item in own):,.0f}",
+                spread([item.area_samples for item in own]),
                 f"{statistics.mean(item.tokens for item in own):,.0f}",
+                f"{statistics.mean(item.samples for item in own):,.0f}",
             ]
         )
     return write_table(head, rows)
+
+
+def tokens_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[str]:
+    """Scores when so many tokens were spent, per column, the mean over domains and seeds; nothing where none were."""
+    most = max((item.tokens for item in measured), default=0)
+    marks = [mark for mark in MARKS if mark <= most]
+    if not marks:
+        return []
+    rows = []
+    for column in columns:
+        own = [item.outcome.curve("tokens") for item in measured if item.cell.column == column]
+        if own:
+            rows.append([column, *(f"{statistics.mean(value_at(curve, mark) for curve in own):.3f}" for mark in marks)])
+    return write_table(["tokens", *(f"{mark:,}" for mark in marks)], rows)
 
 
 def reach_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[str]:
@@ -80,7 +96,7 @@ def reach_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[st
     shares = sorted({share for item in measured for share in item.reached["samples"]})
     if not shares:
         return []
-    units = [(over, share) for over in ("samples", "tokens") for share in shares]
+    units = [(over, share) for over in ("tokens", "samples") for share in shares]
     rows = []
     for column in columns:
         own = [item for item in measured if item.cell.column == column and item.full is not None]

@@ -7,7 +7,7 @@ import shlex
 import sys
 import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,6 +55,7 @@ def bench(
     ] = None,
     seeds: Annotated[str, typer.Option(metavar="N|A-B", help="Seeds 1 to N, or A to B.")] = "3",
     budget_samples: Annotated[int | None, typer.Option(help="Accepted samples of each run.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(help="Tokens of each run, read and written.")] = None,
     shots: Annotated[int | None, typer.Option(help="Examples per label to start from, drawn from the corpus.")] = None,
     validation: Annotated[int, typer.Option(help="Labelled validation rows that a run may see.")] = 0,
     typicality: Annotated[str | None, typer.Option(metavar="X[,Y..]", help="Of the rehearsal teacher.")] = None,
@@ -62,7 +63,7 @@ def bench(
     student: Annotated[str | None, typer.Option(metavar="NAME|PATH|embedded", help="The untrained student.")] = None,
     tune: Annotated[str | None, typer.Option(metavar="head|full|auto", help="What is trained of it.")] = None,
     cycles: Annotated[int | None, typer.Option(help="Evolution cycles at most.")] = None,
-    teacher: Annotated[str | None, typer.Option(metavar="MODEL|rehearsal", help="The language model.")] = None,
+    teacher: Annotated[str | None, typer.Option(metavar="MODEL|recorded|rehearsal", help="The language model.")] = None,
     base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint, up to /v1.")] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file with settings.")] = None,
     assign: Annotated[
@@ -105,11 +106,15 @@ def bench(
         "--teacher": ("teacher.model", teacher),
         "--base-url": ("teacher.base_url", base_url),
         "--budget-samples": ("budget.samples", budget_samples),
+        "--budget-tokens": ("budget.tokens", budget_tokens),
         "--shots": ("rows.shots", shots),
         "--validation": ("rows.validation", validation),
     }
     # one thread each: a result does not depend on how many processes there are
-    layers = [Layer("bench", {"student": {"threads": 1}}), *make_layers(config, assign, flags)]
+    own: dict[str, Any] = {"student": {"threads": 1}}
+    if budget_tokens is not None and budget_samples is None:
+        own["budget"] = {"samples": None}  # tokens alone end the runs
+    layers = [Layer("bench", own), *make_layers(config, assign, flags)]
     columns = [Column(name.strip(), name.strip()) for name in presets.split(",") if name.strip()]
     order = Order(
         domains=domains,

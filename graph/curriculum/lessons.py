@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle, islice
+from itertools import islice
 
 from agents.forms import AnswerForm
 from agents.messages import (
@@ -18,24 +18,35 @@ from agents.messages import (
     Quota,
     Weakness,
 )
-from agents.variety import plan_variety
-from graph.curriculum.quotas import breadth_quotas, quota, weakness_quotas
+from agents.variety import plan_variety, spread_profile
+from graph.curriculum.grounding import (
+    Grounding,
+    choose_openings,
+    find_overused,
+    find_overused_names,
+    fit_tokens,
+    pick_by_label,
+)
+from graph.curriculum.kinds import WRITTEN, Kind, share_out
+from graph.curriculum.quotas import breadth_counts, cut_requests, quota, weakness_quotas
 from graph.curriculum.settings import CurriculumSettings
 
 BREADTH = LessonTopic(name="breadth", pattern="", labels=[], advice="")
-VARIED = "Write texts that leave no doubt about their label and are unlike each other; follow `variety`."
-"""Advice of a breadth lesson whose texts have planned attributes."""
+DENSE = BREADTH.model_copy(
+    update={
+        "advice": "Let each text name several entities, at least two and as many as the fullest texts of the domain,"
+        " of different types, among them long names, names that are common words elsewhere, and types that only the"
+        " sentence tells."
+    }
+)
 ERRORS = LessonTopic(name="errors", pattern="", labels=[], advice="")
-_Turns = Mapping[str, Iterator[str]]
-"""Label -> its topics from whose turn it is on, without end."""
-OPENING_WORDS = 6
-PHRASE_WORDS = 4
-OVERUSED = 3
-"""Texts that hold a phrase from which on it is overused."""
+REAL = LessonTopic(name="real texts", pattern="", labels=[], advice="")
+TOPIC = "topic"
+"""Axis of a profile that a domain's `topics` become."""
 
 
 @dataclass(frozen=True)
-class Known:
+class ReferenceText:
     """A text that is already there: a seed or an accepted sample."""
 
     text: str
@@ -45,10 +56,12 @@ class Known:
     whole: bool = True
     """Nothing of the answer is left open, so the text may serve as an example."""
     seed: bool = False
+    real: bool = False
+    """Not written by the Generator."""
 
 
 @dataclass(frozen=True)
-class Ground:
+class PlanningInput:
     """What the lessons of a cycle are planned on."""
 
     cycle: int
@@ -59,24 +72,28 @@ class Ground:
     """Label -> meaning."""
     form: AnswerForm
     """The task's, for its strategies and its texts without a label."""
-    known: Sequence[Known]
+    known: Sequence[ReferenceText]
     """Seeds and accepted samples, oldest first, of many the newest."""
     counts: Mapping[str, int]
     """Label -> how many of all seeds and accepted samples have it."""
-    wanted: int
-    """Drafts to ask for in all."""
+    wanted: Mapping[Kind, int]
+    """Kind of breadth -> texts to write."""
     weaknesses: Mapping[str, Weakness] = field(default_factory=dict)
     """Id -> weakness, gravest first."""
     mistakes: Mapping[str, ErrorKind | None] = field(default_factory=dict)
     """Id of a weakness -> kind of mistake that its evidence shows most, if any."""
+    evidence: Mapping[str, Sequence[Example]] = field(default_factory=dict)
+    """Id of a weakness -> the cases behind it that may be shown: never validation texts."""
     wrong: Sequence[Case] = ()
-    """Cases that the student got wrong, gravest first."""
-    score: float | None = None
-    """Mean F1 of the labels in the packet's report, 0 to 1; None where there is no report."""
+    """Cases that the student got wrong, gravest first, that may be shown."""
     topics: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Label -> what the domain says its texts can be about; of some labels."""
-    spare: Mapping[str, int] | None = None
-    """Label -> texts that earlier cycles left over; None where every text of breadth is kept."""
+    grounding: Grounding = field(default_factory=Grounding)
+    """What is known of real texts."""
+    blank: float | None = None
+    """Share of real texts without any label, where it is known; None: `quotas.blank`."""
+    before: int = 0
+    """Lessons of the cycle that have their numbers already."""
 
 
 @dataclass(frozen=True)
@@ -84,211 +101,195 @@ class PlannedLesson:
     """A lesson plan and the id of the weakness behind it (None: breadth)."""
 
     weakness: str | None
+    kind: Kind
     plan: LessonPlan
-    kept: Mapping[str, int] | None = None
-    """Label -> how many texts are kept; None: all."""
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _LessonSpec:
     """One lesson before it is written out."""
 
     topic: LessonTopic
     quotas: list[Quota]
+    kind: Kind
     weakness: str | None = None
     mistake: ErrorKind | None = None
     mode: LessonMode | None = None
     examples: tuple[Example, ...] = ()
-    kept: Mapping[str, int] | None = None
+    pairs: bool = False
 
 
-def has_pool(settings: CurriculumSettings, form: AnswerForm) -> bool:
-    """Whether more texts are asked for than kept: only where a whole text has one answer."""
-    return settings.quotas.pool > 1 and form.blank is None
-
-
-def plan_lessons(ground: Ground, settings: CurriculumSettings, seed: int) -> list[PlannedLesson]:
-    """Divide a cycle's drafts between breadth, weaknesses and errors.
-
-    While the labels have few samples, or the student finds little of them, breadth comes first and weaknesses later:
-    chasing errors alone is worse than random as long as the student knows little.
+def plan_lessons(given: PlanningInput, settings: CurriculumSettings, seed: int) -> list[PlannedLesson]:
+    """Divide a cycle's written texts between breadth, weaknesses and errors.
 
     Args:
-        ground: what is planned on.
+        given: what is planned on.
         settings: the curriculum section.
-        seed: chooses examples and openings, and labels where chance is to.
+        seed: chooses examples and real lines, and labels where chance is to.
     """
-    if ground.cycle <= settings.warm_up.cycles:
-        asked = _ask_breadth(ground, ground.wanted, settings, seed, settings.warm_up.mode)
+    total = sum(given.wanted.values())
+    if given.cycle <= settings.warm_up.cycles:
+        specs = [*_ask_breadth(given, given.wanted, settings, seed, settings.warm_up.mode)]
     else:
-        room = count_focused(ground, settings)
-        errors = [*_ask_errors(ground, room, settings)]
-        focused = [*errors, *_ask_weaknesses(ground, room - sum(map(_size, errors)), settings)]
-        rest = ground.wanted - sum(map(_size, focused))
-        # what does not fit into a weakness's one lesson goes to breadth
+        room = round(total * settings.quotas.weaknesses)
+        errors = [*_ask_errors(given, room, settings)]
+        focused = [*errors, *_ask_weaknesses(given, room - sum(map(_size, errors)), settings)]
+        rest = total - sum(map(_size, focused))
         fills = settings.quotas.fill or not (settings.weaknesses or settings.errors)
-        asked = [*(_ask_breadth(ground, rest, settings, seed, None) if fills else ()), *focused]
-    # over the cycles too, topics take turns: a label's first topic is whose turn it is after its samples
-    turns = {
-        label: islice(cycle(of), ground.counts.get(label, 0) % len(of), None) for label, of in ground.topics.items()
-    }
-    return [_write_out(ground, number, item, settings, seed, turns) for number, item in enumerate(asked, start=1)]
+        breadth = _ask_breadth(given, _shrink(given.wanted, rest), settings, seed, None) if fills else ()
+        specs = [*breadth, *focused]
+    numbered = enumerate(specs, start=given.before + 1)
+    return [_write_out(given, number, spec, settings, seed) for number, spec in numbered]
 
 
-def _size(asked: _Asked) -> int:
-    return sum(map(_count, asked.quotas))
+def _size(spec: _LessonSpec) -> int:
+    return sum(map(_count, spec.quotas))
 
 
 def _count(part: Quota) -> int:
     return part.hard + part.easy
 
 
+def _shrink(wanted: Mapping[Kind, int], total: int) -> dict[Kind, int]:
+    """Bring what is wanted of each kind down to a total, in proportion."""
+    return dict(zip(wanted, share_out(total, list(wanted.values())), strict=True))
+
+
 def _ask_breadth(
-    ground: Ground, wanted: int, settings: CurriculumSettings, seed: int, mode: LessonMode | None
-) -> list[_Asked]:
+    given: PlanningInput, wanted: Mapping[Kind, int], settings: CurriculumSettings, seed: int, mode: LessonMode | None
+) -> Iterator[_LessonSpec]:
     rng = random.Random(f"{seed}/breadth")
-    form, quotas = ground.form, settings.quotas
-    parts = breadth_quotas(ground.labels, ground.counts, wanted, quotas, form.blank, rng, ground.spare)
-    return [
-        _Asked(
-            BREADTH,
-            [portion.quota for portion in part if _count(portion.quota)],
-            mode=mode,
-            kept=None if ground.spare is None else {portion.quota.label: portion.kept for portion in part},
-        )
-        for part in parts
-    ]
+    level = dict(given.counts)
+    blank = settings.quotas.blank if given.blank is None else given.blank
+    for kind in WRITTEN:
+        count = wanted.get(kind, 0)
+        if not count:
+            continue
+        without = round(count * blank) if given.form.blank is not None else 0
+        counts = breadth_counts(given.labels, level, count - without, settings.quotas.breadth, rng)
+        counts |= {given.form.blank: without} if given.form.blank is not None else {}
+        level = {label: level.get(label, 0) + counts.get(label, 0) for label in {*level, *counts}}
+        hard = 1.0 if kind == "dense" else settings.quotas.hard_breadth
+        for quotas in cut_requests(counts, settings.quotas.lesson, settings.quotas.mixed, hard):
+            yield _LessonSpec(DENSE if kind == "dense" else BREADTH, quotas, kind, mode=mode)
 
 
-def count_focused(ground: Ground, settings: CurriculumSettings) -> int:
-    """Count the drafts that weaknesses and errors get at most; where there are none, no Analyst need be asked."""
-    if ground.cycle <= settings.warm_up.cycles:
-        return 0
-    quotas = settings.quotas
-    per_label = sum(ground.counts.get(label, 0) for label in ground.labels) / len(ground.labels)
-    known = per_label >= quotas.coverage_until and (ground.score is None or ground.score >= quotas.coverage_below)
-    share = quotas.coverage_late if known else quotas.coverage_early
-    return ground.wanted - round(ground.wanted * share)
-
-
-def _ask_weaknesses(ground: Ground, room: int, settings: CurriculumSettings) -> Iterator[_Asked]:
-    taught = min(len(ground.weaknesses), max(1, room // settings.quotas.least))
-    for number, (name, weakness) in enumerate(islice(ground.weaknesses.items(), taught)):
-        each = room // taught + (number < room % taught)
-        portion = min(each, settings.quotas.lesson)
-        mistake = ground.mistakes.get(name)
-        blank = ground.form.blank if mistake == "invented" else None
+def _ask_weaknesses(given: PlanningInput, room: int, settings: CurriculumSettings) -> Iterator[_LessonSpec]:
+    taught = dict(islice(given.weaknesses.items(), max(1, room // settings.quotas.least)))
+    sizes = share_out(room, [weakness.texts or settings.quotas.least for weakness in taught.values()])
+    for (name, weakness), size in zip(taught.items(), sizes, strict=True):
+        portion = min(size, settings.quotas.lesson)
+        mistake = given.mistakes.get(name)
+        blank = given.form.blank if mistake == "invented" else None
+        pairs = settings.quotas.pairs and given.form.blank is None and len(weakness.labels) > 1
         if portion:
-            topic = LessonTopic.model_validate(weakness.model_dump(exclude={"evidence"}))
-            yield _Asked(topic, weakness_quotas(weakness.labels, portion, settings.quotas, blank), name, mistake)
+            yield _LessonSpec(
+                LessonTopic.model_validate(weakness.model_dump(exclude={"evidence", "texts"})),
+                weakness_quotas(weakness.labels, portion, settings.quotas, blank, pairs),
+                "weakness",
+                weakness=name,
+                mistake=mistake,
+                examples=tuple(given.evidence.get(name, ())),
+                pairs=pairs,
+            )
 
 
-def _ask_errors(ground: Ground, room: int, settings: CurriculumSettings) -> Iterator[_Asked]:
+def _ask_errors(given: PlanningInput, room: int, settings: CurriculumSettings) -> Iterator[_LessonSpec]:
     """One text per wrong case: what made it hard, carried into another situation."""
-    cases = ground.wrong[: min(settings.errors, room)]
+    cases = given.wrong[: min(settings.errors, room)]
     size = settings.quotas.lesson
     for start in range(0, len(cases), size):
         part = cases[start : start + size]
-        labels = [_first_label(case, ground) for case in part]
+        labels = [_first_label(case, given) for case in part]
         counts = {label: labels.count(label) for label in dict.fromkeys(labels) if label is not None}
-        yield _Asked(
+        yield _LessonSpec(
             ERRORS,
             [quota(label, number, 1.0) for label, number in counts.items()],
+            "error",
             mode="extrapolate",
             examples=tuple(Example(text=case.text, gold=case.gold) for case in part),
         )
 
 
-def _first_label(case: Case, ground: Ground) -> str | None:
-    return next((label for label in ground.form.labels_in(case.gold) if label in ground.labels), ground.form.blank)
-
-
-def _choose_topics(asked: _Asked, turns: _Turns) -> list[str | None]:
-    """Give each text, in the order of the quotas, the next topic of its label; None on a weakness, which is one."""
-    own = turns if asked.topic is BREADTH else {}
-    return [next(own[part.label]) if part.label in own else None for part in asked.quotas for _ in range(_count(part))]
+def _first_label(case: Case, given: PlanningInput) -> str | None:
+    return next((label for label in given.form.labels_in(case.gold) if label in given.labels), given.form.blank)
 
 
 def _write_out(
-    ground: Ground, number: int, asked: _Asked, settings: CurriculumSettings, seed: int, turns: _Turns
+    given: PlanningInput, number: int, spec: _LessonSpec, settings: CurriculumSettings, seed: int
 ) -> PlannedLesson:
-    lesson = f"{ground.span}-l{number:02d}"
+    lesson = f"{given.span}-l{number:02d}"
     rng = random.Random(f"{seed}/{lesson}")
-    labels = [part.label for part in asked.quotas] or list(asked.kept or ())
-    modes = settings.error_modes.of(asked.mistake) if asked.mistake else settings.modes
-    mode = asked.mode or modes[(ground.cycle + number) % len(modes)]
-    blank = ground.form.blank
-    # a text that is made of an example has the attributes of the example
-    varied = settings.variety and mode == "write"
-    topic = BREADTH.model_copy(update={"advice": VARIED}) if varied and asked.topic is BREADTH else asked.topic
-    seeds = [item for item in ground.known if item.seed]
-    toned = mode == "write" and not (asked.examples or ground.form.by_example)
-    tone = _choose_tone(seeds, settings.tone, rng) if toned else []
-    pool = seeds if settings.examples_from == "seeds" else ground.known
-    shown = 0 if tone else settings.examples
+    labels = [part.label for part in spec.quotas]
+    modes = settings.error_modes.of(spec.mistake) if spec.mistake else settings.modes
+    mode = spec.mode or modes[(given.cycle + number) % len(modes)]
+    texts = _size(spec)
     plan = LessonPlan(
         id=lesson,
         mode=mode,
-        strategies=ground.form.strategies(mode, asked.mistake, settings.strategies, rng),
-        variety=plan_variety(_choose_topics(asked, turns), rng) if varied else [],
-        weakness=topic,
-        labels=dict(ground.labels),
-        quotas=asked.quotas,
-        tone=tone,
-        examples=list(asked.examples) or _choose_examples(labels, pool, shown, rng, blank),
+        strategies=given.form.strategies(mode, spec.mistake, settings.strategies, rng),
+        variety=plan_variety(texts, rng) if spec.kind == "varied" and mode == "write" else [],
+        profile=_choose_profile(given, spec, labels, texts, rng) if mode == "write" else {},
+        weakness=spec.topic,
+        labels=dict(given.labels),
+        guide=dict(given.grounding.guide),
+        quotas=spec.quotas,
+        pairs=spec.pairs,
+        tone=_choose_tone(given, spec, settings, rng),
+        examples=_choose_examples(given, spec, labels, settings, rng),
         # a text that is to stay near its example begins like it
-        avoid=[] if mode in LIKE_THEIR_SOURCE else _choose_avoid(labels, ground.known, settings, blank),
+        avoid=[] if mode in LIKE_THEIR_SOURCE else _choose_avoid(given, labels, settings),
     )
-    return PlannedLesson(asked.weakness, plan, asked.kept)
+    return PlannedLesson(spec.weakness, spec.kind, plan)
 
 
-def _choose_tone(seeds: Sequence[Known], count: int, rng: random.Random) -> list[str]:
-    """Pick texts that somebody really wrote: new ones would be imitated until all sound alike."""
-    return [item.text for item in rng.sample(seeds, min(count, len(seeds)))]
+def _choose_profile(
+    given: PlanningInput, spec: _LessonSpec, labels: Sequence[str], texts: int, rng: random.Random
+) -> dict[str, dict[str, int]]:
+    """Spread the domain's topics over a lesson of breadth, and the axes of its real texts over one in their tone."""
+    if spec.kind not in WRITTEN:
+        return {}
+    axes: dict[str, Sequence[tuple[str, float]]] = {}
+    lists = [given.topics[label] for label in labels if label in given.topics]
+    if lists and all(topics == lists[0] for topics in lists):
+        axes[TOPIC] = [(topic, 1.0) for topic in lists[0]]
+    found = spread_profile(axes, texts, rng)
+    if lists and not axes:
+        for part in spec.quotas:
+            if part.label in given.topics:
+                own = {f"{TOPIC} of {part.label}": [(topic, 1.0) for topic in given.topics[part.label]]}
+                found |= spread_profile(own, _count(part), rng)
+    return found | (spread_profile(given.grounding.axes, texts, rng) if spec.kind == "toned" else {})
+
+
+def _choose_tone(
+    given: PlanningInput, spec: _LessonSpec, settings: CurriculumSettings, rng: random.Random
+) -> list[str]:
+    """Pick real lines, others for every lesson; lessons that ask for something else besides get half of them."""
+    count = {"toned": settings.tone, "weakness": settings.tone // 2, "dense": settings.tone // 2}.get(spec.kind, 0)
+    lines = given.grounding.lines
+    return fit_tokens(rng.sample(lines, min(count, len(lines))), settings.tone_tokens)
 
 
 def _choose_examples(
-    labels: Sequence[str], known: Sequence[Known], count: int, rng: random.Random, blank: str | None
+    given: PlanningInput, spec: _LessonSpec, labels: Sequence[str], settings: CurriculumSettings, rng: random.Random
 ) -> list[Example]:
-    """Pick examples, one label after the other, seeds and samples alike."""
-    pools = []
-    for label in labels:
-        pool = [item for item in known if item.whole and label in (item.labels or (blank,))]
-        rng.shuffle(pool)
-        pools.append(pool)
-    ranked = [pool[rank] for rank in range(count) for pool in pools if rank < len(pool)]
-    unique = {item.text: item for item in ranked}
-    return [Example(text=item.text, gold=item.gold) for item in list(unique.values())[:count]]
+    """Show the cases behind a lesson, else labelled texts of its labels, real ones before written ones."""
+    if spec.examples:
+        count = len(spec.examples) if spec.kind == "error" else settings.examples
+        return list(spec.examples[:count])
+    blank = given.form.blank
+    known = [item for item in given.known if item.seed or settings.examples_from == "all"]
+    rows = [(Example(text=item.text, gold=item.gold), item.labels or (blank,)) for item in known if item.whole]
+    return pick_by_label(rows, labels, settings.examples, settings.example_tokens, rng)
 
 
-def _choose_avoid(
-    labels: Sequence[str], known: Sequence[Known], settings: CurriculumSettings, blank: str | None
-) -> list[str]:
+def _choose_avoid(given: PlanningInput, labels: Sequence[str], settings: CurriculumSettings) -> list[str]:
     """What new texts with these labels shall not repeat: first words of the newest, and overused phrases."""
     wanted = set(labels)
-    texts = [item.text for item in known if wanted.intersection(item.labels or (blank,))]
-    openings = dict.fromkeys(" ".join(text.split()[:OPENING_WORDS]) for text in texts)
-    newest = list(openings)[-settings.avoid :] if settings.avoid else []
-    return [*newest, *(phrase for phrase in find_overused(texts, settings.phrases) if phrase not in openings)]
-
-
-def find_overused(texts: Sequence[str], count: int) -> list[str]:
-    """Find the phrases that the most texts hold, at least `OVERUSED` of them; of those that overlap, one.
-
-    Args:
-        texts: accepted texts.
-        count: phrases at most.
-    """
-    holders: dict[tuple[str, ...], set[int]] = {}
-    for place, text in enumerate(texts if count else ()):
-        words = text.lower().split()
-        for start in range(len(words) - PHRASE_WORDS + 1):
-            holders.setdefault(tuple(words[start : start + PHRASE_WORDS]), set()).add(place)
-    many = [phrase for phrase, places in holders.items() if len(places) >= OVERUSED]
-    chosen: list[tuple[str, ...]] = []
-    for phrase in sorted(many, key=lambda phrase: (-len(holders[phrase]), phrase)):
-        if len(chosen) == count:
-            break
-        if not any(phrase[1:] == other[:-1] or phrase[:-1] == other[1:] for other in chosen):
-            chosen.append(phrase)
-    return [" ".join(phrase) for phrase in chosen]
+    written = [item for item in given.known if not item.real]
+    texts = [item.text for item in written if wanted.intersection(item.labels or (given.form.blank,))]
+    newest = choose_openings(texts, settings.avoid)
+    phrases = [phrase for phrase in find_overused(texts, settings.phrases) if phrase not in newest]
+    names = (name for item in written for name in given.form.names_in(item.gold))
+    return [*newest, *phrases, *find_overused_names(names, settings.phrases)]

@@ -1,12 +1,15 @@
-"""Statements about weaknesses, tested where the student reads: does the evidence lie apart from what works?
+"""Statements about weaknesses, tested on what the student does before anything is written on them.
 
-A statement that holds is also a probe: a direction and a place on it that say of any other text whether it is of the
-kind that the statement is about. With it a weakness is measured on texts of its own kind, cycle after cycle.
+A statement names cases as its evidence. It holds if the student errs or doubts on them, and does not know other
+examined texts of their kind well. Where such texts lie is told by a probe: a direction in the untrained
+student's embedding from what works to the evidence. The probe decides nothing alone, since meaning can turn on what an
+embedding does not see; it measures the weakness on texts of its own kind, cycle after cycle.
 
 Source: DISCERN (Menon et al. 2024, arXiv 2410.22239) tests descriptions of error clusters inside and outside before it
-writes from them; there a language model judges, here distances do, which cost nothing.
+writes from them; there a language model judges, here the student's own answers do, which cost nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,14 +19,16 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float64]
 Verdict = Literal["holds", "refined", "fails", "untested"]
 
-INSIDE = 0.7
-"""Share of the evidence that must lie on its own side, each judged by the others."""
-OUTSIDE = 0.4
-"""Share of right cases that may lie there too."""
-KEPT = 2 / 3
-"""Share of the evidence that a refined statement must keep: leaving out more would make any statement hold."""
-LEAST = 3
-"""Texts on each side below which nothing can be told."""
+FAILED = 2 / 3
+"""Share of the evidence on which the student must err or doubt."""
+DOUBTS = 0.6
+"""Confidence below which a right answer counts as doubtful."""
+LEAST = 2
+"""Cases that a statement needs as evidence."""
+NEIGHBOURS = 8
+"""Examined texts of the evidence's kind that are looked at."""
+AT_LEAST_HALF = 0.5
+"""Part of the error rate at large that these texts must have; less, and the student knows such texts well."""
 
 
 @dataclass(frozen=True)
@@ -42,63 +47,66 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """What the student made of an examined text."""
+
+    right: bool
+    confidence: float
+    """In its answer, 0 to 1."""
+
+    @property
+    def failed(self) -> bool:
+        """It erred, or was not sure."""
+        return not self.right or self.confidence < DOUBTS
+
+
+@dataclass(frozen=True)
 class Ruling:
     """What a test of a statement found."""
 
     verdict: Verdict
     inside: float | None
-    """Share of the evidence on its own side, 0 to 1."""
+    """Share of the evidence on which the student errs or doubts, 0 to 1."""
+    near: float | None
+    """Share of other examined texts of its kind on which the student errs; None where there are none."""
     outside: float | None
-    """Share of right cases on that side, 0 to 1."""
+    """Share of all other examined texts on which it errs."""
     kept: tuple[int, ...]
     """Places of the evidence that stays; all of it unless the statement was refined."""
     probe: Probe | None
-    """None where the statement fails, or one side is empty."""
+    """None where the statement fails, or there is nothing to compare with."""
 
 
-def judge(evidence: Vectors, right: Vectors) -> Ruling:
-    """Test a statement; evidence that lies among the right cases is left out before the statement is given up.
+def judge(
+    evidence: Sequence[Answered], evidence_vectors: Vectors, others: Sequence[Answered], other_vectors: Vectors
+) -> Ruling:
+    """Test a statement; evidence on which the student is right and sure is left out before the statement is given up.
 
     Args:
-        evidence: vectors of the cases that are to show the weakness, (m, features), of length 1.
-        right: those of cases with the same labels that are answered right, (n, features).
+        evidence: the student's answers to the cases that are to show the weakness.
+        evidence_vectors: these texts, (m, features), of length 1.
+        others: its answers to the other examined texts.
+        other_vectors: these texts, (n, features).
     """
+    kept = tuple(place for place, answer in enumerate(evidence) if answer.failed)
+    inside = round(len(kept) / len(evidence), 3) if evidence else None
+    right = [place for place, answer in enumerate(others) if answer.right]
+    probe = _aim(evidence_vectors[list(kept)], other_vectors[right]) if kept and right else None
+    near, outside = _compare(evidence_vectors[list(kept)], others, other_vectors) if kept else (None, None)
     everything = tuple(range(len(evidence)))
-    if len(evidence) < LEAST or len(right) < LEAST:
-        probe = _aim(evidence, right) if len(evidence) and len(right) else None
-        return Ruling("untested", None, None, everything, probe)
-    first = _try(evidence, right, everything)
-    if first.probe is not None:
-        return first
-    kept = tuple(np.flatnonzero(_own_side(evidence, right)).tolist())
-    if len(kept) < max(LEAST, len(evidence) * KEPT):
-        return first
-    again = _try(evidence[list(kept)], right, kept)
-    return first if again.probe is None else Ruling("refined", again.inside, again.outside, kept, again.probe)
+    knows_such_texts = near is not None and outside is not None and near < AT_LEAST_HALF * outside
+    if len(kept) < LEAST or len(kept) < FAILED * len(evidence) or knows_such_texts:
+        return Ruling("fails", inside, near, outside, everything, None)
+    return Ruling("holds" if kept == everything else "refined", inside, near, outside, kept, probe)
 
 
-def _try(evidence: Vectors, right: Vectors, places: tuple[int, ...]) -> Ruling:
-    inside, outside = float(_own_side(evidence, right).mean()), float(1 - _own_side(right, evidence).mean())
-    holds = inside >= INSIDE and outside <= OUTSIDE
-    rounded = round(inside, 3), round(outside, 3)
-    return Ruling("holds" if holds else "fails", *rounded, places, _aim(evidence, right) if holds else None)
-
-
-def _own_side(own: Vectors, others: Vectors) -> NDArray[np.bool_]:
-    """Say of each vector whether it is nearer to the mean of the rest of its side than to the mean of the other one.
-
-    The mean of few vectors lies farther from everything than that of many; its expected share is taken off.
-    """
-    rest = (own.sum(0) - own) / (len(own) - 1)
-    near = np.square(own - rest).sum(1) - _scatter(own) / (len(own) - 1)
-    far = np.square(own - others.mean(0)).sum(1) - _scatter(others) / len(others)
-    nearer: NDArray[np.bool_] = near < far
-    return nearer
-
-
-def _scatter(vectors: Vectors) -> float:
-    """Mean squared distance from the mean that more vectors of the kind would have."""
-    return float(np.square(vectors - vectors.mean(0)).sum() / (len(vectors) - 1))
+def _compare(evidence: Vectors, others: Sequence[Answered], vectors: Vectors) -> tuple[float | None, float | None]:
+    """Error rates among the texts nearest to the evidence, and among all others; None where there are too few."""
+    if len(others) < 2 * NEIGHBOURS:
+        return None, None
+    wrong = np.array([not answer.right for answer in others], dtype=np.float64)
+    nearest = np.argsort(-(vectors @ evidence.T).max(axis=1), kind="stable")[:NEIGHBOURS]
+    return round(float(wrong[nearest].mean()), 3), round(float(wrong.mean()), 3)
 
 
 def _aim(evidence: Vectors, right: Vectors) -> Probe:

@@ -3,90 +3,79 @@
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 
 from agents.messages import Quota
 from graph.curriculum.settings import QuotaSettings
 
 
-@dataclass(frozen=True)
-class Portion:
-    """What a lesson is asked for of a label, and how much of it is kept."""
-
-    quota: Quota
-    kept: int
-
-
-def breadth_quotas(
+def breadth_counts(
     labels: Mapping[str, str],
-    counts: Mapping[str, int],
+    level: Mapping[str, int],
     wanted: int,
-    settings: QuotaSettings,
-    blank: str | None,
+    choice: str,
     rng: random.Random,
-    spare: Mapping[str, int] | None = None,
-) -> list[list[Portion]]:
-    """Choose labels for breadth, then cut into lessons of about the same size, since each costs a prompt of its own.
+) -> dict[str, int]:
+    """Choose the labels of texts for breadth: label -> how many.
 
     Args:
         labels: label -> meaning.
-        counts: label -> how many samples have it.
-        wanted: texts in all that are to be kept.
-        settings: how labels are chosen, and about how many texts make a lesson.
-        blank: what stands for texts without any label, a share of which is asked for; None where there are none.
+        level: label -> how many samples have it.
+        wanted: texts in all.
+        choice: how labels are chosen, see `quotas.breadth`.
         rng: chooses labels where chance is to.
-        spare: label -> texts that earlier cycles left over; None where every text is kept.
     """
-    level = {label: counts.get(label, 0) for label in labels}
+    filled = {label: level.get(label, 0) for label in labels}
     extra = dict.fromkeys(labels, 0)
-    without = round(wanted * settings.blank) if blank is not None else 0
-    if blank is not None:
-        extra[blank] = without
-    for _ in range(wanted - without):
-        label = rng.choice(list(level)) if settings.breadth == "chance" else min(level, key=lambda name: level[name])
-        level[label] += 1
+    for _ in range(wanted):
+        label = rng.choice(list(filled)) if choice == "chance" else min(filled, key=lambda name: filled[name])
+        filled[label] += 1
         extra[label] += 1
-    if spare is None:
-        return _cut(extra, extra, settings.lesson, settings.hard_breadth)
-    asked = {label: _fill_up(kept, spare.get(label, 0), settings) for label, kept in extra.items()}
-    return _cut(extra, asked, settings.pool_lesson, settings.hard_breadth)
+    return extra
 
 
-def _fill_up(kept: int, spare: int, settings: QuotaSettings) -> int:
-    """Say how many new texts a label's pool needs, for so many to be chosen from it."""
-    return max(0, math.ceil(settings.pool * kept) - spare) if spare < settings.refill * kept else 0
+def cut_requests(counts: Mapping[str, int], size: int, mixed: bool, hard: float) -> list[list[Quota]]:
+    """Cut what is asked for into requests of about the same size, since each costs a prompt of its own.
 
-
-def _cut(kept: Mapping[str, int], asked: Mapping[str, int], size: int, hard: float) -> list[list[Portion]]:
-    """Cut what is asked for, label after label, into lessons of about a size.
-
-    A label of which nothing new is asked for stands in the lesson that it would have begun in.
+    Args:
+        counts: label -> how many.
+        size: texts per request at most.
+        mixed: all labels in each request; else one label after the other.
+        hard: share of hard texts.
     """
-    total = sum(asked.values())
-    number = max(1, round(total / size))
-    rooms = [total // number + (place < total % number) for place in range(number)]
-    parts: list[list[Portion]] = [[] for _ in rooms]
-    place = 0
-    for label, count in asked.items():
-        done = 0
-        while done < count:
-            if not rooms[place]:
-                place += 1
-            taken = min(count - done, rooms[place])
-            share = kept[label] * (done + taken) // count - kept[label] * done // count
-            parts[place].append(Portion(quota(label, taken, hard), share))
-            done += taken
-            rooms[place] -= taken
-        if not count and kept[label]:
-            parts[place].append(Portion(quota(label, 0, hard), kept[label]))
-    return [part for part in parts if part]
+    total = sum(counts.values())
+    number = max(1, math.ceil(total / size))
+    names = [label for label, count in counts.items() for _ in range(count)]
+    parts = [names[place::number] for place in range(number)] if mixed else _chop(names, number)
+    return [[quota(label, part.count(label), hard) for label in counts if label in part] for part in parts if part]
 
 
-def weakness_quotas(labels: Sequence[str], wanted: int, settings: QuotaSettings, blank: str | None) -> list[Quota]:
-    """Share a weakness's drafts between its labels, the right one first; half of them go to `blank` if given."""
+def _chop(names: Sequence[str], number: int) -> list[Sequence[str]]:
+    ends = [len(names) * place // number for place in range(number + 1)]
+    return [names[start:end] for start, end in pairwise(ends)]
+
+
+def weakness_quotas(
+    labels: Sequence[str], wanted: int, settings: QuotaSettings, blank: str | None, pairs: bool
+) -> list[Quota]:
+    """Share a weakness's texts between its labels, the right one first; half of them go to `blank` if given.
+
+    Args:
+        labels: of the weakness.
+        wanted: texts in all.
+        settings: share of hard ones.
+        blank: what stands for texts without any label; None where none are wanted.
+        pairs: as many of the first label as of all others, since every text has a partner.
+    """
     without = wanted // 2 if blank is not None else 0
     rest = wanted - without
-    shares = [rest // len(labels) + (number < rest % len(labels)) for number in range(len(labels))]
+    if pairs and len(labels) > 1:
+        first = rest // 2
+        others = [(rest - first) // (len(labels) - 1)] * (len(labels) - 1)
+        others[0] += rest - first - sum(others)
+        shares = [first, *others]
+    else:
+        shares = [rest // len(labels) + (number < rest % len(labels)) for number in range(len(labels))]
     asked = [*zip(labels, shares, strict=True), *([(blank, without)] if blank is not None else [])]
     return [quota(label, count, settings.hard) for label, count in asked if count]
 

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents.messages import ErrorKind, LessonMode
+from graph.curriculum.kinds import check_shares
 
 
 class _Section(BaseModel):
@@ -14,69 +15,92 @@ class _Section(BaseModel):
 class PacketSettings(_Section):
     """What the Analyst is shown."""
 
-    wrong: int = Field(default=12, ge=0, description="cases that the student got wrong")
-    confident_wrong: int = Field(default=12, ge=0, description="cases that it got wrong with high confidence")
-    right: int = Field(default=8, ge=0, description="cases that it got right")
+    wrong: int = Field(default=6, ge=0, description="cases that the student got wrong")
+    confident_wrong: int = Field(default=6, ge=0, description="cases that it got wrong with high confidence")
+    right: int = Field(default=4, ge=0, description="cases that it got right")
     confident: float = Field(default=0.8, ge=0, le=1, description="confidence from which an answer counts as confident")
     report: bool = Field(default=True, description="show scores per label, confusions and kinds of mistakes")
     history: bool = Field(
         default=True, description="show the weaknesses of earlier cycles, what became of them, notices"
+    )
+    source: Literal["exam", "validation", "both", "seeds"] = Field(
+        default="both",
+        description="where cases come from: the texts of the last cycle, answered before they were learned (real ones"
+        " before written ones), validation data, both, or the seeds",
     )
 
 
 class QuotaSettings(_Section):
     """How many texts a cycle asks for, and for what."""
 
-    drafts: int = Field(default=48, ge=1, description="drafts per cycle")
-    lesson: int = Field(
-        default=24, ge=1, description="drafts per lesson: at most on a weakness, about so many in breadth"
-    )
+    drafts: int = Field(default=80, ge=1, description="texts per cycle, written and real ones together")
+    lesson: int = Field(default=40, ge=1, description="texts per request at most")
     least: int = Field(
-        default=12,
+        default=24,
         ge=1,
-        description="drafts of a lesson on a weakness at least; with less room fewer are taught",
+        description="texts of a lesson on a weakness at least; with less room fewer weaknesses are taught",
     )
-    hard: float = Field(default=0.5, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
+    mixed: bool = Field(
+        default=True, description="all labels in each request, so that no topic or tone of a request becomes a label's"
+    )
+    hard: float = Field(default=0.0, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
     hard_breadth: float = Field(default=0.0, ge=0, le=1, description="share of hard texts in breadth")
+    pairs: bool = Field(
+        default=True,
+        description="write texts on a weakness in pairs that differ in their label alone, where a whole text has one",
+    )
     breadth: Literal["poorest", "chance"] = Field(
         default="poorest",
         description="labels of the texts for breadth: fill up those with the fewest samples, or draw each by chance",
     )
     blank: float = Field(
-        default=0.1, ge=0, le=1, description="share of texts without any label in breadth, where a task has such texts"
-    )
-    coverage_until: float = Field(
-        default=8.0, ge=0, description="samples per label below which breadth comes before weaknesses"
-    )
-    coverage_below: float = Field(
-        default=0.4,
+        default=0.05,
         ge=0,
         le=1,
-        description="mean F1 of the labels in the packet's report below which breadth comes first as well, 0 to 1",
+        description="share of texts without any label in breadth, where a task has such texts, until real ones tell how"
+        " many there are",
     )
-    coverage_early: float = Field(
+    weaknesses: float = Field(
         default=1.0,
         ge=0,
         le=1,
-        description="share of drafts for breadth up to that point; 1 asks no Analyst before it",
+        description="share of the written texts for weaknesses in a cycle that asks the Analyst",
     )
-    coverage_late: float = Field(default=0.7, ge=0, le=1, description="share of drafts for breadth afterwards")
-    pool: float = Field(
-        default=6.0,
-        ge=1,
-        le=50,
-        description="texts to choose from in breadth, per text that is kept: the chosen ones have together the mean of"
-        " all in the student's embedding, the others are left over for later cycles and not labelled; 1 keeps all (as"
-        " it is where entities are named)",
-    )
-    refill: float = Field(
-        default=2.0,
-        ge=1,
-        le=50,
-        description="texts left over of a label, per text that is to be kept, below which its pool is filled up again",
-    )
-    pool_lesson: int = Field(default=48, ge=1, description="drafts per lesson that writes for the pool, about")
     fill: bool = Field(default=True, description="give to breadth what no weakness and no error takes up")
+
+
+class AnalystSettings(_Section):
+    """When the Analyst is asked: feedback costs tokens, and tells nothing while the student answers by chance."""
+
+    first: int = Field(default=2, ge=1, description="first cycle that asks it")
+    every: int = Field(
+        default=2, ge=1, description="asked in every n-th cycle, whose written texts are about what it finds"
+    )
+    above_chance: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="how far the student must be on the way from guessing to faultless (1) in the packet's report;"
+        " 0 = ask whatever it does",
+    )
+    real: bool = Field(
+        default=True, description="asked only where cases are real texts: of the pool, or validation data"
+    )
+
+
+class PoolSettings(_Section):
+    """What becomes of the domain's unlabelled texts (`data.pool`)."""
+
+    select: Literal["auto", "random", "coverage", "doubt"] = Field(
+        default="auto",
+        description="which texts are labelled: any (random), those that stand for the whole pool (coverage), those that"
+        " the student is unsure of (doubt), or coverage first and both in turn later (auto)",
+    )
+    weigh_labels: bool = Field(
+        default=True,
+        description="learn the label of a real text by the confidence that came with it, so that a doubtful one counts"
+        " for little",
+    )
 
 
 class WarmUpSettings(_Section):
@@ -102,19 +126,28 @@ class ErrorModes(_Section):
 
 
 class CurriculumSettings(_Section):
-    """What is shown to the Analyst and asked of the Generator."""
+    """What is shown to the Analyst, asked of the Generator, labelled and learned."""
 
-    packet: PacketSettings = Field(default=PacketSettings(), description="what a feedback packet holds")
-    source: Literal["exam", "validation", "both", "seeds"] = Field(
-        default="both",
-        description="where cases come from: the last accepted batch before it was trained on, validation data, both, or"
-        " the seeds",
+    source: Literal["auto", "pool", "write", "mix"] = Field(
+        default="auto",
+        description="where samples come from: real texts of the pool (pool), the Generator (write), half of each (mix),"
+        " or both in shares that follow what each kind of text teaches (auto); without a pool the Generator alone",
     )
+    shares: dict[str, float] = Field(
+        default={},
+        description="kind of text -> its share of the samples to begin with; empty = what was best on average, see"
+        " `evokd presets`",
+    )
+    compete: bool = Field(
+        default=True, description="let the shares follow the effect of each kind on the loss on real texts"
+    )
+    packet: PacketSettings = Field(default=PacketSettings(), description="what a feedback packet holds")
+    analyst: AnalystSettings = Field(default=AnalystSettings(), description="when the Analyst is asked")
+    pool: PoolSettings = Field(default=PoolSettings(), description="what becomes of unlabelled texts")
     warm_up: WarmUpSettings = Field(default=WarmUpSettings(), description="first cycles without feedback")
-    weaknesses: int = Field(default=4, ge=0, description="weaknesses per cycle at most; 0 asks no Analyst")
+    weaknesses: int = Field(default=2, ge=0, description="weaknesses per cycle at most; 0 asks no Analyst")
     test_statements: bool = Field(
-        default=True,
-        description="use a weakness only if its evidence lies apart from right cases in the student's embedding",
+        default=True, description="use a weakness only if the student errs or doubts on the texts that it is about"
     )
     give_up: int = Field(
         default=3, ge=0, description="cycles of lessons on a weakness without success after which it is left; 0 = never"
@@ -131,35 +164,88 @@ class CurriculumSettings(_Section):
         default=ErrorModes(), description="lesson modes for weaknesses whose evidence shows mistakes inside texts"
     )
     strategies: int = Field(default=4, ge=0, description="context strategies shown with a lesson that rewrites")
-    quotas: QuotaSettings = Field(default=QuotaSettings(), description="drafts per cycle and their shares")
-    examples: int = Field(default=2, ge=0, description="labelled examples shown with a lesson plan")
+    quotas: QuotaSettings = Field(default=QuotaSettings(), description="texts per cycle and their shares")
     tone: int = Field(
-        default=2,
+        default=15,
         ge=0,
-        description="seed texts that a lesson of new texts is shown for their tone, without labels, in the place of"
-        " examples (not where entities are named); 0 = examples",
+        description="real unlabelled lines shown with a lesson for their tone, others every time; 0 = none",
     )
-    examples_from: Literal["all", "seeds"] = Field(
-        default="all", description="what these examples are: seeds and accepted samples, or seeds alone"
+    tone_tokens: int = Field(default=500, ge=0, description="tokens that these lines take at most")
+    examples: int = Field(
+        default=8, ge=0, description="labelled real examples shown to Analyst and Generator with a request at most"
     )
-    avoid: int = Field(default=16, ge=0, description="openings of accepted texts shown with a lesson plan")
+    label_examples: int = Field(
+        default=8,
+        ge=0,
+        description="labelled real examples shown to the Labeler at most, those most like the texts it is to label",
+    )
+    example_tokens: int = Field(default=600, ge=0, description="tokens that the examples of a request take at most")
+    examples_from: Literal["real", "all"] = Field(
+        default="real",
+        description="what labelled examples are: the user's own rows (real), or these and accepted samples (all)",
+    )
+    avoid: int = Field(default=12, ge=0, description="openings of accepted texts shown with a lesson plan")
     phrases: int = Field(
-        default=8, ge=0, description="phrases that accepted texts overuse, shown with a lesson plan to be avoided"
+        default=6, ge=0, description="phrases that accepted texts overuse, shown with a lesson plan to be avoided"
     )
-    variety: bool = Field(
-        default=True,
-        description="plan attributes of the texts (length, register, phrasing, situation, and topic where the domain"
-        " has `topics`), a set for each",
+    profile: Literal["auto", "off"] = Field(
+        default="auto",
+        description="auto: the Analyst reads real lines at the start and writes on which axes they differ, and written"
+        " texts follow it; a file `profile.yaml` of the domain takes its place",
     )
-    labels: Literal["labeler", "doubtful", "generator"] = Field(
-        default="doubtful",
-        description="whose label counts: a separate, blind one; the same, but it is asked only where the student does"
-        " not answer what the text was written for; or what the text was written for",
+    guide: Literal["auto", "off"] = Field(
+        default="off",
+        description="auto: the Analyst writes what each label takes in and leaves out; it is used only if the Labeler"
+        " agrees with labelled rows no less with it than without; a file `guide.yaml` of the domain takes its place",
+    )
+    measure_rows: int = Field(
+        default=24,
+        ge=0,
+        description="validation rows that the Labeler answers blindly at the start, so that the error of its labels is"
+        " known; 0 = none, as where there are fewer than 20",
+    )
+    labels: Literal["auto", "labeler", "doubtful", "contested", "generator"] = Field(
+        default="auto",
+        description="whose label of a written text counts: a separate, blind one (labeler); the same, but it is asked"
+        " only where the student is not sure of what the text was written for (doubtful), or where it is sure of"
+        " something else (contested); or what the text was written for (generator). auto: contested where there are"
+        " real texts to spend labels on, else doubtful. Real texts are always labelled blindly",
     )
     confirm: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="confidence from which such an answer of the student spares the Labeler",
+        description="confidence from which the student's answer spares the Labeler a text (doubtful), or from which it"
+        " contests one (contested)",
+    )
+    audit: int = Field(
+        default=4,
+        ge=0,
+        description="texts that are checked with those in doubt although the student confirms them, drawn by chance",
+    )
+    check_least: int = Field(
+        default=6, ge=1, description="texts in doubt below which none is checked: a request has its price"
     )
     review: int = Field(default=400, ge=0, description="older samples per training that may come back; 0 = none")
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _tell_moved(cls, value: object) -> object:
+        if value in ("exam", "validation", "both", "seeds"):
+            raise ValueError(
+                f"where cases come from is set by curriculum.packet.source now; write that key for {value!r}"
+            )
+        return value
+
+    @field_validator("profile", "guide", mode="before")
+    @classmethod
+    def _read_off(cls, value: object) -> object:
+        return "off" if value is False else value  # what YAML makes of a bare off
+
+    @field_validator("shares")
+    @classmethod
+    def _check_shares(cls, value: dict[str, float]) -> dict[str, float]:
+        fault = check_shares(value)
+        if fault:
+            raise ValueError(fault)
+        return value

@@ -6,7 +6,7 @@ from collections import Counter
 from agents.messages import LIKE_THEIR_SOURCE
 from agents.wire import TeacherUseless
 from graph.bench import Bench
-from graph.pool import SPARE
+from graph.labelling import REAL, label_rule
 from graph.state import State, StateUpdate
 from student.curate import Candidate, Curator, Ruling
 from student.tasks import Gold
@@ -20,7 +20,7 @@ async def curate(state: State, bench: Bench) -> StateUpdate:
         TeacherUseless: no lesson of the cycle brought a single draft, or a single label, that could be used.
     """
     cycle = state["cycle"]
-    drafts = [sample for sample in bench.ledger.samples(cycle=cycle) if sample.state != SPARE]
+    drafts = bench.ledger.samples(cycle=cycle)
     _refuse_useless_teacher(bench, cycle, drafts)
     before = bench.ledger.count_samples("accepted", but_of=cycle)
     rulings = _judge(bench, cycle, drafts)
@@ -62,8 +62,9 @@ def _refuse_useless_teacher(bench: Bench, cycle: int, drafts: list[Sample]) -> N
 def brought_nothing(bench: Bench, cycle: int) -> bool:
     """Whether a cycle had lessons and none of them brought a single label that could be used, budget or not."""
     lessons = bench.ledger.lessons(cycle)
-    brought = "drafts" if bench.settings.curriculum.labels == "generator" else "labelled"
-    return bool(lessons) and not any(lesson[brought] for lesson in lessons) and not bench.teacher.is_spent(cycle)
+    alone = label_rule(bench) == "generator"
+    brought = any(lesson["drafts" if alone and lesson["kind"] != REAL else "labelled"] for lesson in lessons)
+    return bool(lessons) and not brought and not bench.teacher.is_spent(cycle)
 
 
 def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:
@@ -72,8 +73,8 @@ def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:
     known += bench.ledger.accepted_texts(but_of=cycle)
     guarded = [example.text for example in (*domain.validation, *domain.test)]
     curator = Curator(bench.settings.curation, domain.codec, known, guarded)
-    modes = {lesson["id"]: lesson["plan"]["mode"] for lesson in bench.ledger.lessons(cycle)}
-    alone = bench.settings.curriculum.labels == "generator"
+    modes = {lesson["id"]: lesson["plan"].get("mode", "") for lesson in bench.ledger.lessons(cycle)}
+    alone = label_rule(bench) == "generator"
     return curator.judge([_to_candidate(sample, modes[sample.lesson], alone) for sample in drafts])
 
 

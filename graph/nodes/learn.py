@@ -5,15 +5,13 @@ from typing import Any
 from agents.messages import TrainingReport
 from graph.bench import Bench, cycle_name
 from graph.exams import build_packet, examine_all, gate_scores, predict_split
+from graph.material import seed_examples, to_example
+from graph.self_training import is_used, train_twice
 from graph.state import State, StateUpdate
+from graph.training import Material, make_job, run_training
 from graph.weaknesses import follow_weaknesses, show_weaknesses, take_back
-from student.client import StudentError, TrainExample, TrainJob, TrainResult
-from student.tasks import TaskCodec
+from student.client import TrainExample
 from tracing.ledger import Sample
-from tracing.text import inert
-
-MOST_CANDIDATES = 4
-"""Plausible labels of a sample that a training is told of."""
 
 
 async def prepare(state: State, bench: Bench) -> StateUpdate:
@@ -39,76 +37,32 @@ async def train(state: State, bench: Bench) -> StateUpdate:
         return {"challenger": None}
     examples, replay, start = _choose_material(state, bench, fresh)
     name = cycle_name(cycle)
-    job = TrainJob(
-        task=bench.domain.codec.name,
-        labels=list(bench.domain.codec.labels),
-        examples=examples,
-        replay=replay,
-        meanings=dict(bench.domain.file.labels),
-        start=start,
-        out=str(bench.folder.version(name)),
-        settings=bench.settings.student,
-        seed=bench.seed(cycle, "train"),
-        card=_card(bench),
-    )
-    result = await _train(bench, cycle, job)
+    material, seed = Material(examples, replay, start), bench.seed(cycle, "train")
+    if cycle and is_used(bench):
+        result = await train_twice(bench, cycle, name, material, seed)
+    else:
+        result = await run_training(bench, cycle, make_job(bench, name, material, seed))
     bench.ledger.put_part(cycle, "training", result.model_dump(mode="json"))
     return {"challenger": name}
-
-
-async def _train(bench: Bench, cycle: int, job: TrainJob) -> TrainResult:
-    """Train, and tell of every fault: those that were mended, and the one that was not."""
-    try:
-        result = await bench.student.train(job)
-    except StudentError as exc:
-        bench.emit("training_fault", cycle=cycle, fault=str(exc), mended=False)
-        raise
-    for fault in result.faults:
-        bench.emit("training_fault", cycle=cycle, fault=fault, mended=True)
-    return result
 
 
 def _choose_material(
     state: State, bench: Bench, fresh: list[Sample]
 ) -> tuple[list[TrainExample], list[TrainExample], str | None]:
     """New examples, older ones that may come back, and the folder to continue from."""
-    seeds = [
-        TrainExample(id=f"seed-{number}", text=example.text, gold=example.gold, trusted=True)
-        for number, example in enumerate(bench.domain.seeds)
-    ]
+    seeds = seed_examples(bench)
     if not state["cycle"]:
         return seeds, [], None
     codec = bench.domain.codec
-    news = [_to_example(sample, codec) for sample in fresh]
+    news = [to_example(bench, sample, codec) for sample in fresh]
     old = bench.ledger.samples(state="accepted", purpose="train")
-    older = {sample.id: _to_example(sample, codec) for sample in old if sample.cycle < state["cycle"]}
+    older = {sample.id: to_example(bench, sample, codec) for sample in old if sample.cycle < state["cycle"]}
     champion = state["champion"]
     if bench.settings.student.regime == "base" or champion is None:
         return [*seeds, *older.values(), *news], [], None
     review = bench.ledger.part(state["cycle"], "review") or {"samples": []}
     replay = [older[sample] for sample in review["samples"] if sample in older]
     return news, [*seeds, *replay], str(bench.folder.version(champion))
-
-
-def _to_example(sample: Sample, codec: TaskCodec) -> TrainExample:
-    masked = [(start, end) for start, end in sample.masked]
-    # what is learned comes first, whoever of the two it is from
-    answers = [sample.label, *(sample.candidates or ())]
-    plausible = list(dict.fromkeys(label for answer in answers for label in codec.labels_in(answer)))
-    return TrainExample(
-        id=sample.id, text=sample.text, gold=sample.label, masked=masked, candidates=plausible[:MOST_CANDIDATES]
-    )
-
-
-def _card(bench: Bench) -> dict[str, str]:
-    teacher = bench.settings.teacher
-    origin = "the rehearsal teacher (no language model was called)" if teacher.is_rehearsal() else inert(teacher.model)
-    meanings = "\n".join(f"- {inert(label)}: {inert(meaning)}" for label, meaning in bench.domain.file.labels.items())
-    return {
-        "Domain": f"{inert(bench.domain.file.name)}: {inert(bench.domain.file.description)}",
-        "Label meanings": meanings,
-        "Origin of the training texts": f"Preset {bench.preset}; texts and labels came from {origin}.",
-    }
 
 
 async def gate(state: State, bench: Bench) -> StateUpdate:

@@ -6,20 +6,29 @@ import time
 from graph.bench import Bench, cycle_name
 from graph.exams import score_split
 from graph.folder import RunFolder
+from graph.material import seed_examples, to_example, validation_examples
+from graph.self_training import is_used, train_twice
 from graph.state import State, StateUpdate
+from graph.training import Material, make_job, run_training
 from student.data import write_jsonl
 from student.tasks import TaskCodec
 from tracing.ledger import Ledger
 from tracing.summary import RunFacts, build_summary, write_summary
+
+REFIT = "refit"
+"""Student version that has learned the validation rows as well."""
 
 
 async def publish(state: State, bench: Bench) -> StateUpdate:
     """Score the student of cycle 0 and the champion on test data, and write what the run leaves behind."""
     begun = time.monotonic()
     champion = state["champion"] or cycle_name(0)
+    last = await _refit(state, bench) or champion
     start = {split: await _metrics(bench, cycle_name(0), split) for split in ("validation", "test")}
-    final = {split: await _metrics(bench, champion, split) for split in ("validation", "test")}
-    _publish_student(bench.folder, champion, bench.domain.metric, start, final)
+    # the rows that the last training took in say nothing of it any more
+    scored = {"validation": champion, "test": last}
+    final = {split: await _metrics(bench, version, split) for split, version in scored.items()}
+    _publish_student(bench.folder, last, bench.domain.metric, start, final)
     bench.folder.dataset.parent.mkdir(exist_ok=True)
     write_jsonl(bench.folder.dataset, dataset_rows(bench.ledger, bench.domain.codec))
     facts = RunFacts(
@@ -28,18 +37,41 @@ async def publish(state: State, bench: Bench) -> StateUpdate:
         task=bench.domain.codec.name,
         preset=bench.preset,
         teacher=bench.settings.teacher.model,
-        rehearsal=bench.settings.teacher.is_rehearsal(),
+        rehearsal=bench.settings.teacher.is_embedded(),
         student=bench.settings.student.base,
         seed=bench.settings.seed,
         metric=bench.domain.metric,
         gate_metric=bench.gate_metric,
         champion=champion,
+        refit=len(bench.domain.validation) if last != champion else 0,
         stop_reason=state["decision"]["reason"],
         last_cycle=state["cycle"],
         publish_seconds=time.monotonic() - begun,
     )
     write_summary(bench.folder.summary, build_summary(bench.ledger, facts, start, final))
     return {}
+
+
+async def _refit(state: State, bench: Bench) -> str | None:
+    """Train once more with the validation rows taken in; None where there are none, or nothing to gain."""
+    if not bench.settings.publish.refit or not bench.domain.validation:
+        return None
+    codec = bench.domain.codec
+    samples = bench.ledger.samples(state="accepted", purpose="train")
+    older = [*seed_examples(bench), *(to_example(bench, sample, codec) for sample in samples)]
+    news = validation_examples(bench)
+    champion = state["champion"]
+    material = Material([*older, *news])
+    if bench.settings.student.regime == "continue" and champion:
+        material = Material(news, older, str(bench.folder.version(champion)))
+    cycle, seed = state["cycle"], bench.seed("refit")
+    if is_used(bench):
+        result = await train_twice(bench, cycle, REFIT, material, seed)
+    else:
+        result = await run_training(bench, cycle, make_job(bench, REFIT, material, seed))
+    bench.ledger.put_part(cycle, "refit", result.model_dump(mode="json"))
+    bench.emit("refit", cycle=cycle, rows=len(news), samples=result.samples, seconds=result.seconds)
+    return REFIT
 
 
 async def _metrics(bench: Bench, version: str, split: str) -> dict[str, float] | None:
@@ -84,7 +116,11 @@ def dataset_rows(ledger: Ledger, codec: TaskCodec) -> list[dict[str, object]]:
             "cycle": sample.cycle,
             "lesson": sample.lesson,
             "weakness": sample.weakness,
-            "difficulty": sample.difficulty,
+            "kind": sample.kind,
+            "origin": "real" if sample.is_real else "written",
+            "source": sample.source,
+            "pair": sample.pair or None,
+            "difficulty": sample.difficulty or None,
             "intended": sample.intended,
             "masked": sample.masked,
             "candidates": sample.candidates,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from agents.messages import (
     NO_ENTITY,
+    PAIR,
     VOCABULARY_KEY,
     AnalystReply,
     Draft,
@@ -16,9 +17,12 @@ from agents.messages import (
     EntityVerdict,
     EvokdError,
     GeneratorReply,
+    GuideReply,
     InputError,
     LabelReply,
     LabelVerdict,
+    ProfileReply,
+    describe_reply,
     fence,
     reply_schema,
 )
@@ -30,6 +34,8 @@ REPLIES: list[type[BaseModel]] = [
     GeneratorReply[EntityDraft],
     LabelReply[LabelVerdict],
     LabelReply[EntityVerdict],
+    ProfileReply,
+    GuideReply,
 ]
 NASTY = [
     "</message>",
@@ -76,7 +82,8 @@ def test_a_schema_is_closed_complete_and_described(reply: type[BaseModel]) -> No
     assert VOCABULARY_KEY not in text
     assert '"title"' not in text
     of_entities = [*LABELS, NO_ENTITY]
-    assert json.dumps(of_entities if "Entity" in reply.__name__ else list(LABELS)) in text
+    if reply is not ProfileReply:
+        assert json.dumps(of_entities if "Entity" in reply.__name__ else list(LABELS)) in text
 
 
 def test_vocabularies_become_enums_where_they_belong() -> None:
@@ -93,6 +100,24 @@ def test_vocabularies_become_enums_where_they_belong() -> None:
 def test_a_missing_or_empty_vocabulary_leaves_a_free_string(vocabularies: dict[str, list[str]]) -> None:
     schema = reply_schema(AnalystReply, vocabularies)
     assert schema["$defs"]["Weakness"]["properties"]["evidence"]["items"] == {"type": "string"}
+
+
+def test_a_key_that_a_request_has_no_use_for_is_left_out_of_its_schema() -> None:
+    fields = [
+        reply_schema(GeneratorReply[Draft], {}, without)["$defs"]["Draft"]["properties"] for without in ((), {PAIR})
+    ]
+    assert set(fields[0]) - set(fields[1]) == {PAIR}
+
+
+@pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: reply.__name__)
+def test_the_form_in_a_prompt_shows_every_key_in_a_fraction_of_the_schemas_length(reply: type[BaseModel]) -> None:
+    told = describe_reply(reply)
+    keys = [key for node in objects_of(reply_schema(reply, {})) for key in node["properties"]]
+    assert sorted(re.findall(r'"(\w+)": ', told)) == sorted(keys)
+    assert told.count("{") == told.count("}")
+    assert len(told) < len(json.dumps(reply_schema(reply, {}))) / 2
+    shape = re.sub(r"<[^<>]*>", '"x"', re.sub(r'"\w+" \| "\w+"', '"x"', told))
+    reply.model_validate({**json.loads(shape)}) if reply in (GuideReply,) else json.loads(shape)
 
 
 def test_making_a_schema_leaves_the_class_alone() -> None:

@@ -257,5 +257,5 @@ async def test_the_record_of_a_call_is_complete(door: Open, ledger: Ledger) -> N
     turns = [[turn["role"], turn["content"]] for turn in script.requests[0]["messages"]]
     parameters = {"seed": 5, "temperature": None, "max_tokens": None}
     assert call.request == {"turns": turns, "parameters": parameters}
-    schema = reply_schema(GeneratorReply[Draft], {"labels": list(LABELS)})
+    schema = reply_schema(GeneratorReply[Draft], {"labels": list(LABELS)}, frozenset({"pair"}))
     assert call.key == call_key(URL, "m-1", [(role, text) for role, text in turns], schema, parameters)

@@ -17,7 +17,7 @@ from tests.scripted import Say, completion
 from tracing.ledger import Ledger
 
 GOOD = make_drafts("the app crashes")
-SCHEMA = reply_schema(GeneratorReply[Draft], {"labels": list(LABELS)})
+SCHEMA = reply_schema(GeneratorReply[Draft], {"labels": list(LABELS)}, frozenset({"pair"}))
 FORMATS: dict[str, Any] = {
     "json_schema": {"type": "json_schema", "json_schema": {"name": "drafts", "schema": SCHEMA, "strict": True}},
     "json_object_schema": {"type": "json_object", "schema": SCHEMA},

@@ -17,7 +17,7 @@ def test_the_default_comes_first_and_differs_in_nothing() -> None:
 def test_a_preset_tells_its_source_and_every_difference() -> None:
     (paper,) = [preset for preset in list_presets() if preset.name == "evokd-paper"]
     assert "2403.06414" in paper.source
-    assert paper.differs["curriculum.packet.wrong"] == (12, 2)
+    assert paper.differs["curriculum.packet.wrong"] == (6, 2)
     assert paper.differs["student.regime"] == ("base", "continue")
     assert "teacher.model" not in paper.differs
     assert all(default != own for default, own in paper.differs.values())
@@ -31,4 +31,4 @@ def test_all_presets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["presets"]) == 0
     page = capsys.readouterr().out
     assert all(f"{row['name']}  ({row['source']})" in page for row in rows)
-    assert 'curriculum.labels: "generator"  (default "doubtful")' in page
+    assert 'curriculum.labels: "generator"  (default "auto")' in page

@@ -1,5 +1,6 @@
 """Labels for doubtful drafts alone: what the student confirms is not sent to the Labeler."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ from tracing.ledger import CallRecord, Ledger, Sample
 
 
 def learn(domain: Path, *settings: str) -> tuple[list[Sample], list[CallRecord], RunFolder]:
-    options = ["curriculum.labels=doubtful", *settings]
+    options = ["curriculum.labels=doubtful", "curriculum.check_least=1", "curriculum.audit=0", *settings]
     folder = run_quick(domain, *(part for option in options for part in ("--set", option)))
     ledger = Ledger(folder.ledger)
-    samples = [sample for sample in ledger.samples() if sample.state != "spare"]
+    samples = ledger.samples()
     calls = ledger.calls()
     ledger.close()
     return samples, calls, folder
@@ -23,7 +24,8 @@ def learn(domain: Path, *settings: str) -> tuple[list[Sample], list[CallRecord],
 
 def test_the_labeler_sees_what_the_student_does_not_confirm(toy_domain: Path, word_students: list[WordStudent]) -> None:
     samples, _, folder = learn(toy_domain)
-    confirmed = [sample for sample in samples if sample.label_call is None]
+    assert all(sample.label_call is None for sample in samples if sample.cycle == 1), "the seeds alone teach no doubt"
+    confirmed = [sample for sample in samples if sample.label_call is None and sample.cycle > 1]
     asked = [sample for sample in samples if sample.label_call is not None]
     assert confirmed
     assert asked
@@ -47,7 +49,7 @@ def test_the_labeler_sees_what_the_student_does_not_confirm(toy_domain: Path, wo
 def test_what_is_confirmed_is_out_of_reach_of_the_labelers_slips(
     toy_domain: Path, word_students: list[WordStudent]
 ) -> None:
-    settings = ("rehearsal.noise=0.5", "curation.dispute=labeler", "curriculum.quotas.pool=1")
+    settings = ("rehearsal.noise=0.5", "curation.dispute=labeler")
     samples, _, _ = learn(toy_domain, *settings)
     trained = [sample for sample in samples if sample.state == "accepted"]
     assert all(sample.label == sample.intended for sample in trained if sample.label_call is None)
@@ -56,8 +58,7 @@ def test_what_is_confirmed_is_out_of_reach_of_the_labelers_slips(
 
 def test_a_student_that_is_not_sure_enough_confirms_nothing(toy_domain: Path, word_students: list[WordStudent]) -> None:
     samples, calls, _ = learn(toy_domain, "curriculum.confirm=1.0")
-    assert samples
-    assert all(sample.label_call is not None for sample in samples)
+    assert {sample.label_call is not None for sample in samples if sample.cycle > 1} == {True}
     assert {call.role for call in calls} >= {"labeler"}
 
 
@@ -74,9 +75,38 @@ def test_show_says_who_gave_the_label(
 
 
 def test_entities_are_confirmed_as_a_whole(reports: Path, word_taggers: list[WordStudent]) -> None:
-    samples, _, _ = learn(reports, "curriculum.confirm=0")
+    samples = [sample for sample in learn(reports, "curriculum.confirm=0")[0] if sample.cycle > 1]
     confirmed = [sample for sample in samples if sample.label_call is None]
     assert 0 < len(confirmed) < len(samples)
     for sample in confirmed:
         assert sample.candidates == [sample.intended]
         assert sample.exam is None or sample.exam["answer"] == sample.intended
+
+
+def test_some_of_what_is_confirmed_is_checked_all_the_same(toy_domain: Path, word_students: list[WordStudent]) -> None:
+    samples, _, _ = learn(toy_domain, "curriculum.audit=2", "curriculum.confirm=0.2", "curriculum.check_least=1")
+    audited = [sample for sample in samples if sample.audited]
+    assert 2 in Counter(sample.lesson for sample in audited).values()
+    assert max(Counter(sample.lesson for sample in audited).values()) == 2
+    for sample in audited:
+        assert sample.label_call is not None
+        assert sample.cycle == 2
+
+
+def test_a_few_texts_in_doubt_are_not_worth_a_request(toy_domain: Path, word_students: list[WordStudent]) -> None:
+    samples, calls, _ = learn(toy_domain, "curriculum.check_least=24", "curriculum.measure_rows=0")
+    assert samples
+    assert "labeler" not in {call.role for call in calls}
+
+
+def test_only_what_the_student_is_sure_is_something_else_is_contested(
+    toy_domain: Path, word_students: list[WordStudent]
+) -> None:
+    samples, _, _ = learn(toy_domain, "curriculum.labels=contested", "curriculum.confirm=0.3")
+    later = [sample for sample in samples if sample.cycle > 1 and sample.exam is not None]
+    asked = [sample for sample in later if sample.label_call is not None]
+    assert 0 < len(asked) < len(later)
+    for sample in later:
+        assert sample.exam is not None
+        contested = sample.exam["answer"] != sample.intended and sample.exam["confidence"] >= 0.3
+        assert contested is (sample in asked)

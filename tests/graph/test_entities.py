@@ -15,6 +15,7 @@ from agents.rehearsal.app import create_app
 from agents.rehearsal.settings import RehearsalSettings
 from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
 from graph.domain import load_domain
+from graph.exams import MOST_COUNTED
 from graph.folder import RunFolder
 from graph.rehearsal import corpus_to_serve
 from student.data import read_examples
@@ -37,7 +38,9 @@ _CHOSEN = (
     *(f"curriculum.error_modes.{kind}=[{mode}]" for kind, mode in ERROR_MODES.items()),
     *(f"curriculum.packet.{kind}=100" for kind in ("wrong", "confident_wrong", "right")),
     "curriculum.quotas.drafts=40",
-    "curriculum.quotas.coverage_early=0.5",
+    "curriculum.quotas.weaknesses=0.5",
+    "curriculum.examples_from=all",
+    "curriculum.measure_rows=0",
     "curriculum.quotas.least=1",
     "gate.tolerance=1",
 )
@@ -108,8 +111,8 @@ def test_packets_mark_entities_and_list_the_mistakes(noisy: Told) -> None:
         )
         counted = {(count["kind"], count["label"]): count["count"] for count in packet["errors"]}
         assert counted.items() <= errors.items()
-        assert len(counted) == min(len(errors), 20)
-        assert list(counted.values()) == sorted(errors.values(), reverse=True)[:20]
+        assert len(counted) == min(len(errors), MOST_COUNTED)
+        assert list(counted.values()) == sorted(errors.values(), reverse=True)[:MOST_COUNTED]
     assert len({error["kind"] for packet in noisy.packets for error in packet["errors"]}) >= 3
 
 
@@ -230,9 +233,15 @@ def test_no_masked_sample_is_shown_as_an_example(noisy: Told) -> None:
     assert not shown & open_texts
 
 
-def test_a_masked_sample_is_no_case_for_the_analyst(noisy: Told) -> None:
-    examined = {sample.text: sample for sample in noisy.accepted if sample.exam}
-    shown = [case for packet in noisy.packets[1:] for case in packet["cases"] if case["id"].startswith("e")]
+def test_a_masked_sample_is_no_case_for_the_analyst(tmp_path: Path, word_taggers: list[WordStudent]) -> None:
+    settings = (f"rehearsal.noise={NOISE}", "curriculum.packet.source=exam")
+    options = [*CHOICES, *(part for setting in settings for part in ("--set", setting))]
+    folder = run_quick(write_reports(tmp_path / "reports"), *options)
+    ledger = Ledger(folder.ledger)
+    examined = {sample.text: sample for sample in ledger.samples(state="accepted") if sample.exam}
+    packets = [ledger.message(f"c00{cycle}", "feedback_packet") for cycle in (2, 3)]
+    ledger.close()
+    shown = [case for packet in packets if packet for case in packet["cases"] if case["id"].startswith("e")]
     assert any(sample.masked for sample in examined.values())
     assert shown
     for case in shown:

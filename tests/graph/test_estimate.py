@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from agents.settings import OPENAI_URL
 from graph.config import Layer
@@ -11,7 +12,7 @@ from graph.estimate import estimate_run
 from graph.plan import plan_run
 from prompts.loader import ROLES
 from tests.graph.conftest import give_student
-from tests.graph.toy import WordStudent, WordTagger
+from tests.graph.toy import WordStudent, WordTagger, read_rows, write_domain, write_rows, write_yaml
 from tracing.events import read_events
 from tracing.summary import describe_estimate, read_summary
 
@@ -72,12 +73,12 @@ def test_the_price_table_is_used_for_the_vendors_own_address(toy_domain: Path, m
 
 def test_budgets_cut_the_estimate_and_are_named(toy_domain: Path) -> None:
     stop = {"cycles": 10}
-    alike: dict[str, Any] = {"coverage_early": 0.5, "pool": 1}  # every cycle asks the Analyst and as many drafts
-    curriculum = {"quotas": alike}
+    analyst = {"first": 1, "every": 1}  # every cycle takes the same
+    curriculum: dict[str, Any] = {"analyst": analyst, "measure_rows": 0, "labels": "labeler", "quotas": {"drafts": 48}}
     whole = estimate(toy_domain, stop=stop, curriculum=curriculum, budget={"samples": None})
     tokens = whole["input_tokens"] + whole["output_tokens"]
     half = estimate(toy_domain, stop=stop, curriculum=curriculum, budget={"samples": None, "tokens": tokens // 2})
-    assert (half["cycles"], half["capped_by"]) == (5, "budget.tokens")
+    assert (half["cycles"], half["capped_by"]) == (6, "budget.tokens")
     assert half["input_tokens"] + half["output_tokens"] == pytest.approx(tokens / 2, rel=0.01)
     assert describe_estimate(half).endswith("then budget.tokens is spent")
 
@@ -88,35 +89,52 @@ def test_budgets_cut_the_estimate_and_are_named(toy_domain: Path) -> None:
     assert (money["cycles"], money["capped_by"]) == (3, "budget.usd")
     assert money["cost_usd"] == pytest.approx(tokens / 4e6, rel=0.01)
 
-    few = estimate(toy_domain, stop=stop, curriculum={"quotas": {**alike, "drafts": 24}}, budget={"samples": 60})
+    few = estimate(toy_domain, stop=stop, curriculum={"quotas": {"drafts": 24}}, budget={"samples": 60})
     assert (few["cycles"], few["capped_by"]) == (3, None), "24 drafts bring about 20 samples"
     large = estimate(toy_domain, stop=stop, curriculum=curriculum, budget={"samples": None, "tokens": tokens * 2})
     assert (large["cycles"], large["capped_by"]) == (10, None)
 
 
-def test_cycles_of_breadth_alone_ask_no_analyst(toy_domain: Path) -> None:
-    quotas = {"drafts": 20, "coverage_early": 1.0, "coverage_until": 12}  # 36 samples, of which 3 are seeds
-    found = estimate(toy_domain, curriculum={"quotas": quotas}, stop={"cycles": 5}, budget={"samples": None})
-    assert found["roles"]["analyst"]["calls"] == 3
-    assert estimate(toy_domain, curriculum={"quotas": quotas}, stop={"cycles": 1})["roles"]["analyst"]["calls"] == 0
+def calls(domain: Path, role: str, cycles: int, **curriculum: Any) -> int:
+    found = estimate(domain, curriculum=curriculum, stop={"cycles": cycles}, budget={"samples": None})
+    count: int = found["roles"][role]["calls"]
+    return count
 
 
-def test_without_weaknesses_nobody_asks_the_analyst(toy_domain: Path) -> None:
-    found = estimate(toy_domain, curriculum={"weaknesses": 0, "quotas": {"pool": 1}}, stop={"cycles": 4})
-    assert found["roles"]["analyst"] == {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
-    assert found["roles"]["generator"]["calls"] == found["roles"]["labeler"]["calls"] > 4
+def test_the_analyst_is_counted_in_its_turns_alone(toy_domain: Path) -> None:
+    assert [calls(toy_domain, "analyst", cycles) for cycles in (1, 2, 3, 4)] == [0, 1, 1, 2]
+    every = {"analyst": {"first": 1, "every": 1}}
+    assert calls(toy_domain, "analyst", 4, **every) == 4
+    assert calls(toy_domain, "analyst", 4, **every, quotas={"drafts": 8}) == 0, "too few texts to be about anything"
+    assert calls(toy_domain, "analyst", 4, **every, weaknesses=0) == 0
 
 
-def test_the_pool_is_paid_for_where_it_is_filled(toy_domain: Path) -> None:
-    def calls(cycles: int, **quotas: float) -> list[int]:
-        curriculum = {"weaknesses": 0, "quotas": {"drafts": 24, "pool": 4, "pool_lesson": 24, **quotas}}
-        roles = estimate(toy_domain, curriculum=curriculum, stop={"cycles": cycles}, budget={"samples": None})["roles"]
-        return [roles["generator"]["calls"], roles["labeler"]["calls"]]
+def test_without_real_cases_nobody_asks_the_analyst(tmp_path: Path) -> None:
+    domain = write_domain(tmp_path / "toy", validation=False)
+    assert calls(domain, "analyst", 4) == 0
+    assert calls(domain, "analyst", 4, analyst={"real": False}) == 2
 
-    # four lessons fill it; two cycles take what is left over, before it holds less than twice what a cycle wants
-    assert [calls(1), calls(2), calls(3)] == [[4, 4], [4, 5], [4, 6]]
-    assert calls(4)[0] == 7, "one of four cycles' drafts is still there"
-    assert calls(3, refill=4)[0] == 6, "filled up again in every cycle"
+
+def test_rows_that_the_labeler_is_measured_on_are_counted_once(toy_domain: Path) -> None:
+    for cycles in (1, 3):
+        measured = calls(toy_domain, "labeler", cycles, labels="labeler")
+        assert measured == calls(toy_domain, "labeler", cycles, labels="labeler", measure_rows=0) + 1
+
+
+def test_texts_of_a_pool_are_labelled_and_their_profile_is_written_once(tmp_path: Path) -> None:
+    domain = write_domain(tmp_path / "toy")
+    texts = [row["text"] for row in read_rows(domain / "corpus.jsonl")]
+    write_rows(domain / "pool.jsonl", [{"text": text} for text in texts[:100]])
+    tree = yaml.safe_load((domain / "domain.yaml").read_text(encoding="utf-8"))
+    write_yaml(domain / "domain.yaml", {**tree, "data": {**tree["data"], "pool": "pool.jsonl"}})
+    pool = {"source": "pool", "measure_rows": 0}
+    assert calls(domain, "generator", 2, **pool) == calls(domain, "analyst", 2, **pool) == 0
+    assert calls(domain, "labeler", 2, **pool) > 0
+    assert calls(domain, "labeler", 3, **pool) == calls(domain, "labeler", 2, **pool), "100 texts are two cycles' worth"
+    mixed = {"weaknesses": 0, "measure_rows": 0}
+    for cycles in (2, 4):
+        assert calls(domain, "analyst", cycles, **mixed) == 1, "it reads the real lines"
+        assert calls(domain, "analyst", cycles, **mixed, profile="off") == 0
 
 
 def test_a_run_of_no_cycles_takes_nothing(toy_domain: Path) -> None:

@@ -20,7 +20,7 @@ MOMENTS: dict[str, tuple[str, int]] = {
     "weaknesses stored": (f"{LEDGER}.put_weaknesses", 2),
     "lessons stored": (f"{LEDGER}.put_lessons", 2),
     "drafts stored": (f"{LEDGER}.put_drafts", 3),
-    "samples updated": (f"{LEDGER}.update_samples", 12),
+    "samples updated": (f"{LEDGER}.update_samples", 6),
     "old student removed": ("graph.nodes.publish.shutil.rmtree", 2),
     "student published": ("graph.nodes.publish._publish_student", 1),
     "data set written": ("graph.nodes.publish.write_jsonl", 1),

@@ -10,13 +10,14 @@ from agents.messages import Case, Weakness
 from graph.backtest.cells import Column, Order, plan_backtest
 from graph.config import PRESETS, Layer, build_settings, load_preset
 from graph.curriculum.cases import pick_cases
-from graph.curriculum.lessons import Ground, Known, plan_lessons
+from graph.curriculum.kinds import begin_shares
+from graph.curriculum.lessons import PlanningInput, ReferenceText, plan_lessons
 from graph.settings import Settings
 
 LABELS = {"a": "first", "b": "second"}
 VERDICTS = ("wrong", "confident_wrong", "right")
-SEEDS = [Known(f"seed {label}", label, (label,), seed=True) for label in LABELS]
-WRITTEN = [Known(f"written {number}", "ab"[number % 2], ("ab"[number % 2],)) for number in range(60)]
+SEEDS = [ReferenceText(f"seed {label}", label, (label,), seed=True, real=True) for label in LABELS]
+WRITTEN = [ReferenceText(f"written {number}", "ab"[number % 2], ("ab"[number % 2],)) for number in range(60)]
 
 
 def settings_of(name: str) -> Settings:
@@ -37,23 +38,25 @@ def packet(name: str) -> dict[str, int]:
     return dict(Counter(case.verdict for case in picked))
 
 
-def plans(name: str, cycle: int = 2, known: list[Known] | None = None) -> list[Any]:
+def plans(name: str, cycle: int = 2, known: list[ReferenceText] | None = None) -> list[Any]:
     settings = settings_of(name).curriculum
     asked = settings.weaknesses if cycle > settings.warm_up.cycles else 0
     named = Weakness(name="w", pattern="p", labels=["a", "b"], evidence=["wrong1"], advice="x")
     items = SEEDS + WRITTEN if known is None else known
-    ground = Ground(
+    wanted = (settings.warm_up.drafts if cycle <= settings.warm_up.cycles else None) or settings.quotas.drafts
+    (kind,) = begin_shares(False, False, settings.source, settings.shares)
+    given = PlanningInput(
         cycle=cycle,
         span="c",
         labels=LABELS,
         form=answer_form("classification"),
         known=items,
         counts=Counter(label for item in items for label in item.labels),
-        wanted=(settings.warm_up.drafts if cycle <= settings.warm_up.cycles else None) or settings.quotas.drafts,
+        wanted={kind: wanted},
         weaknesses={f"w{number}": named for number in range(asked)},
         wrong=[case for case in pick_cases(cases(), settings.packet, 1) if case.verdict != "right"],
     )
-    return [item.plan for item in plan_lessons(ground, settings, 3)]
+    return [item.plan for item in plan_lessons(given, settings, 3)]
 
 
 def count(lessons: list[Any]) -> tuple[int, int]:
@@ -68,6 +71,7 @@ def test_every_preset_says_where_it_comes_from() -> None:
     names = {path.stem for path in PRESETS.glob("*.yaml")}
     assert names == {
         *("evokd", "evokd-paper", "evokd-init", "pgkd", "s3", "llm2llm", "zerogen", "auggpt", "random"),
+        *("labelled-pool", "plain"),
     }
     for name in names:
         values = read_yaml(PRESETS / f"{name}.yaml")
@@ -81,7 +85,7 @@ def test_the_paper_shows_two_wrong_and_two_right_and_asks_for_two_hard_and_two_e
     assert packet(name) == {"wrong": 2, "right": 2}
     assert not settings.curriculum.packet.report
     assert count(plans(name)) == (2, 2)
-    assert settings.curriculum.source == "exam"
+    assert settings.curriculum.packet.source == "exam"
     assert settings.curriculum.labels == "labeler"
     assert settings.curriculum.review > 0
     assert settings.student.replay > 0
@@ -124,7 +128,7 @@ def test_s3_writes_a_first_set_and_then_a_text_per_error_from_scratch() -> None:
 
 def test_llm2llm_looks_at_its_seeds_alone_and_cuts_duplicates() -> None:
     settings = settings_of("llm2llm")
-    assert settings.curriculum.source == "seeds"
+    assert settings.curriculum.packet.source == "seeds"
     assert {plan.mode for plan in plans("llm2llm", 1, SEEDS)} == {"extrapolate"}
     assert settings.student.regime == "base"
     assert settings.curation.near_duplicate == 0.95
@@ -155,7 +159,7 @@ def test_random_draws_labels_by_chance_and_has_the_same_student_as_evokd() -> No
     settings = settings_of("random")
     assert settings.curriculum.quotas.breadth == "chance"
     assert settings.curriculum.labels == "labeler"
-    assert settings.student == settings_of("evokd").student
+    assert settings.student == settings_of("evokd").student.model_copy(update={"self_training": 0})
 
 
 def test_all_presets_can_stand_in_one_backtest() -> None:
@@ -165,7 +169,33 @@ def test_all_presets_can_stand_in_one_backtest() -> None:
     assert {cell.preset for cell in plan_backtest(order).cells} == set(names)
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(PRESETS.glob("*.yaml")) if path.stem != "evokd"])
-def test_published_loops_keep_every_text_that_they_ask_for(name: str) -> None:
-    assert settings_of(name).curriculum.quotas.pool == 1
-    assert settings_of("evokd").curriculum.quotas.pool > 1
+WITHOUT_OURS = sorted({path.stem for path in PRESETS.glob("*.yaml")} - {"evokd"})
+
+
+@pytest.mark.parametrize("name", WITHOUT_OURS)
+def test_other_loops_have_nothing_of_what_is_ours(name: str) -> None:
+    settings = settings_of(name)
+    assert settings.curriculum.profile == "off"
+    assert settings.curriculum.measure_rows == 0
+    assert settings.student.self_training == 0
+    assert not settings.publish.refit
+    assert begin_shares(False, True, settings.curriculum.source, settings.curriculum.shares)
+
+
+@pytest.mark.parametrize("name", sorted(set(WITHOUT_OURS) - {"labelled-pool", "plain"}))
+def test_published_loops_write_plain_texts_without_the_tone_of_a_pool(name: str) -> None:
+    curriculum = settings_of(name).curriculum
+    assert begin_shares(False, True, curriculum.source, curriculum.shares) == {"plain": 1.0}
+    assert curriculum.tone == 0
+    assert curriculum.analyst.first == 1 or curriculum.weaknesses == 0
+    assert all(plan.profile == {} and plan.guide == {} for plan in plans(name))
+
+
+def test_without_a_loop_the_pool_is_drawn_by_chance_and_learned_as_it_comes() -> None:
+    shares = {"labelled-pool": {"real": 1.0}, "plain": {"plain": 0.5, "real": 0.5}}
+    for name, wanted in shares.items():
+        curriculum = settings_of(name).curriculum
+        assert begin_shares(False, True, curriculum.source, curriculum.shares) == wanted
+        assert (curriculum.pool.select, curriculum.pool.weigh_labels) == ("random", False)
+        assert not curriculum.compete
+        assert curriculum.weaknesses == 0

@@ -150,7 +150,7 @@ def test_checkpoints_do_not_grow_with_the_samples(tmp_path: Path, word_students:
     sizes = {}
     for drafts in (8, 48):
         domain = write_domain(tmp_path / str(drafts) / "toy")
-        quotas = ["--set", f"curriculum.quotas.drafts={drafts}", "--set", "curriculum.quotas.pool_lesson=288"]
+        quotas = ["--set", f"curriculum.quotas.drafts={drafts}", "--set", "curriculum.quotas.lesson=288"]
         folder = run(domain, *quotas, "--set", "curriculum.weaknesses=0", "--set", "gate.tolerance=1")
         assert summary_of(folder)["totals"]["samples"] > drafts
         with sqlite3.connect(folder.checkpoints) as base:
@@ -166,14 +166,14 @@ def test_lessons_are_planned_on_the_newest_samples_and_the_counts_of_all(
     toy_domain: Path, word_students: list[WordStudent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[list[str], int]] = []
-    real = graph.nodes.teach.plan_lessons
+    real = graph.nodes.analyze.plan_lessons
 
     def spy(*args: Any) -> Any:
         seen.append(([item.text for item in args[0].known], sum(args[0].counts.values())))
         return real(*args)
 
-    monkeypatch.setattr(graph.nodes.teach, "plan_lessons", spy)
-    monkeypatch.setattr(graph.nodes.teach, "NEWEST", 4)
+    monkeypatch.setattr(graph.nodes.analyze, "plan_lessons", spy)
+    monkeypatch.setattr(graph.nodes.analyze, "NEWEST", 4)
     folder = run(toy_domain)
     seeds = [row["text"] for row in read_rows(toy_domain / "seeds.jsonl")]
     accepted = [row["text"] for row in read_rows(folder.dataset) if row["cycle"] == 1]

@@ -79,6 +79,11 @@ def examined(wrong: int = 4, right: int = 5) -> Examined:
     return Examined([], held)
 
 
+def known_well(prefix: str, text: str, count: int) -> list[Case]:
+    """Cases that the student answers rightly and without a doubt."""
+    return [case.model_copy(update={"confidence": 0.9}) for case in make_cases(prefix, text, count, "right")]
+
+
 async def test_a_statement_that_its_evidence_bears_out_is_adopted_and_counted(bench: Any) -> None:
     adopted = await adopt(bench, examined(), weakness("v0", "v1", "v2", "v3"))
     assert list(adopted) == ["c001-w1"]
@@ -100,15 +105,15 @@ async def test_a_statement_that_its_evidence_bears_out_is_adopted_and_counted(be
 
 
 async def test_one_that_its_evidence_does_not_bear_out_is_dropped(bench: Any) -> None:
-    cases = [*make_cases("v", LOCKED, 4, "wrong"), *make_cases("r", LOCKED, 8, "right")]
-    assert await adopt(bench, Examined([], cases), weakness("v0", "v1", "v2", "v3")) == {}
+    cases = [*make_cases("v", LOCKED, 1, "wrong"), *known_well("r", LOCKED, 8)]
+    assert await adopt(bench, Examined([], cases), weakness("v0", "r0", "r1", "r2")) == {}
     (row,) = bench.ledger.weaknesses()
     assert (row["state"], row["tested"]["verdict"], row["mastery"]["probe"]) == ("dropped", "fails", None)
     assert show_weaknesses(bench)[0].state == "dropped"
 
 
 async def test_evidence_that_looks_right_is_left_out(bench: Any) -> None:
-    cases = [*examined().held, *make_cases("w", LOCKED, 2, "wrong")]
+    cases = [*examined().held, *known_well("w", LATE, 2)]
     adopted = await adopt(bench, Examined([], cases), weakness("v0", "v1", "v2", "v3", "w0", "w1"))
     assert adopted["c001-w1"].evidence == ["v0", "v1", "v2", "v3"]
     assert bench.ledger.weaknesses()[0]["tested"]["verdict"] == "refined"

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -8,17 +7,20 @@ import pytest
 from agents.briefing import make_briefing
 from agents.forms import answer_form
 from agents.messages import (
+    PAIR,
     AnalystReply,
     Draft,
     EntityDraft,
     EntityVerdict,
     ErrorKind,
     GeneratorReply,
+    GuideReply,
     InputError,
     LabelReply,
     LabelVerdict,
     LessonMode,
-    reply_schema,
+    ProfileReply,
+    describe_reply,
 )
 from prompts.loader import BASE, ROLES, Prompt, digest, load_prompt, load_prompts
 from tests.agents.asks import LABELS
@@ -47,7 +49,7 @@ def save(tmp_path: Path) -> Save:
 @pytest.mark.parametrize("task", sorted(path.name for path in BASE.iterdir() if path.is_dir() and path.name[0] != "_"))
 def test_every_base_set_has_every_role(task: str) -> None:
     prompts = load_prompts(task)
-    assert set(prompts) == set(ROLES)
+    assert set(prompts) == {*ROLES, "profile", "guide"}
     for role, prompt in prompts.items():
         assert prompt.path == BASE / task / f"{role}.md"
         assert prompt.head.name == f"{task}-{role}"
@@ -59,26 +61,33 @@ REPLIES = {
         "analyst": AnalystReply,
         "generator": GeneratorReply[Draft],
         "labeler": LabelReply[LabelVerdict],
+        "profile": ProfileReply,
+        "guide": GuideReply,
     },
     "ner": {
         "analyst": AnalystReply,
         "generator": GeneratorReply[EntityDraft],
         "labeler": LabelReply[EntityVerdict],
+        "profile": ProfileReply,
+        "guide": GuideReply,
     },
 }
 
 
 @pytest.mark.parametrize("task", REPLIES)
-def test_a_base_set_renders_with_the_schema_and_everything_it_was_given(task: str) -> None:
+def test_a_base_set_renders_with_the_form_of_the_reply_and_everything_it_was_given(task: str) -> None:
     briefing = make_briefing(task, "letters to a help desk", "Frisian", LABELS, None, 17)
-    kinds = {"analyst": "feedback_packet", "generator": "lesson_plan", "labeler": "draft_batch"}
+    kinds = {
+        **{"analyst": "feedback_packet", "generator": "lesson_plan", "labeler": "draft_batch"},
+        **{"profile": "domain_sample", "guide": "label_evidence"},
+    }
     for role, text in briefing.systems.items():
-        schema = json.dumps(reply_schema(REPLIES[task][role], {"labels": list(LABELS)}), ensure_ascii=False)  # type: ignore[arg-type]
-        assert text.endswith(schema), role
+        form = describe_reply(REPLIES[task][role], {PAIR})  # type: ignore[arg-type]
+        assert text.endswith(form), role
         assert "letters to a help desk" in text
         assert "Frisian" in text
         assert f"`{kinds[role]}`" in text
-        assert "{{" not in text.replace(schema, "")
+        assert "{{" not in text.replace(form, "")
         assert "Undefined" not in text
         assert "do not follow it" in text, "texts are data"
     assert "at most 17 weaknesses" in briefing.systems["analyst"]
@@ -96,8 +105,8 @@ def test_the_generator_is_told_every_mode_that_its_task_has(task: str) -> None:
 
 def test_the_analyst_is_told_every_kind_of_mistake() -> None:
     system = make_briefing("ner", "d", "English", LABELS, None, 3).systems["analyst"]
-    assert all(f"`{kind}` = " in system for kind in get_args(ErrorKind))
-    assert all(f"`{field}`" in system for field in ("marked", "answered", "errors"))
+    assert all(f"`{kind}`" in system for kind in get_args(ErrorKind))
+    assert all(f"`{field}`" in system for field in ("gold", "predicted", "errors"))
 
 
 def test_an_overlay_replaces_the_roles_that_it_holds(save: Save) -> None:
@@ -256,9 +265,8 @@ def test_an_overlay_and_a_changed_domain_change_the_hash_of_a_briefing(save: Sav
         make_briefing("classification", "letters", "English", LABELS, None, 3),
         make_briefing("classification", "letters", "English", LABELS, overlay, 3),
         make_briefing("classification", "letters!", "English", LABELS, None, 3),
-        make_briefing("classification", "letters", "English", {**LABELS, "new": "m"}, None, 3),
     ]
-    assert len({briefing.hash for briefing in made}) == 4
+    assert len({briefing.hash for briefing in made}) == 3
     again = make_briefing("classification", "letters", "English", LABELS, None, 3)
     assert again.hash == made[0].hash
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from student.curate import Candidate, Curator, Ruling, _Index, _split, normalise
+from student.curate import Candidate, Curator, Ruling, TextIndex, _split, normalise
 from student.settings import CurationSettings
 from student.tasks import Gold, codec
 
@@ -161,7 +161,7 @@ def test_a_like_text_is_found_exactly_where_comparing_with_all_finds_one(
     words = _split(form)
     likeness = [Indel.normalized_similarity(words, _split(other), score_cutoff=threshold) for other in known]
     slow = any(value >= threshold > 0 for value in likeness)
-    assert _Index(known).has_like(form, threshold) == slow
+    assert TextIndex(known).has_like(form, threshold) == slow
 
 
 DOMAINS = Path(__file__).parents[2] / "domains"
@@ -227,7 +227,7 @@ def test_few_of_many_texts_are_compared() -> None:
     rng = random.Random(1)
     rows = read_texts("support_tickets")
     words = sorted({word for text in rows for word in text.split()})
-    index = _Index(vary(rng.choice(rows), words, rng) for _ in range(20_000))
+    index = TextIndex(vary(rng.choice(rows), words, rng) for _ in range(20_000))
     compared = [len(index._find(_split(normalise(text)), 0.85)) for text in rows[:100]]
     assert sum(compared) / len(compared) < 1000
 

@@ -70,7 +70,8 @@ def lesson(
     quotas = [{"label": "cat", "hard": 1, "easy": 2}, {"label": "[dog]", "hard": 0, "easy": 1}]
     variety = {"variety": ["a few words; plain", "one long sentence; casual"]} if weakness is None else {}
     plan = {"id": id, "weakness": {"name": topic}, "quotas": quotas, **variety}
-    return {"id": id, "cycle": cycle, "weakness": weakness, "plan": plan}
+    kind = "plain" if weakness is None else "weakness"
+    return {"id": id, "cycle": cycle, "weakness": weakness, "kind": kind, "plan": plan}
 
 
 def case(id: str, verdict: str = "wrong", text: str | None = None) -> Case:

@@ -316,7 +316,7 @@ def write_other_tables(path: Path) -> None:
 
 
 UNUSABLE = {
-    "version": (write_other_version, "ledger of version 7, this program knows version 2; open it with"),
+    "version": (write_other_version, "ledger of version 7, this program knows version 3; open it with"),
     "other_program": (write_other_tables, "not the ledger of a run"),
     "text": (lambda path: path.write_text("no database, but long enough to be one " * 20), "file is not a database"),
     "folder": (lambda path: path.mkdir(), "unable to open database file"),

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tracing.live import REHEARSAL_NOTICE, Progress
+from tracing.live import Progress, notice
 
 STARTED = {
     "event": "run_started",
@@ -77,7 +77,7 @@ def test_what_was_read_otherwise_than_it_is_written_is_told() -> None:
 
 
 def test_a_rehearsal_says_so() -> None:
-    assert follow({**STARTED, "rehearsal": True})[1] == REHEARSAL_NOTICE
+    assert follow({**STARTED, "rehearsal": True})[1] == notice("rehearsal")
 
 
 def test_a_resumed_run_says_so() -> None:

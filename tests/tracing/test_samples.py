@@ -46,7 +46,7 @@ def test_what_a_cycle_asks_is_the_same_as_from_whole_samples(many: Ledger) -> No
     assert many.trained_ids(before=7) == [row.id for row in accepted if row.cycle < 7 and row.purpose == "train"]
     for count in (0, 1, 150, 10_000):
         newest = accepted[-count:] if count else []
-        assert many.newest_answers(count) == [(row.text, row.label, not row.masked) for row in newest]
+        assert many.newest_answers(count) == [(row.text, row.label, not row.masked, row.is_real) for row in newest]
     for since, before in ((0, 99), (3, 8), (4, 5), (0, 0)):
         expected = Counter(repr(row.label) for row in accepted if since <= row.cycle < before)
         assert {repr(label): count for label, count in many.count_answers(before, since)} == expected

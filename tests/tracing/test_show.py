@@ -25,7 +25,7 @@ from tests.tracing.rows import (
 )
 from tracing import show
 from tracing.ledger import Ledger
-from tracing.live import REHEARSAL_NOTICE
+from tracing.live import notice
 
 Show = Callable[..., None]
 
@@ -59,7 +59,7 @@ CYCLE = [
     "asked for: 3 cat (1 hard), 1 [dog]",
     "c001-l01-d01 hard \u201ctext of c001-l01-d01\u201d dog, as the student said",
     "fault: 1 draft(s): empty text",
-    "c001-l02 breadth: 0 drafts, 0 labelled, 0 accepted",
+    "c001-l02 breadth (plain): 0 drafts, 0 labelled, 0 accepted",
     "asked for: 3 cat (1 hard), 1 [dog]; the first: a few words; plain",
     "Refused: 1 duplicate, 1 rolled_back; 1 labels were disputed.",
     "duplicate c001-l01-d02 hard",
@@ -109,13 +109,13 @@ def test_a_run_that_ended_is_told_from_head_to_figures(filled: Ledger) -> None:
     assert -1 not in places
     assert places == sorted(places)
     assert "test macro_f1" not in told
-    assert REHEARSAL_NOTICE not in told
+    assert notice("rehearsal") not in told
 
 
 def test_a_rehearsal_says_so_and_an_unknown_price_is_not_zero(filled: Ledger) -> None:
     totals = {**SUMMARY["totals"], "cost_usd": None, "tokens_estimated": False}
     told = tell(show.show_run, filled, {**SUMMARY, "rehearsal": True, "totals": totals})
-    assert REHEARSAL_NOTICE in told
+    assert notice("rehearsal") in told
     assert "3 calls, 1,300 tokens read and 30 written (price unknown)" in told
 
 

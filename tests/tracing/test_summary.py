@@ -18,6 +18,7 @@ FACTS = RunFacts(
     metric="macro_f1",
     gate_metric="accuracy",
     champion="c001",
+    refit=0,
     stop_reason="cycles",
     last_cycle=1,
     publish_seconds=0.25,

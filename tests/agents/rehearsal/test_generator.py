@@ -176,19 +176,18 @@ def test_without_another_label_nothing_slips() -> None:
     assert all(LABEL_OF[draft["text"]] == "Tech" for draft in write(plan, RehearsalSettings(slips=1.0)))
 
 
-def test_a_topic_is_followed_where_the_corpus_has_words_of_it() -> None:
+ONE_LIST = {"topic": {"treaty": 1, "flood": 1, "merger": 1, "beyond": 1}}
+OWN_LISTS = {"topic of World": {"treaty": 1, "flood": 1}, "topic of Business": {"merger": 1}}
+
+
+@pytest.mark.parametrize("profile", [ONE_LIST, OWN_LISTS], ids=["one list", "a list per label"])
+def test_a_topic_is_followed_where_the_corpus_has_words_of_it(profile: dict[str, dict[str, int]]) -> None:
     hits = Counter[str]()
+    plan = make_plan(quotas={"World": (0, 2), "Business": (0, 1)}, guided=True)
     for seed in range(20):
-        plan = make_plan(quotas={"World": (0, 2), "Business": (0, 1)}, guided=True)
-        plan["variety"] = [
-            "topic: treaty; plain",
-            "topic: flood; plain",
-            "topic: merger; plain",
-            "topic: beyond; plain",
-        ]
-        for draft, word in zip(write(plan, seed=seed), ["treaty", "flood", "merger"], strict=True):
+        drafts = write({**plan, "profile": profile}, seed=seed)
+        for draft, word in zip(drafts, ["treaty", "flood", "merger"], strict=True):
             hits[word] += word in draft["text"]
-    plan["variety"] = []
     untold = sum("merger" in draft["text"] for seed in range(20) for draft in write(plan, seed=seed))
     assert min(hits.values()) >= 8 > 2 * untold
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.messages import Entity
+from agents.messages import Entity, ProfileReply
 from agents.messages.spans import align, span_fault, split_words
 from agents.rehearsal.entity_modes import MODES
 from agents.rehearsal.roles import KINDS, answer
@@ -44,7 +44,7 @@ MESSAGES = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MESSAGES)
 @settings(deadline=None, derandomize=True)
 @given(data=st.data(), seed=st.integers(), noise=st.floats(0, 1), typicality=st.floats(0, 1))
 def test_every_message_gets_a_reply_with_the_messages_labels(
@@ -111,7 +111,7 @@ TAGGED_MESSAGES = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TAGGED_MESSAGES)
 @settings(deadline=None, derandomize=True)
 @given(data=st.data(), seed=st.integers(), noise=st.floats(0, 1))
 def test_every_message_with_entities_gets_a_well_formed_reply(
@@ -138,3 +138,15 @@ def test_every_message_with_entities_gets_a_well_formed_reply(
 def test_an_unknown_kind_is_refused_with_the_known_ones(kind: str) -> None:
     with pytest.raises(RequestError, match="known are feedback_packet, lesson_plan, draft_batch"):
         answer(kind, {}, CORPUS, RehearsalSettings(), 1)
+
+
+@settings(deadline=None, derandomize=True)
+@given(texts=st.lists(st.text(max_size=30), max_size=8))
+def test_every_sample_of_real_lines_gets_a_profile_of_shares(texts: list[str]) -> None:
+    reply = ProfileReply.model_validate(answer("domain_sample", {"texts": texts}, CORPUS, RehearsalSettings(), 0))
+    for axis in reply.axes:
+        assert abs(sum(item.share for item in axis.values) - 1) < 0.05
+
+
+def test_every_kind_of_message_is_tried_here() -> None:
+    assert {*MESSAGES, "domain_sample"} == {*TAGGED_MESSAGES, "domain_sample"} == set(KINDS)

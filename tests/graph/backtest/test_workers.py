@@ -20,7 +20,8 @@ def test_a_small_backtest_of_a_shipped_domain(
     out = tmp_path / "out"
     command = ["bench", "support_tickets", "--presets", "evokd", "--variant", "blind:evokd:curriculum.weaknesses=0"]
     command += ["--seeds", "1", "--shots", "1", "--budget-samples", "30", "--tune", "head", "--jobs", "1"]
-    command += ["--set", "curriculum.quotas.coverage_early=0.5"]
+    settings = ("quotas.weaknesses=0.5", "quotas.least=1", "analyst.real=false", "analyst.above_chance=0")
+    command += [part for setting in settings for part in ("--set", f"curriculum.{setting}")]
     command += ["--set", "curriculum.quotas.drafts=20", "--student", str(tiny_student), "--out", str(out)]
     assert main.run_cli(command) == 0
     record = json.loads((out / "report.json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ import pytest
 from agents.messages import Case, ErrorKind
 from graph.curriculum.cases import main_error, pick_cases
 from graph.curriculum.settings import PacketSettings
-from tests.graph.curriculum.test_lessons import case, weakness
+from tests.graph.curriculum.planning import case, weakness
 
 
 def test_a_packet_holds_as_many_of_each_kind_as_asked() -> None:

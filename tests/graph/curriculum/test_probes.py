@@ -1,9 +1,13 @@
-"""Statements about weaknesses are tested, mended or dropped."""
+"""Statements about weaknesses are tested on what the student does, mended or dropped."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from graph.curriculum.probes import LEAST, Probe, Vectors, judge
+from graph.curriculum.probes import DOUBTS, Answered, Probe, Ruling, Vectors, judge
+
+RIGHT, WRONG, UNSURE = Answered(True, 0.9), Answered(False, 0.9), Answered(True, DOUBTS - 0.01)
 
 
 def cloud(place: tuple[float, float], count: int, seed: int, width: float = 0.1) -> Vectors:
@@ -12,41 +16,52 @@ def cloud(place: tuple[float, float], count: int, seed: int, width: float = 0.1)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def test_evidence_that_lies_apart_holds_and_gives_a_probe() -> None:
-    ruling = judge(cloud((1, 0), 6, 1), cloud((0, 1), 20, 2))
-    assert (ruling.verdict, ruling.inside, ruling.outside, ruling.kept) == ("holds", 1.0, 0.0, tuple(range(6)))
+def rule(evidence: Sequence[Answered], others: Sequence[Answered] = (RIGHT,) * 20) -> Ruling:
+    """Judge evidence that lies together, apart from other texts."""
+    return judge(evidence, cloud((1, 0), len(evidence), 1), others, cloud((0, 1), len(others), 2))
+
+
+@pytest.mark.parametrize("evidence", [[WRONG] * 6, [UNSURE] * 2, [WRONG, UNSURE]])
+def test_a_statement_holds_where_the_student_errs_or_doubts_and_gives_a_probe(evidence: list[Answered]) -> None:
+    ruling = rule(evidence)
+    assert (ruling.verdict, ruling.inside) == ("holds", 1.0)
+    assert ruling.kept == tuple(range(len(evidence)))
     assert ruling.probe is not None
     assert ruling.probe.picks(cloud((1, 0), 30, 3)).all()
     assert not ruling.probe.picks(cloud((0, 1), 30, 4)).any()
 
 
-def test_evidence_from_among_the_right_cases_seldom_holds() -> None:
-    verdicts = []
-    for seed in range(100):
-        rows = cloud((0, 1), 38, seed, width=0.2)
-        verdicts.append(judge(rows[:8], rows[8:]).verdict)
-    assert sum(verdict == "fails" for verdict in verdicts) >= 75
-    assert judge(cloud((0, 1), 8, 1), cloud((0, 1), 30, 1)).probe is None
+def test_evidence_that_the_student_knows_well_is_left_out_of_a_statement() -> None:
+    ruling = rule([WRONG, RIGHT, WRONG, UNSURE, WRONG])
+    assert (ruling.verdict, ruling.kept, ruling.inside) == ("refined", (0, 2, 3, 4), 0.8)
 
 
-def test_a_statement_is_refined_by_leaving_out_what_looks_right() -> None:
-    mixed = np.concatenate([cloud((1, 0), 4, 1), cloud((0, 1), 2, 5)])
-    ruling = judge(mixed, cloud((0, 1), 20, 2))
-    assert (ruling.verdict, ruling.kept) == ("refined", (0, 1, 2, 3))
-    assert ruling.inside == 1.0
+@pytest.mark.parametrize("evidence", [[], [WRONG], [RIGHT] * 4, [WRONG, RIGHT], [WRONG, WRONG, RIGHT, RIGHT]], ids=len)
+def test_a_statement_fails_where_little_of_its_evidence_would_be_left(evidence: list[Answered]) -> None:
+    ruling = rule(evidence)
+    assert (ruling.verdict, ruling.probe) == ("fails", None)
+    assert ruling.kept == tuple(range(len(evidence)))
 
 
-def test_a_statement_of_which_little_would_be_left_is_not_refined() -> None:
-    mixed = np.concatenate([cloud((1, 0), 3, 1), cloud((0, 1), 5, 5)])
-    assert judge(mixed, cloud((0, 1), 20, 2)).verdict == "fails"
+def near_and_far(near: Answered, far: Answered) -> Ruling:
+    """Judge evidence with eight texts of its kind and forty others."""
+    others = [near] * 8 + [far] * 40
+    vectors = np.concatenate([cloud((1, 0), 8, 3), cloud((0, 1), 40, 2)])
+    return judge([WRONG] * 3, cloud((1, 0), 3, 1), others, vectors)
 
 
-@pytest.mark.parametrize(("evidence", "right", "probe"), [(LEAST - 1, 9, True), (9, LEAST - 1, True), (9, 0, False)])
-def test_too_few_texts_cannot_tell_anything(evidence: int, right: int, probe: bool) -> None:
-    ruling = judge(cloud((1, 0), evidence, 1), cloud((0, 1), right, 2))
-    assert (ruling.verdict, ruling.inside, ruling.outside) == ("untested", None, None)
-    assert ruling.kept == tuple(range(evidence))
-    assert (ruling.probe is not None) is probe
+def test_a_statement_fails_where_the_student_knows_other_texts_of_its_kind_better_than_most() -> None:
+    known = near_and_far(RIGHT, WRONG)
+    assert (known.verdict, known.near) == ("fails", 0.0)
+    shared = near_and_far(WRONG, RIGHT)
+    assert (shared.verdict, shared.near, shared.outside) == ("holds", 1.0, round(8 / 48, 3))
+
+
+def test_few_other_texts_are_not_compared_with() -> None:
+    ruling = rule([WRONG] * 3, [RIGHT] * 15)
+    assert (ruling.verdict, ruling.near, ruling.outside) == ("holds", None, None)
+    alone = rule([WRONG] * 3, [])
+    assert (alone.verdict, alone.probe) == ("holds", None), "there is nothing to aim away from"
 
 
 def test_a_probe_picks_from_its_border_on() -> None:

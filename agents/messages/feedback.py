@@ -1,18 +1,11 @@
-"""The messages that the student, the agents and the graph exchange, and the replies asked of a language model."""
+"""What the student got right and wrong, what the Analyst makes of it, and what a training did."""
 
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from agents.messages.base import VOCABULARY_KEY, CaseVerdict, Difficulty, Entity, Gold, Message
+from agents.messages.base import VOCABULARY_KEY, CaseVerdict, Entity, Example, Gold, Message, Origin
 
-LessonMode = Literal[
-    "write", "paraphrase", "extrapolate", "rewrite_context", "swap_entities", "rewrite_and_swap", "misspell"
-]
-PLAIN_MODES: tuple[LessonMode, ...] = ("write", "paraphrase", "extrapolate")
-ENTITY_MODES: tuple[LessonMode, ...] = ("rewrite_context", "swap_entities", "rewrite_and_swap", "misspell")
-LIKE_THEIR_SOURCE = frozenset({"swap_entities", "misspell"})
-"""Modes whose texts are meant to be nearly those that they were made from."""
 ErrorKind = Literal["boundary", "type", "missed", "invented"]
 
 # ------------------------------------------------------------------------------------------------ student -> Analyst
@@ -63,6 +56,7 @@ class Case(Message):
     predicted: Gold = Field(description="the student's answer")
     confidence: float = Field(description="the student's confidence in its answer, 0 to 1")
     verdict: CaseVerdict = Field(description="right, wrong, or wrong with high confidence")
+    origin: Origin = Field(default="written", description="real: the user's own text; written: by the Generator")
     marked: str | None = Field(default=None, description="the text with the right entities marked: [entity](type)")
     answered: str | None = Field(default=None, description="the text with the student's entities marked")
     errors: list[CaseError] = Field(default=[], description="the mistakes, one by one")
@@ -83,7 +77,7 @@ class OpenWeakness(Message):
 class FeedbackPacket(Message):
     """What the student got right and wrong, for the Analyst."""
 
-    omit_empty: ClassVar[frozenset[str]] = frozenset({"errors"})
+    omit_empty: ClassVar[frozenset[str]] = frozenset({"errors", "examples", "notices"})
 
     kind: Literal["feedback_packet"] = "feedback_packet"
     cycle: int = Field(description="evolution cycle, from 1")
@@ -94,6 +88,9 @@ class FeedbackPacket(Message):
     errors: list[ErrorCount] = Field(default=[], description="mistakes by kind and type, most frequent first")
     weaknesses: list[OpenWeakness] = Field(description="weaknesses worked on in earlier cycles")
     cases: list[Case] = Field(description="examined texts chosen for the Analyst")
+    examined: int = Field(default=0, description="texts behind report, confusions and mistakes")
+    origin: Origin = Field(default="written", description="what these texts are: real ones, or written ones")
+    examples: list[Example] = Field(default=[], description="real texts with their right answers")
     notices: list[str] = Field(default=[], description="what else the Analyst should know, such as a roll-back")
 
 
@@ -112,6 +109,7 @@ class Weakness(Message):
         description="ids of the cases that show it", json_schema_extra={VOCABULARY_KEY: "cases"}
     )
     advice: str = Field(description="what kind of new texts would teach it")
+    texts: int = Field(default=0, ge=0, description="how many new texts it deserves; 0: no view")
 
 
 class AnalystReply(Message):
@@ -126,142 +124,6 @@ class Analysis(Message):
     kind: Literal["analysis"] = "analysis"
     cycle: int = Field(description="evolution cycle, from 1")
     weaknesses: list[Weakness] = Field(description="accepted weaknesses, gravest first")
-
-
-class Quota(Message):
-    """How many texts of a label are wanted."""
-
-    label: str = Field(description="the label")
-    hard: int = Field(description="texts that the student would likely miss")
-    easy: int = Field(description="texts that the student would likely get right")
-
-
-class Example(Message):
-    """A text with its right answer."""
-
-    text: str = Field(description="the text")
-    gold: Gold = Field(description="the right answer")
-
-
-class LessonTopic(Message):
-    """The part of a weakness that the Generator needs (no evidence ids)."""
-
-    name: str = Field(description="short name of the weakness")
-    pattern: str = Field(description="what the failed texts have in common")
-    labels: list[str] = Field(description="labels concerned")
-    advice: str = Field(description="what kind of new texts would teach it")
-
-
-class LessonPlan(Message):
-    """What the Generator shall write for one weakness."""
-
-    omit_empty: ClassVar[frozenset[str]] = frozenset({"strategies", "variety", "tone"})
-
-    kind: Literal["lesson_plan"] = "lesson_plan"
-    id: str = Field(description="lesson id")
-    mode: LessonMode = Field(description="how the texts come about")
-    strategies: dict[str, str] = Field(default={}, description="name -> instruction, to be shared out over the texts")
-    variety: list[str] = Field(
-        default=[],
-        description="attributes (topic, if any; length; register; phrasing; situation), one set per text, in the order"
-        " of the quotas",
-    )
-    tone: list[str] = Field(default=[], description="real texts of the domain, for their tone alone")
-    weakness: LessonTopic = Field(description="what the lesson is about")
-    labels: dict[str, str] = Field(description="label -> meaning")
-    quotas: list[Quota] = Field(description="texts wanted per label")
-    examples: list[Example] = Field(description="examples with their right answers")
-    avoid: list[str] = Field(description="texts or openings that are already there and must not be repeated")
-
-
-# ---------------------------------------------------------------------------------------------- Generator -> Labeler
-
-
-class Draft(Message):
-    """One text as the Generator writes it."""
-
-    text: str = Field(description="the new text")
-    difficulty: Difficulty = Field(description="hard: the student would likely miss it; easy: it would get it")
-    intended: str = Field(
-        description="the answer the text was written for", json_schema_extra={VOCABULARY_KEY: "labels"}
-    )
-
-
-class EntityDraft(Message):
-    """One text with entities, which come before it, so that a model that writes in order plans them first."""
-
-    intended: list[Entity] = Field(description="the entities planned, in the order in which the text names them")
-    text: str = Field(description="the new text around them")
-    difficulty: Difficulty = Field(description="hard: the student would likely miss it; easy: it would get it")
-
-
-DraftT = TypeVar("DraftT", Draft, EntityDraft)
-
-
-class GeneratorReply(Message, Generic[DraftT]):
-    """The reply asked of the Generator."""
-
-    drafts: list[DraftT] = Field(description="the new texts, as many as the quotas ask for")
-
-
-class DraftText(Message):
-    """A draft as the Labeler sees it: blind to what was intended."""
-
-    id: str = Field(description="draft id, to be repeated in the verdict")
-    text: str = Field(description="the text to label")
-
-
-class DraftBatch(Message):
-    """Drafts to label."""
-
-    kind: Literal["draft_batch"] = "draft_batch"
-    labels: dict[str, str] = Field(description="label -> meaning")
-    drafts: list[DraftText] = Field(description="the texts")
-
-
-# ----------------------------------------------------------------------------------------------- Labeler -> student
-
-
-class LabelVerdict(Message):
-    """The Labeler's answer to one text of a classification task."""
-
-    id: str = Field(description="the draft's id")
-    labels: list[str] = Field(
-        description="all labels that could be meant, best first", json_schema_extra={VOCABULARY_KEY: "labels"}
-    )
-    confidence: float = Field(description="confidence in the first label, 0 to 1")
-
-    def answer(self) -> str:
-        """The best label."""
-        return self.labels[0]
-
-
-class EntityVerdict(Message):
-    """The Labeler's answer to one text of a NER task."""
-
-    id: str = Field(description="the draft's id")
-    entities: list[Entity] = Field(description="the entities in order of occurrence")
-    confidence: float = Field(description="confidence in the list as a whole, 0 to 1")
-
-    def answer(self) -> list[Entity]:
-        """The entities."""
-        return self.entities
-
-
-VerdictT = TypeVar("VerdictT", LabelVerdict, EntityVerdict)
-
-
-class LabelReply(Message, Generic[VerdictT]):
-    """The reply asked of the Labeler."""
-
-    verdicts: list[VerdictT] = Field(description="one verdict per draft")
-
-
-class LabelBatch(Message, Generic[VerdictT]):
-    """The Labeler's accepted verdicts."""
-
-    kind: Literal["label_batch"] = "label_batch"
-    verdicts: list[VerdictT] = Field(description="accepted verdicts")
 
 
 # -------------------------------------------------------------------------------------------------- student -> all

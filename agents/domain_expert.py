@@ -1,0 +1,109 @@
+"""Two requests to the Analyst that every run can do without: how the domain's texts differ, what its labels mean."""
+
+from collections.abc import Mapping, Sequence
+
+from agents.briefing import Briefing
+from agents.messages import DomainSample, Guide, GuideReply, LabelEvidence, ProfileReply
+from agents.teacher import Ask, Teacher
+
+MOST_AXES = 6
+MOST_VALUES = 8
+MOST_CHARACTERS = 100
+"""Of a name or a value; what is longer is cut off."""
+Axes = dict[str, list[tuple[str, float]]]
+"""Axis -> values with their shares, which add up to 1."""
+
+
+async def write_profile(
+    teacher: Teacher, briefing: Briefing, texts: Sequence[str], cycle: int, span: str, seed: int
+) -> Axes | None:
+    """Ask on which axes the domain's real texts differ, whatever their label.
+
+    Returns:
+        The axes; None where the teacher does not know this request, or gave nothing that can be used.
+
+    Raises:
+        TeacherError: the teacher cannot be used at all.
+    """
+    answer = await teacher.ask(
+        Ask(
+            role="analyst",
+            cycle=cycle,
+            span=span,
+            system=briefing.systems["profile"],
+            prompts=briefing.hash,
+            message=DomainSample(labels=dict(briefing.labels), texts=list(texts)),
+            reply=ProfileReply,
+            name="profile",
+            check=_find_profile_faults,
+            count=lambda reply: len(read_axes(reply)),
+            seed=seed,
+            optional=True,
+        )
+    )
+    return (read_axes(answer.reply) if answer.reply else {}) or None
+
+
+def _find_profile_faults(reply: ProfileReply) -> list[str]:
+    return [] if read_axes(reply) else ["no axis with two values or more"]
+
+
+def read_axes(reply: ProfileReply) -> Axes:
+    """Take the axes that can be planned with: two values or more, shares that say something."""
+    found: Axes = {}
+    for axis in reply.axes[:MOST_AXES]:
+        shares: dict[str, float] = {}
+        for item in axis.values[:MOST_VALUES]:
+            shares[_shorten(item.value)] = item.share
+        total = sum(shares.values())
+        if len(shares) > 1 and total > 0:
+            found[_shorten(axis.name)] = [(value, round(share / total, 3)) for value, share in shares.items()]
+    return found
+
+
+def _shorten(words: str) -> str:
+    """Bring a name or value to one line of bounded length: every lesson plan repeats it."""
+    return " ".join(words.split())[:MOST_CHARACTERS]
+
+
+async def write_guide(
+    teacher: Teacher, briefing: Briefing, evidence: LabelEvidence, cycle: int, span: str, seed: int
+) -> dict[str, str] | None:
+    """Ask what each label takes in and leaves out.
+
+    Returns:
+        Label -> text; None where the teacher does not know this request, or gave nothing that can be used.
+
+    Raises:
+        TeacherError: the teacher cannot be used at all.
+    """
+    answer = await teacher.ask(
+        Ask(
+            role="analyst",
+            cycle=cycle,
+            span=span,
+            system=briefing.systems["guide"],
+            prompts=briefing.hash,
+            message=evidence,
+            reply=GuideReply,
+            name="guide",
+            check=lambda reply: _find_guide_faults(reply, briefing.labels),
+            count=lambda reply: len(_known(reply, briefing.labels)),
+            seed=seed,
+            vocabularies={"labels": list(briefing.labels)},
+            optional=True,
+        )
+    )
+    found = _known(answer.reply, briefing.labels) if answer.reply else {}
+    return {
+        label: f"Takes in: {guide.takes_in} Leaves out: {guide.leaves_out}" for label, guide in found.items()
+    } or None
+
+
+def _known(reply: GuideReply, labels: Mapping[str, str]) -> dict[str, Guide]:
+    return {guide.label: guide for guide in reply.guides if guide.label in labels}
+
+
+def _find_guide_faults(reply: GuideReply, labels: Mapping[str, str]) -> list[str]:
+    lacking = [label for label in labels if label not in _known(reply, labels)]
+    return [f"no guide for {', '.join(map(repr, lacking[:8]))}"] if lacking else []

@@ -1,0 +1,147 @@
+"""Kinds of texts: what a cycle is made of, to begin with by what was best on average, later by what each kind does.
+
+No kind of text is best everywhere: tweets want the tone of real ones, film reviews plain texts, emotions real texts,
+sparse entities sentences dense with them. So the shares begin where they do least harm and follow the evidence.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Kind = Literal["real", "plain", "toned", "varied", "dense", "weakness", "error"]
+"""How a sample comes about: real (a text of the pool, labelled), plain (different texts of a label), toned (to stand
+beside real lines that are shown), varied (attributes per text), dense (rich in entities), weakness (written on one),
+error (carried on from a wrong case)."""
+WRITTEN: tuple[Kind, ...] = ("plain", "toned", "varied", "dense")
+"""Kinds of breadth that the Generator writes."""
+_WHOLE: Mapping[Kind, float] = {"real": 0.6, "plain": 0.2, "toned": 0.2}
+_ENTITIES: Mapping[Kind, float] = {"real": 0.3, "toned": 0.4, "dense": 0.3}
+_ENTITIES_ALONE: Mapping[Kind, float] = {"dense": 0.6, "varied": 0.4}
+FLOOR = 0.1
+"""Share of what it began with that a kind keeps at least: an estimate may err."""
+PRIOR_SPREAD = 5.0
+"""Standard deviation of effects between kinds (see `Effect.mean`); an estimate that is less sure counts for less."""
+PULL = 0.08
+"""How far an effect of 1 moves a share, as a power of e: 5, which is usual, to one and a half of it."""
+_REAL_BOUNDS = (0.2, 0.8)
+"""Share of real texts, whatever the evidence: they are the exam as well."""
+
+
+def check_shares(shares: Mapping[str, float]) -> str | None:
+    """Say what is wrong with the shares of a configuration, None if nothing."""
+    known = [kind for kind in get_args(Kind) if kind not in ("weakness", "error")]
+    for kind, share in shares.items():
+        if kind not in known:
+            return f"unknown kind of text {kind!r}; known kinds: {', '.join(known)}"
+        if not 0 <= share <= 1:
+            return f"the share of {kind!r} must lie between 0 and 1"
+    if shares and not math.isclose(sum(shares.values()), 1.0, abs_tol=0.01):
+        return f"the shares add up to {sum(shares.values()):g}; they must add up to 1"
+    return None
+
+
+def begin_shares(entities: bool, pool: bool, source: str, chosen: Mapping[str, float]) -> dict[Kind, float]:
+    """Give the shares that a run begins with.
+
+    Args:
+        entities: whether answers are lists of entities.
+        pool: whether there are unlabelled real texts.
+        source: `curriculum.source`.
+        chosen: the user's own shares; empty: what was best on average on recorded language models.
+    """
+    found = dict((_ENTITIES if pool else _ENTITIES_ALONE) if entities else _WHOLE)
+    if chosen:
+        found = {kind: chosen[kind] for kind in get_args(Kind) if kind in chosen}
+    if source == "pool":
+        return {"real": 1.0}
+    if not pool:
+        found = {kind: share for kind, share in found.items() if kind not in ("real", "toned")}
+    elif source == "write":
+        found.pop("real", None)
+    elif source == "mix":
+        rest = sum(share for kind, share in found.items() if kind != "real") or 1.0
+        found = {kind: 0.5 * share / rest for kind, share in found.items() if kind != "real"} | {"real": 0.5}
+    total = sum(found.values())
+    if not total:
+        return {"dense" if entities else "plain": 1.0}
+    return {kind: share / total for kind, share in found.items() if share}
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What more of a kind of text would do to the loss on real texts."""
+
+    mean: float
+    """Fall of the mean loss in thousandths of a nat, per 1,000 tokens spent on the kind; below 0 it harms."""
+    error: float
+    """Standard error of the mean."""
+    texts: int
+    """Texts of the kind that it was estimated from."""
+
+
+def move_shares(begin: Mapping[Kind, float], effects: Mapping[str, Effect]) -> dict[Kind, float]:
+    """Move the shares towards what helps: every estimate shrunk by its own uncertainty, no kind starved.
+
+    Args:
+        begin: the shares without evidence.
+        effects: kind -> its estimated effect; a kind that is missing keeps its weight.
+    """
+    weights: dict[Kind, float] = {}
+    for kind, share in begin.items():
+        effect = effects.get(kind)
+        pull = 0.0 if effect is None else PULL * effect.mean * PRIOR_SPREAD**2 / (PRIOR_SPREAD**2 + effect.error**2)
+        weights[kind] = share * max(FLOOR, math.exp(min(2.0, max(-3.0, pull))))
+    total = sum(weights.values())
+    shares = {kind: weight / total for kind, weight in weights.items()}
+    real = shares.get("real")
+    if real is None or len(shares) == 1:
+        return shares
+    held = min(max(real, _REAL_BOUNDS[0]), _REAL_BOUNDS[1])
+    return {kind: held if kind == "real" else share * (1 - held) / (1 - real) for kind, share in shares.items()}
+
+
+def tell_effects(effects: Mapping[str, Effect], judged: int) -> str:
+    """Tell a verdict in a line, such as `plain +5.4, toned +0.7 per 1,000 tokens (...)`."""
+    ordered = sorted(effects.items(), key=lambda item: -item[1].mean)
+    told = ", ".join(f"{kind} {effect.mean:+.1f}" for kind, effect in ordered)
+    return f"{told} thousandths of the loss on {judged} real texts per 1,000 tokens"
+
+
+def divide(wanted: int, done: Mapping[str, int], shares: Mapping[Kind, float], left: int, size: int) -> dict[Kind, int]:
+    """Divide a cycle's texts between the kinds, so that what was done in all comes near to the shares.
+
+    A request costs a prompt of its own, so a cycle writes few kinds, those that are most behind.
+
+    Args:
+        wanted: texts of the cycle.
+        done: kind -> texts of the cycles before.
+        shares: kind -> its share, adding up to 1.
+        left: texts of the pool that nobody has labelled.
+        size: texts per request at most.
+    """
+    total = wanted + sum(done.get(kind, 0) for kind in shares)
+    lacks = {kind: shares[kind] * total - done.get(kind, 0) for kind in shares}
+    real = min(left, wanted, max(0, round(lacks.get("real", 0.0))))
+    kinds = [kind for kind in shares if kind != "real"]
+    if not kinds:
+        return {"real": min(left, wanted)}
+    written = wanted - real
+    requests = max(1, math.ceil(written / size)) if written else 0
+    chosen = sorted(kinds, key=lambda kind: (-lacks[kind], kinds.index(kind)))[:requests]
+    parts = share_out(written, [max(1.0, lacks[kind]) for kind in chosen])
+    found: dict[Kind, int] = {kind: part for kind, part in zip(chosen, parts, strict=True) if part}
+    return {**found, "real": real} if real else found
+
+
+def share_out(count: int, weights: Sequence[float]) -> list[int]:
+    """Share a number out in proportion to weights, largest remainders first."""
+    total = sum(weights)
+    if not weights or total <= 0:
+        return [0] * len(weights)
+    exact = [count * weight / total for weight in weights]
+    parts = [int(value) for value in exact]
+    order = sorted(range(len(weights)), key=lambda place: (parts[place] - exact[place], place))
+    for place in order[: count - sum(parts)]:
+        parts[place] += 1
+    return parts

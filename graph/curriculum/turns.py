@@ -1,0 +1,24 @@
+"""When it is the Analyst's turn. Pure."""
+
+from collections.abc import Mapping
+
+from graph.curriculum.kinds import Kind
+from graph.curriculum.settings import CurriculumSettings
+
+LEAST_ROOM = 12
+"""Texts on weaknesses below which the Analyst is not asked, whatever the settings call enough."""
+
+
+def is_analysts_turn(settings: CurriculumSettings, cycle: int, mix: Mapping[Kind, int]) -> bool:
+    """Whether it is the Analyst's turn, and enough is written that could be about what it finds.
+
+    Args:
+        settings: the curriculum section.
+        cycle: evolution cycle, from 1.
+        mix: kind of text -> how many the cycle brings.
+    """
+    rules = settings.analyst
+    turn = cycle >= rules.first and (cycle - rules.first) % rules.every == 0
+    written = sum(count for kind, count in mix.items() if kind != "real")
+    room = round(written * settings.quotas.weaknesses)
+    return turn and bool(settings.weaknesses) and room > 0 and room >= min(settings.quotas.least, LEAST_ROOM)

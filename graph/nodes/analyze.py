@@ -1,0 +1,220 @@
+"""The node that plans a cycle: its kinds of text, what the Analyst says, which lessons are given and texts labelled."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from agents import analyst
+from agents.messages import Case, Example, FeedbackPacket, LabelPlan, Weakness
+from agents.purse import BudgetSpent
+from graph.allowance import count_wanted
+from graph.bench import Bench, cycle_name
+from graph.competition import divide_cycle
+from graph.curriculum.cases import main_error
+from graph.curriculum.kinds import Kind
+from graph.curriculum.lessons import REAL, PlanningInput, ReferenceText, plan_lessons
+from graph.curriculum.turns import is_analysts_turn
+from graph.exams import LEAST_REAL, VALIDATION_CASE, Examined, examine_all
+from graph.fresh_exam import examine_fresh
+from graph.grounding import ground_lessons
+from graph.guide import measure_labeler
+from graph.profile import copy_guide, find_profile
+from graph.selection import count_unlabelled, select_texts
+from graph.state import State, StateUpdate
+from graph.weaknesses import adopt_weaknesses
+
+NEWEST = 500
+"""Accepted samples that examples and openings of a lesson plan are taken from; with all, a cycle would slow down."""
+
+
+async def analyze(state: State, bench: Bench) -> StateUpdate:
+    """Divide the cycle between kinds of text, ask the Analyst about the feedback packet, plan the lessons."""
+    cycle = state["cycle"]
+    span = cycle_name(cycle)
+    packet = FeedbackPacket.model_validate(bench.ledger.message(span, "feedback_packet"))
+    copy_guide(bench)
+    await measure_labeler(bench, cycle)
+    champion = state["champion"]
+    mix = await divide_cycle(bench, cycle, count_wanted(state, bench), count_unlabelled(bench, cycle))
+    if mix.get("toned"):
+        await find_profile(bench, cycle)
+    real = await _plan_real(bench, cycle, champion, mix.get("real", 0))
+    fresh, examined = None, None
+    if champion and real and is_analysts_turn(bench.settings.curriculum, cycle, mix):
+        fresh = await examine_fresh(bench, cycle, champion, [lesson.ledger_row(cycle) for lesson in real])
+        if fresh.packet is not None:
+            packet, examined = fresh.packet, fresh.examined
+            bench.ledger.put_message(cycle, span, "student", "analyst", packet)
+    try:
+        weaknesses = await _find_weaknesses(bench, packet, examined, champion, mix)
+    except BudgetSpent as exc:
+        bench.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
+        bench.ledger.put_lessons(cycle, [])
+        return {"lessons": []}
+    lessons = [*real, *_plan_written(bench, cycle, packet, mix, weaknesses, len(real))]
+    bench.ledger.put_lessons(cycle, [lesson.ledger_row(cycle) for lesson in lessons])
+    for lesson in lessons:
+        sender = "analyst" if lesson.weakness else "curriculum"
+        receiver = "labeler" if isinstance(lesson.plan, LabelPlan) else "generator"
+        bench.ledger.put_message(cycle, lesson.plan.id, sender, receiver, lesson.plan)
+    for labelled in fresh.lessons if fresh else ():
+        labelled.keep(bench)
+    return {"lessons": [lesson.plan.id for lesson in lessons]}
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """A lesson as it goes into the ledger."""
+
+    kind: Kind
+    weakness: str | None
+    plan: Any
+
+    def ledger_row(self, cycle: int) -> dict[str, Any]:
+        plan = self.plan.model_dump(mode="json")
+        return {"id": self.plan.id, "cycle": cycle, "weakness": self.weakness, "kind": self.kind, "plan": plan}
+
+
+async def _find_weaknesses(
+    bench: Bench, packet: FeedbackPacket, examined: Examined | None, champion: str | None, mix: Mapping[Kind, int]
+) -> dict[str, Weakness]:
+    """Ask the Analyst where it is its turn and has something to say.
+
+    Args:
+        bench: the workbench.
+        packet: what it is shown.
+        examined: all that the packet was chosen from; None where that is what the last cycle examined.
+        champion: student version in force.
+        mix: kind of text -> how many this cycle brings.
+    """
+    cycle = packet.cycle
+    if not is_analysts_turn(bench.settings.curriculum, cycle, mix) or not _is_worth_asking(bench, packet):
+        return {}
+    span = cycle_name(cycle)
+    analysis = await analyst.analyze(bench.teacher, bench.briefing, packet, span, bench.seed(cycle, "analyze"))
+    bench.ledger.put_message(cycle, span, "analyst", "generator", analysis)
+    examined = examined or await examine_all(bench, cycle - 1, champion)
+    return await adopt_weaknesses(bench, packet, analysis, examined, span)
+
+
+def _is_worth_asking(bench: Bench, packet: FeedbackPacket) -> bool:
+    """Whether a packet has something to tell: errors on real texts, of a student that does better than guessing."""
+    rules = bench.settings.curriculum.analyst
+    real = not rules.real or any(case.origin == "real" for case in packet.cases if case.verdict != "right")
+    score = mean_f1(packet)
+    chance = 0.0 if bench.entities else 1 / max(1, len(packet.labels))
+    known = score is None or not rules.above_chance or (score - chance) / (1 - chance or 1.0) >= rules.above_chance
+    return real and known
+
+
+def mean_f1(packet: FeedbackPacket) -> float | None:
+    """Say how well the student does, 0 to 1, each label counting alike; None where the packet has no report."""
+    examined = [line.f1 for line in packet.report if line.support]
+    return fmean(examined) if examined else None
+
+
+def _plan_written(
+    bench: Bench,
+    cycle: int,
+    packet: FeedbackPacket,
+    mix: Mapping[Kind, int],
+    weaknesses: Mapping[str, Weakness],
+    before: int,
+) -> list[_Lesson]:
+    """Plan what is written; `before` lessons of the cycle have their numbers already."""
+    given = PlanningInput(
+        cycle=cycle,
+        span=cycle_name(cycle),
+        blank=_count_blank(bench, cycle),
+        before=before,
+        labels=bench.domain.file.labels,
+        form=bench.briefing.form,
+        known=_known(bench),
+        counts=_count_labels(bench, cycle),
+        wanted={kind: count for kind, count in mix.items() if kind != "real"},
+        weaknesses=weaknesses,
+        topics=bench.domain.file.topics,
+        grounding=ground_lessons(bench),
+        wrong=[case for case in packet.cases if case.verdict != "right" and may_be_shown(case)],
+    )
+    given = replace(
+        given,
+        mistakes={name: main_error(item, packet.cases) for name, item in weaknesses.items()},
+        evidence={name: _show_evidence(item, packet) for name, item in weaknesses.items()},
+    )
+    lessons = plan_lessons(given, bench.settings.curriculum, bench.seed(cycle, "plan"))
+    return [_Lesson(item.kind, item.weakness, item.plan) for item in lessons]
+
+
+def _count_blank(bench: Bench, cycle: int) -> float | None:
+    """Share of the real texts of earlier cycles in which nothing is named; None where too few are known."""
+    answers = bench.ledger.real_answers(before=cycle)
+    if len(answers) < LEAST_REAL:
+        return None
+    return sum(not bench.domain.codec.labels_in(answer) for answer in answers) / len(answers)
+
+
+def may_be_shown(case: Case) -> bool:
+    """Whether the words of a case may reach the Generator: those of validation texts steer, and never do."""
+    return not case.id.startswith(VALIDATION_CASE)
+
+
+def _show_evidence(weakness: Weakness, packet: FeedbackPacket) -> Sequence[Example]:
+    cases = [case for case in packet.cases if case.id in weakness.evidence and may_be_shown(case)]
+    real_first = sorted(cases, key=lambda case: case.origin != "real")
+    return [Example(text=case.text, gold=case.gold) for case in real_first]
+
+
+async def _plan_real(bench: Bench, cycle: int, champion: str | None, wanted: int) -> list[_Lesson]:
+    """Plan which texts of the pool are labelled, in requests of about the same size."""
+    texts = await select_texts(bench, cycle, champion, wanted)
+    size = bench.settings.curriculum.quotas.lesson
+    # a request more costs more than a few texts more in one
+    number = max(1, round(len(texts) / size)) if texts else 0
+    return [
+        _Lesson(
+            "real",
+            None,
+            LabelPlan(
+                id=f"{cycle_name(cycle)}-l{place + 1:02d}",
+                weakness=REAL,
+                labels=dict(bench.domain.file.labels),
+                texts=texts[place::number],
+            ),
+        )
+        for place in range(number)
+    ]
+
+
+def _known(bench: Bench) -> list[ReferenceText]:
+    """Seeds and the newest accepted samples."""
+    codec = bench.domain.codec
+    seeds = [(example.text, example.gold, True, True) for example in bench.domain.seeds]
+    samples = bench.ledger.newest_answers(NEWEST)
+    return [
+        ReferenceText(
+            text=text,
+            gold=codec.to_wire(text, gold),
+            labels=tuple(codec.labels_in(gold)),
+            whole=whole,
+            seed=number < len(seeds),
+            real=real,
+        )
+        for number, (text, gold, whole, real) in enumerate([*seeds, *samples])
+    ]
+
+
+def _count_labels(bench: Bench, cycle: int) -> Counter[str]:
+    """How many of all seeds and accepted samples have each label.
+
+    What earlier cycles have brought does not change any more, so every cycle notes the sum and counts one cycle on.
+    """
+    codec = bench.domain.codec
+    noted = bench.ledger.part(cycle - 1, "labels")
+    counts = Counter(noted or {})
+    for gold, count in bench.ledger.count_answers(before=cycle, since=0 if noted is None else cycle - 1):
+        counts.update(dict.fromkeys(codec.labels_in(gold), count))
+    bench.ledger.put_part(cycle, "labels", counts)
+    return counts + Counter(label for example in bench.domain.seeds for label in codec.labels_in(example.gold))

@@ -1,0 +1,76 @@
+"""The domain's profile and guide in a run: the files of the domain, else what the Analyst writes at the start."""
+
+import random
+
+from agents import domain_expert
+from agents.messages import DomainSample
+from agents.purse import BudgetSpent
+from graph.bench import Bench, cycle_name
+from graph.curriculum.grounding import fit_tokens
+from graph.curriculum.kinds import begin_shares
+from graph.domain_notes import Axes, load_guide, load_profile, write_guide_file, write_profile_file
+
+PART = "profile"
+"""Part of the record of cycle 0: that the Analyst was asked, and what it said."""
+SHOWN_LINES = 40
+SHOWN_TOKENS = 1_500
+"""Tokens of the real lines that the Analyst reads at most."""
+LEAST_LINES = 20
+
+
+def read_profile(bench: Bench) -> Axes:
+    """Read the profile that is in force, as it stands in the run's folder; empty where there is none."""
+    path = bench.folder.profile
+    return load_profile(path) if bench.settings.curriculum.profile != "off" and path.is_file() else {}
+
+
+def read_guide(bench: Bench) -> dict[str, str]:
+    """Read the guide that is in force, as it stands in the run's folder; empty where there is none."""
+    path = bench.folder.guide
+    return load_guide(path, bench.domain.codec.labels) if path.is_file() else {}
+
+
+async def find_profile(bench: Bench, cycle: int) -> None:
+    """Put a profile into the run's folder: the domain's own, else one that the Analyst writes from real lines.
+
+    Asked once in a run. A teacher that does not know the request, or gives nothing that can be used, leaves the run
+    without a profile.
+    """
+    if bench.settings.curriculum.profile == "off" or bench.folder.profile.is_file():
+        return
+    if bench.domain.profile:
+        write_profile_file(bench.folder.profile, dict(bench.domain.profile))
+        return
+    if bench.ledger.part(0, PART) is not None or not _wants_profile(bench):
+        return
+    seed = bench.seed("profile")
+    lines = [item.text for item in bench.domain.pool]
+    shown = fit_tokens(random.Random(seed).sample(lines, min(SHOWN_LINES, len(lines))), SHOWN_TOKENS)
+    span = cycle_name(cycle)
+    try:
+        axes = await domain_expert.write_profile(bench.teacher, bench.briefing, shown, cycle, span, seed)
+    except BudgetSpent as exc:
+        bench.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
+        return
+    sample = DomainSample(labels=dict(bench.domain.file.labels), texts=shown)
+    bench.ledger.put_message(cycle, span, "curriculum", "analyst", sample)
+    bench.ledger.put_part(0, PART, {"axes": axes or {}})
+    bench.emit(
+        "profile", cycle=cycle, axes={name: [value for value, _ in values] for name, values in (axes or {}).items()}
+    )
+    if axes:
+        write_profile_file(bench.folder.profile, axes)
+
+
+def _wants_profile(bench: Bench) -> bool:
+    """Whether anything is written in the tone of real lines, and there are enough of them."""
+    curriculum = bench.settings.curriculum
+    entities = bench.entities
+    shares = begin_shares(entities, bool(bench.domain.pool), curriculum.source, curriculum.shares)
+    return "toned" in shares and curriculum.tone > 0 and len(bench.domain.pool) >= LEAST_LINES
+
+
+def copy_guide(bench: Bench) -> None:
+    """Put the domain's own guide into the run's folder."""
+    if bench.domain.guide and not bench.folder.guide.is_file():
+        write_guide_file(bench.folder.guide, bench.domain.guide)

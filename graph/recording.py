@@ -1,0 +1,91 @@
+"""The recorded teacher of a run: what a language model once wrote and labelled for its domain."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agents.messages import InputError
+from agents.rehearsal.recording import LABELLED, WRITTEN, Recording, read_recording
+from graph.domain import Domain, digest_files
+from graph.pool import use_lines
+from graph.settings import Settings
+from student.curate import normalise
+from student.lines import read_lines
+from tracing.ledger import Ledger
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+def find_recording(domain: Domain, settings: Settings) -> Path:
+    """Find the folder of the recording.
+
+    Raises:
+        InputError: there is none.
+    """
+    named = settings.rehearsal.recording
+    folder = Path(named).resolve() if named is not None else domain.recording
+    if folder is None:
+        raise InputError(
+            f"{domain.folder / 'domain.yaml'}: no recorded teacher: a folder `llm` beside it, or one named under"
+            f" rehearsal.recording, must hold {WRITTEN} (and {LABELLED} for a pool)"
+        )
+    return folder
+
+
+def add_recording(domain: Domain, settings: Settings) -> Domain:
+    """Let a domain be answered by its recording; its pool is what the recorded Labeler has an answer to.
+
+    Raises:
+        InputError: there is no recording, or a row of it is faulty.
+    """
+    folder = find_recording(domain, settings)
+    recording = read_recording(folder)
+    _check_labels(recording, domain)
+    files = [folder / name for name in (WRITTEN, LABELLED) if (folder / name).is_file()]
+    prints = {**domain.fingerprint, **digest_files(domain.folder, files)}
+    domain = replace(domain, recording=folder, fingerprint=prints)
+    if settings.rows.pool == 0 or not recording.verdicts:
+        return domain
+    lines = list(enumerate(recording.lines, start=1))
+    if domain.pool_file is not None:
+        own = {normalise(line.text) for line in read_lines(domain.pool_file)}
+        lines = [(number, text) for number, text in lines if normalise(text) in own]
+    return use_lines(domain, settings, folder / LABELLED, lines)
+
+
+def _check_labels(recording: Recording, domain: Domain) -> None:
+    known = set(domain.codec.labels)
+    for row in (row for rows in recording.written.values() for row in rows):
+        strange = [label for label in row.labels if label not in known]
+        if strange:
+            raise InputError(f"{recording.folder / WRITTEN}: {row.text[:60]!r} has the unknown label {strange[0]!r}")
+
+
+def make_transport(domain: Domain, seed: int, ledger: Ledger) -> "httpx2.AsyncBaseTransport":
+    """Serve the recording in this process; the lesson plans that the ledger holds say what was dealt before.
+
+    Args:
+        domain: with its recording.
+        seed: of the order of the texts.
+        ledger: the run's.
+    """
+    import httpx2
+
+    from agents.rehearsal.app import serve_answers
+    from agents.rehearsal.recorded import RecordedTeacher
+
+    assert domain.recording is not None
+    recording = read_recording(domain.recording)
+
+    def history(lesson: str) -> Sequence[Mapping[str, Any]]:
+        return [plan for name, plan in ledger.lesson_plans() if _comes_before(name, lesson)]
+
+    texts = sum(map(len, recording.written.values()))
+    return httpx2.ASGITransport(app=serve_answers(RecordedTeacher(recording, seed, history).answer, seed, texts))
+
+
+def _comes_before(one: str, other: str) -> bool:
+    """Compare lesson ids such as c002-l10: by cycle, then by number."""
+    return (len(one), one) < (len(other), other)

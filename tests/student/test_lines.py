@@ -1,0 +1,91 @@
+"""Unlabelled texts are read from every kind of file, and what is broken is told by its line."""
+
+import json
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from agents.messages import InputError
+from student.lines import Line, read_lines
+
+
+def write(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+WHOLE = {
+    "lines.txt": ("\ufeffone\r\n\n  \ntwo, and more\n", [(1, "one"), (4, "two, and more")]),
+    "rows.jsonl": (
+        '{"text": "one", "label": "x"}\n\n{"tokens": ["a", "b", 3]}\n{"text": ""}\n',
+        [(1, "one"), (3, "a b 3")],
+    ),
+    "table.csv": ('id,text\n1,"one, ""two"""\n\n2,"over\nlines"\n', [(2, 'one, "two"'), (5, "over\nlines")]),
+    "column.csv": ("message\none\n\ntwo\n", [(2, "one"), (4, "two")]),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_texts_come_with_the_line_where_they_stand(tmp_path: Path, name: str) -> None:
+    content, lines = WHOLE[name]
+    assert list(read_lines(write(tmp_path, name, content))) == [Line(*line) for line in lines]
+
+
+def test_rows_of_a_parquet_file(tmp_path: Path) -> None:
+    parquet, arrow = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow")
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(arrow.table({"text": ["one", None, " ", "two"], "id": [1, 2, 3, 4]}), path)
+    assert list(read_lines(path)) == [Line(1, "one"), Line(4, "two")]
+    parquet.write_table(arrow.table({"body": ["one"]}), path)
+    with pytest.raises(InputError, match="no column is called \"text\" \\(found 'body'\\)"):
+        list(read_lines(path))
+    with pytest.raises(InputError, match="not a readable parquet file"):
+        list(read_lines(write(tmp_path, "broken.parquet", "no")))
+
+
+BROKEN = {
+    "no object": ("rows.jsonl", '{"text": "x"}\n["x"]\n', r"rows\.jsonl:2: no text; write"),
+    "no text": ("rows.jsonl", '{"text": 5}\n', r"rows\.jsonl:1: no text; write"),
+    "broken JSON": ("rows.jsonl", '{"text": "x"}\n{"text": \n', r"rows\.jsonl:2: broken JSON"),
+    "half a pair": ("rows.jsonl", '{"text": "\\ud83d"}\n', r"rows\.jsonl:1: .*half a surrogate pair"),
+    "no column": ("table.csv", "id,body\n1,x\n", r"table\.csv:1: no column is called \"text\" \(found 'id,body'\)"),
+    "a text for a header": ("table.csv", "this is a text already\n", r"table\.csv:1: no column is called"),
+    "a cell is missing": ("table.csv", "id,text\n1\n", r"table\.csv:2: 1 cells, the text would be number 2"),
+    "broken CSV": ("table.csv", 'id,text\n1,"x" y\n', r"table\.csv:2: broken CSV"),
+    "not UTF-8": ("lines.txt", b"one\nf\xfcr\n", r"lines\.txt: after line .*0xfc is not UTF-8"),
+    "unknown kind": ("lines.pdf", "x", r"lines\.pdf: unknown kind of file for unlabelled texts; use \.txt"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_faults_are_told_by_file_and_line(tmp_path: Path, fault: str) -> None:
+    name, content, told = BROKEN[fault]
+    with pytest.raises(InputError, match=told):
+        list(read_lines(write(tmp_path, name, content)))
+
+
+def test_a_file_that_is_not_there_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        list(read_lines(tmp_path / "lines.txt"))
+    (tmp_path / "folder.txt").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        list(read_lines(tmp_path / "folder.txt"))
+
+
+def as_json(number: int) -> str:
+    return json.dumps({"text": f"text {number}"}) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("l.txt", "text {}\n".format), ("l.jsonl", as_json), ("l.csv", "text {}\n".format)],
+)
+def test_lines_are_read_one_by_one(tmp_path: Path, name: str, line: Callable[[int], str]) -> None:
+    rows = "".join(line(number) for number in range(2_000))
+    header = "text\n" if name.endswith("csv") else ""
+    path = write(tmp_path, name, (header + rows).encode() + b"\xff\n" * 200_000)
+    first = list(islice(read_lines(path), 100))
+    assert [text for _, text in first] == [f"text {number}" for number in range(100)], "the broken end is not reached"
