@@ -204,7 +204,7 @@ class _Forecast:
         if cycle == self._first_toned() and plan.settings.curriculum.profile == "auto" and not plan.domain.profile:
             calls["analyst"].append(_count_profile(plan, self._lines))
         measured = min(plan.settings.curriculum.measure_rows, len(plan.domain.validation))
-        if cycle == 1 and measured >= LEAST_ROWS:
+        if cycle == 1 and measured >= LEAST_ROWS and not plan.settings.teacher.is_embedded():
             calls["labeler"].append(self._count_labels(measured, plan.domain.validation))
         weaknesses = self._weaknesses(cycle, mix)
         if weaknesses:

@@ -117,8 +117,12 @@ def test_without_real_cases_nobody_asks_the_analyst(tmp_path: Path) -> None:
 
 def test_rows_that_the_labeler_is_measured_on_are_counted_once(toy_domain: Path) -> None:
     for cycles in (1, 3):
-        measured = calls(toy_domain, "labeler", cycles, labels="labeler")
-        assert measured == calls(toy_domain, "labeler", cycles, labels="labeler", measure_rows=0) + 1
+        found = [
+            estimate(toy_domain, teacher=teacher, stop={"cycles": cycles}, curriculum={"measure_rows": rows})["calls"]
+            for teacher, rows in ((HOSTED, 24), (HOSTED, 0), ({}, 24), ({}, 0))
+        ]
+        assert found[0] == found[1] + 1
+        assert found[2] == found[3], "the embedded teacher is not measured"
 
 
 def test_texts_of_a_pool_are_labelled_and_their_profile_is_written_once(tmp_path: Path) -> None:
