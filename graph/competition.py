@@ -64,7 +64,7 @@ async def measure_effects(bench: Bench, cycle: int) -> tuple[dict[str, Effect], 
         settings=bench.settings.student,
     )
     appraisal = await bench.student.appraise(job)
-    prices = price_kinds(bench, samples)
+    prices = price_kinds(bench, samples, before=cycle)
     effects = {}
     for item in appraisal.effects:
         price = prices.get(item.group)
@@ -85,9 +85,9 @@ def _gather(bench: Bench, samples: Sequence[Sample]) -> tuple[list[TrainExample]
     return [*seeds, *own, *validation], groups, held
 
 
-def price_kinds(bench: Bench, samples: Sequence[Sample]) -> dict[str, float]:
-    """Tokens that an accepted text of each kind has cost: the calls of its lessons."""
-    kinds = {lesson["id"]: lesson["kind"] for lesson in bench.ledger.all_lessons()}
+def price_kinds(bench: Bench, samples: Sequence[Sample], before: int) -> dict[str, float]:
+    """Tokens that an accepted text of each kind has cost in the cycles before one: the calls of its lessons."""
+    kinds = {lesson["id"]: lesson["kind"] for lesson in bench.ledger.all_lessons() if lesson["cycle"] < before}
     spent: dict[str, float] = {}
     for span, tokens in bench.ledger.tokens_by_span().items():
         if span in kinds:

@@ -63,5 +63,5 @@ async def examine_fresh(bench: Bench, cycle: int, champion: str, rows: Sequence[
     if len(cases) < LEAST_REAL:
         return FreshExam(lessons, None, None)
     examined = Examined(cases, await validation_cases(bench, champion))
-    packet = build_packet(bench, cycle - 1, examined, show_weaknesses(bench))
+    packet = build_packet(bench, cycle - 1, examined, show_weaknesses(bench, before=cycle))
     return FreshExam(lessons, examined, packet)

@@ -30,13 +30,15 @@ MOST_DISPUTES = 12
 async def measure_labeler(bench: Bench, cycle: int) -> None:
     """Let the Labeler answer validation rows blindly, once in a run, and try a guide where one is asked for.
 
-    The words of these rows reach the Labeler alone, as texts to label. An embedded teacher is not measured: it knows the
-    texts that it was given, and no others.
+    The words of these rows reach the Labeler alone, as texts to label. An embedded teacher is not measured: it knows
+    the texts that it was given, and no others.
     """
     curriculum = bench.settings.curriculum
     rows = bench.domain.validation
     wanted = min(curriculum.measure_rows, len(rows))
-    if bench.settings.teacher.is_embedded() or wanted < LEAST_ROWS or bench.ledger.part(0, MEASURED) is not None:
+    if bench.settings.teacher.is_embedded() or wanted < LEAST_ROWS:
+        return
+    if bench.ledger.part(0, MEASURED) is not None:
         return
     chosen = random.Random(bench.seed("measure")).sample(rows, wanted)
     try:

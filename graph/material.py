@@ -1,7 +1,5 @@
 """What a training learns from: the user's rows, and samples with what their labels are worth."""
 
-from collections.abc import Sequence
-
 from graph.bench import Bench
 from student.jobs import TrainExample
 from student.tasks import TaskCodec
@@ -32,31 +30,27 @@ def validation_examples(bench: Bench) -> list[TrainExample]:
 def to_example(bench: Bench, sample: Sample, codec: TaskCodec) -> TrainExample:
     """Make an accepted sample fit to be trained on.
 
-    The label of a real text comes from the Labeler alone, so it is learned by the confidence that came with it: as a
-    share of the target where a whole text has one label, as a weight where it has many.
+    The label of a real text comes from the Labeler alone, so it is learned by the confidence that came with it.
     """
     masked = [(start, end) for start, end in sample.masked]
     # what is learned comes first, whoever of the two it is from
     answers = [sample.label, *(sample.candidates or ())]
     plausible = list(dict.fromkeys(label for answer in answers for label in codec.labels_in(answer)))
     soft = sample.is_real and sample.confidence is not None and bench.settings.curriculum.pool.weigh_labels
-    shares, weight = weigh(sample.confidence or 0.0, plausible, codec) if soft else ({}, 1.0)
     return TrainExample(
         id=sample.id,
         text=sample.text,
         gold=sample.label,
         masked=masked,
-        weight=weight,
-        shares=shares,
+        weight=weigh(sample.confidence or 0.0) if soft else 1.0,
         candidates=plausible[:MOST_CANDIDATES],
     )
 
 
-def weigh(confidence: float, plausible: Sequence[str], codec: TaskCodec) -> tuple[dict[str, float], float]:
-    """Turn a confidence, 0 to 1, into shares of labels and a weight, 0 to 1.
+def weigh(confidence: float) -> float:
+    """Turn the confidence in a label, 0 to 1, into the weight that it is learned with, up to 1.
 
     A language model's confidence tells: from .9 on its labels of real texts were right in 97 to 100 %, below .6 in
     about half of all cases.
     """
-    weight = max(LEAST_WEIGHT, min(1.0, max(0.0, 2 * confidence - 1) ** 2))
-    return {}, weight
+    return max(LEAST_WEIGHT, min(1.0, max(0.0, 2 * confidence - 1) ** 2))

@@ -61,7 +61,7 @@ async def adopt_weaknesses(
         Id -> weakness, gravest first, without those whose evidence does not bear them out and those given up.
     """
     kind = await _look(bench, examined)
-    before = bench.ledger.weaknesses()
+    before = [row for row in bench.ledger.weaknesses() if row["cycle"] < analysis.cycle]
     rows, adopted = [], {}
     for number, weakness in enumerate(analysis.weaknesses, start=1):
         name = f"{span}-w{number}"
@@ -174,8 +174,8 @@ def take_back(bench: Bench, cycle: int) -> None:
     bench.ledger.put_weaknesses([{**row, "state": "rolled_back"} for row in rows])
 
 
-def show_weaknesses(bench: Bench) -> list[OpenWeakness]:
-    """The newest weaknesses as the Analyst is shown them."""
+def show_weaknesses(bench: Bench, before: int | None = None) -> list[OpenWeakness]:
+    """The newest weaknesses as the Analyst is shown them; `before`: those of the cycles before one alone."""
     return [
         OpenWeakness(
             id=row["id"],
@@ -184,7 +184,7 @@ def show_weaknesses(bench: Bench) -> list[OpenWeakness]:
             effect=row["effect"],
             mastery=row["mastery"]["now"] if row["mastery"] else None,
         )
-        for row in bench.ledger.newest_weaknesses(SHOWN)
+        for row in bench.ledger.newest_weaknesses(SHOWN, before)
     ]
 
 

@@ -142,9 +142,14 @@ class Ledger(Samples):
         """All weaknesses in order, of one cycle or of the run."""
         return [decode(row) for row in self._of_cycle("weaknesses", cycle, _BY_ID)]
 
-    def newest_weaknesses(self, count: int) -> list[dict[str, Any]]:
-        """The last weaknesses of the run in order."""
-        rows = self._rows("SELECT * FROM weaknesses ORDER BY cycle DESC, length(id) DESC, id DESC LIMIT ?", count)
+    def newest_weaknesses(self, count: int, before: int | None = None) -> list[dict[str, Any]]:
+        """The last weaknesses of the run, or of the cycles before one, in order."""
+        rows = self._rows(
+            "SELECT * FROM weaknesses WHERE ?1 IS NULL OR cycle < ?1"
+            " ORDER BY cycle DESC, length(id) DESC, id DESC LIMIT ?2",
+            before,
+            count,
+        )
         return [decode(row) for row in reversed(rows)]
 
     def put_lessons(self, cycle: int, rows: Sequence[Mapping[str, Any]]) -> None:

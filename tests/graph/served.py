@@ -19,7 +19,10 @@ from agents.rehearsal.wire import find_message
 from tests.graph.toy import read_rows
 from tests.scripted import Say, completion
 
-KINDS = {"feedback_packet": "analyst", "lesson_plan": "generator", "draft_batch": "labeler"}
+KINDS = {
+    **{"feedback_packet": "analyst", "lesson_plan": "generator", "draft_batch": "labeler"},
+    **{"domain_sample": "profile", "label_evidence": "guide"},
+}
 
 
 @dataclass

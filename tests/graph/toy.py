@@ -58,6 +58,15 @@ def write_domain(folder: Path, *, validation: bool = True, **changes: Any) -> Pa
     return folder
 
 
+def add_pool(folder: Path, count: int = 60) -> list[str]:
+    """Give a domain a pool: every other text of its corpus, without labels."""
+    texts = [row["text"] for row in read_rows(folder / "corpus.jsonl")][::2][:count]
+    write_rows(folder / "pool.jsonl", [{"text": text} for text in texts])
+    tree = yaml.safe_load((folder / "domain.yaml").read_text(encoding="utf-8"))
+    write_yaml(folder / "domain.yaml", {**tree, "data": {**tree["data"], "pool": "pool.jsonl"}})
+    return texts
+
+
 SIZES = {"seeds": 2, "validation": 20, "test": 20, "corpus": 60}
 """Rows of the domain with entities."""
 
