@@ -116,12 +116,8 @@ def test_a_guide_is_written_from_other_rows_than_it_is_judged_on(served: tuple[W
     teacher.twist = twist(domain, 0, 0)
     run_quick(domain, *options(url, *GUIDED))
     (evidence,) = [asked.message for asked in teacher.asked if asked.role == "guide"]
-    judged = [
-        draft["text"]
-        for asked in teacher.asked
-        if asked.message.get("guide")
-        for draft in asked.message.get("drafts", [])
-    ]
+    guided = [asked.message for asked in teacher.asked if asked.message.get("guide")]
+    judged = [draft["text"] for message in guided for draft in message.get("drafts", [])]
     assert len(evidence["rows"]) >= 12
     assert judged
     assert not {row["text"] for row in evidence["rows"]} & set(judged[:20])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.backtest.measures import area, median_reach, reach
+from graph.backtest.measures import area, median_reach, reach, value_at
 
 RISING = [(0, 0.2), (10, 0.4), (30, 0.8)]
 
@@ -77,3 +77,12 @@ def test_an_area_needs_a_width() -> None:
 )
 def test_a_median_counts_what_was_never_reached_as_infinite(found: list[float | None], expected: float | None) -> None:
     assert median_reach(found) == expected
+
+
+@pytest.mark.parametrize(("x", "expected"), [(0, 0.2), (5, 0.3), (10, 0.4), (20, 0.6), (30, 0.8), (99, 0.8)])
+def test_the_score_at_a_mark_lies_between_its_neighbours_and_is_held_behind_the_last(x: float, expected: float) -> None:
+    assert value_at(RISING, x) == pytest.approx(expected)
+
+
+def test_the_score_at_a_jump_is_the_one_behind_it() -> None:
+    assert value_at([(0, 0.2), (10, 0.2), (10, 0.6), (20, 0.6)], 10) == pytest.approx(0.6)

@@ -10,7 +10,7 @@ import graph.backtest.report
 import main
 from graph.backtest.pictures import Sheet, average, draw
 from graph.backtest.results import measure, pair
-from graph.backtest.tables import difference_table, label_table, reach_table, scores_table, tell_reach
+from graph.backtest.tables import difference_table, label_table, reach_table, scores_table, tell_reach, tokens_table
 from tests.graph.backtest.conftest import InlinePool, make_outcome
 
 
@@ -231,3 +231,16 @@ def test_a_faulty_command_is_refused_before_anything_is_written(
     assert printed.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
     assert inline_pool.given == []
+
+
+def test_scores_stand_at_marks_of_tokens_spent() -> None:
+    outcomes = [
+        make_outcome([0.2, 0.4, 0.6], tokens=tokens, column=column, seed=seed)
+        for column, tokens in (("a", 2_500), ("b", 5_000))
+        for seed in (1, 2)
+    ]
+    table = tokens_table(measure(outcomes), ["a", "b"])
+    assert [cell.strip() for cell in table[0].strip("|").split("|")] == ["tokens", "2,500", "5,000", "7,500", "10,000"]
+    assert "| a | 0.400 | 0.600 | 0.600 | 0.600 |" in table
+    assert "| b | 0.300 | 0.400 | 0.500 | 0.600 |" in table
+    assert tokens_table(measure([make_outcome([0.2, 0.4], tokens=100)]), ["a"]) == [], "no mark was reached"
