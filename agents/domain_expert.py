@@ -1,5 +1,6 @@
 """Two requests to the Analyst that every run can do without: how the domain's texts differ, what its labels mean."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from agents.briefing import Briefing
@@ -9,7 +10,7 @@ from agents.teacher import Ask, Teacher
 MOST_AXES = 6
 MOST_VALUES = 8
 MOST_CHARACTERS = 100
-"""Of a name or a value; what is longer is cut off."""
+"""Of a name or a value; what is longer is cut off between words."""
 Axes = dict[str, list[tuple[str, float]]]
 """Axis -> values with their shares, which add up to 1."""
 
@@ -63,7 +64,7 @@ def read_axes(reply: ProfileReply) -> Axes:
 
 def _shorten(words: str) -> str:
     """Bring a name or value to one line of bounded length: every lesson plan repeats it."""
-    return " ".join(words.split())[:MOST_CHARACTERS]
+    return textwrap.shorten(words, MOST_CHARACTERS, placeholder="")
 
 
 async def write_guide(

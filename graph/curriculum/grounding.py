@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from agents.messages import Example
 
@@ -70,10 +71,16 @@ def pick_by_label(
     return [row for text, row in unique.items() if text in kept][:count]
 
 
-def choose_openings(texts: Sequence[str], count: int) -> list[str]:
-    """Give the first words of the newest texts, each opening once."""
-    openings = dict.fromkeys(" ".join(text.split()[:OPENING_WORDS]) for text in texts)
-    return list(openings)[-count:] if count else []
+def choose_openings(groups: Sequence[Sequence[str]], count: int) -> list[str]:
+    """Give the first words of the newest texts, of every label in turn, each opening once.
+
+    Args:
+        groups: texts of each label, oldest first.
+        count: openings at most.
+    """
+    newest = zip_longest(*(reversed(group) for group in groups))
+    texts = (text for rank in newest for text in rank if text is not None)
+    return list(dict.fromkeys(" ".join(text.split()[:OPENING_WORDS]) for text in texts))[:count]
 
 
 def find_overused_names(names: Iterable[str], count: int) -> list[str]:

@@ -286,10 +286,10 @@ def _choose_examples(
 
 def _choose_avoid(given: PlanningInput, labels: Sequence[str], settings: CurriculumSettings) -> list[str]:
     """What new texts with these labels shall not repeat: first words of the newest, and overused phrases."""
-    wanted = set(labels)
     written = [item for item in given.known if not item.real]
-    texts = [item.text for item in written if wanted.intersection(item.labels or (given.form.blank,))]
-    newest = choose_openings(texts, settings.avoid)
+    groups = [[item.text for item in written if label in (item.labels or (given.form.blank,))] for label in labels]
+    texts = list(dict.fromkeys(text for group in groups for text in group))
+    newest = choose_openings(groups, settings.avoid)
     phrases = [phrase for phrase in find_overused(texts, settings.phrases) if phrase not in newest]
     names = (name for item in written for name in given.form.names_in(item.gold))
     return [*newest, *phrases, *find_overused_names(names, settings.phrases)]

@@ -88,9 +88,14 @@ def test_a_text_of_which_a_part_is_left_open_is_counted_and_avoided_but_no_examp
 def test_first_words_and_phrases_of_written_texts_are_to_be_avoided_and_those_of_real_ones_are_not() -> None:
     real = [ReferenceText(f"real words of a text {n}", "a", ("a",), real=True) for n in range(9)]
     (lesson,) = plan(3, [*written(3, "a"), *real], counts={"b": 9, "c": 9}, avoid=2, phrases=1)
-    assert lesson.plan.avoid == ["a text number 1 says this", "a text number 2 says this", "says this and that"]
+    assert lesson.plan.avoid == ["a text number 2 says this", "a text number 1 says this", "says this and that"]
     (lesson,) = plan(3, written(3, "a"), counts={"b": 9, "c": 9}, avoid=0, phrases=0)
     assert lesson.plan.avoid == []
+
+
+def test_openings_of_every_label_are_to_be_avoided() -> None:
+    (lesson,) = plan(9, [*written(9, "a"), *written(9, "b"), *written(1, "c")], counts={}, avoid=5, phrases=0)
+    assert [opening[0] for opening in lesson.plan.avoid] == ["a", "b", "c", "a", "b"]
 
 
 def test_names_that_many_written_texts_hold_are_to_be_avoided() -> None:
