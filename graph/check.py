@@ -28,8 +28,10 @@ def describe_domain(plan: Plan) -> dict[str, Any]:
             "validation": len(domain.validation),
             "test": len(domain.test),
             "corpus": len(domain.corpus_rows),
+            "pool": len(domain.pool),
         },
         "notes": list(domain.notes),
+        "advice": _advise(plan),
         "prompts": dict(plan.briefing.versions),
         "own_prompts": list(plan.briefing.own),
         "preset": plan.preset,
@@ -39,6 +41,16 @@ def describe_domain(plan: Plan) -> dict[str, Any]:
         "stop": settings.stop.model_dump(mode="json"),
         "estimate": estimate_run(plan).tell(),
     }
+
+
+def _advise(plan: Plan) -> list[str]:
+    """What would help a run most, as measured with language models (docs/benchmarks.md)."""
+    if plan.domain.pool or plan.settings.curriculum.source == "write" or plan.settings.rows.pool == 0:
+        return []
+    return [
+        "there are no unlabelled texts; a few hundred of your own help most: put them into a file, one a line, and name"
+        f" it in {plan.domain.folder / 'domain.yaml'} under data.pool"
+    ]
 
 
 def _describe_teacher(plan: Plan) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 A fitted layer has memorised its samples, so a sample is judged by a layer that was fitted without it: the samples are
 parted five times, and each part is answered by a layer fitted on the other four, on features of the frozen encoder.
-Each rule below was measured; see docs/benchmarks.md.
+Each rule below was measured; see docs/benchmarks-simulated.md.
 """
 
 from collections import Counter

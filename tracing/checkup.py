@@ -21,8 +21,10 @@ def _tell(facts: Mapping[str, Any]) -> list[str]:
         f"[bold]{literal(facts['domain'])}[/] ({facts['task']}, {facts['metric']}) in {literal(facts['folder'])}",
         f"labels: {literal(', '.join(facts['labels']))}",
         f"data: {data['seeds']} seeds, {data['validation']} validation, {data['test']} test"
+        + (f", {data['pool']} unlabelled" if data["pool"] else "")
         + (f", {data['corpus']} rehearsal texts" if data["corpus"] else ""),
         *(f"note: {literal(note)}" for note in facts["notes"]),
+        *(f"advice: {literal(advice)}" for advice in facts["advice"]),
         f"prompts: {literal(', '.join(f'{role} {name}' for role, name in facts['prompts'].items()))}",
         *(f"the domain's own prompt: {literal(prompt)}" for prompt in facts["own_prompts"]),
         f"student: {literal(facts['student'])}; preset {facts['preset']}",

@@ -65,7 +65,7 @@ def test_as_json_it_is_one_line_with_everything(toy_domain: Path, capsys: pytest
     assert (code, err, out.count("\n")) == (0, "", 1)
     facts = json.loads(out)
     assert (facts["domain"], facts["task"], facts["labels"]) == ("toy", "classification", list(LABELS))
-    assert facts["data"] == {"seeds": 3, "validation": 30, "test": 60, "corpus": facts["data"]["corpus"]}
+    assert facts["data"] == {"seeds": 3, "validation": 30, "test": 60, "corpus": facts["data"]["corpus"], "pool": 0}
     assert facts["data"]["corpus"] > 100
     assert facts["teacher"][0]["state"] == "in process"
     assert (facts["stop"]["cycles"], facts["budget"]["tokens"]) == (3, 5_000)

@@ -90,12 +90,22 @@ def test_check_tells_of_the_pool_and_of_its_faults(tmp_path: Path, capsys: pytes
     (folder / "domain.yaml").write_text(text.replace("data:\n", "data:\n  pool: pool.jsonl\n"), encoding="utf-8")
     (folder / "pool.jsonl").write_text('{"text": "my parcel did not come"}\n', encoding="utf-8")
     assert main.run_cli(["check", str(folder), "--teacher", "rehearsal"]) == 0
-    assert "a pool of 1 of 1 lines" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "a pool of 1 of 1 lines" in told
+    assert ", 1 unlabelled" in told
+    assert "advice:" not in told
     (folder / "pool.jsonl").write_text('{"text": "my parcel"}\n{"txt": "x"}\n', encoding="utf-8")
     assert main.run_cli(["check", str(folder), "--teacher", "rehearsal"]) == 2
     error = capsys.readouterr().err
     assert "pool.jsonl:2: no text" in error
     assert "Traceback" not in error
+
+
+def test_check_advises_to_give_unlabelled_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_domain(tmp_path / "toy")
+    for options, advised in (([], True), (["--preset", "zerogen"], False), (["--set", "rows.pool=0"], False)):
+        assert main.run_cli(["check", str(folder), "--teacher", "rehearsal", *options]) == 0
+        assert ("a few hundred of your own" in " ".join(capsys.readouterr().out.split())) is advised
 
 
 @pytest.mark.parametrize("name", ["support_tickets", "field_reports"])
