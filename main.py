@@ -211,15 +211,18 @@ def show(
     sample: Annotated[str | None, typer.Option(metavar="ID", help="One sample, such as c001-l01-d01.")] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Tell what happened: what the student failed, what the agents said and wrote, what it did to the score."""
+    """Tell what happened: what the student failed, what the agents said and wrote, what it did to the score.
+
+    `evokd show example` shows a run with a language model that comes with the program.
+    """
     from agents.messages import InputError
-    from graph.folder import find_run
+    from graph.folder import find_run_to_show
     from tracing import show as page
     from tracing.summary import read_summary
 
     if sum(option is not None for option in (cycle, weakness, sample)) > 1:
         raise InputError("--cycle, --weakness and --sample: use one of them")
-    folder = find_run(run, runs_dir)
+    folder = find_run_to_show(run, runs_dir)
     ledger = page.open_ledger(folder.ledger)
     if cycle is not None:
         page.show_cycle(_terminal().stdout(), ledger, cycle)

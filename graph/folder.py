@@ -1,10 +1,12 @@
 """The run folder: where everything of a run lies, who may write to it, and how it is found again."""
 
+import atexit
 import contextlib
 import fcntl
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,9 @@ from tracing.files import make_folder
 from tracing.text import clean
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-
+EXAMPLE = "example"
+SHIPPED_EXAMPLE = Path(__file__).parent.parent / "domains" / "support_tickets" / EXAMPLE
+"""A finished run with a language model, without its student."""
 
 _BEFORE_CONFIG = {".lock", "config.part", "work"}
 """What a start leaves in its folder before the configuration makes it a run."""
@@ -175,6 +179,20 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
     listed = ", ".join(clean(run, 100) for run in known[-8:])
     where = f"runs in {runs_dir}: {listed}" if known else f"there are no runs in {runs_dir}"
     raise InputError(f"no run {name[:200]!r}; {_find_inside(Path(name)) or where}")
+
+
+def find_run_to_show(name: str, runs_dir: Path) -> RunFolder:
+    """Find a run as `find_run` does; `example` is the one that is shipped, as a copy, unless a run has that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    own = name == EXAMPLE and any(map(_holds_run, (Path(name), runs_dir / name)))
+    if name != EXAMPLE or own or not _holds_run(SHIPPED_EXAMPLE):
+        return find_run(name, runs_dir)
+    copy = Path(tempfile.mkdtemp(prefix="evokd-example-"))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    return RunFolder(Path(shutil.copytree(SHIPPED_EXAMPLE, copy / EXAMPLE)))
 
 
 def _find_inside(path: Path) -> str | None:

@@ -115,6 +115,9 @@ def _read_cells(path: Path) -> Iterator[Line]:
 def _find_column(path: Path, line: int, header: list[str]) -> int:
     if "text" in header:
         return header.index("text")
+    other = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
+    if other is not None:
+        raise InputError(f"{path}:{line}: the cells seem to be parted by {other!r}; save the file with commas")
     if len(header) == 1 and len(header[0].split()) <= 3:
         return 0
     found = ",".join(header)[:80]
@@ -127,7 +130,9 @@ def _read_parquet(path: Path) -> Iterator[Line]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as exc:
-        raise InputError(f"{path}: reading .parquet needs the package pyarrow; install it or convert the file") from exc
+        raise InputError(
+            f"{path}: reading .parquet needs pyarrow: pip install 'evokd[parquet]', or convert the file"
+        ) from exc
     try:
         file = parquet.ParquetFile(path)
         if "text" not in file.schema_arrow.names:

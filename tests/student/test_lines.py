@@ -35,11 +35,13 @@ def test_texts_come_with_the_line_where_they_stand(tmp_path: Path, name: str) ->
 
 
 def test_rows_of_a_parquet_file(tmp_path: Path) -> None:
-    parquet, arrow = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow")
+    import pyarrow
+    from pyarrow import parquet
+
     path = tmp_path / "rows.parquet"
-    parquet.write_table(arrow.table({"text": ["one", None, " ", "two"], "id": [1, 2, 3, 4]}), path)
+    parquet.write_table(pyarrow.table({"text": ["one", None, " ", "two"], "id": [1, 2, 3, 4]}), path)
     assert list(read_lines(path)) == [Line(1, "one"), Line(4, "two")]
-    parquet.write_table(arrow.table({"body": ["one"]}), path)
+    parquet.write_table(pyarrow.table({"body": ["one"]}), path)
     with pytest.raises(InputError, match="no column is called \"text\" \\(found 'body'\\)"):
         list(read_lines(path))
     with pytest.raises(InputError, match="not a readable parquet file"):
@@ -53,6 +55,8 @@ BROKEN = {
     "half a pair": ("rows.jsonl", '{"text": "\\ud83d"}\n', r"rows\.jsonl:1: .*half a surrogate pair"),
     "no column": ("table.csv", "id,body\n1,x\n", r"table\.csv:1: no column is called \"text\" \(found 'id,body'\)"),
     "a text for a header": ("table.csv", "this is a text already\n", r"table\.csv:1: no column is called"),
+    "semicolons": ("table.csv", "text;label\nx;y\n", r"table\.csv:1: the cells seem to be parted by ';'"),
+    "tabs": ("table.csv", "text\tlabel\nx\ty\n", r"table\.csv:1: the cells seem to be parted by '\\t'"),
     "a cell is missing": ("table.csv", "id,text\n1\n", r"table\.csv:2: 1 cells, the text would be number 2"),
     "broken CSV": ("table.csv", 'id,text\n1,"x" y\n', r"table\.csv:2: broken CSV"),
     "not UTF-8": ("lines.txt", b"one\nf\xfcr\n", r"lines\.txt: after line .*0xfc is not UTF-8"),
