@@ -23,7 +23,8 @@ RECIPE: Mapping[str, Any] = {
     "fit_first": False,
 }
 """A tag per word takes a higher rate than a label per text, and more, smaller batches. An output layer on frozen
-features is too weak to begin with, so it begins at zero and has the longest way to go (docs/benchmarks-simulated.md)."""
+features is too weak to begin with, so it begins at zero and has the longest way to go (see
+docs/benchmarks-simulated.md)."""
 
 
 @dataclass(frozen=True)
