@@ -327,3 +327,23 @@ def test_a_command_line_of_the_readme_parses(line: str, monkeypatch: pytest.Monk
         command, args = command.commands[args[0]], args[1:]
     if not hasattr(command, "commands") and "--help" not in args:
         command.make_context("evokd", list(args))
+
+
+def test_the_shipped_example_is_shown_as_a_copy_unless_a_run_has_its_name(
+    done_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = shutil.copytree(done_runs / "done", tmp_path / "shipped")
+    before = sorted(path.name for path in shipped.iterdir())
+    monkeypatch.setattr("graph.folder.SHIPPED_EXAMPLE", shipped)
+    capsys.readouterr()
+    assert main.run_cli(["show", "example", "--runs-dir", str(tmp_path / "none")]) == 0
+    assert "domain toy" in capsys.readouterr().out
+    assert sorted(path.name for path in shipped.iterdir()) == before, "nothing is written beside it"
+    assert main.run_cli(["resume", "example", "--runs-dir", str(tmp_path / "none")]) == 2
+    own = tmp_path / "runs" / "example"
+    shutil.copytree(done_runs / "done", own)
+    text = (own / "summary.json").read_text(encoding="utf-8")
+    (own / "summary.json").write_text(text.replace('"domain": "toy"', '"domain": "mine"'), encoding="utf-8")
+    capsys.readouterr()
+    assert main.run_cli(["show", "example", "--runs-dir", str(tmp_path / "runs")]) == 0
+    assert "domain mine" in capsys.readouterr().out
