@@ -35,6 +35,7 @@ def run_killed(request: dict[str, Any]) -> int:
     """Run one command in this process; returns its exit code if it lives to give one."""
     if request.get("student"):
         graph.run.StudentClient = STUDENTS[request["student"]]  # type: ignore[assignment, misc]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background inherits that it is ignored
     if request.get("event"):
         _set_trap(request["event"], request["node"], request["count"], request.get("signal", signal.SIGKILL))
     if request.get("call"):

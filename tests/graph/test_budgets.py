@@ -164,7 +164,7 @@ def test_a_cap_per_cycle_ends_the_cycle_and_not_the_run(
 ) -> None:
     teacher, url = watched
     cap = sum(tokens["analyst"] + tokens["generator"]) + 1  # one call of the Labeler still leaves
-    folder = run_quick(toy_domain, *options(url, ONE_AT_A_TIME, f"budget.cycle.tokens={cap}"))
+    folder = run_quick(toy_domain, *options(url, ONE_AT_A_TIME, f"budget.cycle.tokens={cap}", "gate.rule=off"))
     summary = summary_of(folder)
     assert summary["stop_reason"] == "cycles"
     first, second = summary["cycles"][1:]
