@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP)  ## make .venv with everything in it
 
 demo: $(STAMP)  ## evolution cycles on both shipped domains, with the embedded teacher and student
-	$(BIN)/evokd run support_tickets --cycles 4 --seed $(SEED)
+	$(BIN)/evokd run support_tickets --cycles 3 --seed $(SEED)
 	$(BIN)/evokd run field_reports --cycles 3 --seed $(SEED)
 
 test: $(STAMP)  ## run the tests, WORKERS (2) files at a time
