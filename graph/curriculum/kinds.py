@@ -16,7 +16,7 @@ error (carried on from a wrong case)."""
 WRITTEN: tuple[Kind, ...] = ("plain", "toned", "varied", "dense")
 """Kinds of breadth that the Generator writes."""
 _WHOLE: Mapping[Kind, float] = {"real": 0.6, "plain": 0.2, "toned": 0.2}
-_ENTITIES: Mapping[Kind, float] = {"real": 0.3, "toned": 0.4, "dense": 0.3}
+_ENTITIES: Mapping[Kind, float] = {"real": 0.2, "toned": 0.3, "dense": 0.5}
 _ENTITIES_ALONE: Mapping[Kind, float] = {"dense": 0.6, "varied": 0.4}
 FLOOR = 0.1
 """Share of what it began with that a kind keeps at least: an estimate may err."""

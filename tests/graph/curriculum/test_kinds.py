@@ -31,7 +31,7 @@ def rounded(shares: dict[Kind, float]) -> dict[str, float]:
         (False, True, "write", {"plain": 0.5, "toned": 0.5}),
         (False, True, "mix", {"plain": 0.25, "toned": 0.25, "real": 0.5}),
         (False, True, "pool", {"real": 1.0}),
-        (True, True, "auto", {"real": 0.3, "toned": 0.4, "dense": 0.3}),
+        (True, True, "auto", {"real": 0.2, "toned": 0.3, "dense": 0.5}),
         (True, False, "auto", {"dense": 0.6, "varied": 0.4}),
     ],
 )
