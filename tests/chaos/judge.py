@@ -134,6 +134,8 @@ def judge_calls(
 
 # ------------------------------------------------------------------------------------------- orphans in the ledger
 
+_MEASURED = "SELECT printf('c%03d-', cycle) FROM (SELECT cycle FROM cycles UNION SELECT cycle FROM lessons)"
+"""What the Labeler is measured in: `c001-measure`, and `c001-guided` with a guide."""
 _CYCLES = "SELECT printf('c%03d', cycle) FROM (SELECT cycle FROM cycles UNION SELECT cycle FROM lessons)"
 _NEXT_PACKET = "kind = 'feedback_packet' AND cycle = (SELECT max(cycle) + 1 FROM cycles)"
 """The last examination writes a packet for a cycle that the run then decides not to begin."""
@@ -158,7 +160,7 @@ ORPHANS = {
     "message of no lesson and no cycle": "SELECT span || '/' || kind FROM messages WHERE span NOT IN"
     f" (SELECT id FROM lessons) AND span NOT IN ({_CYCLES}) AND NOT ({_NEXT_PACKET})",
     "call of no lesson and no cycle": "SELECT id FROM calls WHERE span NOT IN (SELECT id FROM lessons)"
-    f" AND span NOT IN ({_CYCLES})",
+    f" AND span NOT IN ({_CYCLES}) AND rtrim(span, 'abcdefghijklmnopqrstuvwxyz') NOT IN ({_MEASURED})",
     "accepted sample without label": "SELECT id FROM samples WHERE state = 'accepted'"
     " AND coalesce(label, 'null') = 'null'",
     "accepted sample that nobody labelled": "SELECT id FROM samples WHERE state = 'accepted' AND candidates IS NULL",

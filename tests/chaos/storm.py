@@ -22,7 +22,11 @@ ROUNDS = {True: (1, 2), False: (3, 8)}
 """Short or not -> runs of each quick case, at least, and at most until every kind of fault was sent."""
 PARKS = 12
 """Times that a run is resumed after it has parked, at most."""
-MORE = ("--set", "curriculum.quotas.drafts=60", "--set", "curriculum.quotas.lesson=3")
+MORE = tuple(
+    part
+    for setting in ("quotas.drafts=60", "quotas.lesson=3", "labels=labeler")  # every text goes to the Labeler
+    for part in ("--set", f"curriculum.{setting}")
+)
 """Many small lessons: more calls to do something to."""
 
 
