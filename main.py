@@ -211,7 +211,10 @@ def show(
     sample: Annotated[str | None, typer.Option(metavar="ID", help="One sample, such as c001-l01-d01.")] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Tell what happened: what the student failed, what the agents said and wrote, what it did to the score."""
+    """Tell what happened: what the student failed, what the agents said and wrote, what it did to the score.
+
+    `evokd show example` tells of a run with a language model that comes with the program.
+    """
     from agents.messages import InputError
     from graph.folder import find_run_to_show
     from tracing import show as page

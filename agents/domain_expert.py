@@ -9,7 +9,7 @@ from agents.teacher import Ask, Teacher
 
 MOST_AXES = 6
 MOST_VALUES = 8
-MOST_CHARACTERS = 100
+MOST_CHARACTERS = 140
 """Of a name or a value; what is longer is cut off between words."""
 Axes = dict[str, list[tuple[str, float]]]
 """Axis -> values with their shares, which add up to 1."""

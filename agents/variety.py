@@ -4,11 +4,11 @@ import random
 from collections.abc import Mapping, Sequence
 
 AXES: dict[str, tuple[str, ...]] = {
-    "length": ("a few words", "one short sentence", "one long sentence", "two sentences"),
-    "register": ("casual", "plain", "formal", "like a note"),
+    "length": ("shorter than usual here", "of usual length", "longer than usual here"),
     "situation": ("common case", "rare case", "unusual detail", "in passing"),
 }
-"""Axis -> values, short, since every text is told one of each; none says anything about a label.
+"""Axis -> values, short, since every text is told one of each; none says anything about a label, or clashes with how
+the texts of a domain are written.
 
 Used where entities are named and nothing real shows how such texts look. For whole texts planned attributes were worse
 than none with a recorded language model: they ask for texts that no source of such texts holds.

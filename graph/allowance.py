@@ -6,6 +6,8 @@ from graph.bench import Bench
 from graph.labelling import label_rule
 from graph.state import State
 
+REMNANT = 0.1
+"""Share of a cycle's texts that is not worth a cycle of its own: its requests and its training."""
 LEAST_RATE = 0.5
 """Share of texts that is expected to be accepted at least."""
 
@@ -18,8 +20,18 @@ def count_wanted(state: State, bench: Bench) -> int:
     budget = bench.settings.budget
     caps = (budget.samples and budget.samples - state["accepted"], budget.cycle.samples)
     for left in (cap for cap in caps if cap is not None):
-        wanted = min(wanted, math.ceil(left / _acceptance(bench, cycle)))
+        wanted = cap_cycle(wanted, math.ceil(left / _acceptance(bench, cycle)))
     return min(wanted, _affordable(cycle, bench, wanted))
+
+
+def cap_cycle(usual: int, left: int) -> int:
+    """Say how many texts a cycle asks for: its usual number, or all that are left where that spares another cycle.
+
+    Args:
+        usual: texts of a cycle.
+        left: texts that the budget still has room for.
+    """
+    return left if left <= usual * (1 + REMNANT) else usual
 
 
 def _acceptance(bench: Bench, cycle: int) -> float:

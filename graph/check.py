@@ -10,6 +10,9 @@ from graph.estimate import estimate_run
 from graph.plan import Plan
 from prompts.loader import ROLES
 
+FEW_LINES = 150
+"""Unlabelled texts below which more of them are advised."""
+
 
 def describe_domain(plan: Plan) -> dict[str, Any]:
     """Facts of a planned run: data, prompts, student, teacher, budget, estimate.
@@ -45,12 +48,19 @@ def describe_domain(plan: Plan) -> dict[str, Any]:
 
 def _advise(plan: Plan) -> list[str]:
     """What would help a run most, as measured with language models (docs/benchmarks.md)."""
-    if plan.domain.pool or plan.settings.curriculum.source == "write" or plan.settings.rows.pool == 0:
+    source, lines, wanted = plan.settings.curriculum.source, len(plan.domain.pool), plan.settings.budget.samples
+    if source == "write" or plan.settings.rows.pool == 0:
         return []
-    return [
-        "there are no unlabelled texts; a few hundred of your own help most: put them into a file, one a line, and name"
-        f" it in {plan.domain.folder / 'domain.yaml'} under data.pool"
-    ]
+    if not lines:
+        return [
+            "there are no unlabelled texts; a few hundred of your own help most: put them into a file, one a line, and"
+            f" name it in {plan.domain.folder / 'domain.yaml'} under data.pool"
+        ]
+    if source == "pool" and wanted is not None and lines < wanted:
+        return [f"the pool holds {lines} texts, so this run ends before its {wanted} samples; add lines to data.pool"]
+    if lines < FEW_LINES:
+        return [f"unlabelled texts: {lines}; a few hundred help most, so add lines to data.pool"]
+    return []
 
 
 def _describe_teacher(plan: Plan) -> list[dict[str, Any]]:

@@ -26,8 +26,9 @@ from agents.messages import (
 from agents.messages import Example as ShownExample
 from agents.pricing import price
 from agents.settings import OPENAI_URL
+from graph.allowance import cap_cycle
 from graph.curriculum.grounding import Grounding, fit_tokens
-from graph.curriculum.kinds import Kind, begin_shares, divide, share_out
+from graph.curriculum.kinds import Kind, begin_shares, cut_labelling, divide, share_out
 from graph.curriculum.lessons import PlannedLesson, PlanningInput, ReferenceText, plan_lessons
 from graph.curriculum.turns import is_analysts_turn
 from graph.exams import MOST_COUNTED
@@ -187,7 +188,7 @@ class _Forecast:
             warm = curriculum.warm_up.drafts if len(self._mixes) < curriculum.warm_up.cycles else None
             wanted = warm or curriculum.quotas.drafts
             if budget.samples is not None:
-                wanted = min(wanted, max(1, math.ceil(budget.samples / ACCEPTED) - done.total()))
+                wanted = cap_cycle(wanted, max(1, math.ceil(budget.samples / ACCEPTED) - done.total()))
             left = len(self._lines) - done["real"]
             self._mixes.append(divide(wanted, done, shares, left, curriculum.quotas.lesson))
         return self._mixes[cycle - 1]
@@ -220,7 +221,7 @@ class _Forecast:
                 calls["labeler"].append(self._count_labels(checked, self._texts))
         size = plan.settings.curriculum.quotas.lesson
         real = mix.get("real", 0)
-        for part in share_out(real, [1.0] * max(1, round(real / size))) if real else ():
+        for part in share_out(real, [1.0] * cut_labelling(real, size)):
             lines = [Example(text, self._texts[0].gold) for text in self._lines]
             calls["labeler"].append(self._count_labels(part, lines))
         return calls
@@ -287,11 +288,11 @@ class _Forecast:
 def _share_checked(plan: Plan, cycle: int) -> float:
     """Share of the written texts of a cycle that the Labeler is asked about."""
     rule = plan.settings.curriculum.labels
-    if rule == "auto":
-        rule = "contested" if plan.domain.pool else "doubtful"
+    rule = "contested" if rule == "auto" else rule
     if rule == "labeler":
         return 1.0
-    return 0.0 if cycle == 1 else {"doubtful": DOUBTED, "contested": CONTESTED}.get(rule, 0.0)
+    proven = cycle > 2 and plan.settings.curriculum.trust_after  # a capable model's first check disputes nothing
+    return 0.0 if cycle == 1 or proven else {"doubtful": DOUBTED, "contested": CONTESTED}.get(rule, 0.0)
 
 
 def _count_profile(plan: Plan, lines: Sequence[str]) -> tuple[int, int]:

@@ -43,7 +43,7 @@ def take_texts(lesson: Mapping[str, Any]) -> list[Sample]:
 def label_rule(bench: Bench) -> str:
     """Whose label of a written text counts; see `curriculum.labels`."""
     rule = bench.settings.curriculum.labels
-    return rule if rule != "auto" else ("contested" if bench.domain.pool else "doubtful")
+    return rule if rule != "auto" else "contested"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ async def trust(
 ) -> tuple[Changes, set[str]]:
     """Find the drafts that keep what they were written for without the Labeler.
 
-    A student that has learned the seeds alone has no say, and a few texts in doubt are not worth a request.
+    A student that has learned the seeds alone has no say, a few texts in doubt are not worth a request, and a Generator
+    that was always right is not checked for ever.
 
     Returns:
         What is noted of these drafts, and the ids of those that are checked although the student confirms them: a wrong
@@ -111,7 +112,7 @@ async def trust(
     """
     curriculum = bench.settings.curriculum
     everything: Changes = {sample.id: {"candidates": [sample.intended], "confidence": None} for sample in samples}
-    if version is None or version == cycle_name(0):
+    if version is None or version == cycle_name(0) or _is_proven(bench, lesson["cycle"]):
         return everything, set()
     answers = await bench.student.predict(bench.folder.version(version), [sample.text for sample in samples])
     key = bench.domain.codec.key
@@ -129,3 +130,10 @@ async def trust(
     names = sorted(confirmed)
     audited = set(random.Random(bench.seed(lesson["id"], "audit")).sample(names, min(curriculum.audit, len(names))))
     return {name: change for name, change in confirmed.items() if name not in audited}, audited
+
+
+def _is_proven(bench: Bench, cycle: int) -> bool:
+    """Whether the Labeler has disputed none of the labels that texts were written for, in enough checks."""
+    enough = bench.settings.curriculum.trust_after
+    checked, disputed = bench.ledger.count_checks(before=cycle)
+    return 0 < enough <= checked and not disputed

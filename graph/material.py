@@ -30,13 +30,15 @@ def validation_examples(bench: Bench) -> list[TrainExample]:
 def to_example(bench: Bench, sample: Sample, codec: TaskCodec) -> TrainExample:
     """Make an accepted sample fit to be trained on.
 
-    The label of a real text comes from the Labeler alone, so it is learned by the confidence that came with it.
+    The label of a real text comes from the Labeler alone, so it is learned by the confidence that came with it; a list
+    of entities is not, since its one confidence is that of its most doubtful member.
     """
     masked = [(start, end) for start, end in sample.masked]
     # what is learned comes first, whoever of the two it is from
     answers = [sample.label, *(sample.candidates or ())]
     plausible = list(dict.fromkeys(label for answer in answers for label in codec.labels_in(answer)))
-    soft = sample.is_real and sample.confidence is not None and bench.settings.curriculum.pool.weigh_labels
+    weighed = bench.settings.curriculum.pool.weigh_labels and not bench.entities
+    soft = weighed and sample.is_real and sample.confidence is not None
     return TrainExample(
         id=sample.id,
         text=sample.text,

@@ -12,8 +12,8 @@ from graph.domain_notes import Axes, load_guide, load_profile, write_guide_file,
 
 PART = "profile"
 """Part of the record of cycle 0: that the Analyst was asked, and what it said."""
-SHOWN_LINES = 40
-SHOWN_TOKENS = 1_500
+SHOWN_LINES = 24
+SHOWN_TOKENS = 800
 """Tokens of the real lines that the Analyst reads at most."""
 LEAST_LINES = 20
 

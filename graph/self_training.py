@@ -48,7 +48,7 @@ async def train_twice(bench: Bench, cycle: int, version: str, material: Material
     own = [_to_example(bench, number, text, answer, first.tune) for number, (text, answer) in answered]
     job = make_job(bench, version, Material([*material.examples, *material.replay, *own], (), str(folder)), seed)
     steps = {"update_steps": bench.settings.student.self_steps, "replay": _MEANINGS}
-    job = job.model_copy(update={"settings": job.settings.model_copy(update=steps)})
+    job = job.model_copy(update={"settings": job.settings.model_copy(update=steps), "unlabelled": len(own)})
     second = await run_training(bench, cycle, job)
     shutil.rmtree(folder, ignore_errors=True)
     return second.model_copy(

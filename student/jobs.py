@@ -71,6 +71,7 @@ class TrainJob(Job):
     labels: list[str] = Field(description="labels in the domain's order")
     examples: list[TrainExample] = Field(min_length=1, description="samples to train on")
     replay: list[TrainExample] = Field(default=[], description="older samples that may be mixed in")
+    unlabelled: int = Field(default=0, description="of the examples, texts that the student has answered itself")
     meanings: dict[str, str] = Field(
         default={}, description="label -> what it means in the user's words; see `student.meaning_weight`"
     )

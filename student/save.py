@@ -66,6 +66,8 @@ def read_record(folder: Path) -> dict[str, Any]:
 def _write_card(job: TrainJob, tune: str, pipeline: str) -> str:
     settings = job.settings
     labels = "\n".join(f"- {label}" for label in job.labels)
+    labelled = len(job.examples) - job.unlabelled + len(job.replay)
+    own = f" and {job.unlabelled} that the student had answered itself" if job.unlabelled else ""
     extra = "\n".join(f"## {title}\n\n{text}\n" for title, text in job.card.items())
     return f"""---
 library_name: transformers
@@ -73,8 +75,8 @@ pipeline_tag: {pipeline}
 ---
 # Student for {job.task}
 
-A small model distilled by EvoKD. Texts that its teacher wrote and labelled trained it, so it carries the teacher's
-mistakes and manner; test it on real texts before relying on it.
+A small model distilled by EvoKD. It was trained on labelled rows of its domain and on texts that a language model wrote
+or labelled, so it carries that model's mistakes and manner; test it on real texts before relying on it.
 
 ## Labels
 
@@ -82,8 +84,7 @@ mistakes and manner; test it on real texts before relying on it.
 
 ## Training
 
-Base: {settings.base}. Trained: {"output layer only" if tune == "head" else "all weights"}, {len(job.examples)} new and
-{len(job.replay)} older samples, seed {job.seed}. At most {settings.max_length} sub-words are
-read at once.
+Base: {settings.base}. Trained: {"output layer only" if tune == "head" else "all weights"}, on {labelled} labelled
+texts{own}, seed {job.seed}. At most {settings.max_length} sub-words are read at once.
 
 {extra}"""

@@ -244,7 +244,8 @@ def test_every_package_is_listed_and_every_listed_one_is_there() -> None:
 
 
 def test_every_data_file_is_in_a_package_and_matched_by_a_pattern() -> None:
-    patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["*"]
+    patterns = dict(PYPROJECT["tool"]["setuptools"]["package-data"])
+    everywhere = patterns.pop("*")
     packages = {ROOT / name.replace(".", "/") for name in PYPROJECT["tool"]["setuptools"]["packages"]}
     data = [
         path
@@ -254,8 +255,14 @@ def test_every_data_file_is_in_a_package_and_matched_by_a_pattern() -> None:
     ]
     kinds = {path.suffix for path in data}
     assert kinds >= {".md", ".sql", ".yaml", ".jsonl"}
-    assert [name_of(path) for path in data if path.parent not in packages] == []
-    assert [name_of(path) for path in data if not any(fnmatch(path.name, pattern) for pattern in patterns)] == []
+    named = {path for package, own in patterns.items() for pattern in own for path in _glob(package, pattern)}
+    rest = [path for path in data if path not in named]
+    assert [name_of(path) for path in rest if path.parent not in packages] == []
+    assert [name_of(path) for path in rest if not any(fnmatch(path.name, pattern) for pattern in everywhere)] == []
+
+
+def _glob(package: str, pattern: str) -> Iterator[Path]:
+    return (ROOT / package.replace(".", "/")).glob(pattern)
 
 
 def test_the_installed_command_is_there() -> None:

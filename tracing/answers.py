@@ -63,16 +63,25 @@ def tell_error_count(item: Mapping[str, Any]) -> str:
 
 def tell_sample(sample: Sample) -> str:
     """Tell a sample in a line: its text and answer, and what the student answered before it learned it."""
-    label = sample.label if sample.label is not None else sample.intended
+    label = _best_answer(sample)
     exam = ""
     if sample.exam:
         said = sample.exam["answer"]
         exam = ", as the student said" if said == label else f", the student said {tell_answer(said, sample.text)}"
-    head = f"[dim]{sample.id} {sample.difficulty}[/]"
+    head = f"[dim]{sample.id} {sample.difficulty}".rstrip() + "[/]"
+    if label is None:
+        return f"{head} \u201c{literal(sample.text, CUT)}\u201d [dim](not labelled)[/]{exam}"
     if isinstance(label, str):
         return f"{head} \u201c{literal(sample.text, CUT)}\u201d {tell_answer(label)}{exam}"
     open_part = f" [dim]({len(sample.masked)} disputed, not learned from)[/]" if sample.masked else ""
     return f"{head} \u201c{tell_answer(label, sample.text)}\u201d{open_part}{exam}"
+
+
+def _best_answer(sample: Sample) -> Any:
+    """The label of a sample; before it has one, what it was written for, or what the Labeler thinks likeliest."""
+    if sample.label is not None:
+        return sample.label
+    return sample.intended if sample.intended is not None else next(iter(sample.candidates or ()), None)
 
 
 def list_fields(sample: Sample) -> dict[str, str]:
@@ -81,9 +90,10 @@ def list_fields(sample: Sample) -> dict[str, str]:
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in vars(sample).items()
     }
-    if isinstance(sample.intended, str):
+    if not isinstance(_best_answer(sample), list):
         return fields
-    fields["intended"] = mark_answer(sample.text, sample.intended)
+    if sample.intended is not None:
+        fields["intended"] = mark_answer(sample.text, sample.intended)
     if sample.candidates:
         fields["candidates"] = " | ".join(mark_answer(sample.text, answer) for answer in sample.candidates)
     if sample.label is not None:

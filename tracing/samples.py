@@ -165,6 +165,13 @@ class Samples(Database):
         asked = f"SELECT count(*) AS n FROM samples WHERE cycle < ?{where}"
         return int(self._rows(asked, before)[0]["n"])
 
+    def count_checks(self, before: int) -> tuple[int, int]:
+        """Written texts that the Labeler answered in cycles before one, and those of them whose label it disputed."""
+        where = "label_call IS NOT NULL AND source IS NULL AND cycle < ?"
+        asked = f"SELECT count(*) AS n, coalesce(sum(disputed), 0) AS disputed FROM samples WHERE {where}"
+        row = self._rows(asked, before)[0]
+        return int(row["n"]), int(row["disputed"])
+
     def count_rejected(self, cycle: int) -> dict[str, int]:
         """Rejected and tombstoned samples of a cycle by reason."""
         rows = self._rows(

@@ -16,12 +16,15 @@ error (carried on from a wrong case)."""
 WRITTEN: tuple[Kind, ...] = ("plain", "toned", "varied", "dense")
 """Kinds of breadth that the Generator writes."""
 _WHOLE: Mapping[Kind, float] = {"real": 0.6, "plain": 0.2, "toned": 0.2}
-_ENTITIES: Mapping[Kind, float] = {"real": 0.2, "toned": 0.3, "dense": 0.5}
-_ENTITIES_ALONE: Mapping[Kind, float] = {"dense": 0.6, "varied": 0.4}
+_ENTITIES: Mapping[Kind, float] = {"real": 0.4, "plain": 0.2, "toned": 0.4}
+_ENTITIES_ALONE: Mapping[Kind, float] = {"plain": 1.0}
 FLOOR = 0.1
 """Share of what it began with that a kind keeps at least: an estimate may err."""
 PRIOR_SPREAD = 5.0
 """Standard deviation of effects between kinds (see `Effect.mean`); an estimate that is less sure counts for less."""
+SLACK = 0.25
+"""How far a request may go beyond its size, as a share of it; what is less than that is not worth a prompt of its own:
+a few texts more in a request cost little."""
 PULL = 0.08
 """How far an effect of 1 moves a share, as a power of e: 5, which is usual, to one and a half of it."""
 _REAL_BOUNDS = (0.2, 0.8)
@@ -64,7 +67,7 @@ def begin_shares(entities: bool, pool: bool, source: str, chosen: Mapping[str, f
         found = {kind: 0.5 * share / rest for kind, share in found.items() if kind != "real"} | {"real": 0.5}
     total = sum(found.values())
     if not total:
-        return {"dense" if entities else "plain": 1.0}
+        return {"plain": 1.0}
     return {kind: share / total for kind, share in found.items() if share}
 
 
@@ -118,7 +121,7 @@ def divide(wanted: int, done: Mapping[str, int], shares: Mapping[Kind, float], l
         done: kind -> texts of the cycles before.
         shares: kind -> its share, adding up to 1.
         left: texts of the pool that nobody has labelled.
-        size: texts per request at most.
+        size: texts per request, about.
     """
     total = wanted + sum(done.get(kind, 0) for kind in shares)
     lacks = {kind: shares[kind] * total - done.get(kind, 0) for kind in shares}
@@ -127,11 +130,41 @@ def divide(wanted: int, done: Mapping[str, int], shares: Mapping[Kind, float], l
     if not kinds:
         return {"real": min(left, wanted)}
     written = wanted - real
-    requests = max(1, math.ceil(written / size)) if written else 0
-    chosen = sorted(kinds, key=lambda kind: (-lacks[kind], kinds.index(kind)))[:requests]
-    parts = share_out(written, [max(1.0, lacks[kind]) for kind in chosen])
-    found: dict[Kind, int] = {kind: part for kind, part in zip(chosen, parts, strict=True) if part}
+    chosen = sorted(kinds, key=lambda kind: (-lacks[kind], kinds.index(kind)))[: count_requests(written, size)]
+    found = shrink_kinds({kind: max(1.0, lacks[kind]) for kind in chosen}, written, size)
     return {**found, "real": real} if real else found
+
+
+def count_requests(texts: int, size: int) -> int:
+    """Say in how many requests texts are asked for, or sent.
+
+    Args:
+        texts: how many there are.
+        size: texts per request, about.
+    """
+    return math.ceil(texts / int(size * (1 + SLACK)))
+
+
+def cut_labelling(texts: int, size: int) -> int:
+    """Say in how many requests real texts are sent to be labelled: half as many again in each as are written in one."""
+    return count_requests(texts, size + size // 2)
+
+
+def shrink_kinds(weights: Mapping[Kind, float], total: int, size: int) -> dict[Kind, int]:
+    """Divide a number of written texts between kinds in proportion; a kind that would get too few gets none.
+
+    Args:
+        weights: kind -> how many were wanted of it, or how much it lacks; above 0.
+        total: texts in all.
+        size: texts per request, about.
+    """
+    kinds = sorted(weights, key=lambda kind: -weights[kind])
+    while kinds:
+        parts = share_out(total, [weights[kind] for kind in kinds])
+        if len(kinds) == 1 or parts[-1] >= size * SLACK:
+            return {kind: part for kind, part in zip(kinds, parts, strict=True) if part}
+        kinds.pop()
+    return {}
 
 
 def share_out(count: int, weights: Sequence[float]) -> list[int]:

@@ -1,6 +1,7 @@
 """The lessons of a cycle: what the Generator is asked for. Pure functions."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,12 +23,13 @@ from agents.variety import plan_variety, spread_profile
 from graph.curriculum.grounding import (
     Grounding,
     choose_openings,
+    count_tokens,
     find_overused,
     find_overused_names,
     fit_tokens,
     pick_by_label,
 )
-from graph.curriculum.kinds import WRITTEN, Kind, share_out
+from graph.curriculum.kinds import SLACK, WRITTEN, Kind, share_out, shrink_kinds
 from graph.curriculum.quotas import breadth_counts, cut_requests, quota, weakness_quotas
 from graph.curriculum.settings import CurriculumSettings
 
@@ -41,6 +43,8 @@ DENSE = BREADTH.model_copy(
 )
 ERRORS = LessonTopic(name="errors", pattern="", labels=[], advice="")
 REAL = LessonTopic(name="real texts", pattern="", labels=[], advice="")
+VARIED_EXAMPLES = 3
+"""Labelled texts per label from which on they differ enough to be shown beside a request for plain texts."""
 TOPIC = "topic"
 """Axis of a profile that a domain's `topics` become."""
 
@@ -136,8 +140,8 @@ def plan_lessons(given: PlanningInput, settings: CurriculumSettings, seed: int) 
         focused = [*errors, *_ask_weaknesses(given, room - sum(map(_size, errors)), settings)]
         rest = total - sum(map(_size, focused))
         fills = settings.quotas.fill or not (settings.weaknesses or settings.errors)
-        breadth = _ask_breadth(given, _shrink(given.wanted, rest), settings, seed, None) if fills else ()
-        specs = [*breadth, *focused]
+        wanted = shrink_kinds(given.wanted, rest if fills else 0, settings.quotas.lesson)
+        specs = [*_ask_breadth(given, wanted, settings, seed, None), *focused]
     numbered = enumerate(specs, start=given.before + 1)
     return [_write_out(given, number, spec, settings, seed) for number, spec in numbered]
 
@@ -148,11 +152,6 @@ def _size(spec: _LessonSpec) -> int:
 
 def _count(part: Quota) -> int:
     return part.hard + part.easy
-
-
-def _shrink(wanted: Mapping[Kind, int], total: int) -> dict[Kind, int]:
-    """Bring what is wanted of each kind down to a total, in proportion."""
-    return dict(zip(wanted, share_out(total, list(wanted.values())), strict=True))
 
 
 def _ask_breadth(
@@ -178,14 +177,15 @@ def _ask_weaknesses(given: PlanningInput, room: int, settings: CurriculumSetting
     taught = dict(islice(given.weaknesses.items(), max(1, room // settings.quotas.least)))
     sizes = share_out(room, [weakness.texts or settings.quotas.least for weakness in taught.values()])
     for (name, weakness), size in zip(taught.items(), sizes, strict=True):
-        portion = min(size, settings.quotas.lesson)
+        most = settings.quotas.lesson
+        portion = size if size <= most * (1 + SLACK) else most
         mistake = given.mistakes.get(name)
         blank = given.form.blank if mistake == "invented" else None
         pairs = settings.quotas.pairs and given.form.blank is None and len(weakness.labels) > 1
         if portion:
             yield _LessonSpec(
                 LessonTopic.model_validate(weakness.model_dump(exclude={"evidence", "texts"})),
-                weakness_quotas(weakness.labels, portion, settings.quotas, blank, pairs),
+                weakness_quotas(weakness.labels, portion, settings.quotas, blank),
                 "weakness",
                 weakness=name,
                 mistake=mistake,
@@ -236,7 +236,7 @@ def _write_out(
         quotas=spec.quotas,
         pairs=spec.pairs,
         tone=_choose_tone(given, spec, settings, rng),
-        examples=_choose_examples(given, spec, labels, settings, rng),
+        examples=_choose_examples(given, spec, mode, settings, rng),
         # a text that is to stay near its example begins like it
         avoid=[] if mode in LIKE_THEIR_SOURCE else _choose_avoid(given, labels, settings),
     )
@@ -272,16 +272,35 @@ def _choose_tone(
 
 
 def _choose_examples(
-    given: PlanningInput, spec: _LessonSpec, labels: Sequence[str], settings: CurriculumSettings, rng: random.Random
+    given: PlanningInput, spec: _LessonSpec, mode: LessonMode, settings: CurriculumSettings, rng: random.Random
 ) -> list[Example]:
-    """Show the cases behind a lesson, else labelled texts of its labels, real ones before written ones."""
-    if spec.examples:
-        count = len(spec.examples) if spec.kind == "error" else settings.examples
-        return list(spec.examples[:count])
-    blank = given.form.blank
+    """Show the cases behind a lesson, and labelled texts of those of its labels that none of them has."""
+    if spec.kind == "error":
+        return list(spec.examples)
+    cases = list(spec.examples[: settings.examples])
+    blank, labels = given.form.blank, [part.label for part in spec.quotas]
+    covered = {label for case in cases for label in tuple(given.form.labels_in(case.gold)) or (blank,)}
+    bare = [label for label in labels if label not in covered]
     known = [item for item in given.known if item.seed or settings.examples_from == "all"]
     rows = [(Example(text=item.text, gold=item.gold), item.labels or (blank,)) for item in known if item.whole]
-    return pick_by_label(rows, labels, settings.examples, settings.example_tokens, rng)
+    if spec.kind == "plain" and mode == "write" and _would_sound_alike(given, rows, labels):
+        return []
+    tokens = settings.example_tokens - count_tokens(case.text for case in cases)
+    return [*cases, *pick_by_label(rows, bare, settings.examples - len(cases), tokens, rng)]
+
+
+def _would_sound_alike(
+    given: PlanningInput, rows: Sequence[tuple[Example, Sequence[str | None]]], labels: Sequence[str]
+) -> bool:
+    """Whether plain texts would all sound like the few examples that there are: film reviews lost by it.
+
+    Entities keep theirs, since only examples tell where names begin and end, and so does a run on a pool, whose texts
+    are of many kinds.
+    """
+    if given.form.blank is not None or given.grounding.lines:
+        return False
+    counts = Counter(label for _, own in rows for label in set(own))
+    return min((counts[label] for label in labels), default=0) < VARIED_EXAMPLES
 
 
 def _choose_avoid(given: PlanningInput, labels: Sequence[str], settings: CurriculumSettings) -> list[str]:

@@ -1,11 +1,11 @@
 """How many texts of each label a lesson asks for."""
 
-import math
 import random
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from agents.messages import Quota
+from graph.curriculum.kinds import count_requests
 from graph.curriculum.settings import QuotaSettings
 
 
@@ -39,12 +39,12 @@ def cut_requests(counts: Mapping[str, int], size: int, mixed: bool, hard: float)
 
     Args:
         counts: label -> how many.
-        size: texts per request at most.
+        size: texts per request, about.
         mixed: all labels in each request; else one label after the other.
         hard: share of hard texts.
     """
     total = sum(counts.values())
-    number = max(1, math.ceil(total / size))
+    number = max(1, count_requests(total, size))
     names = [label for label, count in counts.items() for _ in range(count)]
     parts = [names[place::number] for place in range(number)] if mixed else _chop(names, number)
     return [[quota(label, part.count(label), hard) for label in counts if label in part] for part in parts if part]
@@ -55,27 +55,18 @@ def _chop(names: Sequence[str], number: int) -> list[Sequence[str]]:
     return [names[start:end] for start, end in pairwise(ends)]
 
 
-def weakness_quotas(
-    labels: Sequence[str], wanted: int, settings: QuotaSettings, blank: str | None, pairs: bool
-) -> list[Quota]:
-    """Share a weakness's texts between its labels, the right one first; half of them go to `blank` if given.
+def weakness_quotas(labels: Sequence[str], wanted: int, settings: QuotaSettings, blank: str | None) -> list[Quota]:
+    """Share a weakness's texts evenly between its labels; a quarter of them go to `blank` if given.
 
     Args:
         labels: of the weakness.
         wanted: texts in all.
         settings: share of hard ones.
         blank: what stands for texts without any label; None where none are wanted.
-        pairs: as many of the first label as of all others, since every text has a partner.
     """
-    without = wanted // 2 if blank is not None else 0
+    without = wanted // 4 if blank is not None else 0
     rest = wanted - without
-    if pairs and len(labels) > 1:
-        first = rest // 2
-        others = [(rest - first) // (len(labels) - 1)] * (len(labels) - 1)
-        others[0] += rest - first - sum(others)
-        shares = [first, *others]
-    else:
-        shares = [rest // len(labels) + (number < rest % len(labels)) for number in range(len(labels))]
+    shares = [rest // len(labels) + (number < rest % len(labels)) for number in range(len(labels))]
     asked = [*zip(labels, shares, strict=True), *([(blank, without)] if blank is not None else [])]
     return [quota(label, count, settings.hard) for label, count in asked if count]
 

@@ -34,7 +34,9 @@ class QuotaSettings(_Section):
     """How many texts a cycle asks for, and for what."""
 
     drafts: int = Field(default=80, ge=1, description="texts per cycle, written and real ones together")
-    lesson: int = Field(default=40, ge=1, description="texts per request at most")
+    lesson: int = Field(
+        default=40, ge=1, description="texts per request; up to a quarter more where that saves a request"
+    )
     least: int = Field(
         default=24,
         ge=1,
@@ -99,7 +101,7 @@ class PoolSettings(_Section):
     weigh_labels: bool = Field(
         default=True,
         description="learn the label of a real text by the confidence that came with it, so that a doubtful one counts"
-        " for little",
+        " for little; not for lists of entities, whose one confidence says nothing of each",
     )
 
 
@@ -208,8 +210,8 @@ class CurriculumSettings(_Section):
         default="auto",
         description="whose label of a written text counts: a separate, blind one (labeler); the same, but it is asked"
         " only where the student is not sure of what the text was written for (doubtful), or where it is sure of"
-        " something else (contested); or what the text was written for (generator). auto: contested where there are"
-        " real texts to spend labels on, else doubtful. Real texts are always labelled blindly",
+        " something else (contested); or what the text was written for (generator). auto: contested. Real texts are"
+        " always labelled blindly",
     )
     confirm: float = Field(
         default=0.5,
@@ -224,7 +226,13 @@ class CurriculumSettings(_Section):
         description="texts that are checked with those in doubt although the student confirms them, drawn by chance",
     )
     check_least: int = Field(
-        default=6, ge=1, description="texts in doubt below which none is checked: a request has its price"
+        default=12, ge=1, description="texts in doubt below which none is checked: a request has its price"
+    )
+    trust_after: int = Field(
+        default=12,
+        ge=0,
+        description="checked texts without a single disputed label after which no more written texts are checked;"
+        " 0 = checked to the end",
     )
     review: int = Field(default=400, ge=0, description="older samples per training that may come back; 0 = none")
 

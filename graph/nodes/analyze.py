@@ -13,7 +13,7 @@ from graph.allowance import count_wanted
 from graph.bench import Bench, cycle_name
 from graph.competition import divide_cycle
 from graph.curriculum.cases import main_error
-from graph.curriculum.kinds import Kind
+from graph.curriculum.kinds import Kind, cut_labelling
 from graph.curriculum.lessons import REAL, PlanningInput, ReferenceText, plan_lessons
 from graph.curriculum.turns import is_analysts_turn
 from graph.exams import LEAST_REAL, VALIDATION_CASE, Examined, examine_all
@@ -171,8 +171,7 @@ async def _plan_real(bench: Bench, cycle: int, champion: str | None, wanted: int
     """Plan which texts of the pool are labelled, in requests of about the same size."""
     texts = await select_texts(bench, cycle, champion, wanted)
     size = bench.settings.curriculum.quotas.lesson
-    # a request more costs more than a few texts more in one
-    number = max(1, round(len(texts) / size)) if texts else 0
+    number = cut_labelling(len(texts), size)
     return [
         _Lesson(
             "real",

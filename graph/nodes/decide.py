@@ -6,8 +6,8 @@ from tracing.summary import gain_of
 
 BARREN = 2
 """Cycles in a row without a new sample after which the teacher has nothing left to give."""
-
-
+ENOUGH = 0.99
+"""Share of the budget's samples with which it is spent: the last one in a hundred is not worth a cycle."""
 GAIN_CYCLES = 3
 """Cycles that `stop.gain` looks at."""
 
@@ -28,7 +28,7 @@ def find_reason(state: State, bench: Bench) -> str | None:
     reached = {
         "target": stop.target is not None and score is not None and score >= stop.target,
         "cycles": state["cycle"] >= stop.cycles,
-        "budget.samples": budget.samples is not None and state["accepted"] >= budget.samples,
+        "budget.samples": budget.samples is not None and state["accepted"] >= ENOUGH * budget.samples,
         "budget.tokens": budget.tokens is not None and usage["input_tokens"] + usage["output_tokens"] >= budget.tokens,
         "budget.usd": budget.usd is not None and cost is not None and cost >= budget.usd,
         "patience": stop.patience is not None and state["stale"] >= stop.patience,

@@ -22,7 +22,7 @@ def test_the_axes_are_drawn_apart_from_each_other_and_by_the_seed() -> None:
     many = plan_variety(400, random.Random(1))
     assert many == plan_variety(400, random.Random(1)) != plan_variety(400, random.Random(2))
     pairs = {tuple(item.split("; ")[:2]) for item in many}
-    assert len(pairs) == len(AXES["length"]) * len(AXES["register"])
+    assert len(pairs) == len(AXES["length"]) * len(AXES["situation"])
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 20])

@@ -33,6 +33,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str | Non
     "no cycles": ({"cycle": 0}, {"stop": {"cycles": 0}}, {}, "cycles"),
     "samples": ({}, {"budget": {"samples": 10}}, {}, "budget.samples"),
     "samples left": ({}, {"budget": {"samples": 11}}, {}, None),
+    "hardly any sample left": ({"accepted": 238}, {"budget": {"samples": 240}}, {}, "budget.samples"),
+    "a few samples left": ({"accepted": 237}, {"budget": {"samples": 240}}, {}, None),
     "tokens": ({}, {"budget": {"tokens": 100}}, {}, "budget.tokens"),
     "tokens left": ({}, {"budget": {"tokens": 101}}, {}, None),
     "dollars": ({}, {"budget": {"usd": 0.5}}, {}, "budget.usd"),

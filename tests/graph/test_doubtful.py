@@ -11,10 +11,12 @@ from tests.graph.conftest import run_quick
 from tests.graph.toy import WordStudent
 from tracing.ledger import CallRecord, Ledger, Sample
 
+CHECKED = ["curriculum.labels=doubtful", "curriculum.check_least=1", "curriculum.audit=0", "curriculum.trust_after=0"]
 
-def learn(domain: Path, *settings: str) -> tuple[list[Sample], list[CallRecord], RunFolder]:
-    options = ["curriculum.labels=doubtful", "curriculum.check_least=1", "curriculum.audit=0", *settings]
-    folder = run_quick(domain, *(part for option in options for part in ("--set", option)))
+
+def learn(domain: Path, *settings: str, cycles: int = 2) -> tuple[list[Sample], list[CallRecord], RunFolder]:
+    chosen = [part for option in (*CHECKED, *settings) for part in ("--set", option)]
+    folder = run_quick(domain, "--cycles", str(cycles), *chosen)
     ledger = Ledger(folder.ledger)
     samples = ledger.samples()
     calls = ledger.calls()
@@ -50,7 +52,7 @@ def test_what_is_confirmed_is_out_of_reach_of_the_labelers_slips(
     toy_domain: Path, word_students: list[WordStudent]
 ) -> None:
     settings = ("rehearsal.noise=0.5", "curation.dispute=labeler")
-    samples, _, _ = learn(toy_domain, *settings)
+    samples, _, _ = learn(toy_domain, *settings, cycles=3)
     trained = [sample for sample in samples if sample.state == "accepted"]
     assert all(sample.label == sample.intended for sample in trained if sample.label_call is None)
     assert any(sample.label != sample.intended for sample in trained if sample.label_call is not None)
@@ -75,7 +77,11 @@ def test_show_says_who_gave_the_label(
 
 
 def test_entities_are_confirmed_as_a_whole(reports: Path, word_taggers: list[WordStudent]) -> None:
-    samples = [sample for sample in learn(reports, "curriculum.confirm=0")[0] if sample.cycle > 1]
+    samples = [
+        sample
+        for sample in learn(reports, "curriculum.confirm=0", "curriculum.quotas.blank=0.4")[0]
+        if sample.cycle > 1
+    ]
     confirmed = [sample for sample in samples if sample.label_call is None]
     assert 0 < len(confirmed) < len(samples)
     for sample in confirmed:
@@ -110,3 +116,21 @@ def test_only_what_the_student_is_sure_is_something_else_is_contested(
         assert sample.exam is not None
         contested = sample.exam["answer"] != sample.intended and sample.exam["confidence"] >= 0.3
         assert contested is (sample in asked)
+
+
+@pytest.mark.parametrize(
+    ("noise", "after", "third"), [(0.0, 2, False), (0.0, 0, True), (0.0, 500, True), (0.5, 2, True)]
+)
+def test_a_generator_that_was_never_wrong_is_not_checked_for_ever(
+    toy_domain: Path, word_students: list[WordStudent], noise: float, after: int, third: bool
+) -> None:
+    samples, _, _ = learn(
+        toy_domain,
+        f"rehearsal.noise={noise}",
+        "curriculum.confirm=1.0",
+        f"curriculum.trust_after={after}",
+        cycles=3,
+    )
+    checked = Counter(sample.cycle for sample in samples if sample.label_call is not None)
+    assert checked[2] >= 2
+    assert bool(checked[3]) is third

@@ -93,7 +93,7 @@ def test_check_tells_of_the_pool_and_of_its_faults(tmp_path: Path, capsys: pytes
     told = capsys.readouterr().out
     assert "a pool of 1 of 1 lines" in told
     assert ", 1 unlabelled" in told
-    assert "advice:" not in told
+    assert "advice: unlabelled texts: 1; a few hundred help most" in told
     (folder / "pool.jsonl").write_text('{"text": "my parcel"}\n{"txt": "x"}\n', encoding="utf-8")
     assert main.run_cli(["check", str(folder), "--teacher", "rehearsal"]) == 2
     error = capsys.readouterr().err
@@ -106,6 +106,30 @@ def test_check_advises_to_give_unlabelled_texts(tmp_path: Path, capsys: pytest.C
     for options, advised in (([], True), (["--preset", "zerogen"], False), (["--set", "rows.pool=0"], False)):
         assert main.run_cli(["check", str(folder), "--teacher", "rehearsal", *options]) == 0
         assert ("a few hundred of your own" in " ".join(capsys.readouterr().out.split())) is advised
+
+
+@pytest.mark.parametrize(
+    ("lines", "preset", "advised"),
+    [
+        (5, "evokd", "unlabelled texts: 5; a few hundred help most"),
+        (200, "evokd", None),
+        (200, "labelled-pool", "the pool holds 200 texts, so this run ends before its 201 samples"),
+        (201, "labelled-pool", None),
+        (5, "zerogen", None),
+    ],
+)
+def test_check_says_where_a_pool_is_too_small(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: int, preset: str, advised: str | None
+) -> None:
+    folder = write_domain(tmp_path / "toy")
+    text = (folder / "domain.yaml").read_text(encoding="utf-8")
+    (folder / "domain.yaml").write_text(text.replace("data:\n", "data:\n  pool: pool.txt\n"), encoding="utf-8")
+    texts = (f"{number} {random.Random(number).random()} parcel" for number in range(lines))
+    (folder / "pool.txt").write_text("\n".join(texts), encoding="utf-8")
+    options = ["--teacher", "rehearsal", "--preset", preset, "--budget-samples", "201"]
+    assert main.run_cli(["check", str(folder), *options]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "advice:" not in told if advised is None else f"advice: {advised}" in told
 
 
 @pytest.mark.parametrize("name", ["support_tickets", "field_reports"])

@@ -151,13 +151,14 @@ def test_the_analyst_sees_real_texts_that_were_labelled_just_now(labels_run: Fin
         assert {case["origin"] for case in packet["cases"]} == {"real"}
 
 
-def test_a_label_weighs_what_its_confidence_is_worth(labels_run: Finished) -> None:
-    trained: dict[str, TrainExample] = {item.id: item for job in labels_run.jobs for item in job.examples}
-    learned = [sample for sample in labels_run.real if sample.state == "accepted" and sample.id in trained]
+def test_a_label_weighs_what_its_confidence_is_worth_and_a_list_of_entities_all_that_it_is(run: Finished) -> None:
+    trained: dict[str, TrainExample] = {item.id: item for job in run.jobs for item in job.examples}
+    learned = [sample for sample in run.real if sample.state == "accepted" and sample.id in trained]
     assert learned
     for sample in learned:
-        assert trained[sample.id].weight == weigh(sample.confidence or 0.0)
-    written = [item for name, item in trained.items() if name in {s.id for s in labels_run.samples if not s.is_real}]
+        whole = isinstance(sample.label, str)
+        assert trained[sample.id].weight == (weigh(sample.confidence or 0.0) if whole else 1.0)
+    written = [item for name, item in trained.items() if name in {s.id for s in run.samples if not s.is_real}]
     assert {item.weight for item in written} == {1.0}
 
 

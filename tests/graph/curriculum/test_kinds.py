@@ -31,8 +31,8 @@ def rounded(shares: dict[Kind, float]) -> dict[str, float]:
         (False, True, "write", {"plain": 0.5, "toned": 0.5}),
         (False, True, "mix", {"plain": 0.25, "toned": 0.25, "real": 0.5}),
         (False, True, "pool", {"real": 1.0}),
-        (True, True, "auto", {"real": 0.2, "toned": 0.3, "dense": 0.5}),
-        (True, False, "auto", {"dense": 0.6, "varied": 0.4}),
+        (True, True, "auto", {"real": 0.4, "plain": 0.2, "toned": 0.4}),
+        (True, False, "auto", {"plain": 1.0}),
     ],
 )
 def test_a_run_begins_with_what_is_right_on_average(
@@ -45,7 +45,7 @@ def test_the_users_own_shares_take_the_place_of_ours() -> None:
     assert rounded(begin_shares(False, True, "auto", {"real": 0.5, "varied": 0.5})) == {"real": 0.5, "varied": 0.5}
     assert rounded(begin_shares(False, False, "auto", {"real": 0.5, "varied": 0.5})) == {"varied": 1.0}
     assert begin_shares(False, False, "auto", {"real": 1.0}) == {"plain": 1.0}
-    assert begin_shares(True, False, "auto", {"real": 1.0}) == {"dense": 1.0}
+    assert begin_shares(True, False, "auto", {"real": 1.0}) == {"plain": 1.0}
 
 
 @pytest.mark.parametrize(

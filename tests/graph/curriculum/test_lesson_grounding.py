@@ -52,11 +52,19 @@ def test_topics_of_the_domain_are_spread_over_the_texts_of_their_label() -> None
 
 def test_examples_are_the_users_own_rows_label_by_label() -> None:
     items = [*seeds("a", "b", "c"), *written(9, "a")]
-    (lesson,) = plan(6, items, examples=2)
+    (lesson,) = plan({"toned": 6}, items, examples=2)
     assert len(lesson.plan.examples) == 2
     assert {item.text for item in lesson.plan.examples} <= {"seed b", "seed c"}, "the labels that are asked for"
-    (whole,) = plan(6, items, examples=20, examples_from="all", counts={"b": 9, "c": 9})
+    (whole,) = plan({"toned": 6}, items, examples=20, examples_from="all", counts={"b": 9, "c": 9})
     assert {item.text for item in whole.plan.examples} == {"seed a", *(item.text for item in written(9, "a"))}
+
+
+def test_plain_texts_are_asked_for_without_examples_that_they_would_all_sound_like() -> None:
+    few = seeds("a", "b", "c")
+    enough = [ReferenceText(f"seed {n} {label}", label, (label,), seed=True) for n in range(3) for label in "abc"]
+    assert [len(plan(6, items)[0].plan.examples) for items in (few, enough[:-1], enough)] == [0, 0, 8]
+    assert len(plan(6, few, grounding=grounding())[0].plan.examples) == 3, "a pool brings other texts"
+    assert len(plan(6, few, task="ner")[0].plan.examples) == 3, "where names begin and end, examples alone tell"
 
 
 def test_a_weakness_is_shown_the_cases_behind_it() -> None:
@@ -117,3 +125,14 @@ def test_a_guide_reaches_every_lesson() -> None:
     guide = {"a": "takes in this, leaves out that"}
     for lesson in plan(24, weaknesses={"w1": weakness("b")}, grounding=grounding(guide=guide)):
         assert lesson.plan.guide == guide
+
+
+def test_a_lesson_on_a_weakness_shows_a_real_text_of_each_label_that_its_cases_lack() -> None:
+    cases = [Example(text="a case", gold="a"), Example(text="another case", gold="a")]
+    (lesson,) = plan(24, seeds("a", "b", "c"), weaknesses={"w1": weakness("a", "b")}, evidence={"w1": cases})
+    assert [item.text for item in lesson.plan.examples] == ["a case", "another case", "seed b"]
+    (lesson,) = plan(24, seeds("a", "b"), weaknesses={"w1": weakness("a", "b")}, evidence={"w1": cases}, examples=2)
+    assert [item.text for item in lesson.plan.examples] == ["a case", "another case"]
+    long = [Example(text="case " * 400, gold="a")]
+    (lesson,) = plan(24, seeds("b"), weaknesses={"w1": weakness("a", "b")}, evidence={"w1": long}, example_tokens=500)
+    assert len(lesson.plan.examples) == 1
