@@ -1,7 +1,7 @@
 """Kinds of texts: what a cycle is made of, to begin with by what was best on average, later by what each kind does.
 
-No kind of text is best everywhere: tweets want the tone of real ones, film reviews plain texts, emotions real texts,
-sparse entities sentences dense with them. So the shares begin where they do least harm and follow the evidence.
+No kind of text is best everywhere: encyclopaedia sentences want the tone of real ones, film reviews and posts with few
+entities plain texts, emotions real texts. So the shares begin where they do least harm and follow the evidence.
 """
 
 import math
