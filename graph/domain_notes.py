@@ -15,6 +15,8 @@ from graph.domain_file import find_line
 
 PROFILE = "profile.yaml"
 GUIDE = "guide.yaml"
+LARGEST_SHARE = 1_000_000
+"""Shares count against each other, so a larger number is a slip of the pen."""
 Axes = dict[str, list[tuple[str, float]]]
 """Axis -> values with their shares, which add up to 1."""
 _HEAD = {
@@ -39,8 +41,12 @@ def load_profile(path: Path) -> Axes:
                 f"{where}: write two values or more, each with its share, such as {{question: 0.3, reply: 0.7}}"
             )
         for value, share in values.items():
-            if isinstance(share, bool) or not isinstance(share, int | float) or share < 0:
-                raise InputError(f"{where}: the share of {show(value)} must be a number from 0 on, got {show(share)}")
+            number = isinstance(share, int | float) and not isinstance(share, bool)
+            if not number or not 0 <= share <= LARGEST_SHARE:  # false of .nan as well
+                raise InputError(
+                    f"{where}: the share of {show(value)} must be a number from 0 to {LARGEST_SHARE:,},"
+                    f" got {show(share)}"
+                )
         total = float(sum(values.values()))
         if not total:
             raise InputError(f"{where}: all shares are 0; give at least one value a share")

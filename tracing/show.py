@@ -170,7 +170,7 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[Mapping[str, An
         topic = literal(lesson["plan"]["weakness"]["name"], 80)
         kept, first = ledger.outline_lesson(lesson["id"])
         confirmed = ledger.count_confirmed(lesson["id"])
-        labelled = f"{lesson['labelled']} labelled" + (f" ({confirmed} by the student's word)" if confirmed else "")
+        labelled = f"{lesson['labelled']} labelled" + (f" ({confirmed} not checked)" if confirmed else "")
         kind = f" ({lesson['kind']})" if lesson["kind"] not in ("", "real", "weakness") else ""
         drafts = f"{lesson['drafts']} texts" if lesson["kind"] == "real" else f"{lesson['drafts']} drafts"
         _say(console, f"  {lesson['id']} {topic}{kind}: {drafts}, {labelled}, {kept} accepted")
@@ -274,7 +274,7 @@ def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
                 f" {call.input_tokens} tokens read, {call.output_tokens} written, prompts {call.prompts}",
             )
     if sample.candidates and sample.label_call is None:
-        _say(console, "The Labeler was not asked: the student answered what the text was written for.")
+        _say(console, "The Labeler was not asked: the label is what the text was written for.")
 
 
 def open_ledger(path: Path) -> Ledger:

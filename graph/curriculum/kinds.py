@@ -90,6 +90,8 @@ def move_shares(begin: Mapping[Kind, float], effects: Mapping[str, Effect]) -> d
         begin: the shares without evidence.
         effects: kind -> its estimated effect; a kind that is missing keeps its weight.
     """
+    if not effects:
+        return dict(begin)
     weights: dict[Kind, float] = {}
     for kind, share in begin.items():
         effect = effects.get(kind)

@@ -71,7 +71,7 @@ def test_show_says_who_gave_the_label(
     confirmed = next(sample for sample in samples if sample.label_call is None)
     capsys.readouterr()
     assert main.run_cli(["show", str(folder.path), "--cycle", str(confirmed.cycle)]) == 0
-    assert "by the student's word)" in capsys.readouterr().out
+    assert "not checked)" in capsys.readouterr().out
     assert main.run_cli(["show", str(folder.path), "--sample", confirmed.id]) == 0
     assert "The Labeler was not asked" in capsys.readouterr().out
 

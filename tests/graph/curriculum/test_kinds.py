@@ -132,3 +132,7 @@ def test_sharing_out_leaves_nothing_over_and_is_right_to_within_one(count: int, 
     total = sum(weights)
     assert sum(parts) == (count if total > 0 else 0)
     assert all(abs(part - count * weight / total) < 1 for part, weight in zip(parts, weights, strict=True) if total > 0)
+
+
+def test_without_evidence_the_shares_stay_as_they_were_chosen() -> None:
+    assert move_shares({"real": 0.9, "plain": 0.1}, {}) == {"real": 0.9, "plain": 0.1}
