@@ -10,8 +10,8 @@ AXES: dict[str, tuple[str, ...]] = {
 """Axis -> values, short, since every text is told one of each; none says anything about a label, or clashes with how
 the texts of a domain are written.
 
-Used where entities are named and nothing real shows how such texts look. For whole texts planned attributes were worse
-than none with a recorded language model: they ask for texts that no source of such texts holds.
+Used by a run whose `curriculum.shares` name the kind `varied`. By default none does: with a language model planned
+attributes were worse than none, since they ask for texts that no source of such texts holds.
 
 Source: AttrPrompt (Yu et al. 2023, arXiv 2306.15895). Axes and values are ours.
 """

@@ -287,8 +287,7 @@ class _Forecast:
 
 def _share_checked(plan: Plan, cycle: int) -> float:
     """Share of the written texts of a cycle that the Labeler is asked about."""
-    rule = plan.settings.curriculum.labels
-    rule = "contested" if rule == "auto" else rule
+    rule = plan.settings.curriculum.label_rule
     if rule == "labeler":
         return 1.0
     proven = cycle > 2 and plan.settings.curriculum.trust_after  # a capable model's first check disputes nothing

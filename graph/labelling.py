@@ -42,8 +42,7 @@ def take_texts(lesson: Mapping[str, Any]) -> list[Sample]:
 
 def label_rule(bench: Bench) -> str:
     """Whose label of a written text counts; see `curriculum.labels`."""
-    rule = bench.settings.curriculum.labels
-    return rule if rule != "auto" else "contested"
+    return bench.settings.curriculum.label_rule
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,12 @@ async def find_profile(bench: Bench, cycle: int) -> None:
     if bench.domain.profile:
         write_profile_file(bench.folder.profile, dict(bench.domain.profile))
         return
-    if bench.ledger.part(0, PART) is not None or not _wants_profile(bench):
+    noted = bench.ledger.part(0, PART)
+    if noted is not None:
+        if noted["axes"]:  # an interrupted attempt was told of it and had not written it down yet
+            write_profile_file(bench.folder.profile, noted["axes"])
+        return
+    if not _wants_profile(bench):
         return
     seed = bench.seed("profile")
     lines = [item.text for item in bench.domain.pool]

@@ -72,7 +72,7 @@ class CycleBudget(_Section):
 class BudgetSettings(_Section):
     """What a run may use; it ends well when one is spent. Checked before every call, those in flight counted in."""
 
-    samples: int | None = Field(default=240, ge=1, description="accepted samples")
+    samples: int | None = Field(default=240, ge=1, description="accepted samples; spent at 99 %")
     tokens: int | None = Field(default=None, ge=1, description="tokens read and written by the teacher")
     usd: float | None = Field(default=None, gt=0, description="US dollars; needs a known price")
     cycle: CycleBudget = Field(default=CycleBudget(), description="what each cycle may use")

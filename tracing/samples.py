@@ -105,7 +105,7 @@ class Samples(Database):
         return int(kept), shown[0]["id"] if shown else None
 
     def count_confirmed(self, lesson: str) -> int:
-        """Number of drafts of a lesson that kept their intention without the Labeler, since the student gave it too."""
+        """Number of drafts of a lesson that kept their intention without the Labeler, who was not asked."""
         where = "lesson = ? AND candidates IS NOT NULL AND label_call IS NULL AND source IS NULL"
         return int(self._rows(f"SELECT count(*) AS n FROM samples WHERE {where}", lesson)[0]["n"])
 

@@ -29,7 +29,7 @@ from graph.curriculum.grounding import (
     fit_tokens,
     pick_by_label,
 )
-from graph.curriculum.kinds import SLACK, WRITTEN, Kind, share_out, shrink_kinds
+from graph.curriculum.kinds import WRITTEN, Kind, count_requests, share_out, shrink_kinds
 from graph.curriculum.quotas import breadth_counts, cut_requests, quota, weakness_quotas
 from graph.curriculum.settings import CurriculumSettings
 
@@ -178,7 +178,7 @@ def _ask_weaknesses(given: PlanningInput, room: int, settings: CurriculumSetting
     sizes = share_out(room, [weakness.texts or settings.quotas.least for weakness in taught.values()])
     for (name, weakness), size in zip(taught.items(), sizes, strict=True):
         most = settings.quotas.lesson
-        portion = size if size <= most * (1 + SLACK) else most
+        portion = size if count_requests(size, most) <= 1 else most
         mistake = given.mistakes.get(name)
         blank = given.form.blank if mistake == "invented" else None
         pairs = settings.quotas.pairs and given.form.blank is None and len(weakness.labels) > 1

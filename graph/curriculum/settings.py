@@ -236,6 +236,11 @@ class CurriculumSettings(_Section):
     )
     review: int = Field(default=400, ge=0, description="older samples per training that may come back; 0 = none")
 
+    @property
+    def label_rule(self) -> str:
+        """Whose label of a written text counts, with `auto` decided."""
+        return "contested" if self.labels == "auto" else self.labels
+
     @field_validator("source", mode="before")
     @classmethod
     def _tell_moved(cls, value: object) -> object:

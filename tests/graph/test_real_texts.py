@@ -185,6 +185,21 @@ def test_a_killed_run_on_a_pool_resumes_to_the_same_end_and_pays_nothing_twice(
     assert facts(tmp_path / "runs" / "killed") == facts(tmp_path / "runs" / "whole")
 
 
+def test_a_run_killed_before_its_profile_is_written_down_has_one_all_the_same(tmp_path: Path, evokd: Evokd) -> None:
+    domain = write_domain(tmp_path / "toy")
+    add_pool(domain)
+    args = ["run", str(domain), *QUICK, *POOLED, "--cycles", "2", "--runs-dir", str(tmp_path / "runs")]
+    assert evokd(*args, "--run-id", "whole")[0] == 0
+    code, printed = evokd(*args, "--run-id", "killed", event="profile", node=None, count=1)
+    assert code == KILLED, printed
+    killed, whole = (RunFolder(tmp_path / "runs" / name) for name in ("killed", "whole"))
+    assert not killed.profile.exists()
+    code, printed = evokd("resume", str(killed.path))
+    assert code == 0, printed
+    assert killed.profile.read_bytes() == whole.profile.read_bytes()
+    assert facts(killed.path) == facts(whole.path)
+
+
 def test_a_pool_alone_asks_no_generator(tmp_path: Path, word_students: list[WordStudent]) -> None:
     domain = write_domain(tmp_path / "toy")
     add_pool(domain)
