@@ -40,6 +40,9 @@ def load_profile(path: Path) -> Axes:
             raise InputError(
                 f"{where}: write two values or more, each with its share, such as {{question: 0.3, reply: 0.7}}"
             )
+        for key in (name, *values):
+            if not isinstance(key, str | int | float) or isinstance(key, bool):
+                raise InputError(f"{where}: YAML reads {show(key)} as no word; put it in quotes, such as 'yes'")
         for value, share in values.items():
             number = isinstance(share, int | float) and not isinstance(share, bool)
             if not number or not 0 <= share <= LARGEST_SHARE:  # false of .nan as well

@@ -46,6 +46,8 @@ _WEAKNESS = Weakness(name="n" * 50, pattern="p" * 160, labels=[], evidence=["e10
 """As long as what language models write."""
 CONTESTED = 0.15
 """Share of drafts that the student contests."""
+DETAILED = 60
+"""Cycles that are planned one by one; later ones are taken to be like the last of these."""
 DOUBTED = 0.4
 """Share of drafts that the student does not confirm, as it was on public data."""
 
@@ -159,6 +161,7 @@ class _Forecast:
         self._texts = [*plan.domain.seeds, *plan.domain.validation]
         self._lines = [item.text for item in plan.domain.pool]
         self._mixes: list[dict[Kind, int]] = []
+        self._done: Counter[str] = Counter()
         self._cycles: dict[int, _Pairs] = {}
 
     def last_cycle(self) -> int:
@@ -182,19 +185,21 @@ class _Forecast:
         entities = self._plan.briefing.form.blank is not None
         shares = begin_shares(entities, bool(self._lines), curriculum.source, curriculum.shares)
         while len(self._mixes) < cycle:
-            done: Counter[str] = Counter()
-            for mix in self._mixes:
-                done.update(mix)
+            done = self._done
             warm = curriculum.warm_up.drafts if len(self._mixes) < curriculum.warm_up.cycles else None
             wanted = warm or curriculum.quotas.drafts
             if budget.samples is not None:
                 wanted = cap_cycle(wanted, max(1, math.ceil(budget.samples / ACCEPTED) - done.total()))
             left = len(self._lines) - done["real"]
             self._mixes.append(divide(wanted, done, shares, left, curriculum.quotas.lesson))
+            done.update(self._mixes[-1])
         return self._mixes[cycle - 1]
 
     def cycle(self, cycle: int) -> _Pairs:
         """Tokens of every call of a cycle."""
+        if cycle > DETAILED:
+            turn = min(self._plan.settings.curriculum.analyst.every, DETAILED)
+            cycle = DETAILED - turn + 1 + (cycle - DETAILED - 1) % turn
         if cycle not in self._cycles:
             self._cycles[cycle] = self._count_cycle(cycle)
         return self._cycles[cycle]

@@ -38,7 +38,9 @@ async def measure_labeler(bench: Bench, cycle: int) -> None:
     wanted = min(curriculum.measure_rows, len(rows))
     if bench.settings.teacher.is_embedded() or wanted < LEAST_ROWS:
         return
-    if bench.ledger.part(0, MEASURED) is not None:
+    noted = bench.ledger.part(0, MEASURED)
+    if noted is not None:
+        _write_guide(bench, noted)
         return
     chosen = random.Random(bench.seed("measure")).sample(rows, wanted)
     try:
@@ -50,6 +52,7 @@ async def measure_labeler(bench: Bench, cycle: int) -> None:
         bench.emit("budget_spent", cycle=cycle, role="labeler", reason=str(exc))
         return
     bench.ledger.put_part(0, MEASURED, record)
+    _write_guide(bench, record)  # after the record: what is asked with a guide in force is another request
     bench.emit("labels_measured", cycle=cycle, **record)
 
 
@@ -91,10 +94,14 @@ async def _try_guide(bench: Bench, cycle: int, rows: Sequence[Example], before: 
     if guide is None:
         return None
     after, _ = await _agree(bench, cycle, rows, "guided", guide)
-    used = after is not None and after >= before
-    if used:
-        write_guide_file(bench.folder.guide, guide)
-    return {"agreement": after, "used": used, "text": guide}
+    return {"agreement": after, "used": after is not None and after >= before, "text": guide}
+
+
+def _write_guide(bench: Bench, record: Mapping[str, Any]) -> None:
+    """Put a guide that has proved itself into the run's folder, where none is."""
+    guide = record["guide"]
+    if guide is not None and guide["used"] and not bench.folder.guide.is_file():
+        write_guide_file(bench.folder.guide, guide["text"])
 
 
 def _find_disputes(bench: Bench) -> list[Dispute]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from agents.settings import OPENAI_URL
 from agents.teacher import resolve_key
 from graph.changes import UNKNOWN_VERSION
 from graph.config import Layer, build_settings, load_preset
+from graph.curriculum.kinds import begin_shares, find_contradiction
 from graph.domain import Domain, find_domain, load_domain, replace_corpus
+from graph.domain_notes import PROFILE
 from graph.folder import RunFolder
 from graph.pool import add_pool
 from graph.recording import add_recording
@@ -84,6 +86,7 @@ def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
         raise InputError(f"gate.metric: unknown metric {metric!r}; one of: {', '.join(domain.codec.metrics)}")
     _check_gate_data(domain, settings)
     _check_pool(domain, settings)
+    domain = _note_idle_profile(domain, settings)
     check_student(settings.student.base)
     _check_modes(domain, settings)
     briefing = make_briefing(
@@ -113,13 +116,28 @@ def _check_gate_data(domain: Domain, settings: Settings) -> None:
 
 
 def _check_pool(domain: Domain, settings: Settings) -> None:
-    """Refuse to label a pool that is not there."""
-    source = settings.curriculum.source
+    """Refuse to label a pool that is not there, and shares that the source or a missing pool would change silently."""
+    source, shares = settings.curriculum.source, settings.curriculum.shares
     if source in ("pool", "mix") and not domain.pool:
         raise InputError(
             f"curriculum.source is {source!r}, but there are no unlabelled texts; name a file of them under data.pool"
             f" in {domain.folder / 'domain.yaml'}, or choose another preset"
         )
+    fault = find_contradiction(bool(domain.pool), source, shares)
+    if fault is not None:
+        raise InputError(f"{fault}; leave one of them out")
+
+
+def _note_idle_profile(domain: Domain, settings: Settings) -> Domain:
+    """Say that a profile is not used: only texts in the tone of real ones follow it, and those need a pool."""
+    curriculum = settings.curriculum
+    if not domain.profile or curriculum.profile == "off":
+        return domain
+    entities = answer_form(domain.codec.name).blank is not None
+    if "toned" in begin_shares(entities, bool(domain.pool), curriculum.source, curriculum.shares):
+        return domain
+    why = "this run writes no texts in the tone of real ones" if domain.pool else "there is no pool"
+    return replace(domain, notes=(*domain.notes, f"{domain.folder / PROFILE}: not used, {why}"))
 
 
 def _check_modes(domain: Domain, settings: Settings) -> None:

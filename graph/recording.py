@@ -46,21 +46,33 @@ def add_recording(domain: Domain, settings: Settings) -> Domain:
     files = [folder / name for name in (WRITTEN, LABELLED) if (folder / name).is_file()]
     prints = {**domain.fingerprint, **digest_files(domain.folder, files)}
     domain = replace(domain, recording=folder, fingerprint=prints)
-    if settings.rows.pool == 0 or not recording.verdicts:
+    if settings.rows.pool == 0:
         return domain
+    if not recording.verdicts:
+        told = f"{folder / LABELLED}: no such file or nothing in it, so nobody can label real texts: there is no pool"
+        return replace(domain, notes=(*domain.notes, told))
     lines = list(enumerate(recording.lines, start=1))
     if domain.pool_file is not None:
         own = {normalise(line.text) for line in read_lines(domain.pool_file)}
         lines = [(number, text) for number, text in lines if normalise(text) in own]
+        if not lines:
+            raise InputError(
+                f"{folder / LABELLED}: no text of it stands in {domain.pool_file}, so no line of the pool has a"
+                " recorded label; name the file that the recording was made from, or leave data.pool out"
+            )
     return use_lines(domain, settings, folder / LABELLED, lines)
 
 
 def _check_labels(recording: Recording, domain: Domain) -> None:
+    """Refuse labels that the domain does not have."""
     known = set(domain.codec.labels)
-    for row in (row for rows in recording.written.values() for row in rows):
-        strange = [label for label in row.labels if label not in known]
+    written = [(WRITTEN, row.text, row.labels) for rows in recording.written.values() for row in rows]
+    labelled = [(LABELLED, row.text, row.given_labels) for row in recording.verdicts.values()]
+    for name, text, labels in (*written, *labelled):
+        strange = [label for label in labels if label not in known]
         if strange:
-            raise InputError(f"{recording.folder / WRITTEN}: {row.text[:60]!r} has the unknown label {strange[0]!r}")
+            hint = f"this domain has {', '.join(domain.codec.labels)}"
+            raise InputError(f"{recording.folder / name}: {text[:60]!r} has the unknown label {strange[0]!r}; {hint}")
 
 
 def make_transport(domain: Domain, seed: int, ledger: Ledger) -> "httpx2.AsyncBaseTransport":

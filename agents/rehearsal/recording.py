@@ -49,6 +49,12 @@ class RecordedVerdict(_Row):
     labels: list[str] | None = Field(default=None, description="candidate labels, best first")
     confidence: float = Field(ge=0, le=1, description="the model's confidence, 0 to 1")
 
+    @property
+    def given_labels(self) -> tuple[str, ...]:
+        """Labels that occur in the answer: its candidates, or those of its entities."""
+        found = self.labels if self.labels is not None else [entity.label for entity in self.entities or []]
+        return tuple(dict.fromkeys(found))
+
 
 RowT = TypeVar("RowT", bound=_Row)
 
@@ -78,6 +84,8 @@ def read_recording(folder: Path) -> Recording:
     written: dict[str, list[WrittenText]] = {}
     for row in _read(folder / WRITTEN, WrittenText):
         written.setdefault(row.how, []).append(row)
+    if not written:
+        raise InputError(f"{folder / WRITTEN}: holds no rows; a recorded teacher has nothing to write")
     labelled = folder / LABELLED
     verdicts = {normalise(row.text): row for row in _read(labelled, RecordedVerdict)} if labelled.is_file() else {}
     return Recording(folder, written, verdicts)

@@ -44,6 +44,28 @@ def check_shares(shares: Mapping[str, float]) -> str | None:
     return None
 
 
+def find_contradiction(pool: bool, source: str, chosen: Mapping[str, float]) -> str | None:
+    """Say where chosen shares ask for what a run cannot give or its source rules out, None where they do not.
+
+    Args:
+        pool: whether there are unlabelled real texts.
+        source: `curriculum.source`.
+        chosen: the user's own shares.
+    """
+    asked = {kind for kind, share in chosen.items() if share}
+    written = sorted(asked - {"real"})
+    if source == "pool" and written:
+        return f"curriculum.source is 'pool', which writes nothing, but curriculum.shares asks for {written[0]!r}"
+    if source == "write" and "real" in asked:
+        return "curriculum.source is 'write', which labels nothing of the pool, but curriculum.shares asks for 'real'"
+    if source == "mix" and chosen and not math.isclose(chosen.get("real", 0.5), 0.5):
+        return f"curriculum.source is 'mix', half of it real texts, but curriculum.shares gives them {chosen['real']:g}"
+    lacking = sorted(asked & {"real", "toned"})
+    if not pool and lacking:
+        return f"curriculum.shares asks for {lacking[0]!r}, but there are no unlabelled texts (data.pool)"
+    return None
+
+
 def begin_shares(entities: bool, pool: bool, source: str, chosen: Mapping[str, float]) -> dict[Kind, float]:
     """Give the shares that a run begins with.
 

@@ -144,3 +144,10 @@ def test_texts_of_a_pool_are_labelled_and_their_profile_is_written_once(tmp_path
 def test_a_run_of_no_cycles_takes_nothing(toy_domain: Path) -> None:
     found = estimate(toy_domain, stop={"cycles": 0})
     assert (found["cycles"], found["calls"], found["input_tokens"], found["output_tokens"]) == (0, 0, 0, 0)
+
+
+def test_thousands_of_cycles_are_planned_as_quickly_as_some_and_cost_as_much_each(toy_domain: Path) -> None:
+    few, many = (estimate(toy_domain, stop={"cycles": count}, budget={"samples": None}) for count in (60, 6_000))
+    assert many["cycles"] == 6_000
+    for key in ("calls", "input_tokens", "output_tokens"):
+        assert 0.95 < many[key] / (100 * few[key]) < 1.1, key

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+import graph.guide
 import main
 from graph.domain_notes import load_guide
+from graph.folder import RunFolder
 from tests.graph.conftest import run_quick
 from tests.graph.served import Asked, WatchedTeacher, options, refuse
-from tests.graph.toy import LABELS, WordStudent, read_rows, write_domain
+from tests.graph.toy import LABELS, QUICK, WordStudent, read_rows, write_domain
 from tracing.ledger import Ledger
 from tracing.summary import MEASURED, read_summary
 
@@ -160,3 +162,38 @@ def test_faults_of_the_two_files_are_told_by_line(
     error = capsys.readouterr().err
     assert told.replace('"', "'") in error.replace('"', "'")
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("before", ["record", "file"])
+def test_a_run_stopped_while_its_guide_is_written_down_has_one_all_the_same_and_asks_nothing_twice(
+    before: str, served: tuple[WatchedTeacher, str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher, url, domain = served
+    teacher.twist = twist(domain, 0, 0)
+
+    def put_part(ledger: Ledger, cycle: int, name: str, value: Any) -> None:
+        if name == MEASURED:
+            raise KeyboardInterrupt
+        put(ledger, cycle, name, value)
+
+    def write(path: Path, guide: Any) -> None:
+        raise KeyboardInterrupt
+
+    put = Ledger.put_part
+    with monkeypatch.context() as stopped:
+        if before == "record":
+            stopped.setattr(Ledger, "put_part", put_part)
+        else:
+            stopped.setattr(graph.guide, "write_guide_file", write)
+        runs = ["--runs-dir", str(domain.parent / "runs"), "--run-id", "cut"]
+        assert main.run_cli(["run", str(domain), *QUICK, *options(url, *GUIDED), *runs]) == 130
+    folder = RunFolder(domain.parent / "runs" / "cut")
+    assert not folder.guide.exists()
+    asked = len(teacher.asked)
+    assert main.run_cli(["resume", str(folder.path)]) == 0
+    assert set(load_guide(folder.guide, LABELS)) == set(LABELS)
+    assert measured(folder)["guide"]["used"]
+    assert [request.role for request in teacher.asked].count("guide") == 1
+    held = {row["text"] for row in read_rows(domain / "validation.jsonl")}
+    later = [draft["text"] for request in teacher.asked[asked:] for draft in request.message.get("drafts", [])]
+    assert not held & set(later)

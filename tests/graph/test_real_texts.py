@@ -11,6 +11,7 @@ import main
 from graph.competition import PART
 from graph.folder import RunFolder
 from graph.material import LEAST_WEIGHT, weigh
+from graph.plan import plan_run
 from student.jobs import TrainExample
 from tests.graph.conftest import KILLED, Evokd, give_student, run_quick
 from tests.graph.test_resume import facts
@@ -216,3 +217,21 @@ def test_source_pool_without_a_pool_is_refused(toy_domain: Path, capsys: pytest.
     error = capsys.readouterr().err
     assert "curriculum.source" in error
     assert "data.pool" in error
+
+
+def test_shares_that_the_source_rules_out_are_refused(toy_domain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add_pool(toy_domain)
+    chosen = ["--set", "curriculum.source=pool", "--set", "curriculum.shares={real: 0.5, plain: 0.5}"]
+    assert main.run_cli(["check", str(toy_domain), *chosen]) == 2
+    error = capsys.readouterr().err
+    assert "curriculum.source" in error
+    assert "curriculum.shares" in error
+
+
+@pytest.mark.parametrize("pool", [True, False])
+def test_a_profile_that_nothing_follows_is_told_of(toy_domain: Path, pool: bool) -> None:
+    (toy_domain / "profile.yaml").write_text("form:\n  question: 0.5\n  reply: 0.5\n", encoding="utf-8")
+    if pool:
+        add_pool(toy_domain)
+    plan = plan_run(str(toy_domain), "evokd", [])
+    assert any("profile.yaml: not used" in note for note in plan.domain.notes) is not pool

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 import main
 from tests.graph.conftest import KILLED, Evokd, run_quick
 from tests.graph.test_resume import facts
-from tests.graph.toy import QUICK, WordStudent, read_rows, write_domain, write_rows
+from tests.graph.toy import QUICK, WordStudent, read_rows, write_domain, write_rows, write_yaml
 from tracing.ledger import Ledger
 from tracing.summary import read_summary
 
@@ -71,3 +72,43 @@ def test_labels_that_the_domain_does_not_know_are_refused(recorded: Path, capsys
     path.write_text(json.dumps({"text": "strange", "label": "odd", "how": "plain"}) + "\n", encoding="utf-8")
     assert main.run_cli(["run", str(recorded), *RECORDED, "--runs-dir", str(recorded.parent / "runs")]) == 2
     assert "'strange' has the unknown label 'odd'" in capsys.readouterr().err
+
+
+def test_a_label_that_the_domain_does_not_have_is_refused_in_either_file(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, key in (("labelled.jsonl", "labels"), ("written.jsonl", "label")):
+        path = recorded / "llm" / name
+        rows = read_rows(path)
+        strange = ["nonsense"] if key == "labels" else "nonsense"
+        write_rows(path, [{**rows[0], key: strange}, *rows[1:]])
+        assert main.run_cli(["check", str(recorded), *RECORDED]) == 2
+        error = capsys.readouterr().err
+        assert name in error
+        assert "'nonsense'" in error
+        write_rows(path, rows)
+
+
+def test_an_empty_recording_is_refused(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (recorded / "llm" / "written.jsonl").write_text("\n", encoding="utf-8")
+    assert main.run_cli(["check", str(recorded), *RECORDED]) == 2
+    assert "written.jsonl: holds no rows" in capsys.readouterr().err
+
+
+def test_a_recording_without_labels_says_that_there_is_no_pool(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (recorded / "llm" / "labelled.jsonl").unlink()
+    assert main.run_cli(["check", str(recorded), *RECORDED]) == 0
+    assert "labelled.jsonl: no such file" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_pool_of_which_nothing_was_recorded_is_refused(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (recorded / "pool.txt").write_text("a line of which nothing was recorded\n", encoding="utf-8")
+    domain = yaml.safe_load((recorded / "domain.yaml").read_text(encoding="utf-8"))
+    domain["data"]["pool"] = "pool.txt"
+    write_yaml(recorded / "domain.yaml", domain)
+    assert main.run_cli(["check", str(recorded), *RECORDED]) == 2
+    error = capsys.readouterr().err
+    assert "labelled.jsonl" in error
+    assert "pool.txt" in error

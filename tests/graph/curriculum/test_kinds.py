@@ -11,6 +11,7 @@ from graph.curriculum.kinds import (
     begin_shares,
     check_shares,
     divide,
+    find_contradiction,
     move_shares,
     share_out,
     tell_effects,
@@ -136,3 +137,34 @@ def test_sharing_out_leaves_nothing_over_and_is_right_to_within_one(count: int, 
 
 def test_without_evidence_the_shares_stay_as_they_were_chosen() -> None:
     assert move_shares({"real": 0.9, "plain": 0.1}, {}) == {"real": 0.9, "plain": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("pool", "source", "shares", "named"),
+    [
+        (True, "pool", {"real": 0.5, "plain": 0.5}, "'plain'"),
+        (True, "write", {"real": 0.5, "plain": 0.5}, "'real'"),
+        (True, "mix", {"real": 0.8, "plain": 0.2}, "0.8"),
+        (False, "auto", {"real": 0.5, "plain": 0.5}, "data.pool"),
+        (False, "auto", {"toned": 0.5, "plain": 0.5}, "'toned'"),
+    ],
+)
+def test_shares_that_the_source_would_change_are_told(
+    pool: bool, source: str, shares: dict[str, float], named: str
+) -> None:
+    assert named in (find_contradiction(pool, source, shares) or "")
+
+
+@pytest.mark.parametrize(
+    ("pool", "source", "shares"),
+    [
+        (True, "auto", {"real": 0.5, "toned": 0.5}),
+        (True, "mix", {"real": 0.5, "plain": 0.5}),
+        (True, "mix", {"plain": 1.0}),
+        (True, "pool", {"real": 1.0, "plain": 0.0}),
+        (False, "write", {"plain": 1.0}),
+        (False, "auto", {}),
+    ],
+)
+def test_shares_that_can_be_kept_are_no_contradiction(pool: bool, source: str, shares: dict[str, float]) -> None:
+    assert find_contradiction(pool, source, shares) is None
