@@ -58,6 +58,8 @@ async def complete(
             break
         if record.faults:
             told = list(record.faults)
+        if parsed is None:
+            break  # refused, and the next one would be as well
     faults = (ask.check(whole) or []) if whole is not None else told
     return Answer(whole, tuple(faults), parts[0][0] if parts else record.id, tuple(parts))
 

@@ -119,7 +119,7 @@ class Teacher:
             if parsed is None:
                 faults = list(record.faults)
                 break
-            if CUT_OFF in record.flags and record.faults and ask.remainder is not None and number == 1:
+            if number == 1 and record.faults and ask.remainder is not None and _is_cut(record):
                 return await self._complete(ask, record, parsed, number)
             found = parsed.reply or parsed.rest
             if found is not None and (best is None or ask.count(found) >= ask.count(best)):
@@ -224,6 +224,11 @@ def _first_turns(ask: Ask[ReplyT], block: str) -> list[Turn]:
     return [("system", ask.system), ("user", f"Reply to this message.\n\n{block}")]
 
 
+def _is_cut(record: CallRecord) -> bool:
+    """Whether a reply was begun and cut off; a smaller question does not help where thoughts took all tokens."""
+    return CUT_OFF in record.flags and THOUGHTS not in record.flags
+
+
 def _is_no_use(record: CallRecord, best: ReplyT | None, ask: Ask[ReplyT], number: int) -> bool:
     """Whether the same limit would cut the next reply as well: of a few items, or of thoughts for the second time."""
     if CUT_OFF not in record.flags:
@@ -238,7 +243,11 @@ def _find_faults(reading: Reading[ReplyT], ask: Ask[ReplyT]) -> list[str]:
     if "refusal" in reading.flags:
         return ["the model refused to answer"]
     if parsed.reply is None:
-        cut = " (the reply was cut off by the token limit)" if CUT_OFF in reading.flags else ""
+        cut = (
+            " (the reply was cut off by the token limit)"
+            if CUT_OFF in reading.flags and UNREAD not in reading.flags
+            else ""
+        )
         return [f"{parsed.fault}{cut}"]
     return ask.check(parsed.reply)
 
