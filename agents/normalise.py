@@ -142,7 +142,7 @@ def _load_list(text: str) -> list[Any] | None:
 
 
 def _scale_confidences(reply: Any) -> bool:
-    """Read all confidences of a reply as percent, in place, where they can be nothing else; says whether it was done."""
+    """Read the confidences of a reply as percent, in place, where they can be nothing else; says whether it did."""
     holders = [
         item
         for items in (reply.values() if isinstance(reply, dict) else ())

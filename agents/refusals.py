@@ -20,7 +20,8 @@ _PROMPT = re.compile(
 _LENGTH = re.compile(
     r"context.?(length|window|size)|maximum context|(prompt|input|request|messages?) (is|are) too (long|large)"
     r"|prompt too long|too many (input )?tokens|longer than the maximum model length|max_model_len"
-    r"|reduce the length of|request too large|exceeds? the (maximum|available|model.{0,12}) (number of tokens|context|input)",
+    r"|reduce the length of|request too large"
+    r"|exceeds? the (maximum|available|model.{0,12}) (number of tokens|context|input)",
     re.IGNORECASE,
 )
 _REPLY = re.compile(

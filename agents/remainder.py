@@ -1,7 +1,7 @@
 """Replies that were cut off: what came whole is kept, and what is missing is asked for in smaller requests."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -27,41 +27,60 @@ async def complete(
         ask: the question; has a `remainder`.
         first: its reply that was cut off.
         number: the attempt that it came with.
-        spare: requests that may come on top of those that are needed at least; after as many in vain it is left.
+        spare: requests that may come on top of those that are needed at least.
         attempt: makes a call.
     """
     assert ask.remainder is not None
-    parts: list[tuple[str, ReplyT]] = []
-    record, told = first[0], list(first[0].faults)
-    asked, fits, vain, left = ask, 0, 0, spare
-    parsed: Parsed[ReplyT] | None = first[1]
-    while True:
-        brought = (parsed.reply or parsed.rest) if parsed is not None else None
-        count = asked.count(brought) if brought is not None else 0
-        if brought is not None and count:
-            parts.append((record.id, brought))
-            left += max(0, ask.size - count) // count if not fits else 0
-            fits = max(fits, count)
-        else:
-            vain += 1
-        whole = join([reply for _, reply in parts])
-        following = ask.remainder(whole, fits or max(1, asked.size // 2))
-        if following is None or not left or vain > spare:
-            break
-        asked, number, left = following, number + 1, left - 1
+    kept: _Kept[ReplyT] = _Kept(spare)
+    kept.take(ask, *first)
+    asked, told, last = ask, first[0].faults, first[0].id
+    while (following := ask.remainder(kept.whole, kept.fits or max(1, asked.size // 2))) is not None and kept.left:
+        asked, number = following, number + 1
         try:
             record, parsed = await attempt(asked, number)
         except BudgetSpent as exc:
-            if not parts:
+            if not kept.parts:
                 raise
             told = [str(exc)]
             break
-        if record.faults:
-            told = list(record.faults)
+        told, last = record.faults or told, record.id
         if parsed is None:
             break  # refused, and the next one would be as well
-    faults = (ask.check(whole) or []) if whole is not None else told
-    return Answer(whole, tuple(faults), parts[0][0] if parts else record.id, tuple(parts))
+        kept.take(asked, record, parsed)
+    faults = ask.check(kept.whole) if kept.whole is not None else told
+    return Answer(kept.whole, tuple(faults), kept.parts[0][0] if kept.parts else last, tuple(kept.parts))
+
+
+class _Kept(Generic[ReplyT]):
+    """What has come whole so far.
+
+    Args:
+        spare: requests that may come on top of those that are needed at least.
+    """
+
+    def __init__(self, spare: int) -> None:
+        self.parts: list[tuple[str, ReplyT]] = []
+        self.whole: ReplyT | None = None
+        self.fits = 0
+        """Items that are known to fit into a reply."""
+        self.left = spare
+        """Requests that may still be made."""
+        self._calls = 0
+
+    def take(self, asked: Ask[ReplyT], record: CallRecord, parsed: Parsed[ReplyT]) -> None:
+        """Keep what a reply brought, and count the request that it came with."""
+        if self._calls:
+            self.left -= 1
+        self._calls += 1
+        brought = parsed.reply or parsed.rest
+        count = asked.count(brought) if brought is not None else 0
+        if brought is None or not count:
+            return
+        if not self.fits:
+            self.left += max(0, asked.size - count) // count
+        self.fits = max(self.fits, count)
+        self.parts.append((record.id, brought))
+        self.whole = join([reply for _, reply in self.parts])
 
 
 def join(replies: list[ReplyT]) -> ReplyT | None:

@@ -242,6 +242,8 @@ def _find_faults(reading: Reading[ReplyT], ask: Ask[ReplyT]) -> list[str]:
         return ["the server's answer is no chat completion"]
     if "refusal" in reading.flags:
         return ["the model refused to answer"]
+    if CUT_OFF in reading.flags and parsed.reply is None and parsed.rest is not None:
+        return [f"the reply was cut off by the token limit after {ask.count(parsed.rest)} items that can be used"]
     if parsed.reply is None:
         cut = (
             " (the reply was cut off by the token limit)"

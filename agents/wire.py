@@ -36,9 +36,9 @@ MAX_TOLD = 600
 """Characters of a server's words in an error; the ledger has all of them."""
 _NO_CREDIT = "insufficient_quota"
 _HINTS = {
-    "prompt": "a filter of the server refuses this prompt; the run goes on without it",
-    "length": "the prompt is too long for the model as it is served; shorter prompts: curriculum.quotas.lesson,"
-    " curriculum.label_examples, curriculum.tone",
+    "prompt": "a filter of the server refuses this prompt, which is left out",
+    "length": "the prompt is too long for the model and left out (shorter ones: curriculum.quotas.lesson,"
+    " curriculum.label_examples, curriculum.tone)",
 }
 
 
@@ -261,7 +261,7 @@ def _judge(status: int, raw: str) -> tuple[Literal["passing", "refused", "fatal"
 
 def _with_hint(told: str, refusal: Refusal) -> str:
     hint = _HINTS.get(refusal.about or "")
-    return f"{told} ({hint})" if hint else told
+    return f"{hint}: {told}" if hint else told
 
 
 def _causes(exc: BaseException | None) -> list[BaseException]:
