@@ -1,4 +1,4 @@
-"""What a server sent with status 200: where in it the reply stands, and whether it is a report of an error after all."""
+"""What a server sent with status 200: where in it the reply stands, or that it is a report of an error after all."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -68,13 +68,13 @@ def read_body(text: str) -> Body | Report | None:
         body = _gather(text)
     if not isinstance(body, dict):
         return None
-    choices = body.get("choices")
-    usable = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    usable = [choice for choice in _as_list(body.get("choices")) if isinstance(choice, dict)]
     read = [_read_choice(choice) for choice in usable]
     failed = next((choice for choice in usable if choice.get("error") or choice.get("finish_reason") == "error"), None)
     tokens = _read_usage(body.get("usage"))
     if failed is not None:
-        return find_report({"error": "the reply ended in an error", **body, **failed}, tokens)
+        error = failed.get("error") or body.get("error") or "the reply ended in an error"
+        return find_report({"error": error}, tokens)
     best = next((found for found in read if found is not None and found.pieces), None) or next(iter(read), None)
     if best is None or not best.pieces:
         report = find_report(body, tokens)
@@ -120,7 +120,7 @@ def _read_message(message: Mapping[str, Any]) -> Iterator[Piece]:
     content = message.get("content")
     yield from _read_parts(content) if isinstance(content, list) else [Piece("content", _as_text(content))]
     calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, list) else []:
+    for call in _as_list(calls):
         called = call.get("function") if isinstance(call, dict) else None
         if isinstance(called, dict):
             yield Piece("tool_calls.function.arguments", _as_text(called.get("arguments")))
@@ -165,6 +165,10 @@ def _has_text(part: Mapping[str, Any]) -> bool:
     return isinstance(part.get("text"), str)
 
 
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _as_text(value: Any) -> str:
     """A text as it is; an object, as some servers give it instead of its JSON, as JSON."""
     if isinstance(value, str):
@@ -198,7 +202,7 @@ def _gather(text: str) -> dict[str, Any]:
         if count > MOST_CHUNKS:
             break
         gathered.rest.update({key: value for key, value in chunk.items() if key != "choices" and value is not None})
-        for choice in chunk.get("choices") or []:
+        for choice in _as_list(chunk.get("choices")):
             if isinstance(choice, dict) and choice.get("index", 0) in (0, None):
                 _add_choice(gathered, choice)
     if gathered.calls:
@@ -235,7 +239,7 @@ def _add_choice(gathered: _Gathered, choice: Mapping[str, Any]) -> None:
         elif isinstance(value, list) and key != "tool_calls":
             before = gathered.message.get(key)
             gathered.message[key] = [*(before if isinstance(before, list) else []), *value]
-    for call in delta.get("tool_calls") or []:
+    for call in _as_list(delta.get("tool_calls")):
         _add_call(gathered, call)
 
 

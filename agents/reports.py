@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+MAX_WORDS = 20_000
+"""Characters of a message that are looked at."""
 UNKNOWN = 500
 """Status of a reported error that says no other: the server has failed over this request."""
 _CODES = {
@@ -130,7 +132,7 @@ def _find_message(error: Mapping[str, Any]) -> str:
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
     if isinstance(raw, str) and raw.strip() and raw not in message:
         message = f"{message}: {raw}" if message else raw
-    return " ".join((message or json.dumps(dict(error), ensure_ascii=False)).split())
+    return " ".join((message or json.dumps(dict(error), ensure_ascii=False))[:MAX_WORDS].split())
 
 
 def _find_status(error: Mapping[str, Any], message: str) -> int:
@@ -142,7 +144,7 @@ def _find_status(error: Mapping[str, Any], message: str) -> int:
         if _is_status(value):
             return int(str(value))
     for value in given:
-        name = re.sub(r"[^a-z]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(value or "")).lower())
+        name = re.sub(r"[^a-z]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(value or "")[:200]).lower())
         status = next((status for part, status in _CODES.items() if part in name), None)
         if status is not None:
             return status

@@ -9,6 +9,7 @@ import pytest
 
 from agents.bodies import Body, read_body
 from agents.messages import Draft, GeneratorReply
+from agents.refusals import read_refusal
 from agents.reports import Report
 from tests.agents.asks import make_ask, make_drafts
 from tests.agents.conftest import Open
@@ -203,3 +204,65 @@ def test_nothing_but_a_choice_with_a_text_is_needed() -> None:
         found = read_body("\ufeff \n" + json.dumps(sent))
         assert isinstance(found, Body)
         assert [piece.text for piece in found.pieces] == ["x"]
+
+
+# ------------------------------------------------------------------------------------------------------------ damage
+
+RICH: dict[str, Any] = {
+    "id": "x",
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "length",
+            "text": "t",
+            "error": {"code": 429, "message": "m", "metadata": {"raw": "r", "headers": {"Retry-After": "5"}}},
+            "delta": {"content": "d", "tool_calls": [{"index": 0, "function": {"arguments": "a"}}]},
+            "message": {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": [{"text": "t"}]},
+                    {"type": "text", "text": {"value": "v"}},
+                ],
+                "tool_calls": [{"function": {"name": "n", "arguments": "{}"}}],
+                "function_call": {"arguments": "{}"},
+                "reasoning_details": [{"text": "t"}],
+                "refusal": None,
+            },
+        }
+    ],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 2},
+    "error": {"message": "m", "code": "c", "status": "s", "type": "t", "details": [{"retryDelay": "1s"}]},
+    "errors": [{"message": "m"}],
+    "detail": [{"msg": "m", "loc": ["body", "seed"]}],
+    "base_resp": {"status_code": 1, "status_msg": "m"},
+}
+ODD: tuple[Any, ...] = (None, True, 3, -1.5, "x", [], [None], [[]], {"a": 1}, {"text": {}}, "9" * 5000)
+
+
+def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(path for key, item in inner for path in paths(item, (*at, key)))]
+
+
+def put(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
+    if not path:
+        return odd
+    made = json.loads(json.dumps(value))
+    holder = made
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = odd
+    return made
+
+
+@pytest.mark.parametrize("without", [(), ("error", "errors", "base_resp", "detail")])
+def test_a_damaged_body_is_a_completion_a_report_or_nothing(without: tuple[str, ...]) -> None:
+    whole = {key: value for key, value in RICH.items() if key not in without}
+    calm = put(whole, ("choices", 0, "error"), None)
+    for base in (whole, calm):
+        for path in paths(base):
+            for odd in ODD:
+                text = json.dumps(put(base, path, odd))
+                for sent in (text, f"data: {text}\n\n"):
+                    assert isinstance(read_body(sent), Body | Report | None)
+                read_refusal(400, text)
