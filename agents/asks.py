@@ -55,8 +55,21 @@ class Ask(Generic[ReplyT]):
     vocabularies: Mapping[str, Sequence[str]] = field(default_factory=dict)
     without: frozenset[str] = frozenset({PAIR})
     """Keys of the reply that this question has no use for."""
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Key of the reply -> the words that may stand there, where its schema does not say."""
+    size: int = 0
+    """Items that a whole reply has; 0: any number."""
+    remainder: "Remainder[ReplyT] | None" = None
+    """Makes the question for what a reply lacks that was cut off; None: there is no such question."""
     optional: bool = False
     """The run can do without an answer: a refusal stops nothing, and a reply that cannot be used is not asked again."""
+
+
+class Remainder(Protocol[ReplyT]):
+    """Makes the question for what a reply lacks."""
+
+    def __call__(self, reply: ReplyT | None, most: int) -> "Ask[ReplyT] | None":
+        """The question for what `reply` lacks, for at most so many items; None where it has enough."""
 
 
 @dataclass(frozen=True)
@@ -67,3 +80,9 @@ class Answer(Generic[ReplyT]):
     faults: tuple[str, ...]
     call_id: str
     """The call that `reply` came with; the last one where there is no reply."""
+    parts: tuple[tuple[str, ReplyT], ...] = ()
+    """The calls that `reply` came with, and what each of them brought, where it took several."""
+
+    def pieces(self) -> tuple[tuple[str, ReplyT], ...]:
+        """Call -> what it brought, in order; nothing where there is no reply."""
+        return self.parts or (((self.call_id, self.reply),) if self.reply is not None else ())

@@ -11,6 +11,7 @@ from agents.endpoint import Endpoint
 from agents.messages import CallRecord
 from agents.pricing import price
 from agents.purse import Purse
+from agents.reading import Reading
 from agents.settings import TeacherSettings
 from agents.wire import Failure, Reply, Turn
 
@@ -79,31 +80,32 @@ class Attempt:
         A request that went out and got no whole answer may have been worked on and be charged for: it counts with the
         usual reply, or with what of it came if that is more.
         """
-        tokens = (0, 0)
-        if failure.sent:
+        tokens, used = failure.tokens or (0, 0), failure.tokens is not None
+        if failure.sent and not used:
             came = estimate_tokens(failure.raw)
             tokens = (self._read, max(came, math.ceil(self._usual.get(self._ask.role, 0))))
         return self._record(
             ability=failure.ability,
-            status="lost" if failure.sent else "error",
+            status="lost" if failure.sent or used else "error",
             raw=failure.raw,
-            flags=("optional",) if self._ask.optional else (),
+            flags=(*failure.flags, *(("optional",) if self._ask.optional else ())),
             faults=[failure.told],
             tokens=tokens,
-            estimated=failure.sent,
+            estimated=failure.sent and not used,
             seconds=round(failure.seconds, 3),
         )
 
-    def succeed(self, reply: Reply, faults: list[str]) -> CallRecord:
-        """Make the record of a reply."""
-        tokens = reply.tokens or (self._read, estimate_tokens(reply.text))
+    def succeed(self, reply: Reply, reading: Reading[Any], faults: list[str]) -> CallRecord:
+        """Make the record of a reply and of what was read in it."""
+        written = reading.raw if len(reply.pieces) < 2 else "".join(piece.text for piece in reply.pieces)
+        tokens = reply.tokens or (self._read, estimate_tokens(written))
         usual = self._usual.get(self._ask.role)
         self._usual[self._ask.role] = tokens[1] if usual is None else 0.8 * usual + 0.2 * tokens[1]
         return self._record(
             ability=reply.ability,
             status="fault" if faults else "ok",
-            raw=reply.text,
-            flags=[*reply.flags, *(("optional",) if faults and self._ask.optional else ())],
+            raw=reading.raw,
+            flags=[*reading.flags, *(("optional",) if faults and self._ask.optional else ())],
             faults=faults,
             tokens=tokens,
             estimated=reply.tokens is None,

@@ -1,24 +1,29 @@
 """One model at one address: what it understands (the ability ladder), and its calls with all that may go wrong."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from agents.limiter import Gate, Limiter
 from agents.patience import Patience
+from agents.quirks import Quirks, learn_quirks, read_quirks
+from agents.reach import find_address
 from agents.settings import RoleSettings, TeacherSettings
-from agents.wire import FATAL, REFUSALS, Call, Failure, Reply, TeacherRefused, TeacherUnreachable, Wire
+from agents.wire import FATAL, Call, Failure, Reply, TeacherRefused, TeacherUnreachable, Wire
 
 if TYPE_CHECKING:
     import httpx2
 
 LADDER = ("json_schema", "json_object_schema", "json_object", "plain")
-NO_SEED = "no_seed"
 LONGER = 4
 """Times the time limit that a call gets in the end, each try twice the one before."""
-_FORM_WORDS = re.compile(r"\b(response_format|json_schema|schema|validation|grammar|format)\b", re.IGNORECASE)
-"""Words by which a server that fails over a response format gives itself away."""
+MOST_CHANGES = 8
+"""Times that one call is written otherwise for what the endpoint refuses."""
+ADAPTED = "adapted"
+"""Flag of a refused try after which the request is written otherwise; the quirks that were new stand beside it."""
 
 FailureSink = Callable[[Failure], Awaitable[None]]
 """Called with every try that brought no reply."""
@@ -64,17 +69,18 @@ class Endpoint:
         self.base_url = role.base_url or ""
         ability, _, rest = (known or "").partition(" ")
         self.ability = ability or None
-        self.takes_seed = rest != NO_SEED
+        self.quirks = read_quirks(rest.split())
         self.limiter = limiter
         self._patience = patience
         self._timeout = settings.timeout
         self._probing = asyncio.Lock()
+        self._role, self._client, self._key = role, client, SecretStr(api_key)
         self._wire = Wire(self.model, role, api_key, client)
 
     @property
     def known(self) -> str | None:
         """What was found out, as one string to be remembered; None while nothing was."""
-        return self.ability and (self.ability if self.takes_seed else f"{self.ability} {NO_SEED}")
+        return self.ability and " ".join([self.ability, *sorted(self.quirks)])
 
     async def call(self, call: Call, on_failure: FailureSink, gate: Gate) -> Reply:
         """Send one request; the first one on an endpoint also finds out which rung of the ladder it stands on.
@@ -92,7 +98,7 @@ class Endpoint:
                 if self.ability is None:
                     return await self._probe(call, on_failure, gate)
         found = await self._persist(call, self.ability, on_failure, gate)
-        return found if isinstance(found, Reply) else Reply("", None, found.ability, error=found.told)
+        return found if isinstance(found, Reply) else _left_out(found)
 
     async def _probe(self, call: Call, on_failure: FailureSink, gate: Gate) -> Reply:
         refusal, failure = "", None
@@ -101,20 +107,25 @@ class Endpoint:
             if isinstance(found, Reply):
                 self.ability = ability
                 return found
-            if found.kind == "passing" and found.status != 500:
+            if found.refusal.about in ("prompt", "length"):
+                # that says nothing about what the endpoint understands; the next call finds out
+                return _left_out(found)
+            if found.kind == "passing" and not found.own:
                 # other models at this address work meanwhile: that says nothing about what this one understands
-                return Reply("", None, ability, error=found.told)
+                return _left_out(found)
             if found.kind == "refused":
                 refusal = found.told
             failure = found
         if refusal and call.optional:
-            return Reply("", None, LADDER[0], error=refusal)
+            return Reply((), None, LADDER[0], error=refusal)
         if refusal:
             raise TeacherRefused(f"{self.base_url}: the endpoint refuses every form of the request: {refusal}")
         # every rung failed with 500, so it was not the form
         assert failure is not None
         found = await self._persist(call, LADDER[0], on_failure, gate)
         if isinstance(found, Failure):
+            if found.refusal.about == "reply":
+                return _left_out(found)
             raise self._give_up(found)
         self.ability = LADDER[0]
         return found
@@ -124,36 +135,60 @@ class Endpoint:
     ) -> Reply | Failure:
         """Try until there is a reply, or until it is no use: the one place where calls are repeated."""
         form = response_format(ability, call.schema, call.name)
-        since, tries, late = self._patience.now(), 0, 0
+        since, tries, late, changes = self._patience.now(), 0, 0, 0
         last = since
         while True:
-            with_seed = self.takes_seed
+            quirks = self.quirks
             limit = self._timeout * min(2**late, LONGER)
             async with self.limiter.slot(call.tokens, gate):
-                found = await self._wire.send(call, form, ability, with_seed, limit)
+                found = await self._wire.send(call, form, ability, quirks, limit)
                 self._learn(call, found)
                 if isinstance(found, Failure):
+                    found = self._adapt(call, found, quirks) if changes < MOST_CHANGES else found
                     await on_failure(found)
             if isinstance(found, Reply):
                 return found
-            if found.status in REFUSALS and with_seed and "seed" in found.raw.lower():
-                self.takes_seed = False
+            if ADAPTED in found.flags:
+                changes += 1
                 continue
             if found.kind == "fatal":
-                raise self._refuse(found)
-            if found.kind == "refused" or (probing and found.status == 500 and _names_a_form(found)):
+                raise await self._refuse(found)
+            if found.kind == "refused" or (probing and found.status == 500 and found.refusal.about == "form"):
                 return found
             tries += 1
             late += found.late
-            if probing and found.status == 500 and tries > 1:
+            if probing and found.own and tries > 1:
                 return found  # twice: perhaps it is the form after all
-            verdict = self._patience.judge(tries, since, last, found.wait, own=found.status == 500)
+            verdict = self._patience.judge(tries, since, last, found.wait, found.own, found.refusal.about == "reply")
             last = self._patience.now()
             if verdict == "park":
                 raise self._give_up(found)
             if verdict == "leave":
                 return found
             await asyncio.sleep(verdict)
+
+    def _adapt(self, call: Call, found: Failure, sent: Quirks) -> Failure:
+        """Learn from a refusal of a part of the request how to write it; flagged where the next try is another one."""
+        refused = {name for name in found.refusal.parts if self._sends(call, name)}
+        learned = learn_quirks(sent, refused, found.refusal.other_name)
+        if learned == sent:
+            return found
+        new = learned - self.quirks
+        # what a call in flight beside this one has learned stays
+        self.quirks = (self.quirks - (sent - learned)) | learned
+        return replace(found, flags=(ADAPTED, *sorted(new)))
+
+    def _sends(self, call: Call, name: str) -> bool:
+        """Whether a part that is refused is sent at all."""
+        match name:
+            case "temperature":
+                return self._role.temperature is not None
+            case "max_tokens" | "max_completion_tokens":
+                return self._role.max_tokens is not None
+            case "system":
+                return any(role == "system" for role, _ in call.turns)
+            case _:
+                return True
 
     def _learn(self, call: Call, found: Reply | Failure) -> None:
         if isinstance(found, Reply):
@@ -163,9 +198,12 @@ class Endpoint:
         elif found.overloaded:
             self.limiter.overloaded(found.wait)
 
-    def _refuse(self, found: Failure) -> TeacherRefused:
+    async def _refuse(self, found: Failure) -> TeacherRefused:
         what = FATAL.get(found.status or 0, "the account has no credit left")
-        hint = "" if found.status != 404 or self.base_url.endswith("/v1") else " (most addresses end in /v1)"
+        hint = ""
+        if found.status in (404, 405) and not self.base_url.rstrip("/").endswith("/v1"):
+            better = await find_address(self._client, self.base_url, self._key.get_secret_value())
+            hint = f" (it answers under {better}: use that address)" if better else " (most addresses end in /v1)"
         return TeacherRefused(f"{self.base_url}, model {self.model!r}: {what}{hint}: {found.told}")
 
     def _give_up(self, found: Failure) -> TeacherUnreachable:
@@ -175,5 +213,6 @@ class Endpoint:
         return TeacherUnreachable(f"{self.base_url}: the teacher keeps failing: {found.told}{asked}")
 
 
-def _names_a_form(found: Failure) -> bool:
-    return bool(_FORM_WORDS.search(found.raw))
+def _left_out(found: Failure) -> Reply:
+    """What stands for the reply to a request that is left alone."""
+    return Reply((), None, found.ability, error=found.told)

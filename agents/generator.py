@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.briefing import Briefing
 from agents.messages import PAIR, Difficulty, Gold, LessonPlan
+from agents.rest_plan import plan_rest
 from agents.teacher import Ask, Teacher
 
 MAX_TEXT = 20_000
@@ -22,6 +23,8 @@ class WrittenDraft:
     intended: Gold
     pair: str = ""
     """What its partner has as well, in a lesson of pairs."""
+    call_id: str = ""
+    """The call that it came with."""
 
 
 @dataclass(frozen=True)
@@ -43,29 +46,42 @@ async def write(teacher: Teacher, briefing: Briefing, plan: LessonPlan, cycle: i
     Raises:
         TeacherError: the teacher cannot be used.
     """
-    answer: Any = await teacher.ask(
-        Ask(
-            role="generator",
-            cycle=cycle,
-            span=span,
-            system=briefing.systems["generator"],
-            prompts=briefing.hash,
-            message=plan,
-            reply=briefing.form.generator_reply,
-            name="drafts",
-            check=lambda reply: find_faults(reply, briefing, plan),
-            count=lambda reply: len(_usable(_first(reply, plan), briefing, plan)),
-            seed=seed,
-            vocabularies={"labels": list(plan.labels)},
-            without=frozenset() if plan.pairs else frozenset({PAIR}),
-        )
-    )
-    drafts = _first(answer.reply, plan) if answer.reply else []
+    answer = await teacher.ask(_make_ask(briefing, plan, cycle, span, seed))
     usable = [
-        WrittenDraft(draft.text, draft.difficulty, draft.intended, getattr(draft, PAIR, "")[:60])
-        for draft in _usable(drafts, briefing, plan)
+        WrittenDraft(draft.text, draft.difficulty, draft.intended, getattr(draft, PAIR, "")[:60], call_id)
+        for call_id, reply in answer.pieces()
+        for draft in _usable(_first(reply, plan), briefing, plan)
     ]
     return Writing(tuple(usable[: _count_wanted(plan)]), answer.faults, answer.call_id)
+
+
+def _make_ask(briefing: Briefing, plan: LessonPlan, cycle: int, span: str, seed: int) -> Ask[Any]:
+    """The question for a plan; what a reply lacks is asked for with a smaller plan."""
+
+    def remainder(reply: Any, most: int) -> Ask[Any] | None:
+        drafts = _usable(_first(reply, plan), briefing, plan) if reply is not None else []
+        rest = plan_rest(
+            plan, [(draft.difficulty, draft.intended, draft.text) for draft in drafts], briefing.form, most
+        )
+        return _make_ask(briefing, rest, cycle, span, seed) if rest is not None else None
+
+    return Ask(
+        role="generator",
+        cycle=cycle,
+        span=span,
+        system=briefing.systems["generator"],
+        prompts=briefing.hash,
+        message=plan,
+        reply=briefing.form.generator_reply,
+        name="drafts",
+        check=lambda reply: find_faults(reply, briefing, plan),
+        count=lambda reply: len(_usable(_first(reply, plan), briefing, plan)),
+        seed=seed,
+        vocabularies={"labels": list(plan.labels)},
+        without=frozenset() if plan.pairs else frozenset({PAIR}),
+        size=_count_wanted(plan),
+        remainder=remainder,
+    )
 
 
 def _first(reply: Any, plan: LessonPlan) -> list[Any]:

@@ -17,6 +17,8 @@ class Label:
 
     candidates: tuple[Gold, ...]
     confidence: float
+    call_id: str
+    """The call that it came with."""
 
 
 @dataclass(frozen=True)
@@ -76,29 +78,46 @@ async def label(
         drafts=[DraftText(id=short, text=texts[draft]) for short, draft in neutral.items()],
     )
     sent = {draft.id: draft.text for draft in batch.drafts}
-    answer: Any = await teacher.ask(
-        Ask(
-            role="labeler",
-            cycle=cycle,
-            span=span,
-            system=briefing.systems["labeler"],
-            prompts=briefing.hash,
-            message=batch,
-            reply=briefing.form.labeler_reply,
-            name="verdicts",
-            check=lambda reply: find_faults(reply, briefing, sent),
-            count=lambda reply: len(_usable(_first(reply, sent), briefing, sent)),
-            seed=seed,
-            vocabularies={"labels": list(briefing.labels)},
-        )
-    )
+    answer = await teacher.ask(_make_ask(briefing, batch, cycle, span, seed))
     labels: dict[str, Label] = {}
     accepted = []
-    for verdict in _usable(_first(answer.reply, sent) if answer.reply else [], briefing, sent):
-        candidates = tuple(briefing.form.candidates(verdict))
-        labels[neutral[verdict.id]] = Label(candidates, float(verdict.confidence))
-        accepted.append(verdict.model_copy(update={"id": neutral[verdict.id]}))
+    for call_id, reply in answer.pieces():
+        for verdict in _usable(_first(reply, sent), briefing, sent):
+            name = neutral[verdict.id]
+            if name not in labels:
+                candidates = tuple(briefing.form.candidates(verdict))
+                labels[name] = Label(candidates, float(verdict.confidence), call_id)
+                accepted.append(verdict.model_copy(update={"id": name}))
     return Labelling(labels, briefing.form.label_batch(accepted), answer.faults, answer.call_id)
+
+
+def _make_ask(briefing: Briefing, batch: DraftBatch, cycle: int, span: str, seed: int) -> Ask[Any]:
+    """The question about a batch; what a reply lacks is asked for with the same ids."""
+    sent = {draft.id: draft.text for draft in batch.drafts}
+
+    def remainder(reply: Any, most: int) -> Ask[Any] | None:
+        done = {verdict.id for verdict in _usable(_first(reply, sent), briefing, sent)} if reply is not None else set()
+        missing = [draft for draft in batch.drafts if draft.id not in done][:most]
+        rest = batch.model_copy(update={"drafts": missing})
+        return _make_ask(briefing, rest, cycle, span, seed) if missing else None
+
+    return Ask(
+        role="labeler",
+        cycle=cycle,
+        span=span,
+        system=briefing.systems["labeler"],
+        prompts=briefing.hash,
+        message=batch,
+        reply=briefing.form.labeler_reply,
+        name="verdicts",
+        check=lambda reply: find_faults(reply, briefing, sent),
+        count=lambda reply: len(_usable(_first(reply, sent), briefing, sent)),
+        seed=seed,
+        vocabularies={"labels": list(briefing.labels)},
+        names={"id": list(sent)},
+        size=len(sent),
+        remainder=remainder,
+    )
 
 
 def _first(reply: Any, sent: Mapping[str, str]) -> list[Any]:

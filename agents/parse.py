@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -31,6 +31,9 @@ MAX_MARKS = 40_000
 MAX_ERRORS = 5_000
 """Faults that are looked at one by one."""
 _MANY_MARKS = re.compile(rf"(?:[^,{{\[]*[,{{\[]){{{MAX_MARKS}}}")
+Tidy = Callable[[dict[str, Any], list[str]], dict[str, Any]]
+"""Puts the values of an object right before it is validated, and adds to the flags what it did."""
+NO_TEXT = "the reply holds no text to read"
 BROKEN = "the reply breaks off or is broken; write it again as one complete JSON object"
 
 
@@ -45,7 +48,7 @@ class Parsed(Generic[ReplyT]):
     """Where there is a fault: the reply without its faulty items, for when asking again has not helped."""
 
 
-def parse_reply(raw: str, model: type[ReplyT]) -> Parsed[ReplyT]:
+def parse_reply(raw: str, model: type[ReplyT], cut_off: bool = False, tidy: Tidy | None = None) -> Parsed[ReplyT]:
     """Parse a language model's reply into a message.
 
     Order: JSON as it stands (raw control characters allowed); else reasoning is stripped, code fences and prose around
@@ -56,14 +59,17 @@ def parse_reply(raw: str, model: type[ReplyT]) -> Parsed[ReplyT]:
     Args:
         raw: the reply's text as it came.
         model: a reply class.
+        cut_off: whether the server says that the reply ends at a limit: its last item is not completed by guessing.
+        tidy: puts values right that can be read in one way alone.
     """
     flags: list[str] = []
     raw = _shorten(raw, flags).encode("utf-8", "replace").decode()
-    found = _read(raw, model, flags)
+    found = _read(raw, model, flags, cut_off)
     if found is None:
         text = _strip_reasoning(raw)[1].strip()
-        fault = "the reply is not a JSON object" if text else "the reply holds no text to read"
+        fault = (BROKEN if cut_off else "the reply is not a JSON object") if text else NO_TEXT
         return Parsed(None, fault, tuple(flags))
+    found = tidy(found, flags) if tidy is not None else found
     reply, told, rest = _validate(found, model, flags)
     if "salvaged" in flags:
         return Parsed(None, BROKEN, tuple(flags), reply or rest)
@@ -96,7 +102,7 @@ def _validate(
     return None, told, _drop_faulty_items(found, model, left)
 
 
-def _read(raw: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
+def _read(raw: str, model: type[BaseModel], flags: list[str], cut_off: bool) -> dict[str, Any] | None:
     value = _as_object(_loads(raw), model, flags)
     if value is not None:
         return value
@@ -116,7 +122,7 @@ def _read(raw: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] 
                 flags.remove("reasoning")
             return _flagged(value, _name_cut(whole, start, end), flags)
     value = _find_object(answer, model)
-    return _flagged(value, "prose", flags) if value is not None else _repair(answer, model, flags)
+    return _flagged(value, "prose", flags) if value is not None else _repair(answer, model, flags, cut_off)
 
 
 def _strip_reasoning(raw: str) -> tuple[str, str]:
@@ -177,7 +183,7 @@ def _objects(text: str, at: int) -> Iterator[tuple[int, int, dict[str, Any]]]:
             at, left, starts = start + 1, left - len(text) // 4, starts - 1
 
 
-def _repair(text: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
+def _repair(text: str, model: type[BaseModel], flags: list[str], cut_off: bool) -> dict[str, Any] | None:
     text = text.strip()
     blocks = _blocks(text)
     if not text.startswith("{") and blocks:
@@ -187,6 +193,8 @@ def _repair(text: str, model: type[BaseModel], flags: list[str]) -> dict[str, An
     if start is None:
         return None
     text = text[start.start() :]
+    if cut_off and len(model.model_fields) == 1:
+        return _salvage(text, model, flags)  # what a repair makes of the last item is no word of the model's
     flags.append("repaired")
     value = mend(text) if "shortened" not in flags else None
     found = _as_object(_replace_surrogates(value), model, flags)

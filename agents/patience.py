@@ -44,7 +44,13 @@ class Patience:
         self._failing_since = None
 
     def judge(
-        self, tries: int, since: float, last: float, asked: float | None, own: bool = False
+        self,
+        tries: int,
+        since: float,
+        last: float,
+        asked: float | None,
+        own: bool = False,
+        bounded: bool = False,
     ) -> float | Literal["park", "leave"]:
         """Decide after a failed try.
 
@@ -54,6 +60,7 @@ class Patience:
             last: when it failed before this time; when it was first sent, for the first failure.
             asked: seconds that the server asks to wait, None if it does not say.
             own: the server says that it failed over this request, and not that it is down or busy.
+            bounded: it has worked on the request, so that it is there, whatever became of the reply.
 
         Returns:
             Seconds to wait before the next try; `park` to give the endpoint up; `leave` to give up this call alone.
@@ -62,6 +69,8 @@ class Patience:
         if self._failing_since is None:
             self._failing_since = now
         if tries > self._retries:
+            if bounded:
+                return "leave"
             if self._answered_at is None:
                 return "park"
             # else an answer of before the last failure does not count: the server may have gone down since

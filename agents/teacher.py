@@ -6,7 +6,6 @@ No agent imports a vendor's SDK, reads an environment variable or catches a netw
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agents.asks import Answer, Ask, CallStore, ReplyT
@@ -14,11 +13,14 @@ from agents.attempts import Attempt, Book, call_key
 from agents.endpoint import Endpoint
 from agents.limiter import Limiter
 from agents.messages import CallRecord, InputError, fence, reply_schema
-from agents.parse import Parsed, parse_reply
+from agents.normalise import Normaliser
+from agents.parse import Parsed
 from agents.patience import Patience
 from agents.purse import NO_CAP, BudgetSpent, Cap, Purse
+from agents.reading import CUT_OFF, THOUGHTS, UNREAD, Reading, read_reply, read_stored
+from agents.remainder import complete
 from agents.settings import OPENAI_URL, REHEARSAL, RoleSettings, TeacherSettings
-from agents.wire import Call, Failure, Reply, Turn
+from agents.wire import Call, Failure, Turn
 
 if TYPE_CHECKING:
     import httpx2
@@ -100,16 +102,15 @@ class Teacher:
             TeacherError: the endpoint cannot be reached or refuses to work at all.
             BudgetSpent: nothing more may be spent, and no usable reply has come.
         """
-        schema = self._schema(ask)
         block = fence(ask.message)
-        base: list[Turn] = [("system", ask.system), ("user", f"Reply to this message.\n\n{block}")]
+        base = _first_turns(ask, block)
         turns = base
         best: ReplyT | None = None
         faults: list[str] = []
         call_id = ""
         for number in range(1, 2 if ask.optional else self._settings.reasks + 2):
             try:
-                record, parsed = await self._attempt(ask, turns, schema, number)
+                record, parsed = await self._attempt(ask, turns, number)
             except BudgetSpent as exc:
                 if best is None:
                     raise
@@ -118,25 +119,40 @@ class Teacher:
             if parsed is None:
                 faults = list(record.faults)
                 break
+            if number == 1 and record.faults and ask.remainder is not None and _is_cut(record):
+                return await self._complete(ask, record, parsed, number)
             found = parsed.reply or parsed.rest
             if found is not None and (best is None or ask.count(found) >= ask.count(best)):
                 best, call_id, faults = found, record.id, record.faults
             elif best is None:
                 faults = record.faults
-            if not record.faults:
+            if not record.faults or _is_no_use(record, best, ask, number):
                 break
-            turns = [*base, ("assistant", record.raw[:MAX_QUOTED]), ("user", _ask_again(record.faults, block))]
+            quoted = "" if UNREAD in record.flags else record.raw[:MAX_QUOTED]
+            turns = [*base, ("assistant", quoted), ("user", _ask_again(record.faults, block))]
         return Answer(best, tuple(faults), call_id or record.id)
 
+    async def _complete(
+        self, ask: Ask[ReplyT], record: CallRecord, parsed: Parsed[ReplyT], number: int
+    ) -> Answer[ReplyT]:
+        """Ask for what a reply lacks that was cut off."""
+
+        async def attempt(part: Ask[ReplyT], number: int) -> tuple[CallRecord, Parsed[ReplyT] | None]:
+            return await self._attempt(part, _first_turns(part, fence(part.message)), number)
+
+        spare = 0 if ask.optional else self._settings.reasks
+        return await complete(ask, (record, parsed), number, spare, attempt)
+
     async def _attempt(
-        self, ask: Ask[ReplyT], turns: Sequence[Turn], schema: dict[str, Any], number: int
+        self, ask: Ask[ReplyT], turns: Sequence[Turn], number: int
     ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
         """Make one call or take its stored reply; no parsed reply where the server refused the request."""
-        endpoint = self._endpoint(ask.role)
+        endpoint, schema = self._endpoint(ask.role), self._schema(ask)
         attempt = Attempt(ask, turns, schema, number, endpoint, self._settings, self._usual)
+        tidy = Normaliser(schema, ask.names)
         stored = self._store.find_call(attempt.key)
         if stored is not None:
-            return stored, parse_reply(stored.raw, ask.reply)
+            return stored, read_stored(stored.raw, stored.flags, ask.reply, tidy)
 
         failed: list[CallRecord] = []
 
@@ -149,9 +165,9 @@ class Teacher:
         self._remember(endpoint)
         if reply.error is not None:
             return failed[-1], None
-        parsed = parse_reply(reply.text, ask.reply)
-        reply = replace(reply, flags=tuple(dict.fromkeys((*reply.flags, *parsed.flags))))
-        return await self._book.keep(attempt.succeed(reply, _find_faults(reply, parsed, ask))), parsed
+        reading = read_reply(reply, ask.reply, tidy)
+        faults = _find_faults(reading, ask)
+        return await self._book.keep(attempt.succeed(reply, reading, faults)), reading.parsed
 
     def _schema(self, ask: Ask[ReplyT]) -> dict[str, Any]:
         """The schema of a reply; made once for the same class and words."""
@@ -204,13 +220,36 @@ class Teacher:
         return self._client
 
 
-def _find_faults(reply: Reply, parsed: Parsed[ReplyT], ask: Ask[ReplyT]) -> list[str]:
-    if "no_completion" in reply.flags:
+def _first_turns(ask: Ask[ReplyT], block: str) -> list[Turn]:
+    return [("system", ask.system), ("user", f"Reply to this message.\n\n{block}")]
+
+
+def _is_cut(record: CallRecord) -> bool:
+    """Whether a reply was begun and cut off; a smaller question does not help where thoughts took all tokens."""
+    return CUT_OFF in record.flags and THOUGHTS not in record.flags
+
+
+def _is_no_use(record: CallRecord, best: ReplyT | None, ask: Ask[ReplyT], number: int) -> bool:
+    """Whether the same limit would cut the next reply as well: of a few items, or of thoughts for the second time."""
+    if CUT_OFF not in record.flags:
+        return False
+    return (best is not None and ask.count(best) > 0) or (THOUGHTS in record.flags and number > 1)
+
+
+def _find_faults(reading: Reading[ReplyT], ask: Ask[ReplyT]) -> list[str]:
+    parsed = reading.parsed
+    if "no_completion" in reading.flags:
         return ["the server's answer is no chat completion"]
-    if "refusal" in reply.flags:
+    if "refusal" in reading.flags:
         return ["the model refused to answer"]
+    if CUT_OFF in reading.flags and parsed.reply is None and parsed.rest is not None:
+        return [f"the reply was cut off by the token limit after {ask.count(parsed.rest)} items that can be used"]
     if parsed.reply is None:
-        cut = " (the reply was cut off by the token limit)" if "cut_off" in reply.flags else ""
+        cut = (
+            " (the reply was cut off by the token limit)"
+            if CUT_OFF in reading.flags and UNREAD not in reading.flags
+            else ""
+        )
         return [f"{parsed.fault}{cut}"]
     return ask.check(parsed.reply)
 

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from urllib.request import getproxies, proxy_bypass
@@ -19,10 +20,16 @@ class Tape:
     status: int = 0
     """HTTP status, 0 while nothing has come."""
     body: bytearray = field(default_factory=bytearray)
+    response: httpx2.Response | None = None
+    """The answer that the body belongs to; it knows how a packed body is unpacked."""
 
     def text(self) -> str:
-        """The body as text, what is not UTF-8 replaced."""
-        return self.body.decode("utf-8", "replace")
+        """The body as text, what is not UTF-8 replaced; as far as it came where it is not whole."""
+        body = bytes(self.body)
+        if self.response is not None and self.response.is_closed and "content-encoding" in self.response.headers:
+            with suppress(httpx2.ResponseNotRead, httpx2.StreamError):
+                body = self.response.content
+        return body.decode("utf-8", "replace")
 
 
 TAPE: ContextVar[Tape | None] = ContextVar("TAPE", default=None)
@@ -108,7 +115,7 @@ class _TapedStream(httpx2.AsyncByteStream):
 
 
 def _tap(response: httpx2.Response, tape: Tape, closed: Callable[[], Awaitable[None]] | None) -> httpx2.Response:
-    tape.status = response.status_code
+    tape.status, tape.response = response.status_code, response
     tape.body.clear()  # of a redirect before it
     if response.is_closed:
         tape.body += response.content

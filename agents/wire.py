@@ -1,46 +1,45 @@
-"""One try of one call through `ChatOpenAI`: a reply, or a failure that says what went wrong and whether it can heal."""
+"""One try of one call: a reply, or a failure that says what went wrong and whether it can heal."""
 
 import asyncio
-import gc
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import SecretStr
-
+from agents.bodies import Body, Piece, read_body
+from agents.chat import Sender, Turn
 from agents.keys import make_striker
 from agents.messages import EvokdError
 from agents.patience import read_retry_after
+from agents.quirks import NO_SEED, Quirks, adapt_turns
+from agents.refusals import UNTOLD, Refusal, read_refusal
+from agents.reports import Report, find_report, read_json
 from agents.settings import RoleSettings
 from agents.transport import TAPE, Tape
 
 if TYPE_CHECKING:
     import httpx2
     import openai
-    from langchain_core.messages import AIMessage, BaseMessage
-    from langchain_openai import ChatOpenAI
+
+__all__ = ["Call", "Failure", "Reply", "TeacherError", "Turn", "Wire"]
 
 FATAL = {
     401: "the key is refused",
     402: "the account has no credit left",
     403: "access is denied",
     404: "no such model or address",
+    405: "no such address",
 }
-REFUSALS = (400, 405, 413, 415, 422, 501)
+REFUSALS = (400, 413, 415, 422, 501)
 OVERLOADED = (429, 503, 529)
-MOST_TOKENS = 10**9
-"""Tokens of one call beyond which a server's count is not believed."""
 MAX_TOLD = 600
 """Characters of a server's words in an error; the ledger has all of them."""
-_TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING")
-"""Variables by which langchain's users have its calls traced."""
-CONNECT_TIMEOUT = 15.0
-"""Seconds until a connection stands: that does not depend on how slow the model is."""
-
-Turn = tuple[str, str]
-"""Role (system, user or assistant) and text."""
+_NO_CREDIT = "insufficient_quota"
+_HINTS = {
+    "prompt": "a filter of the server refuses this prompt, which is left out",
+    "length": "the prompt is too long for the model and left out (shorter ones: curriculum.quotas.lesson,"
+    " curriculum.label_examples, curriculum.tone)",
+}
 
 
 class TeacherError(EvokdError):
@@ -87,14 +86,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back from one call; `text` is empty and `error` set where the server refused this request alone."""
+    """What came back from one call; `pieces` is empty and `error` set where the server refused this request alone."""
 
-    text: str
+    pieces: tuple[Piece, ...]
+    """Texts in which the reply may stand, the likeliest first."""
     tokens: tuple[int, int] | None
     ability: str
     flags: tuple[str, ...] = ()
     error: str | None = None
     seconds: float = 0.0
+    raw: str = ""
+    """The whole body as it came."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +112,23 @@ class Failure:
     """What the server sent, as far as it came; else what went wrong."""
     seconds: float
     status: int | None = None
-    """HTTP status of a whole answer."""
+    """HTTP status of a whole answer, or the one that an error inside an answer with status 200 stands for."""
     wait: float | None = None
     """Seconds that the server asks to be left alone."""
     sent: bool = False
     """The request had gone out and no whole answer came: the server may have worked, and may charge for it."""
     late: bool = False
     """The time limit ran out."""
+    refusal: Refusal = UNTOLD
+    """What a refused request was refused for."""
+    tokens: tuple[int, int] | None = None
+    """What a failed reply used, where the server counts it."""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> bool:
+        """Whether the server says that it failed over this request, and not that it is down or busy."""
+        return self.status == 500 or self.refusal.about == "reply"
 
     @property
     def overloaded(self) -> bool:
@@ -136,10 +148,10 @@ class Wire:
 
     def __init__(self, model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> None:
         self._strike = make_striker(api_key)
-        self._chat = _make_chat(model, role, api_key, client)
+        self._sender = Sender(model, role, api_key, client)
 
     async def send(
-        self, call: Call, form: dict[str, Any] | None, ability: str, with_seed: bool, limit: float
+        self, call: Call, form: dict[str, Any] | None, ability: str, quirks: Quirks, limit: float
     ) -> Reply | Failure:
         """Try once.
 
@@ -147,43 +159,80 @@ class Wire:
             call: what to send.
             form: the `response_format`, None for plain text.
             ability: the rung of the ladder that `form` stands for.
-            with_seed: whether the request has a seed.
+            quirks: what the endpoint does not take.
             limit: seconds until the whole reply must be there.
         """
         import openai
 
-        tape = Tape()
+        tape, trouble = Tape(), ""
         token = TAPE.set(tape)
         began = time.monotonic()
         # in extra_body: given as a parameter, the client would parse the reply itself and lose one that is cut off
         extra: dict[str, Any] = {"extra_body": {"response_format": form}} if form else {}
-        if with_seed:
+        if NO_SEED not in quirks:
             extra["seed"] = call.seed
         try:
             async with asyncio.timeout(limit):
-                reply = _to_reply(await self._chat.ainvoke(_to_messages(call.turns), **extra), ability)
+                await self._sender.send(adapt_turns(call.turns, quirks), quirks, **extra)
         except openai.APIStatusError as exc:
             return self._refusal(exc, ability, time.monotonic() - began)
         except (openai.APIConnectionError, TimeoutError) as exc:
             return self._break(exc, ability, tape, time.monotonic() - began, limit)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as exc:
-            # a body that is no chat completion at all: keep what came, the caller asks again
-            reply = Reply(tape.text() or str(exc), None, ability, ("no_completion",))
+            trouble = str(exc)  # where langchain reads what is no chat completion; here it is read from the tape
         finally:
             TAPE.reset(token)
-        return replace(reply, text=self._clean(reply.text), seconds=time.monotonic() - began)
+        came = tape.text() or trouble or f"an empty body with HTTP {tape.status}"
+        return self._read(came, ability, time.monotonic() - began)
+
+    def _read(self, text: str, ability: str, seconds: float) -> Reply | Failure:
+        raw = self._clean(text)
+        found = read_body(raw)
+        match found:
+            case Report():
+                return self._report(found, raw, ability, seconds)
+            case Body():
+                return Reply(self._clean_pieces(found), found.tokens, ability, found.flags, seconds=seconds, raw=raw)
+            case None:
+                return Reply((Piece("body", raw),), None, ability, ("no_completion",), seconds=seconds, raw=raw)
+
+    def _clean_pieces(self, body: Body) -> tuple[Piece, ...]:
+        # once more: what was escaped in the body is not any longer
+        return tuple(Piece(piece.place, self._clean(piece.text)) for piece in body.pieces)
+
+    def _report(self, found: Report, raw: str, ability: str, seconds: float) -> Failure:
+        """Take an error inside an answer with status 200 for what it is."""
+        told = f"an error {found.status} inside HTTP 200: {self._clean(found.message)[:MAX_TOLD]}"
+        kind, refusal = _judge(found.status, raw)
+        return Failure(
+            ability,
+            kind,
+            _with_hint(told, refusal),
+            raw,
+            seconds,
+            status=found.status,
+            wait=found.wait,
+            refusal=refusal,
+            tokens=found.tokens,
+        )
 
     def _refusal(self, exc: "openai.APIStatusError", ability: str, seconds: float) -> Failure:
         status = exc.status_code
         raw = self._clean(exc.response.text.strip())
         told = f"HTTP {status}: {' '.join(raw.split())[:MAX_TOLD]}" if raw else f"HTTP {status}"
         wait = read_retry_after(exc.response.headers)
-        kind: Literal["passing", "refused", "fatal"] = "passing"
-        if status in FATAL or (status == 429 and "insufficient_quota" in raw):
-            kind = "fatal"
-        elif status in REFUSALS:
-            kind = "refused"
-        return Failure(ability, kind, told, f"HTTP {status}: {raw}" if raw else told, seconds, status=status, wait=wait)
+        report = find_report(read_json(raw)) if wait is None else None
+        kind, refusal = _judge(status, raw)
+        return Failure(
+            ability,
+            kind,
+            _with_hint(told, refusal),
+            f"HTTP {status}: {raw}" if raw else told,
+            seconds,
+            status=status,
+            wait=report.wait if report else wait,
+            refusal=refusal,
+        )
 
     def _break(self, exc: BaseException, ability: str, tape: Tape, seconds: float, limit: float) -> Failure:
         late = _is_late(exc)
@@ -198,87 +247,21 @@ class Wire:
         return self._strike(text).encode("utf-8", "replace").decode()
 
 
-def _make_chat(model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> "ChatOpenAI":
-    import httpx2
-
-    # the whole reply has a time limit of its own; here only what does not depend on the model's speed is limited
-    timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT)
-    return _chat_class()(
-        model=model,
-        base_url=role.base_url,
-        api_key=SecretStr(api_key),
-        temperature=role.temperature,
-        max_completion_tokens=role.max_tokens,
-        timeout=timeout,
-        max_retries=0,  # repeats are made in one place: agents.endpoint
-        use_responses_api=False,
-        http_async_client=client,
-        http_socket_options=(),  # the client brings its own; else a proxy in the environment causes a warning
-        openai_proxy=None,  # else OPENAI_PROXY in the environment clashes with the client
-    )
+def _judge(status: int, raw: str) -> tuple[Literal["passing", "refused", "fatal"], Refusal]:
+    """Whether a failure can heal, and what a refusal is about."""
+    if status in FATAL or (status == 429 and _NO_CREDIT in raw):
+        return "fatal", UNTOLD
+    refusal = read_refusal(status, raw) if status in (*REFUSALS, 500) else UNTOLD
+    if refusal.about == "reply":
+        return "passing", refusal
+    if status in REFUSALS or refusal.about in ("parts", "prompt", "length"):
+        return "refused", refusal
+    return "passing", refusal
 
 
-@lru_cache(maxsize=1)
-def _chat_class() -> "type[ChatOpenAI]":
-    from langchain_core.messages import AIMessage
-    from langchain_core.utils.env import env_var_is_set
-    from langchain_openai import ChatOpenAI
-
-    class PlainChat(ChatOpenAI):
-        """Sends what langchain made of the messages as it is, and makes no ceremony of the answer.
-
-        The client would compare every part of the request with its own types first; langchain would run callbacks,
-        of which there are none here, and hand every answer to a thread. Together that costs more than the call.
-        """
-
-        async def ainvoke(self, input: Any, config: Any = None, *, stop: Any = None, **options: Any) -> "AIMessage":
-            """Send messages; the whole way is gone where somebody traces langchain."""
-            if any(env_var_is_set(name) for name in _TRACING):
-                return await super().ainvoke(input, config, stop=stop, **options)
-            payload = self._get_request_payload(input, stop=stop, **options)
-            answer = await self.async_client.with_raw_response.create(**payload)
-            made = self._create_chat_result(answer.parse(), {}).generations[0]
-            if not isinstance(made.message, AIMessage):
-                raise ValueError("the answer is not the assistant's")
-            finish = (made.generation_info or {}).get("finish_reason")
-            return made.message.model_copy(update={"response_metadata": {"finish_reason": finish}})
-
-        def _get_request_payload(self, *args: Any, **options: Any) -> dict[str, Any]:
-            payload: dict[str, Any] = super()._get_request_payload(*args, **options)
-            body = {key: value for key, value in payload.items() if key not in ("extra_body", "stream", "model")}
-            body |= payload.get("extra_body") or {}
-            return {"model": payload["model"], "messages": (), "extra_body": body}
-
-    # half a million objects of these libraries stay to the end: the collector need not go through them at every turn
-    gc.freeze()
-    return PlainChat
-
-
-def _to_messages(turns: Sequence[Turn]) -> "list[BaseMessage]":
-    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
-
-    kinds = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
-    return [kinds[role](content=text) for role, text in turns]
-
-
-def _to_reply(message: "AIMessage", ability: str) -> Reply:
-    tokens = _read_usage(message)
-    flags = ("cut_off",) if message.response_metadata.get("finish_reason") == "length" else ()
-    text = message.text
-    refusal = message.additional_kwargs.get("refusal")
-    if not text and refusal:
-        return Reply(str(refusal), tokens, ability, (*flags, "refusal"))
-    return Reply(text, tokens, ability, flags)
-
-
-def _read_usage(message: "AIMessage") -> tuple[int, int] | None:
-    """Tokens (read, written) as the server counts them; None where it does not, or tells what cannot be."""
-    usage = message.usage_metadata
-    if not usage:
-        return None
-    read, written = usage["input_tokens"], usage["output_tokens"]
-    sound = all(isinstance(count, int) and 0 <= count <= MOST_TOKENS for count in (read, written))
-    return (read, written) if sound and written else None
+def _with_hint(told: str, refusal: Refusal) -> str:
+    hint = _HINTS.get(refusal.about or "")
+    return f"{hint}: {told}" if hint else told
 
 
 def _causes(exc: BaseException | None) -> list[BaseException]:

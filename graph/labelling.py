@@ -88,7 +88,7 @@ async def ask_labeler(bench: Bench, lesson: Mapping[str, Any], samples: Sequence
         name: {
             "candidates": [codec.from_wire(texts[name], item) for item in verdict.candidates],
             "confidence": verdict.confidence,
-            "label_call": labelling.call_id,
+            "label_call": verdict.call_id,
         }
         for name, verdict in labelling.labels.items()
     }

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from tracing.liveline import LiveLine
+from tracing.notices import Notices, is_adapted
 from tracing.summary import describe_estimate
 from tracing.text import literal, paint
 
@@ -40,6 +41,7 @@ class Progress(LiveLine):
         self._score: float | None = None
         self._curated: Mapping[str, Any] = {}
         self._told = True
+        self._notices = Notices()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Take one event in."""
@@ -98,6 +100,10 @@ class Progress(LiveLine):
         return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
 
     def _on_call(self, event: Mapping[str, Any]) -> None:
+        for told in self._notices.of_call(event):
+            self._say(f"[yellow]note: {literal(told)}[/]")
+        if is_adapted(event):
+            return
         if "optional" in event.get("flags", ()):
             self._say(
                 f"cycle {event['cycle']}: {event['role']}: goes on without an answer that the teacher cannot give"

@@ -43,7 +43,7 @@ async def _write(bench: Bench, lesson: Mapping[str, Any]) -> tuple[list[Sample],
             text=draft.text,
             difficulty=draft.difficulty,
             intended=codec.from_wire(draft.text, draft.intended),
-            draft_call=writing.call_id,
+            draft_call=draft.call_id,
             kind=lesson["kind"],
             pair=draft.pair,
         )

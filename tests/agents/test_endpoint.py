@@ -167,7 +167,7 @@ def test_one_call_that_fails_for_ever_is_left_alone_while_others_work() -> None:
                 await asyncio.sleep(1)
 
         (bad, _) = await asyncio.gather(place.ask(endpoint, seed=13), work())
-        assert (bad.error, bad.text) == ("HTTP 500: no", "")
+        assert (bad.error, bad.pieces) == ("HTTP 500: no", ())
         assert sum(body["seed"] == 13 for _, body in place.asked) == len(place.failures)
         assert 3 <= len(place.failures) <= 5, "once an answer to another one came between two of its failures"
 

@@ -2,13 +2,18 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
 
 from agents.reach import reach
 from agents.settings import RoleSettings
+from agents.teacher import Teacher
+from agents.wire import TeacherRefused
+from tests.agents.asks import make_ask, make_settings
 from tests.agents.lines import Line, Serve, answer_well, redirect
+from tracing.ledger import Ledger
 
 KEY = "sk-test-1234567890"
 MODELS = {"data": [{"id": f"model-{number}"} for number in range(7)]}
@@ -20,6 +25,7 @@ LISTS: dict[str, tuple[str, bytes, str]] = {
         "answers, but does not list 'm-1' (it lists: model-0, model-1, model-2, model-3, model-4, ...)",
     ),
     "has none": ("200 OK", b'{"data": []}', "answers, but does not list 'm-1' (it lists: nothing)"),
+    "an error": ("200 OK", b'{"error": "Invalid API key"}', "answers, but reports an error 401: Invalid API key"),
     "no such page": ("404 Not Found", b"{}", "answers, but lists no models (HTTP 404)"),
     "a page": ("200 OK", b"<html>", "answers, but its list of models cannot be read"),
     "no object": ("200 OK", b"[1]", "answers, but its list of models cannot be read"),
@@ -58,3 +64,37 @@ async def test_the_list_of_models_is_no_way_to_a_key(serve: Serve) -> None:
     await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=f"{server.url}/v1"), KEY)
     assert other.requests[0]["target"] == "/moved/v1/models"
     assert "authorization" not in other.requests[0]["headers"]
+
+
+async def serve_below(line: Line, request: dict[str, Any]) -> None:
+    """A server that knows nothing but what lies under /v1, and says so with status 200."""
+    if request["target"].startswith("/v1/"):
+        await line.reply(b'{"data": [{"id": "m-1"}]}')
+    else:
+        await line.reply(b'{"error": "Unexpected endpoint or method. (POST /chat/completions)"}')
+
+
+async def test_an_address_without_v1_is_told_where_it_answers(serve: Serve) -> None:
+    server = await serve(serve_below)
+    told = await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=server.url), KEY)
+    assert told == f"answers under {server.url}/v1 alone: use that address"
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "405 Method Not Allowed"])
+@pytest.mark.parametrize("below", [True, False])
+async def test_a_run_on_an_address_without_v1_says_which_one_works(
+    serve: Serve, ledger: Ledger, status: str, below: bool
+) -> None:
+    async def answer(line: Line, request: dict[str, Any]) -> None:
+        if request["target"] == "/v1/models" and below:
+            await line.reply(b'{"data": []}')
+        else:
+            await line.reply(b'{"error": "Unexpected endpoint or method."}', status)
+
+    server = await serve(answer)
+    teacher = Teacher(make_settings(base_url=server.url), ledger)
+    hint = f"it answers under {server.url}/v1: use that address" if below else "most addresses end in /v1"
+    with pytest.raises(TeacherRefused, match=re.escape(f"({hint})")):
+        await teacher.ask(make_ask())
+    await teacher.close()
+    assert [request["target"] for request in server.requests] == ["/chat/completions", "/v1/models"]

@@ -117,7 +117,8 @@ async def test_a_request_refused_later_on_is_a_fault_and_leads_to_its_record(doo
     await teacher.ask(make_ask(seed=1))
     answer = await teacher.ask(make_ask(seed=2))
     assert answer.reply is None
-    assert answer.faults == ("HTTP 400: context length exceeded",)
+    assert answer.faults[0].endswith(": HTTP 400: context length exceeded")
+    assert answer.faults[0].startswith("the prompt is too long for the model")
     assert answer.call_id == ledger.calls()[-1].id
     assert ledger.calls()[-1].status == "error"
     assert len(script.requests) == 2

@@ -202,7 +202,6 @@ def body(content: str, kind: str = "application/json") -> httpx2.Response:
         body("null"),
         body("[]"),
         body('"hello"'),
-        body('{"error": {"message": "overloaded"}}'),
         body('{"id": "x", "choices": []}'),
         body('{"id": "x", "choices": null}'),
         body('{"choices": [{"index": 0, "finish_reason": "stop"}]}'),
@@ -218,7 +217,6 @@ def body(content: str, kind: str = "application/json") -> httpx2.Response:
         "null",
         "list",
         "string",
-        "error",
         "no-choices",
         "null-choices",
         "no-message",
@@ -258,6 +256,18 @@ async def test_a_reply_without_an_answer_says_why(
     assert flag is None or flag in record.flags
     assert fault in record.faults[0]
     assert fault in script.requests[1]["messages"][-1]["content"]
+
+
+async def test_a_call_that_langchain_traces_is_sent_and_read_alike(
+    door: Open, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = (400, {"error": {"message": "System role not supported"}})
+    slow = body('{"error": {"message": "slow", "code": 429, "retry_after": 0.001}}')
+    teacher, script = door([refusal, slow, GOOD])
+    monkeypatch.setattr("langchain_core.utils.env.env_var_is_set", lambda name: True)
+    assert (await teacher.ask(make_ask())).faults == ()
+    assert [len(request["messages"]) for request in script.requests] == [2, 1, 1]
+    assert statuses(ledger) == ["error", "error", "ok"]
 
 
 async def test_half_a_surrogate_pair_can_be_stored(door: Open, ledger: Ledger) -> None:

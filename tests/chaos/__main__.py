@@ -9,19 +9,20 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from tests.chaos import caps, disk, kills, outage, secrets, storm, twins
+from tests.chaos import caps, disk, inside, kills, outage, secrets, storm, twins
 from tests.chaos.lab import Experiment, Lab, write_table
 
 EXPERIMENTS: dict[str, Experiment] = {
     kills.NAME: kills.kill_runs,
     storm.NAME: storm.storm_runs,
     outage.NAME: outage.interrupt_service,
+    inside.NAME: inside.report_inside,
     caps.NAME: caps.cap_runs,
     secrets.NAME: secrets.keep_secret,
     disk.NAME: disk.fill_disk,
     twins.NAME: twins.resume_twice,
 }
-SHORT = ("kills", "faults", "caps")
+SHORT = ("kills", "faults", "caps", inside.NAME)
 
 
 def main() -> int:

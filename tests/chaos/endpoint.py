@@ -21,6 +21,8 @@ from tests.chaos.wire import Answer, Connection, Request, ResetError, json_answe
 
 LONGEST = 2_000
 """Characters of a draft that are read to label it."""
+DOWN = {"503": 503, "200": 429}
+"""Ways to be down in which everything is answered -> the status of the error."""
 _PATH = re.compile(r"(?:/t/(?P<tag>[\w.-]+))?/v1/chat/completions")
 _BLOCK = re.compile(r'<message kind="\w+">(?P<body>.*?)</message>', re.DOTALL)
 
@@ -44,7 +46,8 @@ class Settings:
     echo: bool = False
     """Whether errors repeat the key that a request brought."""
     down: str | None = None
-    """`refuse`: nobody listens, open connections are cut; `503`: everything is answered with that."""
+    """`refuse`: nobody listens, open connections are cut; `503`: everything is answered with that; `200`: with an error
+    429 inside an answer with status 200."""
     down_after: int | None = None
     """Goes down by itself (as `down_how` says) after so many complete answers, counted from when it is set."""
     down_how: str = "503"
@@ -156,12 +159,12 @@ class Chaos:
             reply = await self._answer(entry, request, corpus, body, turns, message)
             spread = 1 + self.settings.spread * (2 * faults.share("latency", entry.body) - 1)
             await connection.wait(self.settings.latency * spread)
-            if self.settings.down == "503":
-                reply = self._failure(entry, request, 503, "down")
+            if self.settings.down in DOWN:
+                reply = self._failure(entry, request, DOWN[self.settings.down], "down")
             # whether the answer was complete is known only when the last byte was handed over
             again = await connection.send(reply, lambda: setattr(entry, "begun", time.monotonic()))
             entry.done = time.monotonic()
-            if reply.status == 200 and reply.share == 1:
+            if entry.status == 200 and reply.share == 1:
                 entry.answered = entry.done
                 await self._note_answer()
             return again, entry
@@ -179,8 +182,9 @@ class Chaos:
     ) -> Answer:
         settings = self.settings
         entry.marker = f"chaos-{entry.tag or 'all'}-{entry.number}-{entry.body[:8]}"
-        if settings.down == "503" or settings.status:
-            return self._failure(entry, request, settings.status or 503, "down" if settings.down else "refused")
+        if settings.down in DOWN or settings.status:
+            status = settings.status or DOWN[settings.down or "503"]
+            return self._failure(entry, request, status, "down" if settings.down else "refused")
         fault = faults.choose(settings.seed, settings.rate, settings.kinds, entry.body, entry.nth, entry.kind)
         entry.fault = fault
         if fault in faults.STATUS:
@@ -221,7 +225,7 @@ class Chaos:
         headers = {"x-request-key": key, "x-request-id": entry.marker} if key else {"x-request-id": entry.marker}
         if fault == "rate_limit":
             headers["retry-after"] = f"{self.settings.retry_after:g}"
-        reply = error_answer(status, told)
+        reply = error_inside(status, told) if self.settings.down == "200" else error_answer(status, told)
         if fault == "bad_gateway":
             reply = Answer(status, f"<html><h1>502 Bad Gateway</h1>{told}</html>".encode())
         entry.sent = reply.body.decode()
@@ -281,3 +285,9 @@ def _strings(value: Any) -> list[str]:
 
 def error_answer(status: int, message: str) -> Answer:
     return json_answer({"error": {"message": message, "type": "chaos", "param": None, "code": None}}, status)
+
+
+def error_inside(status: int, message: str) -> Answer:
+    """An error in an answer whose own status says that all is well, as routers between servers write it."""
+    error = {"message": message, "code": status, "metadata": {"raw": "Too Many Requests"}}
+    return json_answer({"id": None, "choices": None, "usage": None, "error": error})

@@ -281,6 +281,16 @@ def test_down_with_503_after_so_many_answers_and_up_again_by_itself(calm: Server
     assert calm.stats("a")["faults"] == {"down": 2}
 
 
+def test_down_with_errors_inside_200_and_up_again_by_itself(calm: Server) -> None:
+    calm.set(down_after=1, down_how="200", down_for=0.4)
+    replies = [post(calm, request(seed=seed)) for seed in range(3)]
+    assert [reply.status_code for reply in replies] == [200, 200, 200]
+    assert [reply.json().get("error", {}).get("code") for reply in replies] == [None, 429, 429]
+    time.sleep(0.5)
+    assert content(post(calm, request(seed=5)))
+    assert (calm.stats("a")["faults"], calm.stats("a")["answers"]) == ({"down": 2}, 2)
+
+
 def test_down_without_anybody_listening(calm: Server) -> None:
     calm.set(down="refuse")
     with pytest.raises(httpx2.ConnectError):

@@ -123,6 +123,13 @@ def test_a_training_after_a_resume_tells_no_curation_that_it_has_not_seen() -> N
     assert follow({**TRAINED, "cycle": 3}) == ["cycle 3: 40 steps in 3 s; macro_f1 0.500 -> 0.625"]
 
 
+def test_a_request_that_is_written_otherwise_is_a_note_told_once_and_no_error() -> None:
+    refused = {**CALL, "status": "error", "faults": ["HTTP 400: no"], "flags": ["adapted", "no_temperature"]}
+    beside = {**refused, "flags": ["adapted"]}
+    (told,) = follow(CALL, refused, beside, refused)
+    assert told.startswith("note: the server takes no temperature: it is left out")
+
+
 def test_faults_and_errors_of_the_teacher_are_told_cut_and_clean() -> None:
     fault = {**CALL, "status": "fault", "faults": ["no [bold] JSON\x1b[2J\n" + "x" * 300, "second"]}
     error = {**CALL, "status": "error", "faults": ["429: slow down [/]"]}

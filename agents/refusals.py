@@ -1,0 +1,162 @@
+"""What a refused request was refused for: its prompt, the reply that came of it, a part of it, or its format."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+MAX_LOOKED_AT = 4_000
+"""Characters of a server's words that are looked at."""
+About = Literal["prompt", "length", "reply", "parts", "form"]
+"""`prompt`: a filter dislikes it; `length`: it is too long; `reply`: the model's output was none, which may not happen
+again; `parts`: settings or roles that the server does not take; `form`: the response format."""
+
+_PROMPT = re.compile(
+    r"content.?filter|content management policy|responsible.?ai.?policy|content.?policy|safety (system|filter|polic)"
+    r"|moderation|was flagged|data.?inspection|inappropriate content|prompt.{0,30}\bblocked|blocked.{0,30}\bprompt",
+    re.IGNORECASE,
+)
+_LENGTH = re.compile(
+    r"context.?(length|window|size)|maximum context|(prompt|input|request|messages?) (is|are) too (long|large)"
+    r"|prompt too long|too many (input )?tokens|longer than the maximum model length|max_model_len"
+    r"|reduce the length of|request too large"
+    r"|exceeds? the (maximum|available|model.{0,12}) (number of tokens|context|input)",
+    re.IGNORECASE,
+)
+_REPLY = re.compile(
+    r"failed to (generate|validate) json|json_validate_failed|failed.generation|tool_use_failed"
+    r"|model (did not|failed to) (produce|generate|output|return)|model (output|generated).{0,40}(invalid|not valid)",
+    re.IGNORECASE,
+)
+_SYSTEM = re.compile(
+    r"\bsystem[ '\"](role|messages?|prompts?|instructions?)?.{0,40}(not (be )?(supported|allowed|enabled|permitted))"
+    r"|(does not|doesn't|not) support.{0,30}\bsystem\b|unsupported.{0,20}\bsystem\b"
+    r"|developer (instruction|role|message).{0,40}\bnot\b|roles must alternate|only user and assistant"
+    r"|(unknown|invalid|unexpected).{0,20}\brole\b.{0,20}\bsystem\b",
+    re.IGNORECASE,
+)
+_FORM = re.compile(r"\b(response_format|json_schema|json_object|schema|validation|grammar|format)\b", re.IGNORECASE)
+_UNSUPPORTED = re.compile(
+    r"unsupported|not.{0,12} support|unknown|unrecogni[sz]ed|\bextra\b|not permitted|unexpected|not allowed"
+    r"|invalid (parameter|argument|field|property)|no such|deprecated|only the default|not available|not implemented"
+    r"|not (a )?valid (parameter|argument|field)|cannot be used|incompatible",
+    re.IGNORECASE,
+)
+_VALUE = re.compile(
+    r"too (large|small|high|low|big)|at (most|least)|\bbetween\b|(less|greater|smaller|larger) than|must be|exceeds?",
+    re.IGNORECASE,
+)
+"""A complaint about a value: the setting as such is known, and the user's value is wrong."""
+_INSTEAD = re.compile(r"(?:\buse|\btry|\bdid you mean|replaced by|in favou?r of)\s+[`'\"]?(\w+)", re.IGNORECASE)
+_NAMES = ("seed", "temperature", "max_completion_tokens", "max_tokens")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What is known of a refused request."""
+
+    about: About | None = None
+    """None: the server does not say."""
+    parts: frozenset[str] = frozenset()
+    """With `parts`: seed, temperature, max_completion_tokens, max_tokens or system."""
+    other_name: bool = False
+    """Whether the server names `max_completion_tokens` as the name to use."""
+
+
+UNTOLD = Refusal()
+
+
+def read_refusal(status: int, raw: str) -> Refusal:
+    """Read why a request was refused.
+
+    What a server quotes of the request does not count: words of a prompt must not decide about its format.
+
+    Args:
+        status: HTTP status; of a 500 only what its words say plainly counts.
+        raw: the body as it came.
+    """
+    body = _load(raw)
+    words = " ".join(_told(body) if body is not None else [raw])[:MAX_LOOKED_AT]
+    if _PROMPT.search(words):
+        return Refusal("prompt")
+    if _REPLY.search(words):
+        return Refusal("reply")
+    if status == 413 or _LENGTH.search(words):
+        return Refusal("length")
+    places = set(_places(body))
+    if _SYSTEM.search(words):
+        return Refusal("parts", frozenset({"system"}))
+    if status == 500:
+        return Refusal("form") if _FORM.search(words) else Refusal()
+    instead = {name.lower() for name in _INSTEAD.findall(words)}
+    parts = _find_parts(words, places, instead)
+    if parts:
+        return Refusal("parts", parts, "max_completion_tokens" in instead)
+    formed = any(place.startswith("response_format") for place in places) or bool(_FORM.search(words))
+    return Refusal("form") if formed else Refusal()
+
+
+def _find_parts(words: str, places: set[str], instead: set[str]) -> frozenset[str]:
+    """The settings that are refused as such; a value that is too large or too small is the user's to mend."""
+    named = {name for name in _NAMES if name in places}
+    if not named and not any(place.startswith("response_format") for place in places):
+        named = {name for name in _NAMES if re.search(rf"\b{name}\b", words, re.IGNORECASE)}
+    named -= instead
+    unknown = bool(_UNSUPPORTED.search(words)) or not _VALUE.search(words)
+    # nobody sets the seed by hand, so it may always be left out
+    return frozenset(name for name in named if name == "seed" or unknown)
+
+
+def _load(raw: str) -> Any:
+    try:
+        body = json.loads(raw, strict=False)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict | list) else None
+
+
+def _told(body: Any, depth: int = 0) -> Iterator[str]:
+    """The server's own words: messages, codes and types, and not what it quotes of the request."""
+    if depth > 6:
+        return
+    for name, value in _items(body):
+        if isinstance(value, dict | list):
+            if name not in ("input", "ctx", "failed_generation", "request", "body", "value"):
+                yield from _told(value, depth + 1)
+            elif name == "failed_generation":
+                yield name
+        elif name == "failed_generation":
+            yield name
+        elif isinstance(value, str) and name in (
+            "message",
+            "msg",
+            "error",
+            "detail",
+            "code",
+            "type",
+            "reason",
+            "title",
+            "",
+        ):
+            yield value
+
+
+def _places(body: Any, depth: int = 0) -> Iterator[str]:
+    """Names of the parts of the request that a body points at: `param`, or the `loc` of a list of faults."""
+    if depth > 6:
+        return
+    for name, value in _items(body):
+        if name == "param" and isinstance(value, str):
+            yield value
+        elif name == "loc" and isinstance(value, list):
+            yield ".".join(str(step) for step in value if step != "body")
+        elif isinstance(value, dict | list) and name not in ("input", "ctx"):
+            yield from _places(value, depth + 1)
+
+
+def _items(body: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(body, Mapping):
+        yield from ((str(name), value) for name, value in body.items())
+    elif isinstance(body, list):
+        yield from (("", value) for value in body[:50])

@@ -1,0 +1,80 @@
+"""The rest of a lesson: the plan for the texts that a reply lacks which was cut off."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from agents.forms import AnswerForm
+from agents.messages import LessonPlan, Quota
+
+ENOUGH = 0.9
+"""Share of a lesson's texts at which it is left: one more request would cost more than its few texts are worth."""
+OPENING = 6
+"""Words of a text that is there which are shown, so that it is not written again."""
+MOST_OPENINGS = 8
+
+Slot = tuple[str, str]
+"""Label and difficulty of one text that a plan asks for."""
+Written = tuple[str, Any, str]
+"""Difficulty, answer and text of a draft."""
+
+
+def plan_rest(plan: LessonPlan, written: Sequence[Written], form: AnswerForm, most: int) -> LessonPlan | None:
+    """Plan the texts of a lesson that are missing.
+
+    Args:
+        plan: the lesson.
+        written: its drafts so far.
+        form: tells the labels of an answer.
+        most: texts at most.
+
+    Returns:
+        The lesson with smaller quotas; None where enough is there.
+    """
+    slots = _slots(plan)
+    if len(written) >= ENOUGH * len(slots):
+        return None
+    left = list(range(len(slots)))
+    for difficulty, answer, _ in written:
+        left.remove(_choose_slot(slots, left, form.labels_in(answer) or [form.blank or ""], difficulty))
+    left = left[:most]
+    counts = Counter(slots[at] for at in left)
+    quotas = [
+        Quota(label=quota.label, hard=counts[quota.label, "hard"], easy=counts[quota.label, "easy"])
+        for quota in plan.quotas
+        if counts[quota.label, "hard"] + counts[quota.label, "easy"]
+    ]
+    variety = [plan.variety[at] for at in left] if len(plan.variety) == len(slots) else []
+    openings = [" ".join(text.split()[:OPENING]) for _, _, text in written[-MOST_OPENINGS:]]
+    return plan.model_copy(
+        update={
+            "quotas": quotas,
+            "variety": variety,
+            "profile": _shrink(plan.profile, len(left) / len(slots)),
+            "avoid": list(dict.fromkeys([*plan.avoid, *openings])),
+        }
+    )
+
+
+def _slots(plan: LessonPlan) -> list[Slot]:
+    """The texts that a plan asks for, in the order of its quotas."""
+    return [
+        slot
+        for quota in plan.quotas
+        for slot in [(quota.label, "hard")] * quota.hard + [(quota.label, "easy")] * quota.easy
+    ]
+
+
+def _choose_slot(slots: Sequence[Slot], left: Sequence[int], labels: Sequence[str], difficulty: str) -> int:
+    """The place that a draft has taken: its own if it is free, else one of its label, else any."""
+    exact = (at for at in left if slots[at][0] in labels and slots[at][1] == difficulty)
+    near = (at for at in left if slots[at][0] in labels)
+    return next(exact, next(near, left[0]))
+
+
+def _shrink(profile: dict[str, dict[str, int]], share: float) -> dict[str, dict[str, int]]:
+    scaled = {
+        axis: {value: round(count * share) for value, count in values.items() if round(count * share)}
+        for axis, values in profile.items()
+    }
+    return {axis: values for axis, values in scaled.items() if values}

@@ -1,0 +1,43 @@
+"""What a run tells once of the teacher's server, however many calls say it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_TOLD = {
+    "no_seed": "the server takes no seed: it is left out, so that a repeated run gets other replies",
+    "no_temperature": "the server takes no temperature: it is left out, and the server's own counts",
+    "max_tokens": "the server takes no max_completion_tokens: the limit is sent as max_tokens",
+    "no_max_tokens": "the server takes no limit of tokens: teacher.max_tokens is left out",
+    "no_system": "the server takes no system prompt: it is put into the user's turn",
+    "cut_off": "the server cuts replies off at its limit of output tokens: what is whole is kept, the rest is asked for"
+    " in smaller requests, which costs tokens; raise teacher.max_tokens (and the server's own limit), or lower"
+    " curriculum.quotas.lesson",
+    "event_stream": "the server answers with an event stream although none was asked for; it is read all the same",
+    "in_reasoning_content": "the server puts replies into reasoning_content; they are read there",
+    "in_reasoning": "the server puts replies into reasoning; they are read there",
+    "in_tool_calls": "the server puts replies into tool calls; they are read there",
+    "in_function_call": "the server puts replies into a function call; they are read there",
+    "percent": "the teacher gives its confidence in percent; it is read as a share",
+    "respelled": "the teacher writes words in another spelling; they are read as the only words that they can be",
+    "thoughts": "the model thinks and writes no reply: turn its thinking off, or raise teacher.max_tokens",
+}
+"""Flag of a call -> what is told of it."""
+_ADAPTED = "adapted"
+
+
+class Notices:
+    """Tells each notice once."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def of_call(self, event: Mapping[str, Any]) -> list[str]:
+        """What is to be told of a call that was not told before."""
+        fresh = [flag for flag in event.get("flags", ()) if flag in _TOLD and flag not in self._told]
+        self._told.update(fresh)
+        return [_TOLD[flag] for flag in fresh]
+
+
+def is_adapted(event: Mapping[str, Any]) -> bool:
+    """Whether a call was refused and is sent again in another form, which the notices tell."""
+    return _ADAPTED in event.get("flags", ())
