@@ -147,8 +147,8 @@ def test_a_second_process_is_refused_and_told_which_one_holds_the_run(
         holder.kill()
     # whoever is gone holds nothing
     with folder.lock():
-        assert (folder.path / ".lock").read_text() == str(os.getpid())
-    assert (folder.path / ".lock").read_bytes() == b""
+        assert (folder.path / ".holder").read_text(encoding="ascii") == str(os.getpid())
+    assert not (folder.path / ".holder").exists()
 
 
 def test_a_run_that_is_being_started_is_held(
