@@ -14,7 +14,7 @@ from graph.config import Layer, read_yaml, show
 from graph.data_notes import note_missing_labels, note_overlaps
 from graph.domain_file import OVERRIDES, DomainFile, find_line, locate_inside, parse_domain
 from graph.domain_notes import GUIDE, PROFILE, load_guide, load_profile
-from graph.inside import keep_inside
+from graph.inside import keep_inside, list_files
 from student.data import read_examples
 from student.tasks import Example, TaskCodec, codec
 
@@ -220,7 +220,7 @@ def _find_recording(path: Path, name: Any) -> Path | None:
         keep_inside(path.parent, folder)
         if not folder.is_dir():
             return None
-        keep_inside(path.parent, *folder.iterdir())
+        keep_inside(path.parent, *list_files(folder))
         return folder
     if not isinstance(name, str):
         raise InputError(
@@ -229,7 +229,7 @@ def _find_recording(path: Path, name: Any) -> Path | None:
     folder = locate_inside(path, "rehearsal.recording", name)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; it is named under rehearsal.recording in {path}")
-    keep_inside(path.parent, *folder.iterdir())
+    keep_inside(path.parent, *list_files(folder))
     return folder
 
 

@@ -30,9 +30,11 @@ def spell(folder: Path, name: str) -> str:
     if "\\" in name and (folder / name.replace("\\", "/")).exists():
         raise ValueError(f"{name!r} is not there; write it with slashes (/)")
     folded = unicodedata.normalize("NFC", place.name).casefold()
-    for other in _list(place.parent):
-        if unicodedata.normalize("NFC", other).casefold() == folded:
-            raise ValueError(f"there is no {place.name!r}, but there is {other!r}; write it with the same capitals")
+    for other in list_files(place.parent):
+        if unicodedata.normalize("NFC", other.name).casefold() == folded:
+            raise ValueError(
+                f"there is no {place.name!r}, but there is {other.name!r}; write it with the same capitals"
+            )
     return name
 
 
@@ -40,13 +42,14 @@ def _find_part(place: Path, part: str) -> Path:
     if (place / part).exists():
         return place / part
     wanted = unicodedata.normalize("NFC", part)
-    same = (other for other in _list(place) if unicodedata.normalize("NFC", other) == wanted)
-    return place / next(same, part)
+    same = (other for other in list_files(place) if unicodedata.normalize("NFC", other.name) == wanted)
+    return next(same, place / part)
 
 
-def _list(folder: Path) -> list[str]:
+def list_files(folder: Path) -> list[Path]:
+    """What lies in a folder, by name; nothing where this user may not look, or there is none."""
     try:
-        return sorted(path.name for path in folder.iterdir())
+        return sorted(folder.iterdir())
     except OSError:
         return []
 

@@ -51,7 +51,7 @@ def hold(folder: Path) -> Iterator[None]:
         if isinstance(lock, SoftFileLock) and FileLock is not SoftFileLock:
             raise NoLocksError  # filelock's way out is a file that outlives a kill
         with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
-            (folder / HOLDER).write_text(str(os.getpid()), encoding="ascii")
+            (folder / HOLDER).write_text(str(os.getpid()), encoding="ascii", newline="\n")
         yield
     finally:
         with contextlib.suppress(OSError):

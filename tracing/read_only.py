@@ -4,7 +4,6 @@ import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
-from urllib.parse import quote
 
 from agents.messages import EvokdError
 
@@ -40,7 +39,7 @@ def connect_to_read(path: Path, patience: float) -> sqlite3.Connection | None:
         try:
             return _connect(path, "mode=ro&readonly_shm=1", patience)
         except sqlite3.OperationalError as exc:
-            if exc.sqlite_errorcode & 0xFF in _NEEDS_TO_WRITE:
+            if getattr(exc, "sqlite_errorcode", 0) & 0xFF in _NEEDS_TO_WRITE:
                 return None
             raise
     if not log.stat().st_size:
@@ -70,8 +69,9 @@ def copy_to_read(path: Path) -> "tempfile.TemporaryDirectory[str]":
 
 
 def _connect(path: Path, how: str, patience: float) -> sqlite3.Connection:
-    address = f"file:{quote(str(path.absolute().as_posix()))}?{how}"
-    db = sqlite3.connect(address, patience, check_same_thread=False, isolation_level=None, uri=True)
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}", patience, check_same_thread=False, isolation_level=None, uri=True
+    )
     try:
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # nothing is opened before the first query
     except sqlite3.Error:

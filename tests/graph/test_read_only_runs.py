@@ -77,6 +77,22 @@ def test_a_run_is_read_without_being_changed(
     assert snapshot(closed.parent) == before
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(28, "No space left")], ids=repr)
+@pytest.mark.parametrize("call", ["write_text", "replace"])
+def test_a_comparison_that_cannot_be_written_is_told(
+    call: str, error: OSError, closed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, call, refuse)
+    out = closed.parents[1] / "out"
+    assert main.run_cli(["compare", str(closed), "--out", str(out)]) == 2
+    assert capsys.readouterr().err == (
+        f"evokd: --out {out}: cannot be written ({error.strerror}); make room, or name another folder\n"
+    )
+
+
 @pytest.mark.parametrize("command", [["show", "example"], ["check", "support_tickets"]], ids=" ".join)
 def test_the_program_may_lie_in_a_read_only_place(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> str:
