@@ -9,6 +9,7 @@ from typing import Any, Literal
 from agents.settings import REHEARSAL
 from graph.folder import ResumeError
 from graph.settings import is_free
+from student.base import EMBEDDED
 from tracing.text import clean
 
 SHOWN_LINES = 12
@@ -104,10 +105,11 @@ def _base(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
 
 def _has_moved(began: Mapping[str, Any], now: Mapping[str, Any], before: Any, after: Any) -> bool:
     """Whether the untrained student is the same one in another place."""
-    if began.get("base") is not None:
-        return bool(began["base"] == now.get("base"))
+    if "base" in began:
+        return began["base"] is not None and bool(began["base"] == now.get("base"))
     # runs of earlier versions keep a path as it was typed
-    return isinstance(before, str) and str(Path(before).expanduser().absolute()) == after
+    typed = isinstance(before, str) and before != EMBEDDED
+    return typed and str(Path(before).expanduser().absolute()) == after
 
 
 def _moves_the_rehearsal(began: Mapping[str, Any], before: Any, after: Any) -> bool:

@@ -226,7 +226,7 @@ def record_plan(plan: Plan) -> dict[str, Any]:
 def record_config(record: Mapping[str, Any]) -> dict[str, Any]:
     """The same from a `config.yaml`, for a run that ended before its ledger was begun: no texts, no numbers of rows."""
     prompts = {role: {"digest": found} for role, found in record["prompts"].get("digests", {}).items()}
-    kept = {key: record.get(key) for key in ("preset", "settings", "data", "base", "versions")}
+    kept = {key: record[key] for key in ("preset", "settings", "data", "base", "versions") if key in record}
     return {**kept, "prompts": prompts}
 
 

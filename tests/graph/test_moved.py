@@ -221,6 +221,21 @@ def test_a_student_that_an_earlier_version_has_noted_as_typed_is_the_same(
     assert [change.free for change in find_changes(began, now)] == [False]
 
 
+@pytest.mark.parametrize("name", ["embedded", "org/model"])
+@pytest.mark.parametrize("noted", [{"base": None}, {}], ids=["noted", "earlier version"])
+def test_a_folder_called_like_the_student_is_another_one(
+    name: str, noted: dict[str, None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_base(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    record = {"preset": "evokd", "prompts": {}, "data": {}, "versions": {}}
+    began = {**record, "settings": {"student": {"base": name}}, **noted}
+    now = {**record, "settings": {"student": {"base": str(tmp_path / name)}}, "base": "1234"}
+    # an earlier version took the folder as well where there was one, unless it was the embedded one
+    known = not noted and name != "embedded"
+    assert [change.free for change in find_changes(began, now)] == [known]
+
+
 @pytest.mark.parametrize("base", ["embedded", "nobody/model", "model"])
 def test_a_student_that_is_no_folder_stays_as_it_was_named(base: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
