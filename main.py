@@ -154,8 +154,10 @@ def check(
 @app.command()
 def resume(
     run: Run,
+    domain: Annotated[str | None, typer.Option("--domain", help="Where the domain is now, if it was moved.")] = None,
     teacher: Teacher = None,
     base_url: BaseUrl = None,
+    student: Annotated[str | None, typer.Option("--student", help="Where the untrained student is now.")] = None,
     cycles: Cycles = None,
     budget_samples: BudgetSamples = None,
     budget_tokens: BudgetTokens = None,
@@ -167,8 +169,8 @@ def resume(
 ) -> None:
     """Go on with an interrupted run. Replies that had arrived are not asked for again.
 
-    Where the teacher is, how hard it is pushed, budgets and limits may be other ones; any other difference of
-    settings, prompts, data or version is refused and shown, unless --force is given.
+    Where the teacher is, how hard it is pushed, budgets and limits may be other ones, and a domain or a student may lie
+    in another place; any other difference of settings, prompts, data or version is refused and shown, unless --force.
 
     \b
     Examples:
@@ -180,58 +182,11 @@ def resume(
     from graph.run import resume_run
 
     flags = _common_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd)
-    layers = make_layers(None, assign, flags)
+    layers = make_layers(None, assign, {**flags, "--student": ("student.base", student)})
     folder = find_run(run, runs_dir)
     if folder.summary.is_file() and not layers:
         _terminal().stderr().print(f"run {folder.run_id} has ended already; nothing to resume", highlight=False)
-    _follow(as_json, lambda listeners: resume_run(folder, listeners, layers, force), str(folder.path))
-
-
-@app.command()
-def runs(runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> None:
-    """List the runs."""
-    from tracing.catalog import list_runs, print_runs
-
-    rows = list_runs(runs_dir)
-    if as_json:
-        for row in rows:
-            _terminal().print_json(row)
-    elif rows:
-        print_runs(_terminal().stdout(), rows)
-    else:
-        told = f"no runs in {escape(str(runs_dir))}; start one with: evokd run support_tickets"
-        _terminal().stderr().print(told, markup=False, highlight=False)
-
-
-@app.command()
-def show(
-    run: Run,
-    cycle: Annotated[int | None, typer.Option(help="One cycle alone.")] = None,
-    weakness: Annotated[str | None, typer.Option(metavar="ID", help="One weakness, such as c001-w1.")] = None,
-    sample: Annotated[str | None, typer.Option(metavar="ID", help="One sample, such as c001-l01-d01.")] = None,
-    runs_dir: RunsDir = Path("runs"),
-) -> None:
-    """Tell what happened: what the student failed, what the agents said and wrote, what it did to the score.
-
-    `evokd show example` tells of a run with a language model that comes with the program.
-    """
-    from agents.messages import InputError
-    from graph.folder import find_run_to_show
-    from tracing import show as page
-    from tracing.summary import read_summary
-
-    if sum(option is not None for option in (cycle, weakness, sample)) > 1:
-        raise InputError("--cycle, --weakness and --sample: use one of them")
-    folder = find_run_to_show(run, runs_dir)
-    ledger = page.open_ledger(folder.ledger)
-    if cycle is not None:
-        page.show_cycle(_terminal().stdout(), ledger, cycle)
-    elif weakness is not None:
-        page.show_weakness(_terminal().stdout(), ledger, weakness)
-    elif sample is not None:
-        page.show_sample(_terminal().stdout(), ledger, sample)
-    else:
-        page.show_run(_terminal().stdout(), ledger, read_summary(folder.summary))
+    _follow(as_json, lambda listeners: resume_run(folder, listeners, layers, force, domain=domain), str(folder.path))
 
 
 @app.command()
@@ -344,9 +299,10 @@ def _check_rooms() -> str | None:
 @cache
 def complete() -> typer.Typer:
     """Add the commands that live in the rooms: not at import, for a foreign package may shadow a room."""
-    from graph.cli.backtests import add_commands
+    from graph.cli import backtests, reading
 
-    add_commands(app)
+    reading.add_commands(app)
+    backtests.add_commands(app)
     return app
 
 

@@ -292,7 +292,7 @@ def _compare(place: Path, small: int, large: int, repeats: int) -> dict[str, dic
 
 def _time_show(folder: RunFolder) -> _Time:
     start = _now()
-    with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing):
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
         assert cli.run_cli(["show", str(folder.path)]) == 0
     return _now().since(start)
 

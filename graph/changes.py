@@ -3,11 +3,13 @@
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from agents.settings import REHEARSAL
 from graph.folder import ResumeError
 from graph.settings import is_free
+from student.base import EMBEDDED
 from tracing.text import clean
 
 SHOWN_LINES = 12
@@ -16,6 +18,9 @@ WIDTH = 160
 """Characters of a shown line at most."""
 MISSING = "(none)"
 UNKNOWN_VERSION = "not installed"
+
+PLACES = ("rehearsal.corpus", "rehearsal.recording")
+"""Settings that say where data lies. What is in it counts, and that is compared as data."""
 
 Kind = Literal["version", "settings", "prompts", "data"]
 _NAMED: dict[Kind, str] = {
@@ -39,7 +44,8 @@ class Change:
 
 def find_changes(began: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     """Compare two records of a run (see `graph.plan.record_plan`): what it was under, and what it would be under."""
-    return [*_versions(began, now), *_settings(began, now), *_prompts(began, now), *_data(began, now)]
+    found = (_versions, _settings, _base, _prompts, _data)
+    return [change for compare in found for change in compare(began, now)]
 
 
 def refuse(run_id: str, changes: Sequence[Change]) -> None:
@@ -81,7 +87,29 @@ def _settings(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Chan
         before, after = old.get(key), new.get(key)
         if before != after:
             free = is_free(key) and not (key == "teacher.base_url" and _moves_the_rehearsal(began, before, after))
+            free = free or key in PLACES or (key == "student.base" and _has_moved(began, now, before, after))
             yield Change("settings", key, (f"{key}: {_show(before)} -> {_show(after)}",), free)
+
+
+def _base(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+    """Tell that another untrained student lies where the run's own was."""
+    old, new = began.get("base"), now.get("base")
+    if None in (old, new) or old == new:
+        return
+    key = "student.base"
+    place = flatten(now["settings"]).get(key)
+    if place == flatten(began["settings"]).get(key):
+        told = f"{key}: {_show(place)}: other contents (SHA-256 {str(old)[:12]} -> {str(new)[:12]})"
+        yield Change("settings", key, (told,))
+
+
+def _has_moved(began: Mapping[str, Any], now: Mapping[str, Any], before: Any, after: Any) -> bool:
+    """Whether the untrained student is the same one in another place."""
+    if "base" in began:
+        return began["base"] is not None and bool(began["base"] == now.get("base"))
+    # runs of earlier versions keep a path as it was typed
+    typed = isinstance(before, str) and before != EMBEDDED
+    return typed and str(Path(before).expanduser().absolute()) == after
 
 
 def _moves_the_rehearsal(began: Mapping[str, Any], before: Any, after: Any) -> bool:
@@ -123,10 +151,25 @@ def _diff(before: str, after: str) -> list[str]:
 
 
 def _data(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
-    old, new = began["data"], now["data"]
+    old, new = _leave_out_renamed(began["data"], now["data"])
     for name in dict.fromkeys([*old, *new]):
         if old.get(name) != new.get(name):
             yield Change("data", name, (f"{clean(name, WIDTH)}: {_compare_file(began, now, name)}",))
+
+
+def _leave_out_renamed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Leave out files that are the same under another name: one beside the domain, which was moved without it."""
+    gone = {name: digest for name, digest in old.items() if name not in new}
+    come = {name: digest for name, digest in new.items() if name not in old}
+    for name, digest in list(gone.items()):
+        same = next((other for other, found in come.items() if found == digest), None)
+        if same is not None:
+            del gone[name], come[same]
+    kept = old.keys() & new.keys()
+    return (
+        {name: digest for name, digest in old.items() if name in kept or name in gone},
+        {name: digest for name, digest in new.items() if name in kept or name in come},
+    )
 
 
 def _compare_file(began: Mapping[str, Any], now: Mapping[str, Any], name: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from graph.config import Layer, read_yaml, show
 from graph.data_notes import note_missing_labels, note_overlaps
 from graph.domain_file import OVERRIDES, DomainFile, find_line, locate_inside, parse_domain
 from graph.domain_notes import GUIDE, PROFILE, load_guide, load_profile
+from graph.inside import keep_inside, list_files
 from student.data import read_examples
 from student.tasks import Example, TaskCodec, codec
 
@@ -66,7 +68,7 @@ def find_domain(name: str) -> Path:
     if path.name == "domain.yaml" and path.is_file():
         return path.parent.resolve()
     shipped = sorted(entry.parent.name for entry in SHIPPED.glob("*/domain.yaml"))
-    if path.name in shipped and str(path) in (path.name, f"domains/{path.name}"):
+    if path.name in shipped and path.as_posix() in (path.name, f"domains/{path.name}"):
         return SHIPPED / path.name
     close = get_close_matches(path.name, shipped, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
@@ -104,6 +106,7 @@ def load_domain(folder: Path) -> Domain:
     seeds = _read(path, "seeds", file.data.seeds, task, notes)
     _check_seeds(folder / file.data.seeds, seeds, task)
     overrides = {key: value for key, value in raw.items() if key in OVERRIDES and key != "rehearsal"}
+    keep_inside(folder, folder / PROFILE, folder / GUIDE)
     rehearsal = raw.get("rehearsal") or {}
     if not isinstance(rehearsal, dict):
         raise InputError(f"{path}{find_line(path, 'rehearsal')}: 'rehearsal' is a section with keys, such as corpus")
@@ -125,7 +128,7 @@ def load_domain(folder: Path) -> Domain:
         validation=validation,
         test=test,
         corpus=corpus,
-        prompts=locate_inside(path, "prompts", file.prompts) if file.prompts else None,
+        prompts=_find_prompts(path, file.prompts),
         overrides=Layer(str(path), overrides),
         notes=tuple(notes),
         fingerprint=_fingerprint(folder, file, corpus),
@@ -143,7 +146,7 @@ def replace_corpus(domain: Domain, corpus: Path) -> Domain:
         InputError: there is no such file.
     """
     if not corpus.is_file():
-        raise InputError(f"rehearsal.corpus: {corpus}: no such file")
+        raise InputError(f"rehearsal.corpus: {corpus}: no such file; name it with --set rehearsal.corpus=FILE")
     fingerprint = _fingerprint(domain.folder, domain.file, corpus)
     return replace(domain, corpus=corpus, fingerprint=fingerprint)
 
@@ -192,6 +195,14 @@ def _find_corpus(path: Path, name: Any) -> Path | None:
     return corpus
 
 
+def _find_prompts(path: Path, name: str | None) -> Path | None:
+    if name is None:
+        return None
+    folder = locate_inside(path, "prompts", name)
+    keep_inside(path.parent, *folder.glob("*.md"))
+    return folder
+
+
 def _find_pool(path: Path, name: str | None) -> Path | None:
     if name is None:
         return None
@@ -206,7 +217,11 @@ def _find_recording(path: Path, name: Any) -> Path | None:
     """Find what a language model wrote for this domain: the folder that is named, or `llm`."""
     if name is None:
         folder = path.parent / RECORDING
-        return folder if folder.is_dir() else None
+        keep_inside(path.parent, folder)
+        if not folder.is_dir():
+            return None
+        keep_inside(path.parent, *list_files(folder))
+        return folder
     if not isinstance(name, str):
         raise InputError(
             f"{path}{find_line(path, 'recording')}: rehearsal.recording must be a folder, got {show(name)}"
@@ -214,6 +229,7 @@ def _find_recording(path: Path, name: Any) -> Path | None:
     folder = locate_inside(path, "rehearsal.recording", name)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; it is named under rehearsal.recording in {path}")
+    keep_inside(path.parent, *list_files(folder))
     return folder
 
 
@@ -221,13 +237,27 @@ def _fingerprint(folder: Path, file: DomainFile, corpus: Path | None) -> dict[st
     names = [file.data.seeds, file.data.validation, file.data.test, file.data.pool]
     paths = [folder / "domain.yaml", *(folder / name for name in names if name), *([corpus] if corpus else [])]
     paths += [folder / name for name in (PROFILE, GUIDE) if (folder / name).is_file()]
-    return digest_files(folder, paths)
+    return digest_files(folder, paths, "rehearsal.corpus")
 
 
-def digest_files(folder: Path, paths: Sequence[Path]) -> dict[str, str]:
-    """Give the SHA-256 of each file's bytes, by its path from a folder."""
+def digest_files(folder: Path, paths: Sequence[Path], setting: str) -> dict[str, str]:
+    """Give the SHA-256 of each file's bytes, by the file's name as of `name_file`."""
     found = {}
     for path in paths:
         with path.open("rb") as file:
-            found[os.path.relpath(path, folder)] = hashlib.file_digest(file, "sha256").hexdigest()
+            found[name_file(folder, path, setting)] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
+
+
+def name_file(folder: Path, path: Path, setting: str) -> str:
+    """Name a file of a domain in a record, in a way that outlives a move of the domain and of the file.
+
+    Args:
+        folder: the domain folder.
+        path: the file.
+        setting: the setting that led to it, for a file that lies outside of the folder.
+    """
+    home, place = (Path(os.path.normpath(found.absolute())) for found in (folder, path))
+    if not place.is_relative_to(home):
+        return setting
+    return unicodedata.normalize("NFC", place.relative_to(home).as_posix())

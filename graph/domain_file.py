@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from agents.messages import InputError
 from graph.config import show
+from graph.inside import spell
 from graph.settings import Settings
 
 OVERRIDES = tuple(Settings.model_fields)
@@ -98,7 +99,7 @@ def parse_domain(path: Path, own: dict[str, Any]) -> DomainFile:
                 f"{path}{find_line(path, str(key))}: unknown key {show(key)}{hint}; keys: {', '.join(known)}"
             )
     try:
-        return DomainFile.model_validate(own)
+        return _spell_files(path, DomainFile.model_validate(own))
     except ValidationError as exc:
         fault = exc.errors()[0]
         steps = [str(step) for step in fault["loc"]]
@@ -108,6 +109,24 @@ def parse_domain(path: Path, own: dict[str, Any]) -> DomainFile:
         if fault["type"] == "extra_forbidden":
             message = f"unknown key; keys: {', '.join(DataFiles.model_fields)}"
         raise InputError(f"{path}{find_line(path, steps[-1])}: {'.'.join(steps)}: {message}") from exc
+
+
+def _spell_files(path: Path, file: DomainFile) -> DomainFile:
+    """Write the names of data files as the folder has them."""
+    named = file.data.model_dump()
+    spelled = {key: _spell(path, f"data.{key}", name) for key, name in named.items() if name is not None}
+    return file.model_copy(update={"data": file.data.model_copy(update=spelled)})
+
+
+def _spell(path: Path, key: str, name: str) -> str:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return name
+    try:
+        return spell(path.parent, name)
+    except ValueError as exc:
+        raise InputError(f"{path}{find_line(path, key.rpartition('.')[2])}: {key}: {exc}") from exc
+    except OSError:  # longer than a name can be
+        return name
 
 
 def find_line(path: Path, key: str) -> str:
@@ -133,4 +152,4 @@ def locate_inside(path: Path, key: str, name: str) -> Path:
         raise InputError(f"{where}: {show(name)} cannot be the name of a file") from exc
     if not found.is_relative_to(folder.resolve()):
         raise InputError(f"{where}: {show(name)} leads out of the domain folder; put the file itself into the folder")
-    return folder / name
+    return folder / _spell(path, key, name)

@@ -86,6 +86,8 @@ def write_guide_file(path: Path, guide: Mapping[str, str]) -> None:
 def _write(path: Path, tree: Mapping[str, Any]) -> None:
     part = path.with_suffix(".part")
     part.write_text(
-        _HEAD[path.name] + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110), encoding="utf-8"
+        _HEAD[path.name] + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110),
+        encoding="utf-8",
+        newline="\n",
     )
     part.replace(path)

@@ -1,12 +1,9 @@
 """The run folder: where everything of a run lies, who may write to it, and how it is found again."""
 
-import atexit
 import contextlib
-import fcntl
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +13,18 @@ import yaml
 
 from agents.messages import EvokdError, InputError
 from graph.config import read_yaml
+from graph.lock import HOLDER, LOCK, HeldError, NoLocksError, hold
 from tracing.files import make_folder
 from tracing.text import clean
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that stand for a device on Windows, where no file can have them."""
 EXAMPLE = "example"
 SHIPPED_EXAMPLE = Path(__file__).parent.parent / "domains" / "support_tickets" / EXAMPLE
 """A finished run with a language model, without its student."""
 
-_BEFORE_CONFIG = {".lock", "config.part", "work"}
+_BEFORE_CONFIG = {LOCK, HOLDER, "config.part", "work"}
 """What a start leaves in its folder before the configuration makes it a run."""
 
 
@@ -110,29 +110,16 @@ class RunFolder:
         """Hold the run for this process.
 
         Raises:
-            ResumeError: another process holds it.
+            ResumeError: another process holds it, or the file system knows no locks.
         """
-        # opened without cutting it off: it tells who holds the run
-        with (self.path / ".lock").open("a+b", buffering=0) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as exc:
-                file.seek(0)
-                holder = file.read(20)
-                known = f" ({int(holder)})" if holder.isdigit() else ""
-                raise ResumeError(
-                    f"{self.path}: another process{known} works on this run; wait for it or stop it"
-                ) from exc
-            except OSError as exc:
-                raise ResumeError(f"{self.path}: cannot be locked ({exc.strerror}); use a local file system") from exc
-            with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
-                file.truncate(0)
-                file.write(str(os.getpid()).encode())
-            try:
+        try:
+            with hold(self.path):
                 yield
-            finally:
-                with contextlib.suppress(OSError):
-                    file.truncate(0)
+        except NoLocksError as exc:
+            raise ResumeError(f"{self.path}: cannot be locked; use a local file system") from exc
+        except HeldError as exc:
+            known = f" ({exc.holder})" if exc.holder is not None else ""
+            raise ResumeError(f"{self.path}: another process{known} works on this run; wait for it or stop it") from exc
 
 
 def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
@@ -145,6 +132,8 @@ def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
         raise InputError(
             f"--run-id {run_id!r}: use letters, digits, '-', '_' and '.', beginning with a letter or digit"
         )
+    if _DEVICE.fullmatch(run_id) or run_id.endswith("."):
+        raise InputError(f"--run-id {run_id!r}: no folder can have this name on Windows; choose another")
     path = runs_dir / run_id
     make_folder(runs_dir, "--runs-dir")
     try:
@@ -168,31 +157,38 @@ def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
 def find_run(name: str, runs_dir: Path) -> RunFolder:
     """Find a run by id or path. An id is looked for in the runs folder alone, wherever it seems to point.
 
+    Many programs have a `config.yaml`: of two folders with one, that with the other files of a run is meant.
+
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it cannot be read.
     """
     places = [Path(name), *([runs_dir / name] if Path(name).name == name != ".." else [])]
-    for path in places:
-        if _holds_run(path):
-            return RunFolder(path.resolve())
-    known = sorted(path.parent.name for path in runs_dir.glob("*/config.yaml"))
+    found = [path for path in places if _holds_config(path)]
+    if found:
+        return RunFolder(next(filter(_has_begun, found), found[0]).resolve())
+    known = _list_known(runs_dir)
     listed = ", ".join(clean(run, 100) for run in known[-8:])
     where = f"runs in {runs_dir}: {listed}" if known else f"there are no runs in {runs_dir}"
     raise InputError(f"no run {name[:200]!r}; {_find_inside(Path(name)) or where}")
 
 
 def find_run_to_show(name: str, runs_dir: Path) -> RunFolder:
-    """Find a run as `find_run` does; `example` is the one that is shipped, as a copy, unless a run has that name.
+    """Find a run as `find_run` does; `example` is the one that is shipped, unless a run of the user has that name.
 
     Raises:
         InputError: there is none.
     """
-    own = name == EXAMPLE and any(map(_holds_run, (Path(name), runs_dir / name)))
-    if name != EXAMPLE or own or not _holds_run(SHIPPED_EXAMPLE):
+    own = any(_holds_config(path) and _has_begun(path) for path in (Path(name), runs_dir / name))
+    if name != EXAMPLE or own or not _holds_config(SHIPPED_EXAMPLE):
         return find_run(name, runs_dir)
-    copy = Path(tempfile.mkdtemp(prefix="evokd-example-"))
-    atexit.register(shutil.rmtree, copy, ignore_errors=True)
-    return RunFolder(Path(shutil.copytree(SHIPPED_EXAMPLE, copy / EXAMPLE)))
+    return RunFolder(SHIPPED_EXAMPLE)
+
+
+def _list_known(runs_dir: Path) -> list[str]:
+    try:
+        return sorted(path.parent.name for path in runs_dir.glob("*/config.yaml"))
+    except OSError:
+        return []
 
 
 def _find_inside(path: Path) -> str | None:
@@ -206,18 +202,31 @@ def _find_inside(path: Path) -> str | None:
     return None
 
 
-def _holds_run(path: Path) -> bool:
+def _holds_config(path: Path) -> bool:
+    """Whether a folder may be a run: it has a configuration.
+
+    Raises:
+        InputError: this user may not look into it.
+    """
     try:
         return (path / "config.yaml").is_file()
+    except PermissionError as exc:
+        raise InputError(f"{path}: this user may not read the folder; give it the right to") from exc
     except (OSError, ValueError):  # a name that no file can have
         return False
+
+
+def _has_begun(path: Path) -> bool:
+    """Whether a folder holds what every run has as soon as it has begun."""
+    folder = RunFolder(path)
+    return any(file.is_file() for file in (folder.ledger, folder.events, folder.summary))
 
 
 def write_config(folder: RunFolder, record: dict[str, Any]) -> None:
     """Write the resolved configuration, whole or not at all."""
     part = folder.config.with_suffix(".part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
             yaml.safe_dump(record, file, sort_keys=False, allow_unicode=True)
             file.flush()
             os.fsync(file.fileno())

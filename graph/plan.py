@@ -16,9 +16,10 @@ from agents.teacher import resolve_key
 from graph.changes import UNKNOWN_VERSION
 from graph.config import Layer, build_settings, load_preset
 from graph.curriculum.kinds import begin_shares, find_contradiction
-from graph.domain import Domain, find_domain, load_domain, replace_corpus
+from graph.domain import Domain, find_domain, load_domain, name_file, replace_corpus
 from graph.domain_notes import PROFILE
 from graph.folder import RunFolder
+from graph.places import check_base, digest_base, find_domain_of, settle
 from graph.pool import add_pool
 from graph.recording import add_recording
 from graph.rehearsal import read_corpus
@@ -71,6 +72,7 @@ def plan_loaded(loaded: Domain, preset: str, layers: Sequence[Layer]) -> Plan:
 
 
 def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
+    settings = settle(settings)
     if settings.teacher.is_rehearsal():
         domain, settings = _use_corpus(domain, settings)
     elif not settings.teacher.is_recorded():
@@ -182,19 +184,25 @@ def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:
     return (domain if domain.corpus_rows and named is None else read_corpus(domain)), settings
 
 
-def replan_run(folder: RunFolder, record: Mapping[str, Any], layers: Sequence[Layer] = ()) -> Plan:
+def replan_run(
+    folder: RunFolder, record: Mapping[str, Any], layers: Sequence[Layer] = (), domain: str | None = None
+) -> Plan:
     """Plan an interrupted run again from its configuration.
 
     Args:
         folder: the run's.
         record: its `config.yaml`.
         layers: what is to be other than it says there, later ones win.
+        domain: where the domain is now, a folder or the name of a shipped one; None: where it was.
 
     Raises:
         InputError: what is wrong with the domain or the settings.
+        ResumeError: the domain or the untrained student is not where it was.
     """
-    values = Layer(str(folder.config), record["settings"])
-    return plan_settings(load_domain(Path(record["domain_folder"])), record["preset"], [values, *layers])
+    own = [Layer(str(folder.config), record["settings"]), *layers]
+    loaded = load_domain(find_domain_of(folder, record, domain))
+    check_base(folder, build_settings(own).student.base)
+    return plan_settings(loaded, record["preset"], own)
 
 
 def plan_settings(loaded: Domain, preset: str, layers: Sequence[Layer]) -> Plan:
@@ -219,6 +227,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
             "digests": {role: digest({role: text}) for role, text in plan.briefing.systems.items()},
         },
         "data": dict(plan.domain.fingerprint),
+        "base": digest_base(plan.settings.student.base),
         "versions": library_versions(),
     }
 
@@ -228,23 +237,24 @@ def record_plan(plan: Plan) -> dict[str, Any]:
     told = describe_plan(plan)
     texts = plan.briefing.systems
     prompts = {role: {"digest": found, "text": texts[role]} for role, found in told["prompts"]["digests"].items()}
-    kept = {key: told[key] for key in ("preset", "settings", "data", "versions")}
+    kept = {key: told[key] for key in ("preset", "settings", "data", "base", "versions")}
     return {**kept, "prompts": prompts, "rows": _count_rows(plan.domain)}
 
 
 def record_config(record: Mapping[str, Any]) -> dict[str, Any]:
     """The same from a `config.yaml`, for a run that ended before its ledger was begun: no texts, no numbers of rows."""
     prompts = {role: {"digest": found} for role, found in record["prompts"].get("digests", {}).items()}
-    return {**{key: record[key] for key in ("preset", "settings", "data", "versions")}, "prompts": prompts}
+    kept = {key: record[key] for key in ("preset", "settings", "data", "base", "versions") if key in record}
+    return {**kept, "prompts": prompts}
 
 
 def _count_rows(domain: Domain) -> dict[str, int]:
     data = domain.file.data
     splits = ((data.seeds, domain.seeds), (data.validation, domain.validation), (data.test, domain.test))
-    rows = {os.path.relpath(domain.folder / name, domain.folder): len(split) for name, split in splits if name}
+    files = [(domain.folder / name, len(split)) for name, split in splits if name]
     if domain.corpus is not None and domain.corpus_rows:
-        rows[os.path.relpath(domain.corpus, domain.folder)] = len(domain.corpus_rows)
-    return rows
+        files.append((domain.corpus, len(domain.corpus_rows)))
+    return {name_file(domain.folder, path, "rehearsal.corpus"): count for path, count in files}
 
 
 def library_versions() -> dict[str, str]:

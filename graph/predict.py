@@ -2,14 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from agents.messages import EvokdError, InputError
 from graph.config import Layer, build_settings
 from graph.folder import RunFolder, read_config
-from student.client import StudentClient
+from student.client import StudentClient, StudentError
 from student.save import read_record
 from student.tasks import codec
 
@@ -63,8 +66,7 @@ def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:
     record = read_record(folder.student)
     task = codec(record["task"], record["labels"])
 
-    async def ask() -> list[dict[str, Any]]:
-        log = folder.path / "student.log"
+    async def ask(log: Path) -> list[dict[str, Any]]:
         client = StudentClient(log, device=settings.student.device, threads=settings.student.threads)
         try:
             found = await client.predict(folder.student, texts)
@@ -75,13 +77,36 @@ def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:
             for text, item in zip(texts, found, strict=True)
         ]
 
-    return asyncio.run(ask())
+    with _log_elsewhere() as log:
+        return asyncio.run(ask(log))
+
+
+@contextmanager
+def _log_elsewhere() -> Iterator[Path]:
+    """A file for the words of the student process: the run's folder may be read-only, or hold a run that goes on.
+
+    It is kept where something went wrong, for the error names it.
+    """
+    try:
+        number, name = tempfile.mkstemp(prefix="evokd-student-", suffix=".log")
+        os.close(number)
+    except OSError:  # no room anywhere
+        name = os.devnull
+    kept = name == os.devnull
+    try:
+        yield Path(name)
+    except StudentError:
+        kept = True
+        raise
+    finally:
+        if not kept:
+            Path(name).unlink(missing_ok=True)
 
 
 def _tell_no_student(folder: RunFolder) -> str:
     if folder.summary.is_file():
         return "its student was deleted, as a backtest does with its runs; make one that keeps it with: evokd run"
-    return f"no student yet; the run has not ended, go on with: evokd resume {folder.path}"
+    return f"no student yet; the run has not ended: wait for it, or go on with: evokd resume {folder.path}"
 
 
 def read_file(path: Path) -> list[str]:

@@ -31,6 +31,9 @@ def find_recording(domain: Domain, settings: Settings) -> Path:
             f"{domain.folder / 'domain.yaml'}: no recorded teacher: a folder `llm` beside it, or one named under"
             f" rehearsal.recording, must hold {WRITTEN} (and {LABELLED} for a pool)"
         )
+    if named is not None and not folder.is_dir():
+        told = "no such folder; name it with --set rehearsal.recording=FOLDER"
+        raise InputError(f"rehearsal.recording: {folder}: {told}")
     return folder
 
 
@@ -44,7 +47,9 @@ def add_recording(domain: Domain, settings: Settings) -> Domain:
     recording = read_recording(folder)
     _check_labels(recording, domain)
     files = [folder / name for name in (WRITTEN, LABELLED) if (folder / name).is_file()]
-    prints = {**domain.fingerprint, **digest_files(domain.folder, files)}
+    prints = dict(domain.fingerprint)
+    for file in files:
+        prints |= digest_files(domain.folder, [file], f"rehearsal.recording/{file.name}")
     domain = replace(domain, recording=folder, fingerprint=prints)
     if settings.rows.pool == 0:
         return domain

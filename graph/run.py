@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,6 +96,7 @@ def resume_run(
     layers: Sequence[Layer] = (),
     force: bool = False,
     host: Host = _ALONE,
+    domain: str | None = None,
 ) -> dict[str, Any]:
     """Go on with an interrupted run; returns the summary. A finished run is left as it is.
 
@@ -105,6 +106,7 @@ def resume_run(
         layers: settings that are to be other than they were, later ones win.
         force: go on whatever has become different.
         host: who drives the run, where it is one of many.
+        domain: where the run's domain is now; None: where it was.
 
     Raises:
         ResumeError: version, settings, prompts or data are other than those that the run was begun with, the run has
@@ -117,7 +119,7 @@ def resume_run(
             with folder.lock():
                 done = read_summary(folder.summary)  # another process may have ended it up to now
                 if done is None:
-                    plan, going = _replan(folder, layers, force)
+                    plan, going = _replan(folder, layers, force, domain)
                     return _drive(plan, folder, listeners, going, host)
         if any(layer.values for layer in layers):
             raise ResumeError(
@@ -131,33 +133,36 @@ def resume_run(
     return done
 
 
-def _replan(folder: RunFolder, layers: Sequence[Layer], force: bool) -> tuple[Plan, _Going]:
+def _replan(folder: RunFolder, layers: Sequence[Layer], force: bool, domain: str | None) -> tuple[Plan, _Going]:
     """Plan a run again, and compare with what it was begun with.
 
     Raises:
         ResumeError: something is different that must not be, without force.
     """
     record = read_config(folder)
-    plan = replan_run(folder, record, layers)
+    plan = replan_run(folder, record, layers, domain)
     began, now = _recall(folder) or record_config(record), record_plan(plan)
     changes = find_changes(began, now)
     if not force:
         refuse(folder.run_id, changes)
-    libraries = compare_libraries(began, now)
-    if changes or libraries:
+    notes = [note for note in (compare_libraries(began, now), _tell_move(record, plan)) if note]
+    if changes or notes:
         write_config(folder, describe_plan(plan))
-    return plan, _Going(True, tuple(changes), (libraries,) if libraries else ())
+    return plan, _Going(True, tuple(changes), tuple(notes))
+
+
+def _tell_move(record: Mapping[str, Any], plan: Plan) -> str | None:
+    """Tell where the domain is now, if that is another place."""
+    old, new = record["domain_folder"], str(plan.domain.folder)
+    return None if old == new else f"the domain is in {new} now; it was in {old}"
 
 
 def _recall(folder: RunFolder) -> dict[str, Any] | None:
     """What the run was begun with, as its ledger has it."""
     if not folder.ledger.is_file():
         return None
-    ledger = Ledger(folder.ledger)
-    try:
+    with Ledger(folder.ledger, read_only=True) as ledger:
         return ledger.recall(PLAN)
-    finally:
-        ledger.close()
 
 
 def _clear_work(folder: RunFolder) -> None:

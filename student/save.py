@@ -42,8 +42,10 @@ def save_student(
     }
     if encoder is not None:
         record["encoder"] = encoder
-    (partial / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    (partial / "README.md").write_text(_write_card(job, tune, pipeline), encoding="utf-8")
+    (partial / RECORD).write_text(
+        json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n"
+    )
+    (partial / "README.md").write_text(_write_card(job, tune, pipeline), encoding="utf-8", newline="\n")
     if out.exists():
         out.rename(old)
     partial.rename(out)

@@ -34,7 +34,7 @@ def _offer_itself() -> None:
     """Ask Linux to end this process rather than the parent, or anything else, when memory runs out."""
     wish = Path("/proc/self/oom_score_adj")
     with suppress(OSError):
-        wish.write_text(str(max(_OFFER, int(wish.read_text(encoding="ascii")))), encoding="ascii")
+        wish.write_text(str(max(_OFFER, int(wish.read_text(encoding="ascii")))), encoding="ascii", newline="\n")
 
 
 def _load_handlers() -> dict[str, Handler]:

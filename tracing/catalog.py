@@ -16,24 +16,32 @@ from tracing.text import clean
 def list_runs(runs_dir: Path) -> list[dict[str, Any]]:
     """All runs of a folder, oldest first: run_id, state, domain, preset, teacher, metric, start, final, samples."""
     rows = []
-    for config in sorted(runs_dir.glob("*/config.yaml"), key=lambda path: path.stat().st_mtime):
+    for config in sorted(runs_dir.glob("*/config.yaml"), key=_age):
         folder = config.parent
         try:
             summary = read_summary(folder / "summary.json")
         except EvokdError:
             rows.append({**_unfinished(folder), "state": "damaged (summary.json)"})
             continue
-        rows.append(_finished(summary) if summary is not None else _unfinished(folder))
+        rows.append(_finished(summary, folder.name) if summary is not None else _unfinished(folder))
     return rows
 
 
-def _finished(summary: dict[str, Any]) -> dict[str, Any]:
+def _age(path: Path) -> float:
+    """When a file was last changed, in seconds; 0 where this user may not know."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _finished(summary: dict[str, Any], name: str) -> dict[str, Any]:
     metric = summary["metric"]
     split = "test" if summary["final"]["test"] else "validation"
     before, after = summary["start"][split], summary["final"][split]
     scored = f"{split} {metric}" if after else "no data to score on"
     return {
-        "run_id": summary["run_id"],
+        "run_id": name,  # of the folder, which may have been renamed: other commands know it by that
         "state": f"done ({summary['stop_reason']})",
         "domain": summary["domain"],
         "preset": summary["preset"],
@@ -46,8 +54,7 @@ def _finished(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unfinished(folder: Path) -> dict[str, Any]:
-    path = folder / "events.jsonl"
-    events = read_events(path) if path.is_file() else []
+    events = _read_events(folder / "events.jsonl")
     begun = next((event for event in events if event["event"] in ("run_started", "run_resumed")), {})
     last = events[-1]["event"] if events else "created"
     accepted = [event["accepted"] for event in events if event["event"] == "decided"]
@@ -62,6 +69,13 @@ def _unfinished(folder: Path) -> dict[str, Any]:
         "start": None,
         "final": None,
     }
+
+
+def _read_events(path: Path) -> list[dict[str, Any]]:
+    try:
+        return read_events(path) if path.is_file() else []
+    except OSError:  # another user's run
+        return []
 
 
 def print_runs(console: Console, rows: list[dict[str, Any]]) -> None:

@@ -17,9 +17,15 @@ def program() -> str:
     found = shutil.which("evokd")
     if started.name == "main.py":
         return f"python {started}"
-    if started.name != "evokd" or (found and Path(found).resolve() == started.resolve()):
+    # on Windows the shell finds evokd.exe, and the path that it was started with may lack the ending
+    if started.stem != "evokd" or (
+        found and Path(found).resolve().with_suffix("") == started.resolve().with_suffix("")
+    ):
         return "evokd"
-    return os.path.relpath(started)
+    try:
+        return os.path.relpath(started)
+    except ValueError:  # on another drive
+        return str(started)
 
 
 def stderr() -> "Console":

@@ -1,14 +1,17 @@
 """The SQLite file under the ledger: opened, checked, written in transactions, its errors named."""
 
 import json
+import re
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from agents.messages import EvokdError
 from tracing.group_commit import GroupCommit
+from tracing.read_only import connect_to_read, copy_to_read
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 VERSION = "3"
@@ -22,6 +25,7 @@ _ADDED = {
     ),
 }
 """Columns that ledgers of version 2 lack."""
+_TABLES = frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", SCHEMA.read_text(encoding="utf-8")))
 PATIENCE = 30.0
 """Seconds to wait for another writer of the file."""
 JSON_COLUMNS = frozenset(
@@ -55,45 +59,77 @@ class Database:
 
     Args:
         path: the file; made when it is not there.
+        read_only: read alone: nothing is made or changed beside the file, which must be there; what is missing in one
+            of an earlier version is added to a copy of it.
 
     Raises:
         LedgerError: the file cannot be opened or is of another version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self._read_only = read_only
         self._groups = GroupCommit(path, PATIENCE)
-        try:
-            self._db = sqlite3.connect(path, PATIENCE, check_same_thread=False, isolation_level=None)
-        except sqlite3.Error as exc:
-            raise LedgerError(f"{path}: the ledger cannot be opened: {exc}") from exc
-        try:
-            self._open()
-        except sqlite3.Error as exc:
-            self._db.close()
-            raise LedgerError(f"{path}: the ledger cannot be opened: {exc}") from exc
-        except LedgerError:
-            self._db.close()
-            raise
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
+        self._db: sqlite3.Connection | None = None
+        with self._closed_on_errors():
+            if read_only:
+                self._open_to_read()
+            else:
+                self._open_to_write(path)
 
-    def _open(self) -> None:
+    @property
+    def _base(self) -> sqlite3.Connection:
+        assert self._db is not None, "the ledger is closed"
+        return self._db
+
+    def _open_to_read(self) -> None:
+        self._db = connect_to_read(self.path, PATIENCE)
+        if self._db is not None:
+            self._db.row_factory = sqlite3.Row
+            if self._check_version() == VERSION and not _TABLES - self._tables():
+                return
+            self._db.close()
+        self._copy = copy_to_read(self.path)
+        self._open_to_write(Path(self._copy.name, self.path.name))
+
+    def _open_to_write(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, PATIENCE, check_same_thread=False, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         # Looked at before anything is written: the file may be another program's, or a later version's.
-        tables = {row["name"] for row in self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if tables and "meta" not in tables:
-            raise LedgerError(f"{self.path}: not the ledger of a run; it is another SQLite file")
-        found = self._rows("SELECT value FROM meta WHERE key = 'version'") if tables else []
-        if found and found[0]["value"] == "2":
+        if self._check_version() == "2":
             self._add_columns()
-        elif found and found[0]["value"] != VERSION:
-            raise LedgerError(
-                f"{self.path}: ledger of version {found[0]['value']}, this program knows version {VERSION}; open it"
-                " with the evokd that wrote it"
-            )
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(SCHEMA.read_text(encoding="utf-8"))
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (VERSION,))
+
+    def _tables(self) -> set[str]:
+        return {row["name"] for row in self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    def _check_version(self) -> str | None:
+        """Tell which version the file is of, None where nothing is in it yet."""
+        tables = self._tables()
+        if tables and "meta" not in tables:
+            raise LedgerError(f"{self.path}: not the ledger of a run; it is another SQLite file")
+        found = self._rows("SELECT value FROM meta WHERE key = 'version'") if tables else []
+        version = found[0]["value"] if found else None
+        if version not in (None, "2", VERSION):
+            raise LedgerError(
+                f"{self.path}: ledger of version {version}, this program knows version {VERSION}; open it"
+                " with the evokd that wrote it"
+            )
+        return version
+
+    @contextmanager
+    def _closed_on_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (EvokdError, OSError, sqlite3.Error) as exc:
+            self._release()
+            if isinstance(exc, EvokdError):
+                raise
+            raise LedgerError(f"{self.path}: the ledger cannot be opened: {exc}") from exc
 
     def _add_columns(self) -> None:
         """Bring a ledger of version 2 up to this one."""
@@ -106,21 +142,38 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self._groups.close()
-        self._db.close()
+        if self._db is not None and not self._read_only:
+            # Whoever reads at this moment keeps SQLite from doing so, and the rows would stay in the log beside.
+            with suppress(sqlite3.Error):
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._release()
+
+    def _release(self) -> None:
+        self._groups.close()
+        if self._db is not None:
+            self._db.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         with self._named_errors():
-            return self._db.execute(statement, values)
+            return self._base.execute(statement, values)
 
     def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         with self._named_errors():
-            return self._db.execute(query, values).fetchall()
+            return self._base.execute(query, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Everything inside is stored, or nothing of it."""
-        with self._named_errors(), self._db:
-            self._db.execute("BEGIN")
+        with self._named_errors(), self._base:
+            self._base.execute("BEGIN")
             yield
 
     @contextmanager

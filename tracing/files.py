@@ -30,7 +30,7 @@ def make_folder(path: Path, option: str) -> None:
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write a JSON file, whole or not at all."""
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
     part.replace(path)
 
 
@@ -43,12 +43,14 @@ def read_json(path: Path, needed: str, advice: str) -> dict[str, Any] | None:
         advice: how to mend a damaged one.
 
     Raises:
-        EvokdError: the file is damaged.
+        EvokdError: the file is damaged, or cannot be read.
     """
     try:
         record = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except OSError as exc:
+        raise EvokdError(f"{path}: cannot be read ({exc.strerror}); check its permissions") from exc
     except ValueError as exc:
         raise EvokdError(f"{path}: damaged ({exc}); {advice}") from exc
     if not isinstance(record, dict) or needed not in record:

@@ -278,7 +278,7 @@ def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
 
 
 def open_ledger(path: Path) -> Ledger:
-    """Open the ledger of a run that exists.
+    """Open the ledger of a run that exists, to read it alone.
 
     Raises:
         EvokdError: there is none.
@@ -287,4 +287,4 @@ def open_ledger(path: Path) -> Ledger:
         raise EvokdError(f"{path}: the run has no ledger yet")
     if not path.stat().st_size:
         raise EvokdError(f"{path}: damaged (nothing is in it); put the file of a copy in its place")
-    return Ledger(path)
+    return Ledger(path, read_only=True)

@@ -119,7 +119,7 @@ def plan_backtest(order: Order) -> Backtest:
         domain = read_domain(name)
         if str(domain.folder) in domains:
             raise InputError(f"the domain {name!r} is named twice; name every domain once")
-        if any(other.file.name == domain.file.name for other in domains.values()):
+        if any(other.file.name.casefold() == domain.file.name.casefold() for other in domains.values()):
             raise InputError(f"two domains are called {domain.file.name!r}; rename one in its domain.yaml")
         if not domain.test:
             raise InputError(
@@ -149,9 +149,10 @@ def _check_columns(columns: Sequence[Column]) -> None:
     for column in columns:
         if not _NAME.fullmatch(column.name):
             raise InputError(f"--variant {column.name!r}: use letters, digits, '-', '_' and '.' in the name")
-        if column.name in seen:
+        # folders are named after columns, and not every file system tells capitals apart
+        if column.name.casefold() in seen:
             raise InputError(f"the column {column.name!r} is there twice; give every variant a name of its own")
-        seen.add(column.name)
+        seen.add(column.name.casefold())
         load_preset(column.preset)
 
 

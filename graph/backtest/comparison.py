@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.messages import InputError
 from graph.backtest.finished import Finished, group, measure_group, pages, read_finished, tell_gate
 from graph.backtest.pictures import HINT, Sheet, can_draw, draw
 from graph.backtest.sheets import UNITS
@@ -46,8 +47,20 @@ def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
 
 
 def write_comparison(found: Comparison, out: Path) -> None:
-    """Write `compare.md`, `compare.json` and, where they can be drawn, pictures of the gate metric."""
+    """Write `compare.md`, `compare.json` and, where they can be drawn, pictures of the gate metric.
+
+    Raises:
+        InputError: they cannot be written there.
+    """
     make_folder(out, "--out")
+    try:
+        _write(found, out)
+    except OSError as exc:
+        told = f"cannot be written ({exc.strerror}); make room, or name another folder"
+        raise InputError(f"--out {exc.filename or out}: {told}") from exc
+
+
+def _write(found: Comparison, out: Path) -> None:
     write_json(out / "compare.json", found.record)
     sheets = list(make_gate_sheets(found.groups))
     text = f"# Comparison\n\n{found.text}"
@@ -57,7 +70,7 @@ def write_comparison(found: Comparison, out: Path) -> None:
         text += "\n## Pictures\n\n" + "\n".join(f"![{sheet.name}](pictures/{sheet.name}.svg)\n" for sheet in sheets)
     elif sheets:
         text += f"\nNo pictures: {HINT}\n"
-    (out / "compare.md").write_text(text, encoding="utf-8")
+    (out / "compare.md").write_text(text, encoding="utf-8", newline="\n")
 
 
 def make_gate_sheets(groups: Sequence[Sequence[Finished]]) -> Iterator[Sheet]:

@@ -83,7 +83,7 @@ def run_cell(
     if summary is None:
         host = stock.host(plan, student)
         if folder.config.is_file():
-            summary = resume_run(folder, listeners, host=host)
+            summary = resume_run(folder, listeners, host=host, domain=str(stock.domain.folder))
         else:
             summary = start_run(plan, out / "runs", cell.id, listeners, host)
     points = asyncio.run(score_versions(summary, folder, plan.domain, student))

@@ -10,7 +10,7 @@ from graph.backtest.cells import digest
 from graph.backtest.measures import area
 from graph.backtest.statistics import compare
 from graph.backtest.tables import spread, tell_difference, write_table
-from graph.changes import flatten
+from graph.changes import PLACES, flatten
 from graph.folder import RunFolder, read_config
 from graph.settings import is_free
 from tracing.summary import read_summary
@@ -83,8 +83,10 @@ def read_finished(folders: Sequence[RunFolder]) -> list[Finished]:
         settings = {
             key: value
             for key, value in flatten(record["settings"]).items()
-            if key != "seed" and (not is_free(key) or key.startswith(("budget.", "stop.")))
+            if key not in ("seed", *PLACES) and (not is_free(key) or key.startswith(("budget.", "stop.")))
         }
+        if record.get("base"):  # wherever it lay
+            settings["student.base"] = f"{Path(settings['student.base']).name} ({record['base'][:12]})"
         found.append(Finished(clean(folder.run_id, 100), summary, _kin(record, summary), settings))
     names = [run.name for run in found]
     if len(set(names)) < len(names):
@@ -98,7 +100,7 @@ def _kin(record: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     return digest(
         {
             "domain": summary["domain"],
-            "data": record["data"],
+            "data": sorted(record["data"].values()),  # names of files outside the domain tell where they lay
             "metrics": [summary["metric"], summary["gate_metric"]],
             "validation": rows if has else 0,
         }

@@ -1,6 +1,7 @@
 """The report of a backtest: report.md for people, report.json with every number in it."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -44,7 +45,7 @@ def write_report(
         "setting": describe_setting(backtest),
         "columns": [asdict(column) for column in backtest.columns],
         "notes": [
-            clean(note.replace(f"{domain.folder}/", f"{domain.file.name}/"))
+            clean(note.replace(f"{domain.folder}{os.sep}", f"{domain.file.name}/"))
             for domain in backtest.domains.values()
             for note in domain.notes
         ],
@@ -64,7 +65,7 @@ def write_report(
     for name in stale:
         (out / "pictures" / name).unlink(missing_ok=True)
     text = "\n".join(_pages(backtest, measured, record, columns, sheets))
-    (out / "report.md").write_text(text.rstrip() + "\n", encoding="utf-8")
+    (out / "report.md").write_text(text.rstrip() + "\n", encoding="utf-8", newline="\n")
     return record
 
 

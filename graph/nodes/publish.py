@@ -90,7 +90,7 @@ def _publish_student(
     if source.is_dir():
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(source, part)
-        with (part / "README.md").open("a", encoding="utf-8") as card:
+        with (part / "README.md").open("a", encoding="utf-8", newline="\n") as card:
             card.write(_score_table(metric, start, final))
         shutil.rmtree(folder.student, ignore_errors=True)
         part.rename(folder.student)

@@ -39,6 +39,18 @@ def test_a_run_id_cannot_leave_its_folder(name: str, tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == [tmp_path / "runs"]
 
 
+@pytest.mark.parametrize("name", ["con", "NUL", "aux.1", "com1", "LPT9.old", "run.", "a.."])
+def test_a_run_id_can_be_a_folder_on_windows(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--run-id .* on Windows; choose another"):
+        create_folder(tmp_path, name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["console", "com", "com10", "nul-1", "a.con", "run.1"])
+def test_a_run_id_may_be_like_the_name_of_a_device(name: str, tmp_path: Path) -> None:
+    assert create_folder(tmp_path, name).path.is_dir()
+
+
 @pytest.mark.parametrize("name", [name for name in ODD if name not in ("", "-x")], ids=ascii)
 @pytest.mark.parametrize("command", ["resume", "show", "predict"])
 def test_an_odd_name_of_a_run_is_told_in_one_line(
@@ -147,8 +159,8 @@ def test_a_second_process_is_refused_and_told_which_one_holds_the_run(
         holder.kill()
     # whoever is gone holds nothing
     with folder.lock():
-        assert (folder.path / ".lock").read_text() == str(os.getpid())
-    assert (folder.path / ".lock").read_bytes() == b""
+        assert (folder.path / ".holder").read_text(encoding="ascii") == str(os.getpid())
+    assert not (folder.path / ".holder").exists()
 
 
 def test_a_run_that_is_being_started_is_held(

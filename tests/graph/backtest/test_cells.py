@@ -72,6 +72,7 @@ def test_a_variant_that_is_written_otherwise_is_refused(text: str) -> None:
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown preset": ({"columns": [Column("evokb", "evokb")]}, "unknown preset 'evokb'"),
     "column twice": ({"columns": [PLAIN, PLAIN]}, "'evokd' is there twice"),
+    "column twice but for capitals": ({"columns": [PLAIN, Column("EvoKD", "evokd")]}, "'EvoKD' is there twice"),
     "no column": ({"columns": []}, "nothing to compare"),
     "odd name": ({"columns": [Column("a/b", "evokd")]}, "'a/b': use letters"),
     "unknown domain": ({"domains": ["nowhere"]}, "no domain folder 'nowhere'"),
