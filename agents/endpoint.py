@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from agents.flights import go_on, under_way
 from agents.limiter import Gate, Limiter
 from agents.patience import Patience
 from agents.settings import RoleSettings, TeacherSettings
@@ -130,12 +131,14 @@ class Endpoint:
             with_seed = self.takes_seed
             limit = self._timeout * min(2**late, LONGER)
             async with self.limiter.slot(call.tokens, gate):
-                found = await self._wire.send(call, form, ability, with_seed, limit)
+                with under_way(limit):
+                    found = await self._wire.send(call, form, ability, with_seed, limit)
                 self._learn(call, found)
                 if isinstance(found, Failure):
                     await on_failure(found)
             if isinstance(found, Reply):
                 return found
+            go_on()
             if found.status in REFUSALS and with_seed and "seed" in found.raw.lower():
                 self.takes_seed = False
                 continue

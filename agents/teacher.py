@@ -3,22 +3,24 @@
 No agent imports a vendor's SDK, reads an environment variable or catches a network error; they call `Teacher.ask`.
 """
 
+import asyncio
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agents.asks import Answer, Ask, CallStore, ReplyT
 from agents.attempts import Attempt, Book, call_key
 from agents.endpoint import Endpoint
+from agents.flights import Flights
 from agents.limiter import Limiter
 from agents.messages import CallRecord, InputError, fence, reply_schema
 from agents.parse import Parsed, parse_reply
 from agents.patience import Patience
 from agents.purse import NO_CAP, BudgetSpent, Cap, Purse
 from agents.settings import OPENAI_URL, REHEARSAL, RoleSettings, TeacherSettings
-from agents.wire import Call, Failure, Reply, Turn
+from agents.wire import Call, Failure, Reply, TeacherError, Turn
 
 if TYPE_CHECKING:
     import httpx2
@@ -74,6 +76,7 @@ class Teacher:
         self._transport = transport
         self._purse = Purse(run, cycle, store.spent)
         self._book = Book(store, self._purse)
+        self._flights = Flights()
         self._client: httpx2.AsyncClient | None = None
         self._endpoints: dict[RoleSettings, Endpoint] = {}
         self._by_role: dict[str, Endpoint] = {}
@@ -86,8 +89,28 @@ class Teacher:
         """Whether the run, or this cycle, may make no more calls."""
         return self._purse.is_spent(cycle)
 
+    def asks_again(self, record: CallRecord) -> bool:
+        """Whether a reply with faults is asked again: not after the last attempt, nor once nothing may be spent."""
+        left = record.status == "fault" and record.attempt <= self._settings.reasks and "optional" not in record.flags
+        return left and not self._flights.closed and not self.is_spent(record.cycle)
+
+    async def land(self, hurry: asyncio.Event, tell: Callable[[int, float], None]) -> None:
+        """Send nothing more, and wait until every reply that is under way is stored, or booked as lost.
+
+        Args:
+            hurry: once set, nothing more is waited for.
+            tell: called with the number of requests under way, if there are any, and the seconds that they may take.
+        """
+        self._flights.close()
+        if self._flights.under_way and not hurry.is_set():
+            tell(self._flights.under_way, self._flights.seconds_left)
+        await self._flights.land(hurry)
+
     async def close(self) -> None:
-        """Close the HTTP connections."""
+        """Close the HTTP connections; what is still under way is booked as lost."""
+        hurry = asyncio.Event()
+        hurry.set()
+        await self._flights.land(hurry)
         if self._client is not None:
             await self._client.aclose()
 
@@ -138,6 +161,17 @@ class Teacher:
         if stored is not None:
             return stored, parse_reply(stored.raw, ask.reply)
 
+        return await self._flights.make(lambda: self._make_call(ask, attempt, schema, turns, endpoint))
+
+    async def _make_call(
+        self,
+        ask: Ask[ReplyT],
+        attempt: Attempt,
+        schema: dict[str, Any],
+        turns: Sequence[Turn],
+        endpoint: Endpoint,
+    ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
+        """Make one call and store what came of it; it ends by itself, also when nobody waits for it any more."""
         failed: list[CallRecord] = []
 
         async def note(failure: Failure) -> None:
@@ -145,7 +179,11 @@ class Teacher:
 
         tokens, usd = attempt.expected(self._purse.counts_money)
         call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens, ask.optional)
-        reply = await endpoint.call(call, note, lambda: self._purse.admit(ask.cycle, tokens, usd))
+        try:
+            reply = await endpoint.call(call, note, lambda: self._purse.admit(ask.cycle, tokens, usd))
+        except TeacherError as exc:
+            self._flights.ground(exc)
+            raise
         self._remember(endpoint)
         if reply.error is not None:
             return failed[-1], None

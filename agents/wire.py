@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import SecretStr
 
+from agents.flights import STOPPED, take_back
 from agents.keys import make_striker
 from agents.messages import EvokdError
 from agents.patience import read_retry_after
@@ -166,6 +167,11 @@ class Wire:
             return self._refusal(exc, ability, time.monotonic() - began)
         except (openai.APIConnectionError, TimeoutError) as exc:
             return self._break(exc, ability, tape, time.monotonic() - began, limit)
+        except asyncio.CancelledError:
+            if not take_back():
+                raise
+            came = self._clean(tape.text()) or STOPPED
+            return Failure(ability, "passing", STOPPED, came, time.monotonic() - began, sent=True)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as exc:
             # a body that is no chat completion at all: keep what came, the caller asks again
             reply = Reply(tape.text() or str(exc), None, ability, ("no_completion",))
