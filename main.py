@@ -367,9 +367,13 @@ def complete() -> typer.Typer:
 
 def run_cli(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code."""
-    code = _run_command(arguments)
-    from tracing.streams import finish_output
+    shadowed = _check_rooms()
+    if shadowed:
+        return _fail(shadowed, 2)
+    from tracing.streams import finish_output, prepare_streams
 
+    prepare_streams()
+    code = _run_command(arguments)
     failed = finish_output()
     if failed is None or isinstance(failed, BrokenPipeError) or code:
         return code
@@ -379,12 +383,6 @@ def run_cli(arguments: list[str] | None = None) -> int:
 def _run_command(arguments: list[str] | None) -> int:
     if not (sys.argv[1:] if arguments is None else arguments):
         arguments = ["--help"]
-    shadowed = _check_rooms()
-    if shadowed:
-        return _fail(shadowed, 2)
-    from tracing.streams import prepare_streams
-
-    prepare_streams()
     complete()
     try:
         code = int(app(arguments, standalone_mode=False, obj=arguments) or 0)
