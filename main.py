@@ -3,7 +3,9 @@
 Nothing heavy is imported before a command needs it.
 """
 
+import errno
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -247,21 +249,34 @@ def serve(
 
 
 class _Interrupted(Exception):
-    """Ctrl-C in a run; typer makes a silent exit code of a KeyboardInterrupt."""
+    """A signal has ended the work; typer makes a silent exit code of a KeyboardInterrupt."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
+
+
+class _Closed(Exception):
+    """Nobody reads what a run tells; typer would make a silent exit of a closed pipe."""
 
 
 def _follow(as_json: bool, work: Any, folder: str | None = None) -> None:
     """Drive a run with progress on standard error and, if asked for, events on standard output."""
+    from graph.stopping import exit_code, signals_stop
     from tracing.ending import tell_result
     from tracing.live import Progress
 
-    with Progress(_terminal().stderr()) as progress:
+    with signals_stop(), Progress(_terminal().stderr()) as progress:
         progress.folder = folder
         listeners = (progress, _terminal().print_json) if as_json else (progress,)
         try:
             summary = work(listeners)
         except BaseException as exc:
-            error = _Interrupted() if isinstance(exc, KeyboardInterrupt) else exc
+            error = exc
+            if isinstance(exc, KeyboardInterrupt):
+                error = _Interrupted(exit_code(exc))
+            elif isinstance(exc, BrokenPipeError):
+                error = _Closed()
             error.add_note(f"evokd-folder={getattr(exc, 'folder', None) or progress.folder}")
             if error is exc:
                 raise
@@ -308,11 +323,22 @@ def complete() -> typer.Typer:
 
 def run_cli(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code."""
-    if not (sys.argv[1:] if arguments is None else arguments):
-        arguments = ["--help"]
     shadowed = _check_rooms()
     if shadowed:
         return _fail(shadowed, 2)
+    from tracing.streams import finish_output, prepare_streams
+
+    prepare_streams()
+    code = _run_command(arguments)
+    failed = finish_output()
+    if failed is None or isinstance(failed, BrokenPipeError) or code:
+        return code
+    return _fail(f"standard output cannot be written ({failed.strerror})", 1)
+
+
+def _run_command(arguments: list[str] | None) -> int:
+    if not (sys.argv[1:] if arguments is None else arguments):
+        arguments = ["--help"]
     complete()
     try:
         code = int(app(arguments, standalone_mode=False, obj=arguments) or 0)
@@ -321,14 +347,24 @@ def run_cli(arguments: list[str] | None = None) -> int:
         return exc.exit_code
     except UsageError as exc:
         return _fail(exc.format_message(), 2)
-    except (_Interrupted, KeyboardInterrupt, typer.Abort) as exc:
+    except _Interrupted as exc:
+        return _fail("interrupted" + _resume_hint(exc), exc.code)
+    except (KeyboardInterrupt, typer.Abort) as exc:
         return _fail("interrupted" + _resume_hint(exc), 130)
-    except BrokenPipeError as exc:
-        hint = _resume_hint(exc)
-        return _fail(f"standard output was closed{hint}", 1) if hint else 0
+    except _Closed as exc:
+        return _fail(f"its output was closed{_resume_hint(exc)}", 1)
+    except BrokenPipeError:
+        return 0  # whoever reads has seen enough
+    except SystemExit as exc:
+        if isinstance(exc.__context__, BrokenPipeError):  # what typer makes of a closed pipe
+            return 0
+        raise
     except Exception as exc:
         from agents.messages import EvokdError
 
+        if isinstance(exc, OSError) and exc.filename is None and exc.errno in (errno.ENOSPC, errno.EIO):
+            # of a file of a run, `graph.disk` would have made an error of ours
+            return _fail(f"the output cannot be written ({exc.strerror}){_resume_hint(exc)}", 1)
         if not isinstance(exc, EvokdError):
             raise
         # wrong input (2) or a run that cannot go on as asked (4) is not mended by the same command
@@ -344,7 +380,8 @@ def _resume_hint(exc: BaseException) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"evokd: {escape(message)}\n")
+    with suppress(OSError):  # standard error may be closed as well
+        sys.stderr.write(f"evokd: {escape(message)}\n")
     return code
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.asks import Ask, CallStore
 from agents.endpoint import Endpoint
+from agents.flights import under_way
 from agents.messages import CallRecord
 from agents.pricing import price
 from agents.purse import Purse
@@ -151,5 +152,6 @@ class Book:
         # the calls of a role in a span come one after the other, so the number is free
         number = self._store.count_calls(record.role, record.span) + 1
         kept = record.model_copy(update={"id": f"{record.span}-{record.role}-{number}"})
-        await self._store.keep_call(kept)
+        with under_way():
+            await self._store.keep_call(kept)
         return kept

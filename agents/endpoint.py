@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from agents.flights import go_on, under_way
 from agents.limiter import Gate, Limiter
 from agents.patience import Patience
 from agents.quirks import Quirks, learn_quirks, read_quirks
@@ -141,13 +142,15 @@ class Endpoint:
             quirks = self.quirks
             limit = self._timeout * min(2**late, LONGER)
             async with self.limiter.slot(call.tokens, gate):
-                found = await self._wire.send(call, form, ability, quirks, limit)
+                with under_way(limit):
+                    found = await self._wire.send(call, form, ability, quirks, limit)
                 self._learn(call, found)
                 if isinstance(found, Failure):
                     found = self._adapt(call, found, quirks) if changes < MOST_CHANGES else found
                     await on_failure(found)
             if isinstance(found, Reply):
                 return found
+            go_on()
             if ADAPTED in found.flags:
                 changes += 1
                 continue

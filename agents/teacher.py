@@ -3,14 +3,16 @@
 No agent imports a vendor's SDK, reads an environment variable or catches a network error; they call `Teacher.ask`.
 """
 
+import asyncio
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agents.asks import Answer, Ask, CallStore, ReplyT
 from agents.attempts import Attempt, Book, call_key
 from agents.endpoint import Endpoint
+from agents.flights import Flights
 from agents.limiter import Limiter
 from agents.messages import CallRecord, InputError, fence, reply_schema
 from agents.normalise import Normaliser
@@ -20,7 +22,7 @@ from agents.purse import NO_CAP, BudgetSpent, Cap, Purse
 from agents.reading import CUT_OFF, THOUGHTS, UNREAD, Reading, read_reply, read_stored
 from agents.remainder import complete
 from agents.settings import OPENAI_URL, REHEARSAL, RoleSettings, TeacherSettings
-from agents.wire import Call, Failure, Turn
+from agents.wire import Call, Failure, TeacherError, Turn
 
 if TYPE_CHECKING:
     import httpx2
@@ -76,6 +78,7 @@ class Teacher:
         self._transport = transport
         self._purse = Purse(run, cycle, store.spent)
         self._book = Book(store, self._purse)
+        self._flights = Flights()
         self._client: httpx2.AsyncClient | None = None
         self._endpoints: dict[RoleSettings, Endpoint] = {}
         self._by_role: dict[str, Endpoint] = {}
@@ -88,8 +91,28 @@ class Teacher:
         """Whether the run, or this cycle, may make no more calls."""
         return self._purse.is_spent(cycle)
 
+    def asks_again(self, record: CallRecord) -> bool:
+        """Whether a reply with faults is asked again: not after the last attempt, nor once nothing may be spent."""
+        left = record.status == "fault" and record.attempt <= self._settings.reasks and "optional" not in record.flags
+        return left and not self._flights.closed and not self.is_spent(record.cycle)
+
+    async def land(self, hurry: asyncio.Event, tell: Callable[[int, float], None]) -> None:
+        """Send nothing more, and wait until every reply that is under way is stored, or booked as lost.
+
+        Args:
+            hurry: once set, nothing more is waited for.
+            tell: called with the number of requests under way, if there are any, and the seconds that they may take.
+        """
+        self._flights.close()
+        if self._flights.under_way and not hurry.is_set():
+            tell(self._flights.under_way, self._flights.seconds_left)
+        await self._flights.land(hurry)
+
     async def close(self) -> None:
-        """Close the HTTP connections."""
+        """Close the HTTP connections; what is still under way is booked as lost."""
+        hurry = asyncio.Event()
+        hurry.set()
+        await self._flights.land(hurry)
         if self._client is not None:
             await self._client.aclose()
 
@@ -154,6 +177,13 @@ class Teacher:
         if stored is not None:
             return stored, read_stored(stored.raw, stored.flags, ask.reply, tidy)
 
+        return await self._flights.make(lambda: self._make_call(ask, attempt, turns, schema, tidy))
+
+    async def _make_call(
+        self, ask: Ask[ReplyT], attempt: Attempt, turns: Sequence[Turn], schema: dict[str, Any], tidy: Normaliser
+    ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
+        """Make one call and store what came of it; it ends by itself, also when nobody waits for it any more."""
+        endpoint = self._endpoint(ask.role)
         failed: list[CallRecord] = []
 
         async def note(failure: Failure) -> None:
@@ -161,7 +191,11 @@ class Teacher:
 
         tokens, usd = attempt.expected(self._purse.counts_money)
         call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens, ask.optional)
-        reply = await endpoint.call(call, note, lambda: self._purse.admit(ask.cycle, tokens, usd))
+        try:
+            reply = await endpoint.call(call, note, lambda: self._purse.admit(ask.cycle, tokens, usd))
+        except TeacherError as exc:
+            self._flights.ground(exc)
+            raise
         self._remember(endpoint)
         if reply.error is not None:
             return failed[-1], None

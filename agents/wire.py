@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from agents.bodies import Body, Piece, read_body
 from agents.chat import Sender, Turn
+from agents.flights import STOPPED, take_back
 from agents.keys import make_striker
 from agents.messages import EvokdError
 from agents.patience import read_retry_after
@@ -178,6 +179,11 @@ class Wire:
             return self._refusal(exc, ability, time.monotonic() - began)
         except (openai.APIConnectionError, TimeoutError) as exc:
             return self._break(exc, ability, tape, time.monotonic() - began, limit)
+        except asyncio.CancelledError:
+            if not take_back():
+                raise
+            came = self._clean(tape.text()) or STOPPED
+            return Failure(ability, "passing", STOPPED, came, time.monotonic() - began, sent=True)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as exc:
             trouble = str(exc)  # where langchain reads what is no chat completion; here it is read from the tape
         finally:

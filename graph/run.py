@@ -1,16 +1,17 @@
 """Start a planned run, resume a run: drive the graph to its end, leave a summary."""
 
 import asyncio
+import math
 import os
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.messages import EvokdError
+from agents.messages import CallRecord, EvokdError
 from agents.purse import Cap
 from agents.teacher import Teacher
 from agents.wire import TeacherError
@@ -25,6 +26,7 @@ from graph.nodes.curate import brought_nothing
 from graph.plan import Plan, describe_plan, record_config, record_plan, replan_run
 from graph.recording import make_transport
 from graph.rehearsal import make_corpus, never_served
+from graph.stopping import Stop, Stopped
 from student.client import StudentClient
 from student.jobs import Student
 from tracing.events import EventLog, Listener
@@ -182,16 +184,28 @@ def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], going
         with suppress(OSError):  # the first error is the one to tell
             log("parked", reason=str(exc))
         raise
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except (KeyboardInterrupt, asyncio.CancelledError, BrokenPipeError) as exc:
+        closed = {"reason": "its output was closed"} if isinstance(exc, BrokenPipeError) else {}
         with suppress(OSError):
-            log("interrupted")
+            log("interrupted", **closed)
         raise
     finally:
         log.close()
 
 
 async def _run(plan: Plan, folder: RunFolder, log: EventLog, going: _Going, host: Host) -> dict[str, Any]:
-    async with _open_bench(plan, folder, log, host) as bench:
+    stop = Stop()
+    try:
+        with stop:
+            return await _work(plan, folder, log, going, host, stop)
+    except asyncio.CancelledError as exc:
+        if stop.number is None:
+            raise
+        raise Stopped(stop.number) from exc
+
+
+async def _work(plan: Plan, folder: RunFolder, log: EventLog, going: _Going, host: Host, stop: Stop) -> dict[str, Any]:
+    async with _open_bench(plan, folder, log, host, stop) as bench:
         estimate = None if going.resumed else estimate_run(plan).tell()
         log("run_resumed" if going.resumed else "run_started", **_announce(plan, folder, going), estimate=estimate)
         if going.changes:
@@ -276,13 +290,13 @@ async def _go_back(graph: "CompiledStateGraph[Any, Any, Any, Any]", bench: Bench
 
 
 @asynccontextmanager
-async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog, host: Host) -> AsyncIterator[Bench]:
+async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog, host: Host, stop: Stop) -> AsyncIterator[Bench]:
     ledger = Ledger(folder.ledger)
     settings = plan.settings
     student = host.student or StudentClient(
         folder.path / "student.log", device=settings.student.device, threads=settings.student.threads
     )
-    store = _CountingStore(ledger, log)
+    store = _CountingStore(ledger, log, lambda record: teacher.asks_again(record))
     budget = settings.budget
     teacher = Teacher(
         settings.teacher,
@@ -308,10 +322,19 @@ async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog, host: Host) 
             keep_versions=host.keep_versions,
         )
     finally:
-        if student is not host.student:
-            await student.close()
-        await teacher.close()
-        ledger.close()
+        stop.ending = True
+        try:
+            await teacher.land(stop.hurry, lambda calls, seconds: _tell_waiting(log, calls, seconds))
+        finally:
+            if student is not host.student:
+                await student.close()
+            await teacher.close()
+            ledger.close()
+
+
+def _tell_waiting(log: EventLog, calls: int, seconds: float) -> None:
+    with suppress(OSError):  # what ended the run is the thing to tell
+        log("waiting", calls=calls, seconds=math.ceil(seconds))
 
 
 def _embed_teacher(plan: Plan, corpus: "Corpus | None", ledger: Ledger) -> "httpx2.AsyncBaseTransport | None":
@@ -334,8 +357,9 @@ def _rehearse(plan: Plan, corpus: "Corpus | None") -> "httpx2.AsyncBaseTransport
 class _CountingStore:
     """The ledger as the teacher sees it; every recorded call is also an event."""
 
-    def __init__(self, ledger: Ledger, log: EventLog) -> None:
+    def __init__(self, ledger: Ledger, log: EventLog, asks_again: Callable[[CallRecord], bool]) -> None:
         self._log = log
+        self._asks_again = asks_again
         self.find_call = ledger.find_call
         self.count_calls = ledger.count_calls
         self.spent = ledger.spent
@@ -343,7 +367,7 @@ class _CountingStore:
         self.remember_ability = ledger.remember_ability
         self._keep = ledger.keep_call
 
-    async def keep_call(self, record: Any) -> None:
+    async def keep_call(self, record: CallRecord) -> None:
         """Store one attempt, then tell."""
         await self._keep(record)
         self._log(
@@ -357,4 +381,5 @@ class _CountingStore:
             seconds=record.seconds,
             faults=record.faults,
             flags=record.flags,
+            again=self._asks_again(record),
         )

@@ -1,5 +1,6 @@
 """Where commands write: the consoles and JSON lines. Light: rich comes when needed."""
 
+import json
 import os
 import shutil
 import sys
@@ -30,22 +31,44 @@ def program() -> str:
 
 def stderr() -> "Console":
     """The console for people."""
-    from rich.console import Console
-
-    return Console(stderr=True)
+    return _make_console(stderr=True)
 
 
 def stdout() -> "Console":
     """The console for results."""
+    # what goes into a pipe or a file is not folded to the width of a terminal that is not there
+    return _make_console(width=None if sys.stdout.isatty() else 160)
+
+
+def _make_console(**options: Any) -> "Console":
     from rich.console import Console
 
-    # what goes into a pipe or a file is not folded to the width of a terminal that is not there
-    return Console(width=None if sys.stdout.isatty() else 160)
+    class PlainConsole(Console):
+        """Leaves it to the command what a closed pipe means; rich would end the process, inside a run as well."""
+
+        def on_broken_pipe(self) -> None:
+            # called while the error is being handled
+            raise
+
+    return PlainConsole(**options)
 
 
 def print_json(row: Mapping[str, Any]) -> None:
-    """Print one JSON line on standard output, at once."""
+    """Print one JSON line on standard output, at once. What its encoding lacks stands there as an escape.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+        EvokdError: it cannot be written, such as to a full disk.
+    """
+    from agents.messages import EvokdError
+    from tracing.streams import can_write
     from tracing.text import json_line
 
-    sys.stdout.write(json_line(row) + "\n")
-    sys.stdout.flush()
+    line = json_line(row)
+    try:
+        sys.stdout.write((line if can_write(line) else json.dumps(row)) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise EvokdError(f"standard output cannot be written ({exc.strerror})") from exc

@@ -23,7 +23,7 @@ class EventLog:
     Args:
         path: the `events.jsonl` of a run.
         run_id: written into every event.
-        listeners: called with every event, in order; they must not raise.
+        listeners: called with every event, in order; one that raises (a closed pipe) is called no more.
     """
 
     def __init__(self, path: Path, run_id: str, listeners: tuple[Listener, ...] = ()) -> None:
@@ -44,7 +44,12 @@ class EventLog:
         entry.update(fields)
         self._append(json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
         for listener in self._listeners:
-            listener(entry)
+            try:
+                listener(entry)
+            except Exception:
+                # it is told nothing more: what is still noted on the way to the end must not fail again
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
+                raise
 
     def _append(self, line: bytes) -> None:
         start = self._file.seek(0, 2)
@@ -80,3 +85,30 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return events
+
+
+_BEGINS = ("run_started", "run_resumed")
+
+
+def measure_wall(path: Path, now: datetime | None = None) -> float:
+    """Wall-clock seconds that processes have worked on a run, the time between them left out.
+
+    A process that was killed counts up to its last event, the one that asks up to now. A clock that was set back
+    counts for nothing.
+
+    Args:
+        path: the `events.jsonl` of a run that is going on; 0 seconds where it is not there.
+        now: when it is; the present if not given.
+    """
+    total, last = 0.0, None
+    for event in read_events(path) if path.is_file() else ():
+        try:
+            time = datetime.fromisoformat(event["time"])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if last is not None and event.get("event") not in _BEGINS:
+            total += max(0.0, (time - last).total_seconds())
+        last = time
+    if last is None:
+        return 0.0
+    return total + max(0.0, ((now or datetime.now(UTC)) - last).total_seconds())

@@ -49,6 +49,10 @@ class GroupCommit:
                 group, self._waiting = self._waiting, []
                 try:
                     await loop.run_in_executor(self._thread, self._commit, [statement for statement, _ in group])
+                except asyncio.CancelledError:
+                    for _, done in group:
+                        done.cancel()
+                    raise
                 except sqlite3.Error as exc:
                     for _, done in group:
                         if not done.done():
@@ -58,7 +62,8 @@ class GroupCommit:
                         if not done.done():
                             done.set_result(None)
         finally:
-            self._busy = None
+            # what came while this was being cancelled is still to be written
+            self._busy = asyncio.create_task(self._work_off()) if self._waiting else None
 
     def _commit(self, statements: Sequence[Statement]) -> None:
         if self._db is None:

@@ -113,9 +113,15 @@ class Progress(LiveLine):
         if event["status"] == "error":
             return
         self._tokens += event["input_tokens"] + event["output_tokens"]
-        if event["status"] == "fault":
+        if event["status"] == "fault" and "optional" not in event.get("flags", ()):
             fault = literal(event["faults"][0], 160)
-            self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: unusable reply, asked again: {fault}[/]")
+            fate = "asked again" if event["again"] else "not asked again"
+            self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: unusable reply, {fate}: {fault}[/]")
+
+    def _on_waiting(self, event: Mapping[str, Any]) -> None:
+        calls = "1 call that is" if event["calls"] == 1 else f"{event['calls']} calls that are"
+        told = f"waiting for {calls} under way, at most {event['seconds']} s; Ctrl-C leaves them"
+        self._say(f"[yellow]{told}[/]")
 
     def _on_kinds(self, event: Mapping[str, Any]) -> None:
         if event.get("verdict"):

@@ -1,6 +1,6 @@
 """The figures of a run, computed from its ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class RunFacts:
     """Validation rows that the published student has learned in the end; 0: it is the champion."""
     stop_reason: str
     last_cycle: int
+    seconds: float
+    """Wall-clock time of all processes that worked on the run up to now; between them none is counted."""
     publish_seconds: float
     """What the last node has taken up to now; its time is in the ledger only when it has ended."""
 
@@ -47,7 +49,6 @@ def build_summary(
     """
     cycles = [_summarise_cycle(ledger, cycle) for cycle in range(facts.last_cycle + 1)]
     cycles[-1]["seconds"]["publish"] = round(facts.publish_seconds, 3)
-    seconds = sum(sum(cycle["seconds"].values()) for cycle in cycles)
     usage = ledger.usage()
     return {
         "run_id": facts.run_id,
@@ -74,10 +75,20 @@ def build_summary(
             "tokens_estimated": usage["estimated"],
             "cost_usd": usage["cost_usd"],
             "roles": _by_role(ledger, None),
-            "seconds": round(seconds, 3),
+            "seconds": round(facts.seconds, 3),
+            "node_seconds": _add_up([cycle["seconds"] for cycle in cycles]),
         },
         "labels": _judge_labels(ledger),
     }
+
+
+def _add_up(times: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Seconds per node of all cycles; what ran in parallel is added up, so their sum may be more than the wall's."""
+    found: dict[str, float] = {}
+    for cycle in times:
+        for node, seconds in cycle.items():
+            found[node] = round(found.get(node, 0.0) + seconds, 3)
+    return found
 
 
 MEASURED = "labels measured"
@@ -208,5 +219,11 @@ def describe_costs(summary: Mapping[str, Any]) -> str:
     return (
         f"stopped by {summary['stop_reason']}: {totals['samples']} samples, {totals['calls']} calls,"
         f" {about}{totals['input_tokens']:,} tokens read and {totals['output_tokens']:,} written ({cost}),"
-        f" {totals['seconds']:.0f} s"
+        f" {_tell_seconds(totals)}"
     )
+
+
+def _tell_seconds(totals: Mapping[str, Any]) -> str:
+    """The time that a run took; summaries of earlier versions have the sum of its nodes alone."""
+    seconds = f"{totals['seconds']:,.0f} s"
+    return seconds if "node_seconds" in totals else f"{seconds} of work, parts of it at the same time"

@@ -11,6 +11,7 @@ from graph.backtest.execute import Ceiling, find_ceiling, find_curve, make_ceili
 from graph.backtest.pool import Failure, Interrupted, Piece, Pool, Tell
 from graph.backtest.results import Outcome
 from graph.folder import RunFolder
+from graph.stopping import exit_code
 from tracing.files import make_folder
 
 
@@ -82,7 +83,7 @@ def drive(backtest: Backtest, out: Path, jobs: int, full_shot: int | None, tell:
         except KeyboardInterrupt as exc:
             left = sum(find_curve(out, cell) is None for cell in backtest.cells)
             told = f"interrupted: {len(backtest.cells) - left} of {len(backtest.cells)} cells are done"
-            raise Interrupted(f"{told}; go on with the same command") from exc
+            raise Interrupted(f"{told}; go on with the same command", exit_code(exc)) from exc
         return _collect(backtest, out, ceilings, failures)
 
 

@@ -23,9 +23,11 @@ _TRIES = 2
 
 
 class Interrupted(EvokdError):
-    """Ctrl-C; what was done stays done."""
+    """Ctrl-C or another signal; what was done stays done."""
 
-    exit_code: ClassVar[int] = 130
+    def __init__(self, message: str, code: int = 130) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]  # of this signal, not of the class
 
 
 @dataclass(frozen=True)

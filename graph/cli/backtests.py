@@ -96,6 +96,7 @@ def bench(
     from graph.backtest.report import write_report
     from graph.cli.layers import make_layers
     from graph.config import Layer
+    from graph.stopping import signals_stop
     from tracing import console
     from tracing.board import Board
 
@@ -132,7 +133,7 @@ def bench(
     if full_shot_seeds is not None and full_shot_seeds > (given := len(order.seeds)):
         raise InputError(f"--full-shot-seeds {full_shot_seeds}: --seeds gives {given}; ask for at most as many")
     backtest = plan_backtest(order)
-    with Board(console.stderr()) as board:
+    with signals_stop(), Board(console.stderr()) as board:
         results = drive(backtest, out, jobs or _cores(), full_shot_seeds if full_shot else 0, board)
     record = write_report(backtest, results, out, _tell_command(context), shares)
     if as_json:

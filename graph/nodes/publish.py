@@ -12,6 +12,7 @@ from graph.state import State, StateUpdate
 from graph.training import Material, make_job, run_training
 from student.data import write_jsonl
 from student.tasks import TaskCodec
+from tracing.events import measure_wall
 from tracing.ledger import Ledger
 from tracing.summary import RunFacts, build_summary, write_summary
 
@@ -46,6 +47,7 @@ async def publish(state: State, bench: Bench) -> StateUpdate:
         refit=len(bench.domain.validation) if last != champion else 0,
         stop_reason=state["decision"]["reason"],
         last_cycle=state["cycle"],
+        seconds=measure_wall(bench.folder.events),
         publish_seconds=time.monotonic() - begun,
     )
     write_summary(bench.folder.summary, build_summary(bench.ledger, facts, start, final))

@@ -9,7 +9,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from tests.chaos import caps, disk, inside, kills, outage, secrets, storm, twins
+from tests.chaos import caps, disk, inside, kills, outage, parking, secrets, storm, twins
 from tests.chaos.lab import Experiment, Lab, write_table
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -21,8 +21,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     secrets.NAME: secrets.keep_secret,
     disk.NAME: disk.fill_disk,
     twins.NAME: twins.resume_twice,
+    parking.NAME: parking.park_runs,
 }
-SHORT = ("kills", "faults", "caps", inside.NAME)
+SHORT = ("kills", "faults", "caps", inside.NAME, parking.NAME)
 
 
 def main() -> int:

@@ -55,6 +55,8 @@ class Settings:
     """Seconds after which it is up again by itself; None waits to be told."""
     status: int | None = None
     """Answers everything with this status."""
+    revoke_at: int | None = None
+    """The request of this number, counted from 1 when it is set, is refused at once with 401; the others are not."""
     noise: float = 0.0
     """Share of labels that are given wrong."""
 
@@ -74,6 +76,7 @@ class Chaos:
         self._listener: asyncio.Server | None = None
         self._rising: asyncio.TimerHandle | None = None
         self._answers_left: int | None = self.settings.down_after
+        self._revoke_in: int | None = self.settings.revoke_at
         self.port = 0
 
     # ------------------------------------------------------------------------------------------------- up and down
@@ -88,6 +91,8 @@ class Chaos:
         """Change settings; going down and coming up takes effect at once."""
         changes = {**changes, **({"kinds": tuple(changes["kinds"])} if "kinds" in changes else {})}
         self.settings = replace(self.settings, **changes)
+        if "revoke_at" in changes:
+            self._revoke_in = self.settings.revoke_at
         if "down_after" in changes:
             self._answers_left = self.settings.down_after
         if self._rising is not None:
@@ -158,7 +163,7 @@ class Chaos:
         try:
             reply = await self._answer(entry, request, corpus, body, turns, message)
             spread = 1 + self.settings.spread * (2 * faults.share("latency", entry.body) - 1)
-            await connection.wait(self.settings.latency * spread)
+            await connection.wait(self.settings.latency * spread * (entry.fault != "revoked"))
             if self.settings.down in DOWN:
                 reply = self._failure(entry, request, DOWN[self.settings.down], "down")
             # whether the answer was complete is known only when the last byte was handed over
@@ -185,6 +190,8 @@ class Chaos:
         if settings.down in DOWN or settings.status:
             status = settings.status or DOWN[settings.down or "503"]
             return self._failure(entry, request, status, "down" if settings.down else "refused")
+        if self._is_revoked():
+            return self._failure(entry, request, 401, "revoked")
         fault = faults.choose(settings.seed, settings.rate, settings.kinds, entry.body, entry.nth, entry.kind)
         entry.fault = fault
         if fault in faults.STATUS:
@@ -204,6 +211,12 @@ class Chaos:
             reset = faults.share(settings.seed, "reset", entry.body, entry.nth) < 0.5
             return Answer(200, sent, headers, share=part, reset=reset)
         return Answer(200, sent, headers, seconds=settings.slow if fault in faults.SLOW else 0.0)
+
+    def _is_revoked(self) -> bool:
+        """Count a request; whether it is the one that is refused."""
+        if self._revoke_in is not None:
+            self._revoke_in -= 1
+        return self._revoke_in == 0
 
     async def _content(self, entry: Entry, corpus: Corpus, body: dict[str, Any], message: dict[str, Any]) -> Any:
         seed = body.get("seed")

@@ -15,6 +15,7 @@ from tests.chaos.caps import judge_cap
 from tests.chaos.disk import find_halves
 from tests.chaos.judge import find_invalid, find_orphans, judge_calls, name_call, stored_calls
 from tests.chaos.killer import KILLED, Life
+from tests.chaos.parking import count_in_flight, find_missing, find_repeated
 from tests.chaos.secrets import find_key, make_key
 from tests.chaos.storm import ledger_calls, unrecorded
 from tests.graph.toy import write_domain, write_reports
@@ -317,3 +318,35 @@ def test_half_a_file_is_found(folder: Path) -> None:
     whole = (folder / "ledger.db").read_bytes()
     (folder / "ledger.db").write_bytes(whole[: len(whole) // 2])
     assert "ledger.db" in find_halves(folder)[0]
+
+
+# ------------------------------------------------------------------------------------------------ parked in between
+
+
+def parked_log(tmp_path: Path) -> list[Entry]:
+    """A log of two answers and a refusal between them, and a ledger that holds the answers."""
+    name = name_call(json.dumps(REQUEST))
+    ledger = Ledger(tmp_path / "ledger.db")
+    for number in (1, 2):
+        row = call(f"c001-l01-generator-{number}", "generator")
+        ledger.record_call(row.model_copy(update={"input_tokens": 60, "output_tokens": 40 * number}))
+    ledger.record_call(call("c001-l01-generator-3", "generator", "error"))
+    ledger.close()
+    answers = [entry(f"b{n}", n, 4.0 + n, call=name, completion_tokens=40 * n) for n in (1, 2)]
+    return [*answers, entry("b3", 3, None, done=4.0, status=401, fault="revoked")]
+
+
+def test_a_run_that_was_parked_in_order_has_all_answers_once(tmp_path: Path) -> None:
+    log = parked_log(tmp_path)
+    assert find_missing(tmp_path, log) == find_repeated(log) == []
+    assert count_in_flight(log) == 2
+
+
+def test_an_answer_without_its_row_a_row_without_its_answer_and_a_repeat_are_found(tmp_path: Path) -> None:
+    log = parked_log(tmp_path)
+    (missing,) = find_missing(tmp_path, [*log, replace(log[0], completion_tokens=7)])
+    assert missing.startswith("answered, not in the ledger")
+    (extra,) = find_missing(tmp_path, log[1:])
+    assert extra.startswith("in the ledger, not answered")
+    assert find_repeated([*log, log[0]]) == ["answered 2 times: b1"]
+    assert count_in_flight(log[:2]) == 0

@@ -64,7 +64,7 @@ def facts(folder: Path) -> dict[str, Any]:
     assert summary is not None
     for cycle in summary["cycles"]:
         del cycle["seconds"]
-    del summary["run_id"], summary["totals"]["seconds"]
+    del summary["run_id"], summary["totals"]["seconds"], summary["totals"]["node_seconds"]
     return {
         "dataset": run.dataset.read_bytes(),
         "repeated": repeated,

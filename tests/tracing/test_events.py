@@ -1,11 +1,11 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tracing.events import EventLog, read_events
+from tracing.events import EventLog, measure_wall, read_events
 
 
 @pytest.fixture
@@ -67,3 +67,36 @@ def test_an_empty_log_has_no_events(path: Path) -> None:
     EventLog(path, "r1").close()
     assert read_events(path) == []
     assert path.read_bytes() == b""
+
+
+WALLS = {
+    "one process": ([("run_started", 0), ("call", 5), ("node_finished", 9)], 10),
+    "killed and resumed": ([("run_started", 0), ("call", 5), ("run_resumed", 100), ("call", 107)], 13),
+    "twice": ([("run_started", 0), ("parked", 2), ("run_resumed", 50), ("run_resumed", 90), ("call", 91)], 4),
+    "a clock set back": ([("run_started", 50), ("call", 20), ("call", 23)], 4),
+    "nothing yet": ([], 0),
+}
+
+
+@pytest.mark.parametrize(("events", "seconds"), WALLS.values(), ids=WALLS)
+def test_the_wall_time_of_all_processes_is_added_up(path: Path, events: list[tuple[str, int]], seconds: int) -> None:
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    lines = [json.dumps({"event": name, "time": (begun + timedelta(seconds=at)).isoformat()}) for name, at in events]
+    path.write_text("\n".join([*lines, '{"event": "cut o']), encoding="utf-8")
+    last = max((at for _, at in events[-1:]), default=0)
+    assert measure_wall(path, begun + timedelta(seconds=last + 1)) == seconds
+    assert measure_wall(path.with_name("none.jsonl")) == 0
+
+
+def test_a_listener_that_fails_is_told_nothing_more_and_the_others_are(path: Path) -> None:
+    heard: list[str] = []
+
+    def closed(_: Any) -> None:
+        raise BrokenPipeError
+
+    log = EventLog(path, "r1", (lambda event: heard.append(event["event"]), closed))
+    with pytest.raises(BrokenPipeError):
+        log("call")
+    log("parked")
+    log.close()
+    assert heard == ["call", "parked"]

@@ -131,13 +131,27 @@ def test_a_request_that_is_written_otherwise_is_a_note_told_once_and_no_error() 
 
 
 def test_faults_and_errors_of_the_teacher_are_told_cut_and_clean() -> None:
-    fault = {**CALL, "status": "fault", "faults": ["no [bold] JSON\x1b[2J\n" + "x" * 300, "second"]}
+    fault = {**CALL, "status": "fault", "again": True, "faults": ["no [bold] JSON\x1b[2J\n" + "x" * 300, "second"]}
     error = {**CALL, "status": "error", "faults": ["429: slow down [/]"]}
     first, second = follow(CALL, fault, error)
     assert first.startswith("cycle 1: analyst: unusable reply, asked again: no [bold] JSON\ufffd[2J xxx")
     assert first.endswith("x\u2026")
     assert len(first) < 220
     assert second == "cycle 1: analyst: 429: slow down [/]"
+
+
+def test_asked_again_is_said_only_when_it_is() -> None:
+    fault = {**CALL, "status": "fault", "faults": ["no JSON"]}
+    assert follow({**fault, "again": True}) == ["cycle 1: analyst: unusable reply, asked again: no JSON"]
+    assert follow({**fault, "again": False}) == ["cycle 1: analyst: unusable reply, not asked again: no JSON"]
+    (line,) = follow({**fault, "again": False, "flags": ["optional"]})
+    assert line == "cycle 1: analyst: goes on without an answer that the teacher cannot give"
+
+
+@pytest.mark.parametrize(("calls", "told"), [(1, "1 call that is under way"), (4, "4 calls that are under way")])
+def test_what_is_waited_for_at_the_end_is_told(calls: int, told: str) -> None:
+    event = {"event": "waiting", "calls": calls, "seconds": 60}
+    assert follow(event) == [f"waiting for {told}, at most 60 s; Ctrl-C leaves them"]
 
 
 def test_a_training_fault_is_told_once_it_is_mended() -> None:

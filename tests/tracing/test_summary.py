@@ -4,7 +4,7 @@ import pytest
 
 from tests.tracing.rows import call, fill
 from tracing.ledger import Ledger
-from tracing.summary import RunFacts, build_summary, describe_gains, read_summary, write_summary
+from tracing.summary import RunFacts, build_summary, describe_costs, describe_gains, read_summary, write_summary
 
 FACTS = RunFacts(
     run_id="r1",
@@ -21,6 +21,7 @@ FACTS = RunFacts(
     refit=0,
     stop_reason="cycles",
     last_cycle=1,
+    seconds=3.0004,
     publish_seconds=0.25,
 )
 NO_USAGE = {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
@@ -34,7 +35,9 @@ def test_the_figures_are_those_of_the_ledger(ledger: Ledger) -> None:
     fill(ledger)
     ledger.record_call(call("c001-l02-generator-1", status="error", cost_usd=None))
     summary = build_summary(ledger, FACTS, START, FINAL)
-    facts = {name: value for name, value in vars(FACTS).items() if name not in ("last_cycle", "publish_seconds")}
+    facts = {
+        name: value for name, value in vars(FACTS).items() if name not in ("last_cycle", "seconds", "publish_seconds")
+    }
     assert {name: summary[name] for name in facts} == facts
     assert (summary["start"], summary["final"]) == (START, FINAL)
     assert summary["cycles"] == [
@@ -75,7 +78,8 @@ def test_the_figures_are_those_of_the_ledger(ledger: Ledger) -> None:
         "tokens_estimated": False,
         "cost_usd": pytest.approx(0.03),
         "roles": ROLES,
-        "seconds": 4.0,
+        "seconds": 3.0,
+        "node_seconds": {"train": 3.25, "analyze": 0.5, "publish": 0.25},
     }
 
 
@@ -91,7 +95,7 @@ def test_an_empty_ledger_has_a_summary(ledger: Ledger) -> None:
     summary = build_summary(ledger, FACTS, {}, {})
     assert [cycle["gate"]["after"] for cycle in summary["cycles"]] == [None, None]
     assert summary["totals"]["samples"] == 0
-    assert summary["totals"]["seconds"] == FACTS.publish_seconds
+    assert summary["totals"]["node_seconds"] == {"publish": FACTS.publish_seconds}
 
 
 def test_a_summary_is_written_whole_and_read_back(tmp_path: Path) -> None:
@@ -127,3 +131,11 @@ def test_a_run_without_data_to_score_on_says_so(gates: list[float | None], told:
     cycles = [{"gate": {"before": None, "after": score, "promoted": True}} for score in gates]
     summary = {"metric": "macro_f1", "gate_metric": "accuracy", "start": nothing, "final": nothing, "cycles": cycles}
     assert describe_gains(summary) == [told]
+
+
+def test_the_seconds_told_are_those_of_the_wall_and_old_summaries_say_that_theirs_are_not(ledger: Ledger) -> None:
+    fill(ledger)
+    summary = build_summary(ledger, FACTS, START, FINAL)
+    assert describe_costs(summary).endswith(", 3 s")
+    del summary["totals"]["node_seconds"]
+    assert describe_costs(summary).endswith(", 3 s of work, parts of it at the same time")

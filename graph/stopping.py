@@ -1,0 +1,102 @@
+"""Signals that end a run or a backtest: the first one lets it come to its end in order, a further one hurries it."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that end a process at once, if nobody takes them."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal has ended the work, Ctrl-C among others."""
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.number = number
+        """Number of the signal."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line ends with: 128 and the signal's number, as shells count."""
+        return 128 + self.number
+
+
+def exit_code(exc: BaseException) -> int:
+    """What the command line ends with after an interruption."""
+    return exc.exit_code if isinstance(exc, Stopped) else 128 + signal.SIGINT
+
+
+def _raise(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def signals_stop() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise `Stopped`, as Ctrl-C raises KeyboardInterrupt; what is ignored stays so (nohup)."""
+    taken = [number for number in _ENDING if _is_main() and signal.getsignal(number) == signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, _raise)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+class Stop:
+    """What signals do to a task that drives a run: the first one cancels it, the next one hurries its end.
+
+    Use it as a context manager inside the task. A third signal does what it would do without.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        """The signal that has ended the run; None while none has."""
+        self.hurry = asyncio.Event()
+        """Set once what is under way is not to be waited for."""
+        self.ending = False
+        """The run is coming to its end for another reason: a signal has nothing to cancel any more."""
+        self._before: dict[int, Any] = {}
+        self._task: asyncio.Task[Any] | None = None
+
+    def __enter__(self) -> "Stop":
+        """Take the signals that would raise an exception."""
+        self._task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, *_ENDING):
+            before = signal.getsignal(number) if _is_main() else None
+            if callable(before):
+                self._before[number] = before
+                signal.signal(number, self._taker(loop.call_soon_threadsafe))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the signals back."""
+        self._give_back()
+
+    def _taker(self, call_soon: Callable[..., Any]) -> Callable[[int, FrameType | None], None]:
+        return lambda number, _frame: call_soon(self._take, number)
+
+    def _take(self, number: int) -> None:
+        if self.number is None and not self.ending:
+            self.number = number
+            if self._task is not None:
+                self._task.cancel()
+        elif not self.hurry.is_set():
+            self.hurry.set()
+        else:
+            self._give_back()
+            signal.raise_signal(number)
+
+    def _give_back(self) -> None:
+        while self._before:
+            number, before = self._before.popitem()
+            signal.signal(number, before)
