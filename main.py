@@ -245,16 +245,25 @@ def graph() -> None:
 @app.command()
 def predict(
     run: Run,
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Texts, one a line, or .jsonl; - reads them in.")] = "-",
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Texts in any data format; - reads them in.")] = "-",
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="lines|jsonl|csv|tsv|conll", help="Not as recognised, but so.")
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Let a run's student answer texts; prints JSON lines."""
+    """Let a run's student answer texts; prints JSON lines.
+
+    FILE is read by its ending (.txt, .jsonl, .csv, .tsv, .conll, .parquet); labels in it are passed over.
+    """
     from graph.folder import find_run
-    from graph.predict import predict_texts, read_file, read_texts
+    from graph.predict import predict_texts
+    from graph.predict_input import read_texts, tell
 
     folder = find_run(run, runs_dir)
-    texts = read_texts("standard input", sys.stdin.buffer, None) if file == "-" else read_file(Path(file))
-    for row in predict_texts(folder, texts):
+    found = read_texts(file, sys.stdin.buffer, form)
+    for line in tell(file, found, form):
+        _terminal().stderr().print(escape(line), markup=False, highlight=False, soft_wrap=True)
+    for row in predict_texts(folder, found.texts):
         _terminal().print_json(row)
 
 

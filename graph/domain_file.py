@@ -24,7 +24,8 @@ class DataFiles(BaseModel):
     validation: str | None = Field(default=None, description="labelled examples for feedback and the gate")
     test: str | None = Field(default=None, description="labelled examples for the final score alone")
     pool: str | None = Field(
-        default=None, description="unlabelled texts of the domain (.txt, .jsonl, .csv, .parquet), as many as there are"
+        default=None,
+        description="unlabelled texts of the domain (.txt, .jsonl, .csv, .tsv, .conll, .parquet), as many as there are",
     )
 
 
