@@ -31,33 +31,28 @@ def note_missing_labels(codec: TaskCodec, splits: Sequence[Split]) -> Iterator[s
 
 def note_opposed(split: Split) -> Iterator[str]:
     """Say how many texts stand in a file under several answers."""
-    file, rows = split
-    opposed = [(row, other) for row, other in _find_doubles(rows) if row.gold != other.gold]
-    if opposed:
-        yield f"{file}: {_count(len(opposed))} in it more than once, with different answers{_places(opposed)}"
+    pairs = _find_doubles(split[1], same=False)
+    if pairs:
+        yield f"{split[0]}: {_count(len(pairs))} in it more than once, with different answers{_places(pairs)}"
 
 
 def note_repeated(split: Split) -> Iterator[str]:
     """Say how many texts stand in a file several times with one answer."""
-    file, rows = split
-    repeated = [(row, other) for row, other in _find_doubles(rows) if row.gold == other.gold]
-    if repeated:
-        yield f"{file}: {_count(len(repeated))} in it more than once{_places(repeated)}; one of each is enough"
+    pairs = _find_doubles(split[1], same=True)
+    if pairs:
+        yield f"{split[0]}: {_count(len(pairs))} in it more than once{_places(pairs)}; one of each is enough"
 
 
-def _find_doubles(rows: Sequence[Example]) -> list[tuple[Example, Example]]:
-    """Pair every text that stands once more with the first row that has it, once for each other answer."""
+def _find_doubles(rows: Sequence[Example], same: bool) -> list[tuple[Example, Example]]:
+    """Pair each text that stands more than once with its first row, where the answers are the same or are not."""
     first: dict[str, Example] = {}
-    seen: set[tuple[str, str]] = set()
-    found = []
+    found: dict[str, tuple[Example, Example]] = {}
     for row in rows:
         form = normalise(row.text)
         before = first.setdefault(form, row)
-        answer = (form, repr(row.gold))
-        if before is not row and (before.gold == row.gold or answer not in seen):
-            found.append((before, row))
-        seen.add(answer)
-    return found
+        if before is not row and (before.gold == row.gold) is same:
+            found.setdefault(form, (before, row))
+    return list(found.values())
 
 
 def note_shared(rows: Split, scored: Split) -> Iterator[str]:

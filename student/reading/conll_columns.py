@@ -151,7 +151,8 @@ def _describe(layout: Layout, columns: Columns, width: int) -> None:
     if columns.tag is not None:
         layout.columns.append(f"tag (column {columns.tag + 1})")
     read = {columns.token, columns.tag}
-    layout.passed_over = [f"column {place + 1}" for place in range(width) if place not in read]
+    others = [str(place + 1) for place in range(width) if place not in read]
+    layout.passed_over = [f"column{'s' if others[1:] else ''} {', '.join(others)}"] if others else []
     if columns.number is not None:
         told = f"column {columns.number + 1} counts the tokens; column {columns.token + 1} is read as the tokens"
         layout.notes.append(told)

@@ -53,7 +53,8 @@ def read_conll_rows(
         if not words:
             continue
         line = sentence.lines[words[0]]
-        layout.token_lines[line] = [sentence.lines[place] for place in words] if labels is not None else []
+        if labels is not None:
+            layout.token_lines[line] = [sentence.lines[place] for place in words]
         row: dict[str, Any] = {"tokens": [sentence.rows[place][columns.token] for place in words]}
         if columns.tag is not None:
             row["tags"] = [sentence.rows[place][columns.tag] for place in words]
