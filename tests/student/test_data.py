@@ -100,7 +100,7 @@ def test_parquet_without_pyarrow_says_what_to_do(tmp_path: Path, monkeypatch: py
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InputError, match="needs the package pyarrow; install it .* or convert"):
+    with pytest.raises(InputError, match=r"needs the package pyarrow; install it .* or convert"):
         read_examples(path, CODEC)
 
 
