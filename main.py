@@ -246,24 +246,14 @@ def graph() -> None:
 def predict(
     run: Run,
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="Texts in any data format; - reads them in.")] = "-",
-    form: Annotated[
-        str | None, typer.Option("--format", metavar="lines|jsonl|csv|tsv|conll", help="Not as recognised, but so.")
-    ] = None,
+    form: Annotated[str | None, typer.Option("--format", metavar="lines|jsonl|csv|tsv|conll")] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Let a run's student answer texts; prints JSON lines.
-
-    FILE is read by its ending (.txt, .jsonl, .csv, .tsv, .conll, .parquet); labels in it are passed over.
-    """
+    """Let a run's student answer texts; prints JSON lines."""
     from graph.folder import find_run
-    from graph.predict import predict_texts
-    from graph.predict_input import read_texts, tell
+    from graph.predict_input import predict_from
 
-    folder = find_run(run, runs_dir)
-    found = read_texts(file, sys.stdin.buffer, form)
-    for line in tell(file, found, form):
-        _terminal().stderr().print(escape(line), markup=False, highlight=False, soft_wrap=True)
-    for row in predict_texts(folder, found.texts):
+    for row in predict_from(find_run(run, runs_dir), file, sys.stdin.buffer, form, _terminal().stderr()):
         _terminal().print_json(row)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from agents.messages import InputError
 from graph.config import show
 from graph.settings import Settings
+from student.spelling import spell
 
 OVERRIDES = tuple(Settings.model_fields)
 """Sections of the configuration that a domain may set otherwise."""
@@ -73,6 +74,7 @@ class DomainFile(BaseModel):
     def _check_topics(cls, value: Any, info: ValidationInfo) -> Any:
         labels = info.data.get("labels", {})
         lists = value if isinstance(value, dict) else dict.fromkeys(labels, value)
+        lists = {spell(label, list(labels)) if isinstance(label, str) else label: lists[label] for label in lists}
         for label, topics in lists.items():
             if label not in labels:
                 raise ValueError(f"{show(label)} is no label; name one of `labels`, or write one list for all of them")

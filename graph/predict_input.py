@@ -4,15 +4,21 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agents.messages import InputError
+from graph import predict
+from graph.folder import RunFolder
 from student.lines import cut_texts
 from student.reading.csv_rows import looks_like_header
 from student.reading.json_rows import parse_object
 from student.reading.layout import Layout
 from student.reading.rows import ENDINGS, FORMATS, check_file, looks_like_json
 from student.reading.source import Source, file_source, read_text, stream_source
+from tracing.text import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STDIN = "standard input"
 _FOREIGN = (".xlsx", ".xls", ".ods", ".docx", ".doc", ".odt", ".rtf", ".pdf", ".zip", ".gz", ".bz2", ".xz", ".zst")
@@ -98,5 +104,28 @@ def tell(name: str, found: Texts, form: str | None) -> list[str]:
     source = STDIN if name == "-" else name
     told = [f"note: {source}: {note}" for note in found.layout.notes]
     if name == "-" and form is None:
-        told = [f"{source}: {len(found.texts)} texts, read as {found.layout.tell()}", *told]
+        count = "1 text" if len(found.texts) == 1 else f"{len(found.texts):,} texts"
+        told = [f"{source}: {count}, read as {found.layout.tell()}", *told]
     return told
+
+
+def predict_from(
+    folder: RunFolder, name: str, stdin: BinaryIO, form: str | None, console: "Console"
+) -> list[dict[str, Any]]:
+    """Read texts, say how they were understood, and let a run's student answer them.
+
+    Args:
+        folder: the run's.
+        name: see `read_texts`.
+        stdin: standard input.
+        form: see `read_texts`.
+        console: where it is said.
+
+    Raises:
+        InputError: see `read_texts`.
+        EvokdError: see `graph.predict.predict_texts`.
+    """
+    found = read_texts(name, stdin, form)
+    for line in tell(name, found, form):
+        console.print(clean(line), markup=False, highlight=False, soft_wrap=True)
+    return predict.predict_texts(folder, found.texts)

@@ -9,7 +9,7 @@ from rich.console import Console
 from tracing.summary import describe_estimate
 from tracing.text import literal, paint
 
-LONGEST_ROW = 160
+LONGEST_ROW = 240
 """Characters of a row that are printed."""
 
 

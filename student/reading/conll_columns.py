@@ -97,11 +97,18 @@ def _find_number(sentences: Sequence[Sentence], width: int, is_tagged: bool) -> 
     if width == 2 and _share(sentences, 1) == 1:
         return None
     for place in range(width - (2 if is_tagged else 1)):
-        if longer and sum(counts(sentence, place) for sentence in longer) * 2 > len(longer):
+        counted = sum(counts(sentence, place) for sentence in longer)
+        if counted * 2 > len(longer) or (not longer and _begins(sentences, place)):
             return place
         if any(len({row[place] for row in sentence.rows}) > 1 for sentence in longer):
             return None
     return None
+
+
+def _begins(sentences: Sequence[Sentence], place: int) -> bool:
+    """Say whether a column holds the first number of each of several sentences of one token."""
+    values = {sentence.rows[0][place] for sentence in sentences}
+    return len(sentences) > 1 and values in ({"0"}, {"1"})
 
 
 def _check_tokens(name: str, sentences: Sequence[Sentence], token: int) -> None:

@@ -161,6 +161,8 @@ def _is_comment(columns: list[str], width: int) -> bool:
         return len(columns) > 1 and columns[1].startswith("document")
     if columns[0] != "#" or len(columns) < 2:
         return False
+    if columns[1:] in (["newdoc"], ["newpar"]):
+        return True
     if columns[2:3] == ["="] and re.fullmatch(r"[A-Za-z_.:-]+", columns[1]):
         return True  # such as `# text = ...`, whatever the text ends with
     is_pair = "=" in columns[1] or columns[2:3] == ["="]

@@ -10,6 +10,11 @@ MAX_FAULT = 600
 FIRST = 2
 """Rows that are kept to be shown."""
 
+SHOWN = 80
+"""Characters of a text that are shown."""
+SHOWN_ITEMS = 20
+"""Items of a list that are shown."""
+
 
 @dataclass
 class Layout:
@@ -49,13 +54,22 @@ class Layout:
             "columns": list(self.columns),
             "passed_over": list(self.passed_over),
             "told": self.tell(),
-            "first": list(self.first),
+            "first": [_brief(row) for row in self.first],
         }
 
     def show(self, row: dict[str, Any]) -> None:
         """Keep a row to be shown if it is one of the first."""
         if len(self.first) < FIRST:
             self.first.append(row)
+
+
+def _brief(value: Any) -> Any:
+    """Cut long texts and lists of a row that is shown."""
+    if isinstance(value, str):
+        return value if len(value) <= SHOWN else f"{value[:SHOWN]} ... ({len(value):,} characters)"
+    if isinstance(value, list):
+        return [_brief(item) for item in value[:SHOWN_ITEMS]]
+    return {key: _brief(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def name_delimiter(mark: str) -> str:

@@ -83,8 +83,17 @@ def _read_plain(source: Source, layout: Layout) -> Iterator[tuple[int, dict[str,
     for line, text in enumerate(read_text(source), start=1):
         if not text.strip():
             continue
-        if is_first and (looks_like_json(text) or looks_like_header(text)):
-            found = "JSON" if looks_like_json(text) else "the header of a table"
-            layout.notes.append(f"line {line} looks like {found}; it is read as a text, as every line is")
+        looks = _looks_like(text) if is_first else None
+        if looks is not None:
+            layout.notes.append(f"line {line} looks like {looks}; it is read as a text, as every line is")
         is_first = False
         yield line, {"text": text.strip("\r\n")}
+
+
+def _looks_like(line: str) -> str | None:
+    """Name the format that a line of plain text seems to be of, if it seems to be of another."""
+    if looks_like_json(line):
+        return "JSON"
+    if looks_like_header(line) or line.strip().strip('"') == "text":
+        return "the header of a table"
+    return "a row of fastText, its label included" if line.startswith("__label__") else None

@@ -101,7 +101,7 @@ def test_broken_standard_input_is_refused_without_advice_on_files(name: str) -> 
 
 
 def test_a_named_format_decides(tmp_path: Path) -> None:
-    assert read_stdin(TABLE, "lines")[0] == [line for line in TABLE.splitlines()]
+    assert read_stdin(TABLE, "lines")[0] == TABLE.splitlines()
     assert read_stdin("late O\n\nstop O\n", "conll") == (["late", "stop"], [])
     (tmp_path / "a.txt").write_text(TABLE, encoding="utf-8")
     assert read_texts(str(tmp_path / "a.txt"), io.BytesIO(), "csv").texts == TEXTS
@@ -110,12 +110,20 @@ def test_a_named_format_decides(tmp_path: Path) -> None:
             read_stdin("x", form)
 
 
-def test_a_table_that_is_named_as_plain_lines_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text(TABLE, encoding="utf-8")
-    found = read_texts(str(path), io.BytesIO(), None)
-    (note,) = tell(str(path), found, None)
-    assert note == f"note: {path}: line 1 looks like the header of a table; it is read as a text, as every line is"
+ODD = {
+    "table": (TABLE, "the header of a table"),
+    "one column": ("text\nstop\n", "the header of a table"),
+    "rows": ('{"text": "x"}\n', "JSON"),
+    "fastText": ("__label__a stop\n", "a row of fastText, its label included"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_file_of_plain_lines_that_looks_otherwise_is_told(tmp_path: Path, name: str) -> None:
+    path, (content, looks) = tmp_path / "a.txt", ODD[name]
+    path.write_text(content, encoding="utf-8")
+    (note,) = tell(str(path), read_texts(str(path), io.BytesIO(), None), None)
+    assert note == f"note: {path}: line 1 looks like {looks}; it is read as a text, as every line is"
 
 
 def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:

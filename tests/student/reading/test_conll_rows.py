@@ -49,8 +49,22 @@ LAYOUTS = {
         ["column 3 counts the tokens; column 4 is read"],
     ),
     "tags before tokens": ("B-PER\tAnna\nO\tsees\nB-LOC\tTrier\n", ["tags stand before the tokens"]),
-    "a comment that ends like a tag": ("# text = Anna sees Trier\nAnna a b c B-PER\nsees a b c O\nTrier a b c B-LOC\n", []),
+    "a comment that ends like a tag": (
+        "# source = a B-PER\nAnna a b c B-PER\nsees a b c O\nTrier a b c B-LOC\n",
+        [],
+    ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["1\tAnna\tB-PER\n\n1\tTrier\tB-LOC\n", "# newdoc\n# newpar\n0\tAnna\tB-PER\n\n0\tTrier\tB-LOC\n"],
+    ids=["from 1", "from 0, in a document"],
+)
+def test_numbers_of_sentences_of_one_token_are_no_tokens(tmp_path: Path, content: str) -> None:
+    rows, layout = read(tmp_path, content)
+    assert [row["tokens"] for row in rows] == [["Anna"], ["Trier"]]
+    assert layout.notes == ["column 1 counts the tokens; column 2 is read as the tokens"]
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
