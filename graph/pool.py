@@ -38,7 +38,11 @@ def add_pool(domain: Domain, settings: Settings) -> Domain:
         return domain
     source, layout = domain.pool_file, Layout()
     lines = ((line.number, line.text) for line in read_lines(source, layout))
-    domain = use_lines(domain, settings, source, lines)
+    return tell_layout(use_lines(domain, settings, source, lines), source, layout)
+
+
+def tell_layout(domain: Domain, source: Path, layout: Layout) -> Domain:
+    """Add to a domain how the file of its pool was understood, once it was read to its end."""
     notes = [f"{source}: {note}" for note in layout.notes]
     files = (*domain.files, DataFile("pool", source, layout))
     return replace(domain, files=files, notes=(*domain.notes, *notes))

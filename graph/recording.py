@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from agents.messages import InputError
 from agents.rehearsal.recording import LABELLED, WRITTEN, Recording, read_recording
-from graph.domain import DataFile, Domain, digest_files
-from graph.pool import use_lines
+from graph.domain import Domain, digest_files
+from graph.pool import tell_layout, use_lines
 from graph.settings import Settings
 from student.curate import normalise
 from student.lines import read_lines
@@ -57,7 +57,7 @@ def add_recording(domain: Domain, settings: Settings) -> Domain:
     if domain.pool_file is not None:
         layout = Layout()
         own = {normalise(line.text) for line in read_lines(domain.pool_file, layout)}
-        domain = replace(domain, files=(*domain.files, DataFile("pool", domain.pool_file, layout)))
+        domain = tell_layout(domain, domain.pool_file, layout)
         lines = [(number, text) for number, text in lines if normalise(text) in own]
         if not lines:
             raise InputError(

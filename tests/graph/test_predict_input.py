@@ -6,9 +6,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from agents.messages import InputError
-from graph.predict_input import read_texts, tell
+from graph import predict
+from graph.folder import RunFolder
+from graph.predict_input import predict_from, read_texts, tell
 
 TABLE = 'text,label\n"late, and broken",faulty\nI want to cancel,cancel\n'
 TEXTS = ["late, and broken", "I want to cancel"]
@@ -133,3 +136,16 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.start()
     assert read_texts(str(path), io.BytesIO(), None).texts == TEXTS
     writer.join()
+
+
+def test_what_was_recognised_goes_to_the_console_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "predict_texts", lambda _, texts: [{"text": text} for text in texts])
+    told = io.StringIO()
+    raw = io.BytesIO(b"text;[b]\x1b[31mid\nstop, now;1\n")
+    console = Console(file=told, width=200)
+    assert predict_from(RunFolder(tmp_path), "-", raw, "csv", console) == [{"text": "stop, now"}]
+    assert told.getvalue() == "note: standard input: cells are parted by semicolons, as the header shows\n"
+    raw.seek(0)
+    predict_from(RunFolder(tmp_path), "-", io.BytesIO(b"stop\n"), None, console)
+    assert told.getvalue().endswith("standard input: 1 text, read as plain lines\n")
+    assert "\x1b" not in told.getvalue()
