@@ -202,16 +202,15 @@ def graph() -> None:
 @app.command()
 def predict(
     run: Run,
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Texts, one a line, or .jsonl; - reads them in.")] = "-",
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Texts in any data format; - reads them in.")] = "-",
+    form: Annotated[str | None, typer.Option("--format", metavar="lines|jsonl|csv|tsv|conll")] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Let a run's student answer texts; prints JSON lines."""
     from graph.folder import find_run
-    from graph.predict import predict_texts, read_file, read_texts
+    from graph.predict_input import predict_from
 
-    folder = find_run(run, runs_dir)
-    texts = read_texts("standard input", sys.stdin.buffer, None) if file == "-" else read_file(Path(file))
-    for row in predict_texts(folder, texts):
+    for row in predict_from(find_run(run, runs_dir), file, sys.stdin.buffer, form, _terminal().stderr()):
         _terminal().print_json(row)
 
 

@@ -33,6 +33,7 @@ def describe_domain(plan: Plan) -> dict[str, Any]:
             "corpus": len(domain.corpus_rows),
             "pool": len(domain.pool),
         },
+        "files": [{"split": file.split, "path": str(file.path), **file.layout.facts()} for file in domain.files],
         "notes": list(domain.notes),
         "advice": _advise(plan),
         "prompts": dict(plan.briefing.versions),

@@ -10,6 +10,16 @@ Split = tuple[Path, Sequence[Example]]
 """A data file and its rows."""
 
 
+def note_data(codec: TaskCodec, seeds: Split, validation: Split, test: Split) -> Iterator[str]:
+    """Say all that is odd about labelled data."""
+    yield from note_missing_labels(codec, [validation, test])
+    for split in (seeds, validation, test):
+        yield from note_opposed(split)
+    yield from note_repeated(seeds)
+    yield from note_shared(seeds, validation)
+    yield from note_overlaps([seeds, validation], test)
+
+
 def note_missing_labels(codec: TaskCodec, splits: Sequence[Split]) -> Iterator[str]:
     """Name labels of which data to score on holds no text."""
     for file, rows in splits:
@@ -19,19 +29,49 @@ def note_missing_labels(codec: TaskCodec, splits: Sequence[Split]) -> Iterator[s
             yield f"{file}: no text has the label {_list(lacking)}, so no score says how well it is found; add some"
 
 
-def note_overlaps(splits: Sequence[Split], test: Split) -> Iterator[str]:
-    """Say how many test texts stand elsewhere too, and which stand in the test data under several answers."""
-    file, rows = test
-    answers: dict[str, set[str]] = {}
+def note_opposed(split: Split) -> Iterator[str]:
+    """Say how many texts stand in a file under several answers."""
+    pairs = _find_doubles(split[1], same=False)
+    if pairs:
+        yield f"{split[0]}: {_count(len(pairs))} in it more than once, with different answers{_places(pairs)}"
+
+
+def note_repeated(split: Split) -> Iterator[str]:
+    """Say how many texts stand in a file several times with one answer."""
+    pairs = _find_doubles(split[1], same=True)
+    if pairs:
+        yield f"{split[0]}: {_count(len(pairs))} in it more than once{_places(pairs)}; one of each is enough"
+
+
+def _find_doubles(rows: Sequence[Example], same: bool) -> list[tuple[Example, Example]]:
+    """Pair each text that stands more than once with its first row, where the answers are the same or are not."""
+    first: dict[str, Example] = {}
+    found: dict[str, tuple[Example, Example]] = {}
     for row in rows:
-        answers.setdefault(normalise(row.text), set()).add(repr(row.gold))
-    double = sum(len(found) > 1 for found in answers.values())
-    if double:
-        yield f"{file}: {_count(double)} in it more than once, with different answers"
-    for other, others in splits:
-        shared = sum(normalise(row.text) in answers for row in others)
-        if shared:
-            yield f"{other}: {_count(shared)} in {file.name} as well, so a score there flatters; keep each in one"
+        form = normalise(row.text)
+        before = first.setdefault(form, row)
+        if before is not row and (before.gold == row.gold) is same:
+            found.setdefault(form, (before, row))
+    return list(found.values())
+
+
+def note_shared(rows: Split, scored: Split) -> Iterator[str]:
+    """Say how many rows of one file stand in another, on which the student is scored."""
+    lines: dict[str, int] = {}
+    for row in scored[1]:
+        lines.setdefault(normalise(row.text), row.line)
+    forms = [(row.line, normalise(row.text)) for row in rows[1]]
+    shared = [(line, lines[form]) for line, form in forms if form in lines]
+    if shared:
+        place = f" (line {shared[0][0]}, there line {shared[0][1]})"
+        flatters = "so a score there flatters; keep each in one"
+        yield f"{rows[0]}: {_count(len(shared))} in {scored[0].name} as well{place}, {flatters}"
+
+
+def note_overlaps(splits: Sequence[Split], test: Split) -> Iterator[str]:
+    """Say how many test texts stand elsewhere too."""
+    for split in splits:
+        yield from note_shared(split, test)
 
 
 def note_corpus(corpus: Split, test: Split) -> Iterator[str]:
@@ -47,6 +87,12 @@ def note_corpus(corpus: Split, test: Split) -> Iterator[str]:
 
 def _count(number: int) -> str:
     return "1 text stands" if number == 1 else f"{number} texts stand"
+
+
+def _places(pairs: Sequence[tuple[Example, Example]]) -> str:
+    """Name the lines of the first example."""
+    told = f"lines {pairs[0][0].line} and {pairs[0][1].line}"
+    return f" ({told})" if len(pairs) == 1 else f" (the first: {told})"
 
 
 def _list(labels: Sequence[str]) -> str:

@@ -7,20 +7,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from agents.messages import InputError, PoolText
 from graph.config import Layer, read_yaml, show
-from graph.data_notes import note_missing_labels, note_overlaps
+from graph.data_notes import note_data
 from graph.domain_file import OVERRIDES, DomainFile, find_line, locate_inside, parse_domain
 from graph.domain_notes import GUIDE, PROFILE, load_guide, load_profile
 from graph.inside import keep_inside, list_files
 from student.data import read_examples
+from student.reading.layout import Layout
 from student.tasks import Example, TaskCodec, codec
 
 SHIPPED = Path(__file__).parent.parent / "domains"
 RECORDING = "llm"
 """Folder of a domain that holds a recording, where none is named."""
+
+
+class DataFile(NamedTuple):
+    """A data file and how it was understood."""
+
+    split: str
+    """Which key under `data` names it."""
+    path: Path
+    layout: Layout
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ class Domain:
     """The unlabelled texts that a run uses, once one was planned; see `graph.pool`."""
     corpus_rows: tuple[Example, ...] = ()
     """The corpus, where a rehearsal was planned."""
+    files: tuple[DataFile, ...] = ()
+    """How its data files were understood, that of the pool once one was planned."""
 
 
 def find_domain(name: str) -> Path:
@@ -103,7 +115,8 @@ def load_domain(folder: Path) -> Domain:
             f"{path}{find_line(path, 'metric')}: unknown metric {metric!r} for {task.name}; one of: {known}"
         )
     notes: list[str] = []
-    seeds = _read(path, "seeds", file.data.seeds, task, notes)
+    files: list[DataFile] = []
+    seeds = _read(path, "seeds", file.data.seeds, task, notes, files)
     _check_seeds(folder / file.data.seeds, seeds, task)
     overrides = {key: value for key, value in raw.items() if key in OVERRIDES and key != "rehearsal"}
     keep_inside(folder, folder / PROFILE, folder / GUIDE)
@@ -114,11 +127,10 @@ def load_domain(folder: Path) -> Domain:
     recording = _find_recording(path, rehearsal.get("recording"))
     overrides["rehearsal"] = {key: value for key, value in rehearsal.items() if key not in ("corpus", "recording")}
     pool = _find_pool(path, file.data.pool)
-    validation = _read(path, "validation", file.data.validation, task, notes)
-    test = _read(path, "test", file.data.test, task, notes)
-    own = [(folder / file.data.seeds, seeds), (folder / (file.data.validation or ""), validation)]
-    exam = (folder / (file.data.test or ""), test)
-    notes += [*note_missing_labels(task, [own[1], exam]), *note_overlaps(own, exam)]
+    validation = _read(path, "validation", file.data.validation, task, notes, files)
+    test = _read(path, "test", file.data.test, task, notes, files)
+    exam = (folder / (file.data.validation or ""), validation)
+    notes += note_data(task, (folder / file.data.seeds, seeds), exam, (folder / (file.data.test or ""), test))
     return Domain(
         folder=folder,
         file=file,
@@ -136,6 +148,7 @@ def load_domain(folder: Path) -> Domain:
         profile=load_profile(folder / PROFILE) if (folder / PROFILE).is_file() else None,
         guide=load_guide(folder / GUIDE, task.labels) if (folder / GUIDE).is_file() else None,
         recording=recording,
+        files=tuple(files),
     )
 
 
@@ -164,7 +177,12 @@ def _check_teacher(path: Path, teacher: Any) -> None:
 
 
 def _read(
-    path: Path, split: Literal["seeds", "validation", "test"], name: str | None, task: TaskCodec, notes: list[str]
+    path: Path,
+    split: Literal["seeds", "validation", "test"],
+    name: str | None,
+    task: TaskCodec,
+    notes: list[str],
+    files: list[DataFile],
 ) -> tuple[Example, ...]:
     if name is None:
         return ()
@@ -172,7 +190,8 @@ def _read(
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "no such file"
         raise InputError(f"{file}: {what}; it is named under data.{split} in {path}")
-    return tuple(read_examples(file, task, notes))
+    files.append(DataFile(split, file, Layout()))
+    return tuple(read_examples(file, task, notes, files[-1].layout))
 
 
 def _check_seeds(path: Path, seeds: tuple[Example, ...], task: TaskCodec) -> None:

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from agents.messages import InputError
 from graph.config import show
-from graph.inside import spell
+from graph.inside import find_name
 from graph.settings import Settings
+from student.spelling import spell
 
 OVERRIDES = tuple(Settings.model_fields)
 """Sections of the configuration that a domain may set otherwise."""
@@ -25,7 +26,8 @@ class DataFiles(BaseModel):
     validation: str | None = Field(default=None, description="labelled examples for feedback and the gate")
     test: str | None = Field(default=None, description="labelled examples for the final score alone")
     pool: str | None = Field(
-        default=None, description="unlabelled texts of the domain (.txt, .jsonl, .csv, .parquet), as many as there are"
+        default=None,
+        description="unlabelled texts of the domain (.txt, .jsonl, .csv, .tsv, .conll, .parquet), as many as there are",
     )
 
 
@@ -73,6 +75,7 @@ class DomainFile(BaseModel):
     def _check_topics(cls, value: Any, info: ValidationInfo) -> Any:
         labels = info.data.get("labels", {})
         lists = value if isinstance(value, dict) else dict.fromkeys(labels, value)
+        lists = {spell(label, list(labels)) if isinstance(label, str) else label: lists[label] for label in lists}
         for label, topics in lists.items():
             if label not in labels:
                 raise ValueError(f"{show(label)} is no label; name one of `labels`, or write one list for all of them")
@@ -122,7 +125,7 @@ def _spell(path: Path, key: str, name: str) -> str:
     if Path(name).is_absolute() or ".." in Path(name).parts:
         return name
     try:
-        return spell(path.parent, name)
+        return find_name(path.parent, name)
     except ValueError as exc:
         raise InputError(f"{path}{find_line(path, key.rpartition('.')[2])}: {key}: {exc}") from exc
     except OSError:  # longer than a name can be

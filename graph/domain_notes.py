@@ -12,6 +12,7 @@ import yaml
 from agents.messages import InputError
 from graph.config import read_yaml, show
 from graph.domain_file import find_line
+from student.spelling import spell
 
 PROFILE = "profile.yaml"
 GUIDE = "guide.yaml"
@@ -63,7 +64,8 @@ def load_guide(path: Path, labels: Sequence[str]) -> dict[str, str]:
     Raises:
         InputError: the file cannot be read, or is none; names line and key.
     """
-    guide = read_yaml(path)
+    read = read_yaml(path)
+    guide = {spell(label, labels) if isinstance(label, str) else label: text for label, text in read.items()}
     for label, text in guide.items():
         where = f"{path}{find_line(path, str(label))}: {show(label)}"
         if label not in labels:

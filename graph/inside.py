@@ -7,7 +7,7 @@ from pathlib import Path
 from agents.messages import InputError
 
 
-def spell(folder: Path, name: str) -> str:
+def find_name(folder: Path, name: str) -> str:
     """Write a name as the file has it: systems differ in the Unicode form of names, and archives carry it on.
 
     Args:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agents.messages import PoolText
-from graph.domain import Domain
+from graph.domain import DataFile, Domain
 from graph.settings import Settings
 from student.curate import TextIndex, is_valid, normalise
 from student.lines import read_lines
+from student.reading.layout import Layout
 from student.settings import CurationSettings
 
 MOST = 10_000
@@ -35,8 +36,16 @@ def add_pool(domain: Domain, settings: Settings) -> Domain:
     """
     if domain.pool_file is None or settings.rows.pool == 0:
         return domain
-    lines = ((line.number, line.text) for line in read_lines(domain.pool_file))
-    return use_lines(domain, settings, domain.pool_file, lines)
+    source, layout = domain.pool_file, Layout()
+    lines = ((line.number, line.text) for line in read_lines(source, layout))
+    return tell_layout(use_lines(domain, settings, source, lines), source, layout)
+
+
+def tell_layout(domain: Domain, source: Path, layout: Layout) -> Domain:
+    """Add to a domain how the file of its pool was understood, once it was read to its end."""
+    notes = [f"{source}: {note}" for note in layout.notes]
+    files = (*domain.files, DataFile("pool", source, layout))
+    return replace(domain, files=files, notes=(*domain.notes, *notes))
 
 
 def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[tuple[int, str]]) -> Domain:

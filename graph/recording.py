@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from agents.messages import InputError
 from agents.rehearsal.recording import LABELLED, WRITTEN, Recording, read_recording
 from graph.domain import Domain, digest_files
-from graph.pool import use_lines
+from graph.pool import tell_layout, use_lines
 from graph.settings import Settings
 from student.curate import normalise
 from student.lines import read_lines
+from student.reading.layout import Layout
+from student.spelling import spell
 from tracing.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -58,7 +60,9 @@ def add_recording(domain: Domain, settings: Settings) -> Domain:
         return replace(domain, notes=(*domain.notes, told))
     lines = list(enumerate(recording.lines, start=1))
     if domain.pool_file is not None:
-        own = {normalise(line.text) for line in read_lines(domain.pool_file)}
+        layout = Layout()
+        own = {normalise(line.text) for line in read_lines(domain.pool_file, layout)}
+        domain = tell_layout(domain, domain.pool_file, layout)
         lines = [(number, text) for number, text in lines if normalise(text) in own]
         if not lines:
             raise InputError(
@@ -74,7 +78,7 @@ def _check_labels(recording: Recording, domain: Domain) -> None:
     written = [(WRITTEN, row.text, row.labels) for rows in recording.written.values() for row in rows]
     labelled = [(LABELLED, row.text, row.given_labels) for row in recording.verdicts.values()]
     for name, text, labels in (*written, *labelled):
-        strange = [label for label in labels if label not in known]
+        strange = [label for label in labels if spell(label, domain.codec.labels) not in known]
         if strange:
             hint = f"this domain has {', '.join(domain.codec.labels)}"
             raise InputError(f"{recording.folder / name}: {text[:60]!r} has the unknown label {strange[0]!r}; {hint}")

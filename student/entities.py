@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agents.messages import NO_ENTITY, CaseError, Entity, InputError
 from agents.messages.spans import Span, align, mark, surfaces
 from student.settings import DisputeRule
+from student.spelling import respell, spell
 from student.tasks import Agreement, Example, Gold, Row
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ class EntityCodec:
                 )
 
     def harmonise(self, rows: list[Row]) -> tuple[list[Row], list[str]]:
-        """Bring the tags of a file to BIO; see `student.entity_rows.harmonise_tags`."""
+        """Bring the tags of a file to BIO, and labels to the domain's spelling; see `student.entity_rows`."""
         from student.entity_rows import harmonise_tags
 
-        return harmonise_tags(rows)
+        rows, respelt = respell(rows, self.labels)
+        rows, said = harmonise_tags(rows)
+        return rows, [*respelt, *said]
 
     def read_row(self, row: dict[str, Any]) -> Example:
         """Read {"tokens", "tags"} or {"text", "entities"}; see `student.entity_rows.read_entity_row`."""
@@ -77,7 +80,8 @@ class EntityCodec:
         if not isinstance(wire, list):
             raise ValueError(f"the answer must be a list of entities, not {type(wire).__name__}")
         entities = [item if isinstance(item, Entity) else Entity.model_validate(item) for item in wire]
-        spans = align(text, entities)
+        spelt = [item.model_copy(update={"label": spell(item.label, self.labels)}) for item in entities]
+        spans = align(text, spelt)
         for span in spans:
             if span.label not in self.labels:
                 raise ValueError(f"unknown label {span.label!r}; known labels: {', '.join(self.labels)}")

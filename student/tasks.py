@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agents.messages import InputError
 from student.checks import advise, check_keys, check_text, kind
 from student.settings import DisputeRule
+from student.spelling import respell, same_form, spell
 
 if TYPE_CHECKING:
     from student.evaluate import Scores
@@ -29,6 +30,8 @@ class Example:
 
     text: str
     gold: Gold
+    line: int = field(default=0, compare=False, repr=False)
+    """Line of the data file, from 1; of .parquet the row; 0 if it comes from no file."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,8 @@ class ClassificationCodec:
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def harmonise(self, rows: list[Row]) -> tuple[list[Row], list[str]]:
-        """Leave the rows as they are."""
-        return rows, []
+        """Write labels as the domain spells them; see `student.spelling`."""
+        return respell(rows, self.labels)
 
     def read_row(self, row: dict[str, Any]) -> Example:
         """Read {"text", "label"}; "note" is allowed and ignored."""
@@ -186,8 +189,9 @@ class ClassificationCodec:
         return ClassificationNetwork(self.labels)
 
     def _known(self, label: str) -> str:
-        if label in self.labels:
-            return label
+        known = spell(label, self.labels)
+        if known in self.labels:
+            return known
         raise ValueError(f"unknown label {label!r}; {advise(label, self.labels)}")
 
 
@@ -209,6 +213,10 @@ def codec(task: str, labels: Sequence[str]) -> TaskCodec:
     repeated = sorted({label for label in labels if list(labels).count(label) > 1})
     if repeated:
         raise InputError(f"label {repeated[0]!r} is declared twice; name every label once")
+    twins = same_form(labels)
+    if twins:
+        told = f"{twins[0]!a} and {twins[1]!a}"
+        raise InputError(f"label {twins[1]!r} is declared twice, in two Unicode forms ({told}); keep one of them")
     if len(labels) < least:
         wanted = "at least two labels" if least == 2 else "a label"
         raise InputError(f"task {task} needs {wanted}, got {len(labels)}; declare them under `labels`")

@@ -1,5 +1,6 @@
 """The page of `evokd check`: what a run would work with and what it would take."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,9 @@ from rich.console import Console
 
 from tracing.summary import describe_estimate
 from tracing.text import literal, paint
+
+LONGEST_ROW = 240
+"""Characters of a row that are printed."""
 
 
 def print_check(console: Console, facts: Mapping[str, Any]) -> None:
@@ -23,6 +27,7 @@ def _tell(facts: Mapping[str, Any]) -> list[str]:
         f"data: {data['seeds']} seeds, {data['validation']} validation, {data['test']} test"
         + (f", {data['pool']} unlabelled" if data["pool"] else "")
         + (f", {data['corpus']} rehearsal texts" if data["corpus"] else ""),
+        *(line for file in facts["files"] for line in _tell_file(file)),
         *(f"note: {literal(note)}" for note in facts["notes"]),
         *(f"advice: {literal(advice)}" for advice in facts["advice"]),
         f"prompts: {literal(', '.join(f'{role} {name}' for role, name in facts['prompts'].items()))}",
@@ -43,6 +48,20 @@ def _tell(facts: Mapping[str, Any]) -> list[str]:
         tokens = f"{part['input_tokens']:,} read, {part['output_tokens']:,} written"
         lines.append(f"  {role}: {part['calls']} calls, {tokens} ({cost})")
     return lines
+
+
+def _tell_file(file: Mapping[str, Any]) -> list[str]:
+    """Say how a data file was understood, with its first rows."""
+    lines = [f"{file['split']}: {literal(file['path'])}: {literal(file['told'])}"]
+    for row in file["first"]:
+        lines.append(f"  {literal(_shorten(json.dumps(row, ensure_ascii=False)))}")
+    return lines
+
+
+def _shorten(row: str) -> str:
+    """Leave out the middle of a long row: the answer stands at its end."""
+    half = LONGEST_ROW // 2
+    return row if len(row) <= LONGEST_ROW else f"{row[:half]} ... {row[-half:]}"
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:

@@ -115,8 +115,7 @@ class Progress(LiveLine):
         self._tokens += event["input_tokens"] + event["output_tokens"]
         if event["status"] == "fault" and "optional" not in event.get("flags", ()):
             fault = literal(event["faults"][0], 160)
-            fate = "asked again" if event["again"] else "not asked again"
-            self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: unusable reply, {fate}: {fault}[/]")
+            self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: {_tell_fate(event)}: {fault}[/]")
 
     def _on_waiting(self, event: Mapping[str, Any]) -> None:
         calls = "1 call that is" if event["calls"] == 1 else f"{event['calls']} calls that are"
@@ -195,3 +194,12 @@ class Progress(LiveLine):
 
     def _say(self, text: str, style: str | None = None) -> None:
         self._console.print(paint(text), style=style, highlight=False, soft_wrap=True)
+
+
+def _tell_fate(event: Mapping[str, Any]) -> str:
+    """What becomes of a call whose reply has faults."""
+    if not event.get("again"):
+        return "unusable reply, not asked again"
+    if "cut_off" in event.get("flags", ()):
+        return "reply cut off, what is missing is asked for"
+    return "unusable reply, asked again"

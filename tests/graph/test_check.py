@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -78,6 +79,48 @@ def test_what_will_end_the_run_is_told(toy_domain: Path, capsys: pytest.CaptureF
     code, out, _ = check(capsys, str(toy_domain), *limits, "--budget-samples", "50")
     assert code == 0
     assert "ends at: budget.samples 50, budget.cycle.samples 9, stop.cycles 20, stop.gain 0.5" in out
+
+
+POOLS = {
+    "csv": ("pool.csv", "id;text\n1;It is late, again\n2;[b]\x1b[31m red\n", "CSV cut at semicolons: id, text"),
+    "tsv": ("pool.tsv", "text\tid\nIt is late, again\t1\n[b]\x1b[31m red\t2\n", "TSV cut at tabs: text, id"),
+    "txt": ("pool.txt", "It is late, again\n[b]\x1b[31m red\n", "plain lines"),
+    "conll": ("pool.conll", "It O\nis O\nlate, O\nagain O\n\n[b]\x1b[31m O\nred O\n", "CoNLL: token (column 1); "),
+}
+
+
+@pytest.mark.parametrize("form", POOLS)
+def test_each_file_is_told_as_it_was_understood(
+    form: str, toy_domain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, content, told = POOLS[form]
+    (toy_domain / name).write_text(content, encoding="utf-8")
+    tree = yaml.safe_load((toy_domain / "domain.yaml").read_text(encoding="utf-8"))
+    tree["data"]["pool"] = name
+    (toy_domain / "domain.yaml").write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
+    code, out, _ = check(capsys, str(toy_domain))
+    assert code == 0
+    assert f"pool: {toy_domain / name}: {told}" in out
+    assert '  {"text": "It is late, again"}\n' in out
+    assert "\x1b" not in out
+    assert f"seeds: {toy_domain / 'seeds.jsonl'}: JSON lines: text, label" in out
+    _, out, _ = check(capsys, str(toy_domain), "--json")
+    files = {file["split"]: file for file in json.loads(out)["files"]}
+    assert list(files) == ["seeds", "validation", "test", "pool"]
+    assert files["pool"]["first"] == [{"text": "It is late, again"}, {"text": "[b]\x1b[31m red"}]
+    assert files["pool"]["path"] == str(toy_domain / name)
+    assert set(files["seeds"]["first"][0]) == {"text", "label"}
+
+
+def test_a_long_row_is_shown_cut(toy_domain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = (toy_domain / "seeds.jsonl").read_text(encoding="utf-8")
+    long = json.dumps({"text": "word " * 30_000, "label": next(iter(LABELS))}) + "\n"
+    (toy_domain / "seeds.jsonl").write_text(long + rows, encoding="utf-8")
+    code, out, _ = check(capsys, str(toy_domain))
+    assert code == 0
+    assert "(150,000 characters)" in out
+    assert len(out) < 10_000
+    assert len(check(capsys, str(toy_domain), "--json")[1]) < 10_000
 
 
 BAD: dict[str, tuple[Callable[[Path], Any], list[str], str]] = {

@@ -53,6 +53,30 @@ def test_a_text_with_two_answers_is_told(folder: Path, capsys: pytest.CaptureFix
     assert load_domain(folder).notes == ()  # twice the same is no contradiction
     move(folder / "test.jsonl", folder / "test.jsonl", 1, label=changed)
     (note,) = load_domain(folder).notes
-    assert note == f"{folder}/test.jsonl: 1 text stands in it more than once, with different answers"
+    assert note == f"{folder}/test.jsonl: 1 text stands in it more than once, with different answers (lines 1 and 62)"
     assert main.run_cli(["check", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["notes"] == [note]
+
+
+def test_seeds_that_stand_twice_or_in_validation_data_are_told_with_their_lines(folder: Path) -> None:
+    count = len(read_rows(folder / "seeds.jsonl"))
+    move(folder / "seeds.jsonl", folder / "seeds.jsonl", 2)
+    (note,) = load_domain(folder).notes
+    told = f"2 texts stand in it more than once (the first: lines 1 and {count + 1}); one of each is enough"
+    assert note == f"{folder}/seeds.jsonl: {told}"
+    write_rows(folder / "seeds.jsonl", read_rows(folder / "seeds.jsonl")[:count])
+    rows = len(read_rows(folder / "validation.jsonl"))
+    move(folder / "seeds.jsonl", folder / "validation.jsonl", 1)
+    (note,) = load_domain(folder).notes
+    told = f"1 text stands in validation.jsonl as well (line 1, there line {rows + 1}), so a score there flatters"
+    assert note == f"{folder}/seeds.jsonl: {told}; keep each in one"
+
+
+@pytest.mark.parametrize("split", ["seeds", "validation"])
+def test_a_text_under_two_labels_is_told_in_every_file(folder: Path, split: str) -> None:
+    file = folder / f"{split}.jsonl"
+    rows, labels = read_rows(file), list(load_domain(folder).codec.labels)
+    other = next(label for label in labels if label != rows[0]["label"])
+    move(file, file, 1, label=other)
+    told = f"1 text stands in it more than once, with different answers (lines 1 and {len(rows) + 1})"
+    assert load_domain(folder).notes == (f"{file}: {told}",)

@@ -187,3 +187,28 @@ def test_settings_of_a_domain_come_between_preset_and_flags(tmp_path: Path) -> N
     folder = write_domain(tmp_path / "own", student={"steps": 7}, seed=3)
     settings = plan_run(str(folder), "evokd", []).settings
     assert (settings.student.steps, settings.seed) == (7, 3)
+
+
+@pytest.mark.parametrize("place", ["topics", "guide", "seeds"])
+def test_labels_in_another_unicode_form_are_the_domains(tmp_path: Path, place: str) -> None:
+    label, written = "\u00e9loge", "e\u0301loge"
+    forms = {name: written if name == place else label for name in ("topics", "guide", "seeds")}
+    tree = {
+        "name": "a", "task": "classification", "description": "letters", "labels": {label: "content", "plainte": "not"},
+        "topics": {forms["topics"]: ["delivery"], "plainte": ["delivery"]}, "data": {"seeds": "seeds.jsonl"},
+    }  # fmt: skip
+    (tmp_path / "domain.yaml").write_text(json.dumps(tree), encoding="utf-8")
+    (tmp_path / "guide.yaml").write_text(json.dumps({forms["guide"]: "praise"}), encoding="utf-8")
+    write_rows(tmp_path / "seeds.jsonl", [{"text": "x", "label": forms["seeds"]}, {"text": "y", "label": "plainte"}])
+    domain = load_domain(tmp_path)
+    assert list(domain.file.topics) == [label, "plainte"]
+    assert domain.guide == {label: "praise"}
+    assert [row.gold for row in domain.seeds] == [label, "plainte"]
+    assert any("another Unicode form" in note for note in domain.notes) is (place == "seeds")
+
+
+def test_two_labels_of_one_unicode_form_are_refused_with_the_line(tmp_path: Path) -> None:
+    tree = "name: a\ntask: classification\ndescription: b\nlabels:\n  \u00e9loge: c\n  e\u0301loge: d\n"
+    (tmp_path / "domain.yaml").write_text(tree + "data: {seeds: s.jsonl}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"domain\.yaml:6: label .* is declared twice, in two Unicode forms"):
+        load_domain(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 from agents.messages import InputError
 from graph.domain import load_domain
-from graph.inside import spell
+from graph.inside import find_name
 from tests.graph.toy import write_domain
 
 LINKS = {
@@ -76,7 +76,7 @@ def test_a_name_from_another_system_is_told(written: str, stored: str, told: str
     path.parent.mkdir(parents=True)
     path.touch()
     with pytest.raises(ValueError, match=told):
-        spell(tmp_path / "toy", written)
+        find_name(tmp_path / "toy", written)
     domain = write_domain(tmp_path / "other", data={"seeds": written})
     (domain / "seeds.jsonl").unlink()
     (domain / stored).parent.mkdir(exist_ok=True)
@@ -90,7 +90,7 @@ def test_a_name_that_is_like_no_other_stays(name: str, tmp_path: Path) -> None:
     (tmp_path / "other.jsonl").touch()
     (tmp_path / "toy").mkdir()
     if not name.startswith(("..", "/")):
-        assert spell(tmp_path / "toy", name) == name
+        assert find_name(tmp_path / "toy", name) == name
     else:
         domain = write_domain(tmp_path / "toy", data={"seeds": name})
         with pytest.raises(InputError, match="leads out of the domain folder"):

@@ -247,7 +247,7 @@ HOSTILE_ROWS: dict[str, tuple[str, bytes]] = {
     "one-long-line": ("a.jsonl", b'{"text": "' + b"a " * 500_000 + b'", "label": "bog"}'),
     "one-long-label": ("a.jsonl", b'{"text": "a", "label": "' + b"b" * 1_000_000 + b'"}'),
     "deep": ("a.jsonl", b'{"text": ' + b"[" * 100_000),
-    "long-cell": ("a.csv", b"text,label\n" + b"a" * 1_000_000 + b",bug"),
+    "long-cell": ("a.csv", b"text,label\n" + b"a" * 1_000_000 + b",bog"),
     "many-columns": ("a.csv", b"text,label" + b",x" * 100_000),
     "open-quote": ("a.csv", b'text,label\n"' + b"a,b\n" * 30_000),
     "nul-in-csv": ("a.csv", b"text,label\na\x00b,bog\n"),
@@ -290,11 +290,11 @@ def test_a_broken_parquet_file_is_refused_in_one_line(
     class ArrowError(Exception):
         pass
 
-    def read_table(path: Path) -> None:
+    def open_file(path: Path) -> None:
         raise ArrowError(said)
 
     parquet = ModuleType("pyarrow.parquet")
-    parquet.read_table = read_table  # type: ignore[attr-defined]
+    parquet.ParquetFile = open_file  # type: ignore[attr-defined]
     pyarrow = ModuleType("pyarrow")
     pyarrow.parquet, pyarrow.ArrowException = parquet, ArrowError  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pyarrow", pyarrow)

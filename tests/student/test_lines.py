@@ -23,8 +23,15 @@ WHOLE = {
         '{"text": "one", "label": "x"}\n\n{"tokens": ["a", "b", 3]}\n{"text": ""}\n',
         [(1, "one"), (3, "a b 3")],
     ),
-    "table.csv": ('id,text\n1,"one, ""two"""\n\n2,"over\nlines"\n', [(2, 'one, "two"'), (5, "over\nlines")]),
-    "column.csv": ("message\none\n\ntwo\n", [(2, "one"), (4, "two")]),
+    "table.csv": ('id,text\n1,"one, ""two"""\n\n2,"over\nlines"\n', [(2, 'one, "two"'), (4, "over\nlines")]),
+    "column.csv": ("text\none\n\ntwo\n", [(2, "one"), (4, "two")]),
+    "semicolons.csv": ("text;label\none, or;x\n", [(2, "one, or")]),
+    "tabs.csv": ("label\ttext\nx\tone, or\n", [(2, "one, or")]),
+    "table.tsv": ("text\tlabel\none, or\tx\n", [(2, "one, or")]),
+    "old_mac.csv": ("text,label\rone,x\rtwo,y\r", [(2, "one"), (3, "two")]),
+    "tagged.conll": ("Robin B-person\nleft O\n\nEly B-place\n", [(1, "Robin left"), (4, "Ely")]),
+    "tokens.conll": ("Robin\nleft\n\nEly\n", [(1, "Robin left"), (4, "Ely")]),
+    "counted.conllu": ("1 Robin NNP\n2 left VBD\n\n1 Ely NNP\n", [(1, "Robin left"), (4, "Ely")]),
 }
 
 
@@ -49,17 +56,18 @@ def test_rows_of_a_parquet_file(tmp_path: Path) -> None:
 
 
 BROKEN = {
-    "no object": ("rows.jsonl", '{"text": "x"}\n["x"]\n', r"rows\.jsonl:2: no text; write"),
+    "no object": ("rows.jsonl", '{"text": "x"}\n["x"]\n', r"rows\.jsonl:2: not a JSON object; write"),
     "no text": ("rows.jsonl", '{"text": 5}\n', r"rows\.jsonl:1: no text; write"),
+    "null": ("rows.jsonl", '{"text": null}\n', r"rows\.jsonl:1: no text; write"),
     "broken JSON": ("rows.jsonl", '{"text": "x"}\n{"text": \n', r"rows\.jsonl:2: broken JSON"),
     "half a pair": ("rows.jsonl", '{"text": "\\ud83d"}\n', r"rows\.jsonl:1: .*half a surrogate pair"),
-    "no column": ("table.csv", "id,body\n1,x\n", r"table\.csv:1: no column is called \"text\" \(found 'id,body'\)"),
-    "a text for a header": ("table.csv", "this is a text already\n", r"table\.csv:1: no column is called"),
-    "semicolons": ("table.csv", "text;label\nx;y\n", r"table\.csv:1: the cells seem to be parted by ';'"),
-    "tabs": ("table.csv", "text\tlabel\nx\ty\n", r"table\.csv:1: the cells seem to be parted by '\\t'"),
-    "a cell is missing": ("table.csv", "id,text\n1\n", r"table\.csv:2: 1 cells, the text would be number 2"),
+    "no column": ("table.csv", "id,body\n1,x\n", r"table\.csv:1: the header lacks \"text\", found 'id,body'"),
+    "a text for a header": ("table.csv", "this is a text already\n", r"table\.csv:1: the header lacks \"text\""),
+    "no header": ("table.csv", "cancel it\nI waited\n", r"table\.csv:1: the header lacks .* save plain lines as \.txt"),
+    "a cell is missing": ("table.csv", "id,text\n1\n", r"table\.csv:2: 1 cells where the header has 2"),
+    "a cell too many": ("table.csv", "text,id\nso, it broke,1\n", r"table\.csv:2: 3 cells where the header has 2"),
     "broken CSV": ("table.csv", 'id,text\n1,"x" y\n', r"table\.csv:2: broken CSV"),
-    "not UTF-8": ("lines.txt", b"one\nf\xfcr\n", r"lines\.txt: after line .*0xfc is not UTF-8"),
+    "not UTF-8": ("lines.txt", b"one\nf\xfcr\n", r"lines\.txt:2: byte 0xfc at offset 5 is not UTF-8"),
     "unknown kind": ("lines.pdf", "x", r"lines\.pdf: unknown kind of file for unlabelled texts; use \.txt"),
 }
 

@@ -1,0 +1,165 @@
+"""Which column of a CoNLL file holds the tokens, which one the tags."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from unicodedata import normalize
+
+from student.reading.layout import Layout, refusal
+
+TAG = re.compile(r"O|[BIESLUM]-\S+")
+_PART = re.compile(r"\d+[-.]\d+")
+"""The number of a multiword token (1-2) or of an empty node (1.1) of CoNLL-U."""
+_SHARE = 0.5
+"""Of a column's values that are tags at least, lest one misspelt tag hides the column."""
+
+_SAME = 20
+"""Lines from which on a column of one value cannot be that of the tokens."""
+
+
+@dataclass
+class Sentence:
+    """Lines of a CoNLL file between blank lines, cut into columns."""
+
+    rows: list[list[str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    """Line of each row, from 1."""
+    text: str | None = None
+    """The text that a comment `# text = ...` gives."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Places of the columns that are read, from 0."""
+
+    token: int
+    tag: int | None = None
+    number: int | None = None
+    """The column that counts the tokens."""
+
+
+def find_columns(name: str, sentences: Sequence[Sentence], labels: Collection[str] | None, layout: Layout) -> Columns:
+    """Find the columns.
+
+    A first column that counts is passed over: the tokens stand in the next. Of several columns with tags the first
+    that names a label of the domain is read: the outer entities of GermEval, not the chunks of CoNLL-2003.
+
+    Args:
+        name: the file, for faults.
+        sentences: the file's, or its first; at least one.
+        labels: the domain's labels; None if no tags are wanted.
+        layout: what was recognised is written here.
+
+    Raises:
+        InputError: no column holds tags; names the line of the first token.
+    """
+    width = len(sentences[0].rows[0])
+    number = _find_number(sentences, width, labels is not None)
+    token = 0 if number is None else number + 1
+    _check_tokens(name, sentences, token)
+    if labels is None:
+        _describe(layout, Columns(token, None, number), width)
+        return Columns(token, None, number)
+    tagged = [place for place in range(width) if place not in (number, token) and _share(sentences, place) >= _SHARE]
+    if not tagged and width == 2 and _share(sentences, 0) == 1:
+        token, tagged = 1, [0]
+        layout.notes.append("tags stand before the tokens; the second column is read as the tokens")
+    if not tagged:
+        raise refusal(name, sentences[0].lines[0], _no_tags(sentences[0].rows[0], token, number))
+    columns = Columns(token, _choose(sentences, tagged, labels), number)
+    _describe(layout, columns, width)
+    if len(tagged) > 1:
+        layout.notes.append(_tell_choice(sentences, tagged, columns.tag, labels))
+    return columns
+
+
+def keep_words(sentence: Sentence, columns: Columns) -> list[int]:
+    """Give the places of the rows that are words: no multiword tokens (1-2) and no empty nodes (1.1)."""
+    return [
+        place
+        for place, row in enumerate(sentence.rows)
+        if columns.number is None or not _PART.fullmatch(row[columns.number])
+    ]
+
+
+def counts(sentence: Sentence, number: int) -> bool:
+    """Say whether a column counts the words of a sentence up by one."""
+    found = [row[number] for row in sentence.rows if not _PART.fullmatch(row[number])]
+    if not found or not all(value.isascii() and value.isdigit() and len(value) < 10 for value in found):
+        return False
+    values = [int(value) for value in found]
+    return values == list(range(values[0], values[0] + len(values)))
+
+
+def _find_number(sentences: Sequence[Sentence], width: int, is_tagged: bool) -> int | None:
+    """Find the column that counts; columns before it, such as the name of a document, never change in a sentence."""
+    longer = [sentence for sentence in sentences if len(sentence.rows) > 1]
+    if width == 2 and _share(sentences, 1) == 1:
+        return None
+    for place in range(width - (2 if is_tagged else 1)):
+        counted = sum(counts(sentence, place) for sentence in longer)
+        if counted * 2 > len(longer) or (not longer and _begins(sentences, place)):
+            return place
+        if any(len({row[place] for row in sentence.rows}) > 1 for sentence in longer):
+            return None
+    return None
+
+
+def _begins(sentences: Sequence[Sentence], place: int) -> bool:
+    """Say whether a column holds the first number of each of several sentences of one token."""
+    values = {sentence.rows[0][place] for sentence in sentences}
+    return len(sentences) > 1 and values in ({"0"}, {"1"})
+
+
+def _check_tokens(name: str, sentences: Sequence[Sentence], token: int) -> None:
+    """Refuse a column that says the same of every line, such as the name of a document."""
+    values = [row[token] for sentence in sentences for row in sentence.rows]
+    if len(values) >= _SAME and len(set(values)) == 1:
+        fault = f"column {token + 1} holds {values[0][:40]!r} on every line, so it holds no tokens"
+        raise refusal(name, sentences[0].lines[0], f"{fault}; put the tokens into the first column")
+
+
+def _share(sentences: Sequence[Sentence], place: int) -> float:
+    values = [row[place] for sentence in sentences for row in sentence.rows]
+    # A multiword token of CoNLL-U has no tag of its own.
+    told = [value for value in values if value != "_"] if "O" in values else values
+    return sum(TAG.fullmatch(value) is not None for value in told) / max(1, len(told))
+
+
+def _names(sentences: Sequence[Sentence], place: int, labels: Collection[str]) -> bool:
+    known = {normalize("NFC", label) for label in labels}
+    return any(normalize("NFC", row[place][2:]) in known for sentence in sentences for row in sentence.rows)
+
+
+def _choose(sentences: Sequence[Sentence], tagged: Sequence[int], labels: Collection[str]) -> int:
+    return next((place for place in tagged if _names(sentences, place, labels)), tagged[-1])
+
+
+def _tell_choice(sentences: Sequence[Sentence], tagged: Sequence[int], tag: int | None, labels: Collection[str]) -> str:
+    named = " and ".join(str(place + 1) for place in tagged)
+    rivals = [place for place in tagged if place != tag and _names(sentences, place, labels)]
+    why = "the first of them, for outer entities" if rivals else "the one with labels of the domain"
+    if tag is not None and not _names(sentences, tag, labels):
+        why = "the last of them"
+    return f"columns {named} hold tags; column {(tag or 0) + 1} is read, {why}"
+
+
+def _no_tags(row: Sequence[str], token: int, number: int | None) -> str:
+    looked = [place for place in range(len(row)) if place not in (token, number)]
+    shown = ", ".join(f"{place + 1} ({row[place][:20]!r})" for place in looked)
+    return (
+        f"no column holds tags such as O and B-PER, looked at {shown or 'none but the tokens'};"
+        " write the tag of each token into the last column"
+    )
+
+
+def _describe(layout: Layout, columns: Columns, width: int) -> None:
+    layout.columns = [f"token (column {columns.token + 1})"]
+    if columns.tag is not None:
+        layout.columns.append(f"tag (column {columns.tag + 1})")
+    read = {columns.token, columns.tag}
+    others = [str(place + 1) for place in range(width) if place not in read]
+    layout.passed_over = [f"column{'s' if others[1:] else ''} {', '.join(others)}"] if others else []
+    if columns.number is not None:
+        told = f"column {columns.number + 1} counts the tokens; column {columns.token + 1} is read as the tokens"
+        layout.notes.append(told)

@@ -1,0 +1,193 @@
+"""Rows of tables with a header: cells parted by commas, semicolons, tabs or vertical bars."""
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from agents.messages import InputError
+from student.reading.layout import Layout, name_delimiter, refusal
+from student.reading.source import LONGEST, Source, read_text
+
+DELIMITERS = ",;\t|"
+_NAMES = ("text", "label", "note")
+_LISTS = {"tokens", "tags", "entities"}
+_COUNTS = re.compile(r"(Unnamed: \d+(\.\d+)?|index|level_0)?")
+"""Headers that pandas and R give to the numbers of rows."""
+_SEP = re.compile(r'"?sep=(.)"?\s*')
+"""A first line with which spreadsheets tell each other the delimiter."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    names: list[str]
+    counts: frozenset[int]
+    """Places of columns that number the rows."""
+    empty: frozenset[int]
+    """Places of columns without name or content, behind the others."""
+
+
+def read_csv_rows(source: Source, layout: Layout, usual: str = ",") -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the rows of a table, each with the line where it starts; blank lines are passed over.
+
+    Args:
+        source: the table.
+        layout: what was recognised is written here.
+        usual: the delimiter that is taken where the header tells none.
+
+    Raises:
+        InputError: the header lacks "text", is ambiguous, or a row does not fit it; names the line.
+    """
+    lines = read_text(source)
+    skipped, head, told = _read_head(lines)
+    mark = told or _find_delimiter(source.name, len(skipped), head, usual)
+    layout.format, layout.delimiter = "TSV" if usual == "\t" else "CSV", mark
+    if mark != usual:
+        layout.notes.append(f"cells are parted by {name_delimiter(mark)}, as the header shows")
+    cells = _read_cells(source.name, chain(skipped, [head], lines), mark)
+    header: _Header | None = None
+    for line, row in cells:
+        if header is None:
+            header = _read_header(source.name, line, row, mark)
+            _describe(layout, header)
+        else:
+            yield line, _read_row(source.name, line, row, header)
+
+
+def looks_like_header(line: str) -> bool:
+    """Say whether a line of plain text is beyond doubt the header of a table that has a column "text"."""
+    for mark in DELIMITERS:
+        cells = line.strip("\r\n").split(mark)
+        names = [cell.strip('"') for cell in cells]
+        if len(cells) > 1 and "text" in names and all(re.fullmatch(r"[\w.-]{0,30}", name) for name in names):
+            return True
+    return False
+
+
+def _read_head(lines: Iterator[str]) -> tuple[list[str], str, str | None]:
+    """Find the header's first line.
+
+    Returns:
+        The lines before it (blank ones in place of what is not to be read), the line, and the delimiter if one is told.
+    """
+    skipped: list[str] = []
+    told = None
+    for line in lines:
+        found = _SEP.fullmatch(line)
+        if found and not skipped:
+            told = found[1]
+        elif line.strip():
+            return skipped, line, told
+        skipped.append("\n")
+    return skipped, "", told
+
+
+def _find_delimiter(name: str, before: int, head: str, usual: str) -> str:
+    """Find what parts the cells: the one mark by which one cell of the header is "text"."""
+    fitting = [mark for mark in DELIMITERS if "text" in [cell.casefold() for cell in _cut(head, mark)]]
+    several = [mark for mark in fitting if len(_cut(head, mark)) > 1]
+    if len(several) > 1:
+        marks = " or ".join(name_delimiter(mark) for mark in several)
+        raise refusal(name, before + 1, f"the cells may be parted by {marks}; use one of them in the header")
+    return several[0] if several else usual
+
+
+def _cut(head: str, mark: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([head], delimiter=mark, strict=True), [])]
+    except csv.Error:
+        return []
+
+
+def _read_cells(name: str, lines: Iterator[str], mark: str) -> Iterator[tuple[int, list[str]]]:
+    rows = csv.reader(lines, delimiter=mark, strict=True)
+    while True:
+        line = rows.line_num + 1
+        # The limit holds for the whole process, so it is raised for no longer than a row takes.
+        before = csv.field_size_limit(LONGEST)
+        try:
+            cells = next(rows, None)
+        except csv.Error as exc:
+            raise _broken(name, line, rows.line_num, mark, exc) from exc
+        finally:
+            csv.field_size_limit(before)
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield line, cells
+
+
+def _broken(name: str, start: int, line: int, mark: str, exc: csv.Error) -> InputError:
+    if "field larger" in str(exc):
+        return refusal(name, start, f"a cell of more than {LONGEST:,} characters; check the double quotes")
+    if "new-line character" in str(exc):
+        return refusal(name, line, "broken CSV: a lone carriage return ends a line; end all lines with LF or CRLF")
+    if "unexpected end" in str(exc):
+        return refusal(name, start, "broken CSV: a double quote of this row is never closed; check the double quotes")
+    inner = f"; inside {name_delimiter(mark)} and quotes write a quote twice" if "expected after" in str(exc) else ""
+    return refusal(name, line, f"broken CSV: {exc}; check the double quotes{inner}")
+
+
+def _read_header(name: str, line: int, cells: list[str], mark: str) -> _Header:
+    names = [cell.strip() for cell in cells]
+    if "text" not in names:
+        raise refusal(name, line, _no_text(names, mark))
+    for wanted in _NAMES:
+        near = next((cell for cell in names if cell != wanted and cell.casefold() == wanted), None)
+        if near is not None and wanted not in names:
+            raise refusal(name, line, f"unknown column {near!r}; did you mean {wanted!r}? write it in small letters")
+    empty = _trailing(names)
+    leading = next((place for place, cell in enumerate(names) if not _COUNTS.fullmatch(cell)), len(names))
+    counts = frozenset(range(leading)) - empty
+    read = [cell for place, cell in enumerate(names) if place not in counts | empty]
+    doubled = next((cell for cell in read if read.count(cell) > 1), None)
+    if doubled is not None:
+        raise refusal(name, line, f"a column is named twice ({doubled!r}); name every column once")
+    return _Header(names, counts, empty)
+
+
+def _trailing(names: list[str]) -> frozenset[int]:
+    last = max(place for place, cell in enumerate(names) if cell)
+    return frozenset(range(last + 1, len(names)))
+
+
+def _no_text(names: list[str], mark: str) -> str:
+    if _LISTS & set(names):
+        return "a .csv file cannot hold lists such as tokens; use .jsonl or .conll"
+    found = mark.join(names)[:80]
+    near = next((cell for cell in names if cell.casefold() == "text"), None)
+    if near is not None:
+        return f'the header lacks "text", found {found!r}; did you mean "text" by {near!r}? write it in small letters'
+    mend = "name the column of the texts so; a table begins with a line such as text,label"
+    if mark == "\t":
+        mend += "; for a token and its tag a line name the file .conll"
+    elif len(names) == 1:
+        mend = "write the line text above the texts, or save plain lines as .txt"
+    return f'the header lacks "text", found {found!r}; {mend}'
+
+
+def _describe(layout: Layout, header: _Header) -> None:
+    unread = header.counts | header.empty
+    layout.columns = [cell for place, cell in enumerate(header.names) if place not in unread]
+    layout.passed_over = [repr(header.names[place]) for place in sorted(unread)]
+    if header.counts:
+        named = ", ".join(repr(header.names[place]) for place in sorted(header.counts))
+        layout.notes.append(f"the column {named} numbers the rows and is passed over")
+
+
+def _read_row(name: str, line: int, cells: list[str], header: _Header) -> dict[str, Any]:
+    if len(cells) != len(header.names):
+        fault = f"{len(cells)} cells where the header has {len(header.names)}"
+        mend = "put a text with commas in double quotes" if len(cells) > len(header.names) else "leave a cell empty"
+        raise refusal(name, line, f"{fault}; {mend}")
+    for place in header.counts:
+        if not cells[place].strip().isdecimal():
+            fault = f"{cells[place][:40]!r} in the column {header.names[place]!r}, which seems to number the rows"
+            raise refusal(name, line, f"{fault}; give the column a name, or remove it")
+    for place in header.empty:
+        if cells[place].strip():
+            raise refusal(name, line, f"cell {place + 1} ({cells[place][:40]!r}) stands in a column without a name")
+    unread = header.counts | header.empty
+    return {title: cells[place] for place, title in enumerate(header.names) if place not in unread}

@@ -1,0 +1,72 @@
+"""Rows of JSON lines: one object a line."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from student.reading.layout import Layout, refusal
+from student.reading.source import Source, read_text
+
+_MEND = "write one object a line, without brackets around and commas between them"
+
+
+class _DoubledKeyError(ValueError):
+    """A key that an object has twice."""
+
+
+def read_json_rows(source: Source, layout: Layout) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read JSON lines; blank lines are passed over.
+
+    Raises:
+        InputError: a line is no JSON object, or has a key twice; names the line.
+    """
+    layout.format = "JSON lines"
+    is_first = True
+    for line, text in enumerate(read_text(source), start=1):
+        if not text.strip():
+            continue
+        row = _read_object(source, line, text, is_first)
+        if is_first:
+            layout.columns = [str(key) for key in row]
+        is_first = False
+        yield line, row
+
+
+def parse_object(text: str) -> Any:
+    """Read JSON in which no object has a key twice.
+
+    Raises:
+        ValueError: it is broken, or a key is doubled.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_check_pairs)
+
+
+def _check_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        doubled = next(key for key in keys if keys.count(key) > 1)
+        raise _DoubledKeyError(f"the key {json.dumps(doubled)} is there twice in one object; keep one of them")
+    return found
+
+
+def _read_object(source: Source, line: int, text: str, is_first: bool) -> dict[str, Any]:
+    try:
+        row = parse_object(text)
+    except _DoubledKeyError as exc:
+        raise refusal(source.name, line, exc) from exc
+    except json.JSONDecodeError as exc:
+        if is_first and text.lstrip().startswith("["):
+            raise refusal(source.name, line, f"one JSON array over several lines; {_MEND}") from exc
+        if text.strip() == "{":
+            raise refusal(source.name, line, f"a JSON object over several lines; {_MEND}") from exc
+        fault = f"broken JSON at column {exc.colno}: {exc.msg}; a line is one object in braces"
+        raise refusal(source.name, line, fault) from exc
+    except (ValueError, RecursionError) as exc:  # a number of thousands of digits, brackets without end
+        raise refusal(source.name, line, f"unreadable JSON ({exc}); a line is one flat object") from exc
+    if isinstance(row, list) and is_first and any(isinstance(item, dict) for item in row):
+        raise refusal(source.name, line, f"a JSON array of objects in one line; {_MEND}")
+    if not isinstance(row, dict):
+        raise refusal(source.name, line, 'not a JSON object; write {"text": ..., ...}')
+    return row
