@@ -56,14 +56,15 @@ def find_columns(name: str, sentences: Sequence[Sentence], labels: Collection[st
     width = len(sentences[0].rows[0])
     number = _find_number(sentences, width, labels is not None)
     token = 0 if number is None else number + 1
+    is_turned = width == 2 and _share(sentences, 0) == 1 and _share(sentences, 1) < _SHARE
+    if is_turned:
+        token = 1
+        layout.notes.append("tags stand before the tokens; the second column is read as the tokens")
     _check_tokens(name, sentences, token)
     if labels is None:
         _describe(layout, Columns(token, None, number), width)
         return Columns(token, None, number)
     tagged = [place for place in range(width) if place not in (number, token) and _share(sentences, place) >= _SHARE]
-    if not tagged and width == 2 and _share(sentences, 0) == 1:
-        token, tagged = 1, [0]
-        layout.notes.append("tags stand before the tokens; the second column is read as the tokens")
     if not tagged:
         raise refusal(name, sentences[0].lines[0], _no_tags(sentences[0].rows[0], token, number))
     columns = Columns(token, _choose(sentences, tagged, labels), number)
