@@ -207,10 +207,12 @@ def predict(
 ) -> None:
     """Let a run's student answer texts; prints JSON lines."""
     from graph.folder import find_run
-    from graph.predict import predict_texts, read_file, read_texts
+    from graph.predict import note_sight, predict_texts, read_file, read_texts
 
     folder = find_run(run, runs_dir)
     texts = read_texts("standard input", sys.stdin.buffer, None) if file == "-" else read_file(Path(file))
+    for note in note_sight(folder, texts):
+        _terminal().stderr().print(f"note: {escape(note)}", markup=False, highlight=False, soft_wrap=True)
     for row in predict_texts(folder, texts):
         _terminal().print_json(row)
 
