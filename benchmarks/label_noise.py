@@ -130,13 +130,13 @@ class _Bench:
         """Do what a training of the head does, and a prediction, without writing and reading the weights."""
         samples = gather(job, self._codec.network())
         encoder = self._open()
-        pieces, seen = encoder.see(samples.texts, job.settings.max_length, _CPU, _AT_ONCE)
+        pieces, seen = encoder.see(samples.texts, job.settings.length, _CPU, _AT_ONCE)
         data = samples.encode(self._codec, pieces)
         if samples.doubtful:
             data, _ = samples.settle(data, seen)
         fitted = samples.fit(data, seen, len(self._codec.labels))
         texts = [row.text for row in self._test]
-        pieces, seen = encoder.see(texts, job.settings.max_length, _CPU, _AT_ONCE)
+        pieces, seen = encoder.see(texts, job.settings.length, _CPU, _AT_ONCE)
         answers = encoder.network.decode(texts, pieces, [fitted.answer(features) for features in seen])
         return [answer.answer for answer in answers]
 

@@ -35,9 +35,8 @@ from graph.folder import RunFolder, read_config
 from graph.rows import choose_rows
 from graph.settings import Settings
 from student.base import find_local
-from student.jobs import Compute, PredictJob, TrainExample, TrainJob
+from student.jobs import Compute, PredictJob, TrainExample, TrainJob, write_meaning
 from student.predict import predict
-from student.samples import write_meaning
 from student.settings import StudentSettings
 from student.tasks import Example, TaskCodec
 from student.train import train

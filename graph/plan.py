@@ -25,6 +25,7 @@ from graph.recording import add_recording
 from graph.rehearsal import read_corpus
 from graph.rows import choose_rows
 from graph.settings import Settings
+from graph.sight import Sight, look_ahead
 from prompts.loader import ROLES, digest
 from student.base import check_student
 
@@ -39,6 +40,8 @@ class Plan:
     settings: Settings
     preset: str
     briefing: Briefing
+    sight: Sight = Sight()
+    """What the student can see of the texts, where the run is a new one."""
 
 
 def plan_run(domain: str, preset: str, layers: Sequence[Layer]) -> Plan:
@@ -68,7 +71,9 @@ def plan_loaded(loaded: Domain, preset: str, layers: Sequence[Layer]) -> Plan:
         raise InputError(
             f"teacher.base_url is {settings.teacher.base_url!r}, but no model is named; pass --teacher MODEL"
         )
-    return _check(loaded, settings, preset)
+    plan = _check(loaded, settings, preset)
+    settings, sight = look_ahead(plan.domain, plan.settings)
+    return replace(plan, settings=settings, sight=sight)
 
 
 def _check(domain: Domain, settings: Settings, preset: str) -> Plan:

@@ -11,9 +11,19 @@ from typing import Any
 from agents.messages import EvokdError
 from graph.config import Layer, build_settings
 from graph.folder import RunFolder, read_config
+from graph.sight import note_texts
 from student.client import StudentClient, StudentError
 from student.save import read_record
 from student.tasks import codec
+
+
+def note_sight(folder: RunFolder, texts: list[str]) -> list[str]:
+    """Say what the run's student cannot see of texts; nothing where it has no student."""
+    if not folder.student.is_dir():
+        return []
+    record = read_record(folder.student)
+    task = codec(record["task"], record["labels"])
+    return note_texts(folder.student, texts, record["max_length"], task.windows)
 
 
 def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:

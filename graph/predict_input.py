@@ -126,6 +126,6 @@ def predict_from(
         EvokdError: see `graph.predict.predict_texts`.
     """
     found = read_texts(name, stdin, form)
-    for line in tell(name, found, form):
+    for line in [*tell(name, found, form), *(f"note: {note}" for note in predict.note_sight(folder, found.texts))]:
         console.print(clean(line), markup=False, highlight=False, soft_wrap=True)
     return predict.predict_texts(folder, found.texts)

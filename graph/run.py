@@ -26,6 +26,7 @@ from graph.nodes.curate import brought_nothing
 from graph.plan import Plan, describe_plan, record_config, record_plan, replan_run
 from graph.recording import make_transport
 from graph.rehearsal import make_corpus, never_served
+from graph.sight import refuse_unreadable
 from graph.stopping import Stop, Stopped
 from student.client import StudentClient
 from student.jobs import Student
@@ -75,10 +76,11 @@ def start_run(
     """Start a run and drive it to its end; returns the summary.
 
     Raises:
-        InputError: the run folder cannot be made.
+        InputError: the student cannot read the texts, or the run folder cannot be made.
         DiskError: a file of the run cannot be written; the run can be resumed.
         TeacherError: the teacher cannot be used; the run can be resumed.
     """
+    refuse_unreadable(plan.sight, plan.settings)
     # a domain's name may be longer than a file's
     made = f"{plan.domain.file.name[:60]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
     folder = create_folder(runs_dir, run_id if run_id is not None else made)
@@ -240,7 +242,7 @@ def _announce(plan: Plan, folder: RunFolder, going: _Going) -> dict[str, Any]:
         "budget_samples": settings.budget.samples,
         "seed": settings.seed,
         "own_prompts": list(plan.briefing.own),
-        "notes": [*plan.domain.notes, *going.notes],
+        "notes": [*plan.domain.notes, *plan.sight.notes, *going.notes],
         "data": {
             "labels": len(plan.domain.codec.labels),
             "seeds": len(plan.domain.seeds),

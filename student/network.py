@@ -132,7 +132,8 @@ def load_model(kind: Any, source: str, names: Sequence[str], more_layers: int = 
         label2id=places,
         **options,
     )
-    config.num_hidden_layers += more_layers
+    if more_layers:  # some kinds of models cannot be given another number
+        config.num_hidden_layers += more_layers
     model: torch.nn.Module = kind.from_pretrained(
         source,
         config=config,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
 from student.base import fingerprint, locate
 from student.compute import pick_device, set_threads
@@ -17,6 +17,7 @@ from student.memory import halve, in_batches, with_less
 from student.network import Piece, TaskNetwork, cut_padding
 from student.save import read_record
 from student.tasks import codec
+from student.tokenizer import open_tokenizer
 
 _BATCH = 32
 _EMBED_LENGTH = 256
@@ -56,7 +57,7 @@ def _answer(
 ) -> _Answered:
     """Answer with the whole student, from its folder."""
     model = network.load(folder).to(device).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    tokenizer = open_tokenizer(folder, not network.whole)
     pieces = network.cut(tokenizer, texts, min(limit, tokenizer.model_max_length)) if texts else []
 
     def compute(part: Sequence[Piece]) -> list[torch.Tensor]:
@@ -116,7 +117,7 @@ def embed(job: EmbedJob) -> list[list[float]]:
 def _open_reader(source: str, _version: str) -> tuple[torch.nn.Module, Any]:
     """Load an encoder and its tokenizer, once as long as its files stay the same."""
     model = AutoModel.from_pretrained(source, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
-    return model.eval(), AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    return model.eval(), open_tokenizer(source)
 
 
 def _prepare(compute: Compute) -> torch.device:

@@ -8,7 +8,7 @@ import torch
 
 from student.full import TrainingSet
 from student.head import Fitted, Rows, fit_rows
-from student.jobs import TrainExample, TrainJob
+from student.jobs import TrainExample, TrainJob, write_meaning
 from student.network import Piece, TaskNetwork
 from student.tasks import TaskCodec
 from student.uncertain import Given, settle
@@ -112,11 +112,6 @@ def gather(job: TrainJob, network: TaskNetwork) -> Samples:
         if label in meanings
     ]
     return Samples(job, network, list(known.values()), told)
-
-
-def write_meaning(label: str, meaning: str) -> str:
-    """Write a label and what it means as a text to learn from."""
-    return f"{label.replace('_', ' ')}: {meaning}"
 
 
 def _line_up(network: TaskNetwork, data: TrainingSet, seen: Sequence[torch.Tensor], balance: bool) -> Rows:

@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from student.card import write_card
 from student.jobs import StudentError, TrainJob
+from student.tokenizer import limit_length
 
 RECORD = "evokd.json"
 
@@ -31,13 +33,15 @@ def save_student(
     partial.mkdir(parents=True)
     model.save_pretrained(partial)  # transformers 5 writes safetensors only
     tokenizer.save_pretrained(partial)
+    length = min(job.settings.length, tokenizer.model_max_length)
+    limit_length(partial, length)
     # safetensors writes for the owner alone; the weights are no more private than the files beside them.
     for weights in partial.glob("*.safetensors"):
         weights.chmod((partial / "config.json").stat().st_mode)
     record: dict[str, Any] = {
         "task": job.task,
         "labels": job.labels,
-        "max_length": job.settings.max_length,
+        "max_length": length,
         "tune": tune,
     }
     if encoder is not None:
@@ -45,7 +49,7 @@ def save_student(
     (partial / RECORD).write_text(
         json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n"
     )
-    (partial / "README.md").write_text(_write_card(job, tune, pipeline), encoding="utf-8", newline="\n")
+    (partial / "README.md").write_text(write_card(job, tune, pipeline, length), encoding="utf-8", newline="\n")
     if out.exists():
         out.rename(old)
     partial.rename(out)
@@ -63,30 +67,3 @@ def read_record(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as exc:
         raise StudentError(f"{folder} is no student of this program: {RECORD} cannot be read ({exc})") from exc
     return record
-
-
-def _write_card(job: TrainJob, tune: str, pipeline: str) -> str:
-    settings = job.settings
-    labels = "\n".join(f"- {label}" for label in job.labels)
-    labelled = len(job.examples) - job.unlabelled + len(job.replay)
-    own = f" and {job.unlabelled} that the student had answered itself" if job.unlabelled else ""
-    extra = "\n".join(f"## {title}\n\n{text}\n" for title, text in job.card.items())
-    return f"""---
-library_name: transformers
-pipeline_tag: {pipeline}
----
-# Student for {job.task}
-
-A small model distilled by EvoKD. It was trained on labelled rows of its domain and on texts that a language model wrote
-or labelled, so it carries that model's mistakes and manner; test it on real texts before relying on it.
-
-## Labels
-
-{labels}
-
-## Training
-
-Base: {settings.base}. Trained: {"output layer only" if tune == "head" else "all weights"}, on {labelled} labelled
-texts{own}, seed {job.seed}. At most {settings.max_length} sub-words are read at once.
-
-{extra}"""

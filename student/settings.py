@@ -1,8 +1,11 @@
 """Settings of the student and of curation: two closed sections of the configuration tree."""
 
+import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from agents.messages import InputError
 
 Tune = Literal["auto", "full", "head"]
 Loss = Literal["cross_entropy", "bootstrap", "candidates", "small_loss"]
@@ -11,6 +14,9 @@ Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 DisputeRule = Literal["labeler", "drop", "intended", "mask"]
 Dispute = Literal["auto", "labeler", "drop", "intended", "mask"]
+_WHOLE = re.compile(r"[0-9]{1,9}(\.0)?")
+LEAST_LENGTH = 8
+"""Sub-words that a student reads at once, at least."""
 
 
 class StudentSettings(BaseModel):
@@ -43,8 +49,13 @@ class StudentSettings(BaseModel):
         1.0, gt=0, le=1000, description="learning rate of the output layer in full training, in rates of the rest"
     )
     batch: int = Field(16, ge=1, description="samples per optimizer step")
-    max_length: int = Field(
-        128, ge=8, description="sub-words read at once; a longer text is cut off, or read in windows to find entities"
+    max_length: int | Literal["auto"] = Field(
+        128,
+        description="sub-words read at once, 8 or more; a longer text is cut off, or read in windows to find entities;"
+        " auto takes the length from the texts of the domain when a run is planned, and costs time with long ones",
+    )
+    allow_unreadable: bool = Field(
+        False, description="run although the base cannot read most of the texts, whose script its vocabulary lacks"
     )
     replay: float = Field(
         0.8, ge=0, lt=1, description="share of older samples in a training that continues, 0 to 1 (1 excluded)"
@@ -64,6 +75,12 @@ class StudentSettings(BaseModel):
         description="weight of unlabelled texts of the domain that a trained student answers itself and then learns"
         " from, where a whole text has one label; 0 = they are not used",
     )
+    self_until: int = Field(
+        30,
+        ge=0,
+        description="labelled texts per label, on average, from which on a full training does without them: its own"
+        " answers teach it nothing more then, and harm",
+    )
     self_texts: int = Field(400, ge=0, description="such texts at most, drawn by chance where there are more")
     self_steps: int = Field(80, ge=1, description="optimizer steps of a full training that go on with them")
     meaning_weight: float = Field(
@@ -78,6 +95,28 @@ class StudentSettings(BaseModel):
         "auto", description="number format of full training; auto takes bfloat16 where the hardware computes in it"
     )
     threads: int | None = Field(None, ge=1, description="CPU threads; null means all that the process may use")
+
+    @property
+    def length(self) -> int:
+        """Sub-words read at once; what `auto` stands for is put in its place when a run is planned.
+
+        Raises:
+            InputError: it was not.
+        """
+        if isinstance(self.max_length, str):
+            raise InputError("student.max_length: auto is known to runs alone; give a number of sub-words")
+        return self.max_length
+
+    @field_validator("max_length", mode="plain")
+    @classmethod
+    def _check_length(cls, value: object) -> object:
+        """Read a whole number or `auto`; one message for both."""
+        if value == "auto":
+            return value
+        number = int(float(value)) if isinstance(value, str | float) and _WHOLE.fullmatch(str(value)) else value
+        if isinstance(number, bool) or not isinstance(number, int) or number < LEAST_LENGTH:
+            raise ValueError(f"give a whole number greater than or equal to {LEAST_LENGTH}, or auto")
+        return number
 
 
 class CurationSettings(BaseModel):

@@ -65,6 +65,10 @@ class TaskCodec(Protocol):
     def recipe(self) -> Mapping[str, Any]:
         """Settings of the student that suit the task better than the general defaults."""
 
+    @property
+    def windows(self) -> bool:
+        """Whether a text that is too long to be read at once is read in windows, so that nothing of it is lost."""
+
     def harmonise(self, rows: list[Row]) -> tuple[list[Row], list[str]]:
         """Bring the rows of a whole file into the form that `read_row` reads, with notes on what was changed.
 
@@ -127,6 +131,7 @@ class ClassificationCodec:
     metrics: tuple[str, ...] = ("macro_f1", "accuracy")
     dispute: DisputeRule = "drop"
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    windows: bool = False
 
     def harmonise(self, rows: list[Row]) -> tuple[list[Row], list[str]]:
         """Write labels as the domain spells them; see `student.spelling`."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer
 
 from student.base import find_local, locate
 from student.compute import pick_device, pick_precision, reproducible, set_threads
@@ -21,6 +20,7 @@ from student.samples import Samples, gather
 from student.save import read_record, save_student
 from student.settings import StudentSettings
 from student.tasks import TaskCodec, codec
+from student.tokenizer import match_padding, open_tokenizer
 from student.trials import Diverged, Trials
 from student.vocabulary import small_vocabulary
 
@@ -95,8 +95,9 @@ def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _D
         if tune == "head" and encoder is not None:
             return _train_kept(samples, task, encoder, device, trials.batch)
         model = network.load(source).to(device)
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        limit = min(job.settings.max_length, tokenizer.model_max_length)
+        tokenizer = open_tokenizer(source, not network.whole)
+        match_padding(model, tokenizer)
+        limit = min(job.settings.length, tokenizer.model_max_length)
         data, doubted = samples.encode(task, network.cut(tokenizer, samples.texts, limit)), 0
 
         def look() -> list[torch.Tensor]:
@@ -125,7 +126,7 @@ def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _D
 def _train_kept(samples: Samples, task: TaskCodec, encoder: Encoder, device: torch.device, at_once: int) -> _Done:
     """Fit the output layer of a base that is kept in memory, on features of which most may be kept as well."""
     job, network = samples.job, encoder.network
-    pieces, seen = encoder.see(samples.texts, job.settings.max_length, device, at_once)
+    pieces, seen = encoder.see(samples.texts, job.settings.length, device, at_once)
     data, doubted = samples.encode(task, pieces), 0
     if samples.doubtful:
         data, doubted = samples.settle(data, seen)

@@ -15,6 +15,7 @@ from graph.domain import Domain, find_domain, load_domain
 from graph.plan import Plan, describe_plan, library_versions, plan_loaded
 from graph.rehearsal import read_corpus
 from graph.settings import FREE
+from graph.sight import refuse_unreadable
 
 _COUNTED_VERSIONS = ("evokd", "torch", "transformers")
 _ADDRESS = tuple(key for key in FREE if key.startswith("teacher."))
@@ -165,7 +166,9 @@ def _plan(
     layers.append(Layer("--seeds", {"seed": seed}))
     given = {"typicality": typicality, "noise": noise}
     layers += [Layer(f"--{key}", {"rehearsal": {key: value}}) for key, value in given.items() if value is not None]
-    return plan_loaded(domain, column.preset, layers)
+    plan = plan_loaded(domain, column.preset, layers)
+    refuse_unreadable(plan.sight, plan.settings)
+    return plan
 
 
 def _check_same(domain: Domain, same: Sequence[tuple[Column, Plan]]) -> None:

@@ -38,7 +38,7 @@ async def train(state: State, bench: Bench) -> StateUpdate:
     examples, replay, start = _choose_material(state, bench, fresh)
     name = cycle_name(cycle)
     material, seed = Material(examples, replay, start), bench.seed(cycle, "train")
-    if cycle and is_used(bench):
+    if cycle and is_used(bench, material):
         result = await train_twice(bench, cycle, name, material, seed)
     else:
         result = await run_training(bench, cycle, make_job(bench, name, material, seed))

@@ -67,7 +67,7 @@ async def _refit(state: State, bench: Bench) -> str | None:
     if bench.settings.student.regime == "continue" and champion:
         material = Material(news, older, str(bench.folder.version(champion)))
     cycle, seed = state["cycle"], bench.seed("refit")
-    if is_used(bench):
+    if is_used(bench, material):
         result = await train_twice(bench, cycle, REFIT, material, seed)
     else:
         result = await run_training(bench, cycle, make_job(bench, REFIT, material, seed))

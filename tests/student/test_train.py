@@ -87,7 +87,7 @@ def test_the_saved_student_loads_in_plain_transformers_with_the_same_answers(mak
     ):
         assert part in card
     record = json.loads(Path(job.out, "evokd.json").read_text(encoding="utf-8"))
-    assert record == {"task": "classification", "labels": LABELS, "max_length": 128, "tune": "full"}
+    assert record == {"task": "classification", "labels": LABELS, "max_length": 64, "tune": "full"}
     assert not list(Path(job.out).glob("*.bin"))
 
 
