@@ -25,7 +25,7 @@ from graph.recording import add_recording
 from graph.rehearsal import read_corpus
 from graph.rows import choose_rows
 from graph.settings import Settings
-from graph.sight import Sight, look_ahead
+from graph.sight import NOTHING, Sight, look_ahead
 from prompts.loader import ROLES, digest
 from student.base import check_student
 
@@ -40,7 +40,7 @@ class Plan:
     settings: Settings
     preset: str
     briefing: Briefing
-    sight: Sight = Sight()
+    sight: Sight = NOTHING
     """What the student can see of the texts, where the run is a new one."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +19,13 @@ from student.tasks import codec
 
 
 def note_sight(folder: RunFolder, texts: list[str]) -> list[str]:
-    """Say what the run's student cannot see of texts; nothing where it has no student."""
-    if not folder.student.is_dir():
+    """Say what the run's student cannot see of texts; nothing where it has none that can be asked."""
+    try:
+        record = read_record(folder.student)
+    except StudentError:  # `predict_texts` tells it
         return []
-    record = read_record(folder.student)
     task = codec(record["task"], record["labels"])
-    return note_texts(folder.student, texts, record["max_length"], task.windows)
+    return note_texts(folder.student, texts, record.get("max_length", sys.maxsize), task.windows)
 
 
 def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:

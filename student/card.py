@@ -48,9 +48,10 @@ def _write_usage(pipeline: str, length: int) -> str:
     if pipeline == "token-classification":
         options, call = f', aggregation_strategy="first", stride={length // _OVERLAP}', "find(texts)"
         told = (
-            'The answer to a word is that of its first sub-word; other strategies than "first" cut words apart or mix\n'
-            "in sub-words that were never trained. The pipeline takes the likeliest tag of every word; `evokd predict`\n"
-            "takes the likeliest tags that make whole entities, so now and then the pipeline cuts an entity in two.\n"
+            'The answer to a word is that of its first sub-word; other strategies than "first" cut words apart or\n'
+            "mix in sub-words that were never trained. The pipeline takes the likeliest tag of every word,\n"
+            "`evokd predict` takes the likeliest tags that make whole entities, so now and then the pipeline cuts an\n"
+            "entity in two. "
             f"With `stride`, a text longer than {length} sub-words is read in overlapping windows; without, the rest\n"
             "is not read."
         )

@@ -119,10 +119,9 @@ def _open(path: Path, _size: int, _changed: int) -> Reader | None:
 
 
 def describe_longer(look: Look, limit: int) -> str:
-    """Say how many texts are longer than a limit and how far: "3 of 20, longest 181, median of these 178"."""
+    """Say how many texts are longer than a limit and how far: "3 of 20 (the longest 181, their median 178)"."""
     longer = look.longer(limit)
-    told = f"{len(longer):,} of {len(look.lengths):,} (the longest has {max(longer):,}"
-    return f"{told}, half of these {median(longer):,.0f} or more)"
+    return f"{len(longer):,} of {len(look.lengths):,} (the longest {max(longer):,}, their median {median(longer):,.0f})"
 
 
 def spread(texts: Sequence[str], most: int) -> tuple[str, ...]:

@@ -58,4 +58,4 @@ def limit_length(folder: Path, length: int) -> None:
     path = folder / "tokenizer_config.json"
     said = json.loads(path.read_text(encoding="utf-8"))
     said["model_max_length"] = length
-    path.write_text(json.dumps(said, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(said, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")

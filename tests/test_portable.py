@@ -61,7 +61,7 @@ def text_files(tree: ast.AST) -> Iterator[tuple[ast.Call, bool]]:
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if name in ("read_text", "write_text"):
+        if name in ("read_text", "write_text") and isinstance(node.func, ast.Attribute):
             yield node, name == "write_text"
         elif name in ("open", "fdopen"):
             mode = next((word.value for word in node.keywords if word.arg == "mode"), None)

@@ -30,7 +30,7 @@ class Source:
     """Bytes and the name by which faults call them."""
 
     name: str
-    open: Callable[[], AbstractContextManager[BinaryIO]]
+    open_bytes: Callable[[], AbstractContextManager[BinaryIO]]
     path: Path | None = None
     """The file; None for a stream."""
 
@@ -60,7 +60,7 @@ def read_text(source: Source) -> Iterator[str]:
     """
     number, offset = 0, 0
     try:
-        with source.open() as file:
+        with source.open_bytes() as file:
             for number, raw in enumerate(_cut(file), start=1):
                 if len(raw) >= _MOST_BYTES:
                     raise refusal(source.name, number, f"a line of more than {_MOST_BYTES:,} bytes; break it up")

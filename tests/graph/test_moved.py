@@ -26,7 +26,11 @@ Printed = pytest.CaptureFixture[str]
 def write_base(folder: Path, weights: bytes = b"weights") -> Path:
     """What passes for a model folder with those who do not load it."""
     folder.mkdir(parents=True)
-    for name, content in {"config.json": b"{}", "model.safetensors": weights, "vocab.txt": b"a"}.items():
+    for name, content in {
+        "config.json": b'{"model_type": "bert"}',
+        "model.safetensors": weights,
+        "vocab.txt": b"a",
+    }.items():
         (folder / name).write_bytes(content)
     return folder
 

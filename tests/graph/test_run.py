@@ -40,7 +40,16 @@ def test_a_run_with_the_real_student_ends_with_all_it_owes(
     toy_domain: Path, tiny_student: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    options = ["--student", str(tiny_student), "--set", "student.tune=head", "--set", "gate.tolerance=1"]
+    options = [
+        "--student",
+        str(tiny_student),
+        "--set",
+        "student.allow_unreadable=true",
+        "--set",
+        "student.tune=head",
+        "--set",
+        "gate.tolerance=1",
+    ]
     folder = run(toy_domain, *options)
     summary = summary_of(folder)
     asked = {

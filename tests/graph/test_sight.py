@@ -19,7 +19,7 @@ FOREIGN = {
     "georgian": "წვიმის დროს ჩემი მუხრუჭები ჭრიალებს",
     "thai": "เบรกของฉันมีเสียงดังเมื่อฝนตก",
     "tamil": "மழை பெய்யும் போது என் பிரேக்குகள் கீச்சிடுகின்றன",
-    "chinese": "下雨的时候我的刹车吱吱响，修车师傅没有给我回电话。",
+    "chinese": "下雨的时候我的刹车吱吱响\uff0c修车师傅没有给我回电话\u3002",
 }
 READ = {
     "english": "My brakes squeal whenever it rains and nobody calls me back.",
@@ -37,7 +37,11 @@ def write_two(folder: Path, texts: tuple[str, str], split: str = "seeds") -> Pat
     folder.mkdir()
     for name in names:
         chosen = texts if name == split else ("You were quick and kind.", "The tyre is flat again.")
-        rows = [{"text": f"{text} {n}", "label": label} for n in range(6) for text, label in zip(chosen, labels)]
+        rows = [
+            {"text": f"{text} {n}", "label": label}
+            for n in range(6)
+            for text, label in zip(chosen, labels, strict=True)
+        ]
         write_rows(folder / f"{name}.jsonl", rows)
     data = {name: f"{name}.jsonl" for name in names[:3]}
     tree = {"name": "two", "task": "classification", "language": "en", "description": "Letters.", "data": data}
@@ -103,7 +107,7 @@ LONG = "The mechanic was kind and the price was fair. "
 def test_texts_that_are_cut_are_counted_and_the_length_can_be_taken_from_the_data(tmp_path: Path) -> None:
     folder = write_two(tmp_path / "two", (LONG * 18, "The tyre is flat again."))
     (note,) = look(folder).notes
-    assert "seeds 6 of 12 (the longest has 183, half of these 183 or more)" in note
+    assert "seeds 6 of 12 (the longest 183, their median 183)" in note
     assert "student.max_length=auto" in note
     plan = plan_run(str(folder), "evokd", [Layer("test", {"student": {"max_length": "auto"}})])
     assert plan.settings.student.max_length == 192

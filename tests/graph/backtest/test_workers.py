@@ -23,6 +23,7 @@ def test_a_small_backtest_of_a_shipped_domain(
     settings = ("quotas.weaknesses=0.5", "quotas.least=1", "analyst.real=false", "analyst.above_chance=0")
     command += [part for setting in settings for part in ("--set", f"curriculum.{setting}")]
     command += ["--set", "curriculum.quotas.drafts=20", "--student", str(tiny_student), "--out", str(out)]
+    command += ["--set", "student.allow_unreadable=true"]
     assert main.run_cli(command) == 0
     record = json.loads((out / "report.json").read_text(encoding="utf-8"))
     first, second = record["cells"]
