@@ -11,6 +11,8 @@ MOST_TOKENS = 10**9
 """Tokens of one call beyond which a server's count is not believed."""
 MOST_CHUNKS = 200_000
 """Chunks of an event stream that are read."""
+_TAIL = 200
+"""Characters at the end of an event stream in which its end is looked for."""
 THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 """Where servers put what a model thinks before it answers; some put the whole answer there."""
 _THINKING = ("thinking", "reasoning", "redacted_thinking")
@@ -71,6 +73,9 @@ def read_body(text: str) -> Body | Report | None:
     usable = [choice for choice in _as_list(body.get("choices")) if isinstance(choice, dict)]
     read = [_read_choice(choice) for choice in usable]
     failed = next((choice for choice in usable if choice.get("error") or choice.get("finish_reason") == "error"), None)
+    ended = any(choice.get("finish_reason") for choice in usable)
+    if failed is None and usable and not ended and isinstance(body.get("error"), str | dict) and body["error"]:
+        failed = {"error": body["error"]}  # it broke off in the middle of the reply
     tokens = _read_usage(body.get("usage"))
     if failed is not None:
         error = failed.get("error") or body.get("error") or "the reply ended in an error"
@@ -83,6 +88,8 @@ def read_body(text: str) -> Body | Report | None:
     if best is None:
         return None
     flags = (*best.flags, *(("event_stream",) if "chunks" in body else ()))
+    if "chunks" in body and not ended and "[DONE]" not in text[-_TAIL:]:
+        flags = ("cut_off", *flags)  # the connection ended before the reply did
     return Body(best.pieces, flags, tokens)
 
 

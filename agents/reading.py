@@ -47,7 +47,7 @@ def read_reply(reply: Reply, model: type[ReplyT], tidy: Tidy | None) -> Reading[
     for piece in reply.pieces:
         if piece.is_thought and not _is_like_a_reply(piece.text):
             continue
-        parsed = parse_reply(piece.text, model, CUT_OFF in reply.flags, tidy)
+        parsed = parse_reply(piece.text, model, _is_broken_off(reply.flags), tidy)
         found.append((piece, parsed))
         if parsed.reply is not None:
             break
@@ -64,7 +64,12 @@ def read_stored(raw: str, flags: Sequence[str], model: type[ReplyT], tidy: Tidy 
     """Read a stored reply again, as it was read when it came."""
     if UNREAD in flags:
         return Parsed(None, "no reply", tuple(flags))
-    return parse_reply(raw, model, CUT_OFF in flags, tidy)
+    return parse_reply(raw, model, _is_broken_off(flags), tidy)
+
+
+def _is_broken_off(flags: Sequence[str]) -> bool:
+    """Whether a reply ends before its time, so that its last item may be half of one."""
+    return CUT_OFF in flags or "filtered" in flags
 
 
 def _is_like_a_reply(text: str) -> bool:

@@ -24,6 +24,8 @@ _LENGTH = re.compile(
     r"|exceeds? the (maximum|available|model.{0,12}) (number of tokens|context|input)",
     re.IGNORECASE,
 )
+_LIMIT = re.compile(r"max_(completion_)?tokens\b.{0,60}\btoo large|\d+ in the completion", re.IGNORECASE)
+"""A limit of the reply that is larger than what the model has room for: the user's setting, and not the prompt."""
 _REPLY = re.compile(
     r"failed to (generate|validate) json|json_validate_failed|failed.generation|tool_use_failed"
     r"|model (did not|failed to) (produce|generate|output|return)|model (output|generated).{0,40}(invalid|not valid)",
@@ -44,7 +46,8 @@ _UNSUPPORTED = re.compile(
     re.IGNORECASE,
 )
 _VALUE = re.compile(
-    r"too (large|small|high|low|big)|at (most|least)|\bbetween\b|(less|greater|smaller|larger) than|must be|exceeds?",
+    r"too (large|small|high|low|big)|at (most|least)|\bbetween\b|(less|greater|smaller|larger) than|must be|exceeds?"
+    r"|\d\s*[<>]=?\s*\d|(maximum|minimum|max|min)\b.{0,20}\b(allowed|value|number)",
     re.IGNORECASE,
 )
 """A complaint about a value: the setting as such is known, and the user's value is wrong."""
@@ -82,6 +85,8 @@ def read_refusal(status: int, raw: str) -> Refusal:
         return Refusal("prompt")
     if _REPLY.search(words):
         return Refusal("reply")
+    if status != 413 and _LIMIT.search(words):
+        return UNTOLD
     if status == 413 or _LENGTH.search(words):
         return Refusal("length")
     places = set(_places(body))

@@ -108,8 +108,9 @@ def _find_error(body: Mapping[str, Any]) -> dict[str, Any] | None:
             return {**around, "message": error, **_told_beside(body, error)}
         if isinstance(error, dict) and error:
             return dict(error)
-    if body.get("detail") or (_words(body) and ("code" in body or "type" in body or "status" in body)):
-        return None if body.get("choices") else dict(body)
+    fine = str(body.get("status", body.get("code", ""))).lower() in ("success", "ok", "true", "0", "200")
+    if body.get("detail") or (_words(body) and not fine and ("code" in body or "type" in body or "status" in body)):
+        return None if body.get("choices") or isinstance(body.get("data"), list) else dict(body)
     return {"message": _words(body)} if body.get("object") == "error" else None
 
 

@@ -226,7 +226,7 @@ class Teacher:
     def _open(self, role: str) -> Endpoint:
         embedded = self._settings.is_embedded()
         own = self._settings.role(role)
-        key = "embedded" if embedded else resolve_key(own, os.environ)
+        key = "no-key" if embedded else resolve_key(own, os.environ)
         url = IN_PROCESS_URL if embedded else (own.base_url or OPENAI_URL)
         target = own.model_copy(update={"base_url": url, "prices": None})
         if target not in self._endpoints:

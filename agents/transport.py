@@ -9,8 +9,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
-LARGEST_REPLY = 4 * 2**20
-"""Bytes of the largest reply that is read; what is larger breaks the call off."""
+LARGEST_REPLY = 64 * 2**20
+"""Bytes of the largest reply that is read; what is larger breaks the call off. An event stream takes 300 a token."""
 
 
 @dataclass

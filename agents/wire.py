@@ -193,7 +193,10 @@ class Wire:
 
     def _read(self, text: str, ability: str, seconds: float) -> Reply | Failure:
         raw = self._clean(text)
-        found = read_body(raw)
+        try:
+            found = read_body(raw)
+        except RecursionError:  # nested almost too deeply to be read at all
+            found = None
         match found:
             case Report():
                 return self._report(found, raw, ability, seconds)

@@ -7,10 +7,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from agents.bodies import Body, read_body
+from agents.bodies import Body, Piece, read_body
 from agents.messages import Draft, GeneratorReply
+from agents.reading import read_reply, read_stored
 from agents.refusals import read_refusal
 from agents.reports import Report
+from agents.wire import Reply
 from tests.agents.asks import make_ask, make_drafts
 from tests.agents.conftest import Open
 from tests.agents.odd_bodies import body, chunks, message
@@ -266,3 +268,41 @@ def test_a_damaged_body_is_a_completion_a_report_or_nothing(without: tuple[str, 
                 for sent in (text, f"data: {text}\n\n"):
                     assert isinstance(read_body(sent), Body | Report | None)
                 read_refusal(400, text)
+
+
+HALF = '{"drafts": [{"text": "a whole one", "difficulty": "easy", "intended": "a"}, {"text": "I want to canc'
+BROKEN_OFF = {
+    "an error after some content": chunks({"content": HALF}, finish=None, done=False)
+    + 'data: {"error": {"message": "upstream died", "code": 502}}\n\ndata: [DONE]\n\n',
+    "an error beside the choice": json.dumps({**message({"content": HALF}, None), "error": {"code": 502}}),
+}
+
+
+@pytest.mark.parametrize("text", BROKEN_OFF.values(), ids=BROKEN_OFF)
+def test_a_reply_that_breaks_off_in_an_error_is_that_error(text: str) -> None:
+    found = read_body(text)
+    assert isinstance(found, Report)
+    assert found.status == 502
+
+
+def test_a_stream_that_ends_before_its_reply_is_cut_off() -> None:
+    found = read_body(chunks({"content": HALF}, finish=None, done=False))
+    assert isinstance(found, Body)
+    assert "cut_off" in found.flags
+    whole = read_body(chunks({"content": "{}"}, finish=None))
+    assert isinstance(whole, Body)
+    assert "cut_off" not in whole.flags
+
+
+def test_of_a_reply_that_a_filter_ends_no_half_item_is_kept() -> None:
+    reply = Reply((Piece("content", HALF),), None, "plain", ("filtered",))
+    reading = read_reply(reply, GeneratorReply, None)
+    assert reading.parsed.reply is None
+    assert reading.parsed.rest is not None
+    assert [draft.text for draft in reading.parsed.rest.drafts] == ["a whole one"]
+    assert read_stored(HALF, reading.flags, GeneratorReply, None) == reading.parsed
+
+
+@pytest.mark.parametrize("text", ['{"status": "success", "message": "ok"}', '{"code": 0, "message": "ok", "data": []}'])
+def test_a_body_that_says_that_all_is_well_is_no_error(text: str) -> None:
+    assert not isinstance(read_body(text), Report)

@@ -266,3 +266,17 @@ async def test_a_value_that_is_too_large_is_the_users_to_mend(door: Open) -> Non
 
 def test_words_of_another_version_are_no_quirks() -> None:
     assert read_quirks(["no_seed", "no_wings"]) == {"no_seed"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "'max_tokens' or 'max_completion_tokens' is too large: 16384. This model's maximum context length is 8192 tokens",
+        "This model's maximum context length is 8192 tokens. However, you requested 17000 tokens (616 in the messages,"
+        " 16384 in the completion). Please reduce the length of the messages or completion.",
+        "max_tokens: 100000 > 8192, which is the maximum allowed number of output tokens",
+    ],
+)
+def test_a_limit_that_is_larger_than_the_model_has_room_for_is_the_users_to_mend(words: str) -> None:
+    found = read_refusal(400, json.dumps({"error": {"message": words}}))
+    assert found.about not in ("length", "parts")
