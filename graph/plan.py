@@ -216,7 +216,11 @@ def plan_settings(loaded: Domain, preset: str, layers: Sequence[Layer]) -> Plan:
     Raises:
         InputError: what is wrong with the domain or the settings.
     """
-    return _check(loaded, build_settings(layers), preset)
+    plan = _check(loaded, build_settings(layers), preset)
+    if plan.settings.student.max_length != "auto":
+        return plan
+    settings, _ = look_ahead(plan.domain, plan.settings)
+    return replace(plan, settings=settings)
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:

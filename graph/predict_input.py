@@ -77,7 +77,7 @@ def _read(source: Source, form: str, is_guess: bool = False) -> Texts:
         raise InputError(f"{exc}{hint}") from exc
     if not texts:
         raise InputError(f"{source.name}: no texts; give one a line, or rows with a column or key 'text'")
-    return Texts([text.strip() for text in texts], layout)
+    return Texts([text.strip() for text in texts] if form == "lines" else texts, layout)
 
 
 def _recognise(source: Source) -> str:

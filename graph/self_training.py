@@ -32,7 +32,9 @@ def is_used(bench: Bench, material: Material) -> bool:
     if bench.entities or not (bench.domain.pool and settings.self_training and settings.self_texts):
         return False
     labelled = len(material.examples) + len(material.replay)
-    return settings.tune == "head" or labelled < settings.self_until * len(bench.domain.codec.labels)
+    per_label = labelled / len(bench.domain.codec.labels)
+    is_head = settings.tune == "head" or (settings.tune == "auto" and per_label < settings.head_until)
+    return is_head or per_label < settings.self_until
 
 
 async def train_twice(bench: Bench, cycle: int, version: str, material: Material, seed: int) -> TrainResult:

@@ -127,6 +127,7 @@ FREE = (
     "teacher.timeout",
     "teacher.retries",
     "teacher.limits",
+    "student.allow_unreadable",
     *(
         f"teacher.roles.{role}.{key}"
         for role in RolesSettings.model_fields

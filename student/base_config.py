@@ -69,7 +69,7 @@ def check_config(folder: Path) -> None:
     kind = config.get("model_type")
     if not isinstance(kind, str) or not kind:
         raise InputError(f"{where}: config.json does not name a model_type; give a saved transformers model")
-    if config.get("auto_map"):
+    if config.get("auto_map") and not _is_known(kind):
         raise InputError(
             f"{where}: this model needs code of its own (auto_map in config.json), which is not run; choose a base"
             " that transformers knows"
@@ -84,6 +84,13 @@ def check_config(folder: Path) -> None:
             f"{where}: it reads {max(positions, 0)} sub-words at once, fewer than {LEAST_POSITIONS}; choose another"
         )
     _check_padding(folder, where)
+
+
+def _is_known(kind: str) -> bool:
+    """Whether transformers has a model of this kind itself, so that code that lies beside the weights is not needed."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    return kind in CONFIG_MAPPING_NAMES
 
 
 def _check_padding(folder: Path, where: str) -> None:

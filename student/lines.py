@@ -50,12 +50,18 @@ def cut_texts(source: Source, form: str, layout: Layout) -> Iterator[Line]:
     Raises:
         InputError: `name:line: what; how to mend it` for the first fault found.
     """
+    blank: list[int] = []
     for number, row in read_rows(source, form, layout, wanted="text"):
         is_empty_cell = form == "parquet" and row.get("text") is None
         text = "" if is_empty_cell else _text_of(source.name, number, row)
         if text.strip():
             layout.show({"text": text})
             yield Line(number, text)
+        elif form != "lines":
+            blank.append(number)
+    if blank:
+        rows = "1 row" if len(blank) == 1 else f"{len(blank):,} rows"
+        layout.notes.append(f"{rows} without a text passed over, the first at line {blank[0]}")
 
 
 def _text_of(name: str, number: int, row: dict[str, Any]) -> str:

@@ -99,7 +99,7 @@ def _find_number(sentences: Sequence[Sentence], width: int, is_tagged: bool) -> 
         return None
     for place in range(width - (2 if is_tagged else 1)):
         counted = sum(counts(sentence, place) for sentence in longer)
-        if counted * 2 > len(longer) or (not longer and _begins(sentences, place)):
+        if (longer and counted * 2 >= len(longer)) or (not longer and _begins(sentences, place)):
             return place
         if any(len({row[place] for row in sentence.rows}) > 1 for sentence in longer):
             return None

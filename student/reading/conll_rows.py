@@ -159,6 +159,8 @@ def _is_comment(columns: list[str], width: int) -> bool:
     """
     if columns[0].startswith("#begin") or columns[0].startswith("#end"):
         return len(columns) > 1 and columns[1].startswith("document")
+    if columns[1:2] == ["="] and re.fullmatch(r"#[A-Za-z_.:-]+", columns[0]):
+        return True  # without a blank behind the mark
     if columns[0] != "#" or len(columns) < 2:
         return False
     if columns[1:] in (["newdoc"], ["newpar"]):

@@ -271,7 +271,7 @@ def test_words_of_another_version_are_no_quirks() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "'max_tokens' or 'max_completion_tokens' is too large: 16384. This model's maximum context length is 8192 tokens",
+        "'max_tokens' or 'max_completion_tokens' is too large: 16384. This model's maximum context length is 8192",
         "This model's maximum context length is 8192 tokens. However, you requested 17000 tokens (616 in the messages,"
         " 16384 in the completion). Please reduce the length of the messages or completion.",
         "max_tokens: 100000 > 8192, which is the maximum allowed number of output tokens",

@@ -149,3 +149,9 @@ def test_what_was_recognised_goes_to_the_console_escaped(tmp_path: Path, monkeyp
     predict_from(RunFolder(tmp_path), "-", io.BytesIO(b"stop\n"), None, console)
     assert told.getvalue().endswith("standard input: 1 text, read as plain lines\n")
     assert "\x1b" not in told.getvalue()
+
+
+def test_rows_without_a_text_are_told_and_texts_are_answered_as_they_stand() -> None:
+    texts, told = read_stdin('{"text": "one"}\n{"text": ""}\n{"text": "  three "}\n')
+    assert texts == ["one", "  three "]
+    assert any("1 row without a text passed over, the first at line 2" in line for line in told)

@@ -21,7 +21,7 @@ from tests.student.test_train import ner, write_sentences
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no kind": ({"model_type": None}, "model_type"),
-    "remote code": ({"auto_map": {"AutoModel": "own.Model"}}, "code of its own"),
+    "remote code": ({"model_type": "own", "auto_map": {"AutoModel": "own.Model"}}, "code of its own"),
     "encoder and decoder": ({"model_type": "bart", "is_encoder_decoder": True}, "encoder with a decoder"),
     "too few positions": ({"max_position_embeddings": 4}, "4 sub-words at once"),
 }
@@ -40,6 +40,12 @@ def test_a_base_of_a_kind_that_cannot_work(
     change(folder / "config.json", **values)
     with pytest.raises(InputError, match=told):
         check_student(str(folder))
+
+
+def test_code_beside_a_model_that_transformers_knows_is_not_needed(tiny_student: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_student, tmp_path / "m"))
+    change(folder / "config.json", auto_map={"AutoModel": "own.Model"})
+    check_student(str(folder))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", ""])

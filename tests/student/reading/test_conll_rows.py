@@ -119,3 +119,8 @@ def test_doubts_about_some_sentences_are_counted_in_a_note(tmp_path: Path) -> No
         "1 of its sentences have more than 500 tokens, the first at line 9; a blank line parts sentences",
         "1 comments `# text =` differ from their tokens, the first at line 6; the tokens are read",
     ]
+
+
+def test_a_comment_without_a_blank_behind_its_mark_is_one(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, "#sent_id = 1\nAnna B-PER\nsees O\nTrier B-LOC\n")
+    assert rows == [ANNA]
