@@ -52,6 +52,10 @@ _VALUE = re.compile(
 )
 """A complaint about a value: the setting as such is known, and the user's value is wrong."""
 _INSTEAD = re.compile(r"(?:\buse|\btry|\bdid you mean|replaced by|in favou?r of)\s+[`'\"]?(\w+)", re.IGNORECASE)
+_SAID = ("message", "msg", "error", "detail", "code", "type", "reason", "title", "")
+"""Keys of a body under which a server's own words stand; of a list's items there is none."""
+_QUOTED = ("input", "ctx", "request", "body", "value")
+"""Keys under which it quotes the request or the reply."""
 _NAMES = ("seed", "temperature", "max_completion_tokens", "max_tokens")
 
 
@@ -126,24 +130,12 @@ def _told(body: Any, depth: int = 0) -> Iterator[str]:
     if depth > 6:
         return
     for name, value in _items(body):
-        if isinstance(value, dict | list):
-            if name not in ("input", "ctx", "failed_generation", "request", "body", "value"):
+        if name == "failed_generation":
+            yield name  # that it is there says what happened
+        elif isinstance(value, dict | list):
+            if name not in _QUOTED:
                 yield from _told(value, depth + 1)
-            elif name == "failed_generation":
-                yield name
-        elif name == "failed_generation":
-            yield name
-        elif isinstance(value, str) and name in (
-            "message",
-            "msg",
-            "error",
-            "detail",
-            "code",
-            "type",
-            "reason",
-            "title",
-            "",
-        ):
+        elif isinstance(value, str) and name in _SAID:
             yield value
 
 

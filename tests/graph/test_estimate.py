@@ -8,7 +8,8 @@ import yaml
 
 from agents.settings import OPENAI_URL
 from graph.config import Layer
-from graph.estimate import estimate_run
+from graph.curriculum.lessons import plan_lessons
+from graph.estimate import DETAILED, estimate_run
 from graph.plan import plan_run
 from prompts.loader import ROLES
 from tests.graph.conftest import give_student
@@ -146,8 +147,19 @@ def test_a_run_of_no_cycles_takes_nothing(toy_domain: Path) -> None:
     assert (found["cycles"], found["calls"], found["input_tokens"], found["output_tokens"]) == (0, 0, 0, 0)
 
 
-def test_thousands_of_cycles_are_planned_as_quickly_as_some_and_cost_as_much_each(toy_domain: Path) -> None:
+def test_of_thousands_of_cycles_some_are_planned_and_the_others_cost_as_much(
+    toy_domain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = 0
+
+    def count_plans(*args: Any, **options: Any) -> Any:
+        nonlocal planned
+        planned += 1
+        return plan_lessons(*args, **options)
+
+    monkeypatch.setattr("graph.estimate.plan_lessons", count_plans)
     few, many = (estimate(toy_domain, stop={"cycles": count}, budget={"samples": None}) for count in (60, 6_000))
+    assert planned == 2 * DETAILED
     assert many["cycles"] == 6_000
     for key in ("calls", "input_tokens", "output_tokens"):
         assert 0.95 < many[key] / (100 * few[key]) < 1.1, key
