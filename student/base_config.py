@@ -7,6 +7,8 @@ from typing import Any
 
 from agents.messages import InputError
 
+RECORD = "evokd.json"
+"""File by which a folder shows that it is a student of this program."""
 LEAST_POSITIONS = 8
 """Sub-words that a base must be able to read at once."""
 NO_PADDING = "its tokenizer has no padding token, nor an end or unknown token to pad with; add one to the tokenizer"
@@ -49,12 +51,17 @@ def count_positions(config: Mapping[str, Any]) -> int | None:
 
 
 def read_length(folder: Path) -> int | None:
-    """Read how many sub-words a model can read at once, by its tokenizer and its positions; None: nothing says so."""
+    """Read how many sub-words a model can read at once, by its tokenizer and its positions; None: nothing says so.
+
+    The tokenizer of a student says how much it was trained to read, which is no limit of a base.
+    """
+    positions = count_positions(read_object(folder / "config.json"))
+    if positions is not None and (folder / RECORD).is_file():
+        return positions
     said = read_object(folder / "tokenizer_config.json").get("model_max_length")
-    limits = [count_positions(read_object(folder / "config.json"))]
     # Where a tokenizer knows no limit, transformers writes a number of thirty digits.
-    limits.append(int(said) if isinstance(said, int | float) and 0 < said < 10**9 else None)
-    known = [limit for limit in limits if limit is not None]
+    told = int(said) if isinstance(said, int | float) and 0 < said < 10**9 else None
+    known = [limit for limit in (positions, told) if limit is not None]
     return min(known) if known else None
 
 

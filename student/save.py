@@ -5,11 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from student.base_config import RECORD
 from student.card import write_card
 from student.jobs import StudentError, TrainJob
 from student.tokenizer import limit_length
-
-RECORD = "evokd.json"
 
 
 def save_student(

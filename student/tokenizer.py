@@ -1,6 +1,7 @@
 """Load a tokenizer as the student needs it: it pads, and it knows how much the weights can read at once."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from transformers import AutoConfig, AutoTokenizer
 
 from agents.messages import InputError
-from student.base_config import NO_PADDING, count_positions
+from student.base_config import NO_PADDING, RECORD, count_positions
 
 
 def open_tokenizer(source: str, words: bool = False) -> Any:
@@ -38,7 +39,9 @@ def open_tokenizer(source: str, words: bool = False) -> Any:
         tokenizer.padding_side = tokenizer.truncation_side = "right"
     positions = count_positions(AutoConfig.from_pretrained(source, trust_remote_code=False).to_dict())
     if positions is not None:
-        tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
+        # what a student was trained to read is no limit of a base
+        own = sys.maxsize if Path(source, RECORD).is_file() else tokenizer.model_max_length
+        tokenizer.model_max_length = min(own, positions)
     return tokenizer
 
 

@@ -27,15 +27,20 @@ class _Header:
     """Places of columns that number the rows."""
     empty: frozenset[int]
     """Places of columns without name or content, behind the others."""
+    read: tuple[int, ...]
+    """Places of the columns that are read."""
 
 
-def read_csv_rows(source: Source, layout: Layout, usual: str = ",") -> Iterator[tuple[int, dict[str, Any]]]:
+def read_csv_rows(
+    source: Source, layout: Layout, usual: str = ",", wanted: str | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the rows of a table, each with the line where it starts; blank lines are passed over.
 
     Args:
         source: the table.
         layout: what was recognised is written here.
         usual: the delimiter that is taken where the header tells none.
+        wanted: the only column that is read, and so the only one that can be faulty; None reads all of them.
 
     Raises:
         InputError: the header lacks "text", is ambiguous, or a row does not fit it; names the line.
@@ -50,7 +55,7 @@ def read_csv_rows(source: Source, layout: Layout, usual: str = ",") -> Iterator[
     header: _Header | None = None
     for line, row in cells:
         if header is None:
-            header = _read_header(source.name, line, row, mark)
+            header = _read_header(source.name, line, row, mark, wanted)
             _describe(layout, header)
         else:
             yield line, _read_row(source.name, line, row, header)
@@ -130,22 +135,30 @@ def _broken(name: str, start: int, line: int, mark: str, exc: csv.Error) -> Inpu
     return refusal(name, line, f"broken CSV: {exc}; check the double quotes{inner}")
 
 
-def _read_header(name: str, line: int, cells: list[str], mark: str) -> _Header:
+def _read_header(name: str, line: int, cells: list[str], mark: str, wanted: str | None) -> _Header:
     names = [cell.strip() for cell in cells]
     if "text" not in names:
         raise refusal(name, line, _no_text(names, mark))
-    for wanted in _NAMES:
-        near = next((cell for cell in names if cell != wanted and cell.casefold() == wanted), None)
-        if near is not None and wanted not in names:
-            raise refusal(name, line, f"unknown column {near!r}; did you mean {wanted!r}? write it in small letters")
-    empty = _trailing(names)
-    leading = next((place for place, cell in enumerate(names) if not _COUNTS.fullmatch(cell)), len(names))
-    counts = frozenset(range(leading)) - empty
-    read = [cell for place, cell in enumerate(names) if place not in counts | empty]
-    doubled = next((cell for cell in read if read.count(cell) > 1), None)
+    if wanted is not None:
+        header = _Header(names, frozenset(), frozenset(), (names.index(wanted),))
+    else:
+        _check_spelling(name, line, names)
+        empty = _trailing(names)
+        leading = next((place for place, cell in enumerate(names) if not _COUNTS.fullmatch(cell)), len(names))
+        counts = frozenset(range(leading)) - empty
+        header = _Header(names, counts, empty, tuple(p for p in range(len(names)) if p not in counts | empty))
+    doubled = next((names[place] for place in header.read if names.count(names[place]) > 1), None)
     if doubled is not None:
         raise refusal(name, line, f"a column is named twice ({doubled!r}); name every column once")
-    return _Header(names, counts, empty)
+    return header
+
+
+def _check_spelling(name: str, line: int, names: list[str]) -> None:
+    """Refuse a column that is known but for its capitals: it would be passed over."""
+    for known in _NAMES:
+        near = next((cell for cell in names if cell != known and cell.casefold() == known), None)
+        if near is not None and known not in names:
+            raise refusal(name, line, f"unknown column {near!r}; did you mean {known!r}? write it in small letters")
 
 
 def _trailing(names: list[str]) -> frozenset[int]:
@@ -189,5 +202,4 @@ def _read_row(name: str, line: int, cells: list[str], header: _Header) -> dict[s
     for place in header.empty:
         if cells[place].strip():
             raise refusal(name, line, f"cell {place + 1} ({cells[place][:40]!r}) stands in a column without a name")
-    unread = header.counts | header.empty
-    return {title: cells[place] for place, title in enumerate(header.names) if place not in unread}
+    return {header.names[place]: cells[place] for place in header.read}

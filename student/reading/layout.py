@@ -25,7 +25,7 @@ class Layout:
     delimiter: str | None = None
     """What parts the cells of a line, where something does."""
     columns: list[str] = field(default_factory=list)
-    """Columns or keys that are read."""
+    """Columns or keys that rows have."""
     passed_over: list[str] = field(default_factory=list)
     """Columns that are not read."""
     notes: list[str] = field(default_factory=list)

@@ -56,7 +56,7 @@ def read_rows(
         form: one of `FORMATS`.
         layout: what was recognised is written here.
         labels: the domain's labels, where CoNLL columns of tags are to be read.
-        wanted: the only column of Parquet that is read; None for all.
+        wanted: the only column of a table that is read; None for all.
 
     Raises:
         InputError: `file:line: what; how to mend it` for the first fault found.
@@ -69,7 +69,7 @@ def read_rows(
         return read_parquet_rows(source, layout, wanted)
     if form == "lines":
         return _read_plain(source, layout)
-    return read_csv_rows(source, layout, usual="\t" if form == "tsv" else ",")
+    return read_csv_rows(source, layout, "\t" if form == "tsv" else ",", wanted)
 
 
 def looks_like_json(line: str) -> bool:

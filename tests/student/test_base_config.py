@@ -12,9 +12,10 @@ from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast, pipelin
 
 from agents.messages import InputError
 from student.base import check_student
-from student.base_config import count_positions
+from student.base_config import count_positions, read_length
 from student.jobs import PredictJob
 from student.predict import predict
+from student.tokenizer import open_tokenizer
 from student.train import train
 from tests.student.conftest import MakeJob, write_texts
 from tests.student.test_train import ner, write_sentences
@@ -124,3 +125,12 @@ def test_plain_transformers_finds_the_entities_as_the_card_says(make_job: MakeJo
     for text, one in sure:
         plain = [(item["start"], item["end"], item["entity_group"]) for item in find(text)]
         assert plain == [(item["start"], item["end"], item["label"]) for item in one.answer]
+
+
+def test_a_student_as_a_base_reads_as_much_as_its_weights_can(make_job: MakeJob, tmp_path: Path) -> None:
+    first = make_job(max_length=16, steps=2, tune="full")
+    train(first)
+    assert open_tokenizer(first.out).model_max_length == read_length(Path(first.out)) == 64
+    second = make_job("second", base=first.out, max_length=32, steps=2, tune="full")
+    train(second)
+    assert json.loads(Path(second.out, "evokd.json").read_text(encoding="utf-8"))["max_length"] == 32

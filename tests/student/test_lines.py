@@ -101,3 +101,19 @@ def test_lines_are_read_one_by_one(tmp_path: Path, name: str, line: Callable[[in
     path = write(tmp_path, name, (header + rows).encode() + b"\xff\n" * 200_000)
     first = list(islice(read_lines(path), 100))
     assert [text for _, text in first] == [f"text {number}" for number in range(100)], "the broken end is not reached"
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["text,Label\none,a\ntwo,b\n", "id,text,score,score\nx,one,1,2\ny,two,3,4\n", "index,text\nA1,one\nA2,two\n"],
+    ids=["capitals", "doubled", "numbers that are none"],
+)
+def test_columns_that_are_not_read_cannot_be_faulty(tmp_path: Path, table: str) -> None:
+    (tmp_path / "a.csv").write_text(table, encoding="utf-8")
+    assert [line.text for line in read_lines(tmp_path / "a.csv")] == ["one", "two"]
+
+
+def test_a_doubled_column_of_texts_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,text\none,two\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"a\.csv:1: a column is named twice"):
+        list(read_lines(tmp_path / "a.csv"))
