@@ -146,7 +146,7 @@ def check(
         **_common_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd),
         "--student": ("student.base", student),
     }
-    facts = describe_domain(plan_run(domain, preset, make_layers(config, assign, flags)))
+    facts = describe_domain(plan_run(domain, preset, make_layers(config, assign, flags), needs_teacher=False))
     if as_json:
         _terminal().print_json(facts)
     else:

@@ -17,6 +17,9 @@ class CallStore(Protocol):
     def find_call(self, key: str) -> CallRecord | None:
         """The stored attempt with this key whose reply may be used again."""
 
+    def check_room(self) -> None:
+        """Refuse to let a call out whose reply there would be no room for."""
+
     async def keep_call(self, record: CallRecord) -> None:
         """Store one attempt durably."""
 

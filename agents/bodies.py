@@ -191,7 +191,13 @@ def _read_usage(usage: Any) -> tuple[int, int] | None:
     counts = [count for count in (read or 0, written) if isinstance(count, int) and not isinstance(count, bool)]
     if len(counts) < 2 or not all(0 <= count <= MOST_TOKENS for count in counts) or not counts[1]:
         return None
-    return counts[0], counts[1]
+    return counts[0], max(counts[1], _count_thoughts(usage, counts[0]))
+
+
+def _count_thoughts(usage: Mapping[str, Any], read: int) -> int:
+    """Tokens written by the total: some servers count thoughts there alone, and not among those of the completion."""
+    total = usage.get("total_tokens")
+    return total - read if isinstance(total, int) and total <= MOST_TOKENS else 0
 
 
 # ---------------------------------------------------------------------------------------------------- event streams

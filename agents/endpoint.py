@@ -1,6 +1,7 @@
 """One model at one address: what it understands (the ability ladder), and its calls with all that may go wrong."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,10 @@ LONGER = 4
 """Times the time limit that a call gets in the end, each try twice the one before."""
 MOST_CHANGES = 8
 """Times that one call is written otherwise for what the endpoint refuses."""
+_SETTING = re.compile(
+    r"max_\w*tokens|temperature|top_p|\b(model|parameter|argument)\b|too (large|small)", re.IGNORECASE
+)
+"""Words about a setting of the request, and so not about its texts."""
 ADAPTED = "adapted"
 """Flag of a refused try after which the request is written otherwise; the quirks that were new stand beside it."""
 
@@ -75,6 +80,7 @@ class Endpoint:
         self._patience = patience
         self._timeout = settings.timeout
         self._probing = asyncio.Lock()
+        self._has_refused = False
         self._role, self._client, self._key = role, client, SecretStr(api_key)
         self._wire = Wire(self.model, role, api_key, client)
 
@@ -119,6 +125,10 @@ class Endpoint:
             failure = found
         if refusal and call.optional:
             return Reply((), None, LADDER[0], error=refusal)
+        if refusal and failure is not None and not self._has_refused and _may_be_the_prompt(failure):
+            # perhaps a filter dislikes this prompt and says so in words of its own; a second one will tell
+            self._has_refused = True
+            return _left_out(failure)
         if refusal:
             raise TeacherRefused(f"{self.base_url}: the endpoint refuses every form of the request: {refusal}")
         # every rung failed with 500, so it was not the form
@@ -203,7 +213,7 @@ class Endpoint:
 
     async def _refuse(self, found: Failure) -> TeacherRefused:
         what = FATAL.get(found.status or 0, "the account has no credit left")
-        hint = ""
+        hint = f" (see {self._role.api_key_env} in the environment)" if found.status == 401 else ""
         if found.status in (404, 405) and not self.base_url.rstrip("/").endswith("/v1"):
             better = await find_address(self._client, self.base_url, self._key.get_secret_value())
             hint = f" (it answers under {better}: use that address)" if better else " (most addresses end in /v1)"
@@ -214,6 +224,10 @@ class Endpoint:
             return TeacherUnreachable(f"{self.base_url}: no connection to the teacher ({found.told})")
         asked = f" (it asks to wait {found.wait:,.0f} s)" if found.wait and found.wait >= 1 else ""
         return TeacherUnreachable(f"{self.base_url}: the teacher keeps failing: {found.told}{asked}")
+
+
+def _may_be_the_prompt(found: Failure) -> bool:
+    return found.refusal.about is None and not _SETTING.search(found.told)
 
 
 def _left_out(found: Failure) -> Reply:

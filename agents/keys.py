@@ -15,7 +15,7 @@ def make_striker(key: str) -> Callable[[str], str]:
     """Make a function that strikes a key out of a text.
 
     Found are the key itself and the key with any of its characters escaped as in JSON, in URLs or in HTML; and its
-    base64, alone or as part of something longer such as `user:key`.
+    base64, alone or as part of something longer such as `user:key`, and its hexadecimal form.
     """
     if len(key) < MIN_KEY:
         return lambda text: text
@@ -27,7 +27,7 @@ def make_striker(key: str) -> Callable[[str], str]:
 def _spellings(char: str) -> str:
     """All ways to write a character, as a pattern that does not come back to it: else it might take for ever."""
     code = ord(char)
-    percent = "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "replace"))
+    percent = "".join(f"%(?:25){{0,3}}{byte:02x}" for byte in char.encode("utf-8", "replace"))
     ways = [rf"\\{{1,8}}u(?i:{code:04x})", rf"&#0{{0,8}}{code};", rf"&#[xX]0{{0,8}}(?i:{code:x});", f"(?i:{percent})"]
     if char in '"\\/':
         ways.append(rf"\\{{1,3}}{re.escape(char)}")
@@ -44,4 +44,4 @@ def _encoded(key: str) -> list[str]:
         inner = whole[(0, 2, 3)[before] :]
         inner = inner if (len(raw) + before) % 3 == 0 else inner[:-1]
         found += [inner, inner.replace("+", "-").replace("/", "_"), quote(inner, safe="")]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, raw.hex(), raw.hex().upper()]))

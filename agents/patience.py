@@ -97,6 +97,7 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
             return seconds
     try:
         date = parsedate_to_datetime(headers["retry-after"])
-        return max(0.0, (date - datetime.now(UTC if date.tzinfo else None)).total_seconds())
+        known = date if date.tzinfo else date.replace(tzinfo=UTC)  # "-0000" is a time in UTC as well
+        return max(0.0, (known - datetime.now(UTC)).total_seconds())
     except (KeyError, ValueError, OverflowError):
         return None

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from agents.keys import make_striker
 from agents.reports import find_report, read_json
 from agents.settings import OPENAI_URL, RoleSettings
 
@@ -17,8 +18,12 @@ def reach(role: RoleSettings, key: str) -> str:
 
     Args:
         role: model and address.
-        key: the key, not told to anybody else.
+        key: the key, told to nobody else; it is struck out of what the server says.
     """
+    return make_striker(key)(_ask(role, key))
+
+
+def _ask(role: RoleSettings, key: str) -> str:
     import httpx2
 
     url = (role.base_url or OPENAI_URL).rstrip("/")
@@ -32,14 +37,14 @@ def reach(role: RoleSettings, key: str) -> str:
                     return f"answers under {url}/v1 alone: use that address"
     except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
         return f"no answer ({type(exc).__name__})"
-    report = find_report(read_json(response.text))
+    report = find_report(_read(response))
     if response.status_code == 200 and report is not None:
         return f"answers, but reports an error {report.status}: {report.message[:200]}"
     if response.status_code != 200:
         return f"answers, but lists no models (HTTP {response.status_code})"
     try:
-        names = [str(item["id"]) for item in response.json()["data"]]
-    except (ValueError, LookupError, TypeError, RecursionError):
+        names = [str(item["id"]) for item in _read(response)["data"]]
+    except (LookupError, TypeError):
         return "answers, but its list of models cannot be read"
     if role.model in names:
         return "answers, and has the model"
@@ -69,5 +74,9 @@ async def find_address(client: "httpx2.AsyncClient", url: str, key: str) -> str 
 
 
 def _lists_models(response: "httpx2.Response") -> bool:
-    body: Any = read_json(response.text)
-    return response.status_code == 200 and isinstance(body.get("data"), list)
+    return response.status_code == 200 and isinstance(_read(response).get("data"), list)
+
+
+def _read(response: "httpx2.Response") -> dict[str, Any]:
+    """The body, as UTF-8 whatever the server calls it."""
+    return read_json(response.content.decode("utf-8", "replace"))

@@ -14,7 +14,9 @@ again; `parts`: settings or roles that the server does not take; `form`: the res
 
 _PROMPT = re.compile(
     r"content.?filter|content management policy|responsible.?ai.?policy|content.?policy|safety (system|filter|polic)"
-    r"|moderation|was flagged|data.?inspection|inappropriate content|prompt.{0,30}\bblocked|blocked.{0,30}\bprompt",
+    r"|moderation|was flagged|data.?inspection|content.{0,10}\brisk|unsafe content"
+    r"|(inappropriate|sensitive|harmful|prohibited|illegal) (content|information|words?|material)"
+    r"|violates?.{0,40}polic|prompt.{0,30}\bblocked|blocked.{0,30}\bprompt",
     re.IGNORECASE,
 )
 _LENGTH = re.compile(

@@ -61,6 +61,8 @@ _IN_WORDS = re.compile(
 )
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|min|minutes?|h|hours?)?(?![a-z])")
 _UNITS = {"ms": 0.001, "mi": 0.001, "s": 1.0, "se": 1.0, "m": 60.0, "h": 3600.0, "ho": 3600.0}
+_LONGEST = 1e13
+"""Largest number that is read as a time: milliseconds since 1970 are smaller."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ def _fields(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
 def read_duration(value: Any) -> float | None:
     """Read a time as servers write it (20, "20", "1.5s", "6m0s", "350ms"), in seconds; None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if 0 <= value < float("inf") else None
+        return float(value) if 0 <= value <= _LONGEST else None
     if not isinstance(value, str) or len(value) > 40:
         return None
     parts = list(_DURATION.finditer(value.strip().lower()))

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from agents.asks import Answer, Ask, CallStore, ReplyT
@@ -191,8 +192,13 @@ class Teacher:
 
         tokens, usd = attempt.expected(self._purse.counts_money)
         call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens, ask.optional)
+
+        def admit() -> AbstractAsyncContextManager[None]:
+            self._store.check_room()
+            return self._purse.admit(ask.cycle, tokens, usd)
+
         try:
-            reply = await endpoint.call(call, note, lambda: self._purse.admit(ask.cycle, tokens, usd))
+            reply = await endpoint.call(call, note, admit)
         except TeacherError as exc:
             self._flights.ground(exc)
             raise

@@ -73,6 +73,8 @@ class TapedTransport(httpx2.AsyncBaseTransport):
         except BaseException:
             free.append(line)
             raise
+        if request.method == "POST" and response.status_code in (301, 302):
+            response.status_code = 308  # the others are followed with GET, without the question
         return _tap(response, tape, give_back)
 
     def _open(self, scheme: str, proxy: str | None) -> httpx2.AsyncHTTPTransport:
@@ -116,6 +118,10 @@ class _TapedStream(httpx2.AsyncByteStream):
 
 def _tap(response: httpx2.Response, tape: Tape, closed: Callable[[], Awaitable[None]] | None) -> httpx2.Response:
     tape.status, tape.response = response.status_code, response
+    kind = response.headers.get("content-type", "")
+    if "charset" in kind.lower():
+        # replies are read as UTF-8; a name of another code would be looked up, and may be that of no text at all
+        response.headers["content-type"] = kind.partition(";")[0]
     tape.body.clear()  # of a redirect before it
     if response.is_closed:
         tape.body += response.content

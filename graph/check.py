@@ -10,6 +10,7 @@ from graph.estimate import estimate_run
 from graph.plan import Plan
 from prompts.loader import ROLES
 
+NO_TEACHER = "a run needs one: --teacher MODEL (with a key or --base-url)"
 FEW_LINES = 150
 """Unlabelled texts below which more of them are advised."""
 
@@ -68,6 +69,8 @@ def _advise(plan: Plan) -> list[str]:
 def _describe_teacher(plan: Plan) -> list[dict[str, Any]]:
     """Models and addresses with the roles that use them."""
     teacher = plan.settings.teacher
+    if not plan.has_teacher:
+        return [{"model": "none", "address": None, "roles": list(ROLES), "state": NO_TEACHER}]
     if teacher.is_embedded():
         return [{"model": teacher.model, "address": None, "roles": list(ROLES), "state": "in process"}]
     found: dict[tuple[str | None, str | None], dict[str, Any]] = {}

@@ -14,7 +14,7 @@ from graph.config import Layer, read_yaml, show
 from graph.data_notes import note_data
 from graph.domain_file import OVERRIDES, DomainFile, find_line, locate_inside, parse_domain
 from graph.domain_notes import GUIDE, PROFILE, load_guide, load_profile
-from graph.inside import keep_inside, list_files
+from graph.inside import keep_inside, list_files, tell_absent
 from student.data import read_examples
 from student.reading.layout import Layout
 from student.tasks import Example, TaskCodec, codec
@@ -159,7 +159,7 @@ def replace_corpus(domain: Domain, corpus: Path) -> Domain:
         InputError: there is no such file.
     """
     if not corpus.is_file():
-        raise InputError(f"rehearsal.corpus: {corpus}: no such file; name it with --set rehearsal.corpus=FILE")
+        raise InputError(f"rehearsal.corpus: {corpus}: {tell_absent(corpus)}; name it with --set rehearsal.corpus=FILE")
     fingerprint = _fingerprint(domain.folder, domain.file, corpus)
     return replace(domain, corpus=corpus, fingerprint=fingerprint)
 
@@ -188,8 +188,7 @@ def _read(
         return ()
     file = locate_inside(path, f"data.{split}", name)
     if not file.is_file():
-        what = "is a folder" if file.is_dir() else "no such file"
-        raise InputError(f"{file}: {what}; it is named under data.{split} in {path}")
+        raise InputError(f"{file}: {tell_absent(file)}; it is named under data.{split} in {path}")
     files.append(DataFile(split, file, Layout()))
     return tuple(read_examples(file, task, notes, files[-1].layout))
 
@@ -210,7 +209,7 @@ def _find_corpus(path: Path, name: Any) -> Path | None:
         raise InputError(f"{path}{find_line(path, 'corpus')}: rehearsal.corpus must be a file name, got {show(name)}")
     corpus = locate_inside(path, "rehearsal.corpus", name)
     if not corpus.is_file():
-        raise InputError(f"{corpus}: no such file; it is named under rehearsal.corpus in {path}")
+        raise InputError(f"{corpus}: {tell_absent(corpus)}; it is named under rehearsal.corpus in {path}")
     return corpus
 
 
@@ -227,8 +226,7 @@ def _find_pool(path: Path, name: str | None) -> Path | None:
         return None
     file = locate_inside(path, "data.pool", name)
     if not file.is_file():
-        what = "is a folder" if file.is_dir() else "no such file"
-        raise InputError(f"{file}: {what}; it is named under data.pool in {path}")
+        raise InputError(f"{file}: {tell_absent(file)}; it is named under data.pool in {path}")
     return file
 
 

@@ -46,6 +46,8 @@ _WEAKNESS = Weakness(name="n" * 50, pattern="p" * 160, labels=[], evidence=["e10
 """As long as what language models write."""
 CONTESTED = 0.15
 """Share of drafts that the student contests."""
+LONGEST_DRAFT = 4_000
+"""Characters of the longest text that a teacher is expected to write, whatever the length of the examples."""
 DETAILED = 60
 """Cycles that are planned one by one; later ones are taken to be like the last of these."""
 DOUBTED = 0.4
@@ -158,7 +160,9 @@ class _Forecast:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._texts = [*plan.domain.seeds, *plan.domain.validation]
+        shown = [*plan.domain.seeds, *plan.domain.validation]
+        self._texts = shown
+        self._drafts = [item for item in shown if len(item.text) <= LONGEST_DRAFT] or shown
         self._lines = [item.text for item in plan.domain.pool]
         self._mixes: list[dict[Kind, int]] = []
         self._done: Counter[str] = Counter()
@@ -218,12 +222,12 @@ class _Forecast:
             calls["analyst"].append(_count(plan, "analyst", _make_packet(plan, self._texts), reply))
         for lesson in self._lessons(cycle, mix, weaknesses):
             wanted = sum(quota.hard + quota.easy for quota in lesson.plan.quotas)
-            texts = list(islice(endless(self._texts), wanted))
+            texts = list(islice(endless(self._drafts), wanted))
             drafts = [{"text": item.text, "difficulty": "hard", "intended": _plain(plan, item)} for item in texts]
             calls["generator"].append(_count(plan, "generator", lesson.plan, {"drafts": drafts}))
             checked = math.ceil(_share_checked(plan, cycle) * wanted)
             if checked >= (1 if plan.settings.curriculum.labels == "labeler" else plan.settings.curriculum.check_least):
-                calls["labeler"].append(self._count_labels(checked, self._texts))
+                calls["labeler"].append(self._count_labels(checked, self._drafts))
         size = plan.settings.curriculum.quotas.lesson
         real = mix.get("real", 0)
         for part in share_out(real, [1.0] * cut_labelling(real, size)):
@@ -248,7 +252,7 @@ class _Forecast:
             examples=shown,
             drafts=[DraftText(id=f"t{number}", text=item.text) for number, item in enumerate(chosen, start=1)],
         )
-        answers = islice(endless(self._texts), count)
+        answers = islice(endless(self._drafts), count)
         verdicts = [{"id": "t10", "labels": _plain(plan, item), "confidence": 0.95} for item in answers]
         return _count(plan, "labeler", batch, {"verdicts": verdicts})
 

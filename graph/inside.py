@@ -70,3 +70,10 @@ def keep_inside(folder: Path, *paths: Path) -> None:
             inside = False
         if not inside:
             raise InputError(f"{path}: leads out of the domain folder; put the file itself into the folder")
+
+
+def tell_absent(path: Path) -> str:
+    """Say why a path is no file that can be read: a folder, a pipe or a device, or nothing at all."""
+    if path.is_dir():
+        return "is a folder"
+    return "is no regular file" if path.exists() else "no such file"

@@ -22,7 +22,7 @@ from graph.folder import RunFolder
 from graph.places import check_base, digest_base, find_domain_of, settle
 from graph.pool import add_pool
 from graph.recording import add_recording
-from graph.rehearsal import read_corpus
+from graph.rehearsal import check_left, read_corpus
 from graph.rows import choose_rows
 from graph.settings import Settings
 from graph.sight import NOTHING, Sight, look_ahead
@@ -43,22 +43,28 @@ class Plan:
     sight: Sight = NOTHING
     """What the student can see of the texts, where the run is a new one."""
 
+    @property
+    def has_teacher(self) -> bool:
+        """Whether there is anybody to ask: a model, a recording, or a corpus to rehearse with."""
+        return not self.settings.teacher.is_rehearsal() or bool(self.domain.corpus_rows)
 
-def plan_run(domain: str, preset: str, layers: Sequence[Layer]) -> Plan:
+
+def plan_run(domain: str, preset: str, layers: Sequence[Layer], needs_teacher: bool = True) -> Plan:
     """Load and check all that a run needs.
 
     Args:
         domain: a domain folder or the name of a shipped domain.
         preset: name of a preset.
         layers: configuration file, `--set` and flags, later ones win.
+        needs_teacher: whether a plan without a teacher is refused; such a plan can only be looked at.
 
     Raises:
         InputError: what is wrong and how to mend it.
     """
-    return plan_loaded(load_domain(find_domain(domain)), preset, layers)
+    return plan_loaded(load_domain(find_domain(domain)), preset, layers, needs_teacher)
 
 
-def plan_loaded(loaded: Domain, preset: str, layers: Sequence[Layer]) -> Plan:
+def plan_loaded(loaded: Domain, preset: str, layers: Sequence[Layer], needs_teacher: bool = True) -> Plan:
     """Plan a run as `plan_run` does, on a domain that was read before.
 
     Raises:
@@ -71,20 +77,23 @@ def plan_loaded(loaded: Domain, preset: str, layers: Sequence[Layer]) -> Plan:
         raise InputError(
             f"teacher.base_url is {settings.teacher.base_url!r}, but no model is named; pass --teacher MODEL"
         )
-    plan = _check(loaded, settings, preset)
+    plan = _check(loaded, settings, preset, needs_teacher)
     settings, sight = look_ahead(plan.domain, plan.settings)
     return replace(plan, settings=settings, sight=sight)
 
 
-def _check(domain: Domain, settings: Settings, preset: str) -> Plan:
+def _check(domain: Domain, settings: Settings, preset: str, needs_teacher: bool = True) -> Plan:
     settings = settle(settings)
     if settings.teacher.is_rehearsal():
-        domain, settings = _use_corpus(domain, settings)
+        if needs_teacher or settings.rehearsal.corpus is not None or domain.corpus is not None:
+            domain, settings = _use_corpus(domain, settings)
     elif not settings.teacher.is_recorded():
         for role in ROLES:
             resolve_key(settings.teacher.role(role), os.environ)
-    domain = choose_rows(domain, settings.rows, settings.seed, served=settings.teacher.is_rehearsal())
+    domain = choose_rows(domain, settings.rows, settings.seed, served=bool(domain.corpus_rows))
     domain = add_recording(domain, settings) if settings.teacher.is_recorded() else add_pool(domain, settings)
+    if settings.teacher.is_rehearsal():
+        check_left(domain)
     for key, cap in (("budget.usd", settings.budget.usd), ("budget.cycle.usd", settings.budget.cycle.usd)):
         if cap is not None:
             _check_prices(settings, key)

@@ -32,6 +32,8 @@ class Texts:
 
     texts: list[str]
     layout: Layout
+    lines: list[int]
+    """Where each text stands: the line of its row, from 1; of Parquet the row."""
 
 
 def read_texts(name: str, stdin: BinaryIO, form: str | None) -> Texts:
@@ -71,13 +73,14 @@ def _read_stream(name: str, raw: bytes, form: str | None) -> Texts:
 def _read(source: Source, form: str, is_guess: bool = False) -> Texts:
     layout = Layout()
     try:
-        texts = [line.text for line in cut_texts(source, form, layout)]
+        found = list(cut_texts(source, form, layout))
     except InputError as exc:
         hint = "; for plain texts, one a line: --format lines" if is_guess and form != "lines" else ""
         raise InputError(f"{exc}{hint}") from exc
-    if not texts:
+    if not found:
         raise InputError(f"{source.name}: no texts; give one a line, or rows with a column or key 'text'")
-    return Texts([text.strip() for text in texts] if form == "lines" else texts, layout)
+    texts = [line.text.strip() if form == "lines" else line.text for line in found]
+    return Texts(texts, layout, [line.number for line in found])
 
 
 def _recognise(source: Source) -> str:
@@ -100,10 +103,11 @@ def _is_row(line: str) -> bool:
 
 
 def tell(name: str, found: Texts, form: str | None) -> list[str]:
-    """Say how texts were understood: of standard input always, unless the format was named; else what is odd."""
+    """Say how texts were understood: always where neither the ending nor `--format` says it; else what is odd."""
     source = STDIN if name == "-" else name
     told = [f"note: {source}: {note}" for note in found.layout.notes]
-    if name == "-" and form is None:
+    is_guess = name == "-" or Path(name).suffix.lower() not in (*ENDINGS, ".json")
+    if is_guess and form is None:
         count = "1 text" if len(found.texts) == 1 else f"{len(found.texts):,} texts"
         told = [f"{source}: {count}, read as {found.layout.tell()}", *told]
     return told
@@ -113,6 +117,9 @@ def predict_from(
     folder: RunFolder, name: str, stdin: BinaryIO, form: str | None, console: "Console"
 ) -> list[dict[str, Any]]:
     """Read texts, say how they were understood, and let a run's student answer them.
+
+    Returns:
+        Per text its line, and what `graph.predict.predict_texts` gives.
 
     Args:
         folder: the run's.
@@ -128,4 +135,5 @@ def predict_from(
     found = read_texts(name, stdin, form)
     for line in [*tell(name, found, form), *(f"note: {note}" for note in predict.note_sight(folder, found.texts))]:
         console.print(clean(line), markup=False, highlight=False, soft_wrap=True)
-    return predict.predict_texts(folder, found.texts)
+    answers = predict.predict_texts(folder, found.texts)
+    return [{"line": line, **answer} for line, answer in zip(found.lines, answers, strict=True)]

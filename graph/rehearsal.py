@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.messages import InputError
+from agents.rehearsal.words import normalise
 from graph.data_notes import note_corpus
 from graph.domain import Domain, load_domain, replace_corpus
 from student.data import read_examples
+from student.reading.layout import Layout
+from student.reading.rows import TABLES, check_file, read_rows
+from student.reading.source import file_source
 
 if TYPE_CHECKING:
     from agents.rehearsal.corpus import Corpus
@@ -41,6 +45,20 @@ def make_corpus(domain: Domain) -> "Corpus":
     return Corpus.of_examples(rows, never=never_served(domain))
 
 
+def check_left(domain: Domain) -> None:
+    """Refuse a corpus that holds nothing but what is never served: there would be no text to hand out.
+
+    Raises:
+        InputError: names the file.
+    """
+    never = {normalise(text) for text in never_served(domain)}
+    if domain.corpus_rows and all(normalise(row.text) in never for row in domain.corpus_rows):
+        raise InputError(
+            f"{domain.corpus}: holds no text beyond the seeds and the pool, so the rehearsal teacher has nothing to"
+            " hand out; add labelled texts to it, or name a language model with --teacher"
+        )
+
+
 def never_served(domain: Domain) -> list[str]:
     """Texts that no Generator may hand out: the user's own, which it would otherwise seem to have written."""
     return [*(example.text for example in domain.seeds), *(item.text for item in domain.pool)]
@@ -52,8 +70,14 @@ def corpus_to_serve(path: Path) -> "Corpus":
     Raises:
         InputError: the file, or the domain beside it, is faulty.
     """
-    from agents.rehearsal.corpus import load_corpus
+    from agents.rehearsal import corpus
+    from agents.rehearsal.rows import cut_rows
 
-    if not path.is_file() or not (path.parent / "domain.yaml").is_file():
-        return load_corpus(path)
-    return make_corpus(read_corpus(replace_corpus(load_domain(path.parent), path)))
+    form = TABLES.get(path.suffix.lower(), "jsonl")
+    if path.is_file() and (path.parent / "domain.yaml").is_file():
+        return make_corpus(read_corpus(replace_corpus(load_domain(path.parent), path)))
+    if form == "jsonl":
+        return corpus.load_corpus(path)
+    check_file(path)
+    located = ((f"{path}:{line}", row) for line, row in read_rows(file_source(path), form, Layout(), labels=()))
+    return corpus.make_corpus(cut_rows(str(path), located), (), str(path))

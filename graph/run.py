@@ -362,6 +362,7 @@ class _CountingStore:
     def __init__(self, ledger: Ledger, log: EventLog, asks_again: Callable[[CallRecord], bool]) -> None:
         self._log = log
         self._asks_again = asks_again
+        self.check_room = ledger.check_room
         self.find_call = ledger.find_call
         self.count_calls = ledger.count_calls
         self.spent = ledger.spent

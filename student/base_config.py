@@ -31,6 +31,8 @@ _BEHIND_PADDING = {
     "esm",
 }
 """Kinds of models that count positions from behind the padding's id, so that the first of them are never used."""
+_USUAL = ("bert", "roberta", "xlm-roberta", "distilbert", "albert", "electra", "deberta-v2", "mpnet", "modernbert")
+"""Kinds that need not be looked up."""
 _POSITIONS = ("max_position_embeddings", "n_positions")
 _PADDINGS = ("pad_token", "eos_token", "unk_token")
 
@@ -81,16 +83,31 @@ def check_config(folder: Path) -> None:
             f"{where}: this model needs code of its own (auto_map in config.json), which is not run; choose a base"
             " that transformers knows"
         )
+    _check_kind(kind, where)
     if config.get("is_encoder_decoder") is True:
         raise InputError(
             f"{where}: an encoder with a decoder ({kind}) cannot be a student; choose an encoder, such as a BERT"
         )
-    positions = count_positions(config)
+    positions = read_length(folder)
     if positions is not None and positions < LEAST_POSITIONS:
         raise InputError(
             f"{where}: it reads {max(positions, 0)} sub-words at once, fewer than {LEAST_POSITIONS}; choose another"
         )
     _check_padding(folder, where)
+
+
+def _check_kind(kind: str, where: str) -> None:
+    """Refuse what transformers does not know, or not as a model of texts; rare kinds alone make it load."""
+    if kind in _USUAL:
+        return
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSIFIERS
+
+    if not _is_known(kind):
+        fault = f"this version of transformers does not know model_type {kind!r}"
+        raise InputError(f"{where}: {fault}; choose another base, or update transformers")
+    if kind not in CLASSIFIERS:
+        fault = f"a model of kind {kind!r} does not classify texts"
+        raise InputError(f"{where}: {fault}; choose an encoder, such as a BERT")
 
 
 def _is_known(kind: str) -> bool:

@@ -50,8 +50,9 @@ def _write_usage(pipeline: str, length: int) -> str:
         told = (
             'The answer to a word is that of its first sub-word; other strategies than "first" cut words apart or\n'
             "mix in sub-words that were never trained. The pipeline takes the likeliest tag of every word,\n"
-            "`evokd predict` takes the likeliest tags that make whole entities, so now and then the pipeline cuts an\n"
-            "entity in two. "
+            "`evokd predict` takes the likeliest tags that make whole entities, and takes words such as\n"
+            "`Holly's` as one. So the two may differ: seldom where the student is sure, often where it learned\n"
+            "from few texts. The scores of this program are those of `evokd predict`. "
             f"With `stride`, a text longer than {length} sub-words is read in overlapping windows; without, the rest\n"
             "is not read."
         )

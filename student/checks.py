@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from typing import Any
+from unicodedata import category
 
 
 class RowFault(ValueError):
@@ -45,11 +46,16 @@ def check_text(text: Any) -> str:
     """
     if not isinstance(text, str):
         raise ValueError(f'"text" must be a string, not {kind(text)}; write it in quotes')
-    if not text.strip():
+    if is_blank(text):
         raise ValueError('"text" is empty; write a text or remove the row')
     if has_half_pair(text):
         raise ValueError('"text" holds half a surrogate pair (\\ud800 to \\udfff); write the character itself')
     return text
+
+
+def is_blank(text: str) -> bool:
+    """Say whether nothing of a text can be seen: blanks, control characters, marks without width."""
+    return all(sign.isspace() or category(sign) in ("Cc", "Cf") for sign in text)
 
 
 def has_half_pair(text: str) -> bool:

@@ -50,7 +50,9 @@ def read_examples(
         try:
             examples.append(replace(codec.read_row(row), line=line))
         except ValueError as exc:
-            raise refusal(str(path), _fault_line(layout, line, exc), exc) from exc
+            lacks_column = layout.delimiter is not None and "is missing" in str(exc)
+            columns = f"; its columns are {', '.join(layout.columns)}" if lacks_column else ""
+            raise refusal(str(path), _fault_line(layout, line, exc), f"{exc}{columns}") from exc
     if not examples:
         raise InputError(f"{path}: holds no rows; add at least one or leave the file out")
     for example in examples:

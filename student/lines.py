@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agents.messages import InputError
-from student.checks import has_half_pair
+from student.checks import has_half_pair, is_blank
 from student.reading.layout import Layout, refusal
 from student.reading.rows import ENDINGS, check_file, read_rows
 from student.reading.source import Source, file_source
@@ -54,7 +54,7 @@ def cut_texts(source: Source, form: str, layout: Layout) -> Iterator[Line]:
     for number, row in read_rows(source, form, layout, wanted="text"):
         is_empty_cell = form == "parquet" and row.get("text") is None
         text = "" if is_empty_cell else _text_of(source.name, number, row)
-        if text.strip():
+        if not is_blank(text):
             layout.show({"text": text})
             yield Line(number, text)
         elif form != "lines":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from student.tags import OUTSIDE
 
@@ -19,10 +19,10 @@ def spell(label: str, labels: Sequence[str]) -> str:
 
 
 def same_form(labels: Sequence[str]) -> tuple[str, str] | None:
-    """Give the first two labels that differ in Unicode form alone."""
+    """Give the first two labels that look the same: they differ in Unicode form, blanks or invisible characters."""
     seen: dict[str, str] = {}
     for label in labels:
-        form = normalize("NFC", label)
+        form = " ".join("".join(sign for sign in normalize("NFC", label) if category(sign) != "Cf").split())
         if seen.setdefault(form, label) != label:
             return seen[form], label
     return None

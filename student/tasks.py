@@ -221,7 +221,7 @@ def codec(task: str, labels: Sequence[str]) -> TaskCodec:
     twins = same_form(labels)
     if twins:
         told = f"{twins[0]!a} and {twins[1]!a}"
-        raise InputError(f"label {twins[1]!r} is declared twice, in two Unicode forms ({told}); keep one of them")
+        raise InputError(f"label {twins[1]!r} is declared twice, in two forms that look the same ({told}); keep one")
     if len(labels) < least:
         wanted = "at least two labels" if least == 2 else "a label"
         raise InputError(f"task {task} needs {wanted}, got {len(labels)}; declare them under `labels`")

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from agents.messages.spans import Span, split_words
+from student.checks import is_blank
 
 LABELS = ("person", "place", "art-work", "名")
 
@@ -38,7 +40,7 @@ def bio_tags(draw: st.DrawFn, length: int) -> list[str]:
 @st.composite
 def tagged(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     """Draw tokens and their BIO tags."""
-    drawn = draw(st.lists(tokens, min_size=1, max_size=12))
+    drawn = draw(st.lists(tokens, min_size=1, max_size=12).filter(lambda words: not is_blank("".join(words))))
     return drawn, draw(bio_tags(len(drawn)))
 
 
@@ -47,6 +49,7 @@ def annotated(draw: st.DrawFn) -> tuple[str, list[Span]]:
     """Draw a text that is not blank, and spans in order at the edges of its words."""
     parts = draw(st.lists(st.tuples(_gaps, tokens), min_size=1, max_size=12))
     text = "".join(gap + token for gap, token in parts) + draw(_gaps)
+    assume(not is_blank(text))
     words = split_words(text)
     spans = [Span(words[first][0], words[last][1], label) for first, last, label in chunks(draw(bio_tags(len(words))))]
     return text, spans

@@ -3,7 +3,10 @@
 Every write is one committed transaction and idempotent: a node that runs again after a crash writes the same rows.
 """
 
+import errno
 import json
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +17,8 @@ from tracing.samples import Sample, Samples
 
 __all__ = ["Ledger", "LedgerError", "Sample"]
 
+LEAST_ROOM = 8 * 2**20
+"""Bytes that must be free before a call goes out: the replies of all calls under way, and what SQLite writes twice."""
 _BY_ID = "cycle, length(id), id"
 """Order of ids that end in a number: w10 comes after w9."""
 
@@ -105,6 +110,20 @@ class Ledger(Samples):
         """What an endpoint was found to understand."""
         rows = self._rows("SELECT ability FROM abilities WHERE endpoint = ? AND model = ?", endpoint, model)
         return str(rows[0]["ability"]) if rows else None
+
+    def check_room(self) -> None:
+        """Refuse to go on where replies that are paid for could not be stored.
+
+        Raises:
+            LedgerError: less than `LEAST_ROOM` is free.
+        """
+        try:
+            free = shutil.disk_usage(self.path.parent).free
+        except OSError:  # unknown; a write will tell
+            return
+        if free < LEAST_ROOM:
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+            raise LedgerError(f"{self.path}: no room for replies") from full
 
     def remember_ability(self, endpoint: str, model: str, ability: str) -> None:
         """Keep what an endpoint was found to understand."""

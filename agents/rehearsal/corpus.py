@@ -94,7 +94,7 @@ class Corpus:
             raise InputError("the corpus is empty")
         if len({isinstance(row.answer, str) for row in rows}) > 1:
             raise InputError("the corpus mixes texts with a label and texts with entities; keep one kind")
-        return _make_corpus(rows, never, "the corpus")
+        return make_corpus(rows, never, "the corpus")
 
     @cached_property
     def tagger(self) -> EntityTagger:
@@ -148,10 +148,15 @@ def load_corpus(path: Path, never: Iterable[str] = ()) -> Corpus:
     Raises:
         InputError: the file cannot be read, or a row is not as it should be; says which line.
     """
-    return _make_corpus(read_rows(path), never, str(path))
+    return make_corpus(read_rows(path), never, str(path))
 
 
-def _make_corpus(rows: Sequence[Row], never: Iterable[str], where: str) -> Corpus:
+def make_corpus(rows: Sequence[Row], never: Iterable[str], where: str) -> Corpus:
+    """Index rows that were read before.
+
+    Raises:
+        InputError: they hold nothing to answer from; begins with `where`.
+    """
     if not any(row.labels for row in rows):
         raise InputError(f"{where}: no text of the corpus holds an entity")
     try:

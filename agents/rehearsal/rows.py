@@ -1,7 +1,7 @@
 """Rows of a corpus file: a text with its label, or with its entities, in either of two spellings."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,16 +42,29 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         InputError: the file cannot be read, or a row is not as it should be; says which line.
     """
+    located = ((f"{path}:{number}", line) for number, line in read_lines(path))
+    return cut_rows(str(path), ((where, parse_object(line, where)) for where, line in located))
+
+
+def cut_rows(name: str, located: Iterable[tuple[str, dict[str, Any]]]) -> list[Row]:
+    """Read rows that are parsed already; all are of one kind, with a label or with entities.
+
+    Args:
+        name: what they come from, for faults.
+        located: the rows, each with its place, `file:line`.
+
+    Raises:
+        InputError: a row is not as it should be; says which.
+    """
     rows: list[Row] = []
-    for number, line in read_lines(path):
-        where = f"{path}:{number}"
-        row = _read_row(parse_object(line, where), where)
+    for where, fields in located:
+        row = _read_row(fields, where)
         if rows and isinstance(row.answer, str) != isinstance(rows[0].answer, str):
             first, this = ("a label", "entities") if isinstance(rows[0].answer, str) else ("entities", "a label")
             raise InputError(f"{where}: a row with {this} among rows with {first}; keep one kind in a file")
         rows.append(row)
     if not rows:
-        raise InputError(f"{path}: the corpus is empty; write rows like {_FORMS}")
+        raise InputError(f"{name}: the corpus is empty; write rows like {_FORMS}")
     return rows
 
 

@@ -15,6 +15,10 @@ _SHARE = 0.5
 
 _SAME = 20
 """Lines from which on a column of one value cannot be that of the tokens."""
+_RICHER = 1.25
+"""Times as many different words as the tokens: a column that has so many more holds the tokens itself."""
+_FEW = 2
+"""Different words of a column beside tokens without letters, such as the parts of speech of a list of years."""
 
 
 @dataclass
@@ -66,7 +70,7 @@ def find_columns(name: str, sentences: Sequence[Sentence], labels: Collection[st
         return Columns(token, None, number)
     tagged = [place for place in range(width) if place not in (number, token) and _share(sentences, place) >= _SHARE]
     if not tagged:
-        raise refusal(name, sentences[0].lines[0], _no_tags(sentences[0].rows[0], token, number))
+        raise refusal(name, sentences[0].lines[0], _no_tags(sentences, token, number))
     columns = Columns(token, _choose(sentences, tagged, labels), number)
     _describe(layout, columns, width)
     if len(tagged) > 1:
@@ -113,11 +117,38 @@ def _begins(sentences: Sequence[Sentence], place: int) -> bool:
 
 
 def _check_tokens(name: str, sentences: Sequence[Sentence], token: int) -> None:
-    """Refuse a column that says the same of every line, such as the name of a document."""
+    """Refuse a column that cannot be that of the tokens: the name of a document, an offset, a part of speech."""
     values = [row[token] for sentence in sentences for row in sentence.rows]
+    mend = "put the tokens into the first column"
     if len(values) >= _SAME and len(set(values)) == 1:
         fault = f"column {token + 1} holds {values[0][:40]!r} on every line, so it holds no tokens"
-        raise refusal(name, sentences[0].lines[0], f"{fault}; put the tokens into the first column")
+        raise refusal(name, sentences[0].lines[0], f"{fault}; {mend}")
+    rival = _find_rival(sentences, token)
+    if rival is not None:
+        shown = " ".join(row[token] for row in sentences[0].rows[:5])
+        other = " ".join(row[rival] for row in sentences[0].rows[:5])
+        fault = f"column {token + 1} ({shown[:60]!r}) seems to hold no tokens, column {rival + 1} ({other[:60]!r}) does"
+        raise refusal(name, sentences[0].lines[0], f"{fault}; {mend}")
+
+
+def _find_rival(sentences: Sequence[Sentence], token: int) -> int | None:
+    """Find a column that holds the tokens rather: of more different words, or of words where the other has none."""
+    held = [row[token] for sentence in sentences for row in sentence.rows]
+    has_words = any(_is_word(value) for value in held)
+    for place in range(len(sentences[0].rows[0])):
+        values = [row[place] for sentence in sentences for row in sentence.rows]
+        words = [value for value in values if _is_word(value)]
+        if place == token or len(words) * 2 <= len(values) or _share(sentences, place) >= _SHARE:
+            continue
+        kinds = len(set(words))
+        if kinds > _RICHER * len(set(held)) or (not has_words and kinds > _FEW):
+            return place
+    return None
+
+
+def _is_word(value: str) -> bool:
+    """Say whether a value is made of letters and not of features, numbers or addresses."""
+    return any(sign.isalpha() for sign in value) and not any(sign.isdigit() or sign in "=|:/" for sign in value)
 
 
 def _share(sentences: Sequence[Sentence], place: int) -> float:
@@ -145,9 +176,18 @@ def _tell_choice(sentences: Sequence[Sentence], tagged: Sequence[int], tag: int 
     return f"columns {named} hold tags; column {(tag or 0) + 1} is read, {why}"
 
 
-def _no_tags(row: Sequence[str], token: int, number: int | None) -> str:
+def _has_holes(sentences: Sequence[Sentence], place: int) -> bool:
+    values = {row[place] for sentence in sentences for row in sentence.rows}
+    return "_" in values and len(values) > 1 and all(TAG.fullmatch(value) for value in values - {"_"})
+
+
+def _no_tags(sentences: Sequence[Sentence], token: int, number: int | None) -> str:
+    row = sentences[0].rows[0]
     looked = [place for place in range(len(row)) if place not in (token, number)]
     shown = ", ".join(f"{place + 1} ({row[place][:20]!r})" for place in looked)
+    holed = next((place for place in looked if _has_holes(sentences, place)), None)
+    if holed is not None:
+        return f"column {holed + 1} holds tags, but '_' for tokens without one; write O there"
     return (
         f"no column holds tags such as O and B-PER, looked at {shown or 'none but the tokens'};"
         " write the tag of each token into the last column"

@@ -70,12 +70,16 @@ class _Audit:
         self.said = 0
         self.differing: list[int] = []
         self.long: list[int] = []
+        self.joined: list[tuple[int, str]] = []
 
     def look_at(self, sentence: Sentence) -> None:
         number, line = self.columns.number, sentence.lines[0]
         if number is not None and not counts(sentence, number):
             fault = f"column {number + 1} counts the tokens of other sentences, but not of this one"
             raise refusal(self.name, line, f"{fault}; number them 1, 2, 3 ... or part the sentences by a blank line")
+        if number is not None:
+            parts = zip(sentence.lines, sentence.rows, strict=True)
+            self.joined += [(place, row[self.columns.token]) for place, row in parts if "-" in row[number]]
         if len(sentence.rows) > _LONG:
             self.long.append(line)
         if sentence.text is not None:
@@ -93,6 +97,10 @@ class _Audit:
         if self.long:
             found = f"{len(self.long)} of its sentences have more than {_LONG} tokens, the first at line {self.long[0]}"
             told.append(f"{found}; a blank line parts sentences")
+        if self.joined:
+            line, token = self.joined[0]
+            count = "1 multiword token" if len(self.joined) == 1 else f"{len(self.joined):,} multiword tokens"
+            told.append(f"{count} (the first {token!r}, line {line}): read as the words that follow it")
         if len(self.differing) * 2 > self.said:
             fault = f"the tokens (column {self.columns.token + 1}) are not those of the comment `# text =`"
             raise refusal(self.name, self.differing[0], f"{fault}; mend the comment or the columns, or remove it")

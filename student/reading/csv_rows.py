@@ -20,6 +20,9 @@ _SEP = re.compile(r'"?sep=(.)"?\s*')
 """A first line with which spreadsheets tell each other the delimiter."""
 
 
+_MEND_QUOTES = "double the double quotes inside texts, or close the one that opens this cell"
+
+
 @dataclass(frozen=True)
 class _Header:
     names: list[str]
@@ -53,12 +56,22 @@ def read_csv_rows(
         layout.notes.append(f"cells are parted by {name_delimiter(mark)}, as the header shows")
     cells = _read_cells(source.name, chain(skipped, [head], lines), mark)
     header: _Header | None = None
+    swallowed: list[int] = []
     for line, row in cells:
         if header is None:
-            header = _read_header(source.name, line, row, mark, wanted)
+            header = _read_header(source.name, line, row, mark, wanted, told)
             _describe(layout, header)
-        else:
-            yield line, _read_row(source.name, line, row, header)
+            continue
+        if any("\n" in cell and _holds_rows(cell, mark, len(header.names)) for cell in row):
+            if mark == "\t":
+                raise refusal(source.name, line, f"a quoted cell takes in whole rows; {_MEND_QUOTES}")
+            swallowed.append(line)
+        yield line, _read_row(source.name, line, row, header, mark)
+    if swallowed:
+        told = "a quoted cell" if len(swallowed) == 1 else f"{len(swallowed):,} quoted cells"
+        layout.notes.append(
+            f"{told} with lines that could be rows, the first at line {swallowed[0]}; if they are, {_MEND_QUOTES}"
+        )
 
 
 def looks_like_header(line: str) -> bool:
@@ -99,6 +112,15 @@ def _find_delimiter(name: str, before: int, head: str, usual: str) -> str:
     return several[0] if several else usual
 
 
+def _holds_rows(cell: str, mark: str, width: int) -> bool:
+    """Say whether a line of a cell, but for the last, could be the rest of a row: as many cells, none of them empty."""
+    if width < 2:
+        return False
+    return any(
+        len(cut := line.split(mark)) == width and all(part.strip() for part in cut) for line in cell.split("\n")[:-1]
+    )
+
+
 def _cut(head: str, mark: str) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([head], delimiter=mark, strict=True), [])]
@@ -135,10 +157,11 @@ def _broken(name: str, start: int, line: int, mark: str, exc: csv.Error) -> Inpu
     return refusal(name, line, f"broken CSV: {exc}; check the double quotes{inner}")
 
 
-def _read_header(name: str, line: int, cells: list[str], mark: str, wanted: str | None) -> _Header:
+def _read_header(name: str, line: int, cells: list[str], mark: str, wanted: str | None, told: str | None) -> _Header:
     names = [cell.strip() for cell in cells]
     if "text" not in names:
-        raise refusal(name, line, _no_text(names, mark))
+        above = f"; cells are cut at {told!r}, as the line sep={told} says" if told is not None else ""
+        raise refusal(name, line, _no_text(names, mark) + above)
     if wanted is not None:
         header = _Header(names, frozenset(), frozenset(), (names.index(wanted),))
     else:
@@ -169,16 +192,19 @@ def _trailing(names: list[str]) -> frozenset[int]:
 def _no_text(names: list[str], mark: str) -> str:
     if _LISTS & set(names):
         return "a .csv file cannot hold lists such as tokens; use .jsonl or .conll"
-    found = mark.join(names)[:80]
     near = next((cell for cell in names if cell.casefold() == "text"), None)
     if near is not None:
+        found = mark.join(names)[:80]
         return f'the header lacks "text", found {found!r}; did you mean "text" by {near!r}? write it in small letters'
-    mend = "name the column of the texts so; a table begins with a line such as text,label"
-    if mark == "\t":
-        mend += "; for a token and its tag a line name the file .conll"
-    elif len(names) == 1:
-        mend = "write the line text above the texts, or save plain lines as .txt"
-    return f'the header lacks "text", found {found!r}; {mend}'
+    head = mark.join(names)
+    cells = max((_cut(head, rival) for rival in (mark, *DELIMITERS)), key=len)
+    if len(cells) < 2:
+        told = f"found {head[:80]!r}; write the line text above the texts, or save plain lines as .txt"
+    else:
+        shown = ", ".join(map(repr, cells))[:120]
+        told = f"its columns are {shown}; rename that of the texts to text and that of the labels to label"
+    hint = "; for a token and its tag a line name the file .conll" if mark == "\t" else ""
+    return f'the header lacks "text", {told}{hint}'
 
 
 def _describe(layout: Layout, header: _Header) -> None:
@@ -190,10 +216,11 @@ def _describe(layout: Layout, header: _Header) -> None:
         layout.notes.append(f"the column {named} numbers the rows and is passed over")
 
 
-def _read_row(name: str, line: int, cells: list[str], header: _Header) -> dict[str, Any]:
+def _read_row(name: str, line: int, cells: list[str], header: _Header, mark: str) -> dict[str, Any]:
     if len(cells) != len(header.names):
         fault = f"{len(cells)} cells where the header has {len(header.names)}"
-        mend = "put a text with commas in double quotes" if len(cells) > len(header.names) else "leave a cell empty"
+        inside = f"put a text with {name_delimiter(mark)} inside in double quotes"
+        mend = inside if len(cells) > len(header.names) else "leave a cell empty"
         raise refusal(name, line, f"{fault}; {mend}")
     for place in header.counts:
         if not cells[place].strip().isdecimal():

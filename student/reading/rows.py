@@ -1,15 +1,17 @@
 """The one way into data files: which format a file has, and its rows as they stand in it."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from agents.messages import InputError
+from student.reading.conll_columns import TAG
 from student.reading.conll_rows import read_conll_rows
 from student.reading.csv_rows import looks_like_header, read_csv_rows
 from student.reading.json_rows import read_json_rows
-from student.reading.layout import Layout
+from student.reading.layout import Layout, refusal
 from student.reading.parquet_rows import read_parquet_rows
 from student.reading.source import Source, read_text
 
@@ -25,6 +27,8 @@ TABLES = {
 ENDINGS = {".txt": "lines", **TABLES}
 """Ending of a file of texts -> its format."""
 FORMATS = tuple(dict.fromkeys(ENDINGS.values()))
+_LOOKED_AT = 50
+"""Lines of plain text by which another format is recognised."""
 _JSON_START = re.compile(r'\s*(\[?\s*\{\s*"[^"]*"\s*:|(\[|\{|\[\s*\{)\s*$)')
 
 
@@ -80,14 +84,27 @@ def looks_like_json(line: str) -> bool:
 def _read_plain(source: Source, layout: Layout) -> Iterator[tuple[int, dict[str, Any]]]:
     layout.format = "plain lines"
     is_first = True
-    for line, text in enumerate(read_text(source), start=1):
+    lines = read_text(source)
+    first = list(islice(lines, _LOOKED_AT))
+    if _looks_like_conll(first):
+        fault = "each line looks like a token and its tag (CoNLL)"
+        raise refusal(source.name, 1, f"{fault}; name the file .conll, or pass --format conll to `predict`")
+    for line, text in enumerate(chain(first, lines), start=1):
         if not text.strip():
             continue
+        if "\r" in text.strip("\r\n"):
+            raise refusal(source.name, line, "a lone carriage return inside a line; end all lines with LF or CRLF")
         looks = _looks_like(text) if is_first else None
         if looks is not None:
             layout.notes.append(f"line {line} looks like {looks}; it is read as a text, as every line is")
         is_first = False
         yield line, {"text": text.strip("\r\n")}
+
+
+def _looks_like_conll(lines: Sequence[str]) -> bool:
+    """Say whether lines of plain text are beyond doubt tokens with their tags: two columns or more, the last a tag."""
+    rows = [line.split() for line in lines if line.strip() and not line.startswith(("#", "-DOCSTART-"))]
+    return len(rows) > 1 and all(len(row) > 1 and TAG.fullmatch(row[-1]) for row in rows)
 
 
 def _looks_like(line: str) -> str | None:

@@ -51,7 +51,7 @@ def stream_source(name: str, open_again: Callable[[], BinaryIO]) -> Source:
 
 
 def read_text(source: Source) -> Iterator[str]:
-    """Give the lines of a text with their ends; a byte order mark is left out.
+    """Give the lines of a text with their ends; byte order marks at their beginning are left out.
 
     Lines end at LF or CRLF. Where there is no LF at all they end at CR, as on old Macs.
 
@@ -83,16 +83,19 @@ def _cut(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _decode(source: Source, number: int, offset: int, raw: bytes) -> str:
-    skipped = 0
     if number == 1:
         _check_start(source, raw)
-        skipped = len(_MARK) if raw.startswith(_MARK) else 0
+    skipped = 0
+    while raw.startswith(_MARK, skipped):  # also where files with marks were joined
+        skipped += len(_MARK)
     try:
         text = raw[skipped:].decode("utf-8")
     except UnicodeDecodeError as exc:
         place = exc.start + skipped
         fault = f"byte 0x{raw[place]:02x} at offset {offset + place} is not UTF-8"
         raise refusal(source.name, number, f"{fault}; save {source.mend} with encoding UTF-8") from exc
+    if "\0" in text:
+        raise refusal(source.name, number, f"holds a NUL byte, as no text does; save {source.mend} with encoding UTF-8")
     if len(text) > LONGEST:
         raise refusal(source.name, number, f"a line of {len(text):,} characters; at most {LONGEST:,} are read")
     return text

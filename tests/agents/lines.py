@@ -83,12 +83,12 @@ async def answer_well(line: Line, _: dict[str, Any]) -> None:
     await line.reply()
 
 
-def redirect(to: Callable[[], str], then: Answer = answer_well) -> Answer:
+def redirect(to: Callable[[], str], then: Answer = answer_well, status: int = 307) -> Answer:
     async def answer(line: Line, request: dict[str, Any]) -> None:
         if request["target"].startswith("/moved"):
             await then(line, request)
         else:
             where = f"{to()}/moved{request['target']}"
-            await line.reply(b"{}", "307 Temporary Redirect", location=where)
+            await line.reply(b"{}", f"{status} Moved", location=where)
 
     return answer

@@ -26,6 +26,16 @@ LISTS: dict[str, tuple[str, bytes, str]] = {
     ),
     "has none": ("200 OK", b'{"data": []}', "answers, but does not list 'm-1' (it lists: nothing)"),
     "an error": ("200 OK", b'{"error": "Invalid API key"}', "answers, but reports an error 401: Invalid API key"),
+    "the key in an error": (
+        "200 OK",
+        json.dumps({"error": f"Incorrect API key provided: Bearer {KEY}"}).encode(),
+        "answers, but reports an error 401: Incorrect API key provided: Bearer [key]",
+    ),
+    "the key in a name": (
+        "200 OK",
+        json.dumps({"data": [{"id": f"for-{KEY}"}]}).encode(),
+        "answers, but does not list 'm-1' (it lists: for-[key])",
+    ),
     "no such page": ("404 Not Found", b"{}", "answers, but lists no models (HTTP 404)"),
     "a page": ("200 OK", b"<html>", "answers, but its list of models cannot be read"),
     "no object": ("200 OK", b"[1]", "answers, but its list of models cannot be read"),

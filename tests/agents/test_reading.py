@@ -182,6 +182,11 @@ async def test_a_body_that_is_packed_all_the_same_is_unpacked(door: Open, ledger
     [
         ({"prompt_tokens": 3, "completion_tokens": 4}, (3, 4)),
         ({"input_tokens": 3, "output_tokens": 4}, (3, 4)),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}, (3, 4)),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 1007}, (3, 1004)),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 0}, (3, 4)),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": "9"}, (3, 4)),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 10**12}, (3, 4)),
         ({"prompt_tokens": None, "completion_tokens": None}, None),
         ({"prompt_tokens": 3, "completion_tokens": 0}, None),
         ({"prompt_tokens": "3", "completion_tokens": "4"}, None),

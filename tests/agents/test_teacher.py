@@ -1,5 +1,6 @@
 import json
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.agents.asks import LABELS, URL, make_ask, make_drafts, make_plan, mak
 from tests.agents.conftest import Open
 from tests.conftest import MakeScript
 from tests.scripted import message_of
-from tracing.ledger import Ledger
+from tracing.ledger import LEAST_ROOM, Ledger, LedgerError
 
 GOOD = make_drafts("the app crashes")
 
@@ -125,6 +126,17 @@ async def test_a_request_refused_later_on_is_a_fault_and_leads_to_its_record(doo
 
 
 # --------------------------------------------------------------------------------------------------------- the store
+
+
+async def test_no_call_goes_out_whose_reply_would_find_no_room(
+    door: Open, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher, script = door([])
+    monkeypatch.setattr("tracing.ledger.shutil.disk_usage", lambda _: SimpleNamespace(free=LEAST_ROOM - 1))
+    with pytest.raises(LedgerError, match=r"ledger\.db: no room for replies"):
+        await teacher.ask(make_ask())
+    assert not script.requests
+    assert not ledger.calls()
 
 
 class Watching(CallStore):

@@ -10,7 +10,7 @@ import pytest
 
 from agents.teacher import Teacher
 from agents.transport import Tape
-from agents.wire import TeacherUnreachable
+from agents.wire import TeacherRefused, TeacherUnreachable
 from tests.agents.asks import make_ask, make_settings
 from tests.agents.lines import BODY, GOOD, Answer, Line, Serve, answer_well, redirect
 from tracing.ledger import Ledger
@@ -122,6 +122,19 @@ async def test_what_came_of_a_broken_answer_is_recorded_and_counted(
     assert ledger.find_call(call.key) is None, "half a reply is no reply"
 
 
+@pytest.mark.parametrize("charset", ["hex", "utf-16", "idna", "no-such-code", "latin-1"])
+async def test_a_status_is_known_whatever_code_the_server_says_its_page_is_in(
+    charset: str, serve: Serve, teacher: OpenTeacher, ledger: Ledger
+) -> None:
+    async def answer(line: Line, _: dict[str, Any]) -> None:
+        await line.reply(b"<p>down", "401 Unauthorized", **{"content-type": f"text/html; charset={charset}"})
+
+    server = await serve(answer)
+    with pytest.raises(TeacherRefused, match="HTTP 401: <p>down"):
+        await teacher(server.url).ask(make_ask())
+    assert len(server.requests) == 1
+
+
 async def test_bytes_that_keep_coming_do_not_hold_off_the_time_limit(
     serve: Serve, teacher: OpenTeacher, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +224,16 @@ async def test_a_redirect_is_followed_but_the_key_stays_with_its_host(
     assert server.requests[0]["headers"]["authorization"] == f"Bearer {KEY}"
     assert last["headers"].get("authorization") == (None if away else f"Bearer {KEY}")
     assert json.loads(ledger.calls()[0].raw) == GOOD
+
+
+@pytest.mark.parametrize("status", [301, 302, 308])
+async def test_a_request_that_is_sent_elsewhere_arrives_with_its_question(
+    status: int, serve: Serve, teacher: OpenTeacher
+) -> None:
+    server = await serve(redirect(lambda: server.url, status=status))
+    assert (await teacher(server.url).ask(make_ask())).faults == ()
+    assert server.requests[-1]["target"] == "/moved/v1/chat/completions"
+    assert server.requests[-1]["body"]["model"] == "m-1"
 
 
 async def test_only_what_came_after_a_redirect_is_recorded(serve: Serve, teacher: OpenTeacher, ledger: Ledger) -> None:

@@ -59,17 +59,25 @@ async def test_the_ability_is_remembered_for_the_next_run(door: Open, ledger: Le
 
 
 async def test_an_endpoint_that_refuses_every_form_is_refused(door: Open, ledger: Ledger) -> None:
-    teacher, script = door([(400, "no such thing")] * 4)
+    teacher, script = door([(400, "no such thing")] * 8)
+    first = await teacher.ask(make_ask())
+    assert first.reply is None, "a filter may have disliked this prompt alone"
+    assert first.faults == ("HTTP 400: no such thing",)
     with pytest.raises(TeacherRefused, match="refuses every form of the request: HTTP 400: no such thing") as caught:
-        await teacher.ask(make_ask())
+        await teacher.ask(make_ask(seed=2))
     assert caught.value.exit_code == 3
-    assert len(script.requests) == 4
-    assert statuses(ledger) == ["error"] * 4
+    assert len(script.requests) == 8
+    assert statuses(ledger) == ["error"] * 8
     assert ledger.find_ability(URL, "m-1") is None
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [(401, "the key is refused"), (403, "access is denied"), (404, "no such model or address")]
+    ("status", "told"),
+    [
+        (401, r"the key is refused \(see OPENAI_API_KEY in the environment\)"),
+        (403, "access is denied"),
+        (404, "no such model or address"),
+    ],
 )
 async def test_a_plain_no_ends_it_with_one_call(door: Open, ledger: Ledger, status: int, told: str) -> None:
     teacher, script = door([(status, "go away")])

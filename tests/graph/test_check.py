@@ -126,7 +126,6 @@ def test_a_long_row_is_shown_cut(toy_domain: Path, capsys: pytest.CaptureFixture
 BAD: dict[str, tuple[Callable[[Path], Any], list[str], str]] = {
     "unknown key": (edit(colour="red"), [], "colour"),
     "unknown label": (add_line("seeds.jsonl", '{"text": "hello", "label": "no such"}'), [], "seeds.jsonl"),
-    "no teacher": (edit(rehearsal=None), [], "--teacher MODEL"),
     "no key": (lambda _: None, ["--teacher", "gpt-4o-mini"], "OPENAI_API_KEY"),
     "no price": (
         lambda _: None,
@@ -153,6 +152,17 @@ def test_a_faulty_domain_is_refused_in_one_line(
     assert (code, out) == (2, "")
     assert told in err
     assert err.count("\n") == 1
+
+
+def test_a_domain_is_checked_before_anybody_is_named_as_the_teacher(
+    toy_domain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(rehearsal=None)(toy_domain)
+    code, out, _ = check(capsys, str(toy_domain))
+    assert code == 0
+    assert "\nteacher: none: a run needs one: --teacher MODEL (with a key or --base-url)\n" in out
+    assert "about" in out
+    assert main.run_cli(["run", str(toy_domain)]) == 2
 
 
 @pytest.mark.parametrize(

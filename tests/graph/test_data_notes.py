@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 import main
 from graph.domain import load_domain
@@ -80,3 +81,13 @@ def test_a_text_under_two_labels_is_told_in_every_file(folder: Path, split: str)
     move(file, file, 1, label=other)
     told = f"1 text stands in it more than once, with different answers (lines 1 and {len(rows) + 1})"
     assert load_domain(folder).notes == (f"{file}: {told}",)
+
+
+def test_one_file_for_two_splits_is_told_as_that(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / "domain.yaml"
+    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    tree["data"]["test"] = tree["data"]["validation"]
+    file.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    assert main.run_cli(["check", str(folder)]) == 0
+    told = f"{folder / tree['data']['test']}: named twice in domain.yaml, so the score on it flatters; give each split"
+    assert told in capsys.readouterr().out

@@ -384,7 +384,7 @@ def test_predict_gives_rows_of_the_data_format(
     assert [row["text"] for row in rows] == texts
     labels = load_domain(noisy.domain).codec.labels
     for row in rows:
-        assert set(row) == {"text", "entities", "confidence", "scores"}
+        assert set(row) == {"line", "text", "entities", "confidence", "scores"}
         assert span_fault(row["text"], to_spans(row["entities"]), split_words(row["text"])) is None
         assert 0 <= row["confidence"] <= 1
         assert set(row["scores"]) == set(labels)

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
 import graph.places
 import main
@@ -23,16 +25,17 @@ from tracing.summary import read_summary
 Printed = pytest.CaptureFixture[str]
 
 
-def write_base(folder: Path, weights: bytes = b"weights") -> Path:
+def write_base(folder: Path, weights: float = 1.0) -> Path:
     """What passes for a model folder with those who do not load it."""
     folder.mkdir(parents=True)
-    for name, content in {
-        "config.json": b'{"model_type": "bert"}',
-        "model.safetensors": weights,
-        "vocab.txt": b"a",
-    }.items():
-        (folder / name).write_bytes(content)
+    (folder / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
+    (folder / "vocab.txt").write_text("a", encoding="utf-8")
+    write_weights(folder, weights)
     return folder
+
+
+def write_weights(folder: Path, weights: float) -> None:
+    save_file({"layer": numpy.full(3, weights)}, folder / "model.safetensors")
 
 
 def copy_corpus(domain: Path, place: Path) -> Path:
@@ -202,11 +205,11 @@ def test_another_student_is_refused(
 ) -> None:
     folder = stop("--student", str(write_base(tmp_path / "base")))
     if named:
-        other = write_base(tmp_path / "other", b"other weights")
+        other = write_base(tmp_path / "other", 2.0)
         told = refused(folder, capsys, "--student", str(other))
         assert f"student.base: '{tmp_path / 'base'}' -> '{other}'" in told
     else:
-        (tmp_path / "base" / "model.safetensors").write_bytes(b"other weights")
+        write_weights(tmp_path / "base", 2.0)
         told = refused(folder, capsys)
         assert f"student.base: '{tmp_path / 'base'}': other contents (SHA-256 " in told
     assert "with other settings" in told

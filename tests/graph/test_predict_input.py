@@ -143,7 +143,7 @@ def test_what_was_recognised_goes_to_the_console_escaped(tmp_path: Path, monkeyp
     told = io.StringIO()
     raw = io.BytesIO(b"text;[b]\x1b[31mid\nstop, now;1\n")
     console = Console(file=told, width=200)
-    assert predict_from(RunFolder(tmp_path), "-", raw, "csv", console) == [{"text": "stop, now"}]
+    assert predict_from(RunFolder(tmp_path), "-", raw, "csv", console) == [{"line": 2, "text": "stop, now"}]
     assert told.getvalue() == "note: standard input: cells are parted by semicolons, as the header shows\n"
     raw.seek(0)
     predict_from(RunFolder(tmp_path), "-", io.BytesIO(b"stop\n"), None, console)

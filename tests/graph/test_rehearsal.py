@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import main
 from agents.messages import InputError
 from graph.rehearsal import corpus_to_serve
 from tests.graph.toy import read_rows, write_domain, write_rows
@@ -36,6 +37,21 @@ def test_columns_and_other_schemes_are_served_where_the_domain_is_of_entities(tm
 def test_a_corpus_alone_is_served_as_it_is(tmp_path: Path) -> None:
     write_rows(tmp_path / "corpus.jsonl", [BARE])
     assert [row.text for row in corpus_to_serve(tmp_path / "corpus.jsonl").rows] == [BARE["text"]]
+
+
+def test_a_table_alone_is_served_as_a_table(tmp_path: Path) -> None:
+    (tmp_path / "corpus.csv").write_text("text;label\na goal, at last;sport\n", encoding="utf-8")
+    (row,) = corpus_to_serve(tmp_path / "corpus.csv").rows
+    assert (row.text, row.answer) == ("a goal, at last", "sport")
+    (tmp_path / "corpus.conll").write_text("Ann B-per\nran O\n", encoding="utf-8")
+    (row,) = corpus_to_serve(tmp_path / "corpus.conll").rows
+    assert [tuple(span) for span in row.spans] == [(0, 3, "per")]
+
+
+def test_a_corpus_of_seeds_alone_is_refused_before_a_run(toy_domain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_rows(toy_domain / "corpus.jsonl", read_rows(toy_domain / "seeds.jsonl"))
+    assert main.run_cli(["check", str(toy_domain)]) == 2
+    assert "corpus.jsonl: holds no text beyond the seeds and the pool" in capsys.readouterr().err
 
 
 def test_a_faulty_corpus_or_domain_is_told_in_a_line(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def write_two(folder: Path, texts: tuple[str, str], split: str = "seeds") -> Pat
         chosen = texts if name == split else ("You were quick and kind.", "The tyre is flat again.")
         rows = [
             {"text": f"{text} {n}", "label": label}
-            for n in range(6)
+            for n in range(7 if name == "corpus" else 6)
             for text, label in zip(chosen, labels, strict=True)
         ]
         write_rows(folder / f"{name}.jsonl", rows)
@@ -132,6 +132,15 @@ def test_short_texts_keep_the_usual_length(tmp_path: Path) -> None:
 def test_a_length_that_is_none_is_refused(value: str, toy_domain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run_cli(["check", str(toy_domain), "--set", f"student.max_length={value}"]) == 2
     assert "student.max_length: give a whole number" in capsys.readouterr().err
+
+
+def test_the_embedded_student_is_said_to_be_english_where_the_texts_are_not(tmp_path: Path) -> None:
+    folder = write_two(tmp_path / "two", (READ["polish"], READ["vietnamese"]))
+    assert not any("English" in note for note in look(folder).notes)
+    file = folder / "domain.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("language: en", "language: Polish"), encoding="utf-8")
+    (note,) = [note for note in look(folder).notes if "English" in note]
+    assert note.startswith("the embedded student was trained on English texts, and language is 'Polish'; a base that")
 
 
 def test_shipped_domain_has_no_alarm(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +51,53 @@ def test_a_folder_that_is_no_model(
     for name in new:
         (folder / name).touch()
     with pytest.raises(InputError, match=message) as caught:
+        check_student(str(folder))
+    assert "\n" not in str(caught.value)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def add_word(path: Path) -> None:
+    said = json.loads(path.read_text(encoding="utf-8"))
+    said["added_tokens"].append({"id": 99_990, "content": "<late>"})
+    path.write_text(json.dumps(said), encoding="utf-8")
+
+
+def split(path: Path) -> None:
+    path.unlink()
+    path.with_name("model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1.safetensors"}}')
+
+
+DAMAGED: dict[str, tuple[str, Callable[[Path], Any], str]] = {
+    "empty": ("model.safetensors", lambda path: path.write_bytes(b""), r"is no safetensors file \(0 bytes\)"),
+    "cut off": ("model.safetensors", cut, r"is cut off: [\d,]+ bytes of [\d,]+; give a complete model"),
+    "other bytes": ("model.safetensors", lambda path: path.write_bytes(b"\xff" * 999), "is no safetensors file"),
+    "no head": (
+        "model.safetensors",
+        lambda path: path.write_bytes(b"\x02" + b"\0" * 7 + b"xx"),
+        "its head names no weights",
+    ),
+    "a pointer": ("model.safetensors", lambda path: path.write_text("version https://git-lfs.x\n"), "git lfs pull"),
+    "a missing part": (
+        "model.safetensors",
+        split,
+        r"model-1\.safetensors: is missing, though",
+    ),
+    "more words than rows": ("tokenizer.json", add_word, r"has 99,991 sub-words and its weights have rows for [\d,]+"),
+    "half a tokenizer": ("tokenizer.json", cut, r"tokenizer\.json: not readable JSON"),
+    "no tokenizer": ("tokenizer.json", lambda path: path.write_text('{"version": "1.0"}'), "holds no tokenizer"),
+}
+
+
+@pytest.mark.parametrize(("name", "damage", "told"), DAMAGED.values(), ids=DAMAGED)
+def test_a_base_that_is_not_whole_is_refused_before_anything_is_loaded(
+    tiny_student: Path, tmp_path: Path, name: str, damage: Callable[[Path], Any], told: str
+) -> None:
+    folder = Path(shutil.copytree(tiny_student, tmp_path / "m"))
+    damage(folder / name)
+    with pytest.raises(InputError, match=told) as caught:
         check_student(str(folder))
     assert "\n" not in str(caught.value)
 

@@ -23,6 +23,8 @@ from tests.student.test_train import ner, write_sentences
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no kind": ({"model_type": None}, "model_type"),
     "remote code": ({"model_type": "own", "auto_map": {"AutoModel": "own.Model"}}, "code of its own"),
+    "unknown kind": ({"model_type": "foobert"}, "does not know model_type 'foobert'"),
+    "pictures": ({"model_type": "vit"}, "kind 'vit' does not classify texts"),
     "encoder and decoder": ({"model_type": "bart", "is_encoder_decoder": True}, "encoder with a decoder"),
     "too few positions": ({"max_position_embeddings": 4}, "4 sub-words at once"),
 }

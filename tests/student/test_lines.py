@@ -23,6 +23,8 @@ WHOLE = {
         '{"text": "one", "label": "x"}\n\n{"tokens": ["a", "b", 3]}\n{"text": ""}\n',
         [(1, "one"), (3, "a b 3")],
     ),
+    "joined.txt": ("\ufeff\ufeffone\n\ufefftwo\n\u200b\n\x01\u00ad\n", [(1, "one"), (2, "two")]),
+    "tagged.txt": ("they say O\nand then nothing\n", [(1, "they say O"), (2, "and then nothing")]),
     "table.csv": ('id,text\n1,"one, ""two"""\n\n2,"over\nlines"\n', [(2, 'one, "two"'), (4, "over\nlines")]),
     "column.csv": ("text\none\n\ntwo\n", [(2, "one"), (4, "two")]),
     "semicolons.csv": ("text;label\none, or;x\n", [(2, "one, or")]),
@@ -56,12 +58,27 @@ def test_rows_of_a_parquet_file(tmp_path: Path) -> None:
 
 
 BROKEN = {
+    "tokens as lines": (
+        "train.txt",
+        "-DOCSTART- -X- O\n\nAnna NNP B-PER\nleft VBD O\n",
+        r"train\.txt:1: each line looks like a",
+    ),
+    "an old Mac's lines": ("lines.txt", "one\rtwo\rthree\n", r"lines\.txt:1: a lone carriage return inside a line"),
+    "rows in a cell": (
+        "rows.tsv",
+        'text\tlabel\n"no end\tbug\nand\tbug\nan end"\tbug\n',
+        r"rows\.tsv:2: a quoted cell takes in whole rows; double",
+    ),
     "no object": ("rows.jsonl", '{"text": "x"}\n["x"]\n', r"rows\.jsonl:2: not a JSON object; write"),
     "no text": ("rows.jsonl", '{"text": 5}\n', r"rows\.jsonl:1: no text; write"),
     "null": ("rows.jsonl", '{"text": null}\n', r"rows\.jsonl:1: no text; write"),
     "broken JSON": ("rows.jsonl", '{"text": "x"}\n{"text": \n', r"rows\.jsonl:2: broken JSON"),
     "half a pair": ("rows.jsonl", '{"text": "\\ud83d"}\n', r"rows\.jsonl:1: .*half a surrogate pair"),
-    "no column": ("table.csv", "id,body\n1,x\n", r"table\.csv:1: the header lacks \"text\", found 'id,body'"),
+    "no column": (
+        "table.csv",
+        "id,body\n1,x\n",
+        r"table\.csv:1: .* its columns are 'id', 'body'; rename",
+    ),
     "a text for a header": ("table.csv", "this is a text already\n", r"table\.csv:1: the header lacks \"text\""),
     "no header": ("table.csv", "cancel it\nI waited\n", r"table\.csv:1: the header lacks .* save plain lines as \.txt"),
     "a cell is missing": ("table.csv", "id,text\n1\n", r"table\.csv:2: 1 cells where the header has 2"),

@@ -85,7 +85,7 @@ def test_the_same_tokens_are_found_where_no_tags_are_wanted(tmp_path: Path, name
 def test_words_of_a_multiword_token_are_read_and_empty_nodes_are_not(tmp_path: Path) -> None:
     rows, layout = read(tmp_path, RANGES)
     assert rows == [{"tokens": ["Anna", "se", "es", "Trier"], "tags": ["B-PER", "O", "O", "B-LOC"]}]
-    assert len(layout.notes) == 1, "the text of the comment is that of the multiword token"
+    assert layout.notes[1:] == ["1 multiword token (the first 'sees', line 4): read as the words that follow it"]
 
 
 PLAIN = "".join(WIDE.format(number, token, "_") for number, token in enumerate(("Anna", "sees"), start=1))
@@ -99,6 +99,26 @@ REFUSED = {
     ),
     "another text": ("# text = Ben left\nAnna B-PER\nsees O\n", ":2: the tokens (column 1) are not those of the comm"),
     "name of a document": ("doc1 Anna B-PER\n\n" * 30, ":1: column 1 holds 'doc1' on every line, so it holds no tok"),
+    "number of the sentence": (
+        "0 Anna NNP B-PER\n0 sees VBZ O\n0 Trier NNP B-LOC\n\n1 Ben NNP B-PER\n1 sees VBZ O\n1 Ulm NNP B-LOC\n",
+        ":1: column 1 ('0 0 0') seems to hold no tokens, column 2 ('Anna sees Trier') does; put the tokens into",
+    ),
+    "no tag but a dash": (
+        "Anna x B-PER\nsees x _\nno x _\n",
+        ":1: column 3 holds tags, but '_' for tokens without one; wri",
+    ),
+    "sentence named once": (
+        "Sentence:1 Anna NNP B-PER\n_ sees VBZ O\n\nSentence:2 Ben NNP B-PER\n_ left VBD O\n",
+        ":1: column 1 ('Sentence:1 _') seems to hold no tokens, column 2 ('Anna sees') does",
+    ),
+    "offsets": (
+        "0 4 Anna B-PER\n5 9 sees O\n10 15 Trier B-LOC\n",
+        ":1: column 1 ('0 5 10') seems to hold no tok",
+    ),
+    "part of speech": (
+        "NNP Anna B-PER\nVBZ sees O\nNNP Trier B-LOC\n",
+        ":1: column 1 ('NNP VBZ NNP') seems to hold",
+    ),
     "one column": ("Anna\nsees\n", ":1: only one column ('Anna')"),
 }
 
@@ -109,6 +129,19 @@ def test_what_cannot_be_read_is_refused_by_its_line(tmp_path: Path, name: str) -
     with pytest.raises(InputError) as caught:
         read(tmp_path, content)
     assert str(caught.value).startswith(f"{tmp_path / 'a.conll'}{told}")
+
+
+def test_tags_before_the_tokens_among_more_columns_are_refused_where_no_tags_are_wanted(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r":1: column 1 \('B-PER O'\) seems to hold no tokens, column 2"):
+        read(tmp_path, "B-PER Anna NNP\nO sees VBZ\n\nB-PER Ben NNP\nO left VBD\n", labels=None)
+
+
+def test_tokens_stay_tokens_beside_columns_of_fewer_or_odder_values(tmp_path: Path) -> None:
+    line = "{0} {0} NOUN start_char={1}|end_char={2} Gender=Masc|Number=Sing O\n"
+    rows, _ = read(tmp_path, "".join(line.format(word, n, n + 3) for n, word in enumerate(["the", "cat", "the", "7"])))
+    assert rows[0]["tokens"] == ["the", "cat", "the", "7"]
+    rows, _ = read(tmp_path, "1990 CD O\n1985 CD O\n\n1992 CD O\n", labels=None)
+    assert rows[0]["tokens"] == ["1990", "1985"]
 
 
 def test_doubts_about_some_sentences_are_counted_in_a_note(tmp_path: Path) -> None:

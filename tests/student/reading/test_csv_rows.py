@@ -47,6 +47,17 @@ def test_the_same_row_is_read_from_every_shape(tmp_path: Path, name: str) -> Non
     assert (note in " ".join(layout.notes)) if note else not layout.notes
 
 
+def test_a_cell_that_takes_in_what_could_be_rows_is_told(tmp_path: Path) -> None:
+    rows, layout = read(tmp_path, 'text,label\n"no end,bug\nand more,bug\nan end",bug\nfine,bug\n')
+    assert [line for line, _ in rows] == [2, 5]
+    assert layout.notes == [
+        "a quoted cell with lines that could be rows, the first at line 2; if they are, double the double quotes inside"
+        " texts, or close the one that opens this cell"
+    ]
+    _, layout = read(tmp_path, 'text,label\n"Dear all,\nit broke.\nYours, Kim",bug\n')
+    assert not layout.notes
+
+
 def test_tsv_is_cut_at_tabs_and_says_nothing(tmp_path: Path) -> None:
     rows, layout = read(tmp_path, "text\tlabel\nlate, again\tbug\n", "tsv")
     assert rows == [(2, ROW)]

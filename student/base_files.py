@@ -1,0 +1,93 @@
+"""Whether the weights and the tokenizer of a base are whole, read without torch from the heads of their files."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from agents.messages import InputError
+from student.base_config import read_object
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+_WORDS = re.compile(r"(word_embeddings?|embed_tokens|tok_embeddings|wte)\.weight$")
+"""Names of the table of word vectors."""
+_LARGEST_HEAD = 100_000_000
+"""Bytes of the largest head that the format allows."""
+
+
+def check_files(folder: Path) -> None:
+    """Check that all files of weights are there and as long as their heads say, and that the tokenizer fits them.
+
+    Raises:
+        InputError: names the file, and what is wrong with it.
+    """
+    most = _count_tokens(folder / "tokenizer.json")
+    rows: dict[str, int] = {}
+    for path in _list_weights(folder):
+        head = _read_head(path)
+        rows.update({name: item["shape"][0] for name, item in head.items() if _WORDS.search(name) and item["shape"]})
+    least = max(rows.values(), default=0)
+    if rows and most > least:
+        fault = f"its tokenizer has {most:,} sub-words and its weights have rows for {least:,}"
+        raise InputError(f"student.base: {folder}: {fault}; save model and tokenizer together again")
+
+
+def _list_weights(folder: Path) -> list[Path]:
+    names = [WEIGHTS]
+    if not (folder / WEIGHTS).is_file():
+        shards = read_object(folder / INDEX).get("weight_map")
+        names = sorted(set(map(str, shards.values()))) if isinstance(shards, dict) else []
+        if not names:
+            raise InputError(f"student.base: {folder / INDEX}: names no files of weights; save the model again")
+    missing = next((name for name in names if not (folder / name).is_file()), None)
+    if missing is not None:
+        raise _incomplete(folder / missing, f"is missing, though {INDEX} names it")
+    return [folder / name for name in names]
+
+
+def _incomplete(path: Path, fault: str) -> InputError:
+    return InputError(f"student.base: {path}: {fault}; give a complete model")
+
+
+def _read_head(path: Path) -> dict[str, dict[str, Any]]:
+    """Read what a file of weights says of its tensors: name -> {"shape", "data_offsets"}."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(8)
+        if start == b"version ":
+            raise _incomplete(path, "is a pointer of Git LFS and no weights (fetch them: git lfs pull)")
+        length = int.from_bytes(start, "little")
+        if len(start) < 8 or not 2 <= length <= min(_LARGEST_HEAD, size):
+            raise _incomplete(path, f"is no safetensors file ({size:,} bytes)")
+        head = _load(file.read(length))
+    if not head:
+        raise _incomplete(path, "is no safetensors file (its head names no weights)")
+    whole = 8 + length + max(item["data_offsets"][1] for item in head.values())
+    if whole != size:
+        raise _incomplete(path, f"is cut off: {size:,} bytes of {whole:,}")
+    return head
+
+
+def _load(text: bytes) -> dict[str, dict[str, Any]]:
+    """Give the tensors of a head; {} where it is none."""
+    try:
+        head = json.loads(text)
+        tensors = {name: item for name, item in head.items() if name != "__metadata__"}
+        return tensors if all(len(item["data_offsets"]) == 2 and "shape" in item for item in tensors.values()) else {}
+    except (ValueError, RecursionError, AttributeError, LookupError, TypeError):
+        return {}
+
+
+def _count_tokens(path: Path) -> int:
+    """Count the rows that a tokenizer needs: its largest id and one; 0 where there is no such file."""
+    if not path.is_file():
+        return 0
+    said = read_object(path)
+    model = said.get("model")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if not isinstance(vocabulary, dict | list):
+        raise InputError(f"student.base: {path}: holds no tokenizer; save the tokenizer again")
+    ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else [len(vocabulary) - 1]
+    ids += [item["id"] for item in said.get("added_tokens") or [] if isinstance(item, dict) and "id" in item]
+    return 1 + max((number for number in ids if isinstance(number, int)), default=-1)
