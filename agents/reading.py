@@ -1,5 +1,6 @@
 """Where in an answer the reply stands: the first of its texts that can be read as one, and why none can."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -43,21 +44,22 @@ def read_reply(reply: Reply, model: type[ReplyT], tidy: Tidy | None) -> Reading[
         model: a reply class.
         tidy: see `parse_reply`.
     """
-    found: list[tuple[Piece, Parsed[ReplyT]]] = []
+    found: list[tuple[Piece, Parsed[ReplyT], tuple[str, ...]]] = []
     for piece in reply.pieces:
         if piece.is_thought and not _is_like_a_reply(piece.text):
             continue
-        parsed = parse_reply(piece.text, model, _is_broken_off(reply.flags), tidy)
-        found.append((piece, parsed))
+        flags = reply.flags if _is_broken_off(reply.flags) or not _ends_open(piece.text) else (CUT_OFF, *reply.flags)
+        parsed = parse_reply(piece.text, model, _is_broken_off(flags), tidy)
+        found.append((piece, parsed, flags))
         if parsed.reply is not None:
             break
-    best = next((pair for pair in found if pair[1].reply is not None), None)
-    best = best or next((pair for pair in found if pair[1].rest is not None), None)
-    best = best or next((pair for pair in found if not pair[0].is_thought), None)
+    best = next((one for one in found if one[1].reply is not None), None)
+    best = best or next((one for one in found if one[1].rest is not None), None)
+    best = best or next((one for one in found if not one[0].is_thought), None)
     if best is None or best[1].fault == NO_TEXT:
         return _tell_unread(reply)
-    piece, parsed = best
-    return Reading(piece.text, _join(reply.flags, _name_place(piece), parsed.flags), parsed)
+    piece, parsed, flags = best
+    return Reading(piece.text, _join(flags, _name_place(piece), parsed.flags), parsed)
 
 
 def read_stored(raw: str, flags: Sequence[str], model: type[ReplyT], tidy: Tidy | None) -> Parsed[ReplyT]:
@@ -70,6 +72,19 @@ def read_stored(raw: str, flags: Sequence[str], model: type[ReplyT], tidy: Tidy 
 def _is_broken_off(flags: Sequence[str]) -> bool:
     """Whether a reply ends before its time, so that its last item may be half of one."""
     return CUT_OFF in flags or "filtered" in flags
+
+
+def _ends_open(text: str) -> bool:
+    """Whether JSON begins and never ends: some servers cut a reply off and call that its end."""
+    text = text.strip()
+    start = text.find("{")
+    if not text.startswith(_STARTS) or text.endswith(_ENDS) or start < 0:
+        return False
+    try:
+        json.JSONDecoder(strict=False).raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def _is_like_a_reply(text: str) -> bool:

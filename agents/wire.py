@@ -258,9 +258,10 @@ class Wire:
 
 def _judge(status: int, raw: str) -> tuple[Literal["passing", "refused", "fatal"], Refusal]:
     """Whether a failure can heal, and what a refusal is about."""
-    if status in FATAL or (status == 429 and _NO_CREDIT in raw):
+    refusal = read_refusal(status, raw) if status in (*REFUSALS, 403, 500) else UNTOLD
+    filtered = status == 403 and refusal.about == "prompt"
+    if (status in FATAL and not filtered) or (status == 429 and _NO_CREDIT in raw):
         return "fatal", UNTOLD
-    refusal = read_refusal(status, raw) if status in (*REFUSALS, 500) else UNTOLD
     if refusal.about == "reply":
         return "passing", refusal
     if status in REFUSALS or refusal.about in ("parts", "prompt", "length"):

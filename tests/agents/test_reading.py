@@ -311,3 +311,29 @@ def test_of_a_reply_that_a_filter_ends_no_half_item_is_kept() -> None:
 @pytest.mark.parametrize("text", ['{"status": "success", "message": "ok"}', '{"code": 0, "message": "ok", "data": []}'])
 def test_a_body_that_says_that_all_is_well_is_no_error(text: str) -> None:
     assert not isinstance(read_body(text), Report)
+
+
+OPEN = '{"drafts": [{"text": "the app crashes", "difficulty": "hard", "intended": "bug"}, {"text": "it is'
+
+
+@pytest.mark.parametrize(
+    ("text", "is_cut"),
+    [
+        (OPEN, True),
+        (f"```json\n{OPEN}", True),
+        (OPEN + " late, and then", True),
+        ('{"drafts": []} I hope that this helps.', False),
+        (f"{OPEN}}}", False),
+        ("I cannot {do} that", False),
+        ("[", False),
+    ],
+)
+def test_json_that_never_ends_is_cut_off_whatever_the_server_says(text: str, is_cut: bool) -> None:
+    body = read_body(json.dumps(message({"content": text})))
+    assert isinstance(body, Body)
+    found = read_reply(Reply(body.pieces, None, "plain", body.flags), GeneratorReply[Draft], None)
+    assert ("cut_off" in found.flags) is is_cut
+    if is_cut:
+        assert found.parsed.rest is not None
+        assert [draft.text for draft in found.parsed.rest.drafts] == ["the app crashes"]
+        assert read_stored(found.raw, found.flags, GeneratorReply[Draft], None).rest == found.parsed.rest

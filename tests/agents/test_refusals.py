@@ -118,6 +118,14 @@ async def test_a_refused_prompt_on_the_very_first_call_is_left_out_and_says_noth
     assert ledger.find_ability(URL, "m-1") == "json_schema"
 
 
+async def test_a_filter_that_says_403_leaves_out_its_prompt_alone(door: Open) -> None:
+    told = error("Your chosen model requires moderation on OpenAI. Your input was flagged", code=403)
+    teacher, script = door([(403, told), make_drafts("the app crashes")])
+    assert (await teacher.ask(make_ask())).reply is None
+    assert (await teacher.ask(make_ask(seed=2))).reply is not None
+    assert len(script.requests) == 2
+
+
 async def test_too_long_a_prompt_says_which_settings_make_it_shorter(door: Open) -> None:
     teacher, _ = door([(400, TOO_LONG)])
     assert "curriculum.quotas.lesson" in (await teacher.ask(make_ask())).faults[0]
