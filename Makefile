@@ -40,7 +40,8 @@ lint: $(STAMP)  ## ruff: format and rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(STAMP)  ## mypy, strict
+types: $(STAMP)  ## mypy, strict; it reads the package `evokd` through a link to this folder
+	@mkdir -p .mypy_path && ln -sfn .. .mypy_path/evokd
 	$(BIN)/mypy
 
 imports: $(STAMP)  ## the direction of imports between rooms
@@ -57,4 +58,4 @@ bench: $(STAMP)  ## backtests of both shipped domains; simulated; docs/benchmark
 	$(BIN)/evokd bench field_reports --seeds 5 --validation 84 --cycles 5 --out bench/field_reports
 
 clean:  ## remove the environment and caches, keep the runs
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mypy_path

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from agents.briefing import Briefing
-from agents.messages import Analysis, AnalystReply, FeedbackPacket, Weakness
-from agents.teacher import Ask, Teacher
+from evokd.agents.llm.client import Ask, Teacher
+from evokd.agents.prompt_context import Briefing
+from evokd.messages import Analysis, AnalystReply, FeedbackPacket, Weakness
 
 MAX_WEAKNESSES = 100
 """Weaknesses of a reply that are looked at."""

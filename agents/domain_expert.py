@@ -3,9 +3,9 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from agents.briefing import Briefing
-from agents.messages import DomainSample, Guide, GuideReply, LabelEvidence, ProfileReply
-from agents.teacher import Ask, Teacher
+from evokd.agents.llm.client import Ask, Teacher
+from evokd.agents.prompt_context import Briefing
+from evokd.messages import DomainSample, Guide, GuideReply, LabelEvidence, ProfileReply
 
 MOST_AXES = 6
 MOST_VALUES = 8

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.briefing import Briefing
-from agents.messages import PAIR, Difficulty, Gold, LessonPlan
-from agents.rest_plan import plan_rest
-from agents.teacher import Ask, Teacher
+from evokd.agents.llm.client import Ask, Teacher
+from evokd.agents.prompt_context import Briefing
+from evokd.agents.rest_plan import plan_rest
+from evokd.messages import PAIR, Difficulty, Gold, LessonPlan
 
 MAX_TEXT = 20_000
 """Characters of the longest draft."""

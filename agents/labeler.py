@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.briefing import Briefing
-from agents.messages import DraftBatch, DraftText, Example, Gold, Message
-from agents.teacher import Ask, Teacher
+from evokd.agents.llm.client import Ask, Teacher
+from evokd.agents.prompt_context import Briefing
+from evokd.messages import DraftBatch, DraftText, Example, Gold, Message
 
 
 @dataclass(frozen=True)

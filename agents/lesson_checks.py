@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
-from agents.messages import Entity, LessonMode, LessonPlan
-from agents.messages.spans import AlignmentError, align, split_words
+from evokd.messages import Entity, LessonMode, LessonPlan
+from evokd.messages.spans import AlignmentError, align, split_words
 
 ALIKE = 80.0
 """Likeness (rapidfuzz ratio, 0 to 100) from which a text counts as a misspelt copy of another."""

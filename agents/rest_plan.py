@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from agents.forms import AnswerForm
-from agents.messages import LessonPlan, Quota
+from evokd.agents.output_schemas import AnswerForm
+from evokd.messages import LessonPlan, Quota
 
 ENOUGH = 0.9
 """Share of a lesson's texts at which it is left: one more request would cost more than its few texts are worth."""

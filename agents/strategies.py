@@ -4,7 +4,7 @@ import random
 from itertools import chain, zip_longest
 from typing import Literal
 
-from agents.messages import PLAIN_MODES, ErrorKind, LessonMode
+from evokd.messages import PLAIN_MODES, ErrorKind, LessonMode
 
 Axis = Literal["length", "vocabulary", "clauses", "style"]
 

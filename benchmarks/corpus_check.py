@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from agents.messages.spans import Span, split_words
-from graph.domain import Domain, find_domain, load_domain
-from student.client import StudentClient
-from student.curate import normalise
-from student.data import read_examples
-from student.entities import to_spans
-from student.tasks import Example, TaskCodec
+from evokd.graph.setup.domain import Domain, find_domain, load_domain
+from evokd.messages.spans import Span, split_words
+from evokd.student.curate import normalise
+from evokd.student.data import read_examples
+from evokd.student.process.client import StudentClient
+from evokd.student.tasks.base import Example, TaskCodec
+from evokd.student.tasks.ner.spans import to_spans
 
 LIMIT = 0.9
 """Cosine from which two texts of different files are too close."""

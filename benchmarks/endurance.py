@@ -25,16 +25,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-import graph.nodes.curate
-import graph.run
-import main as cli
+import evokd.graph.nodes.curate
+import evokd.graph.runner
 from benchmarks.planted import CYCLES, LABELS, plant_run, write_domain
-from graph.config import Layer
-from graph.folder import RunFolder
-from graph.plan import plan_run
-from graph.run import resume_run, start_run
-from student.client import StudentClient, TrainJob, TrainResult
-from student.jobs import Appraisal, AppraiseJob, Prediction, Student
+from evokd.cli import main as cli
+from evokd.graph.runner import resume_run, start_run
+from evokd.graph.setup.config_layers import Layer
+from evokd.graph.setup.plan import plan_run
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.student.process.client import StudentClient, TrainJob, TrainResult
+from evokd.student.protocol import Appraisal, AppraiseJob, Prediction, Student
 
 SETTINGS: dict[str, Any] = {
     "student": {"tune": "head", "device": "cpu"},
@@ -120,7 +120,7 @@ class _Clock:
 @contextmanager
 def _clocked(clock: _Clock, index: _Clock) -> Iterator[None]:
     """Let one clock run while the rehearsal teacher answers, the other while drafts are compared with known texts."""
-    rehearse = graph.run._rehearse
+    rehearse = evokd.graph.runner._rehearse
 
     def timed_rehearse(*plan: Any) -> Any:
         with clock.running():
@@ -136,8 +136,8 @@ def _clocked(clock: _Clock, index: _Clock) -> Iterator[None]:
         return measured
 
     with (
-        patch.object(graph.run, "_rehearse", timed_rehearse),
-        patch.object(graph.nodes.curate, "_judge", timed(graph.nodes.curate._judge)),
+        patch.object(evokd.graph.runner, "_rehearse", timed_rehearse),
+        patch.object(evokd.graph.nodes.curate, "_judge", timed(evokd.graph.nodes.curate._judge)),
     ):
         yield
 
@@ -192,7 +192,7 @@ def _run_long(place: Path, cycles: int) -> list[dict[str, float]]:
         )
         marks.update(cycle=_now().since(clock.total).since(index.total), busy=clock.total, index=index.total)
 
-    with _clocked(clock, index), patch.object(graph.run, "StudentClient", _time_student(StudentClient, clock)):
+    with _clocked(clock, index), patch.object(evokd.graph.runner, "StudentClient", _time_student(StudentClient, clock)):
         start_run(plan, place / "runs", "long", (note,))
     return rows
 
@@ -318,7 +318,7 @@ def _time_cycle(folder: RunFolder) -> dict[str, _Time]:
             found[cycle] = now.since(marks["cycle"]).since(found[handed])
             found["(comparing drafts with known texts)"] = index.total
 
-    with _clocked(clock, index), patch.object(graph.run, "StudentClient", _time_student(_Still, clock)):
+    with _clocked(clock, index), patch.object(evokd.graph.runner, "StudentClient", _time_student(_Still, clock)):
         gc.collect()
         gc.freeze()  # or the modules loaded by now are gone through at some moment of some repeat
         resume_run(folder, (note,))

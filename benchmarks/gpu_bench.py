@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-import student.memory
-from student.jobs import PredictJob, TrainExample, TrainJob, TrainResult
-from student.memory import release
-from student.predict import predict
-from student.settings import StudentSettings
-from student.tasks import codec
-from student.train import train
+import evokd.student.memory
+from evokd.student.memory import release
+from evokd.student.predict import predict
+from evokd.student.protocol import PredictJob, TrainExample, TrainJob, TrainResult
+from evokd.student.student_settings import StudentSettings
+from evokd.student.tasks.registry import codec
+from evokd.student.training.train import train
 
 DOMAINS = Path(__file__).parents[1] / "domains"
 
@@ -103,17 +103,17 @@ def limit(size: float) -> Iterator[float]:
 def counted_halvings() -> Iterator[list[int]]:
     """Count how often a batch is halved after a shortage inside the block."""
     seen: list[int] = []
-    halve = student.memory.halve
+    halve = evokd.student.memory.halve
 
     def count(size: int, times: int = 1) -> int:
         seen.append(size)
         return halve(size, times)
 
-    student.memory.halve = count
+    evokd.student.memory.halve = count
     try:
         yield seen
     finally:
-        student.memory.halve = halve
+        evokd.student.memory.halve = halve
 
 
 def expect(holds: bool, otherwise: str) -> None:

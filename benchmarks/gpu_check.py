@@ -25,13 +25,13 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 from transformers.utils import logging
 
-import student.predict
+import evokd.student.predict
 from benchmarks.gpu_bench import Bench, Diverging, counted_halvings, expect, limit, measure
-from student.client import StudentClient
-from student.jobs import Compute, PredictJob, StudentError, TrainResult
-from student.memory import release
-from student.predict import predict
-from student.train import train
+from evokd.student.memory import release
+from evokd.student.predict import predict
+from evokd.student.process.client import StudentClient
+from evokd.student.protocol import Compute, PredictJob, StudentError, TrainResult
+from evokd.student.training.train import train
 
 MIB = 2**20
 ENOUGH = {"classification": {"head": 0.5, "full": 0.9}, "ner": {"head": 0.2, "full": 0.8}}
@@ -100,7 +100,7 @@ def check_short_answers(bench: Bench) -> str:
     """Predictions halve their batches where memory runs short, and answer the same."""
     folder = str(bench.place / "classification-full")
     texts = [f"{row.text} " + "and so on " * 60 for row in bench.rows["classification"][:BATCH]]
-    usual, student.predict._BATCH = student.predict._BATCH, BATCH
+    usual, evokd.student.predict._BATCH = evokd.student.predict._BATCH, BATCH
     release()
     torch.cuda.reset_peak_memory_stats()
     weights = torch.cuda.memory_reserved() + Path(folder, "model.safetensors").stat().st_size
@@ -110,7 +110,7 @@ def check_short_answers(bench: Bench) -> str:
         with counted_halvings() as halvings, limit(weights + 0.3 * (peak - weights)) as allowed:
             parts = predict(PredictJob(folder=folder, texts=texts))
     finally:
-        student.predict._BATCH = usual
+        evokd.student.predict._BATCH = usual
     expect(len(halvings) > 0, f"no halving with {allowed / MIB:.0f} MiB, peak {peak / MIB:.0f} MiB")
     same = sum(one.answer == two.answer for one, two in zip(whole, parts, strict=True)) / len(texts)
     gap = max(abs(one.confidence - two.confidence) for one, two in zip(whole, parts, strict=True))

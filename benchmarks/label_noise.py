@@ -23,19 +23,20 @@ import torch
 import yaml
 from transformers.utils import logging
 
-from agents.rehearsal.corpus import Corpus
-from agents.rehearsal.labeler import answer_labeler
-from agents.rehearsal.rows import read_rows
-from agents.rehearsal.settings import RehearsalSettings
-from student.base import find_local
-from student.data import read_examples
-from student.features import Encoder, open_encoder
-from student.jobs import Compute, PredictJob, TrainExample, TrainJob
-from student.predict import predict
-from student.samples import gather
-from student.settings import StudentSettings
-from student.tasks import Example, codec
-from student.train import train
+from evokd.simulator.corpus import Corpus
+from evokd.simulator.corpus_rows import read_rows
+from evokd.simulator.labeler import answer_labeler
+from evokd.simulator.rehearsal_settings import RehearsalSettings
+from evokd.student.base import find_local
+from evokd.student.data import read_examples
+from evokd.student.features import Encoder, open_encoder
+from evokd.student.predict import predict
+from evokd.student.protocol import Compute, PredictJob, TrainExample, TrainJob
+from evokd.student.student_settings import StudentSettings
+from evokd.student.tasks.base import Example
+from evokd.student.tasks.registry import codec, make_network
+from evokd.student.training.samples import gather
+from evokd.student.training.train import train
 
 _CPU = torch.device("cpu")
 _AT_ONCE = 16
@@ -128,7 +129,7 @@ class _Bench:
 
     def _fit(self, job: TrainJob) -> list[Any]:
         """Do what a training of the head does, and a prediction, without writing and reading the weights."""
-        samples = gather(job, self._codec.network())
+        samples = gather(job, make_network(self._codec))
         encoder = self._open()
         pieces, seen = encoder.see(samples.texts, job.settings.length, _CPU, _AT_ONCE)
         data = samples.encode(self._codec, pieces)
@@ -148,7 +149,7 @@ class _Bench:
 
     def _open(self) -> Encoder:
         base = find_local("embedded")
-        encoder = None if base is None else open_encoder(self._codec.network(), self._codec.labels, base)
+        encoder = None if base is None else open_encoder(make_network(self._codec), self._codec.labels, base)
         assert encoder is not None
         return encoder
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from rich.console import Console
 
-from agents.messages import InputError
-from tracing.ending import tell_result
-from tracing.events import read_events
-from tracing.live import Progress
-from tracing.show import open_ledger, show_weakness
-from tracing.summary import read_summary
+from evokd.cli.views.progress import Progress
+from evokd.cli.views.result_view import tell_result
+from evokd.cli.views.show import open_ledger, show_weakness
+from evokd.messages import InputError
+from evokd.tracing.events import read_events
+from evokd.tracing.summary import read_summary
 
 WIDTH = 140
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"

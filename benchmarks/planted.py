@@ -8,7 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from agents.messages import (
+from evokd.graph.runner import PLAN, THREAD
+from evokd.graph.setup.plan import Plan, describe_plan, record_plan
+from evokd.graph.setup.run_folder import RunFolder, create_folder, write_config
+from evokd.messages import (
     CallRecord,
     Case,
     DraftBatch,
@@ -18,10 +21,7 @@ from agents.messages import (
     LessonTopic,
     Quota,
 )
-from graph.folder import RunFolder, create_folder, write_config
-from graph.plan import Plan, describe_plan, record_plan
-from graph.run import PLAN, THREAD
-from tracing.ledger import Ledger, Sample
+from evokd.tracing.ledger import Ledger, Sample
 
 LABELS = ("north", "east", "south", "west")
 CYCLES = 50
@@ -181,7 +181,7 @@ def _call(cycle: int, span: str, role: str, raw: str) -> CallRecord:
 async def _plant_state(folder: RunFolder, count: int) -> None:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    from graph.build import build_graph
+    from evokd.graph.build import build_graph
 
     state = {
         "cycle": CYCLES + 1,

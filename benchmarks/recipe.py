@@ -19,10 +19,10 @@ from typing import Any
 
 import yaml
 
-from student.client import StudentClient, TrainExample, TrainJob, TrainResult
-from student.data import read_examples
-from student.settings import StudentSettings
-from student.tasks import codec
+from evokd.student.data import read_examples
+from evokd.student.process.client import StudentClient, TrainExample, TrainJob, TrainResult
+from evokd.student.student_settings import StudentSettings
+from evokd.student.tasks.registry import codec
 
 
 def main() -> None:

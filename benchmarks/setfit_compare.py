@@ -30,17 +30,17 @@ from typing import Any
 import torch
 from transformers.utils import logging
 
-from graph.domain import load_domain
-from graph.folder import RunFolder, read_config
-from graph.rows import choose_rows
-from graph.settings import Settings
-from student.base import find_local
-from student.jobs import Compute, PredictJob, TrainExample, TrainJob, write_meaning
-from student.predict import predict
-from student.settings import StudentSettings
-from student.tasks import Example, TaskCodec
-from student.train import train
-from tracing.ledger import Ledger, Sample
+from evokd.graph.setup.domain import load_domain
+from evokd.graph.setup.few_shot_sampling import choose_rows
+from evokd.graph.setup.run_folder import RunFolder, read_config
+from evokd.graph.setup.run_settings import Settings
+from evokd.student.base import find_local
+from evokd.student.predict import predict
+from evokd.student.protocol import Compute, PredictJob, TrainExample, TrainJob, write_meaning
+from evokd.student.student_settings import StudentSettings
+from evokd.student.tasks.base import Example, TaskCodec
+from evokd.student.training.train import train
+from evokd.tracing.ledger import Ledger, Sample
 
 Cell = tuple[str, int, int, str]
 """Data set, seed of the run, samples, who is trained."""

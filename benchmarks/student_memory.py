@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from statistics import linear_regression
 
-from student.client import StudentClient, TrainExample, TrainJob
-from student.data import read_examples
-from student.settings import StudentSettings
-from student.tasks import codec
+from evokd.student.data import read_examples
+from evokd.student.process.client import StudentClient, TrainExample, TrainJob
+from evokd.student.student_settings import StudentSettings
+from evokd.student.tasks.registry import codec
 
 DOMAINS = {"support_tickets": "classification", "field_reports": "ner"}
 

@@ -3,7 +3,7 @@
 python -m benchmarks.teacher_door [--calls 512] [--flight 64] [--latency 0.25 1.0] [--rounds 3]
 
 A server of fixed latency (benchmarks/latency_server.py) is asked to label by two clients in turn, each a process of its
-own: the door (`agents.labeler` through `agents.teacher`, every reply stored in a ledger before it is used), and a bare
+own: the door (`agents.labeler` through `agents.llm`, every reply stored in a ledger before it is used), and a bare
 loop over `AsyncOpenAI` with a semaphore, which stores nothing. One call goes ahead, as the Analyst's does in a run; it
 is not counted. `ideal / wall` is calls / flight x latency, divided by the time from the first request to the last
 answer as the server saw them. Then the door is killed with SIGKILL at half of the calls and started again with the
@@ -41,11 +41,11 @@ def make_texts(number: int) -> dict[str, str]:
 
 async def ask_door(url: str, calls: int, flight: int, ledger: Path) -> None:
     """Label through the door."""
-    from agents import labeler
-    from agents.briefing import make_briefing
-    from agents.settings import TeacherSettings
-    from agents.teacher import Teacher
-    from tracing.ledger import Ledger
+    from evokd.agents import labeler
+    from evokd.agents.llm.client import Teacher
+    from evokd.agents.llm.teacher_settings import TeacherSettings
+    from evokd.agents.prompt_context import make_briefing
+    from evokd.tracing.ledger import Ledger
 
     briefing = make_briefing("classification", "letters", "English", LABELS, None, 3)
     store = Ledger(ledger)
@@ -66,7 +66,7 @@ async def ask_bare(url: str, calls: int, flight: int, _: Path) -> None:
     """Ask the same with nothing around the client; the replies are read as JSON and forgotten."""
     import openai
 
-    from agents.messages import DraftBatch, DraftText, fence
+    from evokd.messages import DraftBatch, DraftText, fence
 
     client = openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0)
     slots = asyncio.Semaphore(flight)
@@ -140,7 +140,7 @@ def measure(client: str, url: str, latency: float, options: argparse.Namespace) 
 
 def kill_at_half(url: str, options: argparse.Namespace) -> dict[str, float]:
     """Kill the door when half of the answers were sent, start it again, and count what it asks for again."""
-    from tracing.ledger import Ledger
+    from evokd.tracing.ledger import Ledger
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

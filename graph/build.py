@@ -9,15 +9,15 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from graph.bench import Bench
-from graph.nodes.analyze import analyze
-from graph.nodes.curate import curate, review
-from graph.nodes.decide import decide
-from graph.nodes.learn import examine, gate, prepare, train
-from graph.nodes.lesson import generate, label
-from graph.nodes.publish import publish
-from graph.routing import after_curate, after_decide, to_lessons
-from graph.state import LessonState, State, StateUpdate
+from evokd.graph.context import Bench
+from evokd.graph.nodes.analyze import analyze
+from evokd.graph.nodes.curate import curate, review
+from evokd.graph.nodes.decide import decide
+from evokd.graph.nodes.learn import examine, gate, prepare, train
+from evokd.graph.nodes.lesson import generate, label
+from evokd.graph.nodes.publish import publish
+from evokd.graph.routing import after_curate, after_decide, to_lessons
+from evokd.graph.state import LessonState, State, StateUpdate
 
 StateT = TypeVar("StateT", State, LessonState)
 

@@ -3,12 +3,12 @@
 import os
 from typing import Any
 
-from agents.reach import reach
-from agents.settings import OPENAI_URL
-from agents.teacher import resolve_key
-from graph.estimate import estimate_run
-from graph.plan import Plan
-from prompts.loader import ROLES
+from evokd.agents.llm.client import resolve_key
+from evokd.agents.llm.ping import reach
+from evokd.agents.llm.teacher_settings import OPENAI_URL
+from evokd.graph.estimate import estimate_run
+from evokd.graph.setup.plan import Plan
+from evokd.prompts.loader import ROLES
 
 NO_TEACHER = "a run needs one: --teacher MODEL (with a key or --base-url)"
 FEW_LINES = 150

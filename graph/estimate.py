@@ -11,8 +11,19 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agents.attempts import estimate_tokens
-from agents.messages import (
+from evokd.agents.llm.call_recorder import estimate_tokens
+from evokd.agents.llm.pricing import price
+from evokd.agents.llm.teacher_settings import OPENAI_URL
+from evokd.graph.curriculum.kinds import Kind, begin_shares, cut_labelling, divide, share_out
+from evokd.graph.curriculum.lessons import PlannedLesson, PlanningInput, ReferenceText, plan_lessons
+from evokd.graph.curriculum.reference_texts import Grounding, fit_tokens
+from evokd.graph.curriculum.turns import is_analysts_turn
+from evokd.graph.nodes.cycle_quota import cap_cycle
+from evokd.graph.nodes.domain_profile import SHOWN_LINES, SHOWN_TOKENS
+from evokd.graph.nodes.evaluation import MOST_COUNTED
+from evokd.graph.nodes.label_guide import LEAST_ROWS
+from evokd.graph.setup.plan import Plan
+from evokd.messages import (
     Case,
     Confusion,
     DomainSample,
@@ -23,20 +34,9 @@ from agents.messages import (
     Weakness,
     fence,
 )
-from agents.messages import Example as ShownExample
-from agents.pricing import price
-from agents.settings import OPENAI_URL
-from graph.allowance import cap_cycle
-from graph.curriculum.grounding import Grounding, fit_tokens
-from graph.curriculum.kinds import Kind, begin_shares, cut_labelling, divide, share_out
-from graph.curriculum.lessons import PlannedLesson, PlanningInput, ReferenceText, plan_lessons
-from graph.curriculum.turns import is_analysts_turn
-from graph.exams import MOST_COUNTED
-from graph.guide import LEAST_ROWS
-from graph.plan import Plan
-from graph.profile import SHOWN_LINES, SHOWN_TOKENS
-from prompts.loader import ROLES
-from student.tasks import Example
+from evokd.messages import Example as ShownExample
+from evokd.prompts.loader import ROLES
+from evokd.student.tasks.base import Example
 
 ACCEPTED = 0.95
 """Share of texts that become samples, as it was with language models."""

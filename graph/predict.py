@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agents.messages import EvokdError
-from graph.config import Layer, build_settings
-from graph.folder import RunFolder, read_config
-from graph.sight import note_texts
-from student.client import StudentClient, StudentError
-from student.save import read_record
-from student.tasks import codec
+from evokd.graph.setup.config_layers import Layer, build_settings
+from evokd.graph.setup.readability import note_texts
+from evokd.graph.setup.run_folder import RunFolder, read_config
+from evokd.messages import EvokdError
+from evokd.student.process.client import StudentClient, StudentError
+from evokd.student.save import read_record
+from evokd.student.tasks.registry import codec
 
 
 def note_sight(folder: RunFolder, texts: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from langgraph.types import Send
 
-from graph.state import State
+from evokd.graph.state import State
 
 
 def after_decide(state: State) -> Literal["analyze", "publish"]:

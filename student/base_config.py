@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.messages import InputError
+from evokd.messages import InputError
 
 RECORD = "evokd.json"
 """File by which a folder shows that it is a student of this program."""

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from agents.messages import InputError
-from student.base_config import read_object
+from evokd.messages import InputError
+from evokd.student.base_config import read_object
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"

@@ -1,6 +1,6 @@
 """The model card of a student: what it is, how it was trained, how others use it."""
 
-from student.jobs import TrainJob
+from evokd.student.protocol import TrainJob
 
 _OVERLAP = 4
 """A window shares one `_OVERLAP`-th of its sub-words with the next."""

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from agents.messages import InputError
-from student.settings import Device, Precision
+from evokd.messages import InputError
+from evokd.student.student_settings import Device, Precision
 
 _CPU_SIGNS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 """What torch asks a CPU, by version; a version without the question counts as a no."""

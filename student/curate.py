@@ -14,8 +14,9 @@ from typing import Literal
 
 from rapidfuzz.distance import Indel
 
-from student.settings import CurationSettings
-from student.tasks import Gold, TaskCodec
+from evokd.student.protocol import Gold
+from evokd.student.student_settings import CurationSettings
+from evokd.student.tasks.base import TaskCodec
 
 Reason = Literal["invalid_text", "unlabelled", "unknown_label", "duplicate", "near_duplicate", "leak", "disputed"]
 

@@ -8,12 +8,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from agents.messages import InputError
-from student.checks import RowFault
-from student.reading.layout import Layout, refusal
-from student.reading.rows import TABLES, check_file, read_rows
-from student.reading.source import file_source
-from student.tasks import Example, TaskCodec
+from evokd.messages import InputError
+from evokd.student.reading.layout import Layout, refusal
+from evokd.student.reading.rows import TABLES, check_file, read_rows
+from evokd.student.reading.source import file_source
+from evokd.student.tasks.base import Example, TaskCodec
+from evokd.student.tasks.row_checks import RowFault
 
 MAX_BYTES = 512 * 2**20
 """Size of the largest data file; it is read as a whole."""

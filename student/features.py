@@ -10,18 +10,20 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
 
-from student.base import find_local, fingerprint
-from student.compute import reproducible
-from student.head import read_features
-from student.network import Piece, TaskNetwork
-from student.tokenizer import match_padding, open_tokenizer
+from evokd.student.base import find_local, fingerprint
+from evokd.student.compute import reproducible
+from evokd.student.tasks.network import Piece, TaskNetwork
+from evokd.student.tokenizer import match_padding, open_tokenizer
 
+FEATURE_BATCH = 64
+"""Pieces whose features are computed at once, where memory allows."""
 FEATURE_BYTES = 256 * 2**20
 """Bytes of features that are kept, on the CPU."""
 _PIECE_BYTES = 150
@@ -251,3 +253,65 @@ def find_encoder(network: TaskNetwork, folder: Path, record: Mapping[str, Any]) 
         return None
     encoder = open_encoder(network, record["labels"], source)
     return encoder if encoder is not None and encoder.reads(folder) else None
+
+
+def read_features(
+    model: torch.nn.Module,
+    layer: torch.nn.Linear,
+    tokenizer: Any,
+    encodings: Sequence[dict[str, Any]],
+    at_once: int = FEATURE_BATCH,
+) -> list[torch.Tensor]:
+    """Compute what the output layer sees of each piece, without dropout: (features,) or (sub-words, features).
+
+    Pieces of one length are computed together, so that none is padded: on a CPU the features of a piece are then the
+    same bits whatever it is computed with.
+
+    Args:
+        model: the student.
+        layer: its output layer.
+        tokenizer: its tokenizer.
+        encodings: tokenizer output per piece.
+        at_once: pieces computed at once.
+    """
+    seen: list[torch.Tensor] = []
+    hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    device = next(model.parameters()).device
+    lengths = [len(encoding["input_ids"]) for encoding in encodings]
+    order = sorted(range(len(encodings)), key=lambda i: lengths[i])
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for _, group in groupby(order, key=lambda i: lengths[i]):
+                alike = list(group)
+                for start in range(0, len(alike), at_once):
+                    chosen = [encodings[i] for i in alike[start : start + at_once]]
+                    logits = model(**tokenizer.pad(chosen, return_tensors="pt").to(device)).logits
+                    seen[-1] = _answered(seen[-1], layer, logits)
+    finally:
+        hook.remove()
+    rows = [row for batch in seen for row in batch]
+    found: dict[int, torch.Tensor] = {}
+    for i, row in zip(order, rows, strict=True):
+        # Outside of inference mode, so that a layer can be fitted on it.
+        found[i] = row.clone()
+    return [found[i] for i in range(len(encodings))]
+
+
+def _answered(inputs: torch.Tensor, layer: torch.nn.Linear, logits: torch.Tensor) -> torch.Tensor:
+    """Keep the sub-word that the model answers by, where its layer sees all of them: decoders answer by the last.
+
+    Args:
+        inputs: of the layer, (batch, features) or (batch, sub-words, features).
+        layer: the output layer.
+        logits: of the model, (batch, classes) or (batch, sub-words, classes).
+
+    Returns:
+        (batch, features), or `inputs` where words are answered one by one.
+    """
+    if inputs.ndim == logits.ndim:
+        return inputs
+    # not by calling the layer: its hook would take that for a further batch
+    answers = torch.nn.functional.linear(inputs, layer.weight, layer.bias)
+    places = (answers - logits[:, None]).abs().sum(-1).argmin(-1)
+    return inputs[torch.arange(len(inputs), device=inputs.device), places]

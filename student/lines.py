@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agents.messages import InputError
-from student.checks import has_half_pair, is_blank
-from student.reading.layout import Layout, refusal
-from student.reading.rows import ENDINGS, check_file, read_rows
-from student.reading.source import Source, file_source
+from evokd.messages import InputError
+from evokd.student.reading.layout import Layout, refusal
+from evokd.student.reading.rows import ENDINGS, check_file, read_rows
+from evokd.student.reading.source import Source, file_source
+from evokd.student.tasks.row_checks import has_half_pair, is_blank
 
 
 class Line(NamedTuple):

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import torch
 
-from agents.messages import EvokdError
-from student.jobs import MEMORY_ADVICE, StudentError
+from evokd.messages import EvokdError
+from evokd.student.protocol import MEMORY_ADVICE, StudentError
 
 _SIGNS = ("out of memory", "not enough memory", "allocate memory", "alloc_failed")
 """What torch's CPU allocator, CUDA and its libraries, and the system say when memory runs short, in lower case."""

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from transformers import AutoModel
 
-from student.base import fingerprint, locate
-from student.compute import pick_device, set_threads
-from student.features import Encoder, find_encoder
-from student.jobs import Compute, EmbedJob, Prediction, PredictJob, StudentError
-from student.memory import halve, in_batches, with_less
-from student.network import Piece, TaskNetwork, cut_padding
-from student.save import read_record
-from student.tasks import codec
-from student.tokenizer import open_tokenizer
+from evokd.student.base import fingerprint, locate
+from evokd.student.compute import pick_device, set_threads
+from evokd.student.features import Encoder, find_encoder
+from evokd.student.memory import halve, in_batches, with_less
+from evokd.student.protocol import Compute, EmbedJob, Prediction, PredictJob, StudentError
+from evokd.student.save import read_record
+from evokd.student.tasks.network import Piece, TaskNetwork, cut_padding
+from evokd.student.tasks.registry import codec, make_network
+from evokd.student.tokenizer import open_tokenizer
 
 _BATCH = 32
 _EMBED_LENGTH = 256
@@ -37,7 +37,7 @@ def predict(job: PredictJob) -> list[Prediction]:
         StudentError: the folder is no student, its output is not a number, or memory runs short with one text.
     """
     record = read_record(Path(job.folder))
-    network = codec(record["task"], record["labels"]).network()
+    network = make_network(codec(record["task"], record["labels"]))
     device = _prepare(job.compute)
     texts = sorted(set(job.texts), key=lambda text: (len(text), text))
     encoder = find_encoder(network, Path(job.folder), record)

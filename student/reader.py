@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import regex
 
-from student.base_config import read_length, read_object
+from evokd.student.base_config import read_length, read_object
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from student.base_config import RECORD
-from student.card import write_card
-from student.jobs import StudentError, TrainJob
-from student.tokenizer import limit_length
+from evokd.student.base_config import RECORD
+from evokd.student.card import write_card
+from evokd.student.protocol import StudentError, TrainJob
+from evokd.student.tokenizer import limit_length
 
 
 def save_student(

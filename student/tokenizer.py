@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoTokenizer
 
-from agents.messages import InputError
-from student.base_config import NO_PADDING, RECORD, count_positions
+from evokd.messages import InputError
+from evokd.student.base_config import NO_PADDING, RECORD, count_positions
 
 
 def open_tokenizer(source: str, words: bool = False) -> Any:

@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from agents.messages.spans import Span, split_words
-from student.checks import is_blank
+from evokd.messages.spans import Span, split_words
+from evokd.student.tasks.row_checks import is_blank
 
 LABELS = ("person", "place", "art-work", "名")
 

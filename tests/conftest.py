@@ -14,9 +14,9 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import pytest
 
+from evokd.tracing.ledger import Ledger
 from tests.fuzzing import LONG, Tally
 from tests.scripted import ScriptedTeacher
-from tracing.ledger import Ledger
 
 _FOREIGN = ("OPENAI_", "AZURE_OPENAI_", "ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "EVOKD_")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from student import worker
-from student.jobs import EmbedJob, PredictJob, TrainJob
+from evokd.student.process import worker
+from evokd.student.protocol import EmbedJob, PredictJob, TrainJob
 from tests.graph.toy import WordStudent
 
 _DEADLY_STEP = 3
@@ -55,7 +55,7 @@ def _load_words(plan: Path) -> dict[str, worker.Handler]:
 
 
 def _load_torch(plan: Path, handlers: dict[str, worker.Handler]) -> dict[str, worker.Handler]:
-    import student.full as full
+    import evokd.student.training.finetune as full
 
     batches = full.plan_batches
     full.plan_batches = lambda *args, **options: _Batches(batches(*args, **options), plan)

@@ -24,17 +24,17 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import graph.build
-import graph.run
-import main
-import tracing.events
+import evokd.graph.build
+import evokd.graph.runner
+import evokd.tracing.events
+from evokd.cli import main
 from tests.graph.toy import STUDENTS
 
 
 def run_killed(request: dict[str, Any]) -> int:
     """Run one command in this process; returns its exit code if it lives to give one."""
     if request.get("student"):
-        graph.run.StudentClient = STUDENTS[request["student"]]  # type: ignore[assignment, misc]
+        evokd.graph.runner.StudentClient = STUDENTS[request["student"]]  # type: ignore[assignment, misc]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background inherits that it is ignored
     if request.get("event"):
         _set_trap(request["event"], request["node"], request["count"], request.get("signal", signal.SIGKILL))
@@ -47,10 +47,10 @@ def run_killed(request: dict[str, Any]) -> int:
 
 def _set_trap(event: str, node: str, count: int, number: int) -> None:
     """Raise a signal when the event of the node is logged for the count-th time, after it was written."""
-    log = tracing.events.EventLog.__call__
+    log = evokd.tracing.events.EventLog.__call__
     seen = 0
 
-    def trap(self: tracing.events.EventLog, event_name: str, /, **fields: Any) -> None:
+    def trap(self: evokd.tracing.events.EventLog, event_name: str, /, **fields: Any) -> None:
         nonlocal seen
         log(self, event_name, **fields)
         if event_name == event and node in (fields.get("node"), fields.get("role")):
@@ -58,7 +58,7 @@ def _set_trap(event: str, node: str, count: int, number: int) -> None:
             if seen == count:
                 os.kill(os.getpid(), number)
 
-    tracing.events.EventLog.__call__ = trap  # type: ignore[method-assign]
+    evokd.tracing.events.EventLog.__call__ = trap  # type: ignore[method-assign]
 
 
 def _trap_call(path: str, count: int, fault: str | None) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.messages.spans import align, span_fault, split_words, surfaces
 from benchmarks.corpus_check import (
     Closeness,
     Files,
@@ -25,11 +24,12 @@ from benchmarks.corpus_check import (
     tell_forms,
     to_form,
 )
-from graph.domain import Domain, find_domain, load_domain
-from student.curate import Candidate, Curator, normalise
-from student.entities import to_spans
-from student.settings import CurationSettings
-from student.tasks import Example
+from evokd.graph.setup.domain import Domain, find_domain, load_domain
+from evokd.messages.spans import align, span_fault, split_words, surfaces
+from evokd.student.curate import Candidate, Curator, normalise
+from evokd.student.student_settings import CurationSettings
+from evokd.student.tasks.base import Example
+from evokd.student.tasks.ner.spans import to_spans
 
 SIZES = {
     "support_tickets": {"seeds": 10, "validation": 100, "test": 200, "corpus": 700},

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-import main
-from graph.domain import find_domain, load_domain
-from graph.folder import SHIPPED_EXAMPLE
-from tracing.ledger import Ledger
+from evokd.cli import main
+from evokd.graph.setup.domain import find_domain, load_domain
+from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE
+from evokd.tracing.ledger import Ledger
 
 LIMIT = 3_000_000
 FILES = {"config.yaml", "events.jsonl", "summary.json", "ledger.db", "profile.yaml", "dataset/train.jsonl"}

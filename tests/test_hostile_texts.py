@@ -14,15 +14,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-import graph.predict
-import main
-from agents.rehearsal.corpus import load_corpus
-from agents.rehearsal.roles import answer
-from agents.rehearsal.settings import RehearsalSettings
-from agents.rehearsal.wire import find_message
+import evokd.graph.predict
+from evokd.cli import main
+from evokd.cli.views.progress import Progress
+from evokd.simulator.corpus import load_corpus
+from evokd.simulator.rehearsal_settings import RehearsalSettings
+from evokd.simulator.requests import find_message
+from evokd.simulator.roles import answer
 from tests.graph.conftest import give_student
 from tests.graph.toy import QUICK, WordStudent, write_domain
-from tracing.live import Progress
 
 HOSTILE = (
     "\x1b[31mred\x1b[2J \x1b]8;;http://a.example\x07link\x1b]8;;\x07 \x1b]0;t\x07 \x9b31m\x9d0;t\x9c \u202etxt\u202c "
@@ -110,7 +110,7 @@ def test_json_lines_hold_escapes_alone(
 ) -> None:
     assert main.run_cli([*teacher[1], "--json"]) == 0
     monkeypatch.setattr(
-        graph.predict, "predict_texts", lambda _, texts: [{"text": text, "label": HOSTILE} for text in texts]
+        evokd.graph.predict, "predict_texts", lambda _, texts: [{"text": text, "label": HOSTILE} for text in texts]
     )
     texts = tmp_path / "texts.txt"
     texts.write_text("a line\nwhere is it\x9b31m \u202e\n", encoding="utf-8")

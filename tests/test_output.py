@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import main
+from evokd.cli import main
+from tests.cli.test_main import done_runs
 from tests.graph.conftest import toy_domain, word_students
 from tests.graph.toy import QUICK, WordStudent
-from tests.test_main import done_runs
 
 __all__ = ["done_runs", "toy_domain", "word_students"]
 READERS = {

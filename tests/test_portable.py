@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from evokd.cli import console
 from tests.graph.toy import QUICK, write_domain
 from tests.test_house import OURS, ROOT, SHIPPED, imports, name_of
-from tracing import console
 
 POSIX_MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
 POSIX_NAMES = {
@@ -128,17 +128,17 @@ def guarded(name, globals=None, *rest, **words):
     return real(name, globals, *rest, **words)
 
 builtins.__import__ = guarded
-import main
-for room in main.ROOMS:
-    for module in pkgutil.walk_packages([str(Path(root, room))], f"{room}."):
+from evokd.cli import main
+for room in ("agents", "cli", "experiments", "graph", "messages", "prompts", "simulator", "student", "tracing"):
+    for module in pkgutil.walk_packages([str(Path(root, room))], f"evokd.{room}."):
         try:
             importlib.import_module(module.name)
         except ImportError as exc:
             if exc.name not in heavy:  # which are everywhere, and take long
                 raise
-import graph.run
+import evokd.graph.runner
 from tests.graph.toy import WordStudent
-graph.run.StudentClient = WordStudent
+evokd.graph.runner.StudentClient = WordStudent
 sys.exit(main.run_cli(args))
 """
 

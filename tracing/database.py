@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from agents.messages import EvokdError
-from tracing.group_commit import GroupCommit
-from tracing.read_only import connect_to_read, copy_to_read
+from evokd.messages import EvokdError
+from evokd.tracing.group_commit import GroupCommit
+from evokd.tracing.read_only import connect_to_read, copy_to_read
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 VERSION = "3"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.messages import EvokdError, InputError
+from evokd.messages import EvokdError, InputError
 
 
 def make_folder(path: Path, option: str) -> None:

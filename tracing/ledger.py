@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from agents.messages import CallRecord, Message
-from tracing.database import LedgerError, decode, encode
-from tracing.samples import Sample, Samples
+from evokd.messages import CallRecord, Message
+from evokd.tracing.database import LedgerError, decode, encode
+from evokd.tracing.samples import Sample, Samples
 
 __all__ = ["Ledger", "LedgerError", "Sample"]
 

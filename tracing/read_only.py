@@ -5,7 +5,7 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from agents.messages import EvokdError
+from evokd.messages import EvokdError
 
 _LOGS = ("-wal", "-journal")
 """Endings of the files beside a database that may hold rows which it lacks."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracing.database import JSON_COLUMNS, Database, decode, encode
+from evokd.tracing.database import JSON_COLUMNS, Database, decode, encode
 
 _BY_DRAFT = "cycle, length(lesson), lesson, length(id), id"
 """Order of samples: l10 comes after l09, d100 after d99."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tracing.files import read_json, write_json
-from tracing.ledger import Ledger
+from evokd.tracing.files import read_json, write_json
+from evokd.tracing.ledger import Ledger
 
 Metrics = dict[str, float] | None
 

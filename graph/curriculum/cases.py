@@ -4,8 +4,8 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from agents.messages import Case, ErrorKind, Weakness
-from graph.curriculum.settings import PacketSettings
+from evokd.graph.curriculum.curriculum_settings import PacketSettings
+from evokd.messages import Case, ErrorKind, Weakness
 
 
 def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> list[Case]:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.curriculum.probes import Vectors
+from evokd.graph.curriculum.probes import Vectors
 
 
 def herd(candidates: Vectors, taken: Vectors, target: NDArray[np.float64], wanted: int) -> list[int]:

@@ -6,8 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from agents.forms import AnswerForm
-from agents.messages import (
+from evokd.agents.output_schemas import AnswerForm
+from evokd.graph.curriculum.attributes import plan_variety, spread_profile
+from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
+from evokd.graph.curriculum.kinds import WRITTEN, Kind, count_requests, share_out, shrink_kinds
+from evokd.graph.curriculum.quotas import breadth_counts, cut_requests, quota, weakness_quotas
+from evokd.graph.curriculum.reference_texts import (
+    Grounding,
+    choose_openings,
+    count_tokens,
+    find_overused,
+    find_overused_names,
+    fit_tokens,
+    pick_by_label,
+)
+from evokd.messages import (
     LIKE_THEIR_SOURCE,
     Case,
     ErrorKind,
@@ -19,19 +32,6 @@ from agents.messages import (
     Quota,
     Weakness,
 )
-from agents.variety import plan_variety, spread_profile
-from graph.curriculum.grounding import (
-    Grounding,
-    choose_openings,
-    count_tokens,
-    find_overused,
-    find_overused_names,
-    fit_tokens,
-    pick_by_label,
-)
-from graph.curriculum.kinds import WRITTEN, Kind, count_requests, share_out, shrink_kinds
-from graph.curriculum.quotas import breadth_counts, cut_requests, quota, weakness_quotas
-from graph.curriculum.settings import CurriculumSettings
 
 BREADTH = LessonTopic(name="breadth", pattern="", labels=[], advice="")
 DENSE = BREADTH.model_copy(

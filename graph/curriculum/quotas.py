@@ -4,9 +4,9 @@ import random
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from agents.messages import Quota
-from graph.curriculum.kinds import count_requests
-from graph.curriculum.settings import QuotaSettings
+from evokd.graph.curriculum.curriculum_settings import QuotaSettings
+from evokd.graph.curriculum.kinds import count_requests
+from evokd.messages import Quota
 
 
 def breadth_counts(

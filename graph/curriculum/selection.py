@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.curriculum.herding import herd
-from graph.curriculum.probes import Vectors
+from evokd.graph.curriculum.herding import herd
+from evokd.graph.curriculum.probes import Vectors
 
 _CANDIDATES = 4
 """Doubtful texts that each one labelled is chosen from, so that they are not all of a kind."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from graph.curriculum.kinds import Kind
-from graph.curriculum.settings import CurriculumSettings
+from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
+from evokd.graph.curriculum.kinds import Kind
 
 LEAST_ROOM = 12
 """Texts on weaknesses below which the Analyst is not asked, whatever the settings call enough."""

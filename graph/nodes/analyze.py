@@ -6,24 +6,24 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from agents import analyst
-from agents.messages import Case, Example, FeedbackPacket, LabelPlan, Weakness
-from agents.purse import BudgetSpent
-from graph.allowance import count_wanted
-from graph.bench import Bench, cycle_name
-from graph.competition import divide_cycle
-from graph.curriculum.cases import main_error
-from graph.curriculum.kinds import Kind, cut_labelling
-from graph.curriculum.lessons import REAL, PlanningInput, ReferenceText, plan_lessons
-from graph.curriculum.turns import is_analysts_turn
-from graph.exams import LEAST_REAL, VALIDATION_CASE, Examined, examine_all
-from graph.fresh_exam import examine_fresh
-from graph.grounding import ground_lessons
-from graph.guide import measure_labeler
-from graph.profile import copy_guide, find_profile
-from graph.selection import count_unlabelled, select_texts
-from graph.state import State, StateUpdate
-from graph.weaknesses import adopt_weaknesses
+from evokd.agents import analyst
+from evokd.agents.llm.budget import BudgetSpent
+from evokd.graph.context import Bench, cycle_name
+from evokd.graph.curriculum.cases import main_error
+from evokd.graph.curriculum.kinds import Kind, cut_labelling
+from evokd.graph.curriculum.lessons import REAL, PlanningInput, ReferenceText, plan_lessons
+from evokd.graph.curriculum.turns import is_analysts_turn
+from evokd.graph.nodes.cycle_quota import count_wanted
+from evokd.graph.nodes.domain_profile import copy_guide, find_profile
+from evokd.graph.nodes.evaluation import LEAST_REAL, VALIDATION_CASE, Examined, examine_all
+from evokd.graph.nodes.fresh_evaluation import examine_fresh
+from evokd.graph.nodes.kind_effects import divide_cycle
+from evokd.graph.nodes.label_guide import measure_labeler
+from evokd.graph.nodes.pool_selection import count_unlabelled, select_texts
+from evokd.graph.nodes.reference_texts import ground_lessons
+from evokd.graph.nodes.weaknesses import adopt_weaknesses
+from evokd.graph.state import State, StateUpdate
+from evokd.messages import Case, Example, FeedbackPacket, LabelPlan, Weakness
 
 NEWEST = 500
 """Accepted samples that examples and openings of a lesson plan are taken from; with all, a cycle would slow down."""

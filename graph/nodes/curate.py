@@ -3,14 +3,14 @@
 import random
 from collections import Counter
 
-from agents.messages import LIKE_THEIR_SOURCE
-from agents.wire import TeacherUseless
-from graph.bench import Bench
-from graph.labelling import REAL, label_rule
-from graph.state import State, StateUpdate
-from student.curate import Candidate, Curator, Ruling
-from student.tasks import Gold
-from tracing.ledger import Sample
+from evokd.agents.llm.attempt import TeacherUseless
+from evokd.graph.context import Bench
+from evokd.graph.nodes.labeling import REAL, label_rule
+from evokd.graph.state import State, StateUpdate
+from evokd.messages import LIKE_THEIR_SOURCE
+from evokd.student.curate import Candidate, Curator, Ruling
+from evokd.student.protocol import Gold
+from evokd.tracing.ledger import Sample
 
 
 async def curate(state: State, bench: Bench) -> StateUpdate:

@@ -1,8 +1,8 @@
 """The node that decides whether another cycle follows. It stores its decision; routers only read it."""
 
-from graph.bench import Bench
-from graph.state import Decision, State, StateUpdate
-from tracing.summary import gain_of
+from evokd.graph.context import Bench
+from evokd.graph.state import Decision, State, StateUpdate
+from evokd.tracing.summary import gain_of
 
 BARREN = 2
 """Cycles in a row without a new sample after which the teacher has nothing left to give."""

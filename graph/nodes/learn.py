@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from agents.messages import TrainingReport
-from graph.bench import Bench, cycle_name
-from graph.exams import build_packet, examine_all, gate_scores, predict_split
-from graph.material import seed_examples, to_example
-from graph.self_training import is_used, train_twice
-from graph.state import State, StateUpdate
-from graph.training import Material, make_job, run_training
-from graph.weaknesses import follow_weaknesses, show_weaknesses, take_back
-from student.client import TrainExample
-from tracing.ledger import Sample
+from evokd.graph.context import Bench, cycle_name
+from evokd.graph.nodes.evaluation import build_packet, examine_all, gate_scores, predict_split
+from evokd.graph.nodes.self_training import is_used, train_twice
+from evokd.graph.nodes.training_run import Material, make_job, run_training
+from evokd.graph.nodes.training_set import seed_examples, to_example
+from evokd.graph.nodes.weaknesses import follow_weaknesses, show_weaknesses, take_back
+from evokd.graph.state import State, StateUpdate
+from evokd.messages import TrainingReport
+from evokd.student.process.client import TrainExample
+from evokd.tracing.ledger import Sample
 
 
 async def prepare(state: State, bench: Bench) -> StateUpdate:

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agents import generator
-from agents.generator import Writing
-from agents.messages import LessonPlan
-from agents.purse import BudgetSpent
-from graph.bench import Bench
-from graph.labelling import NO_CALL, REAL, Changes, Labelled, ask_labeler, label_rule, take_texts, trust
-from graph.state import LessonState, StateUpdate
-from tracing.ledger import Sample
+from evokd.agents import generator
+from evokd.agents.generator import Writing
+from evokd.agents.llm.budget import BudgetSpent
+from evokd.graph.context import Bench
+from evokd.graph.nodes.labeling import NO_CALL, REAL, Changes, Labelled, ask_labeler, label_rule, take_texts, trust
+from evokd.graph.state import LessonState, StateUpdate
+from evokd.messages import LessonPlan
+from evokd.tracing.ledger import Sample
 
 
 async def generate(state: LessonState, bench: Bench) -> StateUpdate:

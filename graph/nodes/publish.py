@@ -3,18 +3,18 @@
 import shutil
 import time
 
-from graph.bench import Bench, cycle_name
-from graph.exams import score_split
-from graph.folder import RunFolder
-from graph.material import seed_examples, to_example, validation_examples
-from graph.self_training import is_used, train_twice
-from graph.state import State, StateUpdate
-from graph.training import Material, make_job, run_training
-from student.data import write_jsonl
-from student.tasks import TaskCodec
-from tracing.events import measure_wall
-from tracing.ledger import Ledger
-from tracing.summary import RunFacts, build_summary, write_summary
+from evokd.graph.context import Bench, cycle_name
+from evokd.graph.nodes.evaluation import score_split
+from evokd.graph.nodes.self_training import is_used, train_twice
+from evokd.graph.nodes.training_run import Material, make_job, run_training
+from evokd.graph.nodes.training_set import seed_examples, to_example, validation_examples
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.graph.state import State, StateUpdate
+from evokd.student.data import write_jsonl
+from evokd.student.tasks.base import TaskCodec
+from evokd.tracing.events import measure_wall
+from evokd.tracing.ledger import Ledger
+from evokd.tracing.summary import RunFacts, build_summary, write_summary
 
 REFIT = "refit"
 """Student version that has learned the validation rows as well."""

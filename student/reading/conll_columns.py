@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from unicodedata import normalize
 
-from student.reading.layout import Layout, refusal
+from evokd.student.reading.layout import Layout, refusal
 
 TAG = re.compile(r"O|[BIESLUM]-\S+")
 _PART = re.compile(r"\d+[-.]\d+")

@@ -6,9 +6,9 @@ from itertools import chain, islice
 from typing import Any
 from unicodedata import normalize
 
-from student.reading.conll_columns import TAG, Columns, Sentence, counts, find_columns, keep_words
-from student.reading.layout import Layout, refusal
-from student.reading.source import Source, read_text
+from evokd.student.reading.conll_columns import TAG, Columns, Sentence, counts, find_columns, keep_words
+from evokd.student.reading.layout import Layout, refusal
+from evokd.student.reading.source import Source, read_text
 
 ONE_SENTENCE = 200
 """Tokens above which a file without a blank line is refused."""

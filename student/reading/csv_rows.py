@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from agents.messages import InputError
-from student.reading.layout import Layout, name_delimiter, refusal
-from student.reading.source import LONGEST, Source, read_text
+from evokd.messages import InputError
+from evokd.student.reading.layout import Layout, name_delimiter, refusal
+from evokd.student.reading.source import LONGEST, Source, read_text
 
 DELIMITERS = ",;\t|"
 _NAMES = ("text", "label", "note")

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from student.reading.layout import Layout, refusal
-from student.reading.source import Source, read_text
+from evokd.student.reading.layout import Layout, refusal
+from evokd.student.reading.source import Source, read_text
 
 _MEND = "write one object a line, without brackets around and commas between them"
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.messages import InputError
+from evokd.messages import InputError
 
 MAX_FAULT = 600
 """Characters of a fault that are told."""

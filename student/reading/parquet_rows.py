@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from agents.messages import InputError
-from student.reading.layout import Layout, refusal
-from student.reading.source import Source
+from evokd.messages import InputError
+from evokd.student.reading.layout import Layout, refusal
+from evokd.student.reading.source import Source
 
 _BATCH = 1_000
 _PANDAS_INDEX = "__index_level_"

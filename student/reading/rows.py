@@ -6,14 +6,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from agents.messages import InputError
-from student.reading.conll_columns import TAG
-from student.reading.conll_rows import read_conll_rows
-from student.reading.csv_rows import looks_like_header, read_csv_rows
-from student.reading.json_rows import read_json_rows
-from student.reading.layout import Layout, refusal
-from student.reading.parquet_rows import read_parquet_rows
-from student.reading.source import Source, read_text
+from evokd.messages import InputError
+from evokd.student.reading.conll_columns import TAG
+from evokd.student.reading.conll_rows import read_conll_rows
+from evokd.student.reading.csv_rows import looks_like_header, read_csv_rows
+from evokd.student.reading.json_rows import read_json_rows
+from evokd.student.reading.layout import Layout, refusal
+from evokd.student.reading.parquet_rows import read_parquet_rows
+from evokd.student.reading.source import Source, read_text
 
 CONLL_ENDINGS = (".conll", ".conllu", ".bio", ".iob", ".iob2")
 TABLES = {

@@ -7,8 +7,8 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from agents.messages import InputError
-from student.reading.layout import refusal
+from evokd.messages import InputError
+from evokd.student.reading.layout import refusal
 
 LONGEST = 10_000_000
 """Characters of the longest line, and of the longest cell of a table."""

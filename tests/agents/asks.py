@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from agents.briefing import Briefing, make_briefing
-from agents.messages import (
+from evokd.agents.llm.client import Ask
+from evokd.agents.llm.teacher_settings import TeacherSettings
+from evokd.agents.prompt_context import Briefing, make_briefing
+from evokd.messages import (
     AnalystReply,
     Case,
     Draft,
@@ -14,8 +16,6 @@ from agents.messages import (
     LessonTopic,
     Quota,
 )
-from agents.settings import TeacherSettings
-from agents.teacher import Ask
 
 LABELS = {"bug": "the program misbehaves", "bill": "money was taken wrongly", "how": "a question how to do something"}
 URL = "http://teacher.test/v1"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from agents.teacher import Teacher
+from evokd.agents.llm.client import Teacher
+from evokd.tracing.ledger import Ledger
 from tests.agents.asks import make_settings
 from tests.agents.lines import Answer, Serve, Server
 from tests.conftest import MakeScript
 from tests.scripted import ScriptedTeacher
-from tracing.ledger import Ledger
 
 Open = Callable[..., tuple[Teacher, ScriptedTeacher]]
 

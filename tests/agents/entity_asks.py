@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from agents.briefing import Briefing, make_briefing
-from agents.messages import Difficulty, Entity, Example, LessonMode, LessonPlan, LessonTopic, Quota
+from evokd.agents.prompt_context import Briefing, make_briefing
+from evokd.messages import Difficulty, Entity, Example, LessonMode, LessonPlan, LessonTopic, Quota
 
 TYPES = {"person": "somebody's name", "species": "an animal or plant", "site": "a named place in the field"}
 

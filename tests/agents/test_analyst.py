@@ -2,13 +2,13 @@ from typing import Any
 
 import pytest
 
-from agents.analyst import analyze, find_faults
-from agents.messages import AnalystReply, Case, CaseError, ErrorCount, FeedbackPacket
+from evokd.agents.analyst import analyze, find_faults
+from evokd.messages import AnalystReply, Case, CaseError, ErrorCount, FeedbackPacket
+from evokd.tracing.ledger import Ledger
 from tests.agents.asks import brief, make_packet, make_weakness
 from tests.agents.conftest import Open
 from tests.agents.entity_asks import TYPES, brief_entities, entities
 from tests.scripted import message_of
-from tracing.ledger import Ledger
 
 
 def reply_of(*weaknesses: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.messages import (
+from evokd.messages import (
     Case,
     Dispute,
     DomainSample,
@@ -22,7 +22,7 @@ from agents.messages import (
     Quota,
     fence,
 )
-from agents.rehearsal.wire import find_message
+from evokd.simulator.requests import find_message
 from tests.fuzzing import few_or_many
 
 HOSTILE = st.sampled_from(

@@ -2,13 +2,13 @@ from typing import Any
 
 import pytest
 
-from agents.generator import write
-from agents.messages import LessonMode
+from evokd.agents.generator import write
+from evokd.messages import LessonMode
+from evokd.tracing.ledger import Ledger
 from tests.agents.asks import brief, make_drafts, make_plan
 from tests.agents.conftest import Open
 from tests.agents.entity_asks import brief_entities, draft, entities, example, plan_entities
 from tests.scripted import message_of
-from tracing.ledger import Ledger
 
 
 async def test_a_sound_batch_is_taken_as_it_is(door: Open, ledger: Ledger) -> None:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from agents.labeler import label
-from agents.messages import EntityVerdict, LabelBatch, LabelVerdict
+from evokd.agents.labeler import label
+from evokd.messages import EntityVerdict, LabelBatch, LabelVerdict
+from evokd.tracing.ledger import Ledger
 from tests.agents.asks import LABELS, brief
 from tests.agents.conftest import Open
 from tests.agents.entity_asks import brief_entities, entities
 from tests.scripted import message_of
-from tracing.ledger import Ledger
 
 TEXTS = {f"c1-l1-hard-bill-{i:02}": f"letter number {i}" for i in range(12)}
 

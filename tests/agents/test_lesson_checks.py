@@ -2,8 +2,8 @@ from typing import get_args
 
 import pytest
 
-from agents.lesson_checks import mode_fault
-from agents.messages import Entity, Example, LessonMode
+from evokd.agents.lesson_checks import mode_fault
+from evokd.messages import Entity, Example, LessonMode
 from tests.agents.entity_asks import entities, example, plan_entities
 
 LOG = example(

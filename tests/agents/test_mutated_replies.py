@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import analyst, generator, labeler
-from agents.messages import (
+from evokd.agents import analyst, generator, labeler
+from evokd.agents.llm.parse import BROKEN, MAX_MARKS, MAX_READ, parse_reply
+from evokd.messages import (
     AnalystReply,
     Draft,
     EntityDraft,
@@ -18,7 +19,6 @@ from agents.messages import (
     LabelReply,
     LabelVerdict,
 )
-from agents.parse import BROKEN, MAX_MARKS, MAX_READ, parse_reply
 from tests.agents.asks import brief, make_packet, make_plan
 from tests.agents.entity_asks import brief_entities, example, plan_entities
 from tests.fuzzing import LONG, Step, Tally, few_or_many, mutate_text, mutate_value, steps, write_json

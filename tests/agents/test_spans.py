@@ -3,8 +3,8 @@ from itertools import combinations
 import pytest
 from hypothesis import given
 
-from agents.messages import NO_ENTITY, Entity
-from agents.messages.spans import AlignmentError, Span, align, mark, span_fault, split_words, surfaces
+from evokd.messages import NO_ENTITY, Entity
+from evokd.messages.spans import AlignmentError, Span, align, mark, span_fault, split_words, surfaces
 from tests.annotated import annotated
 
 TEXT = "Ash met Ashley under an ash; Ash left."

@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
-from agents.messages import ENTITY_MODES, PLAIN_MODES, ErrorKind, LessonMode
-from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES, choose_strategies
+from evokd.agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES, choose_strategies
+from evokd.messages import ENTITY_MODES, PLAIN_MODES, ErrorKind, LessonMode
 
 REWRITING: tuple[LessonMode, ...] = ("rewrite_context", "rewrite_and_swap")
 NAMES = {

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from agents.messages import AnalystReply, InputError
-from agents.settings import Prices, RoleSettings
-from agents.teacher import resolve_key
+from evokd.agents.llm.client import resolve_key
+from evokd.agents.llm.teacher_settings import Prices, RoleSettings
+from evokd.messages import AnalystReply, InputError
+from evokd.tracing.ledger import Ledger
 from tests.agents.asks import URL, make_ask, make_drafts, make_packet, make_weakness
 from tests.agents.conftest import Open
 from tests.scripted import Say
-from tracing.ledger import Ledger
 
 GOOD = make_drafts("the app crashes")
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evokd.tracing.summary import read_summary
 from tests.chaos.book import Entry
 from tests.chaos.killer import Launcher, Life
 from tests.chaos.kills import run_whole
 from tests.chaos.lab import Case, Lab, dataset, sets, tell_end
 from tests.chaos.remote import Server
-from tracing.summary import read_summary
 
 NAME = "caps"
 SHARES = (0.02, 0.15, 0.4, 0.7)

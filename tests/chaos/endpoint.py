@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from agents.rehearsal.corpus import Corpus
-from agents.rehearsal.roles import answer
-from agents.rehearsal.settings import RehearsalSettings
-from agents.rehearsal.wire import RequestError, find_message, read_turns
+from evokd.simulator.corpus import Corpus
+from evokd.simulator.rehearsal_settings import RehearsalSettings
+from evokd.simulator.requests import RequestError, find_message, read_turns
+from evokd.simulator.roles import answer
 from tests.chaos import faults
 from tests.chaos.book import Book, Entry
 from tests.chaos.wire import Answer, Connection, Request, ResetError, json_answer, listen, port_of

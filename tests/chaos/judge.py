@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
+from evokd.tracing.events import read_events
 from tests.chaos.book import Entry, call_hash
 from tests.chaos.killer import Life
-from tracing.events import read_events
 
 GRACE = 0.5
 """Seconds that a reply may take from the server's socket into the ledger, at least; an end in between may lose it."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from evokd.tracing.events import read_events
 from tests.chaos.judge import GRACE, Calls, find_orphans, judge_calls, measure_lag, stored_calls
 from tests.chaos.killer import Launcher, Life
 from tests.chaos.lab import Case, Lab, dataset, tell_end
 from tests.chaos.remote import Server
-from tracing.events import read_events
 
 NAME = "kills"
 PER_RUN = (2, 6)

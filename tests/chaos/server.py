@@ -24,8 +24,8 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from agents.rehearsal.corpus import Corpus
-from graph.rehearsal import corpus_to_serve
+from evokd.graph.setup.simulated_teacher import corpus_to_serve
+from evokd.simulator.corpus import Corpus
 from tests.chaos.book import Book, to_json
 from tests.chaos.endpoint import Chaos, Settings, error_answer
 from tests.chaos.wire import Answer, Connection, Request, json_answer, listen, port_of

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from agents.messages import CallRecord
+from evokd.messages import CallRecord
+from evokd.tracing.ledger import Ledger, Sample
 from tests.chaos.book import Book, Entry, call_hash
 from tests.chaos.caps import judge_cap
 from tests.chaos.disk import find_halves
@@ -19,7 +20,6 @@ from tests.chaos.parking import count_in_flight, find_missing, find_repeated
 from tests.chaos.secrets import find_key, make_key
 from tests.chaos.storm import ledger_calls, unrecorded
 from tests.graph.toy import write_domain, write_reports
-from tracing.ledger import Ledger, Sample
 
 
 def entry(body: str, arrived: float, answered: float | None = None, **changes: Any) -> Entry:

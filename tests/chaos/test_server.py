@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from agents.messages import DraftBatch, DraftText, LessonPlan, LessonTopic, Quota, fence
+from evokd.messages import DraftBatch, DraftText, LessonPlan, LessonTopic, Quota, fence
 from tests.chaos import faults
 from tests.chaos.book import Entry, call_hash
 from tests.chaos.remote import Server

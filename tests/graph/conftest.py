@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-import graph.predict
-import graph.run
-import main
-from graph.folder import RunFolder
+from evokd.cli import main
+from evokd.graph import predict, runner
+from evokd.graph.setup.run_folder import RunFolder
 from tests.graph.toy import QUICK, WordStudent, WordTagger, write_domain, write_reports
 
 ROOT = Path(__file__).parents[2]
@@ -52,8 +51,8 @@ def give_student(monkeypatch: pytest.MonkeyPatch, kind: type[WordStudent]) -> li
         made.append(kind(*args, **options))
         return made[-1]
 
-    monkeypatch.setattr(graph.run, "StudentClient", make)
-    monkeypatch.setattr(graph.predict, "StudentClient", make)
+    monkeypatch.setattr(runner, "StudentClient", make)
+    monkeypatch.setattr(predict, "StudentClient", make)
     return made
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-import main
-from agents.messages import InputError
-from graph.plan import plan_run
+from evokd.cli import main
+from evokd.graph.setup.plan import plan_run
+from evokd.messages import InputError
 from tests.graph.toy import write_yaml
 
 DATA = {"seeds": "seeds.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}

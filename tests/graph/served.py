@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agents.rehearsal.corpus import load_corpus
-from agents.rehearsal.roles import answer
-from agents.rehearsal.settings import RehearsalSettings
-from agents.rehearsal.wire import find_message
+from evokd.simulator.corpus import load_corpus
+from evokd.simulator.rehearsal_settings import RehearsalSettings
+from evokd.simulator.requests import find_message
+from evokd.simulator.roles import answer
 from tests.graph.toy import read_rows
 from tests.scripted import Say, completion
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agents.messages import InputError
-from agents.settings import TeacherSettings
-from graph.config import Layer, build_settings
+from evokd.agents.llm.teacher_settings import TeacherSettings
+from evokd.graph.setup.config_layers import Layer, build_settings
+from evokd.messages import InputError
 
 SECRET = "sk-0123456789"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from evokd.tracing.ledger import Ledger
 from tests.graph.conftest import run_quick
 from tests.graph.toy import WordStudent
-from tracing.ledger import Ledger
 
 
 def cycles_with_analyst(domain: Path, *settings: str, cycles: int = 2, run_id: str = "one") -> list[int]:

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from graph.folder import RunFolder
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.tracing.events import read_events
+from evokd.tracing.ledger import Ledger, Sample
+from evokd.tracing.summary import read_summary
 from tests.conftest import ServeApp
 from tests.graph.conftest import KILLED, Evokd, give_student
 from tests.graph.conftest import run_quick as run_any
 from tests.graph.served import WatchedTeacher, options
 from tests.graph.toy import QUICK, WordStudent, read_rows, write_domain
-from tracing.events import read_events
-from tracing.ledger import Ledger, Sample
-from tracing.summary import read_summary
 
 ONE_AT_A_TIME = "teacher.concurrency=1"
 SLIGHT = 20
@@ -87,7 +87,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
 @pytest.fixture
 def no_foresight(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first cycle asks for all its drafts, as if they cost nothing: else it would keep to what the cap pays for."""
-    monkeypatch.setattr("graph.run.estimate_draft", lambda _: (0.0, 0.0))
+    monkeypatch.setattr("evokd.graph.runner.estimate_draft", lambda _: (0.0, 0.0))
 
 
 def test_a_cap_that_is_reached_in_analyze_ends_the_run_well(

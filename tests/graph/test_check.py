@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-import main
+from evokd.cli import main
 from tests.conftest import ServeApp
 from tests.graph.damage import add_line, edit
 from tests.graph.toy import LABELS

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from graph.checkpoints import open_checkpoints
+from evokd.graph.checkpoints import open_checkpoints
 
 LESSONS = 5
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from langgraph.types import Send
 
-from graph.nodes.decide import find_reason
-from graph.routing import after_curate, after_decide, to_lessons
-from graph.settings import Settings
+from evokd.graph.nodes.decide import find_reason
+from evokd.graph.routing import after_curate, after_decide, to_lessons
+from evokd.graph.setup.run_settings import Settings
+from evokd.tracing.ledger import Ledger
+from evokd.tracing.summary import gain_of
 from tests.tracing.rows import call
-from tracing.ledger import Ledger
-from tracing.summary import gain_of
 
 START = {"cycle": 1, "score": 0.5, "accepted": 10, "stale": 0, "barren": 0}
 USAGE = {"input_tokens": 60, "output_tokens": 40, "cost_usd": 0.5}

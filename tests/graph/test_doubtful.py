@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import main
-from graph.folder import RunFolder
+from evokd.cli import main
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.tracing.ledger import CallRecord, Ledger, Sample
 from tests.graph.conftest import run_quick
 from tests.graph.toy import WordStudent
-from tracing.ledger import CallRecord, Ledger, Sample
 
 CHECKED = ["curriculum.labels=doubtful", "curriculum.check_least=1", "curriculum.audit=0", "curriculum.trust_after=0"]
 

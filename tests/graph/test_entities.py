@@ -9,22 +9,22 @@ from typing import Any
 
 import pytest
 
-import main
-from agents.messages.spans import mark, span_fault, split_words
-from agents.rehearsal.app import create_app
-from agents.rehearsal.settings import RehearsalSettings
-from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
-from graph.domain import load_domain
-from graph.exams import MOST_COUNTED
-from graph.folder import RunFolder
-from graph.rehearsal import corpus_to_serve
-from student.data import read_examples
-from student.entities import to_gold, to_spans
-from student.jobs import TrainExample
+from evokd.agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
+from evokd.cli import main
+from evokd.graph.nodes.evaluation import MOST_COUNTED
+from evokd.graph.setup.domain import load_domain
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.graph.setup.simulated_teacher import corpus_to_serve
+from evokd.messages.spans import mark, span_fault, split_words
+from evokd.simulator.app import create_app
+from evokd.simulator.rehearsal_settings import RehearsalSettings
+from evokd.student.data import read_examples
+from evokd.student.protocol import TrainExample
+from evokd.student.tasks.ner.spans import to_gold, to_spans
+from evokd.tracing.ledger import Ledger, Sample
+from evokd.tracing.summary import read_summary
 from tests.graph.conftest import give_student, run_quick
 from tests.graph.toy import SIZES, WordStudent, WordTagger, read_rows, write_reports, write_rows
-from tracing.ledger import Ledger, Sample
-from tracing.summary import read_summary
 
 NOISE = 0.3
 ERROR_MODES = {

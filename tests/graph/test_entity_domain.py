@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-import main
-from graph.domain import load_domain
-from student.entity_rows import to_tokens
-from student.tasks import Example
+from evokd.cli import main
+from evokd.graph.setup.domain import load_domain
+from evokd.student.tasks.base import Example
+from evokd.student.tasks.ner.rows import to_tokens
 from tests.annotated import as_iob1, as_iobes
 from tests.graph.damage import DATA, Damage, add_line, both, check_refusal, edit, replace, write
 from tests.graph.toy import QUICK, WordStudent, read_rows, write_rows

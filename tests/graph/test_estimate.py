@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.settings import OPENAI_URL
-from graph.config import Layer
-from graph.curriculum.lessons import plan_lessons
-from graph.estimate import DETAILED, estimate_run
-from graph.plan import plan_run
-from prompts.loader import ROLES
+from evokd.agents.llm.teacher_settings import OPENAI_URL
+from evokd.graph.curriculum.lessons import plan_lessons
+from evokd.graph.estimate import DETAILED, estimate_run
+from evokd.graph.setup.config_layers import Layer
+from evokd.graph.setup.plan import plan_run
+from evokd.prompts.loader import ROLES
+from evokd.tracing.events import read_events
+from evokd.tracing.summary import describe_estimate, read_summary
 from tests.graph.conftest import give_student
 from tests.graph.toy import WordStudent, WordTagger, read_rows, write_domain, write_rows, write_yaml
-from tracing.events import read_events
-from tracing.summary import describe_estimate, read_summary
 
 
 def estimate(domain: str | Path, **sections: Any) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def estimate(domain: str | Path, **sections: Any) -> dict[str, Any]:
 def test_the_estimate_is_near_what_a_run_takes(
     domain: str, student: type[WordStudent], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import main
+    from evokd.cli import main
 
     give_student(monkeypatch, student)
     where = ["--runs-dir", str(tmp_path), "--run-id", "one", "--device", "cpu"]
@@ -157,7 +157,7 @@ def test_of_thousands_of_cycles_some_are_planned_and_the_others_cost_as_much(
         planned += 1
         return plan_lessons(*args, **options)
 
-    monkeypatch.setattr("graph.estimate.plan_lessons", count_plans)
+    monkeypatch.setattr("evokd.graph.estimate.plan_lessons", count_plans)
     few, many = (estimate(toy_domain, stop={"cycles": count}, budget={"samples": None}) for count in (60, 6_000))
     assert planned == 2 * DETAILED
     assert many["cycles"] == 6_000

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-import main
-from agents.rehearsal.corpus import Corpus, load_corpus
-from agents.rehearsal.roles import answer
-from agents.rehearsal.settings import RehearsalSettings
-from agents.rehearsal.wire import find_message
+from evokd.cli import main
+from evokd.simulator.corpus import Corpus, load_corpus
+from evokd.simulator.rehearsal_settings import RehearsalSettings
+from evokd.simulator.requests import find_message
+from evokd.simulator.roles import answer
+from evokd.tracing.ledger import Ledger
 from tests.graph.toy import QUICK, WordStudent
-from tracing.ledger import Ledger
 
 Content = dict[str, Any]
 Damage = Callable[[Content], str]

@@ -5,25 +5,25 @@ from typing import Any
 
 import pytest
 
+from evokd.tracing.ledger import Ledger
 from tests.graph.conftest import KILLED, Evokd, Zygote
 from tests.graph.test_resume import FLAVOURS, facts, run_whole
-from tracing.ledger import Ledger
 
-LEDGER = "tracing.ledger.Ledger"
+LEDGER = "evokd.tracing.ledger.Ledger"
 MOMENTS: dict[str, tuple[str, int]] = {
     # how often the call was made by then, in a run of two cycles
     "plan kept": (f"{LEDGER}.remember", 1),
     "trained, not recorded": ("tests.graph.toy.WordStudent.train", 2),
-    "gate recorded": ("graph.nodes.learn._report", 2),
+    "gate recorded": ("evokd.graph.nodes.learn._report", 2),
     "first weaknesses stored": (f"{LEDGER}.put_weaknesses", 1),
-    "old students dropped": ("graph.folder.RunFolder.drop_versions", 3),
+    "old students dropped": ("evokd.graph.setup.run_folder.RunFolder.drop_versions", 3),
     "weaknesses stored": (f"{LEDGER}.put_weaknesses", 2),
     "lessons stored": (f"{LEDGER}.put_lessons", 2),
     "drafts stored": (f"{LEDGER}.put_drafts", 3),
     "samples updated": (f"{LEDGER}.update_samples", 6),
-    "old student removed": ("graph.nodes.publish.shutil.rmtree", 2),
-    "student published": ("graph.nodes.publish._publish_student", 1),
-    "data set written": ("graph.nodes.publish.write_jsonl", 1),
+    "old student removed": ("evokd.graph.nodes.publish.shutil.rmtree", 2),
+    "student published": ("evokd.graph.nodes.publish._publish_student", 1),
+    "data set written": ("evokd.graph.nodes.publish.write_jsonl", 1),
     "writes of a node stored": ("langgraph.checkpoint.sqlite.aio.AsyncSqliteSaver.aput_writes", 3),
 }
 
@@ -72,10 +72,10 @@ def test_a_run_killed_inside_a_node_resumes_to_the_same_end(
 
 
 GATES = {
-    "gate recorded": ("graph.nodes.learn._report", 3, "rolled back"),
-    "samples taken back": ("graph.nodes.learn._tombstone", 1, "rolled back"),
-    "students dropped": ("graph.folder.RunFolder.drop_versions", 3, "rolled back"),
-    "samples taken back, set aside": ("graph.nodes.learn._tombstone", 1, "set aside"),
+    "gate recorded": ("evokd.graph.nodes.learn._report", 3, "rolled back"),
+    "samples taken back": ("evokd.graph.nodes.learn._tombstone", 1, "rolled back"),
+    "students dropped": ("evokd.graph.setup.run_folder.RunFolder.drop_versions", 3, "rolled back"),
+    "samples taken back, set aside": ("evokd.graph.nodes.learn._tombstone", 1, "set aside"),
 }
 
 
@@ -88,7 +88,7 @@ def test_a_run_killed_inside_the_gate_of_a_roll_back_resumes_to_the_same_end(
 
 @pytest.mark.parametrize(
     ("call", "count"),
-    [("graph.run.shutil.rmtree", 3), ("graph.nodes.publish.write_summary", 1)],
+    [("evokd.graph.runner.shutil.rmtree", 3), ("evokd.graph.nodes.publish.write_summary", 1)],
 )
 def test_a_run_killed_behind_its_summary_has_ended(
     call: str, count: int, whole: Whole, evokd: Evokd, tmp_path: Path

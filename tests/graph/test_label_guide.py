@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import yaml
 
-import graph.guide
-import main
-from graph.domain_notes import load_guide
-from graph.folder import RunFolder
+import evokd.graph.nodes.label_guide
+from evokd.cli import main
+from evokd.graph.setup.domain_files import load_guide
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.tracing.ledger import Ledger
+from evokd.tracing.summary import MEASURED, read_summary
 from tests.graph.conftest import run_quick
 from tests.graph.served import Asked, WatchedTeacher, options, refuse
 from tests.graph.toy import LABELS, QUICK, WordStudent, read_rows, write_domain
-from tracing.ledger import Ledger
-from tracing.summary import MEASURED, read_summary
 
 GUIDED = ("curriculum.guide=auto", "rows.set_aside=12", "curriculum.measure_rows=20")
 GUIDES = [{"label": label, "takes_in": f"in {label}", "leaves_out": f"out {label}"} for label in LABELS]
@@ -184,7 +184,7 @@ def test_a_run_stopped_while_its_guide_is_written_down_has_one_all_the_same_and_
         if before == "record":
             stopped.setattr(Ledger, "put_part", put_part)
         else:
-            stopped.setattr(graph.guide, "write_guide_file", write)
+            stopped.setattr(evokd.graph.nodes.label_guide, "write_guide_file", write)
         runs = ["--runs-dir", str(domain.parent / "runs"), "--run-id", "cut"]
         assert main.run_cli(["run", str(domain), *QUICK, *options(url, *GUIDED), *runs]) == 130
     folder = RunFolder(domain.parent / "runs" / "cut")

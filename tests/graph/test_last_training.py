@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from graph.self_training import PROVISIONAL
+from evokd.graph.nodes.self_training import PROVISIONAL
+from evokd.tracing.summary import read_summary
 from tests.graph.conftest import run_quick
 from tests.graph.toy import WordStudent, WordTagger, add_pool, read_rows, write_domain, write_reports
-from tracing.summary import read_summary
 
 FROM_BASE = ["--set", "student.regime=base"]
 

@@ -10,17 +10,17 @@ import pytest
 import yaml
 from safetensors.numpy import save_file
 
-import graph.places
-import main
-from graph.changes import find_changes
-from graph.domain import SHIPPED, digest_files
-from graph.folder import ResumeError, RunFolder
-from graph.places import check_base, find_domain_of, settle
-from graph.settings import Settings
+import evokd.graph.setup.moved_paths
+from evokd.cli import main
+from evokd.graph.setup.domain import SHIPPED, digest_files
+from evokd.graph.setup.moved_paths import check_base, find_domain_of, settle
+from evokd.graph.setup.resume_check import find_changes
+from evokd.graph.setup.run_folder import ResumeError, RunFolder
+from evokd.graph.setup.run_settings import Settings
+from evokd.tracing.summary import read_summary
 from tests.graph.conftest import give_student, run_quick
-from tests.graph.test_changes import events_of, resume, stop_in_cycle_1
+from tests.graph.setup.test_resume_check import events_of, resume, stop_in_cycle_1
 from tests.graph.toy import WordStudent, read_rows, write_domain, write_rows
-from tracing.summary import read_summary
 
 Printed = pytest.CaptureFixture[str]
 
@@ -248,7 +248,7 @@ def test_a_student_that_is_no_folder_stays_as_it_was_named(base: str, tmp_path: 
     monkeypatch.chdir(tmp_path)
     settings = Settings.model_validate({"student": {"base": base}})
     assert settle(settings).student.base == base
-    assert graph.places.digest_base(base) is None
+    assert evokd.graph.setup.moved_paths.digest_base(base) is None
     check_base(RunFolder(tmp_path), base)
 
 

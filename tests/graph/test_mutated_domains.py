@@ -14,13 +14,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.briefing import make_briefing
-from agents.messages import InputError
-from graph.config import build_settings, parse_assignments
-from graph.domain import load_domain
-from graph.rehearsal import read_corpus
-from student.data import read_examples
-from student.tasks import codec
+from evokd.agents.prompt_context import make_briefing
+from evokd.graph.setup.config_layers import build_settings, parse_assignments
+from evokd.graph.setup.domain import load_domain
+from evokd.graph.setup.simulated_teacher import read_corpus
+from evokd.messages import InputError
+from evokd.student.data import read_examples
+from evokd.student.tasks.registry import codec
 from tests.fuzzing import Step, Tally, few_or_many, mutate_text, mutate_value, steps
 
 TALLY = Tally("mutated domains and data files")

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-import main
-from agents.rehearsal.corpus import load_corpus
-from agents.rehearsal.roles import answer
-from agents.rehearsal.settings import RehearsalSettings
-from agents.rehearsal.wire import find_message
+from evokd.cli import main
+from evokd.simulator.corpus import load_corpus
+from evokd.simulator.rehearsal_settings import RehearsalSettings
+from evokd.simulator.requests import find_message
+from evokd.simulator.roles import answer
 from tests.graph.toy import QUICK, WordStudent
 
 KEY = "sk-Zq7/Wd3+Yx9=Kp5-Lm1"

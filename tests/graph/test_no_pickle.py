@@ -16,7 +16,19 @@ from tests.graph.conftest import run_quick
 from tests.graph.toy import QUICK, WordStudent
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("agents", "benchmarks", "domains", "graph", "prompts", "student", "tracing")
+ROOMS = (
+    "agents",
+    "benchmarks",
+    "cli",
+    "domains",
+    "experiments",
+    "graph",
+    "messages",
+    "prompts",
+    "simulator",
+    "student",
+    "tracing",
+)
 BANNED_MODULES = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "dbm"}
 BANNED_CALLS = {
     "eval",
@@ -109,9 +121,11 @@ def read_checkpoints(path: Path) -> tuple[set[str], set[Any]]:
 
 
 RUNNER = """
-import sys, graph.run, main
+import sys
+import evokd.graph.runner
+from evokd.cli import main
 from tests.graph.toy import WordStudent
-graph.run.StudentClient = WordStudent
+evokd.graph.runner.StudentClient = WordStudent
 assert not [name for name in sys.modules if name.startswith("langgraph.checkpoint")], "read before it is set to strict"
 code = main.run_cli(sys.argv[1:])
 from langgraph.checkpoint.serde import _msgpack

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-import main
-from agents.rehearsal.corpus import load_corpus
-from agents.rehearsal.roles import answer
-from agents.rehearsal.settings import RehearsalSettings
+from evokd.cli import main
+from evokd.simulator.corpus import load_corpus
+from evokd.simulator.rehearsal_settings import RehearsalSettings
+from evokd.simulator.roles import answer
+from evokd.tracing.ledger import Ledger
 from tests.agents.odd_bodies import chunks, message
 from tests.conftest import ServeApp
 from tests.graph.served import KINDS, Asked, WatchedTeacher, options, refuse
 from tests.graph.toy import QUICK, WordStudent
-from tracing.ledger import Ledger
 
 Start = Callable[..., int]
 Content = dict[str, Any]

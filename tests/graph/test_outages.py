@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-import main
-from graph.folder import RunFolder
+from evokd.cli import main
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.tracing.ledger import Ledger
 from tests.conftest import ServeApp
 from tests.graph.conftest import give_student, run_quick
 from tests.graph.served import Asked, WatchedTeacher, options, refuse
 from tests.graph.toy import QUICK, WordStudent, read_rows, write_domain
-from tracing.ledger import Ledger
 
 Watched = tuple[WatchedTeacher, str]
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-import graph.predict
-import main
-from graph.folder import SHIPPED_EXAMPLE, RunFolder
-from student.client import StudentError
+import evokd.graph.predict
+from evokd.cli import main
+from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE, RunFolder
+from evokd.student.process.client import StudentError
 from tests.graph.conftest import give_student, run_quick
 from tests.graph.toy import LABELS, WordStudent, write_domain
 
@@ -125,13 +125,13 @@ class _Logs:
 @pytest.fixture
 def logs(closed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[_Logs]:
     monkeypatch.setattr(_Logs, "places", [], raising=False)
-    monkeypatch.setattr(graph.predict, "StudentClient", _Logs)
+    monkeypatch.setattr(evokd.graph.predict, "StudentClient", _Logs)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return _Logs
 
 
 def test_what_the_student_process_says_goes_elsewhere(closed: Path, logs: type[_Logs]) -> None:
-    graph.predict.predict_texts(RunFolder(closed), ["where is my parcel?"])
+    evokd.graph.predict.predict_texts(RunFolder(closed), ["where is my parcel?"])
     (place,) = logs.places
     assert not place.is_relative_to(closed)
     assert not place.exists()
@@ -142,7 +142,7 @@ def test_what_a_failed_student_process_said_is_kept(
 ) -> None:
     monkeypatch.setattr(logs, "fails", True)
     with pytest.raises(StudentError):
-        graph.predict.predict_texts(RunFolder(closed), ["where is my parcel?"])
+        evokd.graph.predict.predict_texts(RunFolder(closed), ["where is my parcel?"])
     (place,) = logs.places
     assert place.is_file()
 
@@ -153,8 +153,8 @@ def test_a_student_answers_where_no_disk_has_room(
     def refuse(*_: Any, **__: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(graph.predict.tempfile, "mkstemp", refuse)
-    assert len(graph.predict.predict_texts(RunFolder(closed), ["where is my parcel?"])) == 1
+    monkeypatch.setattr(evokd.graph.predict.tempfile, "mkstemp", refuse)
+    assert len(evokd.graph.predict.predict_texts(RunFolder(closed), ["where is my parcel?"])) == 1
     assert logs.places == [Path(os.devnull)]
 
 

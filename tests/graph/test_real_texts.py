@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-import main
-from graph.competition import PART
-from graph.folder import RunFolder
-from graph.material import LEAST_WEIGHT, weigh
-from graph.plan import plan_run
-from student.jobs import TrainExample
+from evokd.cli import main
+from evokd.graph.nodes.kind_effects import PART
+from evokd.graph.nodes.training_set import LEAST_WEIGHT, weigh
+from evokd.graph.setup.plan import plan_run
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.student.protocol import TrainExample
+from evokd.tracing.ledger import Ledger, Sample
 from tests.graph.conftest import KILLED, Evokd, give_student, run_quick
 from tests.graph.test_resume import facts
 from tests.graph.toy import QUICK, WordStudent, WordTagger, add_pool, read_rows, write_domain, write_reports
-from tracing.ledger import Ledger, Sample
 
 _CHOSEN = (
     "curriculum.quotas.drafts=40",

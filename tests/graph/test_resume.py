@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from graph.folder import RunFolder
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.tracing.events import read_events
+from evokd.tracing.ledger import Ledger
+from evokd.tracing.summary import read_summary
 from tests.graph.conftest import KILLED, Evokd, Zygote
 from tests.graph.toy import QUICK, write_domain, write_reports
-from tracing.events import read_events
-from tracing.ledger import Ledger
-from tracing.summary import read_summary
 
 # how often a node has started in a run of two cycles when its last start of cycle 1 or 2 comes; lessons run in parallel
 POINTS = {

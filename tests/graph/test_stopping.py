@@ -16,16 +16,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-import agents.generator
-import main
-from graph.folder import RunFolder
-from graph.stopping import Stopped, exit_code, signals_stop
-from student.jobs import StudentError
+import evokd.agents.generator
+from evokd.cli import main
+from evokd.cli.views.run_list import list_runs
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.graph.stopping import Stopped, exit_code, signals_stop
+from evokd.student.protocol import StudentError
+from evokd.tracing.ledger import Ledger
 from tests.conftest import ServeApp
 from tests.graph.served import WatchedTeacher, options
 from tests.graph.toy import QUICK, WordStudent
-from tracing.catalog import list_runs
-from tracing.ledger import Ledger
 
 HELD = 0.3
 """Seconds that an answer takes once the run is to be stopped."""
@@ -175,7 +175,7 @@ def test_a_fault_of_anything_else_keeps_the_replies_as_well(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     teacher = SlowTeacher(toy_domain, lambda: None)
-    write = agents.generator.write
+    write = evokd.agents.generator.write
 
     async def fail_once(*args: Any) -> Any:
         if args[4] != "c001-l01":
@@ -184,7 +184,7 @@ def test_a_fault_of_anything_else_keeps_the_replies_as_well(
             await asyncio.sleep(0.01)
         raise fault
 
-    monkeypatch.setattr(agents.generator, "write", fail_once)
+    monkeypatch.setattr(evokd.agents.generator, "write", fail_once)
     folder = RunFolder(toy_domain.parent / "runs" / "one")
     args = ["run", str(toy_domain), *QUICK, *options(serve_app(teacher.app)), "--runs-dir", str(folder.path.parent)]
     assert main.run_cli([*args, "--run-id", "one"]) == 1

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-import main
-from graph.folder import RunFolder
-from student.client import StudentClient
-from student.jobs import StudentError, TrainJob, TrainResult
+from evokd.cli import main
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.student.process.client import StudentClient
+from evokd.student.protocol import StudentError, TrainJob, TrainResult
+from evokd.tracing.events import read_events
+from evokd.tracing.ledger import Ledger
 from tests.graph.conftest import run_quick
 from tests.graph.test_resume import facts
 from tests.graph.toy import QUICK, WordStudent, write_domain
-from tracing.events import read_events
-from tracing.ledger import Ledger
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ class LateClient(StudentClient):
 
 
 def fail_in(monkeypatch: pytest.MonkeyPatch, cycle: int, faults: list[str]) -> None:
-    monkeypatch.setattr("graph.run.StudentClient", LateClient)
+    monkeypatch.setattr("evokd.graph.runner.StudentClient", LateClient)
     monkeypatch.setattr(LateClient, "cycle", cycle)
     monkeypatch.setattr(LateClient, "faults", tuple(faults))
 
@@ -138,7 +138,7 @@ def test_what_no_other_try_can_mend_is_told_too(
         async def train(self, job: TrainJob) -> TrainResult:
             raise StudentError("out of memory in the training with 2, 1 texts at once; set a smaller base")
 
-    monkeypatch.setattr("graph.run.StudentClient", Short)
+    monkeypatch.setattr("evokd.graph.runner.StudentClient", Short)
     arguments = ["run", str(toy_domain), *QUICK, "--runs-dir", str(tmp_path / "runs"), "--run-id", "one", "--json"]
     assert main.run_cli(arguments) == 1
     printed = capsys.readouterr()

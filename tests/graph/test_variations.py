@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from agents.messages.spans import split_words, surfaces
-from student.entities import to_gold, to_spans
+from evokd.messages.spans import split_words, surfaces
+from evokd.student.tasks.ner.spans import to_gold, to_spans
+from evokd.tracing.ledger import Ledger
 from tests.graph.conftest import run_quick
 from tests.graph.toy import WordStudent, read_rows, write_rows
-from tracing.ledger import Ledger
 
 
 class Imitator:
@@ -69,7 +69,7 @@ def test_variations_may_be_near_their_source_but_neither_repeats_nor_leaks(
         {"text": text, "intended": [entity.model_dump() for entity in surfaces(text, to_spans(gold))]}
         for text, gold in varied
     ]
-    monkeypatch.setattr("agents.rehearsal.app.roles.answer", Imitator(drafts))
+    monkeypatch.setattr("evokd.simulator.app.roles.answer", Imitator(drafts))
     options = [f"curriculum.modes=[{mode}]", "curriculum.weaknesses=0", "curriculum.quotas.drafts=6"]
     folder = run_quick(reports, "--cycles", "1", *(part for option in options for part in ("--set", option)))
     ledger = Ledger(folder.ledger)

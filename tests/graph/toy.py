@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from agents.messages.spans import Span, split_words
-from student.entities import to_gold, to_spans
-from student.jobs import Appraisal, AppraiseJob, GroupEffect, Prediction, TrainJob, TrainResult
+from evokd.messages.spans import Span, split_words
+from evokd.student.protocol import Appraisal, AppraiseJob, GroupEffect, Prediction, TrainJob, TrainResult
+from evokd.student.tasks.ner.spans import to_gold, to_spans
 
 SHIPPED = Path(__file__).parents[2] / "domains" / "support_tickets"
 REPORTS = Path(__file__).parents[2] / "domains" / "field_reports"
@@ -90,7 +90,7 @@ def write_yaml(path: Path, tree: object) -> None:
 
 
 class WordStudent:
-    """Stands in for `student.client.StudentClient`: naive Bayes over words, in this process.
+    """Stands in for `student.process.client.StudentClient`: naive Bayes over words, in this process.
 
     What it learns depends on every example, on the replay and on the folder it continues from, so that a training with
     other material gives another student.

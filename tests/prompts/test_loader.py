@@ -4,9 +4,9 @@ from typing import get_args
 
 import pytest
 
-from agents.briefing import make_briefing
-from agents.forms import answer_form
-from agents.messages import (
+from evokd.agents.output_schemas import answer_form
+from evokd.agents.prompt_context import make_briefing
+from evokd.messages import (
     PAIR,
     AnalystReply,
     Draft,
@@ -22,7 +22,7 @@ from agents.messages import (
     ProfileReply,
     describe_reply,
 )
-from prompts.loader import BASE, ROLES, Prompt, digest, load_prompt, load_prompts
+from evokd.prompts.loader import BASE, ROLES, Prompt, digest, load_prompt, load_prompts
 from tests.agents.asks import LABELS
 
 HEAD = {"name": "n", "version": "1", "description": "d", "inputs": "[language]", "reply": "LabelReply"}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.messages import InputError
-from prompts.loader import BASE, ROLES, load_prompt
+from evokd.messages import InputError
+from evokd.prompts.loader import BASE, ROLES, load_prompt
 from tests.fuzzing import Step, Tally, few_or_many, mutate_text, steps
 
 TALLY = Tally("mutated prompt files")

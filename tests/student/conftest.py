@@ -9,10 +9,10 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-import student.features
-from student.features import CACHE
-from student.jobs import TrainExample, TrainJob
-from student.settings import StudentSettings
+import evokd.student.features
+from evokd.student.features import CACHE
+from evokd.student.protocol import TrainExample, TrainJob
+from evokd.student.student_settings import StudentSettings
 
 LABELS = ["animal", "machine"]
 WORDS = {
@@ -71,7 +71,7 @@ def write_texts(count: int, seed: int) -> list[TrainExample]:
 def nothing_kept() -> None:
     """Let no test see what another one has computed."""
     CACHE.clear()
-    student.features._encoders.clear()
+    evokd.student.features._encoders.clear()
 
 
 MakeJob = Callable[..., TrainJob]

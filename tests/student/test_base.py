@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agents.messages import InputError
-from student import base
-from student.base import check_student, locate
+from evokd.messages import InputError
+from evokd.student import base
+from evokd.student.base import check_student, locate
 
 
 def test_the_embedded_student_is_there_and_is_the_one_we_know() -> None:

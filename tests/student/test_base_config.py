@@ -10,15 +10,15 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast, pipeline
 
-from agents.messages import InputError
-from student.base import check_student
-from student.base_config import count_positions, read_length
-from student.jobs import PredictJob
-from student.predict import predict
-from student.tokenizer import open_tokenizer
-from student.train import train
+from evokd.messages import InputError
+from evokd.student.base import check_student
+from evokd.student.base_config import count_positions, read_length
+from evokd.student.predict import predict
+from evokd.student.protocol import PredictJob
+from evokd.student.tokenizer import open_tokenizer
+from evokd.student.training.train import train
 from tests.student.conftest import MakeJob, write_texts
-from tests.student.test_train import ner, write_sentences
+from tests.student.training.test_train import ner, write_sentences
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no kind": ({"model_type": None}, "model_type"),

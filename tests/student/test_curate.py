@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from student.curate import Candidate, Curator, Ruling, TextIndex, _split, normalise
-from student.settings import CurationSettings
-from student.tasks import Gold, codec
+from evokd.student.curate import Candidate, Curator, Ruling, TextIndex, _split, normalise
+from evokd.student.protocol import Gold
+from evokd.student.student_settings import CurationSettings
+from evokd.student.tasks.registry import codec
 
 CODEC = codec("classification", ["cancel_plan", "change_plan", "how_to"])
 KNOWN = "I was charged for the premium plan although I cancelled it on the third of May"

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.messages import InputError
-from agents.messages.spans import Span
-from student.data import read_examples, write_jsonl
-from student.entity_rows import to_tokens, write_entity_row
-from student.tasks import Example, codec
+from evokd.messages import InputError
+from evokd.messages.spans import Span
+from evokd.student.data import read_examples, write_jsonl
+from evokd.student.tasks.base import Example
+from evokd.student.tasks.ner.rows import to_tokens, write_entity_row
+from evokd.student.tasks.registry import codec
 from tests.annotated import LABELS, annotated, as_iob1, as_iobes, chunks, tagged
 
 CODEC = codec("classification", ["bug", "billing"])

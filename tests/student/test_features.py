@@ -8,17 +8,17 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import student.features
-from student.base import find_local
-from student.features import CACHE, FeatureCache, Seen, open_encoder
-from student.jobs import Prediction, PredictJob, TrainJob
-from student.network import Piece
-from student.predict import predict
-from student.save import read_record
-from student.tasks import codec
-from student.train import train
+import evokd.student.features
+from evokd.student.base import find_local
+from evokd.student.features import CACHE, FeatureCache, Seen, open_encoder
+from evokd.student.predict import predict
+from evokd.student.protocol import Prediction, PredictJob, TrainJob
+from evokd.student.save import read_record
+from evokd.student.tasks.network import Piece
+from evokd.student.tasks.registry import codec, make_network
+from evokd.student.training.train import train
 from tests.student.conftest import LABELS, MakeJob, build_tiny, write_texts
-from tests.student.test_train import ner, write_sentences
+from tests.student.training.test_train import ner, write_sentences
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_weights_and_answers_are_the_same_with_and_without_what_is_kept(
     kept = ask(warm, texts)
     monkeypatch.setattr(CACHE, "limit", 0)
     CACHE.clear()
-    student.features._encoders.clear()
+    evokd.student.features._encoders.clear()
     cold = make_jobs(make_job, task, "cold", max_length=16)
     train(cold)
     assert len(CACHE) == 0
@@ -177,12 +177,12 @@ def test_only_students_with_the_encoder_of_their_base_say_so(make_job: MakeJob) 
 
 @pytest.mark.parametrize("task", ["classification", "ner"])
 def test_the_embedded_base_is_kept(task: str) -> None:
-    network = codec(task, LABELS).network()
+    network = make_network(codec(task, LABELS))
     source = find_local("embedded")
     assert source is not None
     encoder = open_encoder(network, LABELS, source)
     assert encoder is not None
-    assert open_encoder(codec(task, LABELS).network(), LABELS, source) is encoder
+    assert open_encoder(make_network(codec(task, LABELS)), LABELS, source) is encoder
 
 
 def test_a_base_without_all_its_weights_is_not_kept(make_job: MakeJob, tiny_student: Path, tmp_path: Path) -> None:
@@ -230,4 +230,4 @@ def test_results_hold_with_room_for_a_few_texts(make_job: MakeJob, monkeypatch: 
 def test_the_embedded_base_is_always_the_same_so_that_it_can_be_kept() -> None:
     source = find_local("embedded")
     assert source is not None
-    assert open_encoder(codec("classification", ["a", "b"]).network(), ["a", "b"], source) is not None
+    assert open_encoder(make_network(codec("classification", ["a", "b"])), ["a", "b"], source) is not None

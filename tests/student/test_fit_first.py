@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from student.jobs import PredictJob
-from student.predict import predict
-from student.train import train
+from evokd.student.predict import predict
+from evokd.student.protocol import PredictJob
+from evokd.student.training.train import train
 from tests.student.conftest import LABELS, MakeJob, write_texts
 
 

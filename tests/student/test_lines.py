@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.messages import InputError
-from student.lines import Line, read_lines
+from evokd.messages import InputError
+from evokd.student.lines import Line, read_lines
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:

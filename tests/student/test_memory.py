@@ -3,9 +3,9 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from agents.messages import InputError
-from student.jobs import StudentError
-from student.memory import halve, in_batches, is_shortage, release
+from evokd.messages import InputError
+from evokd.student.memory import halve, in_batches, is_shortage, release
+from evokd.student.protocol import StudentError
 
 SHORTAGES = {
     "python": MemoryError(),

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from student.network import IGNORE
-from student.token_classification import TokenClassificationNetwork
+from evokd.student.tasks.ner.network import TokenClassificationNetwork
+from evokd.student.tasks.network import IGNORE
 
 NETWORK = TokenClassificationNetwork(["person", "place"])
 

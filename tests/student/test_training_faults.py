@@ -11,19 +11,19 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
-import student.full
-from student.classification import ClassificationNetwork
-from student.features import CACHE
-from student.full import FullTraining, TrainingSet
-from student.jobs import EmbedJob, PredictJob, StudentError
-from student.network import TaskNetwork
-from student.predict import embed, predict
-from student.settings import StudentSettings
-from student.token_classification import TokenClassificationNetwork
-from student.train import train
+import evokd.student.training.finetune
+from evokd.student.features import CACHE
+from evokd.student.predict import embed, predict
+from evokd.student.protocol import EmbedJob, PredictJob, StudentError
+from evokd.student.student_settings import StudentSettings
+from evokd.student.tasks.classification.network import ClassificationNetwork
+from evokd.student.tasks.ner.network import TokenClassificationNetwork
+from evokd.student.tasks.network import TaskNetwork
+from evokd.student.training.finetune import FullTraining, TrainingSet
+from evokd.student.training.train import train
 from tests.student.conftest import LABELS, MakeJob, write_texts
 from tests.student.test_memory import ask_too_much
-from tests.student.test_train import ner, write_sentences
+from tests.student.training.test_train import ner, write_sentences
 
 Work = Callable[[], object]
 
@@ -255,14 +255,14 @@ def test_the_rate_falls_until_the_loss_is_a_number(make_job: MakeJob, diverge: C
 def test_a_loss_without_a_number_ends_the_try_soon(make_job: MakeJob, diverge: Callable[..., None]) -> None:
     diverge(limit=1e-3, step=3)
     steps: list[int] = []
-    look = student.full._check_losses
+    look = evokd.student.training.finetune._check_losses
 
     def count(losses: list[torch.Tensor]) -> None:
         steps.append(len(losses))
         look(losses)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(student.full, "_check_losses", count)
+        patch.setattr(evokd.student.training.finetune, "_check_losses", count)
         train(make_job(steps=60, rate=2e-3))
     assert steps == [25, 25, 50, 60]
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from agents.messages import Analysis, CallRecord, Case, Confusion, FeedbackPacket
-from tracing.ledger import Ledger, Sample
+from evokd.messages import Analysis, CallRecord, Case, Confusion, FeedbackPacket
+from evokd.tracing.ledger import Ledger, Sample
 
 
 def call(id: str = "c001-analyst-1", **changes: Any) -> CallRecord:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tracing.events import EventLog, measure_wall, read_events
+from evokd.tracing.events import EventLog, measure_wall, read_events
 
 
 @pytest.fixture

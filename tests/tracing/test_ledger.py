@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from agents.messages import Analysis, EvokdError
+from evokd.messages import Analysis, EvokdError
+from evokd.tracing.ledger import Ledger, LedgerError
 from tests.tracing.rows import call, case, lesson, packet, sample, weakness
-from tracing.ledger import Ledger, LedgerError
 
 
 def test_a_call_comes_back_as_it_was_and_the_same_again_is_no_second_row(ledger: Ledger) -> None:
@@ -271,7 +271,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.tracing.rows import call, sample
-from tracing.ledger import Ledger
+from evokd.tracing.ledger import Ledger
 ledger = Ledger(Path(sys.argv[1]))
 ledger.record_call(call())
 ledger.put_drafts("c001-l01", [sample()])

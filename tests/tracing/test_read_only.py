@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-import tracing.read_only
-from agents.messages import EvokdError
+import evokd.tracing.read_only
+from evokd.cli.views.show import open_ledger
+from evokd.messages import EvokdError
+from evokd.tracing.ledger import Ledger, LedgerError
 from tests.tracing.rows import call
-from tracing.ledger import Ledger, LedgerError
-from tracing.show import open_ledger
 
 Snapshot = dict[str, tuple[int, int]]
 
@@ -146,7 +146,7 @@ def test_a_copy_that_cannot_be_made_is_told(place: str, folder: Path, monkeypatc
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    module = tracing.read_only.tempfile if place == "TemporaryDirectory" else tracing.read_only.shutil
+    module = evokd.tracing.read_only.tempfile if place == "TemporaryDirectory" else evokd.tracing.read_only.shutil
     monkeypatch.setattr(module, place, refuse)
     before = snapshot(folder)
     with pytest.raises(EvokdError, match=r"ledger\.db: can be read as a copy alone.*No space left.*TMPDIR"):
@@ -162,7 +162,7 @@ def test_an_index_that_cannot_be_used_makes_a_copy(folder: Path, monkeypatch: py
         error.sqlite_errorcode = sqlite3.SQLITE_READONLY_RECOVERY
         raise error
 
-    monkeypatch.setattr(tracing.read_only, "_connect", refuse)
+    monkeypatch.setattr(evokd.tracing.read_only, "_connect", refuse)
     with open_ledger(path) as ledger:
         assert len(ledger.calls()) == 1
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from agents.messages import DraftBatch
+from evokd.messages import DraftBatch
+from evokd.tracing.ledger import Ledger, LedgerError, Sample
 from tests.tracing.rows import call, fill, lesson, packet, sample, weakness
-from tracing.ledger import Ledger, LedgerError, Sample
 
 STATES = ("accepted", "accepted", "accepted", "rejected", "tombstoned", "drafted")
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from evokd.tracing.ledger import Ledger
+from evokd.tracing.summary import RunFacts, build_summary, describe_costs, describe_gains, read_summary, write_summary
 from tests.tracing.rows import call, fill
-from tracing.ledger import Ledger
-from tracing.summary import RunFacts, build_summary, describe_costs, describe_gains, read_summary, write_summary
 
 FACTS = RunFacts(
     run_id="r1",

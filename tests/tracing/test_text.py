@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from tracing.text import clean, inert, json_line, literal, paint
+from evokd.tracing.text import clean, inert, json_line, literal, paint
 
 CLEANED = {
     "plain": ("as it is", "as it is"),

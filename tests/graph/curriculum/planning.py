@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agents.forms import answer_form
-from agents.messages import Case, Weakness
-from graph.curriculum.grounding import Grounding
-from graph.curriculum.kinds import Kind
-from graph.curriculum.lessons import PlannedLesson, PlanningInput, ReferenceText, plan_lessons
-from graph.curriculum.settings import CurriculumSettings
+from evokd.agents.output_schemas import answer_form
+from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
+from evokd.graph.curriculum.kinds import Kind
+from evokd.graph.curriculum.lessons import PlannedLesson, PlanningInput, ReferenceText, plan_lessons
+from evokd.graph.curriculum.reference_texts import Grounding
+from evokd.messages import Case, Weakness
 
 LABELS = {"a": "first", "b": "second", "c": "third"}
 

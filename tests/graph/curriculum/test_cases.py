@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from agents.messages import Case, ErrorKind
-from graph.curriculum.cases import main_error, pick_cases
-from graph.curriculum.settings import PacketSettings
+from evokd.graph.curriculum.cases import main_error, pick_cases
+from evokd.graph.curriculum.curriculum_settings import PacketSettings
+from evokd.messages import Case, ErrorKind
 from tests.graph.curriculum.planning import case, weakness
 
 

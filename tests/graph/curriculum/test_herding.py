@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graph.curriculum.herding import herd
+from evokd.graph.curriculum.herding import herd
 
 NONE = np.zeros((0, 2))
 

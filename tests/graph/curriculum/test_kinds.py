@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.curriculum.kinds import (
+from evokd.graph.curriculum.kinds import (
     FLOOR,
     Effect,
     Kind,

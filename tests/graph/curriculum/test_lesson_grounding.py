@@ -2,8 +2,8 @@
 
 import pytest
 
-from agents.messages import NO_ENTITY, Entity, Example
-from graph.curriculum.lessons import ReferenceText
+from evokd.graph.curriculum.lessons import ReferenceText
+from evokd.messages import NO_ENTITY, Entity, Example
 from tests.graph.curriculum.planning import asked, grounding, plan, quotas, seeds, weakness, written
 
 AXES = {"tone": [("angry", 0.75), ("calm", 0.25)]}

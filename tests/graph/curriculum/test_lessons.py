@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.messages import NO_ENTITY, Case, ErrorKind
-from agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
+from evokd.agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
+from evokd.messages import NO_ENTITY, Case, ErrorKind
 from tests.graph.curriculum.planning import LABELS, asked, case, drafts, plan, quotas, seeds, weakness, written
 
 

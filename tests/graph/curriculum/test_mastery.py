@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.curriculum.mastery import ENOUGH, Mastery, find_state
+from evokd.graph.curriculum.mastery import ENOUGH, Mastery, find_state
 
 
 def test_nothing_counted_is_nothing_known() -> None:

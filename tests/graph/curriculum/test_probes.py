@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from graph.curriculum.probes import DOUBTS, Answered, Probe, Ruling, Vectors, judge
+from evokd.graph.curriculum.probes import DOUBTS, Answered, Probe, Ruling, Vectors, judge
 
 RIGHT, WRONG, UNSURE = Answered(True, 0.9), Answered(False, 0.9), Answered(True, DOUBTS - 0.01)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.curriculum.selection import choose_texts, density, doubt
+from evokd.graph.curriculum.selection import choose_texts, density, doubt
 
 NONE = np.zeros((0, 2))
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.messages import InputError
-from student.reading.csv_rows import looks_like_header
-from student.reading.layout import Layout
-from student.reading.rows import read_rows
-from student.reading.source import file_source
+from evokd.messages import InputError
+from evokd.student.reading.csv_rows import looks_like_header
+from evokd.student.reading.layout import Layout
+from evokd.student.reading.rows import read_rows
+from evokd.student.reading.source import file_source
 
 Rows = list[tuple[int, dict[str, object]]]
 

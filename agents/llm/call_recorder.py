@@ -1,0 +1,157 @@
+"""One attempt at a call, from its key to its record: what it will use, what it used, what it cost."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from evokd.agents.llm.attempt import Failure, Reply, Turn
+from evokd.agents.llm.budget import Purse
+from evokd.agents.llm.endpoint import Endpoint
+from evokd.agents.llm.in_flight import under_way
+from evokd.agents.llm.pricing import price
+from evokd.agents.llm.reply_text import Reading
+from evokd.agents.llm.request import Ask, CallStore
+from evokd.agents.llm.teacher_settings import TeacherSettings
+from evokd.messages import CallRecord
+
+USUAL_REPLY = 600
+"""Tokens that a role's first reply is expected to have."""
+
+
+def call_key(
+    base_url: str, model: str, turns: Sequence[Turn], schema: dict[str, Any], parameters: dict[str, Any]
+) -> str:
+    """Canonical hash of a request: SHA-256 over sorted JSON of endpoint, model, messages, schema and parameters."""
+    request = [base_url, model, [list(turn) for turn in turns], schema, parameters]
+    return hashlib.sha256(json.dumps(request, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens of a text where the server does not count: a quarter of its characters, rounded up."""
+    return math.ceil(len(text) / 4)
+
+
+class Attempt:
+    """One attempt at a call: its key, and its records.
+
+    Args:
+        ask: the question.
+        turns: what is sent.
+        schema: JSON Schema of the reply.
+        number: from 1; a re-ask counts on.
+        endpoint: where it goes.
+        settings: the teacher's.
+        usual: role -> tokens of its usual reply; kept up to date here.
+    """
+
+    def __init__(
+        self,
+        ask: Ask[Any],
+        turns: Sequence[Turn],
+        schema: dict[str, Any],
+        number: int,
+        endpoint: Endpoint,
+        settings: TeacherSettings,
+        usual: dict[str, float],
+    ) -> None:
+        self._ask, self._turns, self._number = ask, turns, number
+        self._endpoint, self._settings, self._usual = endpoint, settings, usual
+        own = settings.role(ask.role)
+        self.seed = ask.seed + number - 1
+        self._prices = own.prices
+        self._parameters = {"seed": self.seed, "temperature": own.temperature, "max_tokens": own.max_tokens}
+        self.key = call_key(endpoint.base_url, endpoint.model, turns, schema, self._parameters)
+        self._read = estimate_tokens("".join(text for _, text in turns))
+
+    def expected(self, priced: bool) -> tuple[int, float]:
+        """Tokens and US dollars that it will probably use.
+
+        Args:
+            priced: whether the price matters; the table of prices takes its time to load. Else, and where the price is
+                unknown, 0 dollars.
+        """
+        tokens = (self._read, math.ceil(self._usual.get(self._ask.role, USUAL_REPLY)))
+        return sum(tokens), (self._price(tokens)[0] or 0.0) if priced else 0.0
+
+    def fail(self, failure: Failure) -> CallRecord:
+        """Make the record of a try that brought no reply.
+
+        A request that went out and got no whole answer may have been worked on and be charged for: it counts with the
+        usual reply, or with what of it came if that is more.
+        """
+        tokens, used = failure.tokens or (0, 0), failure.tokens is not None
+        if failure.sent and not used:
+            came = estimate_tokens(failure.raw)
+            tokens = (self._read, max(came, math.ceil(self._usual.get(self._ask.role, 0))))
+        return self._record(
+            ability=failure.ability,
+            status="lost" if failure.sent or used else "error",
+            raw=failure.raw,
+            flags=(*failure.flags, *(("optional",) if self._ask.optional else ())),
+            faults=[failure.told],
+            tokens=tokens,
+            estimated=failure.sent and not used,
+            seconds=round(failure.seconds, 3),
+        )
+
+    def succeed(self, reply: Reply, reading: Reading[Any], faults: list[str]) -> CallRecord:
+        """Make the record of a reply and of what was read in it."""
+        written = reading.raw if len(reply.pieces) < 2 else "".join(piece.text for piece in reply.pieces)
+        tokens = reply.tokens or (self._read, estimate_tokens(written))
+        usual = self._usual.get(self._ask.role)
+        self._usual[self._ask.role] = tokens[1] if usual is None else 0.8 * usual + 0.2 * tokens[1]
+        return self._record(
+            ability=reply.ability,
+            status="fault" if faults else "ok",
+            raw=reading.raw,
+            flags=[*reading.flags, *(("optional",) if faults and self._ask.optional else ())],
+            faults=faults,
+            tokens=tokens,
+            estimated=reply.tokens is None,
+            seconds=round(reply.seconds, 3),
+        )
+
+    def _record(self, *, tokens: tuple[int, int], flags: Sequence[str] = (), **fields: Any) -> CallRecord:
+        cost, source = (None, None) if fields["status"] == "error" else self._price(tokens)
+        return CallRecord(
+            id="",  # given when it is stored
+            key=self.key,
+            cycle=self._ask.cycle,
+            role=self._ask.role,
+            span=self._ask.span,
+            attempt=self._number,
+            endpoint=self._endpoint.base_url,
+            model=self._endpoint.model,
+            request={"turns": [list(turn) for turn in self._turns], "parameters": self._parameters},
+            prompts=self._ask.prompts,
+            flags=list(flags),
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
+            cost_usd=cost,
+            price_source=source,
+            **fields,
+        )
+
+    def _price(self, tokens: tuple[int, int]) -> tuple[float | None, str | None]:
+        if self._settings.is_embedded():
+            return None, None
+        return price(self._prices, self._endpoint.model, self._endpoint.base_url, tokens)
+
+
+class Book:
+    """Stores attempts under ids of their own, and charges them."""
+
+    def __init__(self, store: CallStore, purse: Purse) -> None:
+        self._store, self._purse = store, purse
+
+    async def keep(self, record: CallRecord) -> CallRecord:
+        """Charge an attempt at once and store it; only then may what came with it be used."""
+        self._purse.charge(record.cycle, record.input_tokens + record.output_tokens, record.cost_usd or 0.0)
+        # the calls of a role in a span come one after the other, so the number is free
+        number = self._store.count_calls(record.role, record.span) + 1
+        kept = record.model_copy(update={"id": f"{record.span}-{record.role}-{number}"})
+        with under_way():
+            await self._store.keep_call(kept)
+        return kept

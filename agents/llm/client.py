@@ -1,0 +1,302 @@
+"""The one door to a language model: every call is counted, limited, recorded, parsed and re-asked here.
+
+No agent imports a vendor's SDK, reads an environment variable or catches a network error; they call `Teacher.ask`.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from evokd.agents.llm.attempt import Call, Failure, TeacherError, Turn
+from evokd.agents.llm.budget import NO_CAP, BudgetSpent, Cap, Purse
+from evokd.agents.llm.call_recorder import Attempt, Book, call_key
+from evokd.agents.llm.continuation import complete
+from evokd.agents.llm.endpoint import Endpoint
+from evokd.agents.llm.in_flight import Flights
+from evokd.agents.llm.limiter import Limiter
+from evokd.agents.llm.normalize import Normaliser
+from evokd.agents.llm.parse import Parsed
+from evokd.agents.llm.reply_text import CUT_OFF, THOUGHTS, UNREAD, Reading, read_reply, read_stored
+from evokd.agents.llm.request import Answer, Ask, CallStore, ReplyT
+from evokd.agents.llm.retry import Patience
+from evokd.agents.llm.teacher_settings import OPENAI_URL, REHEARSAL, RoleSettings, TeacherSettings
+from evokd.messages import CallRecord, InputError, fence, reply_schema
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["Answer", "Ask", "CallStore", "Teacher", "call_key", "resolve_key"]
+
+MAX_SCHEMAS = 32
+"""Reply schemas that are kept; each cycle's case ids make a new one."""
+IN_PROCESS_URL = "http://rehearsal/v1"
+MAX_QUOTED = 6_000
+"""Characters of an unusable reply that are quoted back when it is asked again."""
+
+
+def resolve_key(settings: RoleSettings, environment: Mapping[str, str]) -> str:
+    """Find the key of a role's endpoint.
+
+    Raises:
+        InputError: a hosted model without a key (a base URL without one is fine), or a key that cannot be sent.
+    """
+    name = settings.api_key_env or "OPENAI_API_KEY"
+    key = environment.get(name, "").strip()
+    if not key and settings.base_url is None:
+        raise InputError(
+            f"teacher {settings.model!r}: no key in the environment variable {name} and no address; "
+            f"set {name}, or pass --base-url for a local server, or --teacher {REHEARSAL}"
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise InputError(f"the key in the environment variable {name} holds characters that no key has; copy it again")
+    return key or "no-key"
+
+
+class Teacher:
+    """Door to the teacher's endpoint(s), shared by all agents of a run.
+
+    Args:
+        settings: the `teacher` section.
+        store: where calls are recorded and looked up.
+        transport: None for the network; the rehearsal teacher's in-process transport otherwise.
+        run: what the run may spend.
+        cycle: what each of its cycles may spend.
+    """
+
+    def __init__(
+        self,
+        settings: TeacherSettings,
+        store: CallStore,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
+        run: Cap = NO_CAP,
+        cycle: Cap = NO_CAP,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._transport = transport
+        self._purse = Purse(run, cycle, store.spent)
+        self._book = Book(store, self._purse)
+        self._flights = Flights()
+        self._client: httpx2.AsyncClient | None = None
+        self._endpoints: dict[RoleSettings, Endpoint] = {}
+        self._by_role: dict[str, Endpoint] = {}
+        self._addresses: dict[str, tuple[Limiter, Patience]] = {}
+        self._known: dict[Endpoint, str | None] = {}
+        self._schemas: dict[str, dict[str, Any]] = {}
+        self._usual: dict[str, float] = {}
+
+    def is_spent(self, cycle: int) -> bool:
+        """Whether the run, or this cycle, may make no more calls."""
+        return self._purse.is_spent(cycle)
+
+    def asks_again(self, record: CallRecord) -> bool:
+        """Whether a reply with faults is asked again: not after the last attempt, nor once nothing may be spent."""
+        left = record.status == "fault" and record.attempt <= self._settings.reasks and "optional" not in record.flags
+        return left and not self._flights.closed and not self.is_spent(record.cycle)
+
+    async def land(self, hurry: asyncio.Event, tell: Callable[[int, float], None]) -> None:
+        """Send nothing more, and wait until every reply that is under way is stored, or booked as lost.
+
+        Args:
+            hurry: once set, nothing more is waited for.
+            tell: called with the number of requests under way, if there are any, and the seconds that they may take.
+        """
+        self._flights.close()
+        if self._flights.under_way and not hurry.is_set():
+            tell(self._flights.under_way, self._flights.seconds_left)
+        await self._flights.land(hurry)
+
+    async def close(self) -> None:
+        """Close the HTTP connections; what is still under way is booked as lost."""
+        hurry = asyncio.Event()
+        hurry.set()
+        await self._flights.land(hurry)
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def ask(self, ask: Ask[ReplyT]) -> Answer[ReplyT]:
+        """Ask, parse, check; re-ask with the faults a fixed number of times. The most useful reply counts.
+
+        A stored reply to the very same request is used instead of a new call, so a resumed run pays nothing twice.
+
+        Raises:
+            TeacherError: the endpoint cannot be reached or refuses to work at all.
+            BudgetSpent: nothing more may be spent, and no usable reply has come.
+        """
+        block = fence(ask.message)
+        base = _first_turns(ask, block)
+        turns = base
+        best: ReplyT | None = None
+        faults: list[str] = []
+        call_id = ""
+        for number in range(1, 2 if ask.optional else self._settings.reasks + 2):
+            try:
+                record, parsed = await self._attempt(ask, turns, number)
+            except BudgetSpent as exc:
+                if best is None:
+                    raise
+                faults = [*faults, str(exc)]
+                break
+            if parsed is None:
+                faults = list(record.faults)
+                break
+            if number == 1 and record.faults and ask.remainder is not None and _is_cut(record):
+                return await self._complete(ask, record, parsed, number)
+            found = parsed.reply or parsed.rest
+            if found is not None and (best is None or ask.count(found) >= ask.count(best)):
+                best, call_id, faults = found, record.id, record.faults
+            elif best is None:
+                faults = record.faults
+            if not record.faults or _is_no_use(record, best, ask, number):
+                break
+            quoted = "" if UNREAD in record.flags else record.raw[:MAX_QUOTED]
+            turns = [*base, ("assistant", quoted), ("user", _ask_again(record.faults, block))]
+        return Answer(best, tuple(faults), call_id or record.id)
+
+    async def _complete(
+        self, ask: Ask[ReplyT], record: CallRecord, parsed: Parsed[ReplyT], number: int
+    ) -> Answer[ReplyT]:
+        """Ask for what a reply lacks that was cut off."""
+
+        async def attempt(part: Ask[ReplyT], number: int) -> tuple[CallRecord, Parsed[ReplyT] | None]:
+            return await self._attempt(part, _first_turns(part, fence(part.message)), number)
+
+        spare = 0 if ask.optional else self._settings.reasks
+        return await complete(ask, (record, parsed), number, spare, attempt)
+
+    async def _attempt(
+        self, ask: Ask[ReplyT], turns: Sequence[Turn], number: int
+    ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
+        """Make one call or take its stored reply; no parsed reply where the server refused the request."""
+        endpoint, schema = self._endpoint(ask.role), self._schema(ask)
+        attempt = Attempt(ask, turns, schema, number, endpoint, self._settings, self._usual)
+        tidy = Normaliser(schema, ask.names)
+        stored = self._store.find_call(attempt.key)
+        if stored is not None:
+            return stored, read_stored(stored.raw, stored.flags, ask.reply, tidy)
+
+        return await self._flights.make(lambda: self._make_call(ask, attempt, turns, schema, tidy))
+
+    async def _make_call(
+        self, ask: Ask[ReplyT], attempt: Attempt, turns: Sequence[Turn], schema: dict[str, Any], tidy: Normaliser
+    ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
+        """Make one call and store what came of it; it ends by itself, also when nobody waits for it any more."""
+        endpoint = self._endpoint(ask.role)
+        failed: list[CallRecord] = []
+
+        async def note(failure: Failure) -> None:
+            failed.append(await self._book.keep(attempt.fail(failure)))
+
+        tokens, usd = attempt.expected(self._purse.counts_money)
+        call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens, ask.optional)
+
+        def admit() -> AbstractAsyncContextManager[None]:
+            self._store.check_room()
+            return self._purse.admit(ask.cycle, tokens, usd)
+
+        try:
+            reply = await endpoint.call(call, note, admit)
+        except TeacherError as exc:
+            self._flights.ground(exc)
+            raise
+        self._remember(endpoint)
+        if reply.error is not None:
+            return failed[-1], None
+        reading = read_reply(reply, ask.reply, tidy)
+        faults = _find_faults(reading, ask)
+        return await self._book.keep(attempt.succeed(reply, reading, faults)), reading.parsed
+
+    def _schema(self, ask: Ask[ReplyT]) -> dict[str, Any]:
+        """The schema of a reply; made once for the same class and words."""
+        words = {name: list(values) for name, values in ask.vocabularies.items()}
+        name = f"{ask.reply.__qualname__} {json.dumps(words, sort_keys=True)} {sorted(ask.without)}"
+        if name not in self._schemas:
+            if len(self._schemas) >= MAX_SCHEMAS:
+                self._schemas.clear()
+            self._schemas[name] = reply_schema(ask.reply, ask.vocabularies, ask.without)
+        return self._schemas[name]
+
+    def _remember(self, endpoint: Endpoint) -> None:
+        if endpoint.known and self._known.get(endpoint) != endpoint.known:
+            self._store.remember_ability(endpoint.base_url, endpoint.model, endpoint.known)
+            self._known[endpoint] = endpoint.known
+
+    def _endpoint(self, role: str) -> Endpoint:
+        if role not in self._by_role:
+            self._by_role[role] = self._open(role)
+        return self._by_role[role]
+
+    def _open(self, role: str) -> Endpoint:
+        embedded = self._settings.is_embedded()
+        own = self._settings.role(role)
+        key = "no-key" if embedded else resolve_key(own, os.environ)
+        url = IN_PROCESS_URL if embedded else (own.base_url or OPENAI_URL)
+        target = own.model_copy(update={"base_url": url, "prices": None})
+        if target not in self._endpoints:
+            known = self._store.find_ability(url, target.model or "")
+            if url not in self._addresses:
+                limits = self._settings.limits
+                patience = Patience(self._settings.retries, limits.patience)
+                self._addresses[url] = (Limiter(self._settings.concurrency, limits), patience)
+            found = Endpoint(target, self._settings, key, self._http(), *self._addresses[url], known)
+            self._endpoints[target] = found
+            self._known[found] = known
+        return self._endpoints[target]
+
+    def _http(self) -> "httpx2.AsyncClient":
+        import httpx2
+
+        from evokd.agents.llm.transport import TapedTransport
+
+        if self._client is None:
+            self._client = httpx2.AsyncClient(
+                transport=TapedTransport(self._transport),
+                follow_redirects=True,
+                headers={"accept-encoding": "identity"},  # half a reply can be read only if it is not packed
+            )
+        return self._client
+
+
+def _first_turns(ask: Ask[ReplyT], block: str) -> list[Turn]:
+    return [("system", ask.system), ("user", f"Reply to this message.\n\n{block}")]
+
+
+def _is_cut(record: CallRecord) -> bool:
+    """Whether a reply was begun and cut off; a smaller question does not help where thoughts took all tokens."""
+    return CUT_OFF in record.flags and THOUGHTS not in record.flags
+
+
+def _is_no_use(record: CallRecord, best: ReplyT | None, ask: Ask[ReplyT], number: int) -> bool:
+    """Whether the same limit would cut the next reply as well: of a few items, or of thoughts for the second time."""
+    if CUT_OFF not in record.flags:
+        return False
+    return (best is not None and ask.count(best) > 0) or (THOUGHTS in record.flags and number > 1)
+
+
+def _find_faults(reading: Reading[ReplyT], ask: Ask[ReplyT]) -> list[str]:
+    parsed = reading.parsed
+    if "no_completion" in reading.flags:
+        return ["the server's answer is no chat completion"]
+    if "refusal" in reading.flags:
+        return ["the model refused to answer"]
+    if CUT_OFF in reading.flags and parsed.reply is None and parsed.rest is not None:
+        return [f"the reply was cut off by the token limit after {ask.count(parsed.rest)} items that can be used"]
+    if parsed.reply is None:
+        cut = (
+            " (the reply was cut off by the token limit)"
+            if CUT_OFF in reading.flags and UNREAD not in reading.flags
+            else ""
+        )
+        return [f"{parsed.fault}{cut}"]
+    return ask.check(parsed.reply)
+
+
+def _ask_again(faults: Sequence[str], block: str) -> str:
+    listed = "\n".join(f"- {fault[:500]}" for fault in faults[:12]).replace("<", "(").replace(">", ")")
+    return (
+        f"Your reply could not be used:\n{listed}\n\n"
+        f"Answer the message again, with one complete JSON object that mends this.\n\n{block}"
+    )

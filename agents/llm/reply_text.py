@@ -1,0 +1,119 @@
+"""Where in an answer the reply stands: the first of its texts that can be read as one, and why none can."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+
+from evokd.agents.llm.attempt import Reply
+from evokd.agents.llm.parse import NO_TEXT, Parsed, Tidy, parse_reply
+from evokd.agents.llm.response_body import Piece
+
+ReplyT = TypeVar("ReplyT", bound=BaseModel)
+
+CUT_OFF = "cut_off"
+"""Flag of a reply that ends at the limit of tokens."""
+UNREAD = "unread"
+"""Flag of an answer in which no reply stands: the record has its whole body instead of a text."""
+THOUGHTS = "thoughts"
+"""Flag of an answer that holds thoughts and no reply."""
+_ENDS = ("}", "]", "```")
+_STARTS = ("{", "[", "```")
+
+
+@dataclass(frozen=True)
+class Reading(Generic[ReplyT]):
+    """What was read in an answer."""
+
+    raw: str
+    """The text in which the reply was found; the whole body where there is none."""
+    flags: tuple[str, ...]
+    parsed: Parsed[ReplyT]
+
+
+def read_reply(reply: Reply, model: type[ReplyT], tidy: Tidy | None) -> Reading[ReplyT]:
+    """Read the reply out of an answer.
+
+    Content comes first; where it is empty or no reply, what a tool was to be called with, then thoughts that begin or
+    end as a reply does: some servers put the whole reply there.
+
+    Args:
+        reply: the answer.
+        model: a reply class.
+        tidy: see `parse_reply`.
+    """
+    found: list[tuple[Piece, Parsed[ReplyT], tuple[str, ...]]] = []
+    for piece in reply.pieces:
+        if piece.is_thought and not _is_like_a_reply(piece.text):
+            continue
+        flags = reply.flags if _is_broken_off(reply.flags) or not _ends_open(piece.text) else (CUT_OFF, *reply.flags)
+        parsed = parse_reply(piece.text, model, _is_broken_off(flags), tidy)
+        found.append((piece, parsed, flags))
+        if parsed.reply is not None:
+            break
+    best = next((one for one in found if one[1].reply is not None), None)
+    best = best or next((one for one in found if one[1].rest is not None), None)
+    best = best or next((one for one in found if not one[0].is_thought), None)
+    if best is None or best[1].fault == NO_TEXT:
+        return _tell_unread(reply)
+    piece, parsed, flags = best
+    return Reading(piece.text, _join(flags, _name_place(piece), parsed.flags), parsed)
+
+
+def read_stored(raw: str, flags: Sequence[str], model: type[ReplyT], tidy: Tidy | None) -> Parsed[ReplyT]:
+    """Read a stored reply again, as it was read when it came."""
+    if UNREAD in flags:
+        return Parsed(None, "no reply", tuple(flags))
+    return parse_reply(raw, model, _is_broken_off(flags), tidy)
+
+
+def _is_broken_off(flags: Sequence[str]) -> bool:
+    """Whether a reply ends before its time, so that its last item may be half of one."""
+    return CUT_OFF in flags or "filtered" in flags
+
+
+def _ends_open(text: str) -> bool:
+    """Whether JSON begins and never ends: some servers cut a reply off and call that its end."""
+    text = text.strip()
+    start = text.find("{")
+    if not text.startswith(_STARTS) or text.endswith(_ENDS) or start < 0:
+        return False
+    try:
+        json.JSONDecoder(strict=False).raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _is_like_a_reply(text: str) -> bool:
+    text = text.strip()
+    return text.startswith(_STARTS) or text.endswith(_ENDS)
+
+
+def _name_place(piece: Piece) -> tuple[str, ...]:
+    """The flag of a reply that does not stand where it belongs."""
+    if piece.place in ("content", "refusal", "body"):
+        return ()
+    return (f"in_{piece.place.removesuffix('.arguments').removesuffix('.function').replace('.', '_')}",)
+
+
+def _tell_unread(reply: Reply) -> Reading[ReplyT]:
+    # content of which nothing is left is a block of thoughts as well
+    thoughts = [piece.place for piece in reply.pieces if piece.is_thought or piece.place == "content"]
+    fault = NO_TEXT
+    if thoughts:
+        why = "the limit of tokens was reached first" if CUT_OFF in reply.flags else "no reply stands there"
+        fault = (
+            f"the answer is in {thoughts[0]}, and {why}: turn thinking off, or raise teacher.max_tokens and the"
+            " server's own limit"
+        )
+    elif "filtered" in reply.flags:
+        fault = "a content filter of the server held the reply back"
+    flags = _join(reply.flags, (UNREAD, *((THOUGHTS,) if thoughts else ())), ())
+    return Reading(reply.raw, flags, Parsed(None, fault, ()))
+
+
+def _join(*groups: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(flag for group in groups for flag in group))

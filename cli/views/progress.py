@@ -1,0 +1,205 @@
+"""Progress in the terminal, fed by events: a live line where there is a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from evokd.cli.views.live_line import LiveLine
+from evokd.cli.views.notices import Notices, is_adapted
+from evokd.tracing.summary import describe_estimate
+from evokd.tracing.text import literal, paint
+
+_NOTICES = {
+    "rehearsal": "rehearsal: no language model was called; texts and labels come from the domain's labelled corpus",
+    "recorded": "recorded: no language model was called now; texts and labels are those that one gave earlier, the"
+    " Analyst's words are computed",
+}
+
+
+def notice(teacher: str) -> str:
+    """What must be said of a run in which no language model was called."""
+    return _NOTICES.get(teacher, _NOTICES["rehearsal"])
+
+
+class Progress(LiveLine):
+    """Follows a run and writes to a console; use it as an event listener and as a context manager.
+
+    Args:
+        console: where to write; its terminal-ness decides between live and plain.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "starting")
+        self.folder: str | None = None
+        self._began = time.monotonic()
+        self._before: float | None = 0.0
+        self._start: Mapping[str, Any] = {}
+        self._tokens = 0
+        self._accepted = 0
+        self._score: float | None = None
+        self._curated: Mapping[str, Any] = {}
+        self._told = True
+        self._notices = Notices()
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Take one event in."""
+        handler = getattr(self, f"_on_{event['event']}", None)
+        if handler is not None:
+            handler(event)
+
+    def _on_run_started(self, event: Mapping[str, Any]) -> None:
+        self._start, self.folder = event, event["folder"]
+        data = event["data"]
+        self._say(
+            f"[bold]{literal(event['domain'])}[/] ({event['task']}, {data['labels']} labels): {data['seeds']} seeds,"
+            f" {data['validation']} validation, {data['test']} test; preset {event['preset']}, teacher"
+            f" {literal(event['teacher'])}, student {literal(event['student'])}, seed {event['seed']}"
+        )
+        if event["rehearsal"]:
+            self._say(f"[yellow]{notice(event['teacher'])}[/]")
+        for prompt in event.get("own_prompts", []):
+            self._say(f"the domain's own prompt: {literal(prompt)}")
+        for note in event.get("notes", []):
+            self._say(f"note: {literal(note)}")
+        if event.get("estimate"):
+            self._say(describe_estimate(event["estimate"]))
+        self._say(f"run folder {literal(event['folder'])}")
+
+    def _on_run_resumed(self, event: Mapping[str, Any]) -> None:
+        self._on_run_started(event)
+        self._before = None
+        self._say("resumed from the last checkpoint; stored replies are not asked for again")
+
+    def _on_changed(self, event: Mapping[str, Any]) -> None:
+        for change in event["changes"]:
+            for line in change["lines"][:1]:
+                self._say(f"changed: {literal(line)}" if change["free"] else f"[yellow]forced: {literal(line)}[/]")
+
+    def _on_node_started(self, event: Mapping[str, Any]) -> None:
+        self._update(self._line(event["cycle"], event["node"]))
+
+    def _line(self, cycle: int, node: str) -> str:
+        budget = self._start.get("budget_samples")
+        samples = f"{self._accepted}/{budget}" if budget else f"{self._accepted}"
+        score = f", {self._start.get('metric')} {self._score:.3f}" if self._score is not None else ""
+        left = self._time_left(cycle)
+        return f"cycle {cycle}: {node} | {samples} samples, {self._tokens:,} tokens{score}{left}"
+
+    def _time_left(self, cycle: int) -> str:
+        """Time left at the pace so far, by samples against their budget or cycles against their limit."""
+        budget, cycles = self._start.get("budget_samples"), self._start.get("cycles")
+        shares = [self._accepted / budget if budget else 0.0, (cycle - 1) / cycles if cycles and cycle else 0.0]
+        done = max(shares)
+        if self._before is None:
+            self._before = done  # what an earlier process has done tells nothing of the pace
+        if not self._before < done < 1:
+            return ""
+        seconds = (time.monotonic() - self._began) * (1 - done) / (done - self._before)
+        return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
+
+    def _on_call(self, event: Mapping[str, Any]) -> None:
+        for told in self._notices.of_call(event):
+            self._say(f"[yellow]note: {literal(told)}[/]")
+        if is_adapted(event):
+            return
+        if "optional" in event.get("flags", ()):
+            self._say(
+                f"cycle {event['cycle']}: {event['role']}: goes on without an answer that the teacher cannot give"
+            )
+        elif event["status"] in ("error", "lost"):
+            self._say(f"[red]cycle {event['cycle']}: {event['role']}: {literal(event['faults'][0], 200)}[/]")
+        if event["status"] == "error":
+            return
+        self._tokens += event["input_tokens"] + event["output_tokens"]
+        if event["status"] == "fault" and "optional" not in event.get("flags", ()):
+            fault = literal(event["faults"][0], 160)
+            self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: {_tell_fate(event)}: {fault}[/]")
+
+    def _on_waiting(self, event: Mapping[str, Any]) -> None:
+        calls = "1 call that is" if event["calls"] == 1 else f"{event['calls']} calls that are"
+        told = f"waiting for {calls} under way, at most {event['seconds']} s; Ctrl-C leaves them"
+        self._say(f"[yellow]{told}[/]")
+
+    def _on_kinds(self, event: Mapping[str, Any]) -> None:
+        if event.get("verdict"):
+            self._say(f"cycle {event['cycle']}: {literal(event['verdict'], 300)}")
+
+    def _on_profile(self, event: Mapping[str, Any]) -> None:
+        if event["axes"]:
+            self._say(f"cycle {event['cycle']}: real texts differ in {literal(', '.join(event['axes']), 200)}")
+
+    def _on_labels_measured(self, event: Mapping[str, Any]) -> None:
+        if event["agreement"] is None:
+            return
+        told = f"the Labeler agrees with {event['agreement']:.0%} of {event['rows']} labelled rows"
+        guide = event.get("guide")
+        if guide:
+            fate = "used" if guide["used"] else "left out"
+            told += f"; with a guide {guide['agreement'] or 0:.0%}, so it is {fate}"
+        self._say(f"cycle {event['cycle']}: {told}")
+
+    def _on_refit(self, event: Mapping[str, Any]) -> None:
+        told = f"trained once more, the {event['rows']} validation rows taken in ({event['seconds']:.0f} s)"
+        self._say(f"cycle {event['cycle']}: {told}; the validation score is the one from before")
+
+    def _on_budget_spent(self, event: Mapping[str, Any]) -> None:
+        self._say(f"[yellow]cycle {event['cycle']}: {event['role']} not asked: {literal(event['reason'])}[/]")
+
+    def _on_curated(self, event: Mapping[str, Any]) -> None:
+        self._accepted += event["accepted"]
+        self._curated = event
+        self._told = False
+
+    def _on_training_fault(self, event: Mapping[str, Any]) -> None:
+        if event["mended"]:  # what is not mended ends the command, which tells it
+            self._say(f"[yellow]cycle {event['cycle']}: training: {literal(event['fault'], 300)}[/]")
+
+    def _on_trained(self, event: Mapping[str, Any]) -> None:
+        before, after, metric = event["before"], event["after"], event["metric"]
+        score = "no gate data yet"
+        if after is not None:
+            score = f"{metric} {after:.3f}" if before is None else f"{metric} {before:.3f} -> {after:.3f}"
+        self._score = after if event["promoted"] else before
+        verdict = "" if event["promoted"] else " [red]rolled back[/]"
+        self._told = True
+        if event["cycle"] == 0:
+            self._say(f"cycle 0: trained on the seeds alone, {score} ({event['seconds']:.0f} s)")
+            return
+        self._say(
+            f"cycle {event['cycle']}: {self._tell_curated(event['cycle'])}"
+            f"{event['steps']} steps in {event['seconds']:.0f} s; {score}{verdict}"
+        )
+
+    def _tell_curated(self, cycle: int) -> str:
+        """Tell what a cycle's curation did; nothing when it came before this process resumed the run."""
+        if self._curated.get("cycle") != cycle:
+            return ""
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self._curated["rejected"].items())
+        refused = f"{sum(self._curated['rejected'].values())} refused" + (f" ({reasons})" if reasons else "")
+        return f"{self._curated['accepted']} accepted, {refused}; "
+
+    def _on_decided(self, event: Mapping[str, Any]) -> None:
+        # What a resumed run had before, and what roll-backs took away, is known here.
+        self._accepted, self._score = event["accepted"], event["score"]
+        if not self._told:
+            self._told = True
+            self._say(f"cycle {event['cycle']}: {self._tell_curated(event['cycle'])}nothing to train on")
+
+    def _on_weakness(self, event: Mapping[str, Any]) -> None:
+        left = {"dropped": " (dropped: the student does not fail on such texts)", "given_up": " (given up)"}
+        told = left.get(event.get("state", "open"), "")
+        self._say(f"  weakness {event['id']}: {literal(event['name'], 100)}{told}", style="dim")
+
+    def _say(self, text: str, style: str | None = None) -> None:
+        self._console.print(paint(text), style=style, highlight=False, soft_wrap=True)
+
+
+def _tell_fate(event: Mapping[str, Any]) -> str:
+    """What becomes of a call whose reply has faults."""
+    if not event.get("again"):
+        return "unusable reply, not asked again"
+    if "cut_off" in event.get("flags", ()):
+        return "reply cut off, what is missing is asked for"
+    return "unusable reply, asked again"

@@ -1,0 +1,32 @@
+"""What is told when a run has ended: what was gained, what it took, and what to type next."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from evokd.cli.views.progress import notice
+from evokd.tracing.summary import describe_costs, describe_gains, describe_labels
+from evokd.tracing.text import clean
+
+
+def tell_result(console: Console, summary: Mapping[str, Any], run: str, program: str) -> None:
+    """Tell the end of a run.
+
+    Args:
+        console: where to write.
+        summary: figures of the finished run.
+        run: the run's folder or id.
+        program: how this program is called.
+    """
+    for line in describe_gains(summary):
+        console.print(line, style="bold", markup=False, highlight=False, soft_wrap=True)
+    for line in (describe_costs(summary), *describe_labels(summary)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if summary["rehearsal"]:
+        console.print(f"[yellow]{notice(summary['teacher'])}[/]", highlight=False, soft_wrap=True)
+    folder = clean(shlex.quote(run))
+    console.print(f"next: {program} show {folder}", markup=False, highlight=False, soft_wrap=True)
+    ask = f"      echo 'a text of yours' | {program} predict {folder} -"
+    console.print(ask, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,92 @@
+"""`evokd compare`: put finished runs side by side, write what came out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evokd.experiments.chart_data import UNITS
+from evokd.experiments.charts import HINT, Sheet, can_draw, draw
+from evokd.experiments.finished_runs import Finished, group, measure_group, pages, read_finished, tell_gate
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.messages import InputError
+from evokd.tracing.files import make_folder, write_json
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs in tables."""
+
+    groups: Sequence[Sequence[Finished]]
+    record: Mapping[str, Any]
+    """As JSON."""
+    text: str
+    """As Markdown."""
+
+
+def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
+    """Compare finished runs; runs on other data, metrics or validation rows come into another table.
+
+    Raises:
+        InputError: a run has not ended, or is named twice.
+    """
+    groups = group(read_finished(folders))
+    tables = [measure_group(runs) for runs in groups]
+    record = {
+        "tables": [
+            {
+                "domain": runs[0].summary["domain"],
+                "metric": runs[0].summary["metric"],
+                "gate": tell_gate(runs),
+                "runs": rows,
+            }
+            for runs, rows in zip(groups, tables, strict=True)
+        ]
+    }
+    return Comparison(groups, record, "\n".join(pages(groups, tables)).rstrip() + "\n")
+
+
+def write_comparison(found: Comparison, out: Path) -> None:
+    """Write `compare.md`, `compare.json` and, where they can be drawn, pictures of the gate metric.
+
+    Raises:
+        InputError: they cannot be written there.
+    """
+    make_folder(out, "--out")
+    try:
+        _write(found, out)
+    except OSError as exc:
+        told = f"cannot be written ({exc.strerror}); make room, or name another folder"
+        raise InputError(f"--out {exc.filename or out}: {told}") from exc
+
+
+def _write(found: Comparison, out: Path) -> None:
+    write_json(out / "compare.json", found.record)
+    sheets = list(make_gate_sheets(found.groups))
+    text = f"# Comparison\n\n{found.text}"
+    if sheets and can_draw():
+        for sheet in sheets:
+            draw(sheet, out / "pictures")
+        text += "\n## Pictures\n\n" + "\n".join(f"![{sheet.name}](pictures/{sheet.name}.svg)\n" for sheet in sheets)
+    elif sheets:
+        text += f"\nNo pictures: {HINT}\n"
+    (out / "compare.md").write_text(text, encoding="utf-8", newline="\n")
+
+
+def make_gate_sheets(groups: Sequence[Sequence[Finished]]) -> Iterator[Sheet]:
+    """A picture per table and unit: the champion's gate metric after every cycle, a line per run."""
+    for number, runs in enumerate(groups, start=1):
+        first = runs[0]
+        for over, unit in UNITS.items():
+            curves = {run.name: [run.curve(over)] for run in runs if len(run.curve(over)) > 1}
+            limit = max((curve[-1][0] for (curve,) in curves.values()), default=0)
+            if limit:
+                yield Sheet(
+                    name=f"{number}-{first.summary['domain']}-{over}",
+                    title=f"{first.summary['domain']}: {first.summary['gate_metric']} over {over}",
+                    subtitle=[f"the gate's measure: {tell_gate(runs)}", "each line is one run"],
+                    x=unit,
+                    y=f"{first.summary['gate_metric']} at the gate (0 to 1)",
+                    limit=limit,
+                    curves=curves,
+                )

@@ -1,0 +1,216 @@
+"""Worker processes that do the pieces of a backtest; each stays with a domain as long as there is work on it."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from evokd.messages import EvokdError
+
+Tell = Callable[[Mapping[str, Any]], None]
+
+_PARKS = 3
+"""Exit code of a piece whose teacher cannot be reached: the others would fare no better."""
+_TRIES = 2
+"""Processes that a piece may end before it is given up."""
+
+
+class Interrupted(EvokdError):
+    """Ctrl-C or another signal; what was done stays done."""
+
+    def __init__(self, message: str, code: int = 130) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]  # of this signal, not of the class
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something that a worker does in one go."""
+
+    id: str
+    kind: str
+    """`cell` or `ceiling`."""
+    group: str
+    """Pieces of one group share caches."""
+    name: str
+    """For people."""
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A piece that could not be done."""
+
+    piece: Piece
+    message: str
+    code: int
+
+
+class _Worker:
+    """One process, and what it is busy with."""
+
+    def __init__(
+        self, program: Sequence[str], log: Path, inbox: "queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]"
+    ) -> None:
+        path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+        with log.open("ab") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", *program],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,
+            )
+        self.piece: Piece | None = None
+        self.group: str | None = None
+        self._listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
+        self._listener.start()
+
+    def _listen(self, inbox: "queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]") -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            inbox.put((self, json.loads(line)))
+        self.process.wait()
+        inbox.put((self, None))
+
+    def give(self, piece: Piece, out: Path) -> None:
+        """Hand a piece over."""
+        self.piece, self.group = piece, piece.group
+        assert self.process.stdin is not None
+        request = {"piece": piece.kind, "out": str(out), "body": piece.body}
+        with suppress(BrokenPipeError):  # it has died; the listener tells
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def end(self) -> None:
+        """End the process and its pipes."""
+        self.process.kill()
+        self.process.wait()
+        self._listener.join()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+
+class Pool:
+    """Does pieces on several processes, one after another on each."""
+
+    program: ClassVar[tuple[str, ...]] = ("-m", "evokd.experiments.worker")
+    """What Python runs in a process."""
+
+    def __init__(self, out: Path, jobs: int, tell: Tell) -> None:
+        """Prepare; nothing is started.
+
+        Args:
+            out: the backtest's folder.
+            jobs: processes at most.
+            tell: called with an event (`started`, `cycle`, `done`, `failed`, `repeated`) as things happen.
+        """
+        self._out = out
+        self._jobs = jobs
+        self._tell = tell
+        self._inbox: queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]] = queue.SimpleQueue()
+        self._waiting: list[Piece] = []
+        self._workers: list[_Worker] = []
+        self._tries: dict[str, int] = {}
+        self._failures: list[Failure] = []
+
+    def work(self, pieces: Sequence[Piece]) -> list[Failure]:
+        """Do all pieces; returns those that could not be done.
+
+        Raises:
+            KeyboardInterrupt: after every process has ended.
+        """
+        self._waiting = list(pieces)
+        self._out.mkdir(parents=True, exist_ok=True)
+        try:
+            self._workers = [self._start() for _ in range(min(self._jobs, len(pieces)))]
+            for worker in self._workers:
+                self._next(worker)
+            while any(worker.piece for worker in self._workers):
+                worker, message = self._inbox.get()
+                self._take(worker, message)
+        finally:
+            for worker in self._workers:
+                worker.end()
+        return self._failures
+
+    def _start(self) -> _Worker:
+        return _Worker(self.program, self._out / "workers.log", self._inbox)
+
+    def _next(self, worker: _Worker) -> None:
+        piece = self._choose(worker)
+        worker.piece = None
+        if piece is not None:
+            self._waiting.remove(piece)
+            self._tell({"event": "started", "piece": piece})
+            worker.give(piece, self._out)
+
+    def _choose(self, worker: _Worker) -> Piece | None:
+        """A piece of the worker's own group, else of a group that nobody is at, else of the fullest one."""
+        sizes: dict[str, int] = {}
+        for piece in self._waiting:
+            sizes[piece.group] = sizes.get(piece.group, 0) + 1
+        if not sizes:
+            return None
+        taken = {other.group for other in self._workers if other is not worker and other.piece}
+        rest = [group for group in sizes if group not in taken]
+        if worker.group in sizes:
+            group = worker.group
+        elif rest:
+            group = rest[0]
+        else:
+            group = max(sizes, key=lambda name: sizes[name])
+        return next(piece for piece in self._waiting if piece.group == group)
+
+    def _take(self, worker: _Worker, message: Mapping[str, Any] | None) -> None:
+        piece = worker.piece
+        if message is None:
+            self._bury(worker)
+        elif piece is None or "ready" in message:
+            return
+        elif "event" in message:
+            self._tell({**message["event"], "event": "cycle", "piece": piece})
+        else:
+            if "error" in message:
+                self._fail(Failure(piece, message["error"], message["code"]))
+            else:
+                self._tell({"event": "done", "piece": piece})
+            self._next(worker)
+
+    def _fail(self, failure: Failure) -> None:
+        self._failures.append(failure)
+        self._tell({"event": "failed", "piece": failure.piece, "message": failure.message})
+        if failure.code == _PARKS:
+            self._waiting.clear()
+
+    def _bury(self, worker: _Worker) -> None:
+        """A process has died: its piece is done again in a new one, a limited number of times."""
+        if worker not in self._workers:
+            return
+        self._workers.remove(worker)
+        worker.end()
+        piece = worker.piece
+        if piece is None:
+            return
+        self._tries[piece.id] = self._tries.get(piece.id, 0) + 1
+        if self._tries[piece.id] < _TRIES:
+            self._tell({"event": "repeated", "piece": piece})
+            self._waiting.insert(0, piece)
+        else:
+            told = f"its process died {_TRIES} times (exit code {worker.process.returncode})"
+            self._fail(Failure(piece, f"{told}; see {self._out / 'workers.log'}", 1))
+        if self._waiting:
+            fresh = self._start()
+            fresh.group = worker.group
+            self._workers.append(fresh)
+            self._next(fresh)

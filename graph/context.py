@@ -1,0 +1,59 @@
+"""The workbench: what the nodes of a run work with, handed to the graph as its runtime context."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from evokd.agents.llm.client import Teacher
+from evokd.agents.prompt_context import Briefing
+from evokd.graph.setup.domain import Domain
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.graph.setup.run_settings import Settings
+from evokd.student.protocol import Student
+from evokd.tracing.events import Emit
+from evokd.tracing.ledger import Ledger
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Collaborators of a run."""
+
+    settings: Settings
+    domain: Domain
+    preset: str
+    folder: RunFolder
+    ledger: Ledger
+    emit: Emit
+    student: Student
+    teacher: Teacher
+    briefing: Briefing
+    draft_cost: tuple[float, float] = (0.0, 0.0)
+    """Tokens and US dollars that a draft is expected to take, before any was written."""
+    vectors: dict[str, "NDArray[np.float64]"] = field(default_factory=dict)
+    """Texts as the untrained student reads them, as far as this process has needed them."""
+    keep_versions: bool = False
+    """Whether every student that became champion stays on the disk."""
+
+    @property
+    def entities(self) -> bool:
+        """Whether an answer is a list of entities; else a whole text has one label."""
+        return self.briefing.form.blank is not None
+
+    @property
+    def gate_metric(self) -> str:
+        """The metric that decides about champions."""
+        return self.settings.gate.metric or self.domain.metric
+
+    def seed(self, *place: object) -> int:
+        """A seed for one place of the run (cycle, node, ...): 31 bits, the same on every machine and in every order."""
+        text = "/".join(str(part) for part in (self.settings.seed, *place))
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+def cycle_name(cycle: int) -> str:
+    """Name of a cycle: of its student version, and the span of its messages."""
+    return f"c{cycle:03d}"

@@ -1,0 +1,133 @@
+"""The border at which errors of the disk become one line: full, read-only, over a limit, permissions gone, damaged."""
+
+import errno
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.messages import EvokdError
+from evokd.student.process.client import StudentError
+from evokd.tracing.ledger import LedgerError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+_BROKEN = {errno.EIO, errno.ESTALE, errno.ENXIO}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_SQLITE = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_PERM: errno.EACCES,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+}
+"""What an error of SQLite would be as one of the system; a limit on the size of files is an I/O error to SQLite."""
+_NOTHING = 64 * 1024
+"""Free bytes below which an I/O error of SQLite means a full disk: some of its files are mapped, not written."""
+_TOLD = {
+    "no space left": errno.ENOSPC,
+    "disk quota": errno.EDQUOT,
+    "file too large": errno.EFBIG,
+    "read-only file system": errno.EROFS,
+    "permission denied": errno.EACCES,
+    "input/output error": errno.EIO,
+}
+"""The same in words, as they come out of the student process and of `shutil.copytree`."""
+
+
+class DiskError(EvokdError):
+    """A file of the run cannot be written or read; the run goes on from its last checkpoint once that is mended."""
+
+    def __init__(self, message: str, folder: Path | None) -> None:
+        super().__init__(message)
+        self.folder = folder
+        """The run to go on with; None where nothing was begun."""
+
+
+@contextmanager
+def disk_errors(folder: RunFolder) -> Iterator[None]:
+    """Turn whatever a disk does to a run into one kind of error.
+
+    Raises:
+        DiskError: what could not be written, where, how much is free, and what to do.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error, LedgerError, StudentError) as exc:
+        told = _tell(exc, folder)
+        if told is None:
+            raise
+        raise DiskError(told, folder.path if folder.config.is_file() else None) from exc
+
+
+def _tell(exc: Exception, folder: RunFolder) -> str | None:
+    """Say what happened to which file; None where it was not the disk."""
+    cause = exc.__cause__ if isinstance(exc, LedgerError) else exc
+    if isinstance(cause, sqlite3.Error):
+        path = folder.ledger if isinstance(exc, LedgerError) else folder.checkpoints
+        return _tell_sqlite(cause, path)
+    if isinstance(cause, shutil.Error | StudentError):
+        return _tell_words(cause, folder)
+    if isinstance(cause, OSError) and cause.errno is not None:
+        return _tell_code(cause.errno, Path(cause.filename or folder.path), cause.strerror or str(cause))
+    return None
+
+
+def _tell_sqlite(exc: sqlite3.Error, path: Path) -> str | None:
+    # extended codes hold the plain one in their lowest byte
+    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGED:
+        again = (
+            "remove it to begin again with the stored replies" if path.name == "checkpoints.db" else "start a new run"
+        )
+        return f"{path}: damaged ({exc}); restore a copy of the file, or {again}"
+    if code == sqlite3.SQLITE_IOERR and _free_bytes(path) < _NOTHING:
+        return _tell_code(errno.ENOSPC, path, f"{exc}: {os.strerror(errno.ENOSPC)}")
+    return _tell_code(_SQLITE[code], path, str(exc)) if code in _SQLITE else None
+
+
+def _tell_words(exc: Exception, folder: RunFolder) -> str | None:
+    text = str(exc)
+    for words, code in _TOLD.items():
+        if words in text.lower():
+            named = re.findall(r"'(/[^']+)'", text)
+            place = folder.work if isinstance(exc, StudentError) else folder.student
+            place = Path(named[-1]) if named else place
+            return _tell_code(code, place, os.strerror(code))
+    return None
+
+
+def _tell_code(code: int, path: Path, reason: str) -> str | None:
+    if code in _FULL:
+        return f"{path}: cannot be written ({reason}); {_free(path)}; make room first"
+    if code in _CLOSED:
+        return f"{path}: cannot be written ({reason}); give this user the right to write there first"
+    if code in _BROKEN:
+        return f"{path}: cannot be written or read ({reason}); {_free(path)}; make room or mend the disk first"
+    return None
+
+
+def _free_bytes(path: Path) -> float:
+    """Bytes that are free where a file lies, infinite where that is unknown."""
+    place = next((parent for parent in (path, *path.parents) if parent.is_dir()), None)
+    try:
+        return shutil.disk_usage(place or "/").free
+    except OSError:
+        return float("inf")
+
+
+def _free(path: Path) -> str:
+    """How much room there is where a file lies."""
+    found = _free_bytes(path)
+    if found == float("inf"):
+        return "how much is free there is unknown"
+    size = int(found)
+    units = ["bytes", "KB", "MB", "GB"]
+    while size >= 1024 and len(units) > 1:
+        size //= 1024
+        units.pop(0)
+    return f"{size} {units[0]} free there"

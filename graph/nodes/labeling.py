@@ -1,0 +1,138 @@
+"""Texts that go to the Labeler: which of them, what it is shown beside them, and what is noted of its answer."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from evokd.agents import labeler
+from evokd.agents.llm.budget import BudgetSpent
+from evokd.graph.context import Bench, cycle_name
+from evokd.graph.nodes.reference_texts import guide_labeler
+from evokd.messages import DraftBatch, DraftText, LabelPlan, Message
+from evokd.tracing.ledger import Sample
+
+REAL = "real"
+"""Kind of a lesson whose texts come from the pool."""
+NO_CALL = ""
+"""What stands for the call that wrote a text where nobody wrote it."""
+Changes = dict[str, dict[str, Any]]
+"""Sample id -> what is noted of it."""
+
+
+def take_texts(lesson: Mapping[str, Any]) -> list[Sample]:
+    """The real texts of a lesson as samples that nobody has labelled yet."""
+    plan = LabelPlan.model_validate(lesson["plan"])
+    return [
+        Sample(
+            id=f"{lesson['id']}-d{number:02d}",
+            cycle=lesson["cycle"],
+            lesson=lesson["id"],
+            weakness=lesson["weakness"],
+            text=item.text,
+            difficulty="",
+            intended=None,
+            draft_call=NO_CALL,
+            kind=REAL,
+            source=item.source,
+        )
+        for number, item in enumerate(plan.texts, start=1)
+    ]
+
+
+def label_rule(bench: Bench) -> str:
+    """Whose label of a written text counts; see `curriculum.labels`."""
+    return bench.settings.curriculum.label_rule
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What the Labeler made of some texts."""
+
+    changes: Changes = field(default_factory=dict)
+    """Of the texts that it gave a usable answer to."""
+    faults: Sequence[str] = ()
+    messages: Sequence[tuple[str, str, Message]] = ()
+    """Sender, receiver and message, for the record."""
+
+    def apply(self, samples: Sequence[Sample]) -> list[Sample]:
+        """The samples with what is noted of them."""
+        return [replace(sample, **self.changes.get(sample.id, {})) for sample in samples]
+
+    def keep_messages(self, bench: Bench, cycle: int, span: str) -> None:
+        """Put the messages on record."""
+        for sender, receiver, message in self.messages:
+            bench.ledger.put_message(cycle, span, sender, receiver, message)
+
+
+async def ask_labeler(bench: Bench, lesson: Mapping[str, Any], samples: Sequence[Sample]) -> Labelled:
+    """Send texts to the Labeler, who sees nothing of where they come from."""
+    texts = {sample.id: sample.text for sample in samples}
+    seed = bench.seed(lesson["id"], "label")
+    guidance = await guide_labeler(bench, list(texts.values()), seed)
+    try:
+        labelling = await labeler.label(
+            bench.teacher, bench.briefing, texts, lesson["cycle"], lesson["id"], seed, guidance
+        )
+    except BudgetSpent as exc:
+        bench.emit("budget_spent", cycle=lesson["cycle"], role="labeler", lesson=lesson["id"], reason=str(exc))
+        return Labelled(faults=[str(exc)])
+    batch = DraftBatch(
+        labels=dict(bench.domain.file.labels),
+        guide=dict(guidance.guide),
+        examples=list(guidance.examples),
+        drafts=[DraftText(id=name, text=text) for name, text in texts.items()],
+    )
+    codec = bench.domain.codec
+    changes: Changes = {
+        name: {
+            "candidates": [codec.from_wire(texts[name], item) for item in verdict.candidates],
+            "confidence": verdict.confidence,
+            "label_call": verdict.call_id,
+        }
+        for name, verdict in labelling.labels.items()
+    }
+    sender = "curriculum" if lesson["kind"] == REAL else "generator"
+    messages = [(sender, "labeler", batch), ("labeler", "student", labelling.batch)]
+    return Labelled(changes, labelling.faults, messages)
+
+
+async def trust(
+    bench: Bench, lesson: Mapping[str, Any], samples: Sequence[Sample], version: str | None, rule: str
+) -> tuple[Changes, set[str]]:
+    """Find the drafts that keep what they were written for without the Labeler.
+
+    A student that has learned the seeds alone has no say, a few texts in doubt are not worth a request, and a Generator
+    that was always right is not checked for ever.
+
+    Returns:
+        What is noted of these drafts, and the ids of those that are checked although the student confirms them: a wrong
+        label that the student agrees with would never be seen.
+    """
+    curriculum = bench.settings.curriculum
+    everything: Changes = {sample.id: {"candidates": [sample.intended], "confidence": None} for sample in samples}
+    if version is None or version == cycle_name(0) or _is_proven(bench, lesson["cycle"]):
+        return everything, set()
+    answers = await bench.student.predict(bench.folder.version(version), [sample.text for sample in samples])
+    key = bench.domain.codec.key
+    doubted: list[str] = []
+    confirmed: Changes = {}
+    for sample, answer in zip(samples, answers, strict=True):
+        sure = answer.confidence >= curriculum.confirm
+        same = key(answer.answer) == key(sample.intended)
+        if (sure and not same) if rule == "contested" else not (sure and same):
+            doubted.append(sample.id)
+        else:
+            confirmed[sample.id] = {"candidates": [sample.intended], "confidence": answer.confidence}
+    if len(doubted) < curriculum.check_least:
+        return everything, set()
+    names = sorted(confirmed)
+    audited = set(random.Random(bench.seed(lesson["id"], "audit")).sample(names, min(curriculum.audit, len(names))))
+    return {name: change for name, change in confirmed.items() if name not in audited}, audited
+
+
+def _is_proven(bench: Bench, cycle: int) -> bool:
+    """Whether the Labeler has disputed none of the labels that texts were written for, in enough checks."""
+    enough = bench.settings.curriculum.trust_after
+    checked, disputed = bench.ledger.count_checks(before=cycle)
+    return 0 < enough <= checked and not disputed

@@ -1,0 +1,58 @@
+"""What a training learns from: the user's rows, and samples with what their labels are worth."""
+
+from evokd.graph.context import Bench
+from evokd.student.protocol import TrainExample
+from evokd.student.tasks.base import TaskCodec
+from evokd.tracing.ledger import Sample
+
+MOST_CANDIDATES = 4
+"""Plausible labels of a sample that a training is told of."""
+LEAST_WEIGHT = 0.05
+"""Weight of a label that the Labeler itself gives no more than even odds."""
+
+
+def seed_examples(bench: Bench) -> list[TrainExample]:
+    """The user's labelled examples."""
+    return [
+        TrainExample(id=f"seed-{number}", text=example.text, gold=example.gold, trusted=True)
+        for number, example in enumerate(bench.domain.seeds)
+    ]
+
+
+def validation_examples(bench: Bench) -> list[TrainExample]:
+    """The user's validation rows, for the last training."""
+    return [
+        TrainExample(id=f"validation-{number}", text=example.text, gold=example.gold, trusted=True)
+        for number, example in enumerate(bench.domain.validation)
+    ]
+
+
+def to_example(bench: Bench, sample: Sample, codec: TaskCodec) -> TrainExample:
+    """Make an accepted sample fit to be trained on.
+
+    The label of a real text comes from the Labeler alone, so it is learned by the confidence that came with it; a list
+    of entities is not, since its one confidence is that of its most doubtful member.
+    """
+    masked = [(start, end) for start, end in sample.masked]
+    # what is learned comes first, whoever of the two it is from
+    answers = [sample.label, *(sample.candidates or ())]
+    plausible = list(dict.fromkeys(label for answer in answers for label in codec.labels_in(answer)))
+    weighed = bench.settings.curriculum.pool.weigh_labels and not bench.entities
+    soft = weighed and sample.is_real and sample.confidence is not None
+    return TrainExample(
+        id=sample.id,
+        text=sample.text,
+        gold=sample.label,
+        masked=masked,
+        weight=weigh(sample.confidence or 0.0) if soft else 1.0,
+        candidates=plausible[:MOST_CANDIDATES],
+    )
+
+
+def weigh(confidence: float) -> float:
+    """Turn the confidence in a label, 0 to 1, into the weight that it is learned with, up to 1.
+
+    A language model's confidence tells: from .9 on its labels of real texts were right in 97 to 100 %, below .6 in
+    about half of all cases.
+    """
+    return max(LEAST_WEIGHT, min(1.0, max(0.0, 2 * confidence - 1) ** 2))

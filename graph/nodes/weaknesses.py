@@ -1,0 +1,201 @@
+"""The life of a weakness: named, tested before anything is written on it, measured on texts of its kind afterwards."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from evokd.graph.context import Bench
+from evokd.graph.curriculum.mastery import Mastery, State, find_state
+from evokd.graph.curriculum.probes import Answered, Probe, Ruling, Vectors, judge
+from evokd.graph.nodes.embeddings import embed
+from evokd.graph.nodes.evaluation import Examined
+from evokd.messages import Analysis, Case, FeedbackPacket, OpenWeakness, Weakness
+
+SHOWN = 12
+"""Weaknesses of earlier cycles that are followed and shown to the Analyst."""
+HELD = 160
+"""Validation texts that are looked at for texts of a weakness's kind."""
+_OTHERS = 120
+"""Other cases that evidence is compared with, about."""
+_LEFT = ("dropped", "given_up", "rolled_back")
+"""States that no later measurement changes."""
+_HELPED = ("fixed", "improving", "dropped", "given_up")
+"""States of which no lesson counts as one without success."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Examined texts with what is needed to find those of a weakness's kind."""
+
+    cases: Sequence[Case]
+    vectors: Vectors
+    labels: Sequence[frozenset[str]]
+    held: Sequence[bool]
+
+    def answers(self, labels: Sequence[str], probe: Probe, held_alone: bool) -> list[bool]:
+        """Whether each text of a kind was answered right."""
+        picked = probe.picks(self.vectors).tolist() if self.cases else []
+        wanted = set(labels)
+        return [
+            case.verdict == "right"
+            for case, own, held, fits in zip(self.cases, self.labels, self.held, picked, strict=True)
+            if fits and own & wanted and (held or not held_alone)
+        ]
+
+
+async def adopt_weaknesses(
+    bench: Bench, packet: FeedbackPacket, analysis: Analysis, examined: Examined, span: str
+) -> dict[str, Weakness]:
+    """Test the weaknesses of an analysis, give them ids and store them.
+
+    Args:
+        bench: the workbench.
+        packet: what the Analyst was shown.
+        analysis: what it said.
+        examined: all that the packet was chosen from.
+        span: prefix of ids.
+
+    Returns:
+        Id -> weakness, gravest first, without those whose evidence does not bear them out and those given up.
+    """
+    kind = await _look(bench, examined)
+    before = [row for row in bench.ledger.weaknesses() if row["cycle"] < analysis.cycle]
+    rows, adopted = [], {}
+    for number, weakness in enumerate(analysis.weaknesses, start=1):
+        name = f"{span}-w{number}"
+        ruling = await _test(bench, weakness, packet, examined)
+        evidence = [weakness.evidence[place] for place in ruling.kept]
+        weakness = weakness.model_copy(update={"evidence": evidence})
+        state: State = "open"
+        if ruling.verdict == "fails":
+            state = "dropped"
+        elif _was_taught(before, weakness, bench.settings.curriculum.give_up):
+            state = "given_up"
+        rows.append(_make_row(name, analysis.cycle, weakness, state, ruling, kind))
+        if state == "open":
+            adopted[name] = weakness
+        told = {"id": name, "name": weakness.name, "labels": weakness.labels, "state": state, "tested": ruling.verdict}
+        bench.emit("weakness", cycle=analysis.cycle, **told)
+    bench.ledger.put_weaknesses(rows, instead_of=analysis.cycle)
+    return adopted
+
+
+async def _test(bench: Bench, weakness: Weakness, packet: FeedbackPacket, examined: Examined) -> Ruling:
+    everything = tuple(range(len(weakness.evidence)))
+    if not bench.settings.curriculum.test_statements:
+        return Ruling("untested", None, None, None, everything, None)
+    cases = {case.id: case for case in packet.cases}
+    evidence = [cases[name] for name in weakness.evidence]
+    labels_in, wanted = bench.briefing.form.labels_in, set(weakness.labels)
+    others = [
+        case for case in examined.cases if case.id not in weakness.evidence and wanted & set(labels_in(case.gold))
+    ]
+    others = others[:: max(1, len(others) // _OTHERS)]
+    return judge(
+        [_answered(case) for case in evidence],
+        await embed(bench, [case.text for case in evidence]),
+        [_answered(case) for case in others],
+        await embed(bench, [case.text for case in others]),
+    )
+
+
+def _answered(case: Case) -> Answered:
+    return Answered(case.verdict == "right", case.confidence)
+
+
+def _was_taught(rows: Sequence[Mapping[str, Any]], weakness: Weakness, limit: int) -> bool:
+    """Whether lessons of so many cycles on the same confusion of labels have not helped."""
+
+    def key(labels: Sequence[str]) -> tuple[str, frozenset[str]]:
+        return labels[0], frozenset(labels[1:])
+
+    alike = [row for row in rows if row["labels"] and key(row["labels"]) == key(weakness.labels)]
+    return limit > 0 and sum(row["state"] not in _HELPED for row in alike) >= limit
+
+
+def _make_row(
+    name: str, cycle: int, weakness: Weakness, state: State, ruling: Ruling, kind: _Kind
+) -> dict[str, object]:
+    answers = kind.answers(weakness.labels, ruling.probe, held_alone=False) if ruling.probe else []
+    first = Mastery().after(answers)
+    mastery = {
+        "probe": asdict(ruling.probe) if ruling.probe else None,
+        "first": first.value,
+        "now": first.value,
+        "counts": [[cycle - 1, sum(answers), len(answers)]] if answers else [],
+    }
+    tested = {
+        "verdict": ruling.verdict,
+        "inside": ruling.inside,
+        "near": ruling.near,
+        "outside": ruling.outside,
+        "evidence": len(weakness.evidence),
+    }
+    said = weakness.model_dump(mode="json", exclude={"texts"})
+    row = {"id": name, "cycle": cycle, **said, "state": state, "effect": None}
+    return {**row, "mastery": mastery, "tested": tested}
+
+
+async def follow_weaknesses(bench: Bench, cycle: int, examined: Examined) -> None:
+    """Measure what became of the weaknesses: how many texts of their kind the student answers right by now.
+
+    Texts that were written for a weakness count from the next cycle on: those of this one were answered before they
+    were learned. Called again, it comes to the same.
+    """
+    rows = [row for row in bench.ledger.newest_weaknesses(SHOWN) if row["state"] not in _LEFT]
+    rows = [row for row in rows if row["mastery"] and row["mastery"]["probe"] and row["cycle"] <= cycle]
+    if not rows:
+        return
+    kind = await _look(bench, examined)
+    bench.ledger.put_weaknesses([_measure(row, cycle, kind) for row in rows])
+
+
+def _measure(row: Mapping[str, Any], cycle: int, kind: _Kind) -> dict[str, Any]:
+    kept = row["mastery"]
+    probe = Probe(tuple(kept["probe"]["towards"]), kept["probe"]["border"])
+    answers = kind.answers(row["labels"], probe, held_alone=row["cycle"] == cycle)
+    counts = [entry for entry in kept["counts"] if entry[0] < cycle]
+    counts += [[cycle, sum(answers), len(answers)]] if answers else []
+    now = Mastery()
+    for _, right, count in counts:
+        now = now.after([True] * right + [False] * (count - right))
+    since = [entry for entry in counts if entry[0] >= row["cycle"]]
+    measured = bool(since) and kept["first"] is not None and now.value is not None
+    effect = round(now.value - kept["first"], 4) if measured and now.value is not None else None
+    state = find_state(kept["first"], now) if since else row["state"]
+    return {**row, "state": state, "effect": effect, "mastery": {**kept, "now": now.value, "counts": counts}}
+
+
+def take_back(bench: Bench, cycle: int) -> None:
+    """Note that the training on a cycle's lessons was rolled back."""
+    rows = [row for row in bench.ledger.weaknesses(cycle) if row["state"] not in ("dropped", "given_up")]
+    bench.ledger.put_weaknesses([{**row, "state": "rolled_back"} for row in rows])
+
+
+def show_weaknesses(bench: Bench, before: int | None = None) -> list[OpenWeakness]:
+    """The newest weaknesses as the Analyst is shown them; `before`: those of the cycles before one alone."""
+    return [
+        OpenWeakness(
+            id=row["id"],
+            name=row["name"],
+            state=row["state"],
+            effect=row["effect"],
+            mastery=row["mastery"]["now"] if row["mastery"] else None,
+        )
+        for row in bench.ledger.newest_weaknesses(SHOWN, before)
+    ]
+
+
+async def _look(bench: Bench, examined: Examined) -> _Kind:
+    if not bench.settings.curriculum.test_statements:
+        return _Kind((), np.zeros((0, 0)), (), ())
+    cases = [*examined.exam, *examined.held[:: max(1, len(examined.held) // HELD)]]
+    labels_in = bench.briefing.form.labels_in
+    return _Kind(
+        cases=cases,
+        vectors=await embed(bench, [case.text for case in cases]),
+        labels=[frozenset(labels_in(case.gold)) for case in cases],
+        held=[False] * len(examined.exam) + [True] * (len(cases) - len(examined.exam)),
+    )

@@ -1,0 +1,247 @@
+"""Build the configuration: field default < preset < domain.yaml < --config file < --set < flags, each layer checked."""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from evokd.graph.setup.run_settings import Settings
+from evokd.messages import InputError
+
+PRESETS = Path(__file__).parent / "presets"
+PRESET_KEYS = ("name", "source", "description", "settings")
+
+
+MAX_YAML = 200_000
+"""Bytes of the largest settings file: the YAML reader takes about ten seconds for a million."""
+MAX_DEPTH = 50
+"""Levels of brackets and indentation."""
+_YAML_SLIPS = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
+"""What PyYAML lets through where a scalar looks like a date or a number and is none, or brackets never end."""
+MAX_SHOWN = 200
+"""Characters of a value that an error shows."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Settings from one source; `source` is how an error names it."""
+
+    source: str
+    values: Mapping[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without two things: aliases, a few lines of which stand for billions of values, and doubled keys."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Read the next node."""
+        if self.check_event(yaml.AliasEvent):
+            told = "aliases (*name) are not read; write the value out"
+            raise yaml.MarkedYAMLError(problem=told, problem_mark=self.get_mark())
+        if self._depth == MAX_DEPTH:
+            told = f"nested more than {MAX_DEPTH} levels deep"
+            raise yaml.MarkedYAMLError(problem=told, problem_mark=self.get_mark())
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Read a mapping."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+                told = f"the key {show(key.value)} is there twice; keep one of the two"
+                raise yaml.MarkedYAMLError(problem=told, problem_mark=key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
+
+
+def show(value: object) -> str:
+    """Write a value as an error shows it: on one line, and not all of a long one."""
+    written = repr(value)
+    return written if len(written) <= MAX_SHOWN else f"{written[:MAX_SHOWN]}..."
+
+
+def _load(text: str) -> Any:
+    """Read YAML as `yaml.safe_load` does, with the limits of `_Loader`."""
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises:
+        InputError: the file is missing, not UTF-8, not YAML, empty, or no mapping.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_YAML + 1)
+        text = raw.decode("utf-8-sig")
+    except FileNotFoundError as exc:
+        raise InputError(f"{path}: no such file") from exc
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{path}: not UTF-8 text (byte {exc.start}); save the file as UTF-8") from exc
+    if len(raw) > MAX_YAML:
+        raise InputError(f"{path}: larger than {MAX_YAML:,} bytes; settings are short, data belongs into files of rows")
+    try:
+        value = _load(text)
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        problem = getattr(exc, "problem", None) or str(exc).splitlines()[0]
+        raise InputError(f"{where}: not valid YAML: {problem}") from exc
+    except _YAML_SLIPS as exc:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(exc).split())}") from exc
+    if value is None:
+        raise InputError(f"{path}: the file is empty")
+    if not isinstance(value, dict):
+        raise InputError(f"{path}:1: expected keys with values, got {type(value).__name__}")
+    return value
+
+
+def load_preset(name: str) -> Layer:
+    """Load a published loop by name.
+
+    Raises:
+        InputError: no such preset; the nearest name is suggested.
+    """
+    known = sorted(path.stem for path in PRESETS.glob("*.yaml"))
+    if name not in known:
+        raise InputError(f"unknown preset {name!r}{_suggest(name, known)}; presets: {', '.join(known)}")
+    values = read_yaml(PRESETS / f"{name}.yaml")
+    for key in values:
+        if key not in PRESET_KEYS:
+            raise InputError(f"{PRESETS / name}.yaml: unknown key {key!r}; keys: {', '.join(PRESET_KEYS)}")
+    return Layer(f"preset {name}", values.get("settings") or {})
+
+
+def parse_assignments(assignments: Sequence[str]) -> Layer:
+    """Read `--set a.b=c` options; values are YAML.
+
+    Raises:
+        InputError: no `=`, or a value that is not YAML.
+    """
+    tree: dict[str, Any] = {}
+    for text in assignments:
+        key, sign, raw = text.partition("=")
+        if not sign or not key.strip():
+            raise InputError(f"--set {show(text)}: write it as key=value, such as --set student.steps=120")
+        try:
+            value = _load(raw)
+        except (yaml.YAMLError, *_YAML_SLIPS) as exc:
+            raise InputError(f"--set {show(text)}: the value is not valid YAML") from exc
+        _plant(tree, key.strip().split("."), value, text)
+    return Layer("--set", tree)
+
+
+def _plant(tree: dict[str, Any], path: Sequence[str], value: Any, text: str) -> None:
+    for step in path[:-1]:
+        tree = tree.setdefault(step, {})
+        if not isinstance(tree, dict):
+            raise InputError(f"--set {show(text)}: {step!r} was set to a value before")
+    tree[path[-1]] = value
+
+
+def build_settings(layers: Sequence[Layer]) -> Settings:
+    """Merge layers, later ones win, and check the whole.
+
+    Raises:
+        InputError: an unknown key (the nearest is suggested) or a value that does not fit, with the source and the key.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        _check_keys(layer, layer.values, Settings, ())
+        _merge(merged, layer.values)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as exc:
+        fault = exc.errors()[0]
+        path = tuple(str(step) for step in fault["loc"])
+        source = next((layer.source for layer in reversed(layers) if _has(layer.values, path)), "configuration")
+        # an address with a user, a query or a fragment may hold a key
+        told = not isinstance(fault["input"], dict) and not (
+            path[-1] == "base_url" and {"@", "?", "#"} & {*str(fault["input"])}
+        )
+        got = f", got {show(fault['input'])}" if told else ""
+        raise InputError(f"{source}: {'.'.join(path)}: {_tell(fault['msg'])}{got}") from exc
+
+
+def _tell(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def _merge(target: dict[str, Any], values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            own = target.setdefault(key, {})
+            if isinstance(own, dict):
+                _merge(own, value)
+                continue
+        target[key] = value
+
+
+def _has(values: Any, path: Sequence[str]) -> bool:
+    for step in path:
+        if isinstance(values, Mapping) and step in values:
+            values = values[step]
+        else:
+            return not isinstance(values, Mapping)
+    return True
+
+
+def _check_keys(layer: Layer, values: Mapping[str, Any], model: type[BaseModel], path: tuple[str, ...]) -> None:
+    for key, value in values.items():
+        here = (*path, str(key))
+        if key not in model.model_fields:
+            everything = list(dotted_keys())
+            near = _suggest(".".join(here), everything) or _suggest(str(key), list(model.model_fields))
+            where = f"under {'.'.join(path)!r}" if path else "at the top"
+            raise InputError(
+                f"{layer.source}: unknown key {show('.'.join(here))}{near}; keys {where}:"
+                f" {', '.join(model.model_fields)}"
+            )
+        section = _section(model, key)
+        if section is None:
+            continue
+        if value is None:
+            continue
+        if not isinstance(value, Mapping):
+            raise InputError(f"{layer.source}: {'.'.join(here)} is a section with keys, got {show(value)}")
+        _check_keys(layer, value, section, here)
+
+
+def _section(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    annotation = model.model_fields[key].annotation
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def dotted_keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+    """All keys of the tree in dotted form."""
+    for key in model.model_fields:
+        yield prefix + key
+        section = _section(model, key)
+        if section is not None:
+            yield from dotted_keys(section, f"{prefix}{key}.")
+
+
+def _suggest(word: str, words: Sequence[str]) -> str:
+    close = get_close_matches(word, words, n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""

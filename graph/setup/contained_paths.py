@@ -1,0 +1,79 @@
+"""Files of a domain as people name them, found in its folder alone."""
+
+import os
+import unicodedata
+from pathlib import Path
+
+from evokd.messages import InputError
+
+
+def find_name(folder: Path, name: str) -> str:
+    """Write a name as the file has it: systems differ in the Unicode form of names, and archives carry it on.
+
+    Args:
+        folder: the domain folder.
+        name: a path in it as domain.yaml has it.
+
+    Returns:
+        The name of the file that is there, else the name as it was given.
+
+    Raises:
+        ValueError: there is a file whose name differs in capitals or in the kind of slash.
+    """
+    if os.path.lexists(folder / name):
+        return name
+    place = folder
+    for part in Path(name).parts:
+        place = _find_part(place, part)
+    if place.exists():
+        return place.relative_to(folder).as_posix()
+    if "\\" in name and (folder / name.replace("\\", "/")).exists():
+        raise ValueError(f"{name!r} is not there; write it with slashes (/)")
+    folded = unicodedata.normalize("NFC", place.name).casefold()
+    for other in list_files(place.parent):
+        if unicodedata.normalize("NFC", other.name).casefold() == folded:
+            raise ValueError(
+                f"there is no {place.name!r}, but there is {other.name!r}; write it with the same capitals"
+            )
+    return name
+
+
+def _find_part(place: Path, part: str) -> Path:
+    if (place / part).exists():
+        return place / part
+    wanted = unicodedata.normalize("NFC", part)
+    same = (other for other in list_files(place) if unicodedata.normalize("NFC", other.name) == wanted)
+    return next(same, place / part)
+
+
+def list_files(folder: Path) -> list[Path]:
+    """What lies in a folder, by name; nothing where this user may not look, or there is none."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def keep_inside(folder: Path, *paths: Path) -> None:
+    """Refuse files of a domain that are links out of its folder.
+
+    A domain may come from anywhere, and what lies in its files is sent to the teacher.
+
+    Raises:
+        InputError: names the first such file.
+    """
+    home = folder.resolve()
+    for path in paths:
+        try:
+            inside = path.resolve().is_relative_to(home)
+        except (OSError, RuntimeError):  # a link to itself
+            inside = False
+        if not inside:
+            raise InputError(f"{path}: leads out of the domain folder; put the file itself into the folder")
+
+
+def tell_absent(path: Path) -> str:
+    """Say why a path is no file that can be read: a folder, a pipe or a device, or nothing at all."""
+    if path.is_dir():
+        return "is a folder"
+    return "is no regular file" if path.exists() else "no such file"

@@ -1,0 +1,103 @@
+"""What is odd about a domain's data, though nothing in it is wrong: said before a run, and with its figures."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from evokd.student.curate import normalise
+from evokd.student.tasks.base import Example, TaskCodec
+
+Split = tuple[Path, Sequence[Example]]
+"""A data file and its rows."""
+
+
+def note_data(codec: TaskCodec, seeds: Split, validation: Split, test: Split) -> Iterator[str]:
+    """Say all that is odd about labelled data."""
+    yield from note_missing_labels(codec, [validation, test])
+    for split in (seeds, validation, test):
+        yield from note_opposed(split)
+    yield from note_repeated(seeds)
+    yield from note_shared(seeds, validation)
+    yield from note_overlaps([seeds, validation], test)
+
+
+def note_missing_labels(codec: TaskCodec, splits: Sequence[Split]) -> Iterator[str]:
+    """Name labels of which data to score on holds no text."""
+    for file, rows in splits:
+        found = {label for row in rows for label in codec.labels_in(row.gold)}
+        lacking = [label for label in codec.labels if label not in found]
+        if rows and lacking:
+            yield f"{file}: no text has the label {_list(lacking)}, so no score says how well it is found; add some"
+
+
+def note_opposed(split: Split) -> Iterator[str]:
+    """Say how many texts stand in a file under several answers."""
+    pairs = _find_doubles(split[1], same=False)
+    if pairs:
+        yield f"{split[0]}: {_count(len(pairs))} in it more than once, with different answers{_places(pairs)}"
+
+
+def note_repeated(split: Split) -> Iterator[str]:
+    """Say how many texts stand in a file several times with one answer."""
+    pairs = _find_doubles(split[1], same=True)
+    if pairs:
+        yield f"{split[0]}: {_count(len(pairs))} in it more than once{_places(pairs)}; one of each is enough"
+
+
+def _find_doubles(rows: Sequence[Example], same: bool) -> list[tuple[Example, Example]]:
+    """Pair each text that stands more than once with its first row, where the answers are the same or are not."""
+    first: dict[str, Example] = {}
+    found: dict[str, tuple[Example, Example]] = {}
+    for row in rows:
+        form = normalise(row.text)
+        before = first.setdefault(form, row)
+        if before is not row and (before.gold == row.gold) is same:
+            found.setdefault(form, (before, row))
+    return list(found.values())
+
+
+def note_shared(rows: Split, scored: Split) -> Iterator[str]:
+    """Say how many rows of one file stand in another, on which the student is scored."""
+    if rows[1] and scored[1] and rows[0] == scored[0]:
+        yield f"{rows[0]}: named twice in domain.yaml, so the score on it flatters; give each split a file of its own"
+        return
+    lines: dict[str, int] = {}
+    for row in scored[1]:
+        lines.setdefault(normalise(row.text), row.line)
+    forms = [(row.line, normalise(row.text)) for row in rows[1]]
+    shared = [(line, lines[form]) for line, form in forms if form in lines]
+    if shared:
+        place = f" (line {shared[0][0]}, there line {shared[0][1]})"
+        flatters = "so a score there flatters; keep each in one"
+        yield f"{rows[0]}: {_count(len(shared))} in {scored[0].name} as well{place}, {flatters}"
+
+
+def note_overlaps(splits: Sequence[Split], test: Split) -> Iterator[str]:
+    """Say how many test texts stand elsewhere too."""
+    for split in splits:
+        yield from note_shared(split, test)
+
+
+def note_corpus(corpus: Split, test: Split) -> Iterator[str]:
+    """Say how many texts of the rehearsal teacher's corpus are test data."""
+    held = {normalise(row.text) for row in test[1]}
+    shared = sum(normalise(row.text) in held for row in corpus[1])
+    if shared:
+        yield (
+            f"{corpus[0]}: {_count(shared)} in {test[0].name} as well; a run refuses them as leaks, and the student"
+            " of the whole corpus does without them"
+        )
+
+
+def _count(number: int) -> str:
+    return "1 text stands" if number == 1 else f"{number} texts stand"
+
+
+def _places(pairs: Sequence[tuple[Example, Example]]) -> str:
+    """Name the lines of the first example."""
+    told = f"lines {pairs[0][0].line} and {pairs[0][1].line}"
+    return f" ({told})" if len(pairs) == 1 else f" (the first: {told})"
+
+
+def _list(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+    return ", ".join(repr(label) for label in labels[:3]) + more

@@ -1,0 +1,281 @@
+"""A domain: `domain.yaml`, its data and its prompts, all checked before anything is started."""
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from evokd.graph.setup.config_layers import Layer, read_yaml, show
+from evokd.graph.setup.contained_paths import keep_inside, list_files, tell_absent
+from evokd.graph.setup.data_warnings import note_data
+from evokd.graph.setup.domain_file import OVERRIDES, DomainFile, find_line, locate_inside, parse_domain
+from evokd.graph.setup.domain_files import GUIDE, PROFILE, load_guide, load_profile
+from evokd.messages import InputError, PoolText
+from evokd.student.data import read_examples
+from evokd.student.reading.layout import Layout
+from evokd.student.tasks.base import Example, TaskCodec
+from evokd.student.tasks.registry import codec
+
+SHIPPED = Path(__file__).parents[2] / "domains"
+RECORDING = "llm"
+"""Folder of a domain that holds a recording, where none is named."""
+
+
+class DataFile(NamedTuple):
+    """A data file and how it was understood."""
+
+    split: str
+    """Which key under `data` names it."""
+    path: Path
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A loaded domain."""
+
+    folder: Path
+    file: DomainFile
+    codec: TaskCodec
+    metric: str
+    seeds: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    corpus: Path | None
+    """What the rehearsal teacher answers from."""
+    prompts: Path | None
+    overrides: Layer
+    notes: tuple[str, ...]
+    """What was converted when the data was read, and what is odd about it."""
+    fingerprint: Mapping[str, str]
+    """Path from the folder -> SHA-256 of the file's bytes; a run is resumed only on the data it began with."""
+    pool_file: Path | None = None
+    """Unlabelled texts, as many as there are."""
+    recording: Path | None = None
+    """Folder of what a language model wrote and labelled, for the recorded teacher."""
+    profile: Mapping[str, list[tuple[str, float]]] | None = None
+    """On which axes its real texts differ, where the domain has a `profile.yaml`."""
+    guide: Mapping[str, str] | None = None
+    """What its labels take in and leave out, where the domain has a `guide.yaml`."""
+    pool: tuple[PoolText, ...] = ()
+    """The unlabelled texts that a run uses, once one was planned; see `graph.setup.unlabeled_pool`."""
+    corpus_rows: tuple[Example, ...] = ()
+    """The corpus, where a rehearsal was planned."""
+    files: tuple[DataFile, ...] = ()
+    """How its data files were understood, that of the pool once one was planned."""
+
+
+def find_domain(name: str) -> Path:
+    """Find a domain folder: a path, or the name of a shipped domain.
+
+    Raises:
+        InputError: neither exists.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return path.resolve()
+    if path.name == "domain.yaml" and path.is_file():
+        return path.parent.resolve()
+    shipped = sorted(entry.parent.name for entry in SHIPPED.glob("*/domain.yaml"))
+    if path.name in shipped and path.as_posix() in (path.name, f"domains/{path.name}"):
+        return SHIPPED / path.name
+    close = get_close_matches(path.name, shipped, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise InputError(
+        f"no domain folder {name!r}{hint}; pass a folder with a domain.yaml, or one of: {', '.join(shipped)}"
+    )
+
+
+def load_domain(folder: Path) -> Domain:
+    """Read and check a domain folder.
+
+    Raises:
+        InputError: what is wrong, with file, line or key, and how to mend it.
+    """
+    path = folder / "domain.yaml"
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: no domain.yaml in this folder; make one with name, task, description, labels, data"
+        )
+    raw = read_yaml(path)
+    _check_teacher(path, raw.get("teacher"))
+    file = parse_domain(path, {key: value for key, value in raw.items() if key not in OVERRIDES})
+    try:
+        task = codec(file.task, list(file.labels))
+    except InputError as exc:
+        named = [label for label in file.labels if f"label {label!r}" in str(exc)]
+        raise InputError(f"{path}{find_line(path, named[0] if named else 'task')}: {exc}") from exc
+    metric = file.metric or task.metrics[0]
+    if metric not in task.metrics:
+        known = ", ".join(task.metrics)
+        raise InputError(
+            f"{path}{find_line(path, 'metric')}: unknown metric {metric!r} for {task.name}; one of: {known}"
+        )
+    notes: list[str] = []
+    files: list[DataFile] = []
+    seeds = _read(path, "seeds", file.data.seeds, task, notes, files)
+    _check_seeds(folder / file.data.seeds, seeds, task)
+    overrides = {key: value for key, value in raw.items() if key in OVERRIDES and key != "rehearsal"}
+    keep_inside(folder, folder / PROFILE, folder / GUIDE)
+    rehearsal = raw.get("rehearsal") or {}
+    if not isinstance(rehearsal, dict):
+        raise InputError(f"{path}{find_line(path, 'rehearsal')}: 'rehearsal' is a section with keys, such as corpus")
+    corpus = _find_corpus(path, rehearsal.get("corpus"))
+    recording = _find_recording(path, rehearsal.get("recording"))
+    overrides["rehearsal"] = {key: value for key, value in rehearsal.items() if key not in ("corpus", "recording")}
+    pool = _find_pool(path, file.data.pool)
+    validation = _read(path, "validation", file.data.validation, task, notes, files)
+    test = _read(path, "test", file.data.test, task, notes, files)
+    exam = (folder / (file.data.validation or ""), validation)
+    notes += note_data(task, (folder / file.data.seeds, seeds), exam, (folder / (file.data.test or ""), test))
+    return Domain(
+        folder=folder,
+        file=file,
+        codec=task,
+        metric=metric,
+        seeds=seeds,
+        validation=validation,
+        test=test,
+        corpus=corpus,
+        prompts=_find_prompts(path, file.prompts),
+        overrides=Layer(str(path), overrides),
+        notes=tuple(notes),
+        fingerprint=_fingerprint(folder, file, corpus),
+        pool_file=pool,
+        profile=load_profile(folder / PROFILE) if (folder / PROFILE).is_file() else None,
+        guide=load_guide(folder / GUIDE, task.labels) if (folder / GUIDE).is_file() else None,
+        recording=recording,
+        files=tuple(files),
+    )
+
+
+def replace_corpus(domain: Domain, corpus: Path) -> Domain:
+    """Give a domain another corpus for the rehearsal teacher.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    if not corpus.is_file():
+        raise InputError(f"rehearsal.corpus: {corpus}: {tell_absent(corpus)}; name it with --set rehearsal.corpus=FILE")
+    fingerprint = _fingerprint(domain.folder, domain.file, corpus)
+    return replace(domain, corpus=corpus, fingerprint=fingerprint)
+
+
+def _check_teacher(path: Path, teacher: Any) -> None:
+    """Refuse that a folder, which may come from anywhere, says where the user's key is sent, or which key."""
+    sections = [("teacher", teacher)]
+    if isinstance(teacher, dict) and isinstance(teacher.get("roles"), dict):
+        sections += [(f"teacher.roles.{role}", section) for role, section in teacher["roles"].items()]
+    for name, section in sections:
+        for key in ("base_url", "api_key_env"):
+            if isinstance(section, dict) and section.get(key) is not None:
+                told = "a domain does not decide where your key is sent; use --base-url, --set or --config"
+                raise InputError(f"{path}{find_line(path, key)}: {name}.{key}: {told}")
+
+
+def _read(
+    path: Path,
+    split: Literal["seeds", "validation", "test"],
+    name: str | None,
+    task: TaskCodec,
+    notes: list[str],
+    files: list[DataFile],
+) -> tuple[Example, ...]:
+    if name is None:
+        return ()
+    file = locate_inside(path, f"data.{split}", name)
+    if not file.is_file():
+        raise InputError(f"{file}: {tell_absent(file)}; it is named under data.{split} in {path}")
+    files.append(DataFile(split, file, Layout()))
+    return tuple(read_examples(file, task, notes, files[-1].layout))
+
+
+def _check_seeds(path: Path, seeds: tuple[Example, ...], task: TaskCodec) -> None:
+    if not seeds:
+        raise InputError(f"{path}: no seeds; write at least one labelled example per label")
+    seen = {label for example in seeds for label in task.labels_in(example.gold)}
+    for label in task.labels:
+        if label not in seen:
+            raise InputError(f"{path}: no seed has the label {label!r}; add at least one example of it")
+
+
+def _find_corpus(path: Path, name: Any) -> Path | None:
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise InputError(f"{path}{find_line(path, 'corpus')}: rehearsal.corpus must be a file name, got {show(name)}")
+    corpus = locate_inside(path, "rehearsal.corpus", name)
+    if not corpus.is_file():
+        raise InputError(f"{corpus}: {tell_absent(corpus)}; it is named under rehearsal.corpus in {path}")
+    return corpus
+
+
+def _find_prompts(path: Path, name: str | None) -> Path | None:
+    if name is None:
+        return None
+    folder = locate_inside(path, "prompts", name)
+    keep_inside(path.parent, *folder.glob("*.md"))
+    return folder
+
+
+def _find_pool(path: Path, name: str | None) -> Path | None:
+    if name is None:
+        return None
+    file = locate_inside(path, "data.pool", name)
+    if not file.is_file():
+        raise InputError(f"{file}: {tell_absent(file)}; it is named under data.pool in {path}")
+    return file
+
+
+def _find_recording(path: Path, name: Any) -> Path | None:
+    """Find what a language model wrote for this domain: the folder that is named, or `llm`."""
+    if name is None:
+        folder = path.parent / RECORDING
+        keep_inside(path.parent, folder)
+        if not folder.is_dir():
+            return None
+        keep_inside(path.parent, *list_files(folder))
+        return folder
+    if not isinstance(name, str):
+        raise InputError(
+            f"{path}{find_line(path, 'recording')}: rehearsal.recording must be a folder, got {show(name)}"
+        )
+    folder = locate_inside(path, "rehearsal.recording", name)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; it is named under rehearsal.recording in {path}")
+    keep_inside(path.parent, *list_files(folder))
+    return folder
+
+
+def _fingerprint(folder: Path, file: DomainFile, corpus: Path | None) -> dict[str, str]:
+    names = [file.data.seeds, file.data.validation, file.data.test, file.data.pool]
+    paths = [folder / "domain.yaml", *(folder / name for name in names if name), *([corpus] if corpus else [])]
+    paths += [folder / name for name in (PROFILE, GUIDE) if (folder / name).is_file()]
+    return digest_files(folder, paths, "rehearsal.corpus")
+
+
+def digest_files(folder: Path, paths: Sequence[Path], setting: str) -> dict[str, str]:
+    """Give the SHA-256 of each file's bytes, by the file's name as of `name_file`."""
+    found = {}
+    for path in paths:
+        with path.open("rb") as file:
+            found[name_file(folder, path, setting)] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def name_file(folder: Path, path: Path, setting: str) -> str:
+    """Name a file of a domain in a record, in a way that outlives a move of the domain and of the file.
+
+    Args:
+        folder: the domain folder.
+        path: the file.
+        setting: the setting that led to it, for a file that lies outside of the folder.
+    """
+    home, place = (Path(os.path.normpath(found.absolute())) for found in (folder, path))
+    if not place.is_relative_to(home):
+        return setting
+    return unicodedata.normalize("NFC", place.relative_to(home).as_posix())

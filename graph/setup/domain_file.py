@@ -1,0 +1,158 @@
+"""`domain.yaml`: its keys, and what is wrong with them, told with file and line."""
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from evokd.graph.setup.config_layers import show
+from evokd.graph.setup.contained_paths import find_name
+from evokd.graph.setup.run_settings import Settings
+from evokd.messages import InputError
+from evokd.student.tasks.spelling import spell
+
+OVERRIDES = tuple(Settings.model_fields)
+"""Sections of the configuration that a domain may set otherwise."""
+
+
+class DataFiles(BaseModel):
+    """Where the data lies, relative to the domain folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seeds: str = Field(description="labelled examples to start from, at least one per label")
+    validation: str | None = Field(default=None, description="labelled examples for feedback and the gate")
+    test: str | None = Field(default=None, description="labelled examples for the final score alone")
+    pool: str | None = Field(
+        default=None,
+        description="unlabelled texts of the domain (.txt, .jsonl, .csv, .tsv, .conll, .parquet), as many as there are",
+    )
+
+
+class DomainFile(BaseModel):
+    """The keys of `domain.yaml` that describe the domain; the other keys override the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="short name")
+    task: str = Field(description="a task that the student room knows")
+    language: str = Field(default="en", description="language of the texts, as a code or in words")
+    description: str = Field(min_length=1, description="what the texts are and what is to be found in them")
+    metric: str | None = Field(default=None, description="headline metric; none = the task's first")
+    labels: dict[str, str] = Field(min_length=1, description="label -> meaning")
+    topics: dict[str, tuple[str, ...]] = Field(
+        default={}, description="what texts can be about: label -> list, or in the file one list for all labels"
+    )
+    data: DataFiles = Field(description="data files")
+    prompts: str | None = Field(default=None, description="folder of prompt files that replace base ones")
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
+            raise ValueError(
+                f"{show(value)} becomes part of file names; use the letters a to z, digits, '-', '_' and '.', beginning"
+                " with a letter or digit"
+            )
+        return value
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _check_labels(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("write one line per label: the label, a colon and its meaning in quotes")
+        for label, meaning in value.items():
+            if not isinstance(label, str):
+                raise ValueError(f"the label {show(label)} is no text in YAML; put it in quotes")
+            if not isinstance(meaning, str) or not meaning.strip():
+                raise ValueError(f"the label {show(label)} has no meaning; write one line that says when it applies")
+        return value
+
+    @field_validator("topics", mode="before")
+    @classmethod
+    def _check_topics(cls, value: Any, info: ValidationInfo) -> Any:
+        labels = info.data.get("labels", {})
+        lists = value if isinstance(value, dict) else dict.fromkeys(labels, value)
+        lists = {spell(label, list(labels)) if isinstance(label, str) else label: lists[label] for label in lists}
+        for label, topics in lists.items():
+            if label not in labels:
+                raise ValueError(f"{show(label)} is no label; name one of `labels`, or write one list for all of them")
+            if not isinstance(topics, list) or not topics:
+                raise ValueError("write a list of topics, such as [bills, repairs], or one such list per label")
+            for topic in topics:
+                if not isinstance(topic, str) or not topic.strip():
+                    raise ValueError(f"the topic {show(topic)} is no text; write a few words in quotes")
+        return {label: [" ".join(topic.split()) for topic in topics] for label, topics in lists.items()}
+
+
+def parse_domain(path: Path, own: dict[str, Any]) -> DomainFile:
+    """Check the keys of a `domain.yaml` that describe the domain.
+
+    Raises:
+        InputError: names file, line and key.
+    """
+    known = (*DomainFile.model_fields, *OVERRIDES)
+    for key in own:
+        if key not in DomainFile.model_fields:
+            close = get_close_matches(str(key), known, n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise InputError(
+                f"{path}{find_line(path, str(key))}: unknown key {show(key)}{hint}; keys: {', '.join(known)}"
+            )
+    try:
+        return _spell_files(path, DomainFile.model_validate(own))
+    except ValidationError as exc:
+        fault = exc.errors()[0]
+        steps = [str(step) for step in fault["loc"]]
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "missing":
+            raise InputError(f"{path}: key {'.'.join(steps)!r} is missing; add it") from exc
+        if fault["type"] == "extra_forbidden":
+            message = f"unknown key; keys: {', '.join(DataFiles.model_fields)}"
+        raise InputError(f"{path}{find_line(path, steps[-1])}: {'.'.join(steps)}: {message}") from exc
+
+
+def _spell_files(path: Path, file: DomainFile) -> DomainFile:
+    """Write the names of data files as the folder has them."""
+    named = file.data.model_dump()
+    spelled = {key: _spell(path, f"data.{key}", name) for key, name in named.items() if name is not None}
+    return file.model_copy(update={"data": file.data.model_copy(update=spelled)})
+
+
+def _spell(path: Path, key: str, name: str) -> str:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return name
+    try:
+        return find_name(path.parent, name)
+    except ValueError as exc:
+        raise InputError(f"{path}{find_line(path, key.rpartition('.')[2])}: {key}: {exc}") from exc
+    except OSError:  # longer than a name can be
+        return name
+
+
+def find_line(path: Path, key: str) -> str:
+    """Line of a key in a YAML file as `:n`, empty when it is not found."""
+    pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*:""")
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if pattern.match(line):
+            return f":{number}"
+    return ""
+
+
+def locate_inside(path: Path, key: str, name: str) -> Path:
+    """Find what a key of domain.yaml names, in the domain folder alone.
+
+    A domain may come from anywhere, and what lies in its files is sent to the teacher.
+    """
+    folder = path.parent
+    where = f"{path}{find_line(path, key.rpartition('.')[2])}: {key}"
+    try:
+        found = (folder / name).resolve()
+        found.exists()
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise InputError(f"{where}: {show(name)} cannot be the name of a file") from exc
+    if not found.is_relative_to(folder.resolve()):
+        raise InputError(f"{where}: {show(name)} leads out of the domain folder; put the file itself into the folder")
+    return folder / _spell(path, key, name)

@@ -1,0 +1,95 @@
+"""Two files that people may edit, in the domain or in a run: `profile.yaml` and `guide.yaml`.
+
+The profile says on which axes the domain's real texts differ; the guide what each label takes in and leaves out.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evokd.graph.setup.config_layers import read_yaml, show
+from evokd.graph.setup.domain_file import find_line
+from evokd.messages import InputError
+from evokd.student.tasks.spelling import spell
+
+PROFILE = "profile.yaml"
+GUIDE = "guide.yaml"
+LARGEST_SHARE = 1_000_000
+"""Shares count against each other, so a larger number is a slip of the pen."""
+Axes = dict[str, list[tuple[str, float]]]
+"""Axis -> values with their shares, which add up to 1."""
+_HEAD = {
+    PROFILE: "# On which axes the domain's real texts differ, whatever their label: axis, value, share of the texts.\n"
+    "# Written by the Analyst from real lines; edit it, or copy it into the domain folder to have every run use it.\n",
+    GUIDE: "# What each label takes in and leaves out, as it is shown to Generator and Labeler.\n"
+    "# Edit it, or copy it into the domain folder to have every run use it.\n",
+}
+
+
+def load_profile(path: Path) -> Axes:
+    """Read a profile.
+
+    Raises:
+        InputError: the file cannot be read, or is none; names line and key.
+    """
+    axes: Axes = {}
+    for name, values in read_yaml(path).items():
+        where = f"{path}{find_line(path, str(name))}: {show(name)}"
+        if not isinstance(values, Mapping) or len(values) < 2:
+            raise InputError(
+                f"{where}: write two values or more, each with its share, such as {{question: 0.3, reply: 0.7}}"
+            )
+        for key in (name, *values):
+            if not isinstance(key, str | int | float) or isinstance(key, bool):
+                raise InputError(f"{where}: YAML reads {show(key)} as no word; put it in quotes, such as 'yes'")
+        for value, share in values.items():
+            number = isinstance(share, int | float) and not isinstance(share, bool)
+            if not number or not 0 <= share <= LARGEST_SHARE:  # false of .nan as well
+                raise InputError(
+                    f"{where}: the share of {show(value)} must be a number from 0 to {LARGEST_SHARE:,},"
+                    f" got {show(share)}"
+                )
+        total = float(sum(values.values()))
+        if not total:
+            raise InputError(f"{where}: all shares are 0; give at least one value a share")
+        axes[str(name)] = [(str(value), share / total) for value, share in values.items()]
+    return axes
+
+
+def load_guide(path: Path, labels: Sequence[str]) -> dict[str, str]:
+    """Read a guide.
+
+    Raises:
+        InputError: the file cannot be read, or is none; names line and key.
+    """
+    read = read_yaml(path)
+    guide = {spell(label, labels) if isinstance(label, str) else label: text for label, text in read.items()}
+    for label, text in guide.items():
+        where = f"{path}{find_line(path, str(label))}: {show(label)}"
+        if label not in labels:
+            raise InputError(f"{where} is no label; name one of: {', '.join(labels)}")
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(f"{where}: write in a sentence or two what the label takes in and leaves out")
+    return {str(label): " ".join(text.split()) for label, text in guide.items()}
+
+
+def write_profile_file(path: Path, axes: Axes) -> None:
+    """Write a profile, whole or not at all."""
+    _write(path, {name: {value: round(share, 3) for value, share in values} for name, values in axes.items()})
+
+
+def write_guide_file(path: Path, guide: Mapping[str, str]) -> None:
+    """Write a guide, whole or not at all."""
+    _write(path, dict(guide))
+
+
+def _write(path: Path, tree: Mapping[str, Any]) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(
+        _HEAD[path.name] + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110),
+        encoding="utf-8",
+        newline="\n",
+    )
+    part.replace(path)

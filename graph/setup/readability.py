@@ -1,0 +1,223 @@
+"""What a student can see of a domain's texts: told before a run and before the first call; no torch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evokd.graph.setup.domain import Domain
+from evokd.graph.setup.run_settings import Settings
+from evokd.messages import InputError
+from evokd.student.base import EMBEDDED, find_local
+from evokd.student.protocol import write_meaning
+from evokd.student.reader import Look, Reader, describe_longer, open_reader, spread
+
+HOPELESS = 0.5
+"""Share of unknown signs, or of unreadable texts, from which on a student cannot learn the language: it sees the same
+in texts that have nothing in common."""
+NOTED = 0.05
+"""Share of unknown signs that is worth a note; emoji and foreign names in texts that are read well stay below it."""
+NOTED_TEXTS = 0.02
+"""Share of unreadable texts that is worth a note."""
+SPELLED = 1.3
+"""Letters per sub-word below which a text is spelled rather than read: European languages have 1.7 or more."""
+LEAST_LETTERS = 40
+"""Letters below which nothing is said of that."""
+MOST_TEXTS = 2_000
+"""Texts of a split that are looked at, spread over all of them."""
+MEANINGS = "label meanings"
+_STEERING = ("seeds", "validation", "pool")
+"""What a run is paid to learn from, or steered by."""
+_COVERED = 0.99
+"""Share of the texts that a length taken from the data holds whole."""
+_LENGTHS = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was found."""
+
+    unreadable: str | None = None
+    """Why a run would be money for nothing, and how to mend it; None where it would not."""
+    notes: tuple[str, ...] = ()
+    """All that is to be told, `unreadable` included."""
+    splits: Mapping[str, Any] = field(default_factory=dict)
+    """Per split: texts, unknown (share), unreadable, longer, longest."""
+
+
+NOTHING = Sight()
+"""Of a run that was not looked at: one that goes on."""
+
+
+def look_ahead(domain: Domain, settings: Settings) -> tuple[Settings, Sight]:
+    """Look at a domain's texts with the tokenizer of the base.
+
+    Args:
+        domain: the domain, rows chosen.
+        settings: the settings; a length that is `auto` is put in its place.
+
+    Returns:
+        The settings, and what there is to tell.
+
+    Raises:
+        InputError: a length is to be taken from texts that cannot be looked at.
+    """
+    student = settings.student
+    source = find_local(student.base)
+    reader = open_reader(Path(source)) if source is not None else None
+    if reader is None:
+        if student.max_length == "auto":
+            raise InputError(
+                f"student.max_length: auto needs the tokenizer.json of {student.base!r} on this machine; give a number"
+            )
+        why = "is not on this machine yet" if source is None else "has no tokenizer.json"
+        return settings, Sight(notes=(f"student.base {student.base!r} {why}: what it can read was not looked at",))
+    looks = {name: reader.look(texts) for name, texts in _gather(domain, settings).items() if texts}
+    notes = _tell_language(domain, student.base)
+    if student.max_length == "auto":
+        settings, note = _choose_length(settings, looks, reader)
+        notes.append(note)
+    limit = _cap(settings.student.length, reader)
+    if limit < settings.student.length:
+        notes.append(f"student.base reads {limit} sub-words at once at most, so student.max_length is {limit}")
+    unreadable = _tell_unreadable(looks, student.base)
+    notes += [unreadable] if unreadable else [*_tell_unknown(looks), *_tell_spelled(looks)]
+    notes += _tell_longer(looks, limit, domain.codec.windows, reader)
+    return settings, Sight(unreadable, tuple(notes), {name: _sum_up(look, limit) for name, look in looks.items()})
+
+
+def refuse_unreadable(sight: Sight, settings: Settings) -> None:
+    """Refuse a run on texts that the student cannot read, unless the user has said to go on.
+
+    Raises:
+        InputError: what it cannot read, and how to mend it.
+    """
+    if sight.unreadable and not settings.student.allow_unreadable:
+        raise InputError(sight.unreadable)
+
+
+def note_texts(folder: Path, texts: Sequence[str], limit: int, windows: bool) -> list[str]:
+    """Say what a trained student cannot see of texts that it is asked about.
+
+    Args:
+        folder: of the student.
+        texts: the texts.
+        limit: sub-words that it reads at once.
+        windows: whether it reads longer texts in windows.
+    """
+    reader = open_reader(folder)
+    if reader is None or not texts:
+        return []
+    look = reader.look(spread(texts, MOST_TEXTS))
+    told = [
+        f"the student's vocabulary lacks {_tell_share(look)} of the texts; it was not made for this script or language"
+    ]
+    notes = told if _is_noted(look) else []
+    if look.longer(limit) and not windows:
+        notes.append(f"texts longer than {limit} sub-words are cut off there: {describe_longer(look, limit)}")
+    return notes
+
+
+def _gather(domain: Domain, settings: Settings) -> dict[str, tuple[str, ...]]:
+    meanings: dict[str, str] = {}
+    if settings.student.meaning_weight and not domain.codec.windows:
+        meanings = dict(domain.file.labels)
+    splits = {
+        "seeds": [row.text for row in domain.seeds],
+        "validation": [row.text for row in domain.validation],
+        "test": [row.text for row in domain.test],
+        "pool": [row.text for row in domain.pool],
+        MEANINGS: [write_meaning(label, meaning) for label, meaning in meanings.items()],
+    }
+    return {name: spread(texts, MOST_TEXTS) if texts else () for name, texts in splits.items()}
+
+
+def _cap(length: int, reader: Reader) -> int:
+    return length if reader.limit is None else min(length, reader.limit)
+
+
+def _choose_length(settings: Settings, looks: Mapping[str, Look], reader: Reader) -> tuple[Settings, str]:
+    """Take the length from seeds, validation and pool; test data decides nothing."""
+    lengths = sorted(length for name in _STEERING if name in looks for length in looks[name].lengths)
+    needed = lengths[min(len(lengths) - 1, int(len(lengths) * _COVERED))]
+    chosen = _cap(next((length for length in _LENGTHS if length >= needed), _LENGTHS[-1]), reader)
+    usual, more = (sum(min(length, limit) for length in lengths) for limit in (_LENGTHS[0], chosen))
+    cost = f", {more / usual:.1f} times as many as with {_LENGTHS[0]}, and about as much time" if more > usual else ""
+    student = settings.student.model_copy(update={"max_length": chosen})
+    return settings.model_copy(update={"student": student}), f"student.max_length auto: {chosen} sub-words{cost}"
+
+
+def _tell_language(domain: Domain, base: str) -> list[str]:
+    language = domain.file.language
+    if base != EMBEDDED or language.lower().startswith("en"):
+        return []
+    return [
+        f"the embedded student was trained on English texts, and language is {language!r}; a base that knows the"
+        " language learns more (--student)"
+    ]
+
+
+def _tell_unreadable(looks: Mapping[str, Look], base: str) -> str | None:
+    if not any(_is_hopeless(looks[name]) for name in _STEERING if name in looks):
+        return None
+    told = ", ".join(f"{look.share:.0%} of {name}" for name, look in looks.items())
+    return (
+        f"the student {base!r} cannot read these texts: its vocabulary lacks {told}; give a base that was trained on"
+        " their language, such as a multilingual one, with --student"
+        " (or go on with --set student.allow_unreadable=true)"
+    )
+
+
+def _tell_unknown(looks: Mapping[str, Look]) -> Iterator[str]:
+    told = [f"{_tell_share(look)} of {name}" for name, look in looks.items() if _is_noted(look)]
+    if told:
+        yield (
+            f"the student's vocabulary lacks {', '.join(told)}; where that matters, give a base that knows the script,"
+            " such as a multilingual one, with --student"
+        )
+
+
+def _tell_spelled(looks: Mapping[str, Look]) -> Iterator[str]:
+    letters = sum(look.letters for name, look in looks.items() if name in _STEERING)
+    pieces = sum(look.pieces for name, look in looks.items() if name in _STEERING)
+    if letters >= LEAST_LETTERS and letters < SPELLED * pieces:
+        yield (
+            f"the student spells most words of these texts letter by letter ({letters / pieces:.1f} letters per"
+            " sub-word), as with a language that it was not trained on; a base that was learns more (--student)"
+        )
+
+
+def _tell_longer(looks: Mapping[str, Look], limit: int, windows: bool, reader: Reader) -> Iterator[str]:
+    longer = {name: look for name, look in looks.items() if look.longer(limit)}
+    if not longer:
+        return
+    told = ", ".join(f"{name} {describe_longer(look, limit)}" for name, look in longer.items())
+    if windows:
+        yield f"texts longer than {limit} sub-words are read in overlapping windows: {told}"
+        return
+    free = reader.limit is None or limit < reader.limit
+    mend = "--set student.max_length=auto takes the length from the texts" if free else "the base reads no more at once"
+    yield f"texts longer than student.max_length ({limit} sub-words) are cut off there: {told}; {mend}"
+
+
+def _tell_share(look: Look) -> str:
+    part = f" ({look.unreadable:,} of {len(look.lengths):,} texts are unreadable)" if look.unreadable else ""
+    return f"{look.share:.0%}{part}"
+
+
+def _is_hopeless(look: Look) -> bool:
+    return look.share >= HOPELESS or look.unreadable >= HOPELESS * len(look.lengths)
+
+
+def _is_noted(look: Look) -> bool:
+    return look.share >= NOTED or look.unreadable > NOTED_TEXTS * len(look.lengths)
+
+
+def _sum_up(look: Look, limit: int) -> dict[str, Any]:
+    return {
+        "texts": len(look.lengths),
+        "unknown": round(look.share, 4),
+        "unreadable": look.unreadable,
+        "longer": len(look.longer(limit)),
+        "longest": max(look.lengths),
+    }

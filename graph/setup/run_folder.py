@@ -1,0 +1,254 @@
+"""The run folder: where everything of a run lies, who may write to it, and how it is found again."""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from evokd.graph.setup.config_layers import read_yaml
+from evokd.graph.setup.run_lock import HOLDER, LOCK, HeldError, NoLocksError, hold
+from evokd.messages import EvokdError, InputError
+from evokd.tracing.files import make_folder
+from evokd.tracing.text import clean
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that stand for a device on Windows, where no file can have them."""
+EXAMPLE = "example"
+SHIPPED_EXAMPLE = Path(__file__).parents[2] / "domains" / "support_tickets" / EXAMPLE
+"""A finished run with a language model, without its student."""
+
+_BEFORE_CONFIG = {LOCK, HOLDER, "config.part", "work"}
+"""What a start leaves in its folder before the configuration makes it a run."""
+
+
+class ResumeError(EvokdError):
+    """The run cannot be resumed as asked."""
+
+    exit_code: ClassVar[int] = 4
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, which is the folder's name."""
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """Resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def ledger(self) -> Path:
+        """SQLite ledger."""
+        return self.path / "ledger.db"
+
+    @property
+    def checkpoints(self) -> Path:
+        """LangGraph's checkpoints."""
+        return self.path / "checkpoints.db"
+
+    @property
+    def events(self) -> Path:
+        """Event log."""
+        return self.path / "events.jsonl"
+
+    @property
+    def student(self) -> Path:
+        """The champion, once the run has ended."""
+        return self.path / "student"
+
+    @property
+    def dataset(self) -> Path:
+        """Accepted samples with their lineage."""
+        return self.path / "dataset" / "train.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """Figures of the finished run."""
+        return self.path / "summary.json"
+
+    @property
+    def profile(self) -> Path:
+        """On which axes the domain's real texts differ."""
+        return self.path / "profile.yaml"
+
+    @property
+    def guide(self) -> Path:
+        """What each label takes in and leaves out."""
+        return self.path / "guide.yaml"
+
+    @property
+    def work(self) -> Path:
+        """Student versions and logs while the run goes on."""
+        return self.path / "work"
+
+    def version(self, name: str) -> Path:
+        """Folder of a student version."""
+        return self.work / name
+
+    def drop_versions(self, *keep: str | None) -> None:
+        """Delete student versions that are no longer needed."""
+        for path in self.work.glob("c[0-9]*"):
+            if path.name not in keep:
+                shutil.rmtree(path, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process.
+
+        Raises:
+            ResumeError: another process holds it, or the file system knows no locks.
+        """
+        try:
+            with hold(self.path):
+                yield
+        except NoLocksError as exc:
+            raise ResumeError(f"{self.path}: cannot be locked; use a local file system") from exc
+        except HeldError as exc:
+            known = f" ({exc.holder})" if exc.holder is not None else ""
+            raise ResumeError(f"{self.path}: another process{known} works on this run; wait for it or stop it") from exc
+
+
+def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
+    """Make the folder of a new run.
+
+    Raises:
+        InputError: the id is no plain name or exists already, or the folder cannot be written.
+    """
+    if not RUN_ID.fullmatch(run_id):
+        raise InputError(
+            f"--run-id {run_id!r}: use letters, digits, '-', '_' and '.', beginning with a letter or digit"
+        )
+    if _DEVICE.fullmatch(run_id) or run_id.endswith("."):
+        raise InputError(f"--run-id {run_id!r}: no folder can have this name on Windows; choose another")
+    path = runs_dir / run_id
+    make_folder(runs_dir, "--runs-dir")
+    try:
+        path.mkdir()
+    except FileExistsError as exc:
+        if not path.is_dir():
+            raise InputError(f"{path}: is not a folder; choose another --run-id") from exc
+        if {item.name for item in path.iterdir()} <= _BEFORE_CONFIG:
+            return RunFolder(path)  # a start that was killed before it had written its configuration
+        begun = (path / "config.yaml").is_file()
+        advice = f"or go on with: evokd resume {path}" if begun else f"or remove {path}, in which no run was begun"
+        raise InputError(f"run {run_id!r} exists already in {runs_dir}; choose another --run-id, {advice}") from exc
+    except (OSError, ValueError) as exc:
+        raise InputError(
+            f"--runs-dir {runs_dir}: the run folder cannot be written ({getattr(exc, 'strerror', None) or exc});"
+            " choose another with --runs-dir"
+        ) from exc
+    return RunFolder(path)
+
+
+def find_run(name: str, runs_dir: Path) -> RunFolder:
+    """Find a run by id or path. An id is looked for in the runs folder alone, wherever it seems to point.
+
+    Many programs have a `config.yaml`: of two folders with one, that with the other files of a run is meant.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    places = [Path(name), *([runs_dir / name] if Path(name).name == name != ".." else [])]
+    found = [path for path in places if _holds_config(path)]
+    if found:
+        return RunFolder(next(filter(_has_begun, found), found[0]).resolve())
+    known = _list_known(runs_dir)
+    listed = ", ".join(clean(run, 100) for run in known[-8:])
+    where = f"runs in {runs_dir}: {listed}" if known else f"there are no runs in {runs_dir}"
+    raise InputError(f"no run {name[:200]!r}; {_find_inside(Path(name)) or where}")
+
+
+def find_run_to_show(name: str, runs_dir: Path) -> RunFolder:
+    """Find a run as `find_run` does; `example` is the one that is shipped, unless a run of the user has that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    own = any(_holds_config(path) and _has_begun(path) for path in (Path(name), runs_dir / name))
+    if name != EXAMPLE or own or not _holds_config(SHIPPED_EXAMPLE):
+        return find_run(name, runs_dir)
+    return RunFolder(SHIPPED_EXAMPLE)
+
+
+def _list_known(runs_dir: Path) -> list[str]:
+    try:
+        return sorted(path.parent.name for path in runs_dir.glob("*/config.yaml"))
+    except OSError:
+        return []
+
+
+def _find_inside(path: Path) -> str | None:
+    """Say where the runs are if somebody names a folder that holds some, such as a backtest's."""
+    try:
+        for folder in (path, path / "runs"):
+            if next(folder.glob("*/config.yaml"), None) is not None:
+                return f"this folder holds runs, name them one by one or with {clean(str(folder))}/*"
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _holds_config(path: Path) -> bool:
+    """Whether a folder may be a run: it has a configuration.
+
+    Raises:
+        InputError: this user may not look into it.
+    """
+    try:
+        return (path / "config.yaml").is_file()
+    except PermissionError as exc:
+        raise InputError(f"{path}: this user may not read the folder; give it the right to") from exc
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _has_begun(path: Path) -> bool:
+    """Whether a folder holds what every run has as soon as it has begun."""
+    folder = RunFolder(path)
+    return any(file.is_file() for file in (folder.ledger, folder.events, folder.summary))
+
+
+def write_config(folder: RunFolder, record: dict[str, Any]) -> None:
+    """Write the resolved configuration, whole or not at all."""
+    part = folder.config.with_suffix(".part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            yaml.safe_dump(record, file, sort_keys=False, allow_unicode=True)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(folder.config)
+    except OSError as exc:
+        part.unlink(missing_ok=True)
+        raise OSError(exc.errno, exc.strerror, str(folder.config)) from exc
+
+
+def read_config(folder: RunFolder) -> dict[str, Any]:
+    """Read the resolved configuration back.
+
+    Raises:
+        InputError: the file cannot be read, or is no YAML.
+        ResumeError: it is not the configuration of a run.
+    """
+    record = read_yaml(folder.config)
+    kinds = {"domain_folder": str, "preset": str, "settings": dict, "prompts": dict, "data": dict, "versions": dict}
+    for key, kind in kinds.items():
+        if not isinstance(record.get(key), kind):
+            raise ResumeError(
+                f"{folder.config}: not the configuration of a run (the key {key!r} is missing or no {kind.__name__});"
+                " restore the file or start a new run"
+            )
+    return record

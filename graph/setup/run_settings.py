@@ -1,0 +1,147 @@
+"""The configuration tree: one closed model, composed of the sections that each room owns."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from evokd.agents.llm.teacher_settings import RolesSettings, TeacherSettings
+from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
+from evokd.simulator.rehearsal_settings import RehearsalSettings
+from evokd.student.student_settings import CurationSettings, StudentSettings
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RowsSettings(_Section):
+    """Which labelled rows of the domain a run may see; all of them where nothing is said. For backtests."""
+
+    shots: int | None = Field(
+        default=None,
+        ge=1,
+        description="labelled examples per label to start from, drawn by the seed from the rehearsal corpus, which then"
+        " never serves them; null = the domain's own seeds",
+    )
+    validation: int | None = Field(
+        default=None, ge=0, description="validation rows, drawn by the seed, labels in proportion; null = all, 0 = none"
+    )
+    set_aside: int | None = Field(
+        default=None,
+        ge=0,
+        description="validation rows that are learned from the start and shown as examples instead of steering; null ="
+        " two fifths of them, at most 40, where there are 60 or more",
+    )
+    pool: int | None = Field(
+        default=None, ge=0, description="unlabelled lines of the pool, drawn by the seed; null = all, 0 = none"
+    )
+
+
+class GateSettings(_Section):
+    """When a newly trained student replaces the champion."""
+
+    metric: str | None = Field(default=None, description="metric that decides; none = the domain's")
+    rule: Literal["roll_back", "keep_best", "off"] = Field(
+        default="roll_back",
+        description="after a fall of the metric: give up the new student and its samples (roll_back), the new student"
+        " alone (keep_best), or nothing (off)",
+    )
+    tolerance: float = Field(default=0.05, ge=0, le=1, description="fall of the metric that is still let through")
+    holdout: float = Field(
+        default=0.15, ge=0, lt=1, description="share of accepted samples set aside where there is no validation data"
+    )
+    holdout_from: int = Field(
+        default=300, ge=0, description="accepted samples up to which none is set aside: fewer are too dear for that"
+    )
+    minimum: int = Field(default=20, ge=1, description="set-aside samples below which every student is let through")
+
+    @field_validator("rule", mode="before")
+    @classmethod
+    def _read_off(cls, value: object) -> object:
+        return "off" if value is False else value  # what YAML makes of a bare off
+
+
+class CycleBudget(_Section):
+    """What each cycle may use; when one is spent the cycle goes on with what it has."""
+
+    samples: int | None = Field(default=None, ge=1, description="accepted samples per cycle")
+    tokens: int | None = Field(default=None, ge=1, description="tokens read and written by the teacher per cycle")
+    usd: float | None = Field(default=None, gt=0, description="US dollars per cycle; needs a known price")
+
+
+class BudgetSettings(_Section):
+    """What a run may use; it ends well when one is spent. Checked before every call, those in flight counted in."""
+
+    samples: int | None = Field(default=240, ge=1, description="accepted samples; spent at 99 %")
+    tokens: int | None = Field(default=None, ge=1, description="tokens read and written by the teacher")
+    usd: float | None = Field(default=None, gt=0, description="US dollars; needs a known price")
+    cycle: CycleBudget = Field(default=CycleBudget(), description="what each cycle may use")
+
+    def caps_calls(self) -> bool:
+        """Whether tokens or money are capped, of the run or of a cycle."""
+        return any((self.tokens, self.usd, self.cycle.tokens, self.cycle.usd))
+
+
+class PublishSettings(_Section):
+    """What becomes of the champion at the end."""
+
+    refit: bool = Field(
+        default=True,
+        description="train once more at the end with the validation rows taken in; the validation score told is the one"
+        " from before",
+    )
+
+
+class StopSettings(_Section):
+    """When a run ends before its budget is spent."""
+
+    cycles: int = Field(default=20, ge=0, description="evolution cycles at most")
+    target: float | None = Field(default=None, ge=0, le=1, description="gate metric that is good enough")
+    patience: int | None = Field(default=None, ge=1, description="cycles without a better gate metric")
+    gain: float | None = Field(
+        default=None, ge=0, description="gate metric won per 1,000 tokens in the last three cycles that is too little"
+    )
+
+
+class Settings(_Section):
+    """The whole tree."""
+
+    teacher: TeacherSettings = Field(default=TeacherSettings(), description="the language model")
+    student: StudentSettings = Field(default=StudentSettings(), description="the small model and its training")
+    curriculum: CurriculumSettings = Field(default=CurriculumSettings(), description="feedback and lessons")
+    curation: CurationSettings = Field(default=CurationSettings(), description="which drafts become samples")
+    gate: GateSettings = Field(default=GateSettings(), description="which student becomes champion")
+    budget: BudgetSettings = Field(default=BudgetSettings(), description="what may be spent")
+    publish: PublishSettings = Field(default=PublishSettings(), description="what is handed over at the end")
+    stop: StopSettings = Field(default=StopSettings(), description="when to stop")
+    rehearsal: RehearsalSettings = Field(default=RehearsalSettings(), description="the embedded teacher")
+    rows: RowsSettings = Field(default=RowsSettings(), description="which labelled rows are used")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="seed of every random choice")
+
+
+FREE = (
+    "teacher.base_url",
+    "teacher.api_key_env",
+    "teacher.prices",
+    "teacher.concurrency",
+    "teacher.timeout",
+    "teacher.retries",
+    "teacher.limits",
+    "student.allow_unreadable",
+    *(
+        f"teacher.roles.{role}.{key}"
+        for role in RolesSettings.model_fields
+        for key in ("base_url", "api_key_env", "prices")
+    ),
+    "budget",
+    "stop",
+    "student.device",
+    "student.threads",
+)
+"""Settings that may be other ones when a run is resumed, a section with all its keys: where the teacher is and how hard
+it is pushed, what may be spent, when to stop, where the student computes. They change no sample that a cycle makes."""
+
+
+def is_free(key: str) -> bool:
+    """Whether a setting (dotted) may be changed when a run is resumed."""
+    return any(key == free or key.startswith(f"{free}.") for free in FREE)

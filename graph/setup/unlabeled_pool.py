@@ -1,0 +1,124 @@
+"""The domain's own unlabelled texts: read, freed of what must not be learned, cut down to what can be looked at."""
+
+import hashlib
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from evokd.graph.setup.domain import DataFile, Domain
+from evokd.graph.setup.run_settings import Settings
+from evokd.messages import PoolText
+from evokd.student.curate import TextIndex, is_valid, normalise
+from evokd.student.lines import read_lines
+from evokd.student.reading.layout import Layout
+from evokd.student.student_settings import CurationSettings
+
+MOST = 10_000
+"""Lines of a pool that are kept: each is read once by the untrained student."""
+
+
+class _Kept(NamedTuple):
+    """A line in the heap of those with the smallest digests, the largest on top."""
+
+    order: int
+    number: int
+    text: str
+
+
+def add_pool(domain: Domain, settings: Settings) -> Domain:
+    """Read the pool of a domain under the settings of a run.
+
+    Raises:
+        InputError: the file cannot be read; names the line.
+    """
+    if domain.pool_file is None or settings.rows.pool == 0:
+        return domain
+    source, layout = domain.pool_file, Layout()
+    lines = ((line.number, line.text) for line in read_lines(source, layout))
+    return tell_layout(use_lines(domain, settings, source, lines), source, layout)
+
+
+def tell_layout(domain: Domain, source: Path, layout: Layout) -> Domain:
+    """Add to a domain how the file of its pool was understood, once it was read to its end."""
+    notes = [f"{source}: {note}" for note in layout.notes]
+    files = (*domain.files, DataFile("pool", source, layout))
+    return replace(domain, files=files, notes=(*domain.notes, *notes))
+
+
+def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[tuple[int, str]]) -> Domain:
+    """Make the pool of a domain from lines, whatever they come from; seeds, validation and test texts are left out.
+
+    Args:
+        domain: the domain, its seeds and validation data those of the run.
+        settings: the run's.
+        source: the file, for lineage and notes.
+        lines: number and text of each.
+    """
+    kept, counts = _keep_some(lines, settings.curation)
+    guarded = [example.text for example in (*domain.validation, *domain.test)]
+    kept = _without_known(kept, [row.text for row in domain.seeds], guarded, settings.curation.leak, counts)
+    if settings.rows.pool is not None:
+        kept = _draw(kept, settings.rows.pool, settings.seed)
+    pool = tuple(PoolText(f"{source.name}:{number}", text) for number, text in kept)
+    return replace(domain, pool=pool, notes=(*domain.notes, _tell(source, len(pool), counts)))
+
+
+def _keep_some(lines: Iterable[tuple[int, str]], rules: CurationSettings) -> tuple[list[tuple[int, str]], Counter[str]]:
+    """Keep the valid lines with the smallest digests, each text once: a sample that no order of the lines changes.
+
+    Source: bottom-k sketches (Cohen and Kaplan, PODC 2007): the k smallest hashes are a uniform sample.
+    """
+    counts: Counter[str] = Counter()
+    heap: list[_Kept] = []
+    orders: set[int] = set()
+    for number, text in lines:
+        counts["lines"] += 1
+        if not is_valid(text, rules):
+            counts["too short, too long or broken"] += 1
+            continue
+        order = -int.from_bytes(hashlib.blake2b(normalise(text).encode(), digest_size=8).digest(), "big")
+        if order in orders:
+            counts["repeated"] += 1
+            continue
+        item = _Kept(order, number, text)
+        orders.add(order)
+        if len(heap) < MOST:
+            heapq.heappush(heap, item)
+        else:
+            orders.discard(heapq.heappushpop(heap, item).order)
+            counts[f"beyond the {MOST:,} that are looked at"] += 1
+    return [(item.number, item.text) for item in sorted(heap, key=lambda item: item.number)], counts
+
+
+def _without_known(
+    lines: Sequence[tuple[int, str]], seeds: Sequence[str], guarded: Sequence[str], leak: float, counts: Counter[str]
+) -> list[tuple[int, str]]:
+    own, held = {normalise(text) for text in seeds}, TextIndex(guarded)
+    kept = []
+    for number, text in lines:
+        form = normalise(text)
+        if form in own:
+            counts["among the seeds"] += 1
+        elif form in held or held.has_like(form, leak):
+            counts["validation or test texts, or nearly"] += 1
+        else:
+            kept.append((number, text))
+    return kept
+
+
+def _draw(lines: Sequence[tuple[int, str]], wanted: int, seed: int) -> list[tuple[int, str]]:
+    """Draw lines by the seed, in the order of the file."""
+
+    def order(line: tuple[int, str]) -> bytes:
+        return hashlib.sha256(f"{seed}/pool/{line[1]}".encode()).digest()
+
+    return sorted(sorted(lines, key=order)[:wanted])
+
+
+def _tell(source: Path, used: int, counts: Counter[str]) -> str:
+    left = [f"{count:,} {why}" for why, count in counts.items() if why != "lines" and count]
+    told = f"{source}: a pool of {used:,} of {counts['lines']:,} lines"
+    return f"{told}; left out: {', '.join(left)}" if left else told

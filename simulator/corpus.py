@@ -1,0 +1,165 @@
+"""The labelled corpus that the rehearsal teacher answers from.
+
+The seam between tasks: what the rows' answers are decides how hard a text is and who labels; the choosing is the same.
+"""
+
+import bisect
+import copy
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from evokd.messages import NO_ENTITY, Gold, InputError
+from evokd.messages.spans import AlignmentError, align
+from evokd.simulator.corpus_rows import Row, read_rows
+from evokd.simulator.difficulty import EntityHardness, Hardness, TextHardness
+from evokd.simulator.entity_tagger import EntityTagger
+from evokd.simulator.gazetteer import Mentions
+from evokd.simulator.text_index import Ints, TextIndex
+from evokd.simulator.words import normalise
+
+
+class Corpus:
+    """Rows with an index over them; of rows with the same text (normalised) the first one counts.
+
+    Attributes:
+        rows: the rows, all with a label or all with entities.
+        index: where their texts lie to each other.
+        mentions: what they say of names; None where the answers are labels.
+        hardness: how hard the texts of a label are.
+    """
+
+    def __init__(self, rows: Iterable[Row], never: Iterable[str] = ()) -> None:
+        """Index the rows.
+
+        Args:
+            rows: the labelled texts.
+            never: texts that are never retrieved (the seeds), compared normalised; their labels are still known.
+
+        Raises:
+            ValueError: there is no row, no row holds a word, or none has a label or an entity.
+        """
+        self._position: dict[str, int] = {}
+        kept: list[Row] = []
+        for row in rows:
+            if self._position.setdefault(normalise(row.text), len(kept)) == len(kept):
+                kept.append(row)
+        self.rows: tuple[Row, ...] = tuple(kept)
+        self.index = TextIndex([row.text for row in kept], [row.labels for row in kept])
+        self.mentions: Mentions | None = None
+        self.hardness: Hardness = TextHardness(self.index)
+        if not isinstance(kept[0].answer, str):
+            self.mentions = Mentions(self.rows)
+            self.hardness = EntityHardness(self.index, self.mentions, self.rows)
+        self._sorted = sorted(self._position.items())
+        self._forbid(never)
+
+    def but_never(self, texts: Iterable[str]) -> "Corpus":
+        """Give a corpus that retrieves other texts and shares the index with this one, which is what takes time.
+
+        Args:
+            texts: what the other one never retrieves, as `never` of the constructor.
+        """
+        other = copy.copy(self)
+        other._forbid(texts)
+        return other
+
+    def _forbid(self, never: Iterable[str]) -> None:
+        self._forbidden = {normalise(text) for text in never}
+        served = np.array([key not in self._forbidden for key in self._position], dtype=bool)
+        self._of_label: list[Ints] = [np.flatnonzero(served & member) for member in self.index.members.T]
+        self._blank: Ints = np.flatnonzero(served & ~self.index.members.any(axis=1))
+
+    @classmethod
+    def of_examples(cls, examples: Iterable[tuple[str, Gold]], never: Iterable[str] = ()) -> "Corpus":
+        """Make a corpus of what has been read already.
+
+        Args:
+            examples: texts with their answers as they are on the wire: a label, or the list of entities.
+            never: as for the corpus.
+
+        Raises:
+            InputError: there is no example, the answers are of two kinds, an entity is not in its text, no text holds
+                a word, or none has an entity.
+        """
+        rows: list[Row] = []
+        for number, (text, gold) in enumerate(examples, start=1):
+            try:
+                rows.append(Row(text, gold if isinstance(gold, str) else tuple(align(text, gold))))
+            except AlignmentError as exc:
+                raise InputError(f"the corpus, text {number}: {exc}") from exc
+        if not rows:
+            raise InputError("the corpus is empty")
+        if len({isinstance(row.answer, str) for row in rows}) > 1:
+            raise InputError("the corpus mixes texts with a label and texts with entities; keep one kind")
+        return make_corpus(rows, never, "the corpus")
+
+    @cached_property
+    def tagger(self) -> EntityTagger:
+        """What finds entities in a text that is not here; trained when it is first asked for."""
+        return EntityTagger(self.rows)
+
+    def is_seed(self, text: str) -> bool:
+        """Tell whether a text must never be retrieved."""
+        return normalise(text) in self._forbidden
+
+    def is_taken(self, text: str) -> bool:
+        """Tell whether a text is a row or a seed."""
+        return normalise(text) in self._position or self.is_seed(text)
+
+    def find(self, text: str) -> int | None:
+        """Find the row that holds this text, None when there is none."""
+        return self._position.get(normalise(text))
+
+    def retrievable(self, label: str) -> Ints:
+        """Give the rows of a label that may be retrieved, seeds left out; empty for an unknown label.
+
+        `NO_ENTITY` stands for the rows without any.
+        """
+        if label == NO_ENTITY and self.mentions is not None:
+            return self._blank
+        column = self.index.column(label)
+        return np.empty(0, dtype=np.intp) if column is None else self._of_label[column]
+
+    def beginning_with(self, openings: Sequence[str]) -> set[int]:
+        """Find the rows whose text begins with one of the openings; both sides normalised, a final ellipsis ignored."""
+        found: set[int] = set()
+        for opening in openings:
+            prefix = normalise(opening).removesuffix("...").rstrip()
+            if not prefix:
+                continue
+            for at in range(bisect.bisect_left(self._sorted, (prefix,)), len(self._sorted)):
+                key, row = self._sorted[at]
+                if not key.startswith(prefix):
+                    break
+                found.add(row)
+        return found
+
+
+def load_corpus(path: Path, never: Iterable[str] = ()) -> Corpus:
+    """Read a corpus of one JSON object a line, with labels or with entities (`"note"` allowed); see `rows.read_rows`.
+
+    Args:
+        path: the .jsonl file.
+        never: texts that are never retrieved (the seeds), compared normalised.
+
+    Raises:
+        InputError: the file cannot be read, or a row is not as it should be; says which line.
+    """
+    return make_corpus(read_rows(path), never, str(path))
+
+
+def make_corpus(rows: Sequence[Row], never: Iterable[str], where: str) -> Corpus:
+    """Index rows that were read before.
+
+    Raises:
+        InputError: they hold nothing to answer from; begins with `where`.
+    """
+    if not any(row.labels for row in rows):
+        raise InputError(f"{where}: no text of the corpus holds an entity")
+    try:
+        return Corpus(rows, never)
+    except ValueError as exc:
+        raise InputError(f"{where}: no text of the corpus holds a word") from exc

@@ -1,0 +1,182 @@
+"""Rows of a corpus file: a text with its label, or with its entities, in either of two spellings."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evokd.messages import NO_ENTITY, InputError
+from evokd.messages.spans import Span, span_fault, split_words
+
+_FORMS = (
+    '{"text": "...", "label": "..."}, {"text": "...", "entities": [{"start", "end", "label"}]} or '
+    '{"tokens": [...], "tags": [...]}'
+)
+_TO_BIO = "convert to BIO: B- at the first token of every entity, I- at its others, O elsewhere"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A text of the corpus and its right answer: a label, or the entities in order of place."""
+
+    text: str
+    answer: str | tuple[Span, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that the text serves, each once."""
+        if isinstance(self.answer, str):
+            return (self.answer,)
+        return tuple(dict.fromkeys(span.label for span in self.answer))
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The entities; none where the answer is a label."""
+        return () if isinstance(self.answer, str) else self.answer
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read a .jsonl corpus; all its rows are of one kind, with a label or with entities.
+
+    Raises:
+        InputError: the file cannot be read, or a row is not as it should be; says which line.
+    """
+    located = ((f"{path}:{number}", line) for number, line in read_lines(path))
+    return cut_rows(str(path), ((where, parse_object(line, where)) for where, line in located))
+
+
+def cut_rows(name: str, located: Iterable[tuple[str, dict[str, Any]]]) -> list[Row]:
+    """Read rows that are parsed already; all are of one kind, with a label or with entities.
+
+    Args:
+        name: what they come from, for faults.
+        located: the rows, each with its place, `file:line`.
+
+    Raises:
+        InputError: a row is not as it should be; says which.
+    """
+    rows: list[Row] = []
+    for where, fields in located:
+        row = _read_row(fields, where)
+        if rows and isinstance(row.answer, str) != isinstance(rows[0].answer, str):
+            first, this = ("a label", "entities") if isinstance(rows[0].answer, str) else ("entities", "a label")
+            raise InputError(f"{where}: a row with {this} among rows with {first}; keep one kind in a file")
+        rows.append(row)
+    if not rows:
+        raise InputError(f"{name}: the corpus is empty; write rows like {_FORMS}")
+    return rows
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Read the lines of a UTF-8 file that are not blank, with their numbers from 1.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+        raise InputError(f"{path}: cannot be read: {reason}") from exc
+    # Not splitlines(): a JSON string may hold U+2028 and the like, which do not end a line.
+    for number, line in enumerate(content.split("\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def parse_object(line: str, where: str) -> dict[str, Any]:
+    """Read a line that holds a JSON object.
+
+    Raises:
+        InputError: it does not; begins with `where`.
+    """
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise InputError(f"{where}: not JSON ({exc}); each line holds one JSON object") from exc
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: expected a JSON object, got {line.strip()[:60]!r}")
+    return row
+
+
+def _read_row(row: dict[str, Any], where: str) -> Row:
+    forms = [keys for keys in (("tokens", "tags"), ("text", "entities"), ("text", "label")) if keys[1] in row]
+    if "tokens" in row and ("tokens", "tags") not in forms:
+        raise InputError(f"{where}: tags: expected one tag per token, got nothing")
+    if len(forms) > 1:
+        named = " and ".join(keys[1] for keys in forms)
+        raise InputError(f"{where}: {named} in one row; a row is one of {_FORMS}")
+    keys = forms[0] if forms else ("text", "label")
+    unknown = sorted(row.keys() - {*keys, "note"})
+    if unknown:
+        raise InputError(f"{where}: {unknown[0]}: unknown key; a row has {keys[0]}, {keys[1]} and perhaps note")
+    if keys[0] == "tokens":
+        return _read_tagged(row.get("tokens"), row["tags"], where)
+    text = row.get("text")
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{where}: text: expected a text that is not empty, got {text!r}")
+    if keys[1] == "entities":
+        return Row(text, _read_entities(text, row["entities"], where))
+    label = row.get("label")
+    if not isinstance(label, str) or not label.strip():
+        raise InputError(f"{where}: label: expected a label that is not empty, got {label!r}")
+    return Row(text, label)
+
+
+def _read_entities(text: str, entities: object, where: str) -> tuple[Span, ...]:
+    if not isinstance(entities, list):
+        raise InputError(f'{where}: entities: expected a list of {{"start", "end", "label"}}, got {entities!r}')
+    spans = [_read_entity(text, entity, f"{where}: entities.{at}") for at, entity in enumerate(entities)]
+    fault = span_fault(text, spans, split_words(text))
+    if fault:
+        raise InputError(f"{where}: {fault}")
+    return tuple(sorted(spans))
+
+
+def _read_entity(text: str, entity: object, where: str) -> Span:
+    if not isinstance(entity, dict) or not entity.keys() >= {"start", "end", "label"}:
+        raise InputError(f"{where}: expected an object with start, end and label, got {entity!r}")
+    unknown = sorted(entity.keys() - {"start", "end", "label", "text"})
+    if unknown:
+        raise InputError(f"{where}: {unknown[0]}: unknown key; an entity has start, end, label and perhaps text")
+    for key in ("start", "end"):
+        if type(entity[key]) is not int:
+            raise InputError(f"{where}: {key}: expected a number of characters, got {entity[key]!r}")
+    if not isinstance(entity["label"], str) or entity["label"].strip() in ("", NO_ENTITY):
+        raise InputError(f"{where}: label: expected an entity type, got {entity['label']!r}")
+    span = Span(entity["start"], entity["end"], entity["label"])
+    said = entity.get("text", text[span.start : span.end])
+    if said != text[span.start : span.end]:
+        raise InputError(f"{where}: text: {said!r} is not what stands there, {text[span.start : span.end]!r}")
+    return span
+
+
+def _read_tagged(tokens: object, tags: object, where: str) -> Row:
+    if not isinstance(tokens, list) or not tokens:
+        raise InputError(f"{where}: tokens: expected a list of tokens that is not empty, got {tokens!r}")
+    if not isinstance(tags, list) or len(tags) != len(tokens):
+        count = len(tags) if isinstance(tags, list) else repr(tags)
+        raise InputError(f"{where}: tags: expected one per token, {len(tokens)} tokens and {count} tags")
+    for at, token in enumerate(tokens):
+        if not isinstance(token, str) or token.split() != [token]:
+            raise InputError(f"{where}: tokens.{at}: expected a word without white space, got {token!r}")
+    return Row(" ".join(tokens), _read_tags(tokens, tags, where))
+
+
+def _read_tags(tokens: Sequence[str], tags: Sequence[object], where: str) -> tuple[Span, ...]:
+    spans: list[Span] = []
+    inside: str | None = None
+    start = 0
+    for at, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
+        prefix, dash, label = tag.partition("-") if isinstance(tag, str) else ("", "", "")
+        end = start + len(token)
+        if prefix == "B" and label.strip():
+            spans.append(Span(start, end, label))
+        elif prefix == "I" and dash and label == inside:
+            spans[-1] = spans[-1]._replace(end=end)
+        elif tag != "O":
+            raise InputError(f"{where}: tags.{at}: {tag!r} is no BIO tag that fits here; {_TO_BIO}")
+        inside = None if tag == "O" else label
+        start = end + 1
+    return tuple(spans)

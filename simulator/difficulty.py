@@ -1,0 +1,78 @@
+"""How hard the texts of a label are: by their words as a whole, or by the entities that they hold."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from evokd.simulator.corpus_rows import Row
+from evokd.simulator.gazetteer import Mentions
+from evokd.simulator.text_index import Floats, Ints, TextIndex, rank
+
+_OUTLIERS = 0.15
+"""Share of a label's texts, those that speak least of any label, that is no borderline text but an odd one."""
+_INVERTED = 0.05
+"""Share of a label's texts, those deepest inside another label, that is probably labelled wrong."""
+
+
+class Hardness(Protocol):
+    """How hard texts of a label are to label."""
+
+    def grade(self, rows: Ints, column: int, rivals: Sequence[int]) -> tuple[Floats, Floats]:
+        """Grade texts of a label, given the columns of the labels that it may be taken for (none: any).
+
+        Returns:
+            How well each serves as a hard text and as an easy one, both (r,), higher is better, 1 at most.
+        """
+
+    def order(self, rows: Ints, column: int) -> Ints:
+        """Order texts of a label, hardest first."""
+
+
+class TextHardness:
+    """A text is hard where it lies at the border between labels."""
+
+    def __init__(self, index: TextIndex) -> None:
+        self._index = index
+
+    def grade(self, rows: Ints, column: int, rivals: Sequence[int]) -> tuple[Floats, Floats]:
+        """Grade by the margin between the label's centre and the nearest rival's; see `Hardness.grade`."""
+        own, rival = self._index.margins(rows, column, rivals or range(len(self._index.labels)))
+        clear = rank(own - rival)
+        border = np.where(
+            (rank(own + rival) < _OUTLIERS) | (clear < _INVERTED), -1.0, 1.0 - np.maximum(clear, _INVERTED)
+        )
+        return border, 0.5 * clear + 0.5 * rank(own)
+
+    def order(self, rows: Ints, column: int) -> Ints:
+        """Order by the margin, smallest first."""
+        own, rival = self._index.margins(rows, column, range(len(self._index.labels)))
+        return rows[np.argsort(own - rival, kind="stable")]
+
+
+class EntityHardness:
+    """A text is hard where its entity's words are ambiguous, new or many."""
+
+    def __init__(self, index: TextIndex, mentions: Mentions, rows: Sequence[Row]) -> None:
+        self._index = index
+        self._strange: Floats = np.zeros(index.members.shape)
+        for at, row in enumerate(rows):
+            for label, value in mentions.strangeness(row).items():
+                self._strange[at, index.columns([label])] = value
+
+    def grade(self, rows: Ints, column: int, rivals: Sequence[int]) -> tuple[Floats, Floats]:
+        """Grade by the strangest entity of the label; see `Hardness.grade`."""
+        strange = _share(self._strange[rows, column])
+        return strange, 0.5 * (1.0 - strange) + 0.5 * rank(self._index.near[rows, column])
+
+    def order(self, rows: Ints, column: int) -> Ints:
+        """Order by the strangest entity of the label."""
+        return rows[np.argsort(-self._strange[rows, column], kind="stable")]
+
+
+def _share(values: Floats) -> Floats:
+    """Give each value the share of the others below it, ties counted half: equals stay equal."""
+    ordered = np.sort(values)
+    below = np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right") - 1
+    share: Floats = below / (2 * max(len(values) - 1, 1))
+    return share

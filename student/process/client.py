@@ -1,0 +1,232 @@
+"""The parent's side of the student process: starts it, asks it, starts it anew after a crash. Imports no torch."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from evokd.messages import InputError
+from evokd.student.process.pipes import ENVIRONMENT
+from evokd.student.protocol import (
+    MEMORY_ADVICE,
+    Appraisal,
+    AppraiseJob,
+    Compute,
+    EmbedJob,
+    Job,
+    Prediction,
+    PredictJob,
+    StudentCrashed,
+    StudentError,
+    TrainExample,
+    TrainJob,
+    TrainResult,
+)
+from evokd.student.student_settings import Device
+
+__all__ = ["Prediction", "StudentClient", "StudentCrashed", "StudentError", "TrainExample", "TrainJob", "TrainResult"]
+
+_LINE_LIMIT = 2**30
+"""Bytes of the longest answer line (embeddings of many texts)."""
+_PATIENCE = 5.0
+"""Seconds that a process has to end after its input was closed."""
+_KILL = 9
+"""Number of SIGKILL, which `signal` does not have on every system."""
+_SHOWN = 3
+"""Last lines of the log that an error quotes."""
+
+
+class StudentClient:
+    """Trains and asks the student in one long-lived child process; calls wait for one another.
+
+    A call in which the process dies is made once more, in a new process.
+    """
+
+    worker: ClassVar[tuple[str, ...]] = ("-m", "evokd.student.process.worker")
+    """What the child's Python runs."""
+
+    def __init__(self, log: Path, *, device: Device = "auto", threads: int | None = None) -> None:
+        """Prepare; nothing is started.
+
+        Args:
+            log: file that the process' standard error is appended to.
+            device: where to predict and embed; a training has its own in its settings.
+            threads: CPU threads of predictions and embeddings; None means all that the process may use.
+        """
+        self._log = log
+        self._compute = Compute(device=device, threads=threads)
+        self._process: asyncio.subprocess.Process | None = None
+        self._lock = asyncio.Lock()
+        self._calls = 0
+        self._log_start = 0
+
+    async def warm_up(self) -> None:
+        """Start the process early; it loads torch while the caller goes on."""
+        async with self._lock:
+            await self._start()
+
+    async def train(self, job: TrainJob) -> TrainResult:
+        """Train a student.
+
+        Raises:
+            InputError: the base or device asked for is not there.
+            StudentCrashed: the process died twice.
+            StudentError: the training failed.
+        """
+        answer, crashes = await self._call("train", job)
+        result = TrainResult.model_validate(answer)
+        return result.model_copy(update={"faults": [*crashes, *result.faults]})
+
+    async def predict(self, folder: Path, texts: Sequence[str]) -> list[Prediction]:
+        """Answer texts, in their order.
+
+        Raises:
+            StudentCrashed: the process died twice.
+            StudentError: the folder is no student, or memory runs short.
+        """
+        if not texts:
+            return []
+        job = PredictJob(folder=str(folder), texts=list(texts), compute=self._compute)
+        answers, _ = await self._call("predict", job)
+        return [Prediction.model_validate(item) for item in answers]
+
+    async def embed(self, base: str, texts: Sequence[str]) -> list[list[float]]:
+        """Embed texts with the encoder of a base or a student folder: vectors of length 1.
+
+        Raises:
+            InputError: the base is no model.
+            StudentCrashed: the process died twice.
+            StudentError: memory runs short.
+        """
+        if not texts:
+            return []
+        rows: list[list[float]]
+        rows, _ = await self._call("embed", EmbedJob(base=base, texts=list(texts), compute=self._compute))
+        return rows
+
+    async def appraise(self, job: AppraiseJob) -> Appraisal:
+        """Say what groups of samples do to the loss on held texts.
+
+        Raises:
+            StudentCrashed: the process died twice.
+            StudentError: memory runs short.
+        """
+        return Appraisal.model_validate((await self._call("appraise", job))[0])
+
+    async def close(self) -> None:
+        """End the process; a later call would start a new one."""
+        async with self._lock:
+            await self._end()
+
+    async def _call(self, name: str, job: Job) -> tuple[Any, list[str]]:
+        """Call once, and once more if the process dies; returns the answer and what is to be told of a crash."""
+        try:
+            return await self._ask(name, job), []
+        except StudentCrashed as exc:
+            first = exc
+        # A process that is killed was most often too large.
+        again = job.model_copy(update={"halvings": job.halvings + first.killed})
+        how = "again in a new process" + (" with half as many texts at once" if first.killed else "")
+        try:
+            return await self._ask(name, again), [f"{first}; {how}"]
+        except StudentCrashed as exc:
+            advice = f"; free memory on this machine, or {MEMORY_ADVICE}" if exc.killed or first.killed else ""
+            message = f"{exc}; it had died before ({first.cause}) and was started {how}{advice}"
+            raise StudentCrashed(message, exc.cause, exc.killed) from exc
+
+    async def _ask(self, name: str, job: BaseModel) -> Any:
+        async with self._lock:
+            process = await self._start()
+            self._calls += 1
+            request = {"id": self._calls, "call": name, "body": job.model_dump(mode="json")}
+            try:
+                reply = await self._exchange(process, json.dumps(request).encode() + b"\n")
+            except BaseException as exc:
+                if isinstance(exc, (ConnectionError, EOFError)):
+                    await self._end()
+                    raise self._crash(name, process.returncode) from exc
+                # Also when the wait is cancelled: nobody wants what the process is busy with, so it must not go on.
+                await self._kill()
+                raise
+        if "error" in reply:
+            kind = InputError if reply["error"]["input"] else StudentError
+            raise kind(reply["error"]["message"] if reply["error"]["input"] else self._describe(name, reply["error"]))
+        return reply["result"]
+
+    async def _exchange(self, process: asyncio.subprocess.Process, line: bytes) -> dict[str, Any]:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(line)
+        await process.stdin.drain()
+        while True:
+            answer = await process.stdout.readline()
+            if not answer.endswith(b"\n"):
+                raise EOFError("the student process closed its output")
+            reply: dict[str, Any] = json.loads(answer)
+            if reply.get("id") == self._calls:
+                return reply
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        # The child finds modules where the parent does, whatever folder the user is in (-P keeps that folder out).
+        path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+        with self._log.open("ab") as log:
+            self._log_start = log.tell()
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                *self.worker,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                limit=_LINE_LIMIT,
+                env={**ENVIRONMENT, **os.environ, "PYTHONPATH": path},
+                start_new_session=True,
+            )
+        return self._process
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), _PATIENCE)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await asyncio.shield(process.wait())
+
+    def _crash(self, name: str, code: int | None) -> StudentCrashed:
+        cause = f"exit code {code}"
+        if code is not None and code < 0:
+            known = {item.value: item.name for item in signal.Signals}
+            cause = f"signal {known.get(-code, -code)}"
+        message = f"the student process died ({cause}) during {name}; {self._quote_log()}"
+        return StudentCrashed(message, cause, killed=code == -_KILL)
+
+    def _describe(self, name: str, error: dict[str, Any]) -> str:
+        return f"student {name} failed: {error['message']}; see {self._log}"
+
+    def _quote_log(self) -> str:
+        with self._log.open("rb") as file:
+            file.seek(self._log_start)
+            lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+        return f"last words: {' | '.join(lines[-_SHOWN:])}" if lines else f"it said nothing in {self._log}"

@@ -1,0 +1,205 @@
+"""What is asked of the student process and what it answers. Light: no torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evokd.messages import EvokdError
+from evokd.student.student_settings import Device, StudentSettings
+
+Gold = str | list[dict[str, Any]]
+"""An answer as JSON: a label for classification, a list of {"start", "end", "label"} for NER."""
+
+
+class StudentError(EvokdError):
+    """The student process failed: it crashed, or a training or prediction in it went wrong."""
+
+
+class StudentCrashed(StudentError):
+    """The student process died in the middle of a call.
+
+    Args:
+        message: for the user.
+        cause: the signal or the exit code, in words.
+        killed: whether it was killed (SIGKILL), as the system does where memory runs short.
+    """
+
+    def __init__(self, message: str, cause: str, killed: bool) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.killed = killed
+
+
+MEMORY_ADVICE = "set a smaller student.max_length, a smaller student.base or another student.device"
+"""How to mend a shortage of memory."""
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainExample(_Closed):
+    """A sample to train on."""
+
+    id: str = Field(description="sample id")
+    text: str = Field(description="the text")
+    gold: Gold = Field(description="the right answer")
+    masked: list[tuple[int, int]] = Field(
+        default=[], description="parts of the text that are not learned from: characters from, up to (not included)"
+    )
+    weight: float = Field(1.0, ge=0, description="weight of the sample in the loss, 1 is usual")
+    candidates: list[str] = Field(
+        default=[], description="plausible labels of the whole text, best first; empty where the right one is sure"
+    )
+    shares: dict[str, float] = Field(
+        default={},
+        description="label -> share of the target, 0 to 1, where a whole text has one; empty: all for `gold`",
+    )
+    trusted: bool = Field(False, description="the answer is the user's own: no `student.loss` doubts it")
+
+
+class Job(_Closed):
+    """What is asked of the student process."""
+
+    halvings: int = Field(0, ge=0, description="how often the number of texts computed at once is halved beforehand")
+
+
+class TrainJob(Job):
+    """One training."""
+
+    task: str = Field(description="the task's name")
+    labels: list[str] = Field(description="labels in the domain's order")
+    examples: list[TrainExample] = Field(min_length=1, description="samples to train on")
+    replay: list[TrainExample] = Field(default=[], description="older samples that may be mixed in")
+    unlabelled: int = Field(default=0, description="of the examples, texts that the student has answered itself")
+    meanings: dict[str, str] = Field(
+        default={}, description="label -> what it means in the user's words; see `student.meaning_weight`"
+    )
+    start: str | None = Field(None, description="student folder to continue from; null starts from the base")
+    out: str = Field(description="folder to write the trained student to; replaced when it exists")
+    settings: StudentSettings = Field(description="how to train")
+    seed: int = Field(ge=0, description="seed of every random choice")
+    card: dict[str, str] = Field(default={}, description="further lines for the model card, title -> text")
+
+
+def write_meaning(label: str, meaning: str) -> str:
+    """Write a label and what it means as a text to learn from."""
+    return f"{label.replace('_', ' ')}: {meaning}"
+
+
+class TrainResult(_Closed):
+    """What a training did."""
+
+    steps: int = Field(description="optimizer steps; for a head, evaluations of its loss")
+    samples: int = Field(description="different samples trained on")
+    seconds: float = Field(description="wall-clock seconds")
+    loss: float = Field(description="mean training loss of the last tenth of the steps")
+    unlabelled: int = Field(0, description="texts besides that the student answered itself and then learned from")
+    doubted: int = Field(0, description="samples whose label `student.loss` gave less than half of its weight")
+    tune: str = Field(description="what was trained: head or full")
+    device: str = Field(description="where it computed: cpu or cuda")
+    precision: str = Field(description="number format: float32 or bfloat16")
+    rate: float | None = Field(None, description="peak learning rate; null for a head, which has none")
+    at_once: int | None = Field(None, description="texts computed at once; a step's samples may be more")
+    faults: list[str] = Field(default=[], description="what went wrong and was mended, in order")
+
+
+class Prediction(_Closed):
+    """The student's answer to one text."""
+
+    answer: Gold = Field(description="the answer")
+    confidence: float = Field(description="confidence in the answer, 0 to 1, six digits")
+    scores: dict[str, float] = Field(description="label -> probability, six digits")
+
+
+class Compute(_Closed):
+    """Where predictions and embeddings are computed."""
+
+    device: Device = Field("auto", description="auto takes a GPU when there is one")
+    threads: int | None = Field(None, ge=1, description="CPU threads; null means all that the process may use")
+
+
+class PredictJob(Job):
+    """Texts to answer."""
+
+    folder: str = Field(description="student folder")
+    texts: list[str] = Field(description="the texts")
+    compute: Compute = Field(Compute(), description="where to compute")
+
+
+class EmbedJob(Job):
+    """Texts to embed."""
+
+    base: str = Field(description="`embedded`, a folder or a hub name")
+    texts: list[str] = Field(description="the texts")
+    compute: Compute = Field(Compute(), description="where to compute")
+
+
+class AppraiseJob(Job):
+    """Groups of samples whose effect on held texts is asked for."""
+
+    task: str = Field(description="the task's name")
+    labels: list[str] = Field(description="labels in the domain's order")
+    meanings: dict[str, str] = Field(default={}, description="as of a training")
+    examples: list[TrainExample] = Field(min_length=1, description="samples to train on")
+    groups: list[str] = Field(description="the group of each of them")
+    held: list[str] = Field(min_length=1, description="ids of those that the loss is measured on, left out in turn")
+    settings: StudentSettings = Field(description="the student's")
+
+
+class GroupEffect(_Closed):
+    """What more of a group would do to the loss on the held texts."""
+
+    group: str = Field(description="its name")
+    mean: float = Field(description="fall of the mean loss per further sample, in nats; below 0 it harms")
+    error: float = Field(description="standard error of the mean over the held texts")
+    samples: int = Field(description="samples of the group")
+
+
+class Appraisal(_Closed):
+    """What an `AppraiseJob` found."""
+
+    loss: float | None = Field(description="mean loss on the held texts in nats; null: nothing can be said")
+    effects: list[GroupEffect] = Field(description="one per group")
+
+
+class Student(Protocol):
+    """Trains and asks students: in a process of its own (`student.process.client`) or in this one (`.local`)."""
+
+    async def warm_up(self) -> None:
+        """Load early what takes long."""
+
+    async def train(self, job: TrainJob) -> TrainResult:
+        """Train a student.
+
+        Raises:
+            InputError: the base or device asked for is not there.
+            StudentError: the training failed.
+        """
+
+    async def predict(self, folder: Path, texts: Sequence[str]) -> list[Prediction]:
+        """Answer texts, in their order.
+
+        Raises:
+            StudentError: the folder is no student, or memory runs short.
+        """
+
+    async def embed(self, base: str, texts: Sequence[str]) -> list[list[float]]:
+        """Embed texts with the encoder of a base: vectors of length 1.
+
+        Raises:
+            InputError: the base is no model.
+            StudentError: memory runs short.
+        """
+
+    async def appraise(self, job: AppraiseJob) -> Appraisal:
+        """Say what groups of samples do to the loss on held texts.
+
+        Raises:
+            StudentError: memory runs short.
+        """
+
+    async def close(self) -> None:
+        """Give back what is held."""

@@ -1,0 +1,84 @@
+"""The codec of text classification: an answer is a label."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evokd.student.protocol import Gold
+from evokd.student.student_settings import DisputeRule
+from evokd.student.tasks.base import Agreement, Example, Row
+from evokd.student.tasks.row_checks import advise, check_keys, check_text, kind
+from evokd.student.tasks.scores import Scores
+from evokd.student.tasks.spelling import respell, spell
+
+
+@dataclass(frozen=True)
+class ClassificationCodec:
+    """One label per text."""
+
+    labels: tuple[str, ...]
+    name: str = "classification"
+    metrics: tuple[str, ...] = ("macro_f1", "accuracy")
+    dispute: DisputeRule = "drop"
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    windows: bool = False
+
+    def harmonise(self, rows: list[Row]) -> tuple[list[Row], list[str]]:
+        """Write labels as the domain spells them; see `student.tasks.spelling`."""
+        return respell(rows, self.labels)
+
+    def read_row(self, row: dict[str, Any]) -> Example:
+        """Read {"text", "label"}; "note" is allowed and ignored."""
+        check_keys(row, needed=("text", "label"), allowed=("note",))
+        text = check_text(row["text"])
+        label = row["label"]
+        if not isinstance(label, str):
+            raise ValueError(f'"label" must be a string, not {kind(label)}; write it in quotes')
+        return Example(text=text, gold=self._known(label))
+
+    def write_row(self, text: str, gold: Gold) -> dict[str, Any]:
+        """Give {"text", "label"}."""
+        return {"text": text, "label": gold}
+
+    def to_wire(self, text: str, gold: Gold) -> Any:
+        """Give the label."""
+        return gold
+
+    def from_wire(self, text: str, wire: Any) -> Gold:
+        """Take a label."""
+        if not isinstance(wire, str):
+            raise ValueError(f"the answer must be a label, not {kind(wire)}")
+        return self._known(wire)
+
+    def labels_in(self, gold: Gold) -> list[str]:
+        """Give the one label."""
+        return [gold] if isinstance(gold, str) else []
+
+    def key(self, gold: Gold) -> str:
+        """Give the label."""
+        return gold if isinstance(gold, str) else ""
+
+    def case_fields(self, text: str, gold: Gold, predicted: Gold) -> dict[str, Any]:
+        """Give nothing: gold and predicted say it all."""
+        return {}
+
+    def compare(self, intended: Gold, given: Gold) -> Agreement:
+        """Labels are equal or not; a text has no parts."""
+        same = intended == given
+        return Agreement(same=same, agreed=intended if same else None, disputed=())
+
+    def hide(self, gold: Gold, masked: Sequence[Sequence[int]]) -> Gold:
+        """Give the label: a text has no parts."""
+        return gold
+
+    def evaluate(self, gold: Sequence[Gold], predicted: Sequence[Gold]) -> Scores:
+        """Score labels; see `student.tasks.classification.scores`."""
+        from evokd.student.tasks.classification.scores import score_labels
+
+        return score_labels(self.labels, [self.key(item) for item in gold], [self.key(item) for item in predicted])
+
+    def _known(self, label: str) -> str:
+        known = spell(label, self.labels)
+        if known in self.labels:
+            return known
+        raise ValueError(f"unknown label {label!r}; {advise(label, self.labels)}")

@@ -1,0 +1,150 @@
+"""What a task adds on the torch side: the kind of model, its pieces of text, its targets, its loss, its answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from transformers import AutoConfig
+
+from evokd.student.protocol import Prediction, StudentError, TrainExample
+
+IGNORE = -100
+"""Target of what is not learned from (the value that torch's cross-entropy passes over)."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a network reads at once: a text, or a window of a long one."""
+
+    text: int
+    """Place of the text among those given."""
+    inputs: dict[str, list[int]]
+    """What the tokenizer gave: `input_ids`, `attention_mask` and what else the model takes, a number per sub-word."""
+    words: tuple[tuple[int, int, int], ...] = ()
+    """(place of a sub-word, first and last number of the words that begin in it), where words are answered one by one.
+
+    Mostly one word begins in it; several where a sub-word spans punctuation or a script written without spaces.
+    """
+
+
+class TaskNetwork(Protocol):
+    """The torch side of a `TaskCodec`."""
+
+    pipeline: str
+    """What the model hub calls the task."""
+    whole: bool
+    """Whether an answer is one class of the whole text."""
+    penalty: float
+    """What a fitted output layer is held small by; see `student.training.linear_head.fit_rows`."""
+
+    def load(self, source: str) -> torch.nn.Module:
+        """Load weights into the task's standard transformers class, float32, on the CPU.
+
+        Args:
+            source: folder or hub name; a missing or misfitting output layer is drawn from torch's global generator.
+        """
+
+    def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[Piece]:
+        """Cut texts into pieces of at most `limit` sub-words, in order of the texts."""
+
+    def target(self, piece: Piece, example: TrainExample) -> torch.Tensor:
+        """Make the training target of a piece of an example: shape () or (sub-words,)."""
+
+    def collate(self, targets: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Put the targets of a batch into one tensor, shape (batch,) or (batch, sub-words)."""
+
+    def class_weights(self, targets: Sequence[torch.Tensor]) -> torch.Tensor | None:
+        """Give each class its weight in a balanced loss, shape (classes,); None where drawing alone balances."""
+
+    def loss(
+        self,
+        logits: torch.Tensor,
+        targets: torch.Tensor,
+        smoothing: float,
+        classes: torch.Tensor | None,
+        batch: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Compute the loss per piece, shape (batch,).
+
+        Args:
+            logits: the model's output, first dimension the batch.
+            targets: what `collate` gave, or `flatten`.
+            smoothing: share of the target that is spread over all classes.
+            classes: weight of each class, shape (classes,).
+            batch: targets of the whole batch where the pieces are a part of it; None where they are all of it.
+        """
+
+    def flatten(
+        self, features: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
+        """Line up what the output layer has to learn.
+
+        Args:
+            features: what the layer sees of each piece, (features,) or (sub-words, features).
+            targets: the target of each piece.
+
+        Returns:
+            Features (rows, features), targets (rows,), and the place of each row's piece.
+        """
+
+    def output_layer(self, model: torch.nn.Module) -> torch.nn.Linear:
+        """Find the linear layer that `head` tuning trains."""
+
+    def decode(self, texts: Sequence[str], pieces: Sequence[Piece], logits: Sequence[torch.Tensor]) -> list[Prediction]:
+        """Turn the output for all pieces of some texts into one answer per text.
+
+        Args:
+            texts: the texts.
+            pieces: what `cut` made of them.
+            logits: output of each piece, (classes,) or (sub-words, classes), padding cut off.
+        """
+
+
+def find_output_layer(model: torch.nn.Module, classes: int) -> torch.nn.Linear:
+    """Find the last linear layer with this many outputs.
+
+    Raises:
+        StudentError: there is none.
+    """
+    fitting = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == classes]
+    if not fitting:
+        raise StudentError(f"{type(model).__name__} has no linear output layer; use another base")
+    return fitting[-1]
+
+
+def load_model(kind: Any, source: str, names: Sequence[str], more_layers: int = 0, **options: Any) -> torch.nn.Module:
+    """Load weights into a standard class, from safetensors alone, float32, with the names of its classes.
+
+    Args:
+        kind: a class such as `AutoModelForTokenClassification`.
+        source: folder or hub name.
+        names: of the classes, in the order of the logits.
+        more_layers: encoder layers to add, not initialised.
+        options: further keys of the configuration.
+    """
+    places = {name: place for place, name in enumerate(names)}
+    config = AutoConfig.from_pretrained(
+        source,
+        trust_remote_code=False,
+        num_labels=len(names),
+        id2label=dict(enumerate(names)),
+        label2id=places,
+        **options,
+    )
+    if more_layers:  # some kinds of models cannot be given another number
+        config.num_hidden_layers += more_layers
+    model: torch.nn.Module = kind.from_pretrained(
+        source,
+        config=config,
+        ignore_mismatched_sizes=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        dtype=torch.float32,
+    )
+    return model
+
+
+def cut_padding(row: torch.Tensor, inputs: Mapping[str, Sequence[int]]) -> torch.Tensor:
+    """Cut what stands for padding off one row of a batch: (sub-words, n) -> (own sub-words, n); (n,) stays."""
+    return row[: len(inputs["input_ids"])] if row.ndim > 1 else row

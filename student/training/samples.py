@@ -1,0 +1,129 @@
+"""The samples of a training as the network takes them: targets, weights, and what is made of doubtful labels."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from evokd.student.protocol import TrainExample, TrainJob, write_meaning
+from evokd.student.tasks.base import TaskCodec
+from evokd.student.tasks.network import Piece, TaskNetwork
+from evokd.student.training.finetune import TrainingSet
+from evokd.student.training.linear_head import Fitted, Rows, fit_rows
+from evokd.student.training.noisy_labels import Given, settle
+
+
+@dataclass(frozen=True)
+class Samples:
+    """All samples of a training."""
+
+    job: TrainJob
+    network: TaskNetwork
+    own: list[TrainExample]
+    """The new ones first, each id once."""
+    told: list[TrainExample]
+    """The labels' meanings, as samples."""
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of all, meanings at the end."""
+        return [sample.text for sample in (*self.own, *self.told)]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether labels are weighed before anything is learnt from them."""
+        return self.job.settings.loss != "cross_entropy" and self.network.whole
+
+    def encode(self, task: TaskCodec, pieces: Sequence[Piece]) -> TrainingSet:
+        """Make what is trained on.
+
+        Args:
+            task: the codec.
+            pieces: of `texts`.
+        """
+        samples = [*self.own, *self.told]
+        owners = [samples[piece.text] for piece in pieces]
+        targets = [self.network.target(piece, owner) for piece, owner in zip(pieces, owners, strict=True)]
+        counts = Counter(label for sample in self.own for label in task.labels_in(sample.gold))
+        # A training that goes on has learned the meanings before.
+        new = {sample.id for sample in (*self.job.examples, *(() if self.job.start else self.told))}
+        return TrainingSet(
+            count=len(self.own),
+            encodings=[piece.inputs for piece in pieces],
+            targets=targets,
+            weights=torch.tensor([owner.weight for owner in owners], dtype=torch.float32),
+            classes=self.network.class_weights(targets) if self.job.settings.balance else None,
+            # A text with several labels is drawn for the rarest of them.
+            groups=[min(task.labels_in(owner.gold), key=lambda x: (counts[x], x), default="") for owner in owners],
+            older=[owner.id not in new for owner in owners],
+            told=sum(piece.text >= len(self.own) for piece in pieces),
+        )
+
+    def settle(self, data: TrainingSet, seen: Sequence[torch.Tensor]) -> tuple[TrainingSet, int]:
+        """Weigh the labels by `student.loss`.
+
+        Args:
+            data: what is trained on.
+            seen: what the output layer sees of each piece.
+
+        Returns:
+            The same with soft targets and other weights, and how many labels are doubted.
+        """
+        rows = _line_up(self.network, data, seen, self.job.settings.balance)
+        wide = rows.targets
+        if not wide.is_floating_point():
+            wide = torch.nn.functional.one_hot(wide, len(self.job.labels)).double()
+        places = {label: place for place, label in enumerate(self.job.labels)}
+        candidates = [[places[label] for label in sample.candidates] for sample in self.own]
+        trusted = [sample.trusted for sample in self.own]
+        given = Given(replace(rows, targets=wide), candidates, self.network.penalty, trusted)
+        settled = settle(self.job.settings.loss, given)
+        shares = torch.cat([settled.shares, torch.ones(data.told, dtype=torch.float64)])
+        targets = torch.cat([settled.targets, wide[len(self.own) :]])
+        return replace(data, targets=list(targets), weights=(data.weights * shares).float()), settled.doubted
+
+    def fit(self, data: TrainingSet, seen: Sequence[torch.Tensor], classes: int) -> Fitted:
+        """Fit the output layer alone.
+
+        Args:
+            data: what is trained on.
+            seen: what the layer sees of each piece.
+            classes: outputs of the layer.
+        """
+        settings, network = self.job.settings, self.network
+
+        def loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return network.loss(logits, targets, settings.label_smoothing, data.classes)
+
+        return fit_rows(_line_up(network, data, seen, settings.balance), network.penalty, loss, classes)
+
+
+def gather(job: TrainJob, network: TaskNetwork) -> Samples:
+    """Gather the samples of a training, the new ones first, each id once; and the meanings of its labels."""
+    known: dict[str, TrainExample] = {}
+    for sample in [*job.examples, *job.replay]:
+        known.setdefault(sample.id, sample)
+    weight = job.settings.meaning_weight
+    meanings = job.meanings if weight and network.whole else {}
+    told = [
+        TrainExample(id=f"meaning {label}", text=write_meaning(label, meanings[label]), gold=label, weight=weight)
+        for label in job.labels
+        if label in meanings
+    ]
+    return Samples(job, network, list(known.values()), told)
+
+
+def _line_up(network: TaskNetwork, data: TrainingSet, seen: Sequence[torch.Tensor], balance: bool) -> Rows:
+    """Make the rows that an output layer is fitted on; the weights of samples have the mean 1."""
+    weights = data.weights.double()
+    pieces = len(weights) - data.told
+    if balance:
+        sizes = Counter(data.groups[:pieces])
+        weights = weights / torch.tensor([float(sizes[group] or 1) for group in data.groups], dtype=torch.float64)
+    features, targets, owners = network.flatten(seen, data.targets)
+    weights = weights[owners]
+    own = len(weights) - data.told  # a meaning is one row: only whole texts have them
+    weights[:own] *= own / weights[:own].sum().clamp(min=1e-12)
+    weights[own:] = data.weights[own:]
+    return Rows(features, targets, weights)

@@ -1,0 +1,336 @@
+"""The command line: faulty input, exit codes, what goes to standard output and what to standard error."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evokd.cli import main
+from tests.graph.conftest import toy_domain, word_students
+from tests.graph.toy import QUICK, WordStudent
+from tests.student.conftest import tiny_student
+
+__all__ = ["tiny_student", "toy_domain", "word_students"]
+ROOT = Path(__file__).parents[2]
+COMMANDS = [
+    ["run"],
+    ["resume"],
+    ["runs"],
+    ["show"],
+    ["graph"],
+    ["predict"],
+    ["teacher"],
+    ["teacher", "serve"],
+    ["bench"],
+    ["compare"],
+]
+
+RUN_FAULTS: dict[str, tuple[list[str], list[str]]] = {
+    "no option": (["--bogus"], ["--bogus"]),
+    "unknown preset": (["--preset", "evokb"], ["'evokb'", "did you mean 'evokd'"]),
+    "no key": (["--teacher", "gpt-4o-mini"], ["OPENAI_API_KEY", "--base-url", "--teacher rehearsal"]),
+    "address without a model": (["--base-url", "http://127.0.0.1:9/v1"], ["teacher.base_url", "--teacher MODEL"]),
+    "address without a scheme": (
+        ["--teacher", "mine", "--base-url", "127.0.0.1:9/v1"],
+        ["--base-url", "teacher.base_url", "http://127.0.0.1:8000/v1", "'127.0.0.1:9/v1'"],
+    ),
+    "no key for a role": (
+        ["--set", "teacher.roles.labeler.model=gpt-4o", "--teacher", "gpt-4o-mini"],
+        ["OPENAI_API_KEY"],
+    ),
+    "student no model": (["--student", "{tmp}"], ["student.base", "config.json"]),
+    "student a file": (["--student", "{domain}/seeds.jsonl"], ["student.base", "folder"]),
+    "student not on the hub": (["--student", "nobody/nothing-at-all"], ["student.base", "nobody/nothing-at-all"]),
+    "student of odd name": (["--student", "a b?"], ["student.base", "'a b?'"]),
+    "run id with a slash": (["--run-id", "a/b"], ["--run-id", "'a/b'"]),
+    "run id of dots": (["--run-id", ".."], ["--run-id", "'..'"]),
+    "run id empty": (["--run-id", ""], ["--run-id"]),
+    "run id too long": (["--run-id", "a" * 101], ["--run-id"]),
+    "run id with a new line": (["--run-id", "a\n"], ["--run-id"]),
+    "runs dir below a file": (["--runs-dir", "{domain}/seeds.jsonl/runs"], ["--runs-dir", "seeds.jsonl"]),
+    "runs dir a file": (["--runs-dir", "{domain}/seeds.jsonl"], ["--runs-dir", "seeds.jsonl"]),
+    "runs dir in proc": (["--runs-dir", "/proc/nope/runs"], ["--runs-dir", "/proc/nope"]),
+    "unknown setting": (["--set", "student.stepz=3"], ["--set", "did you mean 'student.steps'"]),
+    "setting without value": (["--set", "student.steps"], ["--set", "key=value"]),
+    "negative cycles": (["--cycles", "-1"], ["--cycles", "stop.cycles"]),
+    "cycles no number": (["--cycles", "many"], ["--cycles", "integer"]),
+    "target too high": (["--target", "2"], ["--target", "stop.target"]),
+    "target not a number": (["--target", "nan"], ["--target", "stop.target"]),
+    "no samples": (["--budget-samples", "0"], ["--budget-samples", "budget.samples"]),
+    "negative seed": (["--seed", "-1"], ["--seed", "seed"]),
+    "unknown device": (["--device", "tpu"], ["--device", "student.device"]),
+    "dollars without a price": (
+        ["--budget-usd", "1", "--teacher", "mine", "--base-url", "http://127.0.0.1:9/v1"],
+        ["budget.usd", "'mine'", "teacher.prices.input"],
+    ),
+    "dollars for the rehearsal": (["--budget-usd", "1"], ["budget.usd", "rehearsal"]),
+    "unknown gate metric": (["--set", "gate.metric=f1"], ["gate.metric", "macro_f1, accuracy"]),
+    "config missing": (["--config", "{tmp}/none.yaml"], ["none.yaml", "no such file"]),
+    "config a folder": (["--config", "{tmp}"], ["cannot be read"]),
+    "config with unknown key": (["--config", "{domain}/domain.yaml"], ["domain.yaml", "unknown key 'name'"]),
+    "corpus missing": (["--set", "rehearsal.corpus={tmp}/none.jsonl"], ["none.jsonl"]),
+    "corpus without a label": (["--set", "rehearsal.corpus={domain}/one.jsonl"], ["one.jsonl", "'delivery_trouble'"]),
+}
+
+
+@pytest.mark.parametrize(("options", "told"), RUN_FAULTS.values(), ids=RUN_FAULTS)
+def test_a_faulty_run_is_refused_before_it_starts(
+    options: list[str],
+    told: list[str],
+    toy_domain: Path,
+    word_students: list[WordStudent],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    filled = [option.format(tmp=tmp_path, domain=toy_domain) for option in options]
+    one = {"text": "please end my subscription", "label": "cancel_plan"}
+    (toy_domain / "one.jsonl").write_text(json.dumps(one), encoding="utf-8")
+    where = [] if "--runs-dir" in options else ["--runs-dir", str(tmp_path / "runs")]
+    before = sorted(tmp_path.rglob("*"))
+    check_refusal(["run", str(toy_domain), *where, *filled], told, capsys)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+FAULTS: dict[str, tuple[list[str], list[str]]] = {
+    "run nothing": (["run"], ["DOMAIN"]),
+    "no command": (["dance"], ["dance"]),
+    "run no domain": (["run", "{tmp}/none"], ["no domain folder"]),
+    "run a misspelt domain": (["run", "suport_tickets"], ["did you mean 'support_tickets'"]),
+    "run an empty folder": (["run", "{tmp}"], ["no domain.yaml"]),
+    "resume no run": (["resume", "none", "--runs-dir", "{runs}"], ["no run 'none'", "done"]),
+    "resume without runs": (["resume", "none", "--runs-dir", "{tmp}/none"], ["no run 'none'", "no runs in"]),
+    "show no run": (["show", "none", "--runs-dir", "{runs}"], ["no run 'none'"]),
+    "show no cycle": (["show", "{runs}/done", "--cycle", "99"], ["99"]),
+    "show no weakness": (["show", "{runs}/done", "--weakness", "c9-w9"], ["c9-w9"]),
+    "show no sample": (["show", "{runs}/done", "--sample", "c9-l9-d9"], ["c9-l9-d9"]),
+    "show two things": (["show", "{runs}/done", "--cycle", "1", "--sample", "a"], ["--cycle", "use one of them"]),
+    "predict no run": (["predict", "none", "--runs-dir", "{runs}"], ["no run 'none'"]),
+    "predict a folder of runs": (["predict", "{runs}"], ["no run", "name them one by one or with", "/runs/*"]),
+    "predict no file": (["predict", "{runs}/done", "{tmp}/none.txt"], ["none.txt", "no such file"]),
+    "predict a folder": (["predict", "{runs}/done", "{tmp}"], ["is a folder; name a file"]),
+    "predict an empty file": (["predict", "{runs}/done", "{runs}/done/.lock"], ["no texts"]),
+    "predict broken rows": (["predict", "{runs}/done", "{tmp}/broken.jsonl"], ["broken.jsonl:1"]),
+    "port too high": (["teacher", "serve", "--port", "70000"], ["--port"]),
+    "serve no corpus": (["teacher", "serve", "--corpus", "{tmp}/none.jsonl"], ["none.jsonl"]),
+}
+
+
+@pytest.mark.parametrize(("args", "told"), FAULTS.values(), ids=FAULTS)
+def test_a_faulty_command_is_refused_in_one_line(
+    args: list[str],
+    told: list[str],
+    toy_domain: Path,
+    word_students: list[WordStudent],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    done_runs: Path,
+) -> None:
+    (tmp_path / "broken.jsonl").write_text("{\n", encoding="utf-8")
+    check_refusal([arg.format(tmp=tmp_path, runs=done_runs) for arg in args], told, capsys)
+
+
+def check_refusal(args: list[str], told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    code = main.run_cli(args)
+    printed = capsys.readouterr()
+    assert (code, printed.out) == (2, "")
+    assert printed.err.startswith("evokd: ")
+    assert printed.err.count("\n") == 1, printed.err
+    for part in told:
+        assert part in printed.err
+
+
+@pytest.fixture(scope="module")
+def done_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runs folder with one finished run, `done`."""
+    from tests.graph.toy import write_domain
+
+    base = tmp_path_factory.mktemp("done")
+    domain = write_domain(base / "toy")
+    with pytest.MonkeyPatch.context() as patch:
+        import evokd.graph.runner
+
+        patch.setattr(evokd.graph.runner, "StudentClient", WordStudent)
+        assert main.run_cli(["run", str(domain), *QUICK, "--runs-dir", str(base / "runs"), "--run-id", "done"]) == 0
+    return base / "runs"
+
+
+def test_a_run_that_exists_is_not_overwritten(
+    toy_domain: Path, done_runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (done_runs / "done").rglob("*")}
+    args = ["run", str(toy_domain), "--runs-dir", str(done_runs), "--run-id", "done"]
+    check_refusal(args, ["'done' exists already", "evokd resume"], capsys)
+    assert {path: path.stat().st_mtime_ns for path in (done_runs / "done").rglob("*")} == before
+
+
+def test_resume_leaves_a_finished_run_alone(done_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (done_runs / "done" / "summary.json").read_bytes()
+    assert main.run_cli(["resume", "done", "--runs-dir", str(done_runs)]) == 0
+    assert "has ended already" in capsys.readouterr().err
+    assert (done_runs / "done" / "summary.json").read_bytes() == before
+
+
+def test_json_prints_events_alone_and_the_summary_last(
+    toy_domain: Path, word_students: list[WordStudent], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["run", str(toy_domain), *QUICK, "--runs-dir", str(tmp_path / "runs"), "--run-id", "one", "--json"]
+    assert main.run_cli(args) == 0
+    printed = capsys.readouterr()
+    events = [json.loads(line) for line in printed.out.splitlines()]
+    assert events[0]["event"] == "run_started"
+    assert events[-1]["event"] == "finished"
+    summary = json.loads((tmp_path / "runs" / "one" / "summary.json").read_text(encoding="utf-8"))
+    assert {key: events[-1][key] for key in summary} == summary
+    stored = (tmp_path / "runs" / "one" / "events.jsonl").read_text(encoding="utf-8")
+    assert [json.loads(line) for line in stored.splitlines()] == events
+    assert "cycle 2:" in printed.err
+    assert "evokd show" in printed.err
+    assert "no language model was called" in printed.err
+
+
+def test_runs_lists_a_run_as_table_and_as_json(done_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main.run_cli(["runs", "--runs-dir", str(done_runs)]) == 0
+    assert "done" in capsys.readouterr().out
+    assert main.run_cli(["runs", "--runs-dir", str(done_runs), "--json"]) == 0
+    (row,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (row["run_id"], row["state"], row["domain"]) == ("done", "done (cycles)", "toy")
+
+
+def test_runs_of_an_empty_folder_say_how_to_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run_cli(["runs", "--runs-dir", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "evokd run support_tickets" in printed.err
+
+
+@pytest.mark.parametrize("option", [[], ["--cycle", "1"], ["--weakness", "c001-w1"], ["--sample", "c001-l01-d01"]])
+def test_show_tells_of_a_finished_run(option: list[str], done_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main.run_cli(["show", "done", "--runs-dir", str(done_runs), *option]) == 0
+    out = capsys.readouterr().out
+    assert "rehearsal" in out or option
+    assert all(word in out for word in option[1:])
+
+
+def test_predict_on_an_unfinished_run_names_the_resume_command(
+    done_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "unfinished"
+    folder.mkdir()
+    (folder / "config.yaml").write_bytes((done_runs / "done" / "config.yaml").read_bytes())
+    (tmp_path / "texts.txt").write_text("Where is my parcel?\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main.run_cli(["predict", str(folder), str(tmp_path / "texts.txt")]) != 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert f"evokd resume {folder}" in printed.err
+
+
+def test_predict_on_a_run_whose_student_was_deleted_says_so(
+    done_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "bare"
+    shutil.copytree(done_runs / "done", folder, ignore=shutil.ignore_patterns("student", "work"))
+    (tmp_path / "texts.txt").write_text("Where is my parcel?\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main.run_cli(["predict", str(folder), str(tmp_path / "texts.txt")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"evokd: {folder}: its student was deleted, as a backtest does")
+    assert printed.err.count("\n") == 1
+
+
+def test_graph_prints_every_node(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run_cli(["graph"]) == 0
+    drawn = capsys.readouterr().out
+    for node in [
+        "prepare",
+        "train",
+        "gate",
+        "examine",
+        "decide",
+        "analyze",
+        "generate",
+        "label",
+        "curate",
+        "review",
+        "publish",
+    ]:
+        assert re.search(rf"\b{node}\b", drawn), node
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_a_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run_cli([*command, "--help"]) == 0
+    printed = capsys.readouterr()
+    assert "Usage:" in printed.out
+    assert printed.err == ""
+
+
+def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, **environment}
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+
+
+def test_the_help_loads_nothing_heavy() -> None:
+    found = run_python(
+        "import sys; from evokd.cli import main; main.run_cli(['--help'])\n"
+        "heavy = {'torch', 'transformers', 'sklearn', 'numpy', 'langchain_core', 'langgraph', 'openai', 'pydantic'}\n"
+        "print('LOADED', sorted(heavy & set(sys.modules)))"
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines()[-1] == "LOADED []"
+
+
+def _shown_commands() -> list[str]:
+    """Command lines of evokd in the README, one a line."""
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    lines = re.findall(
+        r"^(?: {4}|\$ )?((?:evokd|python main\.py|echo) .*)$", text.replace("\\\n", " "), flags=re.MULTILINE
+    )
+    parts = [part.strip() for line in lines for part in line.split(" | ")]
+    return [part for part in parts if re.match(r"(evokd|python main\.py) ", part)]
+
+
+@pytest.mark.parametrize("line", _shown_commands())
+def test_a_command_line_of_the_readme_parses(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import typer.main
+
+    words = shlex.split(line, comments=True)
+    args: Any = words[2:] if words[0] == "python" else words[1:]
+    command: Any = typer.main.get_command(main.complete())
+    while hasattr(command, "commands") and args and args[0] in command.commands:
+        command, args = command.commands[args[0]], args[1:]
+    if not hasattr(command, "commands") and "--help" not in args:
+        command.make_context("evokd", list(args))
+
+
+def test_the_shipped_example_is_shown_where_it_lies_unless_a_run_has_its_name(
+    done_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = shutil.copytree(done_runs / "done", tmp_path / "shipped")
+    before = sorted(path.name for path in shipped.iterdir())
+    monkeypatch.setattr("evokd.graph.setup.run_folder.SHIPPED_EXAMPLE", shipped)
+    capsys.readouterr()
+    assert main.run_cli(["show", "example", "--runs-dir", str(tmp_path / "none")]) == 0
+    assert "domain toy" in capsys.readouterr().out
+    assert sorted(path.name for path in shipped.iterdir()) == before, "nothing is written beside it"
+    assert main.run_cli(["resume", "example", "--runs-dir", str(tmp_path / "none")]) == 2
+    own = tmp_path / "runs" / "example"
+    shutil.copytree(done_runs / "done", own)
+    text = (own / "summary.json").read_text(encoding="utf-8")
+    (own / "summary.json").write_text(text.replace('"domain": "toy"', '"domain": "mine"'), encoding="utf-8")
+    capsys.readouterr()
+    assert main.run_cli(["show", "example", "--runs-dir", str(tmp_path / "runs")]) == 0
+    assert "domain mine" in capsys.readouterr().out

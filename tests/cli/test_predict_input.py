@@ -1,0 +1,157 @@
+"""Texts to predict are read as data files are, and standard input by what stands in it."""
+
+import io
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from evokd.cli.predict_input import predict_from, read_texts, tell
+from evokd.graph import predict
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.messages import InputError
+
+TABLE = 'text,label\n"late, and broken",faulty\nI want to cancel,cancel\n'
+TEXTS = ["late, and broken", "I want to cancel"]
+FILES = {
+    "a.csv": TABLE,
+    "a.tsv": "label\ttext\nfaulty\tlate, and broken\ncancel\tI want to cancel\n",
+    "a.jsonl": '{"text": "late, and broken", "label": "faulty"}\n{"tokens": ["I", "want", "to", "cancel"]}\n',
+    "a.json": '{"text": "late, and broken"}\n{"text": "I want to cancel"}\n',
+    "a.conll": "late, O\nand O\nbroken O\n\nI O\nwant O\nto O\ncancel O\n",
+    "a.txt": "late, and broken\n\nI want to cancel\n",
+    "letters": "late, and broken\nI want to cancel\n",
+    "export.log": TABLE,
+}
+
+
+def read_stdin(content: str, form: str | None = None) -> tuple[list[str], list[str]]:
+    found = read_texts("-", io.BytesIO(content.encode()), form)
+    return found.texts, tell("-", found, form)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_read_as_everywhere_else(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(FILES[name], encoding="utf-8")
+    assert read_texts(str(tmp_path / name), io.BytesIO(), None).texts == TEXTS
+
+
+def test_a_parquet_file(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({"text": TEXTS, "label": ["a", "b"]}), tmp_path / "a.parquet")
+    assert read_texts(str(tmp_path / "a.parquet"), io.BytesIO(), None).texts == TEXTS
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.docx", "a.pdf", "a.zip", "a.csv.gz"])
+def test_other_documents_are_refused_by_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(InputError, match=r"files are not read; save its texts as \.txt"):
+        read_texts(str(tmp_path / name), io.BytesIO(), None)
+
+
+@pytest.mark.parametrize("raw", [b"PK\x03\x04", b"%PDF-1.7", "a\n".encode("utf-16")])
+def test_a_document_without_its_ending_is_refused(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "a").write_bytes(raw)
+    with pytest.raises(InputError, match=r"is no text but|UTF-16"):
+        read_texts(str(tmp_path / "a"), io.BytesIO(), None)
+
+
+STREAMS = {
+    "braces": ("{first name}, where is it?\nI want to cancel\n", ["{first name}, where is it?", "I want to cancel"]),
+    "quoted braces": ('{"name"} broke\nstop\n', ['{"name"} broke', "stop"]),
+    "brackets": ("[urgent] stop\nstop\n", ["[urgent] stop", "stop"]),
+    "numbers": ("[1]\n17\n", ["[1]", "17"]),
+    "rows": ('{"text": "late, and broken"}\n{"text": "I want to cancel"}\n', TEXTS),
+    "table": (TABLE, TEXTS),
+    "semicolons": ("id;text\n1;late, and broken\n2;I want to cancel\n", TEXTS),
+    "the word": ("text\nlabel\n", ["text", "label"]),
+}
+RECOGNISED = {"rows": "JSON lines: text", "table": "CSV cut at commas: text, label"}
+RECOGNISED["semicolons"] = "CSV cut at semicolons: id, text"
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_standard_input_is_recognised_and_said(name: str) -> None:
+    content, texts = STREAMS[name]
+    found, told = read_stdin(content)
+    assert found == texts
+    assert told[0] == f"standard input: 2 texts, read as {RECOGNISED.get(name, 'plain lines')}"
+
+
+BROKEN = {
+    "array": ('[{"text": "x"}]\n', "a JSON array of objects in one line"),
+    "document": ('[\n  {"text": "x"}\n]\n', "one JSON array over several lines"),
+    "pretty row": ('{\n  "text": "x"\n}\n', "a JSON object over several lines"),
+    "cut row": ('{"text": "x\n', "broken JSON"),
+    "text among rows": ('{"text": "x"}\nplain\n', "standard input:2: broken JSON"),
+    "row without text": ('{"body": "x"}\n', "no text"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_standard_input_is_refused_without_advice_on_files(name: str) -> None:
+    content, told = BROKEN[name]
+    with pytest.raises(InputError) as caught:
+        read_stdin(content)
+    message = str(caught.value)
+    assert message.startswith("standard input:")
+    assert told in message
+    assert message.endswith("for plain texts, one a line: --format lines")
+
+
+def test_a_named_format_decides(tmp_path: Path) -> None:
+    assert read_stdin(TABLE, "lines")[0] == TABLE.splitlines()
+    assert read_stdin("late O\n\nstop O\n", "conll") == (["late", "stop"], [])
+    (tmp_path / "a.txt").write_text(TABLE, encoding="utf-8")
+    assert read_texts(str(tmp_path / "a.txt"), io.BytesIO(), "csv").texts == TEXTS
+    for form, told in (("xml", "unknown format; one of: lines, jsonl"), ("parquet", "name a file")):
+        with pytest.raises(InputError, match=told):
+            read_stdin("x", form)
+
+
+ODD = {
+    "table": (TABLE, "the header of a table"),
+    "one column": ("text\nstop\n", "the header of a table"),
+    "rows": ('{"text": "x"}\n', "JSON"),
+    "fastText": ("__label__a stop\n", "a row of fastText, its label included"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_file_of_plain_lines_that_looks_otherwise_is_told(tmp_path: Path, name: str) -> None:
+    path, (content, looks) = tmp_path / "a.txt", ODD[name]
+    path.write_text(content, encoding="utf-8")
+    (note,) = tell(str(path), read_texts(str(path), io.BytesIO(), None), None)
+    assert note == f"note: {path}: line 1 looks like {looks}; it is read as a text, as every line is"
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=(TABLE,))
+    writer.start()
+    assert read_texts(str(path), io.BytesIO(), None).texts == TEXTS
+    writer.join()
+
+
+def test_what_was_recognised_goes_to_the_console_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "predict_texts", lambda _, texts: [{"text": text} for text in texts])
+    told = io.StringIO()
+    raw = io.BytesIO(b"text;[b]\x1b[31mid\nstop, now;1\n")
+    console = Console(file=told, width=200)
+    assert predict_from(RunFolder(tmp_path), "-", raw, "csv", console) == [{"line": 2, "text": "stop, now"}]
+    assert told.getvalue() == "note: standard input: cells are parted by semicolons, as the header shows\n"
+    raw.seek(0)
+    predict_from(RunFolder(tmp_path), "-", io.BytesIO(b"stop\n"), None, console)
+    assert told.getvalue().endswith("standard input: 1 text, read as plain lines\n")
+    assert "\x1b" not in told.getvalue()
+
+
+def test_rows_without_a_text_are_told_and_texts_are_answered_as_they_stand() -> None:
+    texts, told = read_stdin('{"text": "one"}\n{"text": ""}\n{"text": "  three "}\n')
+    assert texts == ["one", "  three "]
+    assert any("1 row without a text passed over, the first at line 2" in line for line in told)

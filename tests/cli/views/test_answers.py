@@ -1,0 +1,36 @@
+"""Answers as they are told in the terminal, of texts that nobody has labelled too."""
+
+from typing import Any
+
+import pytest
+
+from evokd.cli.views.answers import list_fields, tell_sample
+from tests.tracing.rows import BOAT, PERSON, REPORT, sample
+
+REAL = {"intended": None, "draft_call": "", "kind": "real", "source": "pool-1", "text": REPORT}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, "(not labelled)"),
+        ({"candidates": []}, "(not labelled)"),
+        ({"candidates": ["cat", "dog"], "state": "rejected"}, "[cyan]cat[/]"),
+        ({"candidates": [[PERSON], [BOAT]], "state": "rejected"}, "Robin](person) saw two robins near Grebe 3."),
+        ({"candidates": [[PERSON]], "label": [BOAT]}, "Grebe 3](boat)."),
+        ({"candidates": [[]]}, "two robins"),
+    ],
+)
+def test_a_real_text_is_told_whether_or_not_it_has_a_label(fields: dict[str, Any], told: str) -> None:
+    item = sample(**{**REAL, **fields})
+    assert told in tell_sample(item)
+    listed = list_fields(item)
+    assert listed["text"] == REPORT
+    assert listed["intended"] == "null"
+
+
+def test_entities_of_a_real_text_are_marked_in_its_fields() -> None:
+    exam = {"answer": [BOAT], "confidence": 0.5}
+    fields = list_fields(sample(**REAL, candidates=[[PERSON]], label=[PERSON], exam=exam))
+    assert fields["candidates"] == fields["label"] == "[Robin](person) saw two robins near Grebe 3."
+    assert fields["mistakes"] == "lacks Robin (person); gave Grebe 3 (boat)"

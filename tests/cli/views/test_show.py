@@ -1,0 +1,358 @@
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from evokd.cli.views import show
+from evokd.cli.views.progress import notice
+from evokd.messages import Analysis, EvokdError, InputError
+from evokd.tracing.ledger import Ledger
+from tests.tracing.rows import (
+    BOAT,
+    PERSON,
+    REPORT,
+    SPECIES,
+    SUMMARY,
+    case,
+    entity_case,
+    fill,
+    lesson,
+    mistake,
+    packet,
+    sample,
+    training,
+    weakness,
+)
+
+Show = Callable[..., None]
+
+
+@pytest.fixture
+def filled(ledger: Ledger) -> Ledger:
+    fill(ledger)
+    return ledger
+
+
+def tell(page: Show, *arguments: Any) -> str:
+    """The text of a page, white space and line ends folded into one space each."""
+    console = Console(record=True, width=120, file=io.StringIO())
+    page(console, *arguments)
+    return " ".join(console.export_text(styles=False).split())
+
+
+CYCLE = [
+    "cycle 1",
+    "The student failed 2 of the 3 cases shown, 1 of them confidently.",
+    "4 x cat taken for dog",
+    "v1 \u201ccase v1\u201d is cat, not dog (0.75 sure)",
+    "v2 \u201ccase v2\u201d",
+    "cycle 0 was odd",
+    "The Analyst named 1 weakness.",
+    "c001-w1 cats for dogs improving, effect +0.125",
+    "pattern: says meow late",
+    "advice: write quiet cats",
+    "wrote and the Labeler labelled 2 lessons.",
+    "c001-l01 cats: 2 drafts, 1 labelled, 1 accepted",
+    "asked for: 3 cat (1 hard), 1 [dog]",
+    "c001-l01-d01 hard \u201ctext of c001-l01-d01\u201d dog, as the student said",
+    "fault: 1 draft(s): empty text",
+    "c001-l02 breadth (plain): 0 drafts, 0 labelled, 0 accepted",
+    "asked for: 3 cat (1 hard), 1 [dog]; the first: a few words; plain",
+    "Refused: 1 duplicate, 1 rolled_back; 1 labels were disputed.",
+    "duplicate c001-l01-d02 hard",
+    "The student was trained (head) for 20 steps on 3 samples in 1.2 s, loss 0.500.",
+    "Gate: 0.400 -> 0.600, promoted.",
+]
+
+
+def test_a_cycle_is_told_in_order(filled: Ledger) -> None:
+    told = tell(show.show_cycle, filled, 1)
+    places = [told.find(line) for line in CYCLE]
+    assert [line for line, place in zip(CYCLE, places, strict=True) if place < 0] == []
+    assert places == sorted(places)
+    assert "v3" not in told
+
+
+def test_a_cycle_says_whether_the_analyst_was_asked(ledger: Ledger) -> None:
+    ledger.put_message(2, "c002", "student", "analyst", packet(case("v1")))
+    ledger.put_part(2, "review", {"samples": []})
+    assert "The Analyst has not answered." in tell(show.show_cycle, ledger, 2)
+    ledger.put_lessons(2, [lesson("c002-l01", cycle=2, weakness=None, topic="breadth")])
+    told = tell(show.show_cycle, ledger, 2)
+    assert "The Analyst was not asked: no lesson of this cycle was to rest on a weakness." in told
+    assert "labelled 1 lesson." in told
+    ledger.put_message(2, "c002", "analyst", "generator", Analysis(cycle=2, weaknesses=[]))
+    assert "The Analyst named 0 weaknesses." in tell(show.show_cycle, ledger, 2)
+
+
+def test_the_start_on_the_seeds_has_no_agents(filled: Ledger) -> None:
+    told = tell(show.show_cycle, filled, 0)
+    assert "cycle 0 (seeds alone)" in told
+    assert "Gate: 0.400, promoted." in told
+    assert "Analyst" not in told
+
+
+def test_a_run_that_ended_is_told_from_head_to_figures(filled: Ledger) -> None:
+    told = tell(show.show_run, filled, SUMMARY)
+    lines = [
+        "r1",
+        "domain toy, preset evokd, teacher big, student embedded, seed 3",
+        "cycle 0 (seeds alone)",
+        *CYCLE,
+        "validation macro_f1 0.400 -> 0.600 (+0.200)",
+        "stopped by cycles: 1 samples, 3 calls, about 1,300 tokens read and 30 written (0.0300 USD), 4 s",
+    ]
+    places = [told.find(line) for line in lines]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert "test macro_f1" not in told
+    assert notice("rehearsal") not in told
+
+
+def test_a_rehearsal_says_so_and_an_unknown_price_is_not_zero(filled: Ledger) -> None:
+    totals = {**SUMMARY["totals"], "cost_usd": None, "tokens_estimated": False}
+    told = tell(show.show_run, filled, {**SUMMARY, "rehearsal": True, "totals": totals})
+    assert notice("rehearsal") in told
+    assert "3 calls, 1,300 tokens read and 30 written (price unknown)" in told
+
+
+def test_a_run_that_has_not_ended_is_told_as_far_as_it_got(filled: Ledger) -> None:
+    filled.put_lessons(2, [lesson("c002-l01", cycle=2)])
+    told = tell(show.show_run, filled, None)
+    assert told.startswith("the run has not ended yet")
+    assert "cycle 2" in told
+    assert "what it did" not in told
+
+
+def test_an_empty_ledger_is_told(ledger: Ledger) -> None:
+    assert "cycle 0" in tell(show.show_run, ledger, None)
+
+
+GATES = {
+    "rolled_back": ({"before": 0.5, "after": 0.4, "promoted": False}, "Gate: 0.500 -> 0.400, rolled back."),
+    "no_data": ({"before": None, "after": None, "promoted": True}, "Gate: no gate data."),
+    "nothing_new": ({"before": 0.5, "after": None, "promoted": False}, "Gate: nothing new to train on."),
+}
+
+
+@pytest.mark.parametrize(("gate", "line"), GATES.values(), ids=GATES.keys())
+def test_what_the_gate_did(ledger: Ledger, gate: dict[str, Any], line: str) -> None:
+    ledger.put_part(1, "training", training(3))
+    ledger.put_part(1, "gate", gate)
+    assert line in tell(show.show_cycle, ledger, 1)
+
+
+def test_many_cases_of_a_weakness_are_cut_and_the_rest_is_named(ledger: Ledger) -> None:
+    names = [f"v{number}" for number in range(1, 7)]
+    ledger.put_message(1, "c001", "student", "analyst", packet(*map(case, names)))
+    ledger.put_weaknesses([weakness(evidence=[*names, "gone"])])
+    ledger.put_part(1, "gate", GATES["rolled_back"][0])
+    assert "v3 \u201ccase v3\u201d is cat, not dog (0.75 sure) and v4, v5, v6 " in tell(show.show_cycle, ledger, 1)
+
+
+def test_a_weakness_is_told_with_its_evidence_and_its_samples(filled: Ledger) -> None:
+    told = tell(show.show_weakness, filled, "c001-w1")
+    assert "effect +0.125" in told
+    assert "evidence: v1 \u201ccase v1\u201d" in told
+    assert "v2" in told
+    assert "v3" not in told
+    assert "accepted c001-l01-d01 hard" in told
+    assert "rejected (duplicate) c001-l01-d02 hard" in told
+    assert "c001-l02-d01" not in told
+    mastery = {"probe": None, "first": 0.25, "now": 0.5, "counts": []}
+    filled.put_weaknesses([weakness(mastery=mastery, tested={"verdict": "refined", "inside": 0.75, "outside": 0.2})])
+    told = tell(show.show_weakness, filled, "c001-w1")
+    assert "improving, mastery 0.50, effect +0.125" in told
+    assert "tested: refined; 75% of the evidence and 20% of right cases lie on its side" in told
+    filled.put_weaknesses([weakness(effect=None, state="open")])
+    assert "open, effect unknown" in tell(show.show_weakness, filled, "c001-w1")
+
+
+def test_a_sample_is_told_with_its_lineage(filled: Ledger) -> None:
+    told = tell(show.show_sample, filled, "c001-l01-d01")
+    for line in (
+        "weakness c001-w1",
+        "text text of c001-l01-d01",
+        "intended cat",
+        'candidates ["dog", "cat"]',
+        "label dog",
+        "disputed true",
+        'exam {"answer": "dog", "confidence": 0.9}',
+        "c001-l01-generator-1: big at http://here/v1, 100 tokens read, 10 written, prompts abc",
+        "c001-l01-labeler-1: judge at http://here/v1",
+    ):
+        assert line in told
+
+
+def fill_with_entities(ledger: Ledger, text: str = REPORT, **changes: Any) -> None:
+    """Write a cycle on texts with entities, with one sample."""
+    errors = [
+        mistake("type", ("Robin", "person"), ("Robin", "species")),
+        mistake("boundary", ("Grebe 3", "boat"), ("Grebe", "boat")),
+        mistake("missed", ("robins", "species"), None),
+        mistake("invented", None, ("near", "site")),
+    ]
+    counts = [{"kind": error["kind"], "label": "boat", "count": 9 - at} for at, error in enumerate(errors)]
+    shown = packet(entity_case("v1", "confident_wrong", *errors), entity_case("v2", "right"))
+    shown = shown.model_validate({**shown.model_dump(), "confusions": [], "errors": counts})
+    ledger.put_message(1, "c001", "student", "analyst", shown)
+    ledger.put_weaknesses([weakness(evidence=["v1", "v2"])])
+    ledger.put_lessons(1, [lesson()])
+    fields = {
+        "intended": [PERSON, SPECIES],
+        "candidates": [[PERSON, BOAT]],
+        "label": [PERSON],
+        "masked": [[14, 20], [26, 33]],
+        "exam": {"answer": [{**PERSON, "label": "site"}, BOAT], "confidence": 0.75},
+        "state": "accepted",
+        "purpose": "train",
+        "disputed": True,
+    }
+    ledger.put_drafts("c001-l01", [sample(text=text, weakness="c001-w1", **{**fields, **changes})])
+    ledger.put_part(1, "curation", {"drafts": 1, "accepted": 1, "disputed": 1})
+
+
+MARKED = "v1 \u201c[Robin](person) saw two [robins](species) near [Grebe 3](boat).\u201d"
+MISTAKES = (
+    "type: Robin (person) read as Robin (species); boundary: Grebe 3 (boat) read as Grebe (boat);"
+    " missed robins (species); invented near (site) (0.62 sure)"
+)
+ENTITY_SAMPLE = (
+    "c001-l01-d01 hard \u201c[Robin](person) saw two robins near Grebe 3.\u201d (2 disputed, not learned from),"
+    " the student said [Robin](site) saw two robins near [Grebe 3](boat)."
+)
+
+
+def test_a_cycle_on_entities_marks_them_and_tells_the_mistakes(ledger: Ledger) -> None:
+    fill_with_entities(ledger)
+    told = tell(show.show_cycle, ledger, 1)
+    lines = [
+        "Most frequent mistakes in all examined texts:",
+        "9 x wrong type for boat 8 x wrong ends of boat 7 x missed boat 6 x invented boat",
+        f"{MARKED}: {MISTAKES}",
+        "near [Grebe 3](boat).\u201d, as the student said (0.62 sure)",
+        ENTITY_SAMPLE,
+    ]
+    places = [told.find(line) for line in lines]
+    assert [line for line, place in zip(lines, places, strict=True) if place < 0] == []
+    assert places == sorted(places)
+    assert "Most frequent confusions" not in told
+
+
+def test_a_weakness_on_entities_marks_them_and_tells_the_mistakes(ledger: Ledger) -> None:
+    fill_with_entities(ledger)
+    told = tell(show.show_weakness, ledger, "c001-w1")
+    assert f"evidence: {MARKED}: {MISTAKES}" in told
+    assert f"accepted {ENTITY_SAMPLE}" in told
+
+
+def test_a_sample_with_entities_marks_them_and_tells_the_mistakes(ledger: Ledger) -> None:
+    fill_with_entities(ledger)
+    told = tell(show.show_sample, ledger, "c001-l01-d01")
+    for line in (
+        f"text {REPORT}",
+        "intended [Robin](person) saw two [robins](species) near Grebe 3.",
+        "candidates [Robin](person) saw two robins near [Grebe 3](boat).",
+        "label [Robin](person) saw two robins near Grebe 3.",
+        "masked robins; Grebe 3",
+        "exam [Robin](site) saw two robins near [Grebe 3](boat). (0.75 sure)",
+        "mistakes lacks Robin (person); gave Robin (site)",
+    ):
+        assert line in told
+    assert "gave Grebe 3" not in told
+
+
+def test_a_sample_with_entities_that_was_refused_or_was_answered_right_is_told_as_well(ledger: Ledger) -> None:
+    answer = {"answer": [PERSON], "confidence": 1.0}
+    fill_with_entities(ledger, masked=[], exam=answer)
+    assert "masked nothing" in tell(show.show_sample, ledger, "c001-l01-d01")
+    assert "mistakes none" in tell(show.show_sample, ledger, "c001-l01-d01")
+    fill_with_entities(ledger, label=None, exam=None, candidates=None, state="rejected", reason="unlabelled")
+    told = tell(show.show_sample, ledger, "c001-l01-d01")
+    assert "label null" in told
+    assert "mistakes" not in told
+    assert "unlabelled c001-l01-d01 hard \u201c[Robin](person) saw two [robins](species) near" in tell(
+        show.show_cycle, ledger, 1
+    )
+
+
+def test_texts_with_entities_are_shown_letter_for_letter(ledger: Ledger) -> None:
+    text = "[bold]x[/] \\ :bug: \x1b[31mred"
+    spans = [{"start": 6, "end": 7, "label": "[/]"}]
+    shown = "[bold][x]([/])[/] \\ :bug: \ufffd[31mred"
+    fill_with_entities(ledger, text, intended=spans, candidates=[spans], label=spans, masked=[], exam=None)
+    assert tell(show.show_cycle, ledger, 1).count(f"\u201c{shown}\u201d") == 1
+    assert tell(show.show_weakness, ledger, "c001-w1").count(f"\u201c{shown}\u201d") == 1
+    assert tell(show.show_sample, ledger, "c001-l01-d01").count(shown) == 3
+
+
+UNKNOWN: dict[str, tuple[Show, Any, str]] = {
+    "cycle": (show.show_cycle, 2, "--cycle 2: the run has cycles 0 to 1"),
+    "cycle_below": (show.show_cycle, -1, "--cycle -1: the run has cycles 0 to 1"),
+    "weakness": (show.show_weakness, "w9", "--weakness 'w9': not in this run; there are c001-w1"),
+    "sample": (show.show_sample, "d9", "--sample 'd9': not in this run; there are c001-l01-d01 to c001-l02-d01"),
+}
+
+
+@pytest.mark.parametrize(("page", "name", "message"), UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_what_is_not_there_is_an_error_that_lists_what_is(filled: Ledger, page: Show, name: Any, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        tell(page, filled, name)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("page", [show.show_weakness, show.show_sample])
+def test_a_run_that_has_none_yet_says_none(ledger: Ledger, page: Show) -> None:
+    with pytest.raises(InputError, match="not in this run; there are none"):
+        tell(page, ledger, "x")
+
+
+def test_a_ledger_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(EvokdError, match="the run has no ledger yet"):
+        show.open_ledger(tmp_path / "ledger.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_ledger_is_damaged_and_stays_empty(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    file.touch()
+    with pytest.raises(EvokdError, match=r"damaged \(nothing is in it\)"):
+        show.open_ledger(file)
+    assert file.stat().st_size == 0
+
+
+HOSTILE = "[bold]x[/] [/nope] :bug: \x1b[31mred\r\x07 [link=http://x]y\\"
+SHOWN = "[bold]x[/] [/nope] :bug: \ufffd[31mred \ufffd [link=http://x]y\\"
+
+
+def test_texts_of_users_and_models_are_shown_letter_for_letter(ledger: Ledger) -> None:
+    fill(ledger)
+    shown = packet(case("v1", text=HOSTILE), case("v2", text="v2"), notices=(HOSTILE,))
+    ledger.put_message(1, "c001", "student", "analyst", shown)
+    ledger.put_weaknesses([weakness(name=HOSTILE, pattern=HOSTILE, advice=HOSTILE)])
+    ledger.put_lessons(1, [lesson(topic=HOSTILE)])
+    ledger.put_drafts("c001-l01", [sample(text=HOSTILE, intended=HOSTILE, weakness="c001-w1", draft_call="c001-m")])
+    ledger.close_lesson("c001-l01", 1, 0, [HOSTILE])
+    call = ledger.calls()[0].model_copy(update={"id": "c001-m", "model": HOSTILE, "endpoint": HOSTILE})
+    ledger.record_call(call)
+    hostile = {**SUMMARY, "teacher": HOSTILE, "student": HOSTILE, "run_id": "r1", "domain": HOSTILE}
+    pages: dict[int, tuple[Show, Any]] = {
+        13: (show.show_run, hostile),
+        10: (show.show_cycle, 1),
+        6: (show.show_weakness, "c001-w1"),
+        4: (show.show_sample, "c001-l01-d01"),
+    }
+    for count, (page, name) in pages.items():
+        assert tell(page, ledger, name).count(SHOWN) == count, page
+
+
+def test_a_text_brings_no_colour_of_its_own_and_ends_none_of_ours(ledger: Ledger) -> None:
+    fill(ledger)
+    ledger.put_message(1, "c001", "student", "analyst", packet(case("v1", text="[red]a[/] b[/]\\")))
+    console = Console(record=True, width=120, file=io.StringIO(), force_terminal=True, color_system="standard")
+    show.show_cycle(console, ledger, 1)
+    styled = console.export_text(styles=True)
+    assert "\x1b[2mv1\x1b[0m \u201c[red]a[/] b[/]\\\u201d is \x1b[36mcat\x1b[0m, not \x1b[36mdog\x1b[0m" in styled

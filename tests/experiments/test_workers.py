@@ -1,0 +1,93 @@
+"""Backtests in real worker processes."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evokd.cli import main
+from evokd.experiments.worker_pool import Piece, Pool
+from tests.student.conftest import tiny_student
+
+__all__ = ["tiny_student"]
+
+
+def test_a_small_backtest_of_a_shipped_domain(
+    tiny_student: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["bench", "support_tickets", "--presets", "evokd", "--variant", "blind:evokd:curriculum.weaknesses=0"]
+    command += ["--seeds", "1", "--shots", "1", "--budget-samples", "30", "--tune", "head", "--jobs", "1"]
+    settings = ("quotas.weaknesses=0.5", "quotas.least=1", "analyst.real=false", "analyst.above_chance=0")
+    command += [part for setting in settings for part in ("--set", f"curriculum.{setting}")]
+    command += ["--set", "curriculum.quotas.drafts=20", "--student", str(tiny_student), "--out", str(out)]
+    command += ["--set", "student.allow_unreadable=true"]
+    assert main.run_cli(command) == 0
+    record = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    first, second = record["cells"]
+    assert (first["column"], second["column"]) == ("evokd", "blind")
+    assert first["points"][0]["test"] == second["points"][0]["test"]
+    assert first["samples"] == second["samples"] == 30
+    assert first["tokens"] > second["tokens"]
+    assert first["full"] is not None
+    assert list((out / "runs").glob("*/work")) == list((out / "runs").glob("*/student")) == []
+    capsys.readouterr()
+    assert main.run_cli(command) == 0
+    assert "3 done before; nothing left to do" in capsys.readouterr().err
+    assert json.loads((out / "report.json").read_text(encoding="utf-8")) == record
+
+
+def piece(name: str, group: str = "one", **body: Any) -> Piece:
+    return Piece(name, "cell", group, name, body)
+
+
+def test_a_piece_that_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None:
+    events: list[Mapping[str, Any]] = []
+    failures = Pool(tmp_path, 1, events.append).work([piece("bad"), piece("worse")])
+    assert [failure.piece.name for failure in failures] == ["bad", "worse"]
+    assert [event["event"] for event in events] == ["started", "failed", "started", "failed"]
+    assert all("TypeError" in failure.message for failure in failures)
+
+
+class FragilePool(Pool):
+    """Its processes die at the first piece they are given."""
+
+    program = ("-c", "import sys; sys.stdin.readline(); sys.exit(7)")
+
+
+def test_a_piece_whose_process_dies_is_done_once_more_and_then_given_up(tmp_path: Path) -> None:
+    events: list[Mapping[str, Any]] = []
+    failures = FragilePool(tmp_path, 1, events.append).work([piece("bad"), piece("worse")])
+    told = [(event["event"], event["piece"].name) for event in events]
+    once = [("started", "bad"), ("repeated", "bad"), ("started", "bad"), ("failed", "bad")]
+    assert told == [*once, *((event, "worse") for event, _ in once)]
+    assert all("died 2 times (exit code 7)" in failure.message for failure in failures)
+
+
+class TalkingPool(Pool):
+    """Its processes answer with the piece, after a piece of group `park` with an error that parks."""
+
+    program = (
+        "-c",
+        "import sys, json\n"
+        "for line in sys.stdin:\n"
+        "    body = json.loads(line)['body']\n"
+        "    print(json.dumps({'error': 'gone', 'code': 3} if body.get('park') else {'result': {}}), flush=True)\n",
+    )
+
+
+def test_a_process_stays_with_its_group(tmp_path: Path) -> None:
+    events: list[Mapping[str, Any]] = []
+    pieces = [piece(f"{group}{number}", group) for number in range(3) for group in "ab"]
+    assert TalkingPool(tmp_path, 1, events.append).work(pieces) == []
+    done = [event["piece"].name for event in events if event["event"] == "done"]
+    assert done == ["a0", "a1", "a2", "b0", "b1", "b2"]
+
+
+def test_a_teacher_that_is_gone_ends_all(tmp_path: Path) -> None:
+    events: list[Mapping[str, Any]] = []
+    failures = TalkingPool(tmp_path, 1, events.append).work([piece("one", park=True), piece("two")])
+    assert [(failure.piece.name, failure.code) for failure in failures] == [("one", 3)]
+    assert [event["event"] for event in events] == ["started", "failed"]

@@ -1,1 +1,0 @@
-"""Backtests: cells, measures, tables, and one that runs for real."""

@@ -1,0 +1,140 @@
+"""Labels that may be wrong: what is doubted, what is trusted, what becomes of it."""
+
+import random
+
+import pytest
+import torch
+
+from evokd.student.protocol import TrainExample
+from evokd.student.training.linear_head import Rows, fit_rows
+from evokd.student.training.noisy_labels import LEAST, Given, settle
+from evokd.student.training.train import train
+from tests.student.conftest import LABELS, MakeJob, write_texts
+from tests.student.training.test_train import GOOD, ner, score
+
+RULES = ["bootstrap", "candidates", "small_loss"]
+
+
+def clouds(count: int, wrong: list[int], candidates: bool = True, trusted: tuple[int, ...] = ()) -> Given:
+    """Two clouds of points; the labels of some are those of the other cloud."""
+    generator = torch.Generator().manual_seed(0)
+    right = torch.arange(count) % 2
+    features = torch.randn(count, 64, generator=generator, dtype=torch.float64)
+    features[:, :32] += 3.0 * right[:, None]
+    given = right.clone()
+    given[wrong] = 1 - given[wrong]
+    targets = torch.nn.functional.one_hot(given, 2).double()
+    plausible = [[int(g), 1 - int(g)] if candidates and i % 3 != 1 else [] for i, g in enumerate(given)]
+    rows = Rows(features, targets, torch.ones(count, dtype=torch.float64))
+    return Given(rows, plausible, 300.0, [i in trusted for i in range(count)])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_wrong_labels_are_doubted_and_right_ones_are_not(rule: str) -> None:
+    wrong = [3, 12, 20, 33]
+    given = clouds(48, wrong)
+    settled = settle(rule, given)
+    kept = (settled.targets * given.rows.targets).sum(1) * settled.shares
+    assert [i for i in range(48) if kept[i] < 0.5] == wrong
+    assert settled.doubted == 4
+    assert settled.targets.sum(1).tolist() == pytest.approx([1.0] * 48)
+    # A mixture of two finds two kinds of losses where there is one.
+    assert settle(rule, clouds(48, [])).doubted == 0 or rule == "small_loss"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_users_own_examples_are_never_doubted(rule: str) -> None:
+    given = clouds(48, [3, 12, 20, 33], trusted=(3, 20))
+    settled = settle(rule, given)
+    kept = (settled.targets * given.rows.targets).sum(1) * settled.shares
+    assert kept[[3, 20]].tolist() == [1.0, 1.0]
+    assert settled.doubted == 2
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_few_samples_stay_as_they_are(rule: str) -> None:
+    given = clouds(LEAST - 1, [3])
+    settled = settle(rule, given)
+    assert torch.equal(settled.targets, given.rows.targets)
+    assert (settled.shares == 1).all()
+
+
+def test_candidates_alone_get_a_share() -> None:
+    settled = settle("candidates", clouds(48, [4, 12], candidates=False))
+    assert settled.doubted == 0
+    assert torch.equal(settled.targets, clouds(48, [4, 12]).rows.targets)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_odd_sets_are_settled(rule: str) -> None:
+    """One label has a single sample, another none; all features are alike."""
+    targets = torch.zeros(30, 3, dtype=torch.float64)
+    targets[:, 0] = 1
+    targets[0] = torch.tensor([0.0, 1.0, 0.0])
+    rows = Rows(torch.ones(30, 4, dtype=torch.float64), targets, torch.ones(30, dtype=torch.float64))
+    settled = settle(rule, Given(rows, [[] for _ in range(30)], 300.0, [False] * 30))
+    assert settled.targets.isfinite().all()
+    assert settled.shares.isfinite().all()
+
+
+def test_weights_count_like_repeated_rows() -> None:
+    given = clouds(10, [])
+    rows = given.rows
+    twice = Rows(
+        torch.cat([rows.features, rows.features[:3]]), torch.cat([rows.targets, rows.targets[:3]]), torch.ones(13)
+    )
+    heavy = Rows(rows.features, rows.targets, torch.tensor([2.0] * 3 + [1.0] * 7))
+    # The same but for the centre and scale of the features, which count a row once.
+    one, two = fit_rows(twice, 30.0).answer(rows.features), fit_rows(heavy, 30.0).answer(rows.features)
+    torch.testing.assert_close(torch.softmax(one, -1), torch.softmax(two, -1), rtol=0, atol=0.05)
+
+
+def spoil(rows: list[TrainExample], share: float) -> list[TrainExample]:
+    """Give a share of the samples the wrong label, the right one as the second candidate."""
+    rng = random.Random(1)
+    spoilt = []
+    for row in rows:
+        assert isinstance(row.gold, str)
+        other = LABELS[row.gold == LABELS[0]]
+        first, second = (other, row.gold) if rng.random() < share else (row.gold, other)
+        spoilt.append(row.model_copy(update={"gold": first, "candidates": [first, second]}))
+    return spoilt
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("tune", ["head", "full"])
+def test_a_training_doubts_what_the_rule_says(make_job: MakeJob, tune: str, rule: str) -> None:
+    job = make_job(tune=tune, steps=60, loss=rule, output_rate=10, examples=spoil(write_texts(60, 1), 0.2))
+    result = train(job)
+    assert result.doubted < 30
+    assert result.doubted > 0 or rule == "candidates"
+    assert score(job.out) >= GOOD["head"]
+    sure = [row.model_copy(update={"trusted": True}) for row in job.examples]
+    assert train(make_job("sure", tune=tune, steps=1, passes=0, loss=rule, examples=sure)).doubted == 0
+
+
+def test_entities_are_learnt_as_given(make_job: MakeJob) -> None:
+    jobs = [ner(make_job, name, steps=2, loss=rule) for name, rule in (("a", "cross_entropy"), ("b", "bootstrap"))]
+    one, two = (train(job) for job in jobs)
+    assert (one.loss, two.doubted) == (two.loss, 0)
+
+
+@pytest.mark.parametrize("tune", ["head", "full"])
+def test_meanings_teach_what_no_sample_says(make_job: MakeJob, tune: str) -> None:
+    """The only sample of each label says nothing; the meanings do."""
+    empty = [TrainExample(id=str(i), text="the old is here", gold=label) for i, label in enumerate(LABELS)]
+    meanings = {"animal": "a cat dog horse bird fish cow", "machine": "a car pump drill motor press lathe"}
+    scores = {}
+    for on in (True, False):
+        job = make_job(str(on), tune=tune, rate=1e-3, steps=60, examples=empty, meaning_weight=8 * on)
+        result = train(job.model_copy(update={"meanings": meanings}))
+        assert result.samples == 2
+        scores[on] = score(job.out)
+    assert scores[True] >= GOOD["head"] > scores[False]
+
+
+@pytest.mark.parametrize("tune", ["head", "full"])
+def test_meanings_of_some_labels_are_enough(make_job: MakeJob, tune: str) -> None:
+    job = make_job(tune=tune, steps=40).model_copy(update={"meanings": {"animal": "a cat", "unknown": "x"}})
+    assert train(job).samples == 24
+    assert score(job.out) >= GOOD[tune]
