@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from evokd.agents.llm.client import Ask, Teacher
-from evokd.agents.prompt_context import Briefing
+from evokd.agents.llm.client import LLMRequest, Teacher
+from evokd.agents.prompt_context import PromptContext
 from evokd.messages import Analysis, AnalystReply, FeedbackPacket, Weakness
 
 MAX_WEAKNESSES = 100
 """Weaknesses of a reply that are looked at."""
 
 
-async def analyze(teacher: Teacher, briefing: Briefing, packet: FeedbackPacket, span: str, seed: int) -> Analysis:
-    """Ask the Analyst for weaknesses; evidence that is not in the packet is refused and asked again.
+async def analyze(teacher: Teacher, briefing: PromptContext, packet: FeedbackPacket, span: str, seed: int) -> Analysis:
+    """LLMRequest the Analyst for weaknesses; evidence that is not in the packet is refused and asked again.
 
     What is still wrong after the last re-ask is left out: invented evidence, unknown labels, and weaknesses that have
     no evidence left. An Analyst that gives nothing usable yields an empty analysis.
@@ -21,7 +21,7 @@ async def analyze(teacher: Teacher, briefing: Briefing, packet: FeedbackPacket, 
     """
     cases = [case.id for case in packet.cases]
     answer = await teacher.ask(
-        Ask(
+        LLMRequest(
             role="analyst",
             cycle=packet.cycle,
             span=span,

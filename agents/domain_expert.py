@@ -3,8 +3,8 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from evokd.agents.llm.client import Ask, Teacher
-from evokd.agents.prompt_context import Briefing
+from evokd.agents.llm.client import LLMRequest, Teacher
+from evokd.agents.prompt_context import PromptContext
 from evokd.messages import DomainSample, Guide, GuideReply, LabelEvidence, ProfileReply
 
 MOST_AXES = 6
@@ -16,9 +16,9 @@ Axes = dict[str, list[tuple[str, float]]]
 
 
 async def write_profile(
-    teacher: Teacher, briefing: Briefing, texts: Sequence[str], cycle: int, span: str, seed: int
+    teacher: Teacher, briefing: PromptContext, texts: Sequence[str], cycle: int, span: str, seed: int
 ) -> Axes | None:
-    """Ask on which axes the domain's real texts differ, whatever their label.
+    """LLMRequest on which axes the domain's real texts differ, whatever their label.
 
     Returns:
         The axes; None where the teacher does not know this request, or gave nothing that can be used.
@@ -27,7 +27,7 @@ async def write_profile(
         TeacherError: the teacher cannot be used at all.
     """
     answer = await teacher.ask(
-        Ask(
+        LLMRequest(
             role="analyst",
             cycle=cycle,
             span=span,
@@ -68,9 +68,9 @@ def _shorten(words: str) -> str:
 
 
 async def write_guide(
-    teacher: Teacher, briefing: Briefing, evidence: LabelEvidence, cycle: int, span: str, seed: int
+    teacher: Teacher, briefing: PromptContext, evidence: LabelEvidence, cycle: int, span: str, seed: int
 ) -> dict[str, str] | None:
-    """Ask what each label takes in and leaves out.
+    """LLMRequest what each label takes in and leaves out.
 
     Returns:
         Label -> text; None where the teacher does not know this request, or gave nothing that can be used.
@@ -79,7 +79,7 @@ async def write_guide(
         TeacherError: the teacher cannot be used at all.
     """
     answer = await teacher.ask(
-        Ask(
+        LLMRequest(
             role="analyst",
             cycle=cycle,
             span=span,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evokd.agents.llm.client import Ask, Teacher
-from evokd.agents.prompt_context import Briefing
+from evokd.agents.llm.client import LLMRequest, Teacher
+from evokd.agents.prompt_context import PromptContext
 from evokd.agents.rest_plan import plan_rest
 from evokd.messages import PAIR, Difficulty, Gold, LessonPlan
 
@@ -36,8 +36,10 @@ class Writing:
     call_id: str
 
 
-async def write(teacher: Teacher, briefing: Briefing, plan: LessonPlan, cycle: int, span: str, seed: int) -> Writing:
-    """Ask the Generator for the drafts of a lesson.
+async def write(
+    teacher: Teacher, briefing: PromptContext, plan: LessonPlan, cycle: int, span: str, seed: int
+) -> Writing:
+    """LLMRequest the Generator for the drafts of a lesson.
 
     An empty batch, less than half of the quota, a quota's label left out, a faulty answer or an empty text is asked
     again; after the last re-ask the usable drafts are kept, never more than the quotas ask for in all. A draft that is
@@ -55,17 +57,17 @@ async def write(teacher: Teacher, briefing: Briefing, plan: LessonPlan, cycle: i
     return Writing(tuple(usable[: _count_wanted(plan)]), answer.faults, answer.call_id)
 
 
-def _make_ask(briefing: Briefing, plan: LessonPlan, cycle: int, span: str, seed: int) -> Ask[Any]:
+def _make_ask(briefing: PromptContext, plan: LessonPlan, cycle: int, span: str, seed: int) -> LLMRequest[Any]:
     """The question for a plan; what a reply lacks is asked for with a smaller plan."""
 
-    def remainder(reply: Any, most: int) -> Ask[Any] | None:
+    def remainder(reply: Any, most: int) -> LLMRequest[Any] | None:
         drafts = _usable(_first(reply, plan), briefing, plan) if reply is not None else []
         rest = plan_rest(
             plan, [(draft.difficulty, draft.intended, draft.text) for draft in drafts], briefing.form, most
         )
         return _make_ask(briefing, rest, cycle, span, seed) if rest is not None else None
 
-    return Ask(
+    return LLMRequest(
         role="generator",
         cycle=cycle,
         span=span,
@@ -90,12 +92,12 @@ def _first(reply: Any, plan: LessonPlan) -> list[Any]:
     return drafts
 
 
-def _usable(drafts: Sequence[Any], briefing: Briefing, plan: LessonPlan) -> list[Any]:
+def _usable(drafts: Sequence[Any], briefing: PromptContext, plan: LessonPlan) -> list[Any]:
     sound = (draft for draft in drafts if _draft_fault(draft, briefing) is None)
     return [draft for draft in sound if _mode_fault(draft, briefing, plan) is None]
 
 
-def find_faults(reply: Any, briefing: Briefing, plan: LessonPlan) -> list[str]:
+def find_faults(reply: Any, briefing: PromptContext, plan: LessonPlan) -> list[str]:
     """What is wrong with a batch of drafts, one line per kind of fault."""
     wanted = _count_wanted(plan)
     drafts = _first(reply, plan)
@@ -122,7 +124,7 @@ def _count_wanted(plan: LessonPlan) -> int:
     return sum(quota.hard + quota.easy for quota in plan.quotas)
 
 
-def _draft_fault(draft: Any, briefing: Briefing) -> str | None:
+def _draft_fault(draft: Any, briefing: PromptContext) -> str | None:
     if not draft.text.strip():
         return "empty text"
     if len(draft.text) > MAX_TEXT:
@@ -130,5 +132,5 @@ def _draft_fault(draft: Any, briefing: Briefing) -> str | None:
     return briefing.form.answer_fault(draft.text, draft.intended, briefing.labels)
 
 
-def _mode_fault(draft: Any, briefing: Briefing, plan: LessonPlan) -> str | None:
+def _mode_fault(draft: Any, briefing: PromptContext, plan: LessonPlan) -> str | None:
     return briefing.form.mode_fault(plan, draft.text, draft.intended)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evokd.agents.llm.client import Ask, Teacher
-from evokd.agents.prompt_context import Briefing
+from evokd.agents.llm.client import LLMRequest, Teacher
+from evokd.agents.prompt_context import PromptContext
 from evokd.messages import DraftBatch, DraftText, Example, Gold, Message
 
 
@@ -44,14 +44,14 @@ class Guidance:
 
 async def label(
     teacher: Teacher,
-    briefing: Briefing,
+    briefing: PromptContext,
     texts: Mapping[str, str],
     cycle: int,
     span: str,
     seed: int,
     guidance: Guidance = Guidance(),
 ) -> Labelling:
-    """Ask the Labeler for verdicts on texts.
+    """LLMRequest the Labeler for verdicts on texts.
 
     The texts go out in shuffled order under neutral ids (t1, t2, ...), so that neither order nor id tells what a text
     was written for. Missing, repeated or invented ids and unknown labels are asked again, then left out.
@@ -91,17 +91,17 @@ async def label(
     return Labelling(labels, briefing.form.label_batch(accepted), answer.faults, answer.call_id)
 
 
-def _make_ask(briefing: Briefing, batch: DraftBatch, cycle: int, span: str, seed: int) -> Ask[Any]:
+def _make_ask(briefing: PromptContext, batch: DraftBatch, cycle: int, span: str, seed: int) -> LLMRequest[Any]:
     """The question about a batch; what a reply lacks is asked for with the same ids."""
     sent = {draft.id: draft.text for draft in batch.drafts}
 
-    def remainder(reply: Any, most: int) -> Ask[Any] | None:
+    def remainder(reply: Any, most: int) -> LLMRequest[Any] | None:
         done = {verdict.id for verdict in _usable(_first(reply, sent), briefing, sent)} if reply is not None else set()
         missing = [draft for draft in batch.drafts if draft.id not in done][:most]
         rest = batch.model_copy(update={"drafts": missing})
         return _make_ask(briefing, rest, cycle, span, seed) if missing else None
 
-    return Ask(
+    return LLMRequest(
         role="labeler",
         cycle=cycle,
         span=span,
@@ -126,7 +126,7 @@ def _first(reply: Any, sent: Mapping[str, str]) -> list[Any]:
     return verdicts
 
 
-def _usable(verdicts: Sequence[Any], briefing: Briefing, sent: Mapping[str, str]) -> list[Any]:
+def _usable(verdicts: Sequence[Any], briefing: PromptContext, sent: Mapping[str, str]) -> list[Any]:
     """The first sound verdict on each text that was sent."""
     kept: dict[str, Any] = {}
     for verdict in verdicts:
@@ -136,7 +136,7 @@ def _usable(verdicts: Sequence[Any], briefing: Briefing, sent: Mapping[str, str]
     return list(kept.values())
 
 
-def find_faults(reply: Any, briefing: Briefing, sent: Mapping[str, str]) -> list[str]:
+def find_faults(reply: Any, briefing: PromptContext, sent: Mapping[str, str]) -> list[str]:
     """What is wrong with a batch of verdicts: ids that miss, repeat or are invented, and faulty answers."""
     verdicts = _first(reply, sent)
     given = Counter(verdict.id for verdict in verdicts)

@@ -34,7 +34,7 @@ MAX_QUOTED = 200
 """Characters of a word that are quoted in a fault."""
 
 
-class AnswerForm(Protocol):
+class OutputSchema(Protocol):
     """How answers of one task look on the wire."""
 
     generator_reply: type[BaseModel]
@@ -74,7 +74,7 @@ class AnswerForm(Protocol):
         """Strategies of a lesson, name -> instruction; see `agents.strategies.choose_strategies`."""
 
 
-class ClassificationForm:
+class ClassificationSchema:
     """One label per text."""
 
     generator_reply: type[BaseModel] = GeneratorReply[Draft]
@@ -125,7 +125,7 @@ class ClassificationForm:
         return {}
 
 
-class EntityForm:
+class EntitySchema:
     """A list of entities per text, each as it is written there; see `messages.spans`."""
 
     generator_reply: type[BaseModel] = GeneratorReply[EntityDraft]
@@ -189,10 +189,10 @@ class EntityForm:
         return choose_strategies(mode, kind, count, rng)
 
 
-_FORMS: dict[str, AnswerForm] = {"classification": ClassificationForm(), "ner": EntityForm()}
+_FORMS: dict[str, OutputSchema] = {"classification": ClassificationSchema(), "ner": EntitySchema()}
 
 
-def answer_form(task: str) -> AnswerForm:
+def output_schema(task: str) -> OutputSchema:
     """The wire form of a task.
 
     Raises:

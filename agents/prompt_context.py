@@ -6,18 +6,18 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from evokd.agents.output_schemas import AnswerForm, answer_form
+from evokd.agents.output_schemas import OutputSchema, output_schema
 from evokd.messages import PAIR, AnalystReply, GuideReply, ProfileReply, describe_reply
 from evokd.prompts.loader import digest, load_prompts
 
 
 @dataclass(frozen=True)
-class Briefing:
+class PromptContext:
     """The agents' common knowledge of a run; `systems` holds a rendered system prompt per role."""
 
     task: str
     labels: Mapping[str, str]
-    form: AnswerForm
+    form: OutputSchema
     systems: Mapping[str, str]
     max_weaknesses: int
     versions: Mapping[str, str]
@@ -31,20 +31,20 @@ class Briefing:
         return digest(self.systems)
 
 
-def make_briefing(
+def make_prompt_context(
     task: str,
     description: str,
     language: str,
     labels: Mapping[str, str],
     overlay: Path | None,
     max_weaknesses: int,
-) -> Briefing:
+) -> PromptContext:
     """Load and render the prompts of all roles.
 
     Raises:
         InputError: the task is unknown, or a prompt file is missing, malformed or cannot be rendered.
     """
-    form = answer_form(task)
+    form = output_schema(task)
     replies: dict[str, type[BaseModel]] = {
         "analyst": AnalystReply,
         "generator": form.generator_reply,
@@ -68,4 +68,4 @@ def make_briefing(
     own = tuple(
         str(prompt.path) for prompt in prompts.values() if overlay is not None and prompt.path.parent == overlay
     )
-    return Briefing(task, dict(labels), form, systems, max_weaknesses, versions, own)
+    return PromptContext(task, dict(labels), form, systems, max_weaknesses, versions, own)

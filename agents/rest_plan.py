@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from evokd.agents.output_schemas import AnswerForm
+from evokd.agents.output_schemas import OutputSchema
 from evokd.messages import LessonPlan, Quota
 
 ENOUGH = 0.9
@@ -19,7 +19,7 @@ Written = tuple[str, Any, str]
 """Difficulty, answer and text of a draft."""
 
 
-def plan_rest(plan: LessonPlan, written: Sequence[Written], form: AnswerForm, most: int) -> LessonPlan | None:
+def plan_rest(plan: LessonPlan, written: Sequence[Written], form: OutputSchema, most: int) -> LessonPlan | None:
     """Plan the texts of a lesson that are missing.
 
     Args:

@@ -6,9 +6,9 @@ from typing import Literal
 
 from evokd.messages import PLAIN_MODES, ErrorKind, LessonMode
 
-Axis = Literal["length", "vocabulary", "clauses", "style"]
+StrategyAxis = Literal["length", "vocabulary", "clauses", "style"]
 
-CONTEXT_STRATEGIES: dict[str, tuple[Axis, str]] = {
+CONTEXT_STRATEGIES: dict[str, tuple[StrategyAxis, str]] = {
     "shorter": ("length", "Say it in fewer words than the example; drop what is not needed."),
     "longer": ("length", "Say more than the example does: add a circumstance, a reason or a detail."),
     "split_in_two": ("length", "Spread what the example says over two sentences."),
@@ -80,7 +80,7 @@ def choose_strategies(mode: LessonMode, kind: ErrorKind | None, count: int, rng:
 
 
 def _choose_contexts(count: int, rng: random.Random) -> dict[str, str]:
-    by_axis: dict[Axis, list[str]] = {}
+    by_axis: dict[StrategyAxis, list[str]] = {}
     for name, (axis, _) in CONTEXT_STRATEGIES.items():
         by_axis.setdefault(axis, []).append(name)
     queues = list(by_axis.values())

@@ -27,14 +27,14 @@ from evokd.messages.spans import Span, split_words
 from evokd.student.curate import normalise
 from evokd.student.data import read_examples
 from evokd.student.process.client import StudentClient
-from evokd.student.tasks.base import Example, TaskCodec
+from evokd.student.tasks.base import LabeledExample, TaskCodec
 from evokd.student.tasks.ner.spans import to_spans
 
 LIMIT = 0.9
 """Cosine from which two texts of different files are too close."""
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
-Files = Mapping[str, Sequence[Example]]
+Files = Mapping[str, Sequence[LabeledExample]]
 """Name of a file without its ending -> its texts with their answers."""
 Form = tuple[str, ...]
 """Words as they stand in a text, case folded."""
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if faults else 0
 
 
-def read_files(domain: Domain) -> dict[str, Sequence[Example]]:
+def read_files(domain: Domain) -> dict[str, Sequence[LabeledExample]]:
     """Give the texts of a domain's files, those that it has."""
     files = {"seeds": domain.seeds, "validation": domain.validation, "test": domain.test}
     corpus = read_examples(domain.corpus, domain.codec) if domain.corpus else ()
@@ -176,12 +176,12 @@ def to_form(words: str) -> Form:
     return tuple(words[start:end].casefold() for start, end in split_words(words))
 
 
-def _find_entities(example: Example) -> list[Span]:
+def _find_entities(example: LabeledExample) -> list[Span]:
     """Give the entities of a text; an answer that is a label has none."""
     return [] if isinstance(example.gold, str) else to_spans(example.gold)
 
 
-def _collect_types(examples: Iterable[Example]) -> dict[Form, Counter[str]]:
+def _collect_types(examples: Iterable[LabeledExample]) -> dict[Form, Counter[str]]:
     types: dict[Form, Counter[str]] = defaultdict(Counter)
     for example in examples:
         for span in _find_entities(example):
@@ -189,7 +189,7 @@ def _collect_types(examples: Iterable[Example]) -> dict[Form, Counter[str]]:
     return types
 
 
-def _plain_runs(examples: Iterable[Example], longest: int) -> Iterator[Form]:
+def _plain_runs(examples: Iterable[LabeledExample], longest: int) -> Iterator[Form]:
     """All runs of up to `longest` words that lie between two entities."""
     for example in examples:
         text, behind = example.text, 0

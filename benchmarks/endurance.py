@@ -30,7 +30,7 @@ import evokd.graph.runner
 from benchmarks.planted import CYCLES, LABELS, plant_run, write_domain
 from evokd.cli import main as cli
 from evokd.graph.runner import resume_run, start_run
-from evokd.graph.setup.config_layers import Layer
+from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import plan_run
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.student.process.client import StudentClient, TrainJob, TrainResult
@@ -159,7 +159,9 @@ def _run_long(place: Path, cycles: int) -> list[dict[str, float]]:
     """Run cycles on the made-up domain; returns a row of figures per cycle."""
     domain = write_domain(place / "domain", corpus=cycles * 30)
     quotas = {"curriculum": {"quotas": {"drafts": 8, "lesson": 4}}}
-    plan = plan_run(str(domain), "evokd", [Layer("benchmark", {**SETTINGS, **quotas, "stop": {"cycles": cycles}})])
+    plan = plan_run(
+        str(domain), "evokd", [ConfigSource("benchmark", {**SETTINGS, **quotas, "stop": {"cycles": cycles}})]
+    )
     clock, index = _Clock(), _Clock()
     rows: list[dict[str, float]] = []
     stored = 0
@@ -275,7 +277,7 @@ def _compare(place: Path, small: int, large: int, repeats: int) -> dict[str, dic
     """Measure on both ledgers in turn; returns figure -> samples -> time of each repeat."""
     domain = write_domain(place / "domain", corpus=2_000)
     settings = {**SETTINGS, "stop": {"cycles": CYCLES + 1}}
-    plan = plan_run(str(domain), "evokd", [Layer("benchmark", settings)])
+    plan = plan_run(str(domain), "evokd", [ConfigSource("benchmark", settings)])
     planted = {count: plant_run(plan, place / "planted", count) for count in (small, large)}
     found: dict[str, dict[int, list[_Time]]] = defaultdict(lambda: {small: [], large: []})
     for number in range(repeats + 1):

@@ -33,7 +33,7 @@ from evokd.student.features import Encoder, open_encoder
 from evokd.student.predict import predict
 from evokd.student.protocol import Compute, PredictJob, TrainExample, TrainJob
 from evokd.student.student_settings import StudentSettings
-from evokd.student.tasks.base import Example
+from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.training.samples import gather
 from evokd.student.training.train import train
@@ -118,7 +118,7 @@ class _Bench:
             )
             return self._score(self._fit(job) if tune == "head" else self._train(job))
 
-    def _label(self, rows: list[Example], noise: float, seed: int) -> list[TrainExample]:
+    def _label(self, rows: list[LabeledExample], noise: float, seed: int) -> list[TrainExample]:
         drafts = [{"id": str(i), "text": row.text} for i, row in enumerate(rows)]
         batch = {"kind": "draft_batch", "labels": self._meanings, "drafts": drafts}
         verdicts = answer_labeler(batch, self._corpus, RehearsalSettings(noise=noise), seed)["verdicts"]
@@ -134,7 +134,7 @@ class _Bench:
         pieces, seen = encoder.see(samples.texts, job.settings.length, _CPU, _AT_ONCE)
         data = samples.encode(self._codec, pieces)
         if samples.doubtful:
-            data, _ = samples.settle(data, seen)
+            data, _ = samples.relabel(data, seen)
         fitted = samples.fit(data, seen, len(self._codec.labels))
         texts = [row.text for row in self._test]
         pieces, seen = encoder.see(texts, job.settings.length, _CPU, _AT_ONCE)

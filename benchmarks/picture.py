@@ -13,9 +13,10 @@ from rich.console import Console
 
 from evokd.cli.views.progress import Progress
 from evokd.cli.views.result_view import tell_result
-from evokd.cli.views.show import open_ledger, show_weakness
+from evokd.cli.views.show import show_weakness
 from evokd.messages import InputError
 from evokd.tracing.events import read_events
+from evokd.tracing.ledger import open_ledger
 from evokd.tracing.summary import read_summary
 
 WIDTH = 140

@@ -38,7 +38,7 @@ from evokd.student.base import find_local
 from evokd.student.predict import predict
 from evokd.student.protocol import Compute, PredictJob, TrainExample, TrainJob, write_meaning
 from evokd.student.student_settings import StudentSettings
-from evokd.student.tasks.base import Example, TaskCodec
+from evokd.student.tasks.base import LabeledExample, TaskCodec
 from evokd.student.training.train import train
 from evokd.tracing.ledger import Ledger, Sample
 
@@ -94,10 +94,10 @@ class Material:
     settings: StudentSettings
     codec: TaskCodec
     meanings: dict[str, str]
-    seeds: list[Example]
+    seeds: list[LabeledExample]
     samples: list[Sample]
     """Accepted samples, cycle by cycle."""
-    test: list[Example]
+    test: list[LabeledExample]
 
     def score(self, answers: list[Any]) -> Found:
         """Score answers to the test rows."""

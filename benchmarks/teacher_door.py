@@ -44,10 +44,10 @@ async def ask_door(url: str, calls: int, flight: int, ledger: Path) -> None:
     from evokd.agents import labeler
     from evokd.agents.llm.client import Teacher
     from evokd.agents.llm.teacher_settings import TeacherSettings
-    from evokd.agents.prompt_context import make_briefing
+    from evokd.agents.prompt_context import make_prompt_context
     from evokd.tracing.ledger import Ledger
 
-    briefing = make_briefing("classification", "letters", "English", LABELS, None, 3)
+    briefing = make_prompt_context("classification", "letters", "English", LABELS, None, 3)
     store = Ledger(ledger)
     teacher = Teacher(TeacherSettings(model="m", base_url=url, concurrency=flight), store)
 

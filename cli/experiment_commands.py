@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on standard output.")]
+ReportAsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on standard output.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -81,7 +81,7 @@ def bench(
     out: Annotated[Path, typer.Option(help="Folder of the backtest; what is done in it is not done again.")] = Path(
         "bench"
     ),
-    as_json: AsJson = False,
+    as_json: ReportAsJson = False,
 ) -> None:
     """Compare presets on domains: many runs from the same start, scored on test data after every cycle.
 
@@ -92,11 +92,11 @@ def bench(
     """
     from evokd.cli import console
     from evokd.cli.config_layers import make_layers
-    from evokd.cli.views.experiment_progress import Board
+    from evokd.cli.views.experiment_progress import ExperimentProgress
     from evokd.experiments.driver import drive
     from evokd.experiments.report import write_report
-    from evokd.experiments.spec import Column, Order, plan_backtest, read_column
-    from evokd.graph.setup.config_layers import Layer
+    from evokd.experiments.spec import Arm, ExperimentSpec, plan_experiment, read_arm
+    from evokd.graph.setup.config_layers import ConfigSource
     from evokd.graph.stopping import signals_stop
     from evokd.messages import InputError
 
@@ -115,11 +115,11 @@ def bench(
     own: dict[str, Any] = {"student": {"threads": 1}}
     if budget_tokens is not None and budget_samples is None:
         own["budget"] = {"samples": None}  # tokens alone end the runs
-    layers = [Layer("bench", own), *make_layers(config, assign, flags)]
-    columns = [Column(name.strip(), name.strip()) for name in presets.split(",") if name.strip()]
-    order = Order(
+    layers = [ConfigSource("bench", own), *make_layers(config, assign, flags)]
+    columns = [Arm(name.strip(), name.strip()) for name in presets.split(",") if name.strip()]
+    order = ExperimentSpec(
         domains=domains,
-        columns=[*columns, *(read_column(text) for text in variant or [])],
+        columns=[*columns, *(read_arm(text) for text in variant or [])],
         seeds=_read_seeds(seeds),
         typicality=_numbers("--typicality", typicality) or (None,),
         noise=_numbers("--noise", noise) or (None,),
@@ -132,8 +132,8 @@ def bench(
         raise InputError("--full-shot-seeds: nothing is trained on the whole corpus with --no-full-shot; leave one out")
     if full_shot_seeds is not None and full_shot_seeds > (given := len(order.seeds)):
         raise InputError(f"--full-shot-seeds {full_shot_seeds}: --seeds gives {given}; ask for at most as many")
-    backtest = plan_backtest(order)
-    with signals_stop(), Board(console.stderr()) as board:
+    backtest = plan_experiment(order)
+    with signals_stop(), ExperimentProgress(console.stderr()) as board:
         results = drive(backtest, out, jobs or _cores(), full_shot_seeds if full_shot else 0, board)
     record = write_report(backtest, results, out, _tell_command(context), shares)
     if as_json:
@@ -148,7 +148,7 @@ def compare(
     ],
     out: Annotated[Path | None, typer.Option(help="Folder for compare.md, compare.json and pictures.")] = None,
     runs_dir: Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.")] = Path("runs"),
-    as_json: AsJson = False,
+    as_json: ReportAsJson = False,
 ) -> None:
     """Compare finished runs; those that cannot be compared come into tables of their own.
 

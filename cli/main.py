@@ -12,6 +12,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evokd.cli.options import (
+    AsJson,
+    Assign,
+    BaseUrl,
+    BudgetSamples,
+    BudgetTokens,
+    BudgetUsd,
+    Config,
+    Cycles,
+    DomainArgument,
+    PresetOption,
+    Run,
+    RunsDir,
+    StudentOption,
+    TeacherOption,
+)
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -29,25 +46,6 @@ app = typer.Typer(
 )
 teacher_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded rehearsal teacher.")
 app.add_typer(teacher_app, name="teacher")
-
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.")]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run id in the runs folder, or a path.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output, the rest on standard error.")]
-
-
-Domain = Annotated[str, typer.Argument(metavar="DOMAIN", help="A domain folder, or the name of a shipped domain.")]
-Preset = Annotated[str, typer.Option("--preset", help="A published loop.")]
-Teacher = Annotated[
-    str | None, typer.Option("--teacher", metavar="MODEL|recorded|rehearsal", help="The language model.")
-]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="OpenAI-compatible endpoint, up to /v1.")]
-Student = Annotated[str | None, typer.Option("--student", metavar="NAME|PATH|embedded", help="The untrained student.")]
-Cycles = Annotated[int | None, typer.Option("--cycles", help="Evolution cycles at most.")]
-BudgetSamples = Annotated[int | None, typer.Option("--budget-samples", help="Accepted samples at most.")]
-BudgetTokens = Annotated[int | None, typer.Option("--budget-tokens", help="Teacher tokens, read and written, at most.")]
-BudgetUsd = Annotated[float | None, typer.Option("--budget-usd", help="US dollars at most.")]
-Config = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
-Assign = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting; may be repeated.")]
 
 
 def _common_flags(
@@ -71,11 +69,11 @@ def _common_flags(
 
 @app.command()
 def run(
-    domain: Domain,
-    preset: Preset = "evokd",
-    teacher: Teacher = None,
+    domain: DomainArgument,
+    preset: PresetOption = "evokd",
+    teacher: TeacherOption = None,
     base_url: BaseUrl = None,
-    student: Student = None,
+    student: StudentOption = None,
     cycles: Cycles = None,
     budget_samples: BudgetSamples = None,
     budget_tokens: BudgetTokens = None,
@@ -115,11 +113,11 @@ def run(
 
 @app.command()
 def check(
-    domain: Domain,
-    preset: Preset = "evokd",
-    teacher: Teacher = None,
+    domain: DomainArgument,
+    preset: PresetOption = "evokd",
+    teacher: TeacherOption = None,
     base_url: BaseUrl = None,
-    student: Student = None,
+    student: StudentOption = None,
     cycles: Cycles = None,
     budget_samples: BudgetSamples = None,
     budget_tokens: BudgetTokens = None,
@@ -155,7 +153,7 @@ def check(
 def resume(
     run: Run,
     domain: Annotated[str | None, typer.Option("--domain", help="Where the domain is now, if it was moved.")] = None,
-    teacher: Teacher = None,
+    teacher: TeacherOption = None,
     base_url: BaseUrl = None,
     student: Annotated[str | None, typer.Option("--student", help="Where the untrained student is now.")] = None,
     cycles: Cycles = None,
@@ -254,7 +252,7 @@ class _Interrupted(Exception):
         self.code = code
 
 
-class _Closed(Exception):
+class _OutputClosed(Exception):
     """Nobody reads what a run tells; typer would make a silent exit of a closed pipe."""
 
 
@@ -274,7 +272,7 @@ def _follow(as_json: bool, work: Any, folder: str | None = None) -> None:
             if isinstance(exc, KeyboardInterrupt):
                 error = _Interrupted(exit_code(exc))
             elif isinstance(exc, BrokenPipeError):
-                error = _Closed()
+                error = _OutputClosed()
             error.add_note(f"evokd-folder={getattr(exc, 'folder', None) or progress.folder}")
             if error is exc:
                 raise
@@ -331,7 +329,7 @@ def _run_command(arguments: list[str] | None) -> int:
         return _fail("interrupted" + _resume_hint(exc), exc.code)
     except (KeyboardInterrupt, typer.Abort) as exc:
         return _fail("interrupted" + _resume_hint(exc), 130)
-    except _Closed as exc:
+    except _OutputClosed as exc:
         return _fail(f"its output was closed{_resume_hint(exc)}", 1)
     except BrokenPipeError:
         return 0  # whoever reads has seen enough

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run id in the runs folder, or a path.")]
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.")]
+from evokd.cli.options import AsJson, Run, RunsDir
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -17,9 +16,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def runs(
     runs_dir: RunsDir = Path("runs"),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="JSON lines on standard output, the rest on standard error.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the runs."""
     from evokd.cli import console
@@ -50,6 +47,7 @@ def show(
     from evokd.cli.views import show as page
     from evokd.graph.setup.run_folder import EXAMPLE, SHIPPED_EXAMPLE, find_run_to_show
     from evokd.messages import InputError
+    from evokd.tracing.ledger import open_ledger
     from evokd.tracing.summary import read_summary
 
     if sum(option is not None for option in (cycle, weakness, sample)) > 1:
@@ -57,7 +55,7 @@ def show(
     folder = find_run_to_show(run, runs_dir)
     if run == EXAMPLE and folder.path != SHIPPED_EXAMPLE:
         _tell(f"this is your own run {folder.path}, not the example that comes with the program")
-    with page.open_ledger(folder.ledger) as ledger:
+    with open_ledger(folder.ledger) as ledger:
         if cycle is not None:
             page.show_cycle(console.stdout(), ledger, cycle)
         elif weakness is not None:

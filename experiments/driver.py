@@ -5,21 +5,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evokd.experiments.execution import Ceiling, find_ceiling, find_curve, make_ceiling
+from evokd.experiments.execution import FullDataBaseline, find_ceiling, find_curve, make_ceiling
 from evokd.experiments.results import Outcome
-from evokd.experiments.spec import Backtest, Cell
-from evokd.experiments.worker_pool import Failure, Interrupted, Piece, Pool, Tell
+from evokd.experiments.spec import Experiment, ExperimentRun
+from evokd.experiments.worker_pool import Interrupted, JobFailure, PoolJob, Tell, WorkerPool
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.stopping import exit_code
 from evokd.messages import EvokdError, InputError
 from evokd.tracing.files import make_folder
 
 
-class CellsFailed(EvokdError):
+class RunsFailed(EvokdError):
     """Some cells could not be done; the others are."""
 
 
-class TeacherFailed(CellsFailed):
+class TeacherFailed(RunsFailed):
     """The teacher could not be reached, so nothing more was tried."""
 
     exit_code: ClassVar[int] = 3
@@ -32,7 +32,7 @@ class Results:
     outcomes: Sequence[Outcome]
     ceilings: Mapping[tuple[str, int], Mapping[str, Any]]
     """Domain and seed -> the full-shot student, where there is one."""
-    failures: Sequence[Failure]
+    failures: Sequence[JobFailure]
 
     def check(self) -> None:
         """Raise where something could not be done.
@@ -45,7 +45,7 @@ class Results:
             kind = (
                 TeacherFailed
                 if any(failure.code == TeacherFailed.exit_code for failure in self.failures)
-                else CellsFailed
+                else RunsFailed
             )
             raise kind(
                 f"{len(self.failures)} of the runs and full-shot trainings failed, first {first.piece.name}:"
@@ -53,7 +53,7 @@ class Results:
             )
 
 
-def drive(backtest: Backtest, out: Path, jobs: int, full_shot: int | None, tell: Tell) -> Results:
+def drive(backtest: Experiment, out: Path, jobs: int, full_shot: int | None, tell: Tell) -> Results:
     """Do what is missing, and collect everything.
 
     Args:
@@ -62,7 +62,7 @@ def drive(backtest: Backtest, out: Path, jobs: int, full_shot: int | None, tell:
         jobs: processes at most.
         full_shot: of how many seeds the student of the whole corpus is trained for comparison; 0: of none, None: of
             all.
-        tell: called with events; see `Pool`. First comes `planned` with the number of pieces and of those done.
+        tell: called with events; see `WorkerPool`. First comes `planned` with the number of pieces and of those done.
 
     Raises:
         InputError: the folder cannot be made, or holds a domain.
@@ -79,7 +79,7 @@ def drive(backtest: Backtest, out: Path, jobs: int, full_shot: int | None, tell:
         total = len(backtest.cells) + len(ceilings)
         tell({"event": "planned", "total": total, "done": total - len(pieces), "jobs": min(jobs, len(pieces))})
         try:
-            failures = Pool(out, jobs, tell).work(pieces)
+            failures = WorkerPool(out, jobs, tell).work(pieces)
         except KeyboardInterrupt as exc:
             left = sum(find_curve(out, cell) is None for cell in backtest.cells)
             told = f"interrupted: {len(backtest.cells) - left} of {len(backtest.cells)} cells are done"
@@ -87,10 +87,10 @@ def drive(backtest: Backtest, out: Path, jobs: int, full_shot: int | None, tell:
         return _collect(backtest, out, ceilings, failures)
 
 
-def _ceilings(backtest: Backtest, seeds: int | None) -> dict[tuple[str, int], Ceiling]:
+def _ceilings(backtest: Experiment, seeds: int | None) -> dict[tuple[str, int], FullDataBaseline]:
     """One per domain and each of the first seeds, where the domain has a corpus."""
     chosen = sorted({cell.seed for cell in backtest.cells})[:seeds]
-    found: dict[tuple[str, int], Ceiling] = {}
+    found: dict[tuple[str, int], FullDataBaseline] = {}
     for cell in backtest.cells:
         domain = backtest.domains[cell.folder]
         if domain.corpus_rows and cell.seed in chosen:
@@ -98,18 +98,21 @@ def _ceilings(backtest: Backtest, seeds: int | None) -> dict[tuple[str, int], Ce
     return found
 
 
-def _ceiling_piece(ceiling: Ceiling) -> Piece:
+def _ceiling_piece(ceiling: FullDataBaseline) -> PoolJob:
     name = f"{ceiling.domain} full-shot s{ceiling.seed}"
-    return Piece(ceiling.id, "ceiling", ceiling.folder, name, asdict(ceiling))
+    return PoolJob(ceiling.id, "ceiling", ceiling.folder, name, asdict(ceiling))
 
 
-def _cell_piece(cell: Cell) -> Piece:
+def _cell_piece(cell: ExperimentRun) -> PoolJob:
     told = f" t{cell.typicality:g} n{cell.noise:g}" if any(cell.condition) else ""
-    return Piece(cell.id, "cell", cell.folder, f"{cell.domain} {cell.column} s{cell.seed}{told}", asdict(cell))
+    return PoolJob(cell.id, "cell", cell.folder, f"{cell.domain} {cell.column} s{cell.seed}{told}", asdict(cell))
 
 
 def _collect(
-    backtest: Backtest, out: Path, ceilings: Mapping[tuple[str, int], Ceiling], failures: Sequence[Failure]
+    backtest: Experiment,
+    out: Path,
+    ceilings: Mapping[tuple[str, int], FullDataBaseline],
+    failures: Sequence[JobFailure],
 ) -> Results:
     full = {key: found for key, item in ceilings.items() if (found := find_ceiling(out, item)) is not None}
     outcomes = []

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evokd.experiments.learning_curve import FILE, read_result, score_versions, write_curve
-from evokd.experiments.spec import MAY_DIFFER, Cell, counted_versions, digest
+from evokd.experiments.spec import MAY_DIFFER, ExperimentRun, counted_versions, digest
 from evokd.graph.context import cycle_name
-from evokd.graph.runner import Host, resume_run, start_run
-from evokd.graph.setup.config_layers import Layer
+from evokd.graph.runner import RunOverrides, resume_run, start_run
+from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.plan import Plan, plan_settings
 from evokd.graph.setup.run_folder import RunFolder
@@ -28,44 +28,44 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ceiling:
+class FullDataBaseline:
     """The student of a domain and seed, trained without noise on the seeds and the whole corpus but for test texts."""
 
     id: str
     folder: str
     domain: str
     seed: int
-    cell: Cell
+    cell: ExperimentRun
     """Any cell with that student."""
 
 
-def plan_cell(cell: Cell, domain: Domain) -> Plan:
+def plan_cell(cell: ExperimentRun, domain: Domain) -> Plan:
     """Plan a cell's run again, on a domain that was read before."""
-    return plan_settings(domain, cell.preset, [Layer(cell.id, cell.settings)])
+    return plan_settings(domain, cell.preset, [ConfigSource(cell.id, cell.settings)])
 
 
-def find_curve(out: Path, cell: Cell) -> dict[str, Any] | None:
+def find_curve(out: Path, cell: ExperimentRun) -> dict[str, Any] | None:
     """Read what a cell has left, None while it is not done."""
     return read_result(out / "runs" / cell.id / FILE, "points")
 
 
 @dataclass
-class Stock:
+class DomainCache:
     """A domain as all cells on it use it: read once, its corpus indexed once."""
 
     domain: Domain
     corpus: "Corpus | None" = None
 
-    def host(self, plan: Plan, student: Student) -> Host:
+    def host(self, plan: Plan, student: Student) -> RunOverrides:
         """What is lent to a run."""
         own = plan.settings.teacher.is_rehearsal() and plan.settings.rehearsal.corpus is None
         if own and self.corpus is None:
             self.corpus = make_corpus(replace(self.domain, seeds=()))
-        return Host(student, keep_versions=True, corpus=self.corpus if own else None)
+        return RunOverrides(student, keep_versions=True, corpus=self.corpus if own else None)
 
 
 def run_cell(
-    cell: Cell, stock: Stock, out: Path, student: Student, listeners: tuple[Listener, ...] = ()
+    cell: ExperimentRun, stock: DomainCache, out: Path, student: Student, listeners: tuple[Listener, ...] = ()
 ) -> dict[str, Any]:
     """Run a cell to its end, or on from where it was, and write its learning curve; what is done is left as it is.
 
@@ -106,7 +106,7 @@ def _versions_are_there(summary: Mapping[str, Any], folder: RunFolder) -> bool:
     return all(folder.version(cycle_name(cycle)).is_dir() for cycle in (0, *promoted))
 
 
-def make_ceiling(cell: Cell, domain: Domain) -> Ceiling:
+def make_ceiling(cell: ExperimentRun, domain: Domain) -> FullDataBaseline:
     """Name the ceiling of a cell; cells with the same student, seed and data have the same."""
     student = {key: value for key, value in cell.settings["student"].items() if f"student.{key}" not in MAY_DIFFER}
     parts = {
@@ -117,15 +117,17 @@ def make_ceiling(cell: Cell, domain: Domain) -> Ceiling:
         "corpus": cell.settings["rehearsal"]["corpus"],
         "versions": counted_versions(),
     }
-    return Ceiling(f"{cell.domain[:40]}-s{cell.seed}-{digest(parts)}", cell.folder, cell.domain, cell.seed, cell)
+    return FullDataBaseline(
+        f"{cell.domain[:40]}-s{cell.seed}-{digest(parts)}", cell.folder, cell.domain, cell.seed, cell
+    )
 
 
-def find_ceiling(out: Path, ceiling: Ceiling) -> dict[str, Any] | None:
+def find_ceiling(out: Path, ceiling: FullDataBaseline) -> dict[str, Any] | None:
     """Read a ceiling, None while it is not there."""
     return read_result(out / "ceilings" / f"{ceiling.id}.json", "test")
 
 
-def train_ceiling(ceiling: Ceiling, domain: Domain, out: Path, student: Student) -> dict[str, Any]:
+def train_ceiling(ceiling: FullDataBaseline, domain: Domain, out: Path, student: Student) -> dict[str, Any]:
     """Train the student on the seeds and the whole corpus but for test texts, and score it on test data.
 
     Raises:

@@ -11,7 +11,7 @@ from evokd.experiments.chart_data import make_sheets
 from evokd.experiments.charts import HINT, KINDS, Sheet, can_draw, draw
 from evokd.experiments.driver import Results
 from evokd.experiments.results import SHARES, Key, Measured, measure, pair
-from evokd.experiments.spec import Backtest
+from evokd.experiments.spec import Experiment
 from evokd.experiments.statistics import LEVEL, RESAMPLES, compare
 from evokd.experiments.tables import MEASURES, difference_table, label_table, reach_table, scores_table, tokens_table
 from evokd.tracing.files import write_json
@@ -26,7 +26,7 @@ NOTICES = {
 
 
 def write_report(
-    backtest: Backtest, results: Results, out: Path, command: str, shares: Sequence[float] = SHARES
+    backtest: Experiment, results: Results, out: Path, command: str, shares: Sequence[float] = SHARES
 ) -> dict[str, Any]:
     """Write `report.json` and `report.md`; returns what is in the first.
 
@@ -78,7 +78,7 @@ def _read_pictures(out: Path) -> set[str]:
         return set()
 
 
-def _make_sheets(backtest: Backtest, measured: Sequence[Measured], columns: Sequence[str]) -> dict[Key, list[Sheet]]:
+def _make_sheets(backtest: Experiment, measured: Sequence[Measured], columns: Sequence[str]) -> dict[Key, list[Sheet]]:
     """Make the sheets of every domain and condition."""
     return {
         key: list(make_sheets(key, items, columns, tell_condition(backtest, key[1:]), backtest.rehearsal))
@@ -86,7 +86,7 @@ def _make_sheets(backtest: Backtest, measured: Sequence[Measured], columns: Sequ
     }
 
 
-def describe_setting(backtest: Backtest) -> dict[str, Any]:
+def describe_setting(backtest: Experiment) -> dict[str, Any]:
     """What all cells have in common, and how many rows they were given."""
     settings = backtest.cells[0].settings
     return {
@@ -168,7 +168,7 @@ def _differences(measured: Sequence[Measured], columns: Sequence[str]) -> Iterat
 
 
 def _pages(
-    backtest: Backtest,
+    backtest: Experiment,
     measured: Sequence[Measured],
     record: Mapping[str, Any],
     columns: Sequence[str],
@@ -196,7 +196,7 @@ def _pages(
         yield from [f"F1 per label at the end of the budget ({domain}, {told}):\n", *label_table(items, columns)]
 
 
-def tell_condition(backtest: Backtest, condition: tuple[float, float]) -> str:
+def tell_condition(backtest: Experiment, condition: tuple[float, float]) -> str:
     """Name a condition, and the labelled data that the loop was given."""
     setting = describe_setting(backtest)
     shots = "the domain's seeds" if setting["shots"] is None else f"{_count(setting['shots'], 'shot')} per label"
@@ -211,7 +211,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _head(backtest: Backtest, record: Mapping[str, Any]) -> Iterator[str]:
+def _head(backtest: Experiment, record: Mapping[str, Any]) -> Iterator[str]:
     setting = record["setting"]
     if setting["teacher"] in NOTICES:
         yield f"**{NOTICES[setting['teacher']]}**\n"

@@ -6,7 +6,7 @@ from statistics import mean
 from typing import Any
 
 from evokd.experiments.measures import area, reach
-from evokd.experiments.spec import Cell
+from evokd.experiments.spec import ExperimentRun
 
 SHARES = (0.8, 0.9, 0.95)
 """Shares of the full-shot score whose price is asked for."""
@@ -18,7 +18,7 @@ Key = tuple[str, float, float]
 class Outcome:
     """A finished cell."""
 
-    cell: Cell
+    cell: ExperimentRun
     points: Sequence[Mapping[str, Any]]
     """See `experiments.learning_curve.Point`."""
     ceiling: Mapping[str, Any] | None
@@ -55,7 +55,7 @@ class Measured:
     tokens: int
 
     @property
-    def cell(self) -> Cell:
+    def cell(self) -> ExperimentRun:
         """The cell."""
         return self.outcome.cell
 

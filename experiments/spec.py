@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from evokd.graph.setup.config_layers import Layer, load_preset, parse_assignments
+from evokd.graph.setup.config_layers import ConfigSource, load_preset, parse_assignments
 from evokd.graph.setup.domain import Domain, find_domain, load_domain
 from evokd.graph.setup.plan import Plan, describe_plan, library_versions, plan_loaded
 from evokd.graph.setup.readability import refuse_unreadable
 from evokd.graph.setup.resume_check import flatten
-from evokd.graph.setup.run_settings import FREE
+from evokd.graph.setup.run_settings import RESUMABLE
 from evokd.graph.setup.simulated_teacher import read_corpus
 from evokd.messages import InputError
 
 _COUNTED_VERSIONS = ("evokd", "torch", "transformers")
-_ADDRESS = tuple(key for key in FREE if key.startswith("teacher."))
+_ADDRESS = tuple(key for key in RESUMABLE if key.startswith("teacher."))
 MAY_DIFFER = ("student.regime", "student.replay", "student.update_steps", "student.self_training")
 """Settings of the student that belong to a loop; all others are the same for every column."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
@@ -26,7 +26,7 @@ _NEXT = re.compile(r",(?=\s*[A-Za-z_][\w.]*=)")
 
 
 @dataclass(frozen=True)
-class Column:
+class Arm:
     """A loop that is compared: a preset, perhaps under a few other settings."""
 
     name: str
@@ -36,20 +36,20 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Order:
+class ExperimentSpec:
     """What is asked of a backtest."""
 
     domains: Sequence[str]
-    columns: Sequence[Column]
+    columns: Sequence[Arm]
     seeds: Sequence[int]
     typicality: Sequence[float | None] = (None,)
     noise: Sequence[float | None] = (None,)
-    layers: Sequence[Layer] = ()
+    layers: Sequence[ConfigSource] = ()
     """Settings of all cells, later ones win."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class ExperimentRun:
     """One run of a backtest, as JSON can carry it."""
 
     id: str
@@ -73,17 +73,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Backtest:
+class Experiment:
     """Cells with what they have in common."""
 
-    cells: Sequence[Cell]
+    cells: Sequence[ExperimentRun]
     domains: Mapping[str, Domain]
     """Domain folder -> the domain as it was read."""
-    columns: Sequence[Column]
+    columns: Sequence[Arm]
     rehearsal: bool
 
 
-def read_column(text: str) -> Column:
+def read_arm(text: str) -> Arm:
     """Read `NAME:PRESET:a.b=c,d.e=f`, a preset under other settings.
 
     Raises:
@@ -95,7 +95,7 @@ def read_column(text: str) -> Column:
         raise InputError(
             f"--variant {text!r}: write NAME:PRESET:a.b=c,d.e=f, such as no-review:evokd:curriculum.review=0"
         )
-    return Column(name, preset, tuple(part.strip() for part in _NEXT.split(changes)))
+    return Arm(name, preset, tuple(part.strip() for part in _NEXT.split(changes)))
 
 
 def read_domain(folder: str) -> Domain:
@@ -104,14 +104,14 @@ def read_domain(folder: str) -> Domain:
     return domain if domain.corpus is None else read_corpus(domain)
 
 
-def plan_backtest(order: Order) -> Backtest:
+def plan_experiment(order: ExperimentSpec) -> Experiment:
     """Plan all cells: by domain, then seed, then condition, so that what is alike lies together.
 
     Raises:
         InputError: what is wrong with the order, a domain or the settings, and how to mend it.
     """
     _check_columns(order.columns)
-    cells: list[Cell] = []
+    cells: list[ExperimentRun] = []
     domains: dict[str, Domain] = {}
     rehearsal = True
     if not order.columns or not order.domains:
@@ -139,13 +139,13 @@ def plan_backtest(order: Order) -> Backtest:
                 raise InputError(
                     "budget: a backtest compares at equal tokens or samples; pass --budget-tokens or --budget-samples"
                 )
-            cells += [make_cell(column.name, plan) for column, plan in same]
+            cells += [make_run(column.name, plan) for column, plan in same]
     if not rehearsal and (any(value is not None for value in (*order.typicality, *order.noise))):
         raise InputError("--typicality and --noise belong to the rehearsal teacher; leave them out with another one")
-    return Backtest(cells, domains, order.columns, rehearsal)
+    return Experiment(cells, domains, order.columns, rehearsal)
 
 
-def _check_columns(columns: Sequence[Column]) -> None:
+def _check_columns(columns: Sequence[Arm]) -> None:
     seen: set[str] = set()
     for column in columns:
         if not _NAME.fullmatch(column.name):
@@ -158,20 +158,22 @@ def _check_columns(columns: Sequence[Column]) -> None:
 
 
 def _plan(
-    domain: Domain, column: Column, order: Order, seed: int, typicality: float | None, noise: float | None
+    domain: Domain, column: Arm, order: ExperimentSpec, seed: int, typicality: float | None, noise: float | None
 ) -> Plan:
     layers = [*order.layers]
     if column.changes:
-        layers.append(Layer(f"--variant {column.name}", parse_assignments(column.changes).values))
-    layers.append(Layer("--seeds", {"seed": seed}))
+        layers.append(ConfigSource(f"--variant {column.name}", parse_assignments(column.changes).values))
+    layers.append(ConfigSource("--seeds", {"seed": seed}))
     given = {"typicality": typicality, "noise": noise}
-    layers += [Layer(f"--{key}", {"rehearsal": {key: value}}) for key, value in given.items() if value is not None]
+    layers += [
+        ConfigSource(f"--{key}", {"rehearsal": {key: value}}) for key, value in given.items() if value is not None
+    ]
     plan = plan_loaded(domain, column.preset, layers)
     refuse_unreadable(plan.sight, plan.settings)
     return plan
 
 
-def _check_same(domain: Domain, same: Sequence[tuple[Column, Plan]]) -> None:
+def _check_same(domain: Domain, same: Sequence[tuple[Arm, Plan]]) -> None:
     """Hold the columns to one start, one student and one budget."""
     first, plan = same[0]
     began = _shared(plan)
@@ -192,7 +194,7 @@ def _shared(plan: Plan) -> dict[str, Any]:
     return {key: value for key, value in kept.items() if key not in MAY_DIFFER}
 
 
-def make_cell(column: str, plan: Plan) -> Cell:
+def make_run(column: str, plan: Plan) -> ExperimentRun:
     """Make the cell of a planned run."""
     domain, settings = plan.domain, plan.settings
     rehearsal = settings.rehearsal
@@ -201,7 +203,7 @@ def make_cell(column: str, plan: Plan) -> Cell:
     shared = {**_shared(plan), "data": dict(domain.fingerprint)}
     for key in ("rehearsal.typicality", "rehearsal.noise"):
         shared.pop(key, None)  # the teacher has said nothing yet
-    return Cell(
+    return ExperimentRun(
         id="-".join([*parts, digest(_fingerprint(plan))]),
         domain=domain.file.name,
         folder=str(domain.folder),

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from evokd.student.process.pipes import open_pipes, prepare_process, send
 
 if TYPE_CHECKING:
-    from evokd.experiments.execution import Stock
+    from evokd.experiments.execution import DomainCache
 
-Tell = Callable[[Mapping[str, Any]], None]
+Send = Callable[[Mapping[str, Any]], None]
 
 TOLD = ("run_started", "run_resumed", "trained")
 """Events that the parent hears of."""
@@ -33,7 +33,7 @@ def main() -> None:
         tell(_answer(json.loads(lines.get()), tell))
 
 
-def _answer(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+def _answer(request: Mapping[str, Any], tell: Send) -> dict[str, Any]:
     from evokd.messages import EvokdError
 
     try:
@@ -45,9 +45,9 @@ def _answer(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         return {"error": f"{type(exc).__name__}: {exc}".splitlines()[0], "code": 1}
 
 
-def _work(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    from evokd.experiments.execution import Ceiling, run_cell, train_ceiling
-    from evokd.experiments.spec import Cell
+def _work(request: Mapping[str, Any], tell: Send) -> dict[str, Any]:
+    from evokd.experiments.execution import FullDataBaseline, run_cell, train_ceiling
+    from evokd.experiments.spec import ExperimentRun
     from evokd.student.process.local import LocalStudent
 
     def pass_on(event: Mapping[str, Any]) -> None:
@@ -55,20 +55,20 @@ def _work(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
             tell({"event": {key: event.get(key) for key in ("event", "cycle", "cycles")}})
 
     body, out = request["body"], Path(request["out"])
-    cell = Cell(**(body if request["piece"] == "cell" else body["cell"]))
+    cell = ExperimentRun(**(body if request["piece"] == "cell" else body["cell"]))
     stock = _open_stock(cell.folder)
     student = LocalStudent(device=cell.settings["student"]["device"], threads=cell.settings["student"]["threads"])
     if request["piece"] == "cell":
         return run_cell(cell, stock, out, student, (pass_on,))
-    return train_ceiling(Ceiling(**{**body, "cell": cell}), stock.domain, out, student)
+    return train_ceiling(FullDataBaseline(**{**body, "cell": cell}), stock.domain, out, student)
 
 
 @functools.lru_cache(maxsize=2)
-def _open_stock(folder: str) -> "Stock":
-    from evokd.experiments.execution import Stock
+def _open_stock(folder: str) -> "DomainCache":
+    from evokd.experiments.execution import DomainCache
     from evokd.experiments.spec import read_domain
 
-    return Stock(read_domain(folder))
+    return DomainCache(read_domain(folder))
 
 
 if __name__ == "__main__":

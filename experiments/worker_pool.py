@@ -31,7 +31,7 @@ class Interrupted(EvokdError):
 
 
 @dataclass(frozen=True)
-class Piece:
+class PoolJob:
     """Something that a worker does in one go."""
 
     id: str
@@ -45,10 +45,10 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Failure:
+class JobFailure:
     """A piece that could not be done."""
 
-    piece: Piece
+    piece: PoolJob
     message: str
     code: int
 
@@ -69,7 +69,7 @@ class _Worker:
                 env={**os.environ, "PYTHONPATH": path},
                 start_new_session=True,
             )
-        self.piece: Piece | None = None
+        self.piece: PoolJob | None = None
         self.group: str | None = None
         self._listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
         self._listener.start()
@@ -81,7 +81,7 @@ class _Worker:
         self.process.wait()
         inbox.put((self, None))
 
-    def give(self, piece: Piece, out: Path) -> None:
+    def give(self, piece: PoolJob, out: Path) -> None:
         """Hand a piece over."""
         self.piece, self.group = piece, piece.group
         assert self.process.stdin is not None
@@ -101,7 +101,7 @@ class _Worker:
                 pipe.close()
 
 
-class Pool:
+class WorkerPool:
     """Does pieces on several processes, one after another on each."""
 
     program: ClassVar[tuple[str, ...]] = ("-m", "evokd.experiments.worker")
@@ -119,12 +119,12 @@ class Pool:
         self._jobs = jobs
         self._tell = tell
         self._inbox: queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]] = queue.SimpleQueue()
-        self._waiting: list[Piece] = []
+        self._waiting: list[PoolJob] = []
         self._workers: list[_Worker] = []
         self._tries: dict[str, int] = {}
-        self._failures: list[Failure] = []
+        self._failures: list[JobFailure] = []
 
-    def work(self, pieces: Sequence[Piece]) -> list[Failure]:
+    def work(self, pieces: Sequence[PoolJob]) -> list[JobFailure]:
         """Do all pieces; returns those that could not be done.
 
         Raises:
@@ -155,7 +155,7 @@ class Pool:
             self._tell({"event": "started", "piece": piece})
             worker.give(piece, self._out)
 
-    def _choose(self, worker: _Worker) -> Piece | None:
+    def _choose(self, worker: _Worker) -> PoolJob | None:
         """A piece of the worker's own group, else of a group that nobody is at, else of the fullest one."""
         sizes: dict[str, int] = {}
         for piece in self._waiting:
@@ -182,12 +182,12 @@ class Pool:
             self._tell({**message["event"], "event": "cycle", "piece": piece})
         else:
             if "error" in message:
-                self._fail(Failure(piece, message["error"], message["code"]))
+                self._fail(JobFailure(piece, message["error"], message["code"]))
             else:
                 self._tell({"event": "done", "piece": piece})
             self._next(worker)
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: JobFailure) -> None:
         self._failures.append(failure)
         self._tell({"event": "failed", "piece": failure.piece, "message": failure.message})
         if failure.code == _PARKS:
@@ -208,7 +208,7 @@ class Pool:
             self._waiting.insert(0, piece)
         else:
             told = f"its process died {_TRIES} times (exit code {worker.process.returncode})"
-            self._fail(Failure(piece, f"{told}; see {self._out / 'workers.log'}", 1))
+            self._fail(JobFailure(piece, f"{told}; see {self._out / 'workers.log'}", 1))
         if self._waiting:
             fresh = self._start()
             fresh.group = worker.group

@@ -9,7 +9,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.graph.nodes.analyze import analyze
 from evokd.graph.nodes.curate import curate, review
 from evokd.graph.nodes.decide import decide
@@ -22,21 +22,21 @@ from evokd.graph.state import LessonState, State, StateUpdate
 StateT = TypeVar("StateT", State, LessonState)
 
 
-def _traced(work: Callable[[StateT, Bench], Awaitable[StateUpdate]]) -> Any:
+def _traced(work: Callable[[StateT, RunContext], Awaitable[StateUpdate]]) -> Any:
     """Make a graph node of a function: its start and end are events, its time goes into the ledger."""
     name: str = work.__name__
 
-    async def node(state: StateT, runtime: Runtime[Bench]) -> StateUpdate:
-        bench = runtime.context
+    async def node(state: StateT, runtime: Runtime[RunContext]) -> StateUpdate:
+        context = runtime.context
         fields: dict[str, Any] = dict(state)
         cycle = fields.get("cycle", fields.get("lesson_cycle", 0))
         place = {"cycle": cycle, "node": name, **({"lesson": fields["lesson"]} if "lesson" in fields else {})}
-        bench.emit("node_started", **place)
+        context.emit("node_started", **place)
         start = time.monotonic()
-        update = await work(state, bench)
+        update = await work(state, context)
         seconds = time.monotonic() - start
-        bench.ledger.add_time(cycle, name, seconds)
-        bench.emit("node_finished", **place, seconds=round(seconds, 3))
+        context.ledger.add_time(cycle, name, seconds)
+        context.emit("node_finished", **place, seconds=round(seconds, 3))
         return update
 
     node.__name__ = name
@@ -46,7 +46,7 @@ def _traced(work: Callable[[StateT, Bench], Awaitable[StateUpdate]]) -> Any:
 
 def build_lesson() -> CompiledStateGraph[Any, Any, Any, Any]:
     """The sub-graph of a lesson: generate, then label. Lessons run in parallel, with no barrier between the steps."""
-    lesson = StateGraph(LessonState, context_schema=Bench)
+    lesson = StateGraph(LessonState, context_schema=RunContext)
     lesson.add_node("generate", _traced(generate))
     lesson.add_node("label", _traced(label))
     lesson.add_edge(START, "generate")
@@ -61,7 +61,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> Compile
     Args:
         checkpointer: where checkpoints go; None for a graph that is only looked at.
     """
-    graph = StateGraph(State, context_schema=Bench)
+    graph = StateGraph(State, context_schema=RunContext)
     for work in (prepare, train, gate, examine, decide, analyze, curate, review, publish):
         graph.add_node(work.__name__, _traced(work))
     graph.add_node("lesson", build_lesson())

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from evokd.agents.llm.client import resolve_key
-from evokd.agents.llm.ping import reach
+from evokd.agents.llm.ping import ping
 from evokd.agents.llm.teacher_settings import OPENAI_URL
 from evokd.graph.estimate import estimate_run
 from evokd.graph.setup.plan import Plan
@@ -78,7 +78,7 @@ def _describe_teacher(plan: Plan) -> list[dict[str, Any]]:
         own = teacher.role(role)
         place = (own.model, own.base_url)
         if place not in found:
-            state = reach(own, resolve_key(own, os.environ))
+            state = ping(own, resolve_key(own, os.environ))
             found[place] = {"model": own.model, "address": own.base_url or OPENAI_URL, "roles": [], "state": state}
         found[place]["roles"].append(role)
     return list(found.values())

@@ -1,11 +1,11 @@
-"""The workbench: what the nodes of a run work with, handed to the graph as its runtime context."""
+"""What the nodes of a run work with, handed to the graph as its runtime context."""
 
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evokd.agents.llm.client import Teacher
-from evokd.agents.prompt_context import Briefing
+from evokd.agents.prompt_context import PromptContext
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.run_settings import Settings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Bench:
+class RunContext:
     """Collaborators of a run."""
 
     settings: Settings
@@ -30,7 +30,7 @@ class Bench:
     emit: Emit
     student: Student
     teacher: Teacher
-    briefing: Briefing
+    briefing: PromptContext
     draft_cost: tuple[float, float] = (0.0, 0.0)
     """Tokens and US dollars that a draft is expected to take, before any was written."""
     vectors: dict[str, "NDArray[np.float64]"] = field(default_factory=dict)

@@ -36,7 +36,7 @@ from evokd.messages import (
 )
 from evokd.messages import Example as ShownExample
 from evokd.prompts.loader import ROLES
-from evokd.student.tasks.base import Example
+from evokd.student.tasks.base import LabeledExample
 
 ACCEPTED = 0.95
 """Share of texts that become samples, as it was with language models."""
@@ -231,7 +231,7 @@ class _Forecast:
         size = plan.settings.curriculum.quotas.lesson
         real = mix.get("real", 0)
         for part in share_out(real, [1.0] * cut_labelling(real, size)):
-            lines = [Example(text, self._texts[0].gold) for text in self._lines]
+            lines = [LabeledExample(text, self._texts[0].gold) for text in self._lines]
             calls["labeler"].append(self._count_labels(part, lines))
         return calls
 
@@ -239,7 +239,7 @@ class _Forecast:
         """The first cycle that writes texts in the tone of real ones."""
         return next((number for number, mix in enumerate(self._mixes, start=1) if "toned" in mix), None)
 
-    def _count_labels(self, count: int, texts: Sequence[Example]) -> tuple[int, int]:
+    def _count_labels(self, count: int, texts: Sequence[LabeledExample]) -> tuple[int, int]:
         plan = self._plan
         curriculum, codec = plan.settings.curriculum, plan.domain.codec
         shown = [
@@ -315,12 +315,12 @@ def _count(plan: Plan, role: str, message: Any, reply: Mapping[str, Any]) -> tup
     return asked, estimate_tokens(json.dumps(reply, ensure_ascii=False))
 
 
-def _plain(plan: Plan, item: Example) -> Any:
+def _plain(plan: Plan, item: LabeledExample) -> Any:
     """The right answer as it is written on the wire."""
     return TypeAdapter(Any).dump_python(plan.domain.codec.to_wire(item.text, item.gold), mode="json")
 
 
-def _make_packet(plan: Plan, texts: Sequence[Example]) -> FeedbackPacket:
+def _make_packet(plan: Plan, texts: Sequence[LabeledExample]) -> FeedbackPacket:
     packet, codec = plan.settings.curriculum.packet, plan.domain.codec
     shown = islice(endless(texts), packet.wrong + packet.confident_wrong + packet.right)
     cases = [

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evokd.graph.setup.config_layers import Layer, build_settings
+from evokd.graph.setup.config_layers import ConfigSource, build_settings
 from evokd.graph.setup.readability import note_texts
 from evokd.graph.setup.run_folder import RunFolder, read_config
 from evokd.messages import EvokdError
@@ -36,7 +36,7 @@ def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:
     """
     if not folder.student.is_dir():
         raise EvokdError(f"{folder.path}: {_tell_no_student(folder)}")
-    settings = build_settings([Layer(str(folder.config), read_config(folder)["settings"])])
+    settings = build_settings([ConfigSource(str(folder.config), read_config(folder)["settings"])])
     record = read_record(folder.student)
     task = codec(record["task"], record["labels"])
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evokd.agents.llm.attempt import TeacherError
-from evokd.agents.llm.budget import Cap
+from evokd.agents.llm.budget import BudgetLimit
 from evokd.agents.llm.client import Teacher
 from evokd.graph.checkpoints import open_checkpoints
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.graph.estimate import estimate_draft, estimate_run
 from evokd.graph.io_errors import disk_errors
 from evokd.graph.nodes.curate import brought_nothing
-from evokd.graph.setup.config_layers import Layer
+from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import Plan, describe_plan, record_config, record_plan, replan_run
 from evokd.graph.setup.readability import refuse_unreadable
 from evokd.graph.setup.recorded_teacher import make_transport
@@ -47,7 +47,7 @@ THREAD: "RunnableConfig" = {"configurable": {"thread_id": "run"}, "recursion_lim
 
 
 @dataclass(frozen=True)
-class _Going:
+class _ResumeInfo:
     """How a run goes: from its start, or on from where it was, perhaps under other settings."""
 
     resumed: bool = False
@@ -56,7 +56,7 @@ class _Going:
 
 
 @dataclass(frozen=True)
-class Host:
+class RunOverrides:
     """What somebody who drives many runs lends to each of them."""
 
     student: Student | None = None
@@ -67,11 +67,11 @@ class Host:
     """What the rehearsal teacher answers from, indexed before; None: it is indexed for the run."""
 
 
-_ALONE = Host()
+_ALONE = RunOverrides()
 
 
 def start_run(
-    plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[Listener, ...] = (), host: Host = _ALONE
+    plan: Plan, runs_dir: Path, run_id: str | None, listeners: tuple[Listener, ...] = (), host: RunOverrides = _ALONE
 ) -> dict[str, Any]:
     """Start a run and drive it to its end; returns the summary.
 
@@ -88,7 +88,7 @@ def start_run(
         try:
             # from here on the folder is a run, and it is held already
             write_config(folder, describe_plan(plan))
-            return _drive(plan, folder, listeners, _Going(), host)
+            return _drive(plan, folder, listeners, _ResumeInfo(), host)
         finally:
             if not folder.config.is_file():
                 shutil.rmtree(folder.path, ignore_errors=True)
@@ -97,9 +97,9 @@ def start_run(
 def resume_run(
     folder: RunFolder,
     listeners: tuple[Listener, ...] = (),
-    layers: Sequence[Layer] = (),
+    layers: Sequence[ConfigSource] = (),
     force: bool = False,
-    host: Host = _ALONE,
+    host: RunOverrides = _ALONE,
     domain: str | None = None,
 ) -> dict[str, Any]:
     """Go on with an interrupted run; returns the summary. A finished run is left as it is.
@@ -137,7 +137,9 @@ def resume_run(
     return done
 
 
-def _replan(folder: RunFolder, layers: Sequence[Layer], force: bool, domain: str | None) -> tuple[Plan, _Going]:
+def _replan(
+    folder: RunFolder, layers: Sequence[ConfigSource], force: bool, domain: str | None
+) -> tuple[Plan, _ResumeInfo]:
     """Plan a run again, and compare with what it was begun with.
 
     Raises:
@@ -152,7 +154,7 @@ def _replan(folder: RunFolder, layers: Sequence[Layer], force: bool, domain: str
     notes = [note for note in (compare_libraries(began, now), _tell_move(record, plan)) if note]
     if changes or notes:
         write_config(folder, describe_plan(plan))
-    return plan, _Going(True, tuple(changes), tuple(notes))
+    return plan, _ResumeInfo(True, tuple(changes), tuple(notes))
 
 
 def _tell_move(record: Mapping[str, Any], plan: Plan) -> str | None:
@@ -176,7 +178,9 @@ def _clear_work(folder: RunFolder) -> None:
             shutil.rmtree(folder.work, ignore_errors=True)
 
 
-def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], going: _Going, host: Host) -> dict[str, Any]:
+def _drive(
+    plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], going: _ResumeInfo, host: RunOverrides
+) -> dict[str, Any]:
     # plain types alone are read back from checkpoints; LangGraph reads this when it is first imported
     os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
     log = EventLog(folder.events, folder.run_id, listeners)
@@ -195,7 +199,7 @@ def _drive(plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], going
         log.close()
 
 
-async def _run(plan: Plan, folder: RunFolder, log: EventLog, going: _Going, host: Host) -> dict[str, Any]:
+async def _run(plan: Plan, folder: RunFolder, log: EventLog, going: _ResumeInfo, host: RunOverrides) -> dict[str, Any]:
     stop = Stop()
     try:
         with stop:
@@ -206,14 +210,16 @@ async def _run(plan: Plan, folder: RunFolder, log: EventLog, going: _Going, host
         raise Stopped(stop.number) from exc
 
 
-async def _work(plan: Plan, folder: RunFolder, log: EventLog, going: _Going, host: Host, stop: Stop) -> dict[str, Any]:
-    async with _open_bench(plan, folder, log, host, stop) as bench:
+async def _work(
+    plan: Plan, folder: RunFolder, log: EventLog, going: _ResumeInfo, host: RunOverrides, stop: Stop
+) -> dict[str, Any]:
+    async with _open_context(plan, folder, log, host, stop) as run_context:
         estimate = None if going.resumed else estimate_run(plan).tell()
         log("run_resumed" if going.resumed else "run_started", **_announce(plan, folder, going), estimate=estimate)
         if going.changes:
             log("changed", changes=[{"free": change.free, **_told(change)} for change in going.changes])
-        bench.ledger.remember(PLAN, record_plan(plan))
-        await _walk(bench, going)
+        run_context.ledger.remember(PLAN, record_plan(plan))
+        await _invoke(run_context, going)
     summary = read_summary(folder.summary)
     if summary is None:
         raise EvokdError(f"{folder.path}: the graph ended without a summary; its events are in {folder.events}")
@@ -227,7 +233,7 @@ def _told(change: Change) -> dict[str, Any]:
     return {"kind": change.kind, "key": change.key, "lines": list(change.lines)}
 
 
-def _announce(plan: Plan, folder: RunFolder, going: _Going) -> dict[str, Any]:
+def _announce(plan: Plan, folder: RunFolder, going: _ResumeInfo) -> dict[str, Any]:
     settings = plan.settings
     return {
         "folder": str(folder.path),
@@ -252,25 +258,25 @@ def _announce(plan: Plan, folder: RunFolder, going: _Going) -> dict[str, Any]:
     }
 
 
-async def _walk(bench: Bench, going: _Going) -> None:
+async def _invoke(run_context: RunContext, going: _ResumeInfo) -> None:
     """Walk the graph from its start or its last checkpoint to the end."""
     from evokd.graph.build import build_graph
 
-    async with open_checkpoints(bench.folder.checkpoints) as saver:
+    async with open_checkpoints(run_context.folder.checkpoints) as saver:
         graph = build_graph(saver)
         begun = going.resumed and (await graph.aget_state(THREAD)).values
         if begun:
-            await _go_back(graph, bench, going)
+            await _rewind(graph, run_context, going)
         elif going.resumed:
             # whatever the ledger holds without a checkpoint is done again from the stored replies
-            bench.ledger.start_over()
-        await graph.ainvoke(None if begun else {"cycle": 0}, THREAD, context=bench, durability="sync")
+            run_context.ledger.start_over()
+        await graph.ainvoke(None if begun else {"cycle": 0}, THREAD, context=run_context, durability="sync")
         left = (await graph.aget_state(THREAD)).next
         if left:
-            raise EvokdError(f"{bench.folder.path}: the graph stopped before {', '.join(left)}; resume the run")
+            raise EvokdError(f"{run_context.folder.path}: the graph stopped before {', '.join(left)}; resume the run")
 
 
-async def _go_back(graph: "CompiledStateGraph[Any, Any, Any, Any]", bench: Bench, going: _Going) -> None:
+async def _rewind(graph: "CompiledStateGraph[Any, Any, Any, Any]", run_context: RunContext, going: _ResumeInfo) -> None:
     """Go back a step where the last checkpoint says done, but what it was done with has changed.
 
     Lessons that all failed are given again: the teacher may be mended. A decision to stop is taken again under other
@@ -281,36 +287,38 @@ async def _go_back(graph: "CompiledStateGraph[Any, Any, Any, Any]", bench: Bench
     """
     state = await graph.aget_state(THREAD)
     # the first node has noted its time before its checkpoint was written
-    if "prepare" not in state.next and not bench.ledger.times():
+    if "prepare" not in state.next and not run_context.ledger.times():
         raise ResumeError(
-            f"{bench.folder.ledger}: empty, but the run has begun; restore a copy of the file or start a new run"
+            f"{run_context.folder.ledger}: empty, but the run has begun; restore a copy of the file or start a new run"
         )
-    if state.next == ("curate",) and brought_nothing(bench, state.values["cycle"]):
+    if state.next == ("curate",) and brought_nothing(run_context, state.values["cycle"]):
         await graph.aupdate_state(THREAD, {}, as_node="decide")
     if state.next == ("publish",) and any(change.key.startswith(("budget.", "stop.")) for change in going.changes):
         await graph.aupdate_state(THREAD, {}, as_node="examine")
 
 
 @asynccontextmanager
-async def _open_bench(plan: Plan, folder: RunFolder, log: EventLog, host: Host, stop: Stop) -> AsyncIterator[Bench]:
+async def _open_context(
+    plan: Plan, folder: RunFolder, log: EventLog, host: RunOverrides, stop: Stop
+) -> AsyncIterator[RunContext]:
     ledger = Ledger(folder.ledger)
     settings = plan.settings
     student = host.student or StudentClient(
         folder.path / "student.log", device=settings.student.device, threads=settings.student.threads
     )
-    store = _CountingStore(ledger, log, lambda record: teacher.asks_again(record))
+    store = _EventStore(ledger, log, lambda record: teacher.asks_again(record))
     budget = settings.budget
     teacher = Teacher(
         settings.teacher,
         store,
         _embed_teacher(plan, host.corpus, ledger),
-        run=Cap(budget.tokens, budget.usd),
-        cycle=Cap(budget.cycle.tokens, budget.cycle.usd),
+        run=BudgetLimit(budget.tokens, budget.usd),
+        cycle=BudgetLimit(budget.cycle.tokens, budget.cycle.usd),
     )
     try:
         await student.warm_up()
         cost = estimate_draft(plan) if budget.caps_calls() else (0.0, 0.0)
-        yield Bench(
+        yield RunContext(
             settings,
             plan.domain,
             plan.preset,
@@ -356,7 +364,7 @@ def _rehearse(plan: Plan, corpus: "Corpus | None") -> "httpx2.AsyncBaseTransport
     return httpx2.ASGITransport(app=create_app(corpus, plan.settings.rehearsal, plan.settings.seed))
 
 
-class _CountingStore:
+class _EventStore:
     """The ledger as the teacher sees it; every recorded call is also an event."""
 
     def __init__(self, ledger: Ledger, log: EventLog, asks_again: Callable[[CallRecord], bool]) -> None:

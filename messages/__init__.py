@@ -44,7 +44,7 @@ from evokd.messages.feedback import (
 )
 from evokd.messages.lessons import (
     ENTITY_MODES,
-    LIKE_THEIR_SOURCE,
+    NEAR_COPY_MODES,
     PAIR,
     PLAIN_MODES,
     Draft,
@@ -68,7 +68,7 @@ from evokd.messages.wire import Sendable, describe_reply, fence, reply_schema
 
 __all__ = [
     "ENTITY_MODES",
-    "LIKE_THEIR_SOURCE",
+    "NEAR_COPY_MODES",
     "NO_ENTITY",
     "PAIR",
     "PLAIN_MODES",

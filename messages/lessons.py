@@ -11,7 +11,7 @@ LessonMode = Literal[
 ]
 PLAIN_MODES: tuple[LessonMode, ...] = ("write", "paraphrase", "extrapolate")
 ENTITY_MODES: tuple[LessonMode, ...] = ("rewrite_context", "swap_entities", "rewrite_and_swap", "misspell")
-LIKE_THEIR_SOURCE = frozenset({"swap_entities", "misspell"})
+NEAR_COPY_MODES = frozenset({"swap_entities", "misspell"})
 """Modes whose texts are meant to be nearly those that they were made from."""
 
 # --------------------------------------------------------------------------------------------- Analyst -> Generator

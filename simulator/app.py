@@ -26,7 +26,7 @@ LONGEST_READ = 60.0
 """Seconds that a client may take to send a request."""
 _FORMATS = ("json_schema", "json_object", "text")
 
-Answer = Callable[[str, dict[str, Any], int], dict[str, Any]]
+AnswerFunction = Callable[[str, dict[str, Any], int], dict[str, Any]]
 """Kind of a message, the message and a seed -> the reply."""
 
 
@@ -45,7 +45,7 @@ def create_app(corpus: Corpus, settings: RehearsalSettings, seed: int) -> Starle
     return serve_answers(answer, seed, len(corpus.rows))
 
 
-def serve_answers(answer: Answer, seed: int, texts: int) -> Starlette:
+def serve_answers(answer: AnswerFunction, seed: int, texts: int) -> Starlette:
     """Make an app: `POST /v1/chat/completions`, `GET /v1/models`, `GET /health`.
 
     Args:
@@ -80,7 +80,7 @@ def serve_answers(answer: Answer, seed: int, texts: int) -> Starlette:
     )
 
 
-def _complete(body: dict[str, Any], answer: Answer, seed: int) -> dict[str, Any]:
+def _complete(body: dict[str, Any], answer: AnswerFunction, seed: int) -> dict[str, Any]:
     _check_options(body)
     turns = read_turns(body.get("messages"))
     kind, message = find_message(body.get("messages"))

@@ -13,10 +13,10 @@ import numpy as np
 
 from evokd.messages import NO_ENTITY, Gold, InputError
 from evokd.messages.spans import AlignmentError, align
-from evokd.simulator.corpus_rows import Row, read_rows
-from evokd.simulator.difficulty import EntityHardness, Hardness, TextHardness
+from evokd.simulator.corpus_rows import CorpusRow, read_rows
+from evokd.simulator.difficulty import DifficultyMeasure, EntityDifficulty, TextDifficulty
 from evokd.simulator.entity_tagger import EntityTagger
-from evokd.simulator.gazetteer import Mentions
+from evokd.simulator.gazetteer import Gazetteer
 from evokd.simulator.text_index import Ints, TextIndex
 from evokd.simulator.words import normalise
 
@@ -31,7 +31,7 @@ class Corpus:
         hardness: how hard the texts of a label are.
     """
 
-    def __init__(self, rows: Iterable[Row], never: Iterable[str] = ()) -> None:
+    def __init__(self, rows: Iterable[CorpusRow], never: Iterable[str] = ()) -> None:
         """Index the rows.
 
         Args:
@@ -42,17 +42,17 @@ class Corpus:
             ValueError: there is no row, no row holds a word, or none has a label or an entity.
         """
         self._position: dict[str, int] = {}
-        kept: list[Row] = []
+        kept: list[CorpusRow] = []
         for row in rows:
             if self._position.setdefault(normalise(row.text), len(kept)) == len(kept):
                 kept.append(row)
-        self.rows: tuple[Row, ...] = tuple(kept)
+        self.rows: tuple[CorpusRow, ...] = tuple(kept)
         self.index = TextIndex([row.text for row in kept], [row.labels for row in kept])
-        self.mentions: Mentions | None = None
-        self.hardness: Hardness = TextHardness(self.index)
+        self.mentions: Gazetteer | None = None
+        self.hardness: DifficultyMeasure = TextDifficulty(self.index)
         if not isinstance(kept[0].answer, str):
-            self.mentions = Mentions(self.rows)
-            self.hardness = EntityHardness(self.index, self.mentions, self.rows)
+            self.mentions = Gazetteer(self.rows)
+            self.hardness = EntityDifficulty(self.index, self.mentions, self.rows)
         self._sorted = sorted(self._position.items())
         self._forbid(never)
 
@@ -84,10 +84,10 @@ class Corpus:
             InputError: there is no example, the answers are of two kinds, an entity is not in its text, no text holds
                 a word, or none has an entity.
         """
-        rows: list[Row] = []
+        rows: list[CorpusRow] = []
         for number, (text, gold) in enumerate(examples, start=1):
             try:
-                rows.append(Row(text, gold if isinstance(gold, str) else tuple(align(text, gold))))
+                rows.append(CorpusRow(text, gold if isinstance(gold, str) else tuple(align(text, gold))))
             except AlignmentError as exc:
                 raise InputError(f"the corpus, text {number}: {exc}") from exc
         if not rows:
@@ -151,7 +151,7 @@ def load_corpus(path: Path, never: Iterable[str] = ()) -> Corpus:
     return make_corpus(read_rows(path), never, str(path))
 
 
-def make_corpus(rows: Sequence[Row], never: Iterable[str], where: str) -> Corpus:
+def make_corpus(rows: Sequence[CorpusRow], never: Iterable[str], where: str) -> Corpus:
     """Index rows that were read before.
 
     Raises:

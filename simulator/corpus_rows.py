@@ -17,7 +17,7 @@ _TO_BIO = "convert to BIO: B- at the first token of every entity, I- at its othe
 
 
 @dataclass(frozen=True)
-class Row:
+class CorpusRow:
     """A text of the corpus and its right answer: a label, or the entities in order of place."""
 
     text: str
@@ -36,7 +36,7 @@ class Row:
         return () if isinstance(self.answer, str) else self.answer
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[CorpusRow]:
     """Read a .jsonl corpus; all its rows are of one kind, with a label or with entities.
 
     Raises:
@@ -46,7 +46,7 @@ def read_rows(path: Path) -> list[Row]:
     return cut_rows(str(path), ((where, parse_object(line, where)) for where, line in located))
 
 
-def cut_rows(name: str, located: Iterable[tuple[str, dict[str, Any]]]) -> list[Row]:
+def cut_rows(name: str, located: Iterable[tuple[str, dict[str, Any]]]) -> list[CorpusRow]:
     """Read rows that are parsed already; all are of one kind, with a label or with entities.
 
     Args:
@@ -56,7 +56,7 @@ def cut_rows(name: str, located: Iterable[tuple[str, dict[str, Any]]]) -> list[R
     Raises:
         InputError: a row is not as it should be; says which.
     """
-    rows: list[Row] = []
+    rows: list[CorpusRow] = []
     for where, fields in located:
         row = _read_row(fields, where)
         if rows and isinstance(row.answer, str) != isinstance(rows[0].answer, str):
@@ -100,7 +100,7 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
     return row
 
 
-def _read_row(row: dict[str, Any], where: str) -> Row:
+def _read_row(row: dict[str, Any], where: str) -> CorpusRow:
     forms = [keys for keys in (("tokens", "tags"), ("text", "entities"), ("text", "label")) if keys[1] in row]
     if "tokens" in row and ("tokens", "tags") not in forms:
         raise InputError(f"{where}: tags: expected one tag per token, got nothing")
@@ -117,11 +117,11 @@ def _read_row(row: dict[str, Any], where: str) -> Row:
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{where}: text: expected a text that is not empty, got {text!r}")
     if keys[1] == "entities":
-        return Row(text, _read_entities(text, row["entities"], where))
+        return CorpusRow(text, _read_entities(text, row["entities"], where))
     label = row.get("label")
     if not isinstance(label, str) or not label.strip():
         raise InputError(f"{where}: label: expected a label that is not empty, got {label!r}")
-    return Row(text, label)
+    return CorpusRow(text, label)
 
 
 def _read_entities(text: str, entities: object, where: str) -> tuple[Span, ...]:
@@ -152,7 +152,7 @@ def _read_entity(text: str, entity: object, where: str) -> Span:
     return span
 
 
-def _read_tagged(tokens: object, tags: object, where: str) -> Row:
+def _read_tagged(tokens: object, tags: object, where: str) -> CorpusRow:
     if not isinstance(tokens, list) or not tokens:
         raise InputError(f"{where}: tokens: expected a list of tokens that is not empty, got {tokens!r}")
     if not isinstance(tags, list) or len(tags) != len(tokens):
@@ -161,7 +161,7 @@ def _read_tagged(tokens: object, tags: object, where: str) -> Row:
     for at, token in enumerate(tokens):
         if not isinstance(token, str) or token.split() != [token]:
             raise InputError(f"{where}: tokens.{at}: expected a word without white space, got {token!r}")
-    return Row(" ".join(tokens), _read_tags(tokens, tags, where))
+    return CorpusRow(" ".join(tokens), _read_tags(tokens, tags, where))
 
 
 def _read_tags(tokens: Sequence[str], tags: Sequence[object], where: str) -> tuple[Span, ...]:

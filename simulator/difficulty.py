@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from evokd.simulator.corpus_rows import Row
-from evokd.simulator.gazetteer import Mentions
+from evokd.simulator.corpus_rows import CorpusRow
+from evokd.simulator.gazetteer import Gazetteer
 from evokd.simulator.text_index import Floats, Ints, TextIndex, rank
 
 _OUTLIERS = 0.15
@@ -15,7 +15,7 @@ _INVERTED = 0.05
 """Share of a label's texts, those deepest inside another label, that is probably labelled wrong."""
 
 
-class Hardness(Protocol):
+class DifficultyMeasure(Protocol):
     """How hard texts of a label are to label."""
 
     def grade(self, rows: Ints, column: int, rivals: Sequence[int]) -> tuple[Floats, Floats]:
@@ -29,14 +29,14 @@ class Hardness(Protocol):
         """Order texts of a label, hardest first."""
 
 
-class TextHardness:
+class TextDifficulty:
     """A text is hard where it lies at the border between labels."""
 
     def __init__(self, index: TextIndex) -> None:
         self._index = index
 
     def grade(self, rows: Ints, column: int, rivals: Sequence[int]) -> tuple[Floats, Floats]:
-        """Grade by the margin between the label's centre and the nearest rival's; see `Hardness.grade`."""
+        """Grade by the margin between the label's centre and the nearest rival's; see `DifficultyMeasure.grade`."""
         own, rival = self._index.margins(rows, column, rivals or range(len(self._index.labels)))
         clear = rank(own - rival)
         border = np.where(
@@ -50,10 +50,10 @@ class TextHardness:
         return rows[np.argsort(own - rival, kind="stable")]
 
 
-class EntityHardness:
+class EntityDifficulty:
     """A text is hard where its entity's words are ambiguous, new or many."""
 
-    def __init__(self, index: TextIndex, mentions: Mentions, rows: Sequence[Row]) -> None:
+    def __init__(self, index: TextIndex, mentions: Gazetteer, rows: Sequence[CorpusRow]) -> None:
         self._index = index
         self._strange: Floats = np.zeros(index.members.shape)
         for at, row in enumerate(rows):
@@ -61,7 +61,7 @@ class EntityHardness:
                 self._strange[at, index.columns([label])] = value
 
     def grade(self, rows: Ints, column: int, rivals: Sequence[int]) -> tuple[Floats, Floats]:
-        """Grade by the strangest entity of the label; see `Hardness.grade`."""
+        """Grade by the strangest entity of the label; see `DifficultyMeasure.grade`."""
         strange = _share(self._strange[rows, column])
         return strange, 0.5 * (1.0 - strange) + 0.5 * rank(self._index.near[rows, column])
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from evokd.messages.spans import Span, span_fault, split_words
 from evokd.simulator.corpus import Corpus
-from evokd.simulator.corpus_rows import Row
-from evokd.simulator.gazetteer import Mentions, name_of
+from evokd.simulator.corpus_rows import CorpusRow
+from evokd.simulator.gazetteer import Gazetteer, name_of
 
 _NEAREST = 8
 """Texts of the corpus that are compared word by word."""
@@ -19,7 +19,7 @@ _MOST_LONGER = 3
 """Words that another name may have more than the one in whose place it stands."""
 
 
-def find_copied(text: str, corpus: Corpus, mentions: Mentions) -> tuple[list[Span], float] | None:
+def find_copied(text: str, corpus: Corpus, mentions: Gazetteer) -> tuple[list[Span], float] | None:
     """Find the entities of a text that is, or is nearly, one of the corpus.
 
     Returns:
@@ -37,7 +37,7 @@ def find_copied(text: str, corpus: Corpus, mentions: Mentions) -> tuple[list[Spa
     return None if best is None or best.kept < _LEAST_KEPT else (best.spans, best.kept)
 
 
-def _copy_words(text: str, row: Row) -> list[Span] | None:
+def _copy_words(text: str, row: CorpusRow) -> list[Span] | None:
     """Take over spans word by word; texts that count as the same may still differ in case, spaces and characters."""
     words, source = split_words(text), split_words(row.text)
     if len(words) != len(source):
@@ -55,7 +55,7 @@ class _Copy:
         kept: share of the words outside entities (signs do not count) that both have, in order, 0 to 1.
     """
 
-    def __init__(self, text: str, row: Row, mentions: Mentions) -> None:
+    def __init__(self, text: str, row: CorpusRow, mentions: Gazetteer) -> None:
         self._text = text
         self._mentions = mentions
         self._places = split_words(text)

@@ -6,7 +6,7 @@ from typing import Any
 from evokd.messages.spans import Span, split_words
 from evokd.simulator.corpus import Corpus
 from evokd.simulator.entity_copies import find_copied
-from evokd.simulator.gazetteer import Mentions, name_of, overlaps
+from evokd.simulator.gazetteer import Gazetteer, name_of, overlaps
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import BatchIn, read_message, write_entities
 from evokd.simulator.seeded_rng import draw_share
@@ -23,7 +23,7 @@ _WITHOUT = 0.6
 
 
 def answer_entity_labeler(
-    batch: dict[str, Any], corpus: Corpus, mentions: Mentions, settings: RehearsalSettings, seed: int
+    batch: dict[str, Any], corpus: Corpus, mentions: Gazetteer, settings: RehearsalSettings, seed: int
 ) -> dict[str, Any]:
     """Answer a `draft_batch`: one verdict per draft, in order.
 
@@ -53,7 +53,7 @@ def answer_entity_labeler(
     return {"verdicts": verdicts}
 
 
-def _look_up(text: str, corpus: Corpus, mentions: Mentions) -> tuple[list[Span], float]:
+def _look_up(text: str, corpus: Corpus, mentions: Gazetteer) -> tuple[list[Span], float]:
     """Find the entities of a text and how sure they are, 0 to 1."""
     copied = find_copied(text, corpus, mentions)
     if copied is None:
@@ -67,7 +67,7 @@ class _Slips:
     """The mistakes made in one text; they depend on the seed and the text alone."""
 
     def __init__(
-        self, text: str, spans: Sequence[Span], labels: Sequence[str], mentions: Mentions, noise: float, seed: int
+        self, text: str, spans: Sequence[Span], labels: Sequence[str], mentions: Gazetteer, noise: float, seed: int
     ) -> None:
         self._text = text
         self._spans = spans

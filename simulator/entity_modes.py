@@ -8,7 +8,7 @@ import numpy as np
 from evokd.messages import ENTITY_MODES
 from evokd.messages.spans import AlignmentError, Span, align, span_fault, split_words, surfaces
 from evokd.simulator.corpus import Corpus
-from evokd.simulator.gazetteer import Mentions, Name, name_of, overlaps, types_of
+from evokd.simulator.gazetteer import Gazetteer, Name, name_of, overlaps, types_of
 from evokd.simulator.requests import PlanIn, entities_of, write_entities
 from evokd.simulator.text_index import Floats, rank
 from evokd.simulator.words import normalise, read_quotes
@@ -26,7 +26,7 @@ Tagged = tuple[str, list[Span]]
 """A text and its entities in order of place."""
 
 
-class Remaker:
+class Augmenter:
     """Makes the texts of one plan; no text comes twice, and none that is a row, a seed or an example.
 
     A plan's strategies ask for a way of writing that nothing here can write; only "shorter" and "longer" steer which
@@ -34,7 +34,7 @@ class Remaker:
     """
 
     def __init__(
-        self, plan: PlanIn, corpus: Corpus, mentions: Mentions, given: set[int], rng: np.random.Generator
+        self, plan: PlanIn, corpus: Corpus, mentions: Gazetteer, given: set[int], rng: np.random.Generator
     ) -> None:
         """Take the plan's examples.
 

@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import CountVectorizer  # type: ignore[impo
 from sklearn.linear_model import SGDClassifier  # type: ignore[import-untyped, unused-ignore]
 
 from evokd.messages.spans import Span, split_words
-from evokd.simulator.corpus_rows import Row
+from evokd.simulator.corpus_rows import CorpusRow
 from evokd.simulator.text_index import Floats
 
 _PASSES = 15
@@ -23,7 +23,7 @@ _Names = dict[tuple[str, ...], Counter[str]]
 class EntityTagger:
     """A log-linear model of each word's BIO tag, with the best sequence of tags that is well formed."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[CorpusRow]) -> None:
         """Train; the same rows give the same tagger.
 
         Args:
@@ -124,7 +124,7 @@ def _may_follow(left: str, right: str) -> bool:
     return not right.startswith("I-") or left[1:] == right[1:]
 
 
-def _names_in(row: Row) -> _Names:
+def _names_in(row: CorpusRow) -> _Names:
     found: _Names = defaultdict(Counter)
     words = split_words(row.text)
     for span in row.spans:
@@ -133,7 +133,7 @@ def _names_in(row: Row) -> _Names:
     return found
 
 
-def _tags_of(row: Row) -> list[str]:
+def _tags_of(row: CorpusRow) -> list[str]:
     tags: list[str] = []
     for start, end in split_words(row.text):
         span = next((span for span in row.spans if span.start <= start and end <= span.end), None)

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from evokd.messages.spans import Span, split_words
-from evokd.simulator.corpus_rows import Row
+from evokd.simulator.corpus_rows import CorpusRow
 
 Name = tuple[str, ...]
 """The words of a name, without case."""
@@ -13,10 +13,10 @@ _PER_WORD = 0.1
 _MOST_EXTRA_WORDS = 3
 
 
-class Mentions:
+class Gazetteer:
     """Counts over the entities of a corpus."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[CorpusRow]) -> None:
         """Count.
 
         Args:
@@ -76,7 +76,7 @@ class Mentions:
         total = sum(typed.values()) + self._unmarked[name]
         return (total - typed[label]) / total if total else 0.0
 
-    def strangeness(self, row: Row) -> dict[str, float]:
+    def strangeness(self, row: CorpusRow) -> dict[str, float]:
         """Measure how strange the strangest entity of each type is, 0 (plain) to 1.8.
 
         A name is strange where its words are of another type or no entity elsewhere, where no other text has it as one

@@ -9,7 +9,7 @@ import numpy as np
 
 from evokd.messages import NO_ENTITY
 from evokd.simulator.corpus import Corpus
-from evokd.simulator.entity_modes import MODES, Remaker
+from evokd.simulator.entity_modes import MODES, Augmenter
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import PlanIn, QuotaIn, labels_in, read_message, write_entities
 from evokd.simulator.seeded_rng import open_stream
@@ -45,7 +45,7 @@ def answer_generator(plan: dict[str, Any], corpus: Corpus, settings: RehearsalSe
     read = read_message(PlanIn, plan)
     lesson = _Lesson(read, corpus, settings, open_stream("lesson", seed, plan))
     if corpus.mentions is not None and read.mode in MODES:
-        lesson.remaker = Remaker(read, corpus, corpus.mentions, lesson.given, open_stream("remake", seed, plan))
+        lesson.remaker = Augmenter(read, corpus, corpus.mentions, lesson.given, open_stream("remake", seed, plan))
     drafts: list[dict[str, Any]] = []
     for quota in lesson.plan.quotas:
         if quota.label in lesson.plan.labels or quota.label == NO_ENTITY:
@@ -75,7 +75,7 @@ class _Lesson:
         self._rng = rng
         known = [corpus.find(example.text) for example in plan.examples]
         self.given: set[int] = {row for row in known if row is not None}
-        self.remaker: Remaker | None = None
+        self.remaker: Augmenter | None = None
         self._avoid = corpus.beginning_with(plan.avoid)
         self._topics = _list_topics(plan, TOPIC)
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from rapidfuzz.distance import Indel
 
-from evokd.student.protocol import Gold
+from evokd.student.protocol import Answer
 from evokd.student.student_settings import CurationSettings
 from evokd.student.tasks.base import TaskCodec
 
@@ -32,9 +32,9 @@ class Candidate:
 
     id: str
     text: str
-    intended: Gold | None
+    intended: Answer | None
     """The answer the generator wrote it for, if any."""
-    given: Gold | None
+    given: Answer | None
     """The labeler's best answer, if it was asked and answered."""
     confidence: float | None
     """The labeler's confidence in `given`, 0 to 1."""
@@ -50,7 +50,7 @@ class Ruling:
     accepted: bool
     reason: Reason | None
     """Why it was refused; None when accepted."""
-    label: Gold | None
+    label: Answer | None
     """The answer to train on; None when refused."""
     disputed: bool
     """The labeler disagreed with the intention."""
@@ -78,7 +78,7 @@ def normalise(text: str) -> str:
     return " ".join(words) if words else "".join(folded.translate(dict.fromkeys(_APOSTROPHES)).split())
 
 
-class TextIndex:
+class SimilarTexts:
     """Texts by normalised form, searchable for like ones."""
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -146,8 +146,8 @@ class Curator:
         """
         self._settings = settings
         self._codec = codec
-        self._known = TextIndex(text for _, text in known)
-        self._guarded = TextIndex(guarded)
+        self._known = SimilarTexts(text for _, text in known)
+        self._guarded = SimilarTexts(guarded)
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Ruling]:
         """Judge drafts in order; one that is accepted is known to those after it."""
@@ -199,7 +199,7 @@ class Curator:
 
 @dataclass(frozen=True)
 class _Settled:
-    label: Gold | None
+    label: Answer | None
     reason: Reason | None
     disputed: bool = False
     masked: tuple[tuple[int, int], ...] = ()

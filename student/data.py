@@ -12,7 +12,7 @@ from evokd.messages import InputError
 from evokd.student.reading.layout import Layout, refusal
 from evokd.student.reading.rows import TABLES, check_file, read_rows
 from evokd.student.reading.source import file_source
-from evokd.student.tasks.base import Example, TaskCodec
+from evokd.student.tasks.base import LabeledExample, TaskCodec
 from evokd.student.tasks.row_checks import RowFault
 
 MAX_BYTES = 512 * 2**20
@@ -21,7 +21,7 @@ MAX_BYTES = 512 * 2**20
 
 def read_examples(
     path: Path, codec: TaskCodec, notes: list[str] | None = None, layout: Layout | None = None
-) -> list[Example]:
+) -> list[LabeledExample]:
     """Read a data file: .jsonl, .csv or .tsv with a header, CoNLL columns, or .parquet when pyarrow is installed.
 
     Args:

@@ -19,7 +19,7 @@ from safetensors import safe_open
 
 from evokd.student.base import find_local, fingerprint
 from evokd.student.compute import reproducible
-from evokd.student.tasks.network import Piece, TaskNetwork
+from evokd.student.tasks.network import TaskNetwork, TextPiece
 from evokd.student.tokenizer import match_padding, open_tokenizer
 
 FEATURE_BATCH = 64
@@ -36,10 +36,10 @@ _WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
-class Seen:
+class CachedFeatures:
     """What the output layer sees of a text."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
     features: tuple[torch.Tensor, ...]
     """Of each piece, (features,) or (sub-words, features), float32, on the CPU."""
 
@@ -61,20 +61,20 @@ class FeatureCache:
         """
         self.limit = limit
         self.size = 0
-        self._kept: OrderedDict[Hashable, Seen] = OrderedDict()
+        self._kept: OrderedDict[Hashable, CachedFeatures] = OrderedDict()
 
     def __len__(self) -> int:
         """Count the texts that are kept."""
         return len(self._kept)
 
-    def get(self, key: Hashable) -> Seen | None:
+    def get(self, key: Hashable) -> CachedFeatures | None:
         """Give what is kept under a key, which is now the newest."""
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
         return found
 
-    def put(self, key: Hashable, seen: Seen) -> None:
+    def put(self, key: Hashable, seen: CachedFeatures) -> None:
         """Keep something, and let the oldest go where there is no room."""
         if key in self._kept or seen.size > self.limit:
             return
@@ -119,7 +119,7 @@ class Encoder:
 
     def see(
         self, texts: Sequence[str], limit: int, device: torch.device, at_once: int
-    ) -> tuple[list[Piece], list[torch.Tensor]]:
+    ) -> tuple[list[TextPiece], list[torch.Tensor]]:
         """Give the pieces of texts, in order, and what the output layer sees of each.
 
         Args:
@@ -174,7 +174,7 @@ class Encoder:
                 for name, value in own.items()
             )
 
-    def _compute(self, texts: Sequence[str], limit: int, device: torch.device, at_once: int) -> list[Seen]:
+    def _compute(self, texts: Sequence[str], limit: int, device: torch.device, at_once: int) -> list[CachedFeatures]:
         if not texts:
             return []
         pieces = self.network.cut(self.tokenizer, texts, min(limit, self.tokenizer.model_max_length))
@@ -184,10 +184,10 @@ class Encoder:
         finally:
             # Between calls the memory of a GPU is for others.
             self.model.to("cpu")
-        own: list[list[tuple[Piece, torch.Tensor]]] = [[] for _ in texts]
+        own: list[list[tuple[TextPiece, torch.Tensor]]] = [[] for _ in texts]
         for piece, row in zip(pieces, rows, strict=True):
             own[piece.text].append((piece, row.cpu()))
-        return [Seen(tuple(p for p, _ in part), tuple(f for _, f in part)) for part in own]
+        return [CachedFeatures(tuple(p for p, _ in part), tuple(f for _, f in part)) for part in own]
 
 
 def open_encoder(network: TaskNetwork, labels: Sequence[str], source: str) -> Encoder | None:

@@ -15,7 +15,7 @@ _SIGNS = ("out of memory", "not enough memory", "allocate memory", "alloc_failed
 """What torch's CPU allocator, CUDA and its libraries, and the system say when memory runs short, in lower case."""
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+AnswerT = TypeVar("AnswerT")
 Result = TypeVar("Result")
 
 
@@ -40,7 +40,7 @@ def halve(size: int, times: int = 1) -> int:
     return max(1, size >> times)
 
 
-def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]], Iterable[Answer]]) -> list[Answer]:
+def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]], Iterable[AnswerT]]) -> list[AnswerT]:
     """Work on items batch by batch; where memory runs short, batches halve from there on.
 
     Args:
@@ -51,9 +51,9 @@ def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]]
     Raises:
         StudentError: memory ran short with one item.
     """
-    answers: list[Answer] = []
+    answers: list[AnswerT] = []
 
-    def go_on(fit: int) -> list[Answer]:
+    def go_on(fit: int) -> list[AnswerT]:
         return [*work(items[len(answers) : len(answers) + fit])]
 
     while len(answers) < len(items):

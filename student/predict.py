@@ -15,7 +15,7 @@ from evokd.student.features import Encoder, find_encoder
 from evokd.student.memory import halve, in_batches, with_less
 from evokd.student.protocol import Compute, EmbedJob, Prediction, PredictJob, StudentError
 from evokd.student.save import read_record
-from evokd.student.tasks.network import Piece, TaskNetwork, cut_padding
+from evokd.student.tasks.network import TaskNetwork, TextPiece, cut_padding
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.tokenizer import open_tokenizer
 
@@ -24,7 +24,7 @@ _EMBED_LENGTH = 256
 """Sub-words of a text that an embedding reads."""
 _DIGITS = 6
 
-_Answered = tuple[list[Piece], list[torch.Tensor]]
+_Answered = tuple[list[TextPiece], list[torch.Tensor]]
 """Pieces of texts, and the output for each of them."""
 
 
@@ -60,7 +60,7 @@ def _answer(
     tokenizer = open_tokenizer(folder, not network.whole)
     pieces = network.cut(tokenizer, texts, min(limit, tokenizer.model_max_length)) if texts else []
 
-    def compute(part: Sequence[Piece]) -> list[torch.Tensor]:
+    def compute(part: Sequence[TextPiece]) -> list[torch.Tensor]:
         inputs = [piece.inputs for piece in part]
         with torch.inference_mode():
             batch = model(**tokenizer.pad(inputs, return_tensors="pt").to(device)).logits.cpu()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from evokd.messages import EvokdError
 from evokd.student.student_settings import Device, StudentSettings
 
-Gold = str | list[dict[str, Any]]
+Answer = str | list[dict[str, Any]]
 """An answer as JSON: a label for classification, a list of {"start", "end", "label"} for NER."""
 
 
@@ -45,7 +45,7 @@ class TrainExample(_Closed):
 
     id: str = Field(description="sample id")
     text: str = Field(description="the text")
-    gold: Gold = Field(description="the right answer")
+    gold: Answer = Field(description="the right answer")
     masked: list[tuple[int, int]] = Field(
         default=[], description="parts of the text that are not learned from: characters from, up to (not included)"
     )
@@ -109,7 +109,7 @@ class TrainResult(_Closed):
 class Prediction(_Closed):
     """The student's answer to one text."""
 
-    answer: Gold = Field(description="the answer")
+    answer: Answer = Field(description="the answer")
     confidence: float = Field(description="confidence in the answer, 0 to 1, six digits")
     scores: dict[str, float] = Field(description="label -> probability, six digits")
 

@@ -13,7 +13,7 @@ Regime = Literal["continue", "base"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 DisputeRule = Literal["labeler", "drop", "intended", "mask"]
-Dispute = Literal["auto", "labeler", "drop", "intended", "mask"]
+DisputeSetting = Literal["auto", "labeler", "drop", "intended", "mask"]
 _WHOLE = re.compile(r"[0-9]{1,9}(\.0)?")
 LEAST_LENGTH = 8
 """Sub-words that a student reads at once, at least."""
@@ -133,7 +133,7 @@ class CurationSettings(BaseModel):
     leak: float = Field(
         0.8, ge=0, le=1, description="likeness (0 to 1) to a validation or test text from which a draft is a leak"
     )
-    dispute: Dispute = Field(
+    dispute: DisputeSetting = Field(
         "auto",
         description="what becomes of a text when the labeler disagrees with the intention: labeler (it wins), intended"
         " (it loses), drop (the text goes), mask (what is disputed in the text is not learned from; drops it where"

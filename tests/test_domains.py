@@ -28,7 +28,7 @@ from evokd.graph.setup.domain import Domain, find_domain, load_domain
 from evokd.messages.spans import align, span_fault, split_words, surfaces
 from evokd.student.curate import Candidate, Curator, normalise
 from evokd.student.student_settings import CurationSettings
-from evokd.student.tasks.base import Example
+from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.ner.spans import to_spans
 
 SIZES = {
@@ -76,7 +76,7 @@ def texts(files: Files, *names: str) -> list[str]:
     return [example.text for name in names or files for example in files[name]]
 
 
-def draft(name: str, example: Example) -> Candidate:
+def draft(name: str, example: LabeledExample) -> Candidate:
     return Candidate(name, example.text, example.gold, example.gold, 1.0)
 
 
@@ -192,12 +192,12 @@ def reports() -> Files:
     return read("field_reports")
 
 
-def names_in(examples: Sequence[Example]) -> list[str]:
+def names_in(examples: Sequence[LabeledExample]) -> list[str]:
     """Surface texts of all entities."""
     return [example.text[span.start : span.end] for example in examples for span in to_spans(example.gold)]
 
 
-def stretches(examples: Sequence[Example], words: int) -> set[tuple[str, ...]]:
+def stretches(examples: Sequence[LabeledExample], words: int) -> set[tuple[str, ...]]:
     rows = [normalise(example.text).split() for example in examples]
     return {tuple(row[at : at + words]) for row in rows for at in range(len(row) - words + 1)}
 
@@ -289,8 +289,8 @@ def test_the_corpus_check_sees_repeats_within_and_across_files() -> None:
 
 
 def test_the_corpus_check_tells_what_else_a_surface_form_is() -> None:
-    def example(text: str, *spans: tuple[int, int, str]) -> Example:
-        return Example(text, [{"start": start, "end": end, "label": label} for start, end, label in spans])
+    def example(text: str, *spans: tuple[int, int, str]) -> LabeledExample:
+        return LabeledExample(text, [{"start": start, "end": end, "label": label} for start, end, label in spans])
 
     files = {
         "corpus": [
@@ -323,4 +323,7 @@ def test_the_corpus_check_tells_what_else_a_surface_form_is() -> None:
 
 
 def test_the_corpus_check_has_no_such_tables_for_labels_of_whole_texts() -> None:
-    assert list(tell_forms({"corpus": [Example("Robin", "person")], "test": [Example("robin", "species")]})) == []
+    assert (
+        list(tell_forms({"corpus": [LabeledExample("Robin", "person")], "test": [LabeledExample("robin", "species")]}))
+        == []
+    )

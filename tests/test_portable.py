@@ -129,7 +129,7 @@ def guarded(name, globals=None, *rest, **words):
 
 builtins.__import__ = guarded
 from evokd.cli import main
-for room in ("agents", "cli", "experiments", "graph", "messages", "prompts", "simulator", "student", "tracing"):
+for room in ("agents", "api", "cli", "experiments", "graph", "messages", "prompts", "simulator", "student", "tracing"):
     for module in pkgutil.walk_packages([str(Path(root, room))], f"evokd.{room}."):
         try:
             importlib.import_module(module.name)

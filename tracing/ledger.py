@@ -9,9 +9,10 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from evokd.messages import CallRecord, Message
+from evokd.messages import CallRecord, EvokdError, Message
 from evokd.tracing.database import LedgerError, decode, encode
 from evokd.tracing.samples import Sample, Samples
 
@@ -245,3 +246,16 @@ def _to_call(row: sqlite3.Row) -> CallRecord:
     fields = decode(row)
     del fields["seq"]
     return CallRecord.model_validate(fields)
+
+
+def open_ledger(path: Path) -> Ledger:
+    """Open the ledger of a run that exists, to read it alone.
+
+    Raises:
+        EvokdError: there is none.
+    """
+    if not path.is_file():
+        raise EvokdError(f"{path}: the run has no ledger yet")
+    if not path.stat().st_size:
+        raise EvokdError(f"{path}: damaged (nothing is in it); put the file of a copy in its place")
+    return Ledger(path, read_only=True)

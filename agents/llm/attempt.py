@@ -10,19 +10,19 @@ from evokd.agents.llm.chat import Sender, Turn
 from evokd.agents.llm.error_reports import Report, find_report, read_json
 from evokd.agents.llm.in_flight import STOPPED, take_back
 from evokd.agents.llm.quirks import NO_SEED, Quirks, adapt_turns
-from evokd.agents.llm.redaction import make_striker
+from evokd.agents.llm.redaction import make_redactor
 from evokd.agents.llm.refusals import UNTOLD, Refusal, read_refusal
-from evokd.agents.llm.response_body import Body, Piece, read_body
+from evokd.agents.llm.response_body import Body, ReplyPart, read_body
 from evokd.agents.llm.retry import read_retry_after
 from evokd.agents.llm.teacher_settings import RoleSettings
-from evokd.agents.llm.transport import TAPE, Tape
+from evokd.agents.llm.transport import RECORDED, RecordedResponse
 from evokd.messages import EvokdError
 
 if TYPE_CHECKING:
     import httpx2
     import openai
 
-__all__ = ["Call", "Failure", "Reply", "TeacherError", "Turn", "Wire"]
+__all__ = ["Call", "Failure", "Reply", "TeacherError", "Turn", "ModelConnection"]
 
 FATAL = {
     401: "the key is refused",
@@ -89,7 +89,7 @@ class Call:
 class Reply:
     """What came back from one call; `pieces` is empty and `error` set where the server refused this request alone."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ReplyPart, ...]
     """Texts in which the reply may stand, the likeliest first."""
     tokens: tuple[int, int] | None
     ability: str
@@ -137,7 +137,7 @@ class Failure:
         return self.late or self.status in OVERLOADED
 
 
-class Wire:
+class ModelConnection:
     """Sends to one model at one address.
 
     Args:
@@ -148,7 +148,7 @@ class Wire:
     """
 
     def __init__(self, model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> None:
-        self._strike = make_striker(api_key)
+        self._strike = make_redactor(api_key)
         self._sender = Sender(model, role, api_key, client)
 
     async def send(
@@ -165,8 +165,8 @@ class Wire:
         """
         import openai
 
-        tape, trouble = Tape(), ""
-        token = TAPE.set(tape)
+        tape, trouble = RecordedResponse(), ""
+        token = RECORDED.set(tape)
         began = time.monotonic()
         # in extra_body: given as a parameter, the client would parse the reply itself and lose one that is cut off
         extra: dict[str, Any] = {"extra_body": {"response_format": form}} if form else {}
@@ -187,7 +187,7 @@ class Wire:
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as exc:
             trouble = str(exc)  # where langchain reads what is no chat completion; here it is read from the tape
         finally:
-            TAPE.reset(token)
+            RECORDED.reset(token)
         came = tape.text() or trouble or f"an empty body with HTTP {tape.status}"
         return self._read(came, ability, time.monotonic() - began)
 
@@ -203,11 +203,11 @@ class Wire:
             case Body():
                 return Reply(self._clean_pieces(found), found.tokens, ability, found.flags, seconds=seconds, raw=raw)
             case None:
-                return Reply((Piece("body", raw),), None, ability, ("no_completion",), seconds=seconds, raw=raw)
+                return Reply((ReplyPart("body", raw),), None, ability, ("no_completion",), seconds=seconds, raw=raw)
 
-    def _clean_pieces(self, body: Body) -> tuple[Piece, ...]:
+    def _clean_pieces(self, body: Body) -> tuple[ReplyPart, ...]:
         # once more: what was escaped in the body is not any longer
-        return tuple(Piece(piece.place, self._clean(piece.text)) for piece in body.pieces)
+        return tuple(ReplyPart(piece.place, self._clean(piece.text)) for piece in body.pieces)
 
     def _report(self, found: Report, raw: str, ability: str, seconds: float) -> Failure:
         """Take an error inside an answer with status 200 for what it is."""
@@ -243,7 +243,7 @@ class Wire:
             refusal=refusal,
         )
 
-    def _break(self, exc: BaseException, ability: str, tape: Tape, seconds: float, limit: float) -> Failure:
+    def _break(self, exc: BaseException, ability: str, tape: RecordedResponse, seconds: float, limit: float) -> Failure:
         late = _is_late(exc)
         told = f"no whole reply within {limit:g} s" if late else self._clean(_root_cause(exc))
         came = self._clean(tape.text())

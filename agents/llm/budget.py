@@ -13,14 +13,14 @@ class BudgetSpent(EvokdError):
 
 
 @dataclass(frozen=True)
-class Cap:
+class BudgetLimit:
     """What may be spent, None for as much as there is."""
 
     tokens: int | None = None
     usd: float | None = None
 
 
-NO_CAP = Cap()
+NO_CAP = BudgetLimit()
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Spent:
         self.usd += usd
 
 
-class Purse:
+class BudgetGuard:
     """Holds a run, and each of its cycles, to their caps with calls in flight.
 
     A call leaves only while what was spent lies below the cap; where the calls in flight may fill the rest, the next
@@ -49,7 +49,7 @@ class Purse:
         read: what was spent before, by cycle number or, for None, in all (tokens, US dollars).
     """
 
-    def __init__(self, run: Cap, cycle: Cap, read: Callable[[int | None], tuple[int, float]]) -> None:
+    def __init__(self, run: BudgetLimit, cycle: BudgetLimit, read: Callable[[int | None], tuple[int, float]]) -> None:
         self._caps = {"run": run, "cycle": cycle}
         self._read = read
         self._spent: dict[int | None, Spent] = {}
@@ -102,7 +102,7 @@ class Purse:
         for _, place, _ in self._places(cycle):
             self._of(place).add(tokens, usd)
 
-    def _places(self, cycle: int) -> Iterator[tuple[str, int | None, Cap]]:
+    def _places(self, cycle: int) -> Iterator[tuple[str, int | None, BudgetLimit]]:
         yield "run", None, self._caps["run"]
         yield "cycle", cycle, self._caps["cycle"]
 

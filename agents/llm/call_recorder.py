@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from evokd.agents.llm.attempt import Failure, Reply, Turn
-from evokd.agents.llm.budget import Purse
+from evokd.agents.llm.budget import BudgetGuard
 from evokd.agents.llm.endpoint import Endpoint
 from evokd.agents.llm.in_flight import under_way
 from evokd.agents.llm.pricing import price
 from evokd.agents.llm.reply_text import Reading
-from evokd.agents.llm.request import Ask, CallStore
+from evokd.agents.llm.request import CallStore, LLMRequest
 from evokd.agents.llm.teacher_settings import TeacherSettings
 from evokd.messages import CallRecord
 
@@ -48,7 +48,7 @@ class Attempt:
 
     def __init__(
         self,
-        ask: Ask[Any],
+        ask: LLMRequest[Any],
         turns: Sequence[Turn],
         schema: dict[str, Any],
         number: int,
@@ -140,10 +140,10 @@ class Attempt:
         return price(self._prices, self._endpoint.model, self._endpoint.base_url, tokens)
 
 
-class Book:
+class CallRecorder:
     """Stores attempts under ids of their own, and charges them."""
 
-    def __init__(self, store: CallStore, purse: Purse) -> None:
+    def __init__(self, store: CallStore, purse: BudgetGuard) -> None:
         self._store, self._purse = store, purse
 
     async def keep(self, record: CallRecord) -> CallRecord:

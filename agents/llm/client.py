@@ -11,24 +11,24 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from evokd.agents.llm.attempt import Call, Failure, TeacherError, Turn
-from evokd.agents.llm.budget import NO_CAP, BudgetSpent, Cap, Purse
-from evokd.agents.llm.call_recorder import Attempt, Book, call_key
+from evokd.agents.llm.budget import NO_CAP, BudgetGuard, BudgetLimit, BudgetSpent
+from evokd.agents.llm.call_recorder import Attempt, CallRecorder, call_key
 from evokd.agents.llm.continuation import complete
 from evokd.agents.llm.endpoint import Endpoint
-from evokd.agents.llm.in_flight import Flights
+from evokd.agents.llm.in_flight import PendingCalls
 from evokd.agents.llm.limiter import Limiter
 from evokd.agents.llm.normalize import Normaliser
 from evokd.agents.llm.parse import Parsed
 from evokd.agents.llm.reply_text import CUT_OFF, THOUGHTS, UNREAD, Reading, read_reply, read_stored
-from evokd.agents.llm.request import Answer, Ask, CallStore, ReplyT
-from evokd.agents.llm.retry import Patience
+from evokd.agents.llm.request import CallStore, LLMRequest, LLMResponse, ReplyT
+from evokd.agents.llm.retry import RetryPolicy
 from evokd.agents.llm.teacher_settings import OPENAI_URL, REHEARSAL, RoleSettings, TeacherSettings
 from evokd.messages import CallRecord, InputError, fence, reply_schema
 
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Answer", "Ask", "CallStore", "Teacher", "call_key", "resolve_key"]
+__all__ = ["LLMResponse", "LLMRequest", "CallStore", "Teacher", "call_key", "resolve_key"]
 
 MAX_SCHEMAS = 32
 """Reply schemas that are kept; each cycle's case ids make a new one."""
@@ -71,19 +71,19 @@ class Teacher:
         settings: TeacherSettings,
         store: CallStore,
         transport: "httpx2.AsyncBaseTransport | None" = None,
-        run: Cap = NO_CAP,
-        cycle: Cap = NO_CAP,
+        run: BudgetLimit = NO_CAP,
+        cycle: BudgetLimit = NO_CAP,
     ) -> None:
         self._settings = settings
         self._store = store
         self._transport = transport
-        self._purse = Purse(run, cycle, store.spent)
-        self._book = Book(store, self._purse)
-        self._flights = Flights()
+        self._purse = BudgetGuard(run, cycle, store.spent)
+        self._book = CallRecorder(store, self._purse)
+        self._flights = PendingCalls()
         self._client: httpx2.AsyncClient | None = None
         self._endpoints: dict[RoleSettings, Endpoint] = {}
         self._by_role: dict[str, Endpoint] = {}
-        self._addresses: dict[str, tuple[Limiter, Patience]] = {}
+        self._addresses: dict[str, tuple[Limiter, RetryPolicy]] = {}
         self._known: dict[Endpoint, str | None] = {}
         self._schemas: dict[str, dict[str, Any]] = {}
         self._usual: dict[str, float] = {}
@@ -117,7 +117,7 @@ class Teacher:
         if self._client is not None:
             await self._client.aclose()
 
-    async def ask(self, ask: Ask[ReplyT]) -> Answer[ReplyT]:
+    async def ask(self, ask: LLMRequest[ReplyT]) -> LLMResponse[ReplyT]:
         """Ask, parse, check; re-ask with the faults a fixed number of times. The most useful reply counts.
 
         A stored reply to the very same request is used instead of a new call, so a resumed run pays nothing twice.
@@ -154,21 +154,21 @@ class Teacher:
                 break
             quoted = "" if UNREAD in record.flags else record.raw[:MAX_QUOTED]
             turns = [*base, ("assistant", quoted), ("user", _ask_again(record.faults, block))]
-        return Answer(best, tuple(faults), call_id or record.id)
+        return LLMResponse(best, tuple(faults), call_id or record.id)
 
     async def _complete(
-        self, ask: Ask[ReplyT], record: CallRecord, parsed: Parsed[ReplyT], number: int
-    ) -> Answer[ReplyT]:
+        self, ask: LLMRequest[ReplyT], record: CallRecord, parsed: Parsed[ReplyT], number: int
+    ) -> LLMResponse[ReplyT]:
         """Ask for what a reply lacks that was cut off."""
 
-        async def attempt(part: Ask[ReplyT], number: int) -> tuple[CallRecord, Parsed[ReplyT] | None]:
+        async def attempt(part: LLMRequest[ReplyT], number: int) -> tuple[CallRecord, Parsed[ReplyT] | None]:
             return await self._attempt(part, _first_turns(part, fence(part.message)), number)
 
         spare = 0 if ask.optional else self._settings.reasks
         return await complete(ask, (record, parsed), number, spare, attempt)
 
     async def _attempt(
-        self, ask: Ask[ReplyT], turns: Sequence[Turn], number: int
+        self, ask: LLMRequest[ReplyT], turns: Sequence[Turn], number: int
     ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
         """Make one call or take its stored reply; no parsed reply where the server refused the request."""
         endpoint, schema = self._endpoint(ask.role), self._schema(ask)
@@ -181,7 +181,7 @@ class Teacher:
         return await self._flights.make(lambda: self._make_call(ask, attempt, turns, schema, tidy))
 
     async def _make_call(
-        self, ask: Ask[ReplyT], attempt: Attempt, turns: Sequence[Turn], schema: dict[str, Any], tidy: Normaliser
+        self, ask: LLMRequest[ReplyT], attempt: Attempt, turns: Sequence[Turn], schema: dict[str, Any], tidy: Normaliser
     ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
         """Make one call and store what came of it; it ends by itself, also when nobody waits for it any more."""
         endpoint = self._endpoint(ask.role)
@@ -209,7 +209,7 @@ class Teacher:
         faults = _find_faults(reading, ask)
         return await self._book.keep(attempt.succeed(reply, reading, faults)), reading.parsed
 
-    def _schema(self, ask: Ask[ReplyT]) -> dict[str, Any]:
+    def _schema(self, ask: LLMRequest[ReplyT]) -> dict[str, Any]:
         """The schema of a reply; made once for the same class and words."""
         words = {name: list(values) for name, values in ask.vocabularies.items()}
         name = f"{ask.reply.__qualname__} {json.dumps(words, sort_keys=True)} {sorted(ask.without)}"
@@ -239,7 +239,7 @@ class Teacher:
             known = self._store.find_ability(url, target.model or "")
             if url not in self._addresses:
                 limits = self._settings.limits
-                patience = Patience(self._settings.retries, limits.patience)
+                patience = RetryPolicy(self._settings.retries, limits.patience)
                 self._addresses[url] = (Limiter(self._settings.concurrency, limits), patience)
             found = Endpoint(target, self._settings, key, self._http(), *self._addresses[url], known)
             self._endpoints[target] = found
@@ -249,18 +249,18 @@ class Teacher:
     def _http(self) -> "httpx2.AsyncClient":
         import httpx2
 
-        from evokd.agents.llm.transport import TapedTransport
+        from evokd.agents.llm.transport import RecordingTransport
 
         if self._client is None:
             self._client = httpx2.AsyncClient(
-                transport=TapedTransport(self._transport),
+                transport=RecordingTransport(self._transport),
                 follow_redirects=True,
                 headers={"accept-encoding": "identity"},  # half a reply can be read only if it is not packed
             )
         return self._client
 
 
-def _first_turns(ask: Ask[ReplyT], block: str) -> list[Turn]:
+def _first_turns(ask: LLMRequest[ReplyT], block: str) -> list[Turn]:
     return [("system", ask.system), ("user", f"Reply to this message.\n\n{block}")]
 
 
@@ -269,14 +269,14 @@ def _is_cut(record: CallRecord) -> bool:
     return CUT_OFF in record.flags and THOUGHTS not in record.flags
 
 
-def _is_no_use(record: CallRecord, best: ReplyT | None, ask: Ask[ReplyT], number: int) -> bool:
+def _is_no_use(record: CallRecord, best: ReplyT | None, ask: LLMRequest[ReplyT], number: int) -> bool:
     """Whether the same limit would cut the next reply as well: of a few items, or of thoughts for the second time."""
     if CUT_OFF not in record.flags:
         return False
     return (best is not None and ask.count(best) > 0) or (THOUGHTS in record.flags and number > 1)
 
 
-def _find_faults(reading: Reading[ReplyT], ask: Ask[ReplyT]) -> list[str]:
+def _find_faults(reading: Reading[ReplyT], ask: LLMRequest[ReplyT]) -> list[str]:
     parsed = reading.parsed
     if "no_completion" in reading.flags:
         return ["the server's answer is no chat completion"]

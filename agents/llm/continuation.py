@@ -7,18 +7,22 @@ from pydantic import BaseModel
 
 from evokd.agents.llm.budget import BudgetSpent
 from evokd.agents.llm.parse import Parsed
-from evokd.agents.llm.request import Answer, Ask
+from evokd.agents.llm.request import LLMRequest, LLMResponse
 from evokd.messages import CallRecord
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
-Attempt = Callable[[Ask[ReplyT], int], Awaitable[tuple[CallRecord, Parsed[ReplyT] | None]]]
+MakeAttempt = Callable[[LLMRequest[ReplyT], int], Awaitable[tuple[CallRecord, Parsed[ReplyT] | None]]]
 """Makes one call for a question; the number counts on from the question that was cut off."""
 
 
 async def complete(
-    ask: Ask[ReplyT], first: tuple[CallRecord, Parsed[ReplyT]], number: int, spare: int, attempt: Attempt[ReplyT]
-) -> Answer[ReplyT]:
+    ask: LLMRequest[ReplyT],
+    first: tuple[CallRecord, Parsed[ReplyT]],
+    number: int,
+    spare: int,
+    attempt: MakeAttempt[ReplyT],
+) -> LLMResponse[ReplyT]:
     """Ask for what a reply lacks that was cut off.
 
     What is asked for, and when it ends, depends on the replies alone: a run that is resumed finds the same calls.
@@ -48,7 +52,7 @@ async def complete(
             break  # refused, and the next one would be as well
         kept.take(asked, record, parsed)
     faults = ask.check(kept.whole) if kept.whole is not None else told
-    return Answer(kept.whole, tuple(faults), kept.parts[0][0] if kept.parts else last, tuple(kept.parts))
+    return LLMResponse(kept.whole, tuple(faults), kept.parts[0][0] if kept.parts else last, tuple(kept.parts))
 
 
 class _Kept(Generic[ReplyT]):
@@ -67,7 +71,7 @@ class _Kept(Generic[ReplyT]):
         """Requests that may still be made."""
         self._calls = 0
 
-    def take(self, asked: Ask[ReplyT], record: CallRecord, parsed: Parsed[ReplyT]) -> None:
+    def take(self, asked: LLMRequest[ReplyT], record: CallRecord, parsed: Parsed[ReplyT]) -> None:
         """Keep what a reply brought, and count the request that it came with."""
         if self._calls:
             self.left -= 1

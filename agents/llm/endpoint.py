@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from evokd.agents.llm.attempt import FATAL, Call, Failure, Reply, TeacherRefused, TeacherUnreachable, Wire
+from evokd.agents.llm.attempt import FATAL, Call, Failure, ModelConnection, Reply, TeacherRefused, TeacherUnreachable
 from evokd.agents.llm.in_flight import go_on, under_way
 from evokd.agents.llm.limiter import Gate, Limiter
 from evokd.agents.llm.ping import find_address
 from evokd.agents.llm.quirks import Quirks, learn_quirks, read_quirks
-from evokd.agents.llm.retry import Patience
+from evokd.agents.llm.retry import RetryPolicy
 from evokd.agents.llm.teacher_settings import RoleSettings, TeacherSettings
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Endpoint:
         api_key: str,
         client: "httpx2.AsyncClient",
         limiter: Limiter,
-        patience: Patience,
+        patience: RetryPolicy,
         known: str | None = None,
     ) -> None:
         self.model = role.model or settings.model
@@ -82,7 +82,7 @@ class Endpoint:
         self._probing = asyncio.Lock()
         self._has_refused = False
         self._role, self._client, self._key = role, client, SecretStr(api_key)
-        self._wire = Wire(self.model, role, api_key, client)
+        self._wire = ModelConnection(self.model, role, api_key, client)
 
     @property
     def known(self) -> str | None:

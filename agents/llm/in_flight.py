@@ -13,7 +13,7 @@ STOPPED = "left under way when the run was stopped"
 """What is told of a call whose reply nobody waited for to the end."""
 
 
-class Flight:
+class PendingCall:
     """One call, from its first try to its record."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Flight:
             self.task.cancel()
 
 
-_FLIGHT: ContextVar[Flight | None] = ContextVar("FLIGHT", default=None)
+_FLIGHT: ContextVar[PendingCall | None] = ContextVar("FLIGHT", default=None)
 
 
 @contextmanager
@@ -68,11 +68,11 @@ def go_on() -> None:
         raise asyncio.CancelledError
 
 
-class Flights:
+class PendingCalls:
     """All calls of a teacher that are under way. Each is a task of its own: who asked may go, the call stays."""
 
     def __init__(self) -> None:
-        self._flights: set[Flight] = set()
+        self._flights: set[PendingCall] = set()
         self.closed = False
         """Nothing more is sent."""
 
@@ -84,7 +84,7 @@ class Flights:
         """
         if self.closed:
             raise asyncio.CancelledError
-        flight = Flight()
+        flight = PendingCall()
         flight.task = asyncio.create_task(self._fly(flight, call))
         self._flights.add(flight)
         flight.task.add_done_callback(lambda task: self._end(flight, task))
@@ -97,11 +97,11 @@ class Flights:
             raise
         return found
 
-    async def _fly(self, flight: Flight, call: Callable[[], Awaitable[T]]) -> T:
+    async def _fly(self, flight: PendingCall, call: Callable[[], Awaitable[T]]) -> T:
         _FLIGHT.set(flight)
         return await call()
 
-    def _end(self, flight: Flight, task: "asyncio.Task[Any]") -> None:
+    def _end(self, flight: PendingCall, task: "asyncio.Task[Any]") -> None:
         self._flights.discard(flight)
         if flight.left and not task.cancelled():
             task.exception()  # nobody is there to be told

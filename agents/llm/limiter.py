@@ -27,7 +27,7 @@ _FORGET = 1.02
 """What the best time of a role grows by with each answer, so that longer prompts are not taken for a slow server."""
 
 
-class Pace:
+class RateLimiter:
     """So many units a minute, evenly: no minute, wherever it begins, holds more than one call too much."""
 
     def __init__(self, per_minute: float | None) -> None:
@@ -59,8 +59,8 @@ class Limiter:
         self.flying = 0
         self._clock = clock
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._requests = Pace(limits.requests_per_minute)
-        self._tokens = Pace(limits.tokens_per_minute)
+        self._requests = RateLimiter(limits.requests_per_minute)
+        self._tokens = RateLimiter(limits.tokens_per_minute)
         self._held_until = 0.0
         self._departed = 0
         self._next_departure = 0.0

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from evokd.agents.llm.error_reports import find_report, read_json
-from evokd.agents.llm.redaction import make_striker
+from evokd.agents.llm.redaction import make_redactor
 from evokd.agents.llm.teacher_settings import OPENAI_URL, RoleSettings
 
 if TYPE_CHECKING:
@@ -13,14 +13,14 @@ PATIENCE = 10.0
 """Seconds to wait for the list of models."""
 
 
-def reach(role: RoleSettings, key: str) -> str:
+def ping(role: RoleSettings, key: str) -> str:
     """Say in one line what an endpoint answers to `GET /models`; nothing is paid for.
 
     Args:
         role: model and address.
         key: the key, told to nobody else; it is struck out of what the server says.
     """
-    return make_striker(key)(_ask(role, key))
+    return make_redactor(key)(_ask(role, key))
 
 
 def _ask(role: RoleSettings, key: str) -> str:

@@ -11,7 +11,7 @@ MIN_KEY = 8
 """Characters of the shortest key that is struck out; shorter ones occur in any text."""
 
 
-def make_striker(key: str) -> Callable[[str], str]:
+def make_redactor(key: str) -> Callable[[str], str]:
     """Make a function that strikes a key out of a text.
 
     Found are the key itself and the key with any of its characters escaped as in JSON, in URLs or in HTML; and its

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from evokd.agents.llm.attempt import Reply
 from evokd.agents.llm.parse import NO_TEXT, Parsed, Tidy, parse_reply
-from evokd.agents.llm.response_body import Piece
+from evokd.agents.llm.response_body import ReplyPart
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -44,7 +44,7 @@ def read_reply(reply: Reply, model: type[ReplyT], tidy: Tidy | None) -> Reading[
         model: a reply class.
         tidy: see `parse_reply`.
     """
-    found: list[tuple[Piece, Parsed[ReplyT], tuple[str, ...]]] = []
+    found: list[tuple[ReplyPart, Parsed[ReplyT], tuple[str, ...]]] = []
     for piece in reply.pieces:
         if piece.is_thought and not _is_like_a_reply(piece.text):
             continue
@@ -92,7 +92,7 @@ def _is_like_a_reply(text: str) -> bool:
     return text.startswith(_STARTS) or text.endswith(_ENDS)
 
 
-def _name_place(piece: Piece) -> tuple[str, ...]:
+def _name_place(piece: ReplyPart) -> tuple[str, ...]:
     """The flag of a reply that does not stand where it belongs."""
     if piece.place in ("content", "refusal", "body"):
         return ()

@@ -37,7 +37,7 @@ class CallStore(Protocol):
 
 
 @dataclass(frozen=True)
-class Ask(Generic[ReplyT]):
+class LLMRequest(Generic[ReplyT]):
     """One question to the teacher."""
 
     role: str
@@ -71,12 +71,12 @@ class Ask(Generic[ReplyT]):
 class Remainder(Protocol[ReplyT]):
     """Makes the question for what a reply lacks."""
 
-    def __call__(self, reply: ReplyT | None, most: int) -> "Ask[ReplyT] | None":
+    def __call__(self, reply: ReplyT | None, most: int) -> "LLMRequest[ReplyT] | None":
         """The question for what `reply` lacks, for at most so many items; None where it has enough."""
 
 
 @dataclass(frozen=True)
-class Answer(Generic[ReplyT]):
+class LLMResponse(Generic[ReplyT]):
     """The teacher's answer: `reply` is the most useful readable one, `faults` what is still wrong with it."""
 
     reply: ReplyT | None

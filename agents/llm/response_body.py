@@ -23,7 +23,7 @@ _FILTERED = ("content_filter", "SAFETY", "safety", "content_filtered")
 
 
 @dataclass(frozen=True)
-class Piece:
+class ReplyPart:
     """A text of an answer, and the key that it stood under."""
 
     place: str
@@ -39,7 +39,7 @@ class Piece:
 class Body:
     """A chat completion, however it was written."""
 
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[ReplyPart, ...] = ()
     """Texts in which the reply may stand, the likeliest first; none is blank."""
     flags: tuple[str, ...] = ()
     tokens: tuple[int, int] | None = None
@@ -118,33 +118,33 @@ def _read_choice(choice: Mapping[str, Any]) -> Body | None:
     refusal = message.get("refusal")
     answers = [piece for piece in pieces if not piece.is_thought]
     if not answers and isinstance(refusal, str) and refusal.strip():
-        return Body((Piece("refusal", refusal),), (*flags, "refusal"))
+        return Body((ReplyPart("refusal", refusal),), (*flags, "refusal"))
     return Body((*answers, *(piece for piece in pieces if piece.is_thought)), tuple(flags))
 
 
-def _read_message(message: Mapping[str, Any]) -> Iterator[Piece]:
+def _read_message(message: Mapping[str, Any]) -> Iterator[ReplyPart]:
     """The texts of a message: its content, what it calls tools with, its thoughts."""
     content = message.get("content")
-    yield from _read_parts(content) if isinstance(content, list) else [Piece("content", _as_text(content))]
+    yield from _read_parts(content) if isinstance(content, list) else [ReplyPart("content", _as_text(content))]
     calls = message.get("tool_calls")
     for call in _as_list(calls):
         called = call.get("function") if isinstance(call, dict) else None
         if isinstance(called, dict):
-            yield Piece("tool_calls.function.arguments", _as_text(called.get("arguments")))
+            yield ReplyPart("tool_calls.function.arguments", _as_text(called.get("arguments")))
     called = message.get("function_call")
     if isinstance(called, dict):
-        yield Piece("function_call.arguments", _as_text(called.get("arguments")))
+        yield ReplyPart("function_call.arguments", _as_text(called.get("arguments")))
     for name in THOUGHTS:
         thoughts = message.get(name)
         if isinstance(thoughts, list):
             thoughts = "".join(_part_text(part) for part in thoughts)
-        yield Piece(name, _as_text(thoughts))
+        yield ReplyPart(name, _as_text(thoughts))
 
 
-def _read_parts(parts: list[Any]) -> Iterator[Piece]:
+def _read_parts(parts: list[Any]) -> Iterator[ReplyPart]:
     said = [part for part in parts if not _is_thinking(part)]
-    yield Piece("content", "".join(_part_text(part) for part in said))
-    yield Piece("content.thinking", "".join(_part_text(part) for part in parts if _is_thinking(part)))
+    yield ReplyPart("content", "".join(_part_text(part) for part in said))
+    yield ReplyPart("content.thinking", "".join(_part_text(part) for part in parts if _is_thinking(part)))
 
 
 def _is_thinking(part: Any) -> bool:

@@ -12,7 +12,7 @@ FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 
 
-class Patience:
+class RetryPolicy:
     """What is known of an endpoint's failures.
 
     An endpoint that has not answered yet gets `retries` repeats of a call. One that has answered before is given up

@@ -14,7 +14,7 @@ LARGEST_REPLY = 64 * 2**20
 
 
 @dataclass
-class Tape:
+class RecordedResponse:
     """What one call has brought back so far."""
 
     status: int = 0
@@ -32,11 +32,11 @@ class Tape:
         return body.decode("utf-8", "replace")
 
 
-TAPE: ContextVar[Tape | None] = ContextVar("TAPE", default=None)
+RECORDED: ContextVar[RecordedResponse | None] = ContextVar("TAPE", default=None)
 """The tape of the call that is under way in this context."""
 
 
-class TapedTransport(httpx2.AsyncBaseTransport):
+class RecordingTransport(httpx2.AsyncBaseTransport):
     """Sends every call over a connection of its own, kept for the next one, and writes its answer on the call's tape.
 
     One pool for all connections looks at each of them for every request; with 64 in flight that costs more than the
@@ -55,7 +55,7 @@ class TapedTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request; its answer is also written on the tape of the context, if there is one."""
-        tape = TAPE.get() or Tape()
+        tape = RECORDED.get() or RecordedResponse()
         if self._inner is not None:
             return _tap(await self._inner.handle_async_request(request), tape, None)
         scheme, host = request.url.scheme, request.url.host
@@ -94,11 +94,11 @@ class TapedTransport(httpx2.AsyncBaseTransport):
             await self._inner.aclose()
 
 
-class _TapedStream(httpx2.AsyncByteStream):
+class _RecordingStream(httpx2.AsyncByteStream):
     """A body that is written on a tape while it is read."""
 
     def __init__(
-        self, stream: httpx2.AsyncByteStream, tape: Tape, closed: Callable[[], Awaitable[None]] | None
+        self, stream: httpx2.AsyncByteStream, tape: RecordedResponse, closed: Callable[[], Awaitable[None]] | None
     ) -> None:
         self._stream, self._tape, self._closed = stream, tape, closed
 
@@ -116,7 +116,9 @@ class _TapedStream(httpx2.AsyncByteStream):
             await closed()
 
 
-def _tap(response: httpx2.Response, tape: Tape, closed: Callable[[], Awaitable[None]] | None) -> httpx2.Response:
+def _tap(
+    response: httpx2.Response, tape: RecordedResponse, closed: Callable[[], Awaitable[None]] | None
+) -> httpx2.Response:
     tape.status, tape.response = response.status_code, response
     kind = response.headers.get("content-type", "")
     if "charset" in kind.lower():
@@ -127,7 +129,7 @@ def _tap(response: httpx2.Response, tape: Tape, closed: Callable[[], Awaitable[N
         tape.body += response.content
     else:
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _TapedStream(response.stream, tape, closed)
+        response.stream = _RecordingStream(response.stream, tape, closed)
     return response
 
 

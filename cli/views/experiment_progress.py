@@ -17,7 +17,7 @@ def tell_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-class Board(LiveLine):
+class ExperimentProgress(LiveLine):
     """Follows a backtest; use it as a listener and as a context manager.
 
     Args:

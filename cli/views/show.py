@@ -1,7 +1,6 @@
 """Tell a run in the terminal: cycle by cycle what was failed, said, written, labelled, refused, and what it did."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +9,7 @@ from rich.text import Text
 
 from evokd.cli.views.answers import CUT, MARKED_CUT, list_fields, tell_answer, tell_case, tell_error_count, tell_sample
 from evokd.cli.views.progress import notice
-from evokd.messages import EvokdError, InputError
+from evokd.messages import InputError
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.summary import describe_costs, describe_gains, describe_labels
 from evokd.tracing.text import clean, literal, paint
@@ -275,16 +274,3 @@ def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
             )
     if sample.candidates and sample.label_call is None:
         _say(console, "The Labeler was not asked: the label is what the text was written for.")
-
-
-def open_ledger(path: Path) -> Ledger:
-    """Open the ledger of a run that exists, to read it alone.
-
-    Raises:
-        EvokdError: there is none.
-    """
-    if not path.is_file():
-        raise EvokdError(f"{path}: the run has no ledger yet")
-    if not path.stat().st_size:
-        raise EvokdError(f"{path}: damaged (nothing is in it); put the file of a copy in its place")
-    return Ledger(path, read_only=True)

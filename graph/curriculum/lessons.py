@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from evokd.agents.output_schemas import AnswerForm
+from evokd.agents.output_schemas import OutputSchema
 from evokd.graph.curriculum.attributes import plan_variety, spread_profile
 from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
 from evokd.graph.curriculum.kinds import WRITTEN, Kind, count_requests, share_out, shrink_kinds
@@ -21,7 +21,7 @@ from evokd.graph.curriculum.reference_texts import (
     pick_by_label,
 )
 from evokd.messages import (
-    LIKE_THEIR_SOURCE,
+    NEAR_COPY_MODES,
     Case,
     ErrorKind,
     Example,
@@ -74,7 +74,7 @@ class PlanningInput:
     """Prefix of lesson ids."""
     labels: Mapping[str, str]
     """Label -> meaning."""
-    form: AnswerForm
+    form: OutputSchema
     """The task's, for its strategies and its texts without a label."""
     known: Sequence[ReferenceText]
     """Seeds and accepted samples, oldest first, of many the newest."""
@@ -238,7 +238,7 @@ def _write_out(
         tone=_choose_tone(given, spec, settings, rng),
         examples=_choose_examples(given, spec, mode, settings, rng),
         # a text that is to stay near its example begins like it
-        avoid=[] if mode in LIKE_THEIR_SOURCE else _choose_avoid(given, labels, settings),
+        avoid=[] if mode in NEAR_COPY_MODES else _choose_avoid(given, labels, settings),
     )
     return PlannedLesson(spec.weakness, spec.kind, plan)
 

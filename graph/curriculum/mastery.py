@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["open", "improving", "fixed", "regressed", "rolled_back", "given_up", "dropped"]
+MasteryState = Literal["open", "improving", "fixed", "regressed", "rolled_back", "given_up", "dropped"]
 
 FIXED = 0.85
 """Mastery from which a weakness counts as fixed."""
@@ -37,7 +37,7 @@ class Mastery:
         return Mastery(round(self.right * _FADE + sum(answers), 4), round(self.count * _FADE + len(answers), 4))
 
 
-def find_state(first: float | None, now: Mastery) -> State:
+def find_state(first: float | None, now: Mastery) -> MasteryState:
     """Tell the state of a weakness from its mastery when it was named and now."""
     value = now.value
     if value is None or now.count < ENOUGH:

@@ -61,7 +61,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Ruling:
+class ProbeRuling:
     """What a test of a statement found."""
 
     verdict: Verdict
@@ -79,7 +79,7 @@ class Ruling:
 
 def judge(
     evidence: Sequence[Answered], evidence_vectors: Vectors, others: Sequence[Answered], other_vectors: Vectors
-) -> Ruling:
+) -> ProbeRuling:
     """Test a statement; evidence on which the student is right and sure is left out before the statement is given up.
 
     Args:
@@ -96,8 +96,8 @@ def judge(
     everything = tuple(range(len(evidence)))
     knows_such_texts = near is not None and outside is not None and near < AT_LEAST_HALF * outside
     if len(kept) < LEAST or len(kept) < FAILED * len(evidence) or knows_such_texts:
-        return Ruling("fails", inside, near, outside, everything, None)
-    return Ruling("holds" if kept == everything else "refined", inside, near, outside, kept, probe)
+        return ProbeRuling("fails", inside, near, outside, everything, None)
+    return ProbeRuling("holds" if kept == everything else "refined", inside, near, outside, kept, probe)
 
 
 def _compare(evidence: Vectors, others: Sequence[Answered], vectors: Vectors) -> tuple[float | None, float | None]:

@@ -8,14 +8,14 @@ from typing import Any
 
 from evokd.agents import analyst
 from evokd.agents.llm.budget import BudgetSpent
-from evokd.graph.context import Bench, cycle_name
+from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.curriculum.cases import main_error
 from evokd.graph.curriculum.kinds import Kind, cut_labelling
 from evokd.graph.curriculum.lessons import REAL, PlanningInput, ReferenceText, plan_lessons
 from evokd.graph.curriculum.turns import is_analysts_turn
 from evokd.graph.nodes.cycle_quota import count_wanted
 from evokd.graph.nodes.domain_profile import copy_guide, find_profile
-from evokd.graph.nodes.evaluation import LEAST_REAL, VALIDATION_CASE, Examined, examine_all
+from evokd.graph.nodes.evaluation import LEAST_REAL, VALIDATION_CASE, EvaluatedCases, examine_all
 from evokd.graph.nodes.fresh_evaluation import examine_fresh
 from evokd.graph.nodes.kind_effects import divide_cycle
 from evokd.graph.nodes.label_guide import measure_labeler
@@ -29,38 +29,38 @@ NEWEST = 500
 """Accepted samples that examples and openings of a lesson plan are taken from; with all, a cycle would slow down."""
 
 
-async def analyze(state: State, bench: Bench) -> StateUpdate:
+async def analyze(state: State, context: RunContext) -> StateUpdate:
     """Divide the cycle between kinds of text, ask the Analyst about the feedback packet, plan the lessons."""
     cycle = state["cycle"]
     span = cycle_name(cycle)
-    packet = FeedbackPacket.model_validate(bench.ledger.message(span, "feedback_packet"))
-    copy_guide(bench)
-    await measure_labeler(bench, cycle)
+    packet = FeedbackPacket.model_validate(context.ledger.message(span, "feedback_packet"))
+    copy_guide(context)
+    await measure_labeler(context, cycle)
     champion = state["champion"]
-    mix = await divide_cycle(bench, cycle, count_wanted(state, bench), count_unlabelled(bench, cycle))
+    mix = await divide_cycle(context, cycle, count_wanted(state, context), count_unlabelled(context, cycle))
     if mix.get("toned"):
-        await find_profile(bench, cycle)
-    real = await _plan_real(bench, cycle, champion, mix.get("real", 0))
+        await find_profile(context, cycle)
+    real = await _plan_real(context, cycle, champion, mix.get("real", 0))
     fresh, examined = None, None
-    if champion and real and is_analysts_turn(bench.settings.curriculum, cycle, mix):
-        fresh = await examine_fresh(bench, cycle, champion, [lesson.ledger_row(cycle) for lesson in real])
+    if champion and real and is_analysts_turn(context.settings.curriculum, cycle, mix):
+        fresh = await examine_fresh(context, cycle, champion, [lesson.ledger_row(cycle) for lesson in real])
         if fresh.packet is not None:
             packet, examined = fresh.packet, fresh.examined
-            bench.ledger.put_message(cycle, span, "student", "analyst", packet)
+            context.ledger.put_message(cycle, span, "student", "analyst", packet)
     try:
-        weaknesses = await _find_weaknesses(bench, packet, examined, champion, mix)
+        weaknesses = await _find_weaknesses(context, packet, examined, champion, mix)
     except BudgetSpent as exc:
-        bench.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
-        bench.ledger.put_lessons(cycle, [])
+        context.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
+        context.ledger.put_lessons(cycle, [])
         return {"lessons": []}
-    lessons = [*real, *_plan_written(bench, cycle, packet, mix, weaknesses, len(real))]
-    bench.ledger.put_lessons(cycle, [lesson.ledger_row(cycle) for lesson in lessons])
+    lessons = [*real, *_plan_written(context, cycle, packet, mix, weaknesses, len(real))]
+    context.ledger.put_lessons(cycle, [lesson.ledger_row(cycle) for lesson in lessons])
     for lesson in lessons:
         sender = "analyst" if lesson.weakness else "curriculum"
         receiver = "labeler" if isinstance(lesson.plan, LabelPlan) else "generator"
-        bench.ledger.put_message(cycle, lesson.plan.id, sender, receiver, lesson.plan)
+        context.ledger.put_message(cycle, lesson.plan.id, sender, receiver, lesson.plan)
     for labelled in fresh.lessons if fresh else ():
-        labelled.keep(bench)
+        labelled.keep(context)
     return {"lessons": [lesson.plan.id for lesson in lessons]}
 
 
@@ -78,33 +78,37 @@ class _Lesson:
 
 
 async def _find_weaknesses(
-    bench: Bench, packet: FeedbackPacket, examined: Examined | None, champion: str | None, mix: Mapping[Kind, int]
+    context: RunContext,
+    packet: FeedbackPacket,
+    examined: EvaluatedCases | None,
+    champion: str | None,
+    mix: Mapping[Kind, int],
 ) -> dict[str, Weakness]:
     """Ask the Analyst where it is its turn and has something to say.
 
     Args:
-        bench: the workbench.
+        context: what the run works with.
         packet: what it is shown.
         examined: all that the packet was chosen from; None where that is what the last cycle examined.
         champion: student version in force.
         mix: kind of text -> how many this cycle brings.
     """
     cycle = packet.cycle
-    if not is_analysts_turn(bench.settings.curriculum, cycle, mix) or not _is_worth_asking(bench, packet):
+    if not is_analysts_turn(context.settings.curriculum, cycle, mix) or not _is_worth_asking(context, packet):
         return {}
     span = cycle_name(cycle)
-    analysis = await analyst.analyze(bench.teacher, bench.briefing, packet, span, bench.seed(cycle, "analyze"))
-    bench.ledger.put_message(cycle, span, "analyst", "generator", analysis)
-    examined = examined or await examine_all(bench, cycle - 1, champion)
-    return await adopt_weaknesses(bench, packet, analysis, examined, span)
+    analysis = await analyst.analyze(context.teacher, context.briefing, packet, span, context.seed(cycle, "analyze"))
+    context.ledger.put_message(cycle, span, "analyst", "generator", analysis)
+    examined = examined or await examine_all(context, cycle - 1, champion)
+    return await adopt_weaknesses(context, packet, analysis, examined, span)
 
 
-def _is_worth_asking(bench: Bench, packet: FeedbackPacket) -> bool:
+def _is_worth_asking(context: RunContext, packet: FeedbackPacket) -> bool:
     """Whether a packet has something to tell: errors on real texts, of a student that does better than guessing."""
-    rules = bench.settings.curriculum.analyst
+    rules = context.settings.curriculum.analyst
     real = not rules.real or any(case.origin == "real" for case in packet.cases if case.verdict != "right")
     score = mean_f1(packet)
-    chance = 0.0 if bench.entities else 1 / max(1, len(packet.labels))
+    chance = 0.0 if context.entities else 1 / max(1, len(packet.labels))
     known = score is None or not rules.above_chance or (score - chance) / (1 - chance or 1.0) >= rules.above_chance
     return real and known
 
@@ -116,7 +120,7 @@ def mean_f1(packet: FeedbackPacket) -> float | None:
 
 
 def _plan_written(
-    bench: Bench,
+    context: RunContext,
     cycle: int,
     packet: FeedbackPacket,
     mix: Mapping[Kind, int],
@@ -127,16 +131,16 @@ def _plan_written(
     given = PlanningInput(
         cycle=cycle,
         span=cycle_name(cycle),
-        blank=_count_blank(bench, cycle),
+        blank=_count_blank(context, cycle),
         before=before,
-        labels=bench.domain.file.labels,
-        form=bench.briefing.form,
-        known=_known(bench),
-        counts=_count_labels(bench, cycle),
+        labels=context.domain.file.labels,
+        form=context.briefing.form,
+        known=_known(context),
+        counts=_count_labels(context, cycle),
         wanted={kind: count for kind, count in mix.items() if kind != "real"},
         weaknesses=weaknesses,
-        topics=bench.domain.file.topics,
-        grounding=ground_lessons(bench),
+        topics=context.domain.file.topics,
+        grounding=ground_lessons(context),
         wrong=[case for case in packet.cases if case.verdict != "right" and may_be_shown(case)],
     )
     given = replace(
@@ -144,16 +148,16 @@ def _plan_written(
         mistakes={name: main_error(item, packet.cases) for name, item in weaknesses.items()},
         evidence={name: _show_evidence(item, packet) for name, item in weaknesses.items()},
     )
-    lessons = plan_lessons(given, bench.settings.curriculum, bench.seed(cycle, "plan"))
+    lessons = plan_lessons(given, context.settings.curriculum, context.seed(cycle, "plan"))
     return [_Lesson(item.kind, item.weakness, item.plan) for item in lessons]
 
 
-def _count_blank(bench: Bench, cycle: int) -> float | None:
+def _count_blank(context: RunContext, cycle: int) -> float | None:
     """Share of the real texts of earlier cycles in which nothing is named; None where too few are known."""
-    answers = bench.ledger.real_answers(before=cycle)
+    answers = context.ledger.real_answers(before=cycle)
     if len(answers) < LEAST_REAL:
         return None
-    return sum(not bench.domain.codec.labels_in(answer) for answer in answers) / len(answers)
+    return sum(not context.domain.codec.labels_in(answer) for answer in answers) / len(answers)
 
 
 def may_be_shown(case: Case) -> bool:
@@ -167,10 +171,10 @@ def _show_evidence(weakness: Weakness, packet: FeedbackPacket) -> Sequence[Examp
     return [Example(text=case.text, gold=case.gold) for case in real_first]
 
 
-async def _plan_real(bench: Bench, cycle: int, champion: str | None, wanted: int) -> list[_Lesson]:
+async def _plan_real(context: RunContext, cycle: int, champion: str | None, wanted: int) -> list[_Lesson]:
     """Plan which texts of the pool are labelled, in requests of about the same size."""
-    texts = await select_texts(bench, cycle, champion, wanted)
-    size = bench.settings.curriculum.quotas.lesson
+    texts = await select_texts(context, cycle, champion, wanted)
+    size = context.settings.curriculum.quotas.lesson
     number = cut_labelling(len(texts), size)
     return [
         _Lesson(
@@ -179,7 +183,7 @@ async def _plan_real(bench: Bench, cycle: int, champion: str | None, wanted: int
             LabelPlan(
                 id=f"{cycle_name(cycle)}-l{place + 1:02d}",
                 weakness=REAL,
-                labels=dict(bench.domain.file.labels),
+                labels=dict(context.domain.file.labels),
                 texts=texts[place::number],
             ),
         )
@@ -187,11 +191,11 @@ async def _plan_real(bench: Bench, cycle: int, champion: str | None, wanted: int
     ]
 
 
-def _known(bench: Bench) -> list[ReferenceText]:
+def _known(context: RunContext) -> list[ReferenceText]:
     """Seeds and the newest accepted samples."""
-    codec = bench.domain.codec
-    seeds = [(example.text, example.gold, True, True) for example in bench.domain.seeds]
-    samples = bench.ledger.newest_answers(NEWEST)
+    codec = context.domain.codec
+    seeds = [(example.text, example.gold, True, True) for example in context.domain.seeds]
+    samples = context.ledger.newest_answers(NEWEST)
     return [
         ReferenceText(
             text=text,
@@ -205,15 +209,15 @@ def _known(bench: Bench) -> list[ReferenceText]:
     ]
 
 
-def _count_labels(bench: Bench, cycle: int) -> Counter[str]:
+def _count_labels(context: RunContext, cycle: int) -> Counter[str]:
     """How many of all seeds and accepted samples have each label.
 
     What earlier cycles have brought does not change any more, so every cycle notes the sum and counts one cycle on.
     """
-    codec = bench.domain.codec
-    noted = bench.ledger.part(cycle - 1, "labels")
+    codec = context.domain.codec
+    noted = context.ledger.part(cycle - 1, "labels")
     counts = Counter(noted or {})
-    for gold, count in bench.ledger.count_answers(before=cycle, since=0 if noted is None else cycle - 1):
+    for gold, count in context.ledger.count_answers(before=cycle, since=0 if noted is None else cycle - 1):
         counts.update(dict.fromkeys(codec.labels_in(gold), count))
-    bench.ledger.put_part(cycle, "labels", counts)
-    return counts + Counter(label for example in bench.domain.seeds for label in codec.labels_in(example.gold))
+    context.ledger.put_part(cycle, "labels", counts)
+    return counts + Counter(label for example in context.domain.seeds for label in codec.labels_in(example.gold))

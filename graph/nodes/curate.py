@@ -4,85 +4,85 @@ import random
 from collections import Counter
 
 from evokd.agents.llm.attempt import TeacherUseless
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.graph.nodes.labeling import REAL, label_rule
 from evokd.graph.state import State, StateUpdate
-from evokd.messages import LIKE_THEIR_SOURCE
+from evokd.messages import NEAR_COPY_MODES
 from evokd.student.curate import Candidate, Curator, Ruling
-from evokd.student.protocol import Gold
+from evokd.student.protocol import Answer
 from evokd.tracing.ledger import Sample
 
 
-async def curate(state: State, bench: Bench) -> StateUpdate:
+async def curate(state: State, context: RunContext) -> StateUpdate:
     """Decide which drafts become samples, and let the current student answer them before it is trained on them.
 
     Raises:
         TeacherUseless: no lesson of the cycle brought a single draft, or a single label, that could be used.
     """
     cycle = state["cycle"]
-    drafts = bench.ledger.samples(cycle=cycle)
-    _refuse_useless_teacher(bench, cycle, drafts)
-    before = bench.ledger.count_samples("accepted", but_of=cycle)
-    rulings = _judge(bench, cycle, drafts)
+    drafts = context.ledger.samples(cycle=cycle)
+    _refuse_useless_teacher(context, cycle, drafts)
+    before = context.ledger.count_samples("accepted", but_of=cycle)
+    rulings = _judge(context, cycle, drafts)
     changes = {ruling.id: _to_change(ruling) for ruling in rulings}
     accepted = [sample.id for sample in drafts if changes[sample.id]["state"] == "accepted"]
-    budget = bench.settings.budget
+    budget = context.settings.budget
     caps = (budget.samples and max(0, budget.samples - before), budget.cycle.samples)
     room = min((cap for cap in caps if cap is not None), default=len(accepted))
     for name in accepted[room:]:
         changes[name] = {"state": "rejected", "reason": "over_budget", "label": None, "purpose": None}
     kept = [sample for sample in drafts if changes[sample.id]["state"] == "accepted"]
-    await _examine(state, bench, kept, changes)
-    _set_aside(bench, before, kept, changes)
-    bench.ledger.update_samples(changes.items())
+    await _examine(state, context, kept, changes)
+    _set_aside(context, before, kept, changes)
+    context.ledger.update_samples(changes.items())
     reasons = Counter(change["reason"] for change in changes.values() if change["reason"])
     disputed = sum(ruling.disputed for ruling in rulings)
-    bench.ledger.put_part(cycle, "curation", {"drafts": len(drafts), "accepted": len(kept), "disputed": disputed})
-    bench.emit("curated", cycle=cycle, drafts=len(drafts), accepted=len(kept), rejected=reasons, disputed=disputed)
+    context.ledger.put_part(cycle, "curation", {"drafts": len(drafts), "accepted": len(kept), "disputed": disputed})
+    context.emit("curated", cycle=cycle, drafts=len(drafts), accepted=len(kept), rejected=reasons, disputed=disputed)
     return {
         "accepted": before + len(kept),
         "barren": 0 if kept else state["barren"] + 1,
-        "after_curate": "review" if _reviews(state, bench) else "train",
+        "after_curate": "review" if _reviews(state, context) else "train",
     }
 
 
-def _refuse_useless_teacher(bench: Bench, cycle: int, drafts: list[Sample]) -> None:
-    if not brought_nothing(bench, cycle):
+def _refuse_useless_teacher(context: RunContext, cycle: int, drafts: list[Sample]) -> None:
+    if not brought_nothing(context, cycle):
         return
-    lessons = bench.ledger.lessons(cycle)
-    bench.ledger.spend_faults(cycle)
+    lessons = context.ledger.lessons(cycle)
+    context.ledger.spend_faults(cycle)
     role = "label" if drafts else "draft"
     fault = next((fault for lesson in lessons for fault in lesson["faults"]), "no reason given")
     raise TeacherUseless(
-        f"the teacher {bench.settings.teacher.model!r} gave no usable {role} in any of the {len(lessons)} lessons of"
-        f" cycle {cycle} ({fault}); its raw replies are in {bench.folder.ledger}"
+        f"the teacher {context.settings.teacher.model!r} gave no usable {role} in any of the {len(lessons)} lessons of"
+        f" cycle {cycle} ({fault}); its raw replies are in {context.folder.ledger}"
     )
 
 
-def brought_nothing(bench: Bench, cycle: int) -> bool:
+def brought_nothing(context: RunContext, cycle: int) -> bool:
     """Whether a cycle had lessons and none of them brought a single label that could be used, budget or not."""
-    lessons = bench.ledger.lessons(cycle)
-    alone = label_rule(bench) == "generator"
+    lessons = context.ledger.lessons(cycle)
+    alone = label_rule(context) == "generator"
     brought = any(lesson["drafts" if alone and lesson["kind"] != REAL else "labelled"] for lesson in lessons)
-    return bool(lessons) and not brought and not bench.teacher.is_spent(cycle)
+    return bool(lessons) and not brought and not context.teacher.is_spent(cycle)
 
 
-def _judge(bench: Bench, cycle: int, drafts: list[Sample]) -> list[Ruling]:
-    domain = bench.domain
+def _judge(context: RunContext, cycle: int, drafts: list[Sample]) -> list[Ruling]:
+    domain = context.domain
     known = [(f"seed-{number}", example.text) for number, example in enumerate(domain.seeds)]
-    known += bench.ledger.accepted_texts(but_of=cycle)
+    known += context.ledger.accepted_texts(but_of=cycle)
     guarded = [example.text for example in (*domain.validation, *domain.test)]
-    curator = Curator(bench.settings.curation, domain.codec, known, guarded)
-    modes = {lesson["id"]: lesson["plan"].get("mode", "") for lesson in bench.ledger.lessons(cycle)}
-    alone = label_rule(bench) == "generator"
+    curator = Curator(context.settings.curation, domain.codec, known, guarded)
+    modes = {lesson["id"]: lesson["plan"].get("mode", "") for lesson in context.ledger.lessons(cycle)}
+    alone = label_rule(context) == "generator"
     return curator.judge([_to_candidate(sample, modes[sample.lesson], alone) for sample in drafts])
 
 
 def _to_candidate(sample: Sample, mode: str, alone: bool) -> Candidate:
-    given: Gold | None = sample.candidates[0] if sample.candidates else None
+    given: Answer | None = sample.candidates[0] if sample.candidates else None
     # without a verdict of the Labeler the intention alone is no label, unless nobody was to ask for one
     intended = sample.intended if given is not None or alone else None
-    variation = mode in LIKE_THEIR_SOURCE
+    variation = mode in NEAR_COPY_MODES
     return Candidate(sample.id, sample.text, intended, given, sample.confidence, variation)
 
 
@@ -97,38 +97,40 @@ def _to_change(ruling: Ruling) -> dict[str, object]:
     }
 
 
-async def _examine(state: State, bench: Bench, kept: list[Sample], changes: dict[str, dict[str, object]]) -> None:
+async def _examine(
+    state: State, context: RunContext, kept: list[Sample], changes: dict[str, dict[str, object]]
+) -> None:
     champion = state["champion"]
     if champion is None:
         return
-    answers = await bench.student.predict(bench.folder.version(champion), [sample.text for sample in kept])
+    answers = await context.student.predict(context.folder.version(champion), [sample.text for sample in kept])
     for sample, answer in zip(kept, answers, strict=True):
         changes[sample.id]["exam"] = {"answer": answer.answer, "confidence": answer.confidence}
 
 
-def _set_aside(bench: Bench, before: int, kept: list[Sample], changes: dict[str, dict[str, object]]) -> None:
+def _set_aside(context: RunContext, before: int, kept: list[Sample], changes: dict[str, dict[str, object]]) -> None:
     """Without validation data every n-th accepted sample serves the gate and is never trained on."""
-    share, least = bench.settings.gate.holdout, bench.settings.gate.holdout_from
-    if bench.domain.validation or not share:
+    share, least = context.settings.gate.holdout, context.settings.gate.holdout_from
+    if context.domain.validation or not share:
         return
     for number, sample in enumerate(kept, start=before):
         if number >= least and int((number + 1) * share) > int(number * share):
             changes[sample.id]["purpose"] = "gate"
 
 
-def _reviews(state: State, bench: Bench) -> bool:
-    student = bench.settings.student
+def _reviews(state: State, context: RunContext) -> bool:
+    student = context.settings.student
     return bool(
-        student.regime == "continue" and student.replay and bench.settings.curriculum.review and state["cycle"] > 1
+        student.regime == "continue" and student.replay and context.settings.curriculum.review and state["cycle"] > 1
     )
 
 
-async def review(state: State, bench: Bench) -> StateUpdate:
+async def review(state: State, context: RunContext) -> StateUpdate:
     """Choose the older samples that may come back in this training (the seeds always may)."""
     cycle = state["cycle"]
-    older = bench.ledger.trained_ids(before=cycle)
-    size = bench.settings.curriculum.review
+    older = context.ledger.trained_ids(before=cycle)
+    size = context.settings.curriculum.review
     if len(older) > size:
-        older = sorted(random.Random(bench.seed(cycle, "review")).sample(older, size))
-    bench.ledger.put_part(cycle, "review", {"samples": older})
+        older = sorted(random.Random(context.seed(cycle, "review")).sample(older, size))
+    context.ledger.put_part(cycle, "review", {"samples": older})
     return {}

@@ -2,7 +2,7 @@
 
 import math
 
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.graph.nodes.labeling import label_rule
 from evokd.graph.state import State
 
@@ -12,16 +12,16 @@ LEAST_RATE = 0.5
 """Share of texts that is expected to be accepted at least."""
 
 
-def count_wanted(state: State, bench: Bench) -> int:
+def count_wanted(state: State, context: RunContext) -> int:
     """Texts to ask for: a cycle's worth, or what is left of the budget and a little for what will be refused."""
-    cycle, curriculum = state["cycle"], bench.settings.curriculum
+    cycle, curriculum = state["cycle"], context.settings.curriculum
     warm = curriculum.warm_up.drafts if cycle <= curriculum.warm_up.cycles else None
     wanted = warm or curriculum.quotas.drafts
-    budget = bench.settings.budget
+    budget = context.settings.budget
     caps = (budget.samples and budget.samples - state["accepted"], budget.cycle.samples)
     for left in (cap for cap in caps if cap is not None):
-        wanted = cap_cycle(wanted, math.ceil(left / _acceptance(bench, cycle)))
-    return min(wanted, _affordable(cycle, bench, wanted))
+        wanted = cap_cycle(wanted, math.ceil(left / _acceptance(context, cycle)))
+    return min(wanted, _affordable(cycle, context, wanted))
 
 
 def cap_cycle(usual: int, left: int) -> int:
@@ -34,26 +34,26 @@ def cap_cycle(usual: int, left: int) -> int:
     return left if left <= usual * (1 + REMNANT) else usual
 
 
-def _acceptance(bench: Bench, cycle: int) -> float:
+def _acceptance(context: RunContext, cycle: int) -> float:
     """Share of the texts of earlier cycles that was accepted; 1 before there is any."""
-    drafts = bench.ledger.count_drafts(before=cycle, labelled=False)
-    accepted = sum(bench.ledger.count_kinds(before=cycle).values())
+    drafts = context.ledger.count_drafts(before=cycle, labelled=False)
+    accepted = sum(context.ledger.count_kinds(before=cycle).values())
     return max(LEAST_RATE, accepted / drafts) if drafts else 1.0
 
 
-def _affordable(cycle: int, bench: Bench, most: int) -> int:
+def _affordable(cycle: int, context: RunContext, most: int) -> int:
     """Texts that the budget in tokens and money still pays for, so that none is left unlabelled.
 
     By what a labelled one has cost so far; in the first cycle by what it is expected to.
     """
-    run, each = bench.settings.budget, bench.settings.budget.cycle
+    run, each = context.settings.budget, context.settings.budget.cycle
     if not run.caps_calls():
         return most
     # drafts that the budget left without a label have cost something too
-    before = bench.ledger.count_drafts(before=cycle, labelled=label_rule(bench) != "generator")
-    (tokens, usd), (now_tokens, now_usd) = bench.ledger.spent(None), bench.ledger.spent(cycle)
+    before = context.ledger.count_drafts(before=cycle, labelled=label_rule(context) != "generator")
+    (tokens, usd), (now_tokens, now_usd) = context.ledger.spent(None), context.ledger.spent(cycle)
     tokens, usd = tokens - now_tokens, usd - now_usd
-    one, one_usd = (tokens / before, usd / before) if before else bench.draft_cost
+    one, one_usd = (tokens / before, usd / before) if before else context.draft_cost
     caps = ((run.tokens, tokens, one), (run.usd, usd, one_usd), (each.tokens, 0, one), (each.usd, 0, one_usd))
     for cap, spent, price in caps:
         if cap is not None and price:

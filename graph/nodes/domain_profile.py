@@ -4,10 +4,10 @@ import random
 
 from evokd.agents import domain_expert
 from evokd.agents.llm.budget import BudgetSpent
-from evokd.graph.context import Bench, cycle_name
+from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.curriculum.kinds import begin_shares
 from evokd.graph.curriculum.reference_texts import fit_tokens
-from evokd.graph.setup.domain_files import Axes, load_guide, load_profile, write_guide_file, write_profile_file
+from evokd.graph.setup.domain_files import ProfileAxes, load_guide, load_profile, write_guide_file, write_profile_file
 from evokd.messages import DomainSample
 
 PART = "profile"
@@ -18,64 +18,64 @@ SHOWN_TOKENS = 800
 LEAST_LINES = 20
 
 
-def read_profile(bench: Bench) -> Axes:
+def read_profile(context: RunContext) -> ProfileAxes:
     """Read the profile that is in force, as it stands in the run's folder; empty where there is none."""
-    path = bench.folder.profile
-    return load_profile(path) if bench.settings.curriculum.profile != "off" and path.is_file() else {}
+    path = context.folder.profile
+    return load_profile(path) if context.settings.curriculum.profile != "off" and path.is_file() else {}
 
 
-def read_guide(bench: Bench) -> dict[str, str]:
+def read_guide(context: RunContext) -> dict[str, str]:
     """Read the guide that is in force, as it stands in the run's folder; empty where there is none."""
-    path = bench.folder.guide
-    return load_guide(path, bench.domain.codec.labels) if path.is_file() else {}
+    path = context.folder.guide
+    return load_guide(path, context.domain.codec.labels) if path.is_file() else {}
 
 
-async def find_profile(bench: Bench, cycle: int) -> None:
+async def find_profile(context: RunContext, cycle: int) -> None:
     """Put a profile into the run's folder: the domain's own, else one that the Analyst writes from real lines.
 
     Asked once in a run. A teacher that does not know the request, or gives nothing that can be used, leaves the run
     without a profile.
     """
-    if bench.settings.curriculum.profile == "off" or bench.folder.profile.is_file():
+    if context.settings.curriculum.profile == "off" or context.folder.profile.is_file():
         return
-    if bench.domain.profile:
-        write_profile_file(bench.folder.profile, dict(bench.domain.profile))
+    if context.domain.profile:
+        write_profile_file(context.folder.profile, dict(context.domain.profile))
         return
-    noted = bench.ledger.part(0, PART)
+    noted = context.ledger.part(0, PART)
     if noted is not None:
         if noted["axes"]:  # an interrupted attempt was told of it and had not written it down yet
-            write_profile_file(bench.folder.profile, noted["axes"])
+            write_profile_file(context.folder.profile, noted["axes"])
         return
-    if not _wants_profile(bench):
+    if not _wants_profile(context):
         return
-    seed = bench.seed("profile")
-    lines = [item.text for item in bench.domain.pool]
+    seed = context.seed("profile")
+    lines = [item.text for item in context.domain.pool]
     shown = fit_tokens(random.Random(seed).sample(lines, min(SHOWN_LINES, len(lines))), SHOWN_TOKENS)
     span = cycle_name(cycle)
     try:
-        axes = await domain_expert.write_profile(bench.teacher, bench.briefing, shown, cycle, span, seed)
+        axes = await domain_expert.write_profile(context.teacher, context.briefing, shown, cycle, span, seed)
     except BudgetSpent as exc:
-        bench.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
+        context.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
         return
-    sample = DomainSample(labels=dict(bench.domain.file.labels), texts=shown)
-    bench.ledger.put_message(cycle, span, "curriculum", "analyst", sample)
-    bench.ledger.put_part(0, PART, {"axes": axes or {}})
-    bench.emit(
+    sample = DomainSample(labels=dict(context.domain.file.labels), texts=shown)
+    context.ledger.put_message(cycle, span, "curriculum", "analyst", sample)
+    context.ledger.put_part(0, PART, {"axes": axes or {}})
+    context.emit(
         "profile", cycle=cycle, axes={name: [value for value, _ in values] for name, values in (axes or {}).items()}
     )
     if axes:
-        write_profile_file(bench.folder.profile, axes)
+        write_profile_file(context.folder.profile, axes)
 
 
-def _wants_profile(bench: Bench) -> bool:
+def _wants_profile(context: RunContext) -> bool:
     """Whether anything is written in the tone of real lines, and there are enough of them."""
-    curriculum = bench.settings.curriculum
-    entities = bench.entities
-    shares = begin_shares(entities, bool(bench.domain.pool), curriculum.source, curriculum.shares)
-    return "toned" in shares and curriculum.tone > 0 and len(bench.domain.pool) >= LEAST_LINES
+    curriculum = context.settings.curriculum
+    entities = context.entities
+    shares = begin_shares(entities, bool(context.domain.pool), curriculum.source, curriculum.shares)
+    return "toned" in shares and curriculum.tone > 0 and len(context.domain.pool) >= LEAST_LINES
 
 
-def copy_guide(bench: Bench) -> None:
+def copy_guide(context: RunContext) -> None:
     """Put the domain's own guide into the run's folder."""
-    if bench.domain.guide and not bench.folder.guide.is_file():
-        write_guide_file(bench.folder.guide, bench.domain.guide)
+    if context.domain.guide and not context.folder.guide.is_file():
+        write_guide_file(context.folder.guide, context.domain.guide)

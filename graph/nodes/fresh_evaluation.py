@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evokd.graph.context import Bench
-from evokd.graph.nodes.evaluation import LEAST_REAL, Examined, build_packet, fresh_cases, validation_cases
+from evokd.graph.context import RunContext
+from evokd.graph.nodes.evaluation import LEAST_REAL, EvaluatedCases, build_packet, fresh_cases, validation_cases
 from evokd.graph.nodes.labeling import Labelled, ask_labeler, take_texts
 from evokd.graph.nodes.weaknesses import show_weaknesses
 from evokd.messages import FeedbackPacket
@@ -25,30 +25,32 @@ class FreshLesson:
     samples: Sequence[Sample]
     found: Labelled
 
-    def keep(self, bench: Bench) -> None:
+    def keep(self, context: RunContext) -> None:
         """Put what was found on record; the lesson itself must be there."""
         name, cycle = self.row["id"], self.row["cycle"]
-        bench.ledger.put_drafts(name, self.samples)
-        self.found.keep_messages(bench, cycle, name)
-        bench.ledger.close_lesson(name, len(self.samples), 0, self.found.faults)
+        context.ledger.put_drafts(name, self.samples)
+        self.found.keep_messages(context, cycle, name)
+        context.ledger.close_lesson(name, len(self.samples), 0, self.found.faults)
 
 
 @dataclass(frozen=True)
-class FreshExam:
+class FreshEvaluation:
     """What it brought."""
 
     lessons: Sequence[FreshLesson]
-    examined: Examined | None
+    examined: EvaluatedCases | None
     """None where too few texts got a label."""
     packet: FeedbackPacket | None
     """Made of these cases, in the place of the one that `examine` made."""
 
 
-async def examine_fresh(bench: Bench, cycle: int, champion: str, rows: Sequence[dict[str, Any]]) -> FreshExam:
+async def examine_fresh(
+    context: RunContext, cycle: int, champion: str, rows: Sequence[dict[str, Any]]
+) -> FreshEvaluation:
     """Have the real texts of a cycle labelled, and make the feedback packet of what the student answers to them.
 
     Args:
-        bench: the workbench.
+        context: what the run works with.
         cycle: evolution cycle, from 1.
         champion: student version in force.
         rows: the cycle's lessons of real texts as they go into the ledger.
@@ -56,12 +58,12 @@ async def examine_fresh(bench: Bench, cycle: int, champion: str, rows: Sequence[
     lessons = []
     for row in rows:
         samples = take_texts(row)
-        found = await ask_labeler(bench, row, samples)
+        found = await ask_labeler(context, row, samples)
         lessons.append(FreshLesson(row, found.apply(samples), found))
     labelled = [sample for lesson in lessons for sample in lesson.samples if sample.candidates]
-    cases = await fresh_cases(bench, champion, labelled)
+    cases = await fresh_cases(context, champion, labelled)
     if len(cases) < LEAST_REAL:
-        return FreshExam(lessons, None, None)
-    examined = Examined(cases, await validation_cases(bench, champion))
-    packet = build_packet(bench, cycle - 1, examined, show_weaknesses(bench, before=cycle))
-    return FreshExam(lessons, examined, packet)
+        return FreshEvaluation(lessons, None, None)
+    examined = EvaluatedCases(cases, await validation_cases(context, champion))
+    packet = build_packet(context, cycle - 1, examined, show_weaknesses(context, before=cycle))
+    return FreshEvaluation(lessons, examined, packet)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.graph.curriculum.kinds import Effect, Kind, begin_shares, divide, move_shares, tell_effects
 from evokd.graph.nodes.training_set import seed_examples, to_example, validation_examples
 from evokd.student.protocol import AppraiseJob, TrainExample
@@ -19,52 +19,52 @@ LEAST_TEXTS = 12
 """Texts of a kind below which its effect is not estimated."""
 
 
-async def divide_cycle(bench: Bench, cycle: int, wanted: int, left: int) -> dict[Kind, int]:
+async def divide_cycle(context: RunContext, cycle: int, wanted: int, left: int) -> dict[Kind, int]:
     """Say how many texts of each kind a cycle is to bring, and keep the verdict for the trace.
 
     Args:
-        bench: the workbench.
+        context: what the run works with.
         cycle: evolution cycle, from 1.
         wanted: texts in all.
         left: texts of the pool that nobody has labelled.
     """
-    curriculum = bench.settings.curriculum
-    entities = bench.entities
-    begin = begin_shares(entities, bool(bench.domain.pool), curriculum.source, curriculum.shares)
-    effects, judged = ({}, 0) if not curriculum.compete else await measure_effects(bench, cycle)
+    curriculum = context.settings.curriculum
+    entities = context.entities
+    begin = begin_shares(entities, bool(context.domain.pool), curriculum.source, curriculum.shares)
+    effects, judged = ({}, 0) if not curriculum.compete else await measure_effects(context, cycle)
     shares = move_shares(begin, effects)
-    found = divide(wanted, bench.ledger.count_kinds(before=cycle), shares, left, curriculum.quotas.lesson)
+    found = divide(wanted, context.ledger.count_kinds(before=cycle), shares, left, curriculum.quotas.lesson)
     record: dict[str, Any] = {"shares": {kind: round(share, 3) for kind, share in shares.items()}, "texts": found}
     if effects:
         record["effects"] = {kind: [round(effect.mean, 3), round(effect.error, 3)] for kind, effect in effects.items()}
         record["verdict"] = tell_effects(effects, judged)
-    bench.ledger.put_part(cycle, PART, record)
-    bench.emit("kinds", cycle=cycle, **record)
+    context.ledger.put_part(cycle, PART, record)
+    context.emit("kinds", cycle=cycle, **record)
     return found
 
 
-async def measure_effects(bench: Bench, cycle: int) -> tuple[dict[str, Effect], int]:
+async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Effect], int]:
     """Estimate what more of each kind would do to the loss on real texts; nothing where there are too few of them.
 
     Real texts are those of the pool under the Labeler's labels and the user's validation rows.
     """
-    samples = [sample for sample in bench.ledger.samples(state="accepted", purpose="train") if sample.cycle < cycle]
-    if bench.entities or not samples:
+    samples = [sample for sample in context.ledger.samples(state="accepted", purpose="train") if sample.cycle < cycle]
+    if context.entities or not samples:
         return {}, 0
-    examples, groups, held = _gather(bench, samples)
+    examples, groups, held = _gather(context, samples)
     if len(held) < LEAST_JUDGES:
         return {}, 0
     job = AppraiseJob(
-        task=bench.domain.codec.name,
-        labels=list(bench.domain.codec.labels),
-        meanings=dict(bench.domain.file.labels),
+        task=context.domain.codec.name,
+        labels=list(context.domain.codec.labels),
+        meanings=dict(context.domain.file.labels),
         examples=examples,
         groups=groups,
         held=held[-MOST_JUDGES:],
-        settings=bench.settings.student,
+        settings=context.settings.student,
     )
-    appraisal = await bench.student.appraise(job)
-    prices = price_kinds(bench, samples, before=cycle)
+    appraisal = await context.student.appraise(job)
+    prices = price_kinds(context, samples, before=cycle)
     effects = {}
     for item in appraisal.effects:
         price = prices.get(item.group)
@@ -74,22 +74,22 @@ async def measure_effects(bench: Bench, cycle: int) -> tuple[dict[str, Effect], 
     return effects, len(held)
 
 
-def _gather(bench: Bench, samples: Sequence[Sample]) -> tuple[list[TrainExample], list[str], list[str]]:
+def _gather(context: RunContext, samples: Sequence[Sample]) -> tuple[list[TrainExample], list[str], list[str]]:
     """What the layers are fitted on, the kind of each, and the ids of those that are judged on."""
-    codec = bench.domain.codec
-    seeds = seed_examples(bench)
-    own = [to_example(bench, sample, codec) for sample in samples]
-    validation = validation_examples(bench)
+    codec = context.domain.codec
+    seeds = seed_examples(context)
+    own = [to_example(context, sample, codec) for sample in samples]
+    validation = validation_examples(context)
     groups = [*("seeds" for _ in seeds), *(sample.kind for sample in samples), *("validation" for _ in validation)]
     held = [sample.id for sample in samples if sample.is_real] + [item.id for item in validation]
     return [*seeds, *own, *validation], groups, held
 
 
-def price_kinds(bench: Bench, samples: Sequence[Sample], before: int) -> dict[str, float]:
+def price_kinds(context: RunContext, samples: Sequence[Sample], before: int) -> dict[str, float]:
     """Tokens that an accepted text of each kind has cost in the cycles before one: the calls of its lessons."""
-    kinds = {lesson["id"]: lesson["kind"] for lesson in bench.ledger.all_lessons() if lesson["cycle"] < before}
+    kinds = {lesson["id"]: lesson["kind"] for lesson in context.ledger.all_lessons() if lesson["cycle"] < before}
     spent: dict[str, float] = {}
-    for span, tokens in bench.ledger.tokens_by_span().items():
+    for span, tokens in context.ledger.tokens_by_span().items():
         if span in kinds:
             spent[kinds[span]] = spent.get(kinds[span], 0.0) + tokens
     counts: dict[str, int] = {}

@@ -10,12 +10,12 @@ from typing import Any
 from evokd.agents import domain_expert, labeler
 from evokd.agents.labeler import Guidance
 from evokd.agents.llm.budget import BudgetSpent
-from evokd.graph.context import Bench, cycle_name
+from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.curriculum.reference_texts import fit_tokens
 from evokd.graph.nodes.reference_texts import guide_labeler, labelled_rows
 from evokd.graph.setup.domain_files import write_guide_file
 from evokd.messages import Dispute, LabelEvidence
-from evokd.student.tasks.base import Example
+from evokd.student.tasks.base import LabeledExample
 from evokd.tracing.summary import MEASURED
 
 LEAST_ROWS = 20
@@ -27,47 +27,47 @@ EVIDENCE_TOKENS = 2_000
 MOST_DISPUTES = 12
 
 
-async def measure_labeler(bench: Bench, cycle: int) -> None:
+async def measure_labeler(context: RunContext, cycle: int) -> None:
     """Let the Labeler answer validation rows blindly, once in a run, and try a guide where one is asked for.
 
     The words of these rows reach the Labeler alone, as texts to label. An embedded teacher is not measured: it knows
     the texts that it was given, and no others.
     """
-    curriculum = bench.settings.curriculum
-    rows = bench.domain.validation
+    curriculum = context.settings.curriculum
+    rows = context.domain.validation
     wanted = min(curriculum.measure_rows, len(rows))
-    if bench.settings.teacher.is_embedded() or wanted < LEAST_ROWS:
+    if context.settings.teacher.is_embedded() or wanted < LEAST_ROWS:
         return
-    noted = bench.ledger.part(0, MEASURED)
+    noted = context.ledger.part(0, MEASURED)
     if noted is not None:
-        _write_guide(bench, noted)
+        _write_guide(context, noted)
         return
-    chosen = random.Random(bench.seed("measure")).sample(rows, wanted)
+    chosen = random.Random(context.seed("measure")).sample(rows, wanted)
     try:
-        before = await _agree(bench, cycle, chosen, "measure", None)
+        before = await _agree(context, cycle, chosen, "measure", None)
         record: dict[str, Any] = {"rows": before[1], "agreement": before[0], "guide": None}
-        if curriculum.guide == "auto" and before[1] and not bench.folder.guide.is_file():
-            record["guide"] = await _try_guide(bench, cycle, chosen, before[0])
+        if curriculum.guide == "auto" and before[1] and not context.folder.guide.is_file():
+            record["guide"] = await _try_guide(context, cycle, chosen, before[0])
     except BudgetSpent as exc:
-        bench.emit("budget_spent", cycle=cycle, role="labeler", reason=str(exc))
+        context.emit("budget_spent", cycle=cycle, role="labeler", reason=str(exc))
         return
-    bench.ledger.put_part(0, MEASURED, record)
-    _write_guide(bench, record)  # after the record: what is asked with a guide in force is another request
-    bench.emit("labels_measured", cycle=cycle, **record)
+    context.ledger.put_part(0, MEASURED, record)
+    _write_guide(context, record)  # after the record: what is asked with a guide in force is another request
+    context.emit("labels_measured", cycle=cycle, **record)
 
 
 async def _agree(
-    bench: Bench, cycle: int, rows: Sequence[Example], span: str, guide: Mapping[str, str] | None
+    context: RunContext, cycle: int, rows: Sequence[LabeledExample], span: str, guide: Mapping[str, str] | None
 ) -> tuple[float | None, int]:
     """Share of rows that the Labeler labels as the user did, and of how many; None where it answered none."""
     texts = {f"r{number:03d}": row.text for number, row in enumerate(rows)}
-    seed = bench.seed(span)
-    guidance = await guide_labeler(bench, list(texts.values()), seed)
+    seed = context.seed(span)
+    guidance = await guide_labeler(context, list(texts.values()), seed)
     if guide is not None:
         guidance = Guidance(guidance.examples, guide)
     name = f"{cycle_name(cycle)}-{span}"
-    labelling = await labeler.label(bench.teacher, bench.briefing, texts, cycle, name, seed, guidance)
-    codec = bench.domain.codec
+    labelling = await labeler.label(context.teacher, context.briefing, texts, cycle, name, seed, guidance)
+    codec = context.domain.codec
     right = [
         codec.key(codec.from_wire(texts[name], labelling.labels[name].candidates[0])) == codec.key(row.gold)
         for name, row in zip(texts, rows, strict=True)
@@ -76,37 +76,39 @@ async def _agree(
     return (round(sum(right) / len(right), 4), len(right)) if right else (None, 0)
 
 
-async def _try_guide(bench: Bench, cycle: int, rows: Sequence[Example], before: float | None) -> dict[str, Any] | None:
+async def _try_guide(
+    context: RunContext, cycle: int, rows: Sequence[LabeledExample], before: float | None
+) -> dict[str, Any] | None:
     """Have a guide written from other rows, and keep it only if the agreement does not fall with it."""
-    shown = labelled_rows(bench)
+    shown = labelled_rows(context)
     if len(shown) < LEAST_EVIDENCE or before is None:
         return None
-    seed = bench.seed("guide")
+    seed = context.seed("guide")
     kept = set(fit_tokens([row.text for row in random.Random(seed).sample(shown, len(shown))], EVIDENCE_TOKENS))
     evidence = LabelEvidence(
-        labels=dict(bench.domain.file.labels),
+        labels=dict(context.domain.file.labels),
         rows=[row for row in shown if row.text in kept],
-        disputes=_find_disputes(bench),
+        disputes=_find_disputes(context),
     )
     span = cycle_name(cycle)
-    guide = await domain_expert.write_guide(bench.teacher, bench.briefing, evidence, cycle, span, seed)
-    bench.ledger.put_message(cycle, span, "curriculum", "analyst", evidence)
+    guide = await domain_expert.write_guide(context.teacher, context.briefing, evidence, cycle, span, seed)
+    context.ledger.put_message(cycle, span, "curriculum", "analyst", evidence)
     if guide is None:
         return None
-    after, _ = await _agree(bench, cycle, rows, "guided", guide)
+    after, _ = await _agree(context, cycle, rows, "guided", guide)
     return {"agreement": after, "used": after is not None and after >= before, "text": guide}
 
 
-def _write_guide(bench: Bench, record: Mapping[str, Any]) -> None:
+def _write_guide(context: RunContext, record: Mapping[str, Any]) -> None:
     """Put a guide that has proved itself into the run's folder, where none is."""
     guide = record["guide"]
-    if guide is not None and guide["used"] and not bench.folder.guide.is_file():
-        write_guide_file(bench.folder.guide, guide["text"])
+    if guide is not None and guide["used"] and not context.folder.guide.is_file():
+        write_guide_file(context.folder.guide, guide["text"])
 
 
-def _find_disputes(bench: Bench) -> list[Dispute]:
-    codec = bench.domain.codec
-    disputed = [sample for sample in bench.ledger.samples() if sample.disputed and sample.candidates]
+def _find_disputes(context: RunContext) -> list[Dispute]:
+    codec = context.domain.codec
+    disputed = [sample for sample in context.ledger.samples() if sample.disputed and sample.candidates]
     return [
         Dispute(
             text=sample.text,

@@ -7,7 +7,7 @@ from typing import Any
 
 from evokd.agents import labeler
 from evokd.agents.llm.budget import BudgetSpent
-from evokd.graph.context import Bench, cycle_name
+from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.reference_texts import guide_labeler
 from evokd.messages import DraftBatch, DraftText, LabelPlan, Message
 from evokd.tracing.ledger import Sample
@@ -40,9 +40,9 @@ def take_texts(lesson: Mapping[str, Any]) -> list[Sample]:
     ]
 
 
-def label_rule(bench: Bench) -> str:
+def label_rule(context: RunContext) -> str:
     """Whose label of a written text counts; see `curriculum.labels`."""
-    return bench.settings.curriculum.label_rule
+    return context.settings.curriculum.label_rule
 
 
 @dataclass(frozen=True)
@@ -59,31 +59,31 @@ class Labelled:
         """The samples with what is noted of them."""
         return [replace(sample, **self.changes.get(sample.id, {})) for sample in samples]
 
-    def keep_messages(self, bench: Bench, cycle: int, span: str) -> None:
+    def keep_messages(self, context: RunContext, cycle: int, span: str) -> None:
         """Put the messages on record."""
         for sender, receiver, message in self.messages:
-            bench.ledger.put_message(cycle, span, sender, receiver, message)
+            context.ledger.put_message(cycle, span, sender, receiver, message)
 
 
-async def ask_labeler(bench: Bench, lesson: Mapping[str, Any], samples: Sequence[Sample]) -> Labelled:
+async def ask_labeler(context: RunContext, lesson: Mapping[str, Any], samples: Sequence[Sample]) -> Labelled:
     """Send texts to the Labeler, who sees nothing of where they come from."""
     texts = {sample.id: sample.text for sample in samples}
-    seed = bench.seed(lesson["id"], "label")
-    guidance = await guide_labeler(bench, list(texts.values()), seed)
+    seed = context.seed(lesson["id"], "label")
+    guidance = await guide_labeler(context, list(texts.values()), seed)
     try:
         labelling = await labeler.label(
-            bench.teacher, bench.briefing, texts, lesson["cycle"], lesson["id"], seed, guidance
+            context.teacher, context.briefing, texts, lesson["cycle"], lesson["id"], seed, guidance
         )
     except BudgetSpent as exc:
-        bench.emit("budget_spent", cycle=lesson["cycle"], role="labeler", lesson=lesson["id"], reason=str(exc))
+        context.emit("budget_spent", cycle=lesson["cycle"], role="labeler", lesson=lesson["id"], reason=str(exc))
         return Labelled(faults=[str(exc)])
     batch = DraftBatch(
-        labels=dict(bench.domain.file.labels),
+        labels=dict(context.domain.file.labels),
         guide=dict(guidance.guide),
         examples=list(guidance.examples),
         drafts=[DraftText(id=name, text=text) for name, text in texts.items()],
     )
-    codec = bench.domain.codec
+    codec = context.domain.codec
     changes: Changes = {
         name: {
             "candidates": [codec.from_wire(texts[name], item) for item in verdict.candidates],
@@ -98,7 +98,7 @@ async def ask_labeler(bench: Bench, lesson: Mapping[str, Any], samples: Sequence
 
 
 async def trust(
-    bench: Bench, lesson: Mapping[str, Any], samples: Sequence[Sample], version: str | None, rule: str
+    context: RunContext, lesson: Mapping[str, Any], samples: Sequence[Sample], version: str | None, rule: str
 ) -> tuple[Changes, set[str]]:
     """Find the drafts that keep what they were written for without the Labeler.
 
@@ -109,12 +109,12 @@ async def trust(
         What is noted of these drafts, and the ids of those that are checked although the student confirms them: a wrong
         label that the student agrees with would never be seen.
     """
-    curriculum = bench.settings.curriculum
+    curriculum = context.settings.curriculum
     everything: Changes = {sample.id: {"candidates": [sample.intended], "confidence": None} for sample in samples}
-    if version is None or version == cycle_name(0) or _is_proven(bench, lesson["cycle"]):
+    if version is None or version == cycle_name(0) or _is_proven(context, lesson["cycle"]):
         return everything, set()
-    answers = await bench.student.predict(bench.folder.version(version), [sample.text for sample in samples])
-    key = bench.domain.codec.key
+    answers = await context.student.predict(context.folder.version(version), [sample.text for sample in samples])
+    key = context.domain.codec.key
     doubted: list[str] = []
     confirmed: Changes = {}
     for sample, answer in zip(samples, answers, strict=True):
@@ -127,12 +127,12 @@ async def trust(
     if len(doubted) < curriculum.check_least:
         return everything, set()
     names = sorted(confirmed)
-    audited = set(random.Random(bench.seed(lesson["id"], "audit")).sample(names, min(curriculum.audit, len(names))))
+    audited = set(random.Random(context.seed(lesson["id"], "audit")).sample(names, min(curriculum.audit, len(names))))
     return {name: change for name, change in confirmed.items() if name not in audited}, audited
 
 
-def _is_proven(bench: Bench, cycle: int) -> bool:
+def _is_proven(context: RunContext, cycle: int) -> bool:
     """Whether the Labeler has disputed none of the labels that texts were written for, in enough checks."""
-    enough = bench.settings.curriculum.trust_after
-    checked, disputed = bench.ledger.count_checks(before=cycle)
+    enough = context.settings.curriculum.trust_after
+    checked, disputed = context.ledger.count_checks(before=cycle)
     return 0 < enough <= checked and not disputed

@@ -6,34 +6,34 @@ from typing import Any
 from evokd.agents import generator
 from evokd.agents.generator import Writing
 from evokd.agents.llm.budget import BudgetSpent
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.graph.nodes.labeling import NO_CALL, REAL, Changes, Labelled, ask_labeler, label_rule, take_texts, trust
 from evokd.graph.state import LessonState, StateUpdate
 from evokd.messages import LessonPlan
 from evokd.tracing.ledger import Sample
 
 
-async def generate(state: LessonState, bench: Bench) -> StateUpdate:
+async def generate(state: LessonState, context: RunContext) -> StateUpdate:
     """Ask the Generator for the texts of one lesson, or take those of the pool."""
-    lesson = bench.ledger.lesson(state["lesson"])
-    there = bench.ledger.samples(lesson=lesson["id"]) if lesson["kind"] == REAL else []
+    lesson = context.ledger.lesson(state["lesson"])
+    there = context.ledger.samples(lesson=lesson["id"]) if lesson["kind"] == REAL else []
     if there:  # labelled before the Analyst was asked
         return {"drafted": len(there)}
-    samples, faults = (take_texts(lesson), []) if lesson["kind"] == REAL else await _write(bench, lesson)
-    bench.ledger.put_drafts(lesson["id"], samples)
-    bench.ledger.close_lesson(lesson["id"], len(samples), 0, faults)
+    samples, faults = (take_texts(lesson), []) if lesson["kind"] == REAL else await _write(context, lesson)
+    context.ledger.put_drafts(lesson["id"], samples)
+    context.ledger.close_lesson(lesson["id"], len(samples), 0, faults)
     return {"drafted": len(samples)}
 
 
-async def _write(bench: Bench, lesson: Mapping[str, Any]) -> tuple[list[Sample], list[str]]:
+async def _write(context: RunContext, lesson: Mapping[str, Any]) -> tuple[list[Sample], list[str]]:
     plan = LessonPlan.model_validate(lesson["plan"])
-    seed = bench.seed(lesson["id"], "generate")
+    seed = context.seed(lesson["id"], "generate")
     try:
-        writing = await generator.write(bench.teacher, bench.briefing, plan, lesson["cycle"], lesson["id"], seed)
+        writing = await generator.write(context.teacher, context.briefing, plan, lesson["cycle"], lesson["id"], seed)
     except BudgetSpent as exc:
-        bench.emit("budget_spent", cycle=lesson["cycle"], role="generator", lesson=lesson["id"], reason=str(exc))
+        context.emit("budget_spent", cycle=lesson["cycle"], role="generator", lesson=lesson["id"], reason=str(exc))
         writing = Writing((), (str(exc),), NO_CALL)
-    codec = bench.domain.codec
+    codec = context.domain.codec
     samples = [
         Sample(
             id=f"{lesson['id']}-d{number:02d}",
@@ -52,40 +52,42 @@ async def _write(bench: Bench, lesson: Mapping[str, Any]) -> tuple[list[Sample],
     return samples, list(writing.faults)
 
 
-async def label(state: LessonState, bench: Bench) -> StateUpdate:
+async def label(state: LessonState, context: RunContext) -> StateUpdate:
     """Ask the Labeler, who does not know what a text was written for, nor whether anybody wrote it for a purpose.
 
     Real texts all go to it. Of written ones, where its word counts for those in doubt alone, what the student confirms
     does not, but for a few that are drawn by chance.
     """
-    lesson = bench.ledger.lesson(state["lesson"])
-    samples = bench.ledger.samples(lesson=lesson["id"], state="drafted")
-    real, rule = lesson["kind"] == REAL, label_rule(bench)
+    lesson = context.ledger.lesson(state["lesson"])
+    samples = context.ledger.samples(lesson=lesson["id"], state="drafted")
+    real, rule = lesson["kind"] == REAL, label_rule(context)
     if not real and rule == "generator":
-        _tell_lesson(bench, lesson, len(samples), 0)
+        _tell_lesson(context, lesson, len(samples), 0)
         return {}
     if not samples:
         return {}
     trusted: Changes = {}
     if not real and rule in ("doubtful", "contested"):
-        trusted, audited = await trust(bench, lesson, samples, state["student"], rule)
-        bench.ledger.update_samples((name, {"audited": 1}) for name in sorted(audited))
+        trusted, audited = await trust(context, lesson, samples, state["student"], rule)
+        context.ledger.update_samples((name, {"audited": 1}) for name in sorted(audited))
     # real texts may have been labelled before the Analyst was asked
     done = {sample.id for sample in samples if real and sample.candidates is not None}
     asked = [sample for sample in samples if sample.id not in trusted and sample.id not in done]
-    found = await ask_labeler(bench, lesson, asked) if asked and not done else Labelled()
-    found.keep_messages(bench, lesson["cycle"], lesson["id"])
-    bench.ledger.update_samples({**found.changes, **trusted}.items())
+    found = await ask_labeler(context, lesson, asked) if asked and not done else Labelled()
+    found.keep_messages(context, lesson["cycle"], lesson["id"])
+    context.ledger.update_samples({**found.changes, **trusted}.items())
     # each once: an interrupted attempt may have noted its own already
     faults = list(dict.fromkeys([*lesson["faults"], *found.faults]))
     labelled = len(found.changes) + len(trusted) + len(done)
-    bench.ledger.close_lesson(lesson["id"], lesson["drafts"], labelled, faults)
-    _tell_lesson(bench, lesson, len(samples), labelled, len(trusted))
+    context.ledger.close_lesson(lesson["id"], lesson["drafts"], labelled, faults)
+    _tell_lesson(context, lesson, len(samples), labelled, len(trusted))
     return {}
 
 
-def _tell_lesson(bench: Bench, lesson: Mapping[str, Any], drafts: int, labelled: int, confirmed: int = 0) -> None:
+def _tell_lesson(
+    context: RunContext, lesson: Mapping[str, Any], drafts: int, labelled: int, confirmed: int = 0
+) -> None:
     topic, name = lesson["plan"]["weakness"]["name"], lesson["id"]
     more = {"confirmed": confirmed} if confirmed else {}
     told = {"topic": topic, "kind": lesson["kind"], "drafts": drafts, "labelled": labelled, **more}
-    bench.emit("lesson", cycle=lesson["cycle"], lesson=name, **told)
+    context.emit("lesson", cycle=lesson["cycle"], lesson=name, **told)

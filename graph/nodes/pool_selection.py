@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.graph.curriculum.selection import choose_texts, density, doubt
 from evokd.graph.nodes.embeddings import embed
 from evokd.messages import PoolText
@@ -17,35 +17,35 @@ COVERAGE_LATER = 0.5
 """Share of the texts that stand for the whole pool once the student's doubt tells something."""
 
 
-def count_unlabelled(bench: Bench, cycle: int) -> int:
+def count_unlabelled(context: RunContext, cycle: int) -> int:
     """How many texts of the pool no cycle before this one has had labelled."""
-    return len(bench.domain.pool) - len(bench.ledger.used_sources(before=cycle)) if bench.domain.pool else 0
+    return len(context.domain.pool) - len(context.ledger.used_sources(before=cycle)) if context.domain.pool else 0
 
 
-async def select_texts(bench: Bench, cycle: int, champion: str | None, wanted: int) -> list[PoolText]:
+async def select_texts(context: RunContext, cycle: int, champion: str | None, wanted: int) -> list[PoolText]:
     """Choose texts of the pool to label; asked again, they are the same.
 
     Args:
-        bench: the workbench.
+        context: what the run works with.
         cycle: evolution cycle, from 1.
         champion: student version whose doubts count.
         wanted: how many.
     """
-    rule = bench.settings.curriculum.pool.select
-    used = bench.ledger.used_sources(before=cycle)
-    options = [item for item in bench.domain.pool if item.source not in used]
+    rule = context.settings.curriculum.pool.select
+    used = context.ledger.used_sources(before=cycle)
+    options = [item for item in context.domain.pool if item.source not in used]
     if not options or not wanted:
         return []
-    seed = bench.seed(cycle, "pool")
+    seed = context.seed(cycle, "pool")
     if rule == "random":
         return _draw(options, wanted, seed)
     options = _draw(options, MOST_OPTIONS, seed)
-    entities = bench.entities
+    entities = context.entities
     # what the seeds taught says little of whole texts, but where entities may stand
     uses_worth = rule == "doubt" or (rule == "auto" and (cycle > 1 or entities))
-    worth = await _weigh(bench, champion, options) if uses_worth and champion else None
-    taken = [item.text for item in bench.domain.pool if item.source in used]
-    vectors = await embed(bench, [*(item.text for item in options), *taken])
+    worth = await _weigh(context, champion, options) if uses_worth and champion else None
+    taken = [item.text for item in context.domain.pool if item.source in used]
+    vectors = await embed(context, [*(item.text for item in options), *taken])
     coverage = {"coverage": 1.0, "doubt": 0.0}.get(rule, 0.0 if entities else COVERAGE_LATER)
     places = choose_texts(vectors[: len(options)], vectors[len(options) :], worth, wanted, coverage, seed)
     return [options[place] for place in places]
@@ -57,8 +57,8 @@ def _draw(texts: Sequence[PoolText], wanted: int, seed: int) -> list[PoolText]:
     return [texts[place] for place in sorted(places)]
 
 
-async def _weigh(bench: Bench, champion: str, texts: Sequence[PoolText]) -> NDArray[np.float64]:
+async def _weigh(context: RunContext, champion: str, texts: Sequence[PoolText]) -> NDArray[np.float64]:
     """Say what a label of each is worth: the student's doubt, or where entities are named, how many there may be."""
-    answers = await bench.student.predict(bench.folder.version(champion), [item.text for item in texts])
+    answers = await context.student.predict(context.folder.version(champion), [item.text for item in texts])
     scores = [list(answer.scores.values()) for answer in answers]
-    return density(scores) if bench.entities else doubt(scores)
+    return density(scores) if context.entities else doubt(scores)

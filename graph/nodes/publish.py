@@ -3,7 +3,7 @@
 import shutil
 import time
 
-from evokd.graph.context import Bench, cycle_name
+from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.evaluation import score_split
 from evokd.graph.nodes.self_training import is_used, train_twice
 from evokd.graph.nodes.training_run import Material, make_job, run_training
@@ -20,64 +20,64 @@ REFIT = "refit"
 """Student version that has learned the validation rows as well."""
 
 
-async def publish(state: State, bench: Bench) -> StateUpdate:
+async def publish(state: State, context: RunContext) -> StateUpdate:
     """Score the student of cycle 0 and the champion on test data, and write what the run leaves behind."""
     begun = time.monotonic()
     champion = state["champion"] or cycle_name(0)
-    last = await _refit(state, bench) or champion
-    start = {split: await _metrics(bench, cycle_name(0), split) for split in ("validation", "test")}
+    last = await _refit(state, context) or champion
+    start = {split: await _metrics(context, cycle_name(0), split) for split in ("validation", "test")}
     # the rows that the last training took in say nothing of it any more
     scored = {"validation": champion, "test": last}
-    final = {split: await _metrics(bench, version, split) for split, version in scored.items()}
-    _publish_student(bench.folder, last, bench.domain.metric, start, final)
-    bench.folder.dataset.parent.mkdir(exist_ok=True)
-    write_jsonl(bench.folder.dataset, dataset_rows(bench.ledger, bench.domain.codec))
+    final = {split: await _metrics(context, version, split) for split, version in scored.items()}
+    _publish_student(context.folder, last, context.domain.metric, start, final)
+    context.folder.dataset.parent.mkdir(exist_ok=True)
+    write_jsonl(context.folder.dataset, dataset_rows(context.ledger, context.domain.codec))
     facts = RunFacts(
-        run_id=bench.folder.run_id,
-        domain=bench.domain.file.name,
-        task=bench.domain.codec.name,
-        preset=bench.preset,
-        teacher=bench.settings.teacher.model,
-        rehearsal=bench.settings.teacher.is_embedded(),
-        student=bench.settings.student.base,
-        seed=bench.settings.seed,
-        metric=bench.domain.metric,
-        gate_metric=bench.gate_metric,
+        run_id=context.folder.run_id,
+        domain=context.domain.file.name,
+        task=context.domain.codec.name,
+        preset=context.preset,
+        teacher=context.settings.teacher.model,
+        rehearsal=context.settings.teacher.is_embedded(),
+        student=context.settings.student.base,
+        seed=context.settings.seed,
+        metric=context.domain.metric,
+        gate_metric=context.gate_metric,
         champion=champion,
-        refit=len(bench.domain.validation) if last != champion else 0,
+        refit=len(context.domain.validation) if last != champion else 0,
         stop_reason=state["decision"]["reason"],
         last_cycle=state["cycle"],
-        seconds=measure_wall(bench.folder.events),
+        seconds=measure_wall(context.folder.events),
         publish_seconds=time.monotonic() - begun,
     )
-    write_summary(bench.folder.summary, build_summary(bench.ledger, facts, start, final))
+    write_summary(context.folder.summary, build_summary(context.ledger, facts, start, final))
     return {}
 
 
-async def _refit(state: State, bench: Bench) -> str | None:
+async def _refit(state: State, context: RunContext) -> str | None:
     """Train once more with the validation rows taken in; None where there are none, or nothing to gain."""
-    if not bench.settings.publish.refit or not bench.domain.validation:
+    if not context.settings.publish.refit or not context.domain.validation:
         return None
-    codec = bench.domain.codec
-    samples = bench.ledger.samples(state="accepted", purpose="train")
-    older = [*seed_examples(bench), *(to_example(bench, sample, codec) for sample in samples)]
-    news = validation_examples(bench)
+    codec = context.domain.codec
+    samples = context.ledger.samples(state="accepted", purpose="train")
+    older = [*seed_examples(context), *(to_example(context, sample, codec) for sample in samples)]
+    news = validation_examples(context)
     champion = state["champion"]
     material = Material([*older, *news])
-    if bench.settings.student.regime == "continue" and champion:
-        material = Material(news, older, str(bench.folder.version(champion)))
-    cycle, seed = state["cycle"], bench.seed("refit")
-    if is_used(bench, material):
-        result = await train_twice(bench, cycle, REFIT, material, seed)
+    if context.settings.student.regime == "continue" and champion:
+        material = Material(news, older, str(context.folder.version(champion)))
+    cycle, seed = state["cycle"], context.seed("refit")
+    if is_used(context, material):
+        result = await train_twice(context, cycle, REFIT, material, seed)
     else:
-        result = await run_training(bench, cycle, make_job(bench, REFIT, material, seed))
-    bench.ledger.put_part(cycle, "refit", result.model_dump(mode="json"))
-    bench.emit("refit", cycle=cycle, rows=len(news), samples=result.samples, seconds=result.seconds)
+        result = await run_training(context, cycle, make_job(context, REFIT, material, seed))
+    context.ledger.put_part(cycle, "refit", result.model_dump(mode="json"))
+    context.emit("refit", cycle=cycle, rows=len(news), samples=result.samples, seconds=result.seconds)
     return REFIT
 
 
-async def _metrics(bench: Bench, version: str, split: str) -> dict[str, float] | None:
-    scores = await score_split(bench, version, split)
+async def _metrics(context: RunContext, version: str, split: str) -> dict[str, float] | None:
+    scores = await score_split(context, version, split)
     return {name: round(value, 4) for name, value in scores.metrics.items()} if scores else None
 
 

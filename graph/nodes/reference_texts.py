@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evokd.agents.labeler import Guidance
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.graph.curriculum.reference_texts import Grounding, fit_tokens, pick_by_label
 from evokd.graph.nodes.domain_profile import read_guide, read_profile
 from evokd.graph.nodes.embeddings import embed
@@ -16,53 +16,55 @@ LEAST_LINES = 20
 """Real lines from which on seeds alone are shown for their tone."""
 
 
-def real_lines(bench: Bench) -> list[str]:
+def real_lines(context: RunContext) -> list[str]:
     """Real texts whose words may reach the Generator: of the pool, and the seeds where they are many.
 
     Validation and test texts are none of them.
     """
-    lines = [item.text for item in bench.domain.pool]
-    seeds = [example.text for example in bench.domain.seeds]
+    lines = [item.text for item in context.domain.pool]
+    seeds = [example.text for example in context.domain.seeds]
     return lines or (seeds if len(seeds) >= LEAST_LINES else [])
 
 
-def ground_lessons(bench: Bench) -> Grounding:
+def ground_lessons(context: RunContext) -> Grounding:
     """What lesson plans are grounded in."""
-    return Grounding(lines=real_lines(bench), axes=read_profile(bench), guide=read_guide(bench))
+    return Grounding(lines=real_lines(context), axes=read_profile(context), guide=read_guide(context))
 
 
-def labelled_rows(bench: Bench) -> list[Example]:
+def labelled_rows(context: RunContext) -> list[Example]:
     """The user's labelled rows on the training side, as they are shown to agents."""
-    codec = bench.domain.codec
-    return [Example(text=row.text, gold=codec.to_wire(row.text, row.gold)) for row in bench.domain.seeds]
+    codec = context.domain.codec
+    return [Example(text=row.text, gold=codec.to_wire(row.text, row.gold)) for row in context.domain.seeds]
 
 
-async def guide_labeler(bench: Bench, texts: Sequence[str], seed: int) -> Guidance:
+async def guide_labeler(context: RunContext, texts: Sequence[str], seed: int) -> Guidance:
     """Choose the labelled rows that are most like the texts to label, and add the guide.
 
     Source: demonstrations chosen by likeness (Liu et al. 2022, arXiv 2101.06804); for entities the largest lever known
     for an annotator (arXiv 2504.15022).
     """
-    rows = labelled_rows(bench)
-    curriculum = bench.settings.curriculum
-    chosen = await _choose_nearest(bench, rows, texts, curriculum.label_examples) if rows else []
+    rows = labelled_rows(context)
+    curriculum = context.settings.curriculum
+    chosen = await _choose_nearest(context, rows, texts, curriculum.label_examples) if rows else []
     kept = set(fit_tokens([row.text for row in chosen], curriculum.example_tokens))
-    return Guidance(examples=[row for row in chosen if row.text in kept], guide=read_guide(bench))
+    return Guidance(examples=[row for row in chosen if row.text in kept], guide=read_guide(context))
 
 
-async def _choose_nearest(bench: Bench, rows: Sequence[Example], texts: Sequence[str], count: int) -> Sequence[Example]:
+async def _choose_nearest(
+    context: RunContext, rows: Sequence[Example], texts: Sequence[str], count: int
+) -> Sequence[Example]:
     """Choose rows by turns: for each text in turn the nearest one that was not chosen yet."""
     if len(rows) <= count:
         return rows
-    vectors = await embed(bench, [*(row.text for row in rows), *texts])
+    vectors = await embed(context, [*(row.text for row in rows), *texts])
     likeness = vectors[len(rows) :] @ vectors[: len(rows)].T
     votes = np.sort(likeness, axis=0)[-max(1, len(texts) // 8) :].mean(axis=0)
     order = np.argsort(-votes, kind="stable")[:count]
     return [rows[place] for place in sorted(order.tolist())]
 
 
-def show_examples(bench: Bench, count: int, tokens: int, seed: int) -> list[Example]:
+def show_examples(context: RunContext, count: int, tokens: int, seed: int) -> list[Example]:
     """Labelled rows for the Analyst, some of every label."""
-    form = bench.briefing.form
-    rows = [(row, [*form.labels_in(row.gold)]) for row in labelled_rows(bench)]
-    return pick_by_label(rows, list(bench.domain.codec.labels), count, tokens, random.Random(seed))
+    form = context.briefing.form
+    rows = [(row, [*form.labels_in(row.gold)]) for row in labelled_rows(context)]
+    return pick_by_label(rows, list(context.domain.codec.labels), count, tokens, random.Random(seed))

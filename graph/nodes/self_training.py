@@ -9,7 +9,7 @@ Source: noisy student and its like (Lee 2013, pseudo-labels; Xie et al. 2020, ar
 import random
 import shutil
 
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.graph.nodes.training_run import Material, make_job, run_training
 from evokd.student.protocol import Prediction, TrainExample, TrainResult
 
@@ -22,43 +22,43 @@ _SHARP = 5.0
 """Power of a fitted layer's probabilities: under its strong penalty it is far less sure than it is right."""
 
 
-def is_used(bench: Bench, material: Material) -> bool:
+def is_used(context: RunContext, material: Material) -> bool:
     """Whether a training learns from unlabelled texts in this way.
 
     Only where a whole text has one label, and in a full training only while there are few labelled texts per label
     (docs/benchmarks.md has the figures).
     """
-    settings = bench.settings.student
-    if bench.entities or not (bench.domain.pool and settings.self_training and settings.self_texts):
+    settings = context.settings.student
+    if context.entities or not (context.domain.pool and settings.self_training and settings.self_texts):
         return False
     labelled = len(material.examples) + len(material.replay)
-    per_label = labelled / len(bench.domain.codec.labels)
+    per_label = labelled / len(context.domain.codec.labels)
     is_head = settings.tune == "head" or (settings.tune == "auto" and per_label < settings.head_until)
     return is_head or per_label < settings.self_until
 
 
-async def train_twice(bench: Bench, cycle: int, version: str, material: Material, seed: int) -> TrainResult:
+async def train_twice(context: RunContext, cycle: int, version: str, material: Material, seed: int) -> TrainResult:
     """Train, let the student answer unlabelled texts, and train on with its own answers added.
 
     Args:
-        bench: the workbench.
+        context: what the run works with.
         cycle: evolution cycle.
         version: name of the student that it makes.
         material: labelled samples.
         seed: of every random choice.
     """
-    texts = _choose_texts(bench, material, seed)
+    texts = _choose_texts(context, material, seed)
     if not texts:
-        return await run_training(bench, cycle, make_job(bench, version, material, seed))
-    first = await run_training(bench, cycle, make_job(bench, PROVISIONAL, material, seed))
-    folder = bench.folder.version(PROVISIONAL)
-    answers = await bench.student.predict(folder, texts)
+        return await run_training(context, cycle, make_job(context, version, material, seed))
+    first = await run_training(context, cycle, make_job(context, PROVISIONAL, material, seed))
+    folder = context.folder.version(PROVISIONAL)
+    answers = await context.student.predict(folder, texts)
     answered = enumerate(zip(texts, answers, strict=True))
-    own = [_to_example(bench, number, text, answer, first.tune) for number, (text, answer) in answered]
-    job = make_job(bench, version, Material([*material.examples, *material.replay, *own], (), str(folder)), seed)
-    steps = {"update_steps": bench.settings.student.self_steps, "replay": _MEANINGS}
+    own = [_to_example(context, number, text, answer, first.tune) for number, (text, answer) in answered]
+    job = make_job(context, version, Material([*material.examples, *material.replay, *own], (), str(folder)), seed)
+    steps = {"update_steps": context.settings.student.self_steps, "replay": _MEANINGS}
     job = job.model_copy(update={"settings": job.settings.model_copy(update=steps), "unlabelled": len(own)})
-    second = await run_training(bench, cycle, job)
+    second = await run_training(context, cycle, job)
     shutil.rmtree(folder, ignore_errors=True)
     return second.model_copy(
         update={
@@ -71,16 +71,16 @@ async def train_twice(bench: Bench, cycle: int, version: str, material: Material
     )
 
 
-def _choose_texts(bench: Bench, material: Material, seed: int) -> list[str]:
+def _choose_texts(context: RunContext, material: Material, seed: int) -> list[str]:
     """Draw texts of the pool that nobody has labelled."""
     labelled = {item.text for item in (*material.examples, *material.replay)}
-    texts = [item.text for item in bench.domain.pool if item.text not in labelled]
-    return random.Random(f"{seed}/self").sample(texts, min(bench.settings.student.self_texts, len(texts)))
+    texts = [item.text for item in context.domain.pool if item.text not in labelled]
+    return random.Random(f"{seed}/self").sample(texts, min(context.settings.student.self_texts, len(texts)))
 
 
-def _to_example(bench: Bench, number: int, text: str, answer: Prediction, tune: str) -> TrainExample:
+def _to_example(context: RunContext, number: int, text: str, answer: Prediction, tune: str) -> TrainExample:
     """Make a sample of the student's own answer: its probabilities, and a weight by how sure they are."""
-    weight = bench.settings.student.self_training
+    weight = context.settings.student.self_training
     shares = dict(answer.scores)
     if tune == "head":
         total = sum(share**_SHARP for share in shares.values())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.student.process.client import StudentError, TrainExample, TrainJob, TrainResult
 from evokd.tracing.text import inert
 
@@ -19,51 +19,51 @@ class Material:
     """Student folder to continue from; None starts from the base."""
 
 
-def make_job(bench: Bench, version: str, material: Material, seed: int) -> TrainJob:
+def make_job(context: RunContext, version: str, material: Material, seed: int) -> TrainJob:
     """Make the job of a training.
 
     Args:
-        bench: the workbench.
+        context: what the run works with.
         version: name of the student that it makes.
         material: what it learns from.
         seed: of every random choice.
     """
     return TrainJob(
-        task=bench.domain.codec.name,
-        labels=list(bench.domain.codec.labels),
+        task=context.domain.codec.name,
+        labels=list(context.domain.codec.labels),
         examples=list(material.examples),
         replay=list(material.replay),
-        meanings=dict(bench.domain.file.labels),
+        meanings=dict(context.domain.file.labels),
         start=material.start,
-        out=str(bench.folder.version(version)),
-        settings=bench.settings.student,
+        out=str(context.folder.version(version)),
+        settings=context.settings.student,
         seed=seed,
-        card=_card(bench),
+        card=_card(context),
     )
 
 
-async def run_training(bench: Bench, cycle: int, job: TrainJob) -> TrainResult:
+async def run_training(context: RunContext, cycle: int, job: TrainJob) -> TrainResult:
     """Train, and tell of every fault: those that were mended, and the one that was not."""
     try:
-        result = await bench.student.train(job)
+        result = await context.student.train(job)
     except StudentError as exc:
-        bench.emit("training_fault", cycle=cycle, fault=str(exc), mended=False)
+        context.emit("training_fault", cycle=cycle, fault=str(exc), mended=False)
         raise
     for fault in result.faults:
-        bench.emit("training_fault", cycle=cycle, fault=fault, mended=True)
+        context.emit("training_fault", cycle=cycle, fault=fault, mended=True)
     return result
 
 
-def _card(bench: Bench) -> dict[str, str]:
-    teacher = bench.settings.teacher
+def _card(context: RunContext) -> dict[str, str]:
+    teacher = context.settings.teacher
     origin = inert(teacher.model)
     if teacher.is_rehearsal():
         origin = "the rehearsal teacher (no language model was called)"
     elif teacher.is_recorded():
         origin = "a recording of a language model (none was called)"
-    meanings = "\n".join(f"- {inert(label)}: {inert(meaning)}" for label, meaning in bench.domain.file.labels.items())
+    meanings = "\n".join(f"- {inert(label)}: {inert(meaning)}" for label, meaning in context.domain.file.labels.items())
     return {
-        "Domain": f"{inert(bench.domain.file.name)}: {inert(bench.domain.file.description)}",
+        "Domain": f"{inert(context.domain.file.name)}: {inert(context.domain.file.description)}",
         "Label meanings": meanings,
-        "Origin of the training texts": f"Preset {bench.preset}; texts and labels came from {origin}.",
+        "Origin of the training texts": f"Preset {context.preset}; texts and labels came from {origin}.",
     }

@@ -1,6 +1,6 @@
 """What a training learns from: the user's rows, and samples with what their labels are worth."""
 
-from evokd.graph.context import Bench
+from evokd.graph.context import RunContext
 from evokd.student.protocol import TrainExample
 from evokd.student.tasks.base import TaskCodec
 from evokd.tracing.ledger import Sample
@@ -11,23 +11,23 @@ LEAST_WEIGHT = 0.05
 """Weight of a label that the Labeler itself gives no more than even odds."""
 
 
-def seed_examples(bench: Bench) -> list[TrainExample]:
+def seed_examples(context: RunContext) -> list[TrainExample]:
     """The user's labelled examples."""
     return [
         TrainExample(id=f"seed-{number}", text=example.text, gold=example.gold, trusted=True)
-        for number, example in enumerate(bench.domain.seeds)
+        for number, example in enumerate(context.domain.seeds)
     ]
 
 
-def validation_examples(bench: Bench) -> list[TrainExample]:
+def validation_examples(context: RunContext) -> list[TrainExample]:
     """The user's validation rows, for the last training."""
     return [
         TrainExample(id=f"validation-{number}", text=example.text, gold=example.gold, trusted=True)
-        for number, example in enumerate(bench.domain.validation)
+        for number, example in enumerate(context.domain.validation)
     ]
 
 
-def to_example(bench: Bench, sample: Sample, codec: TaskCodec) -> TrainExample:
+def to_example(context: RunContext, sample: Sample, codec: TaskCodec) -> TrainExample:
     """Make an accepted sample fit to be trained on.
 
     The label of a real text comes from the Labeler alone, so it is learned by the confidence that came with it; a list
@@ -37,7 +37,7 @@ def to_example(bench: Bench, sample: Sample, codec: TaskCodec) -> TrainExample:
     # what is learned comes first, whoever of the two it is from
     answers = [sample.label, *(sample.candidates or ())]
     plausible = list(dict.fromkeys(label for answer in answers for label in codec.labels_in(answer)))
-    weighed = bench.settings.curriculum.pool.weigh_labels and not bench.entities
+    weighed = context.settings.curriculum.pool.weigh_labels and not context.entities
     soft = weighed and sample.is_real and sample.confidence is not None
     return TrainExample(
         id=sample.id,

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from evokd.graph.context import Bench
-from evokd.graph.curriculum.mastery import Mastery, State, find_state
-from evokd.graph.curriculum.probes import Answered, Probe, Ruling, Vectors, judge
+from evokd.graph.context import RunContext
+from evokd.graph.curriculum.mastery import Mastery, MasteryState, find_state
+from evokd.graph.curriculum.probes import Answered, Probe, ProbeRuling, Vectors, judge
 from evokd.graph.nodes.embeddings import embed
-from evokd.graph.nodes.evaluation import Examined
+from evokd.graph.nodes.evaluation import EvaluatedCases
 from evokd.messages import Analysis, Case, FeedbackPacket, OpenWeakness, Weakness
 
 SHOWN = 12
@@ -46,12 +46,12 @@ class _Kind:
 
 
 async def adopt_weaknesses(
-    bench: Bench, packet: FeedbackPacket, analysis: Analysis, examined: Examined, span: str
+    context: RunContext, packet: FeedbackPacket, analysis: Analysis, examined: EvaluatedCases, span: str
 ) -> dict[str, Weakness]:
     """Test the weaknesses of an analysis, give them ids and store them.
 
     Args:
-        bench: the workbench.
+        context: what the run works with.
         packet: what the Analyst was shown.
         analysis: what it said.
         examined: all that the packet was chosen from.
@@ -60,44 +60,46 @@ async def adopt_weaknesses(
     Returns:
         Id -> weakness, gravest first, without those whose evidence does not bear them out and those given up.
     """
-    kind = await _look(bench, examined)
-    before = [row for row in bench.ledger.weaknesses() if row["cycle"] < analysis.cycle]
+    kind = await _look(context, examined)
+    before = [row for row in context.ledger.weaknesses() if row["cycle"] < analysis.cycle]
     rows, adopted = [], {}
     for number, weakness in enumerate(analysis.weaknesses, start=1):
         name = f"{span}-w{number}"
-        ruling = await _test(bench, weakness, packet, examined)
+        ruling = await _test(context, weakness, packet, examined)
         evidence = [weakness.evidence[place] for place in ruling.kept]
         weakness = weakness.model_copy(update={"evidence": evidence})
-        state: State = "open"
+        state: MasteryState = "open"
         if ruling.verdict == "fails":
             state = "dropped"
-        elif _was_taught(before, weakness, bench.settings.curriculum.give_up):
+        elif _was_taught(before, weakness, context.settings.curriculum.give_up):
             state = "given_up"
         rows.append(_make_row(name, analysis.cycle, weakness, state, ruling, kind))
         if state == "open":
             adopted[name] = weakness
         told = {"id": name, "name": weakness.name, "labels": weakness.labels, "state": state, "tested": ruling.verdict}
-        bench.emit("weakness", cycle=analysis.cycle, **told)
-    bench.ledger.put_weaknesses(rows, instead_of=analysis.cycle)
+        context.emit("weakness", cycle=analysis.cycle, **told)
+    context.ledger.put_weaknesses(rows, instead_of=analysis.cycle)
     return adopted
 
 
-async def _test(bench: Bench, weakness: Weakness, packet: FeedbackPacket, examined: Examined) -> Ruling:
+async def _test(
+    context: RunContext, weakness: Weakness, packet: FeedbackPacket, examined: EvaluatedCases
+) -> ProbeRuling:
     everything = tuple(range(len(weakness.evidence)))
-    if not bench.settings.curriculum.test_statements:
-        return Ruling("untested", None, None, None, everything, None)
+    if not context.settings.curriculum.test_statements:
+        return ProbeRuling("untested", None, None, None, everything, None)
     cases = {case.id: case for case in packet.cases}
     evidence = [cases[name] for name in weakness.evidence]
-    labels_in, wanted = bench.briefing.form.labels_in, set(weakness.labels)
+    labels_in, wanted = context.briefing.form.labels_in, set(weakness.labels)
     others = [
         case for case in examined.cases if case.id not in weakness.evidence and wanted & set(labels_in(case.gold))
     ]
     others = others[:: max(1, len(others) // _OTHERS)]
     return judge(
         [_answered(case) for case in evidence],
-        await embed(bench, [case.text for case in evidence]),
+        await embed(context, [case.text for case in evidence]),
         [_answered(case) for case in others],
-        await embed(bench, [case.text for case in others]),
+        await embed(context, [case.text for case in others]),
     )
 
 
@@ -116,7 +118,7 @@ def _was_taught(rows: Sequence[Mapping[str, Any]], weakness: Weakness, limit: in
 
 
 def _make_row(
-    name: str, cycle: int, weakness: Weakness, state: State, ruling: Ruling, kind: _Kind
+    name: str, cycle: int, weakness: Weakness, state: MasteryState, ruling: ProbeRuling, kind: _Kind
 ) -> dict[str, object]:
     answers = kind.answers(weakness.labels, ruling.probe, held_alone=False) if ruling.probe else []
     first = Mastery().after(answers)
@@ -138,18 +140,18 @@ def _make_row(
     return {**row, "mastery": mastery, "tested": tested}
 
 
-async def follow_weaknesses(bench: Bench, cycle: int, examined: Examined) -> None:
+async def follow_weaknesses(context: RunContext, cycle: int, examined: EvaluatedCases) -> None:
     """Measure what became of the weaknesses: how many texts of their kind the student answers right by now.
 
     Texts that were written for a weakness count from the next cycle on: those of this one were answered before they
     were learned. Called again, it comes to the same.
     """
-    rows = [row for row in bench.ledger.newest_weaknesses(SHOWN) if row["state"] not in _LEFT]
+    rows = [row for row in context.ledger.newest_weaknesses(SHOWN) if row["state"] not in _LEFT]
     rows = [row for row in rows if row["mastery"] and row["mastery"]["probe"] and row["cycle"] <= cycle]
     if not rows:
         return
-    kind = await _look(bench, examined)
-    bench.ledger.put_weaknesses([_measure(row, cycle, kind) for row in rows])
+    kind = await _look(context, examined)
+    context.ledger.put_weaknesses([_measure(row, cycle, kind) for row in rows])
 
 
 def _measure(row: Mapping[str, Any], cycle: int, kind: _Kind) -> dict[str, Any]:
@@ -168,13 +170,13 @@ def _measure(row: Mapping[str, Any], cycle: int, kind: _Kind) -> dict[str, Any]:
     return {**row, "state": state, "effect": effect, "mastery": {**kept, "now": now.value, "counts": counts}}
 
 
-def take_back(bench: Bench, cycle: int) -> None:
+def take_back(context: RunContext, cycle: int) -> None:
     """Note that the training on a cycle's lessons was rolled back."""
-    rows = [row for row in bench.ledger.weaknesses(cycle) if row["state"] not in ("dropped", "given_up")]
-    bench.ledger.put_weaknesses([{**row, "state": "rolled_back"} for row in rows])
+    rows = [row for row in context.ledger.weaknesses(cycle) if row["state"] not in ("dropped", "given_up")]
+    context.ledger.put_weaknesses([{**row, "state": "rolled_back"} for row in rows])
 
 
-def show_weaknesses(bench: Bench, before: int | None = None) -> list[OpenWeakness]:
+def show_weaknesses(context: RunContext, before: int | None = None) -> list[OpenWeakness]:
     """The newest weaknesses as the Analyst is shown them; `before`: those of the cycles before one alone."""
     return [
         OpenWeakness(
@@ -184,18 +186,18 @@ def show_weaknesses(bench: Bench, before: int | None = None) -> list[OpenWeaknes
             effect=row["effect"],
             mastery=row["mastery"]["now"] if row["mastery"] else None,
         )
-        for row in bench.ledger.newest_weaknesses(SHOWN, before)
+        for row in context.ledger.newest_weaknesses(SHOWN, before)
     ]
 
 
-async def _look(bench: Bench, examined: Examined) -> _Kind:
-    if not bench.settings.curriculum.test_statements:
+async def _look(context: RunContext, examined: EvaluatedCases) -> _Kind:
+    if not context.settings.curriculum.test_statements:
         return _Kind((), np.zeros((0, 0)), (), ())
     cases = [*examined.exam, *examined.held[:: max(1, len(examined.held) // HELD)]]
-    labels_in = bench.briefing.form.labels_in
+    labels_in = context.briefing.form.labels_in
     return _Kind(
         cases=cases,
-        vectors=await embed(bench, [case.text for case in cases]),
+        vectors=await embed(context, [case.text for case in cases]),
         labels=[frozenset(labels_in(case.gold)) for case in cases],
         held=[False] * len(examined.exam) + [True] * (len(cases) - len(examined.exam)),
     )

@@ -1,6 +1,7 @@
 """Build the configuration: field default < preset < domain.yaml < --config file < --set < flags, each layer checked."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,7 +28,7 @@ MAX_SHOWN = 200
 
 
 @dataclass(frozen=True)
-class Layer:
+class ConfigSource:
     """Settings from one source; `source` is how an error names it."""
 
     source: str
@@ -113,7 +114,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return value
 
 
-def load_preset(name: str) -> Layer:
+def load_preset(name: str) -> ConfigSource:
     """Load a published loop by name.
 
     Raises:
@@ -126,10 +127,10 @@ def load_preset(name: str) -> Layer:
     for key in values:
         if key not in PRESET_KEYS:
             raise InputError(f"{PRESETS / name}.yaml: unknown key {key!r}; keys: {', '.join(PRESET_KEYS)}")
-    return Layer(f"preset {name}", values.get("settings") or {})
+    return ConfigSource(f"preset {name}", values.get("settings") or {})
 
 
-def parse_assignments(assignments: Sequence[str]) -> Layer:
+def parse_assignments(assignments: Sequence[str]) -> ConfigSource:
     """Read `--set a.b=c` options; values are YAML.
 
     Raises:
@@ -145,7 +146,19 @@ def parse_assignments(assignments: Sequence[str]) -> Layer:
         except (yaml.YAMLError, *_YAML_SLIPS) as exc:
             raise InputError(f"--set {show(text)}: the value is not valid YAML") from exc
         _plant(tree, key.strip().split("."), value, text)
-    return Layer("--set", tree)
+    return ConfigSource("--set", tree)
+
+
+def plant_dotted(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a tree of settings whose keys are dotted or nested: {"a.b": 1} and {"a": {"b": 1}} are the same.
+
+    Raises:
+        InputError: a key is given a value and keys below it.
+    """
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        _plant(tree, key.split("."), deepcopy(value), key)
+    return tree
 
 
 def _plant(tree: dict[str, Any], path: Sequence[str], value: Any, text: str) -> None:
@@ -156,7 +169,7 @@ def _plant(tree: dict[str, Any], path: Sequence[str], value: Any, text: str) -> 
     tree[path[-1]] = value
 
 
-def build_settings(layers: Sequence[Layer]) -> Settings:
+def build_settings(layers: Sequence[ConfigSource]) -> Settings:
     """Merge layers, later ones win, and check the whole.
 
     Raises:
@@ -204,7 +217,7 @@ def _has(values: Any, path: Sequence[str]) -> bool:
     return True
 
 
-def _check_keys(layer: Layer, values: Mapping[str, Any], model: type[BaseModel], path: tuple[str, ...]) -> None:
+def _check_keys(layer: ConfigSource, values: Mapping[str, Any], model: type[BaseModel], path: tuple[str, ...]) -> None:
     for key, value in values.items():
         here = (*path, str(key))
         if key not in model.model_fields:

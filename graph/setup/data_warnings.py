@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evokd.student.curate import normalise
-from evokd.student.tasks.base import Example, TaskCodec
+from evokd.student.tasks.base import LabeledExample, TaskCodec
 
-Split = tuple[Path, Sequence[Example]]
+Split = tuple[Path, Sequence[LabeledExample]]
 """A data file and its rows."""
 
 
@@ -43,10 +43,10 @@ def note_repeated(split: Split) -> Iterator[str]:
         yield f"{split[0]}: {_count(len(pairs))} in it more than once{_places(pairs)}; one of each is enough"
 
 
-def _find_doubles(rows: Sequence[Example], same: bool) -> list[tuple[Example, Example]]:
+def _find_doubles(rows: Sequence[LabeledExample], same: bool) -> list[tuple[LabeledExample, LabeledExample]]:
     """Pair each text that stands more than once with its first row, where the answers are the same or are not."""
-    first: dict[str, Example] = {}
-    found: dict[str, tuple[Example, Example]] = {}
+    first: dict[str, LabeledExample] = {}
+    found: dict[str, tuple[LabeledExample, LabeledExample]] = {}
     for row in rows:
         form = normalise(row.text)
         before = first.setdefault(form, row)
@@ -92,7 +92,7 @@ def _count(number: int) -> str:
     return "1 text stands" if number == 1 else f"{number} texts stand"
 
 
-def _places(pairs: Sequence[tuple[Example, Example]]) -> str:
+def _places(pairs: Sequence[tuple[LabeledExample, LabeledExample]]) -> str:
     """Name the lines of the first example."""
     told = f"lines {pairs[0][0].line} and {pairs[0][1].line}"
     return f" ({told})" if len(pairs) == 1 else f" (the first: {told})"

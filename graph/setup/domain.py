@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from evokd.graph.setup.config_layers import Layer, read_yaml, show
+from evokd.graph.setup.config_layers import ConfigSource, read_yaml, show
 from evokd.graph.setup.contained_paths import keep_inside, list_files, tell_absent
 from evokd.graph.setup.data_warnings import note_data
 from evokd.graph.setup.domain_file import OVERRIDES, DomainFile, find_line, locate_inside, parse_domain
@@ -17,7 +17,7 @@ from evokd.graph.setup.domain_files import GUIDE, PROFILE, load_guide, load_prof
 from evokd.messages import InputError, PoolText
 from evokd.student.data import read_examples
 from evokd.student.reading.layout import Layout
-from evokd.student.tasks.base import Example, TaskCodec
+from evokd.student.tasks.base import LabeledExample, TaskCodec
 from evokd.student.tasks.registry import codec
 
 SHIPPED = Path(__file__).parents[2] / "domains"
@@ -42,13 +42,13 @@ class Domain:
     file: DomainFile
     codec: TaskCodec
     metric: str
-    seeds: tuple[Example, ...]
-    validation: tuple[Example, ...]
-    test: tuple[Example, ...]
+    seeds: tuple[LabeledExample, ...]
+    validation: tuple[LabeledExample, ...]
+    test: tuple[LabeledExample, ...]
     corpus: Path | None
     """What the rehearsal teacher answers from."""
     prompts: Path | None
-    overrides: Layer
+    overrides: ConfigSource
     notes: tuple[str, ...]
     """What was converted when the data was read, and what is odd about it."""
     fingerprint: Mapping[str, str]
@@ -63,7 +63,7 @@ class Domain:
     """What its labels take in and leave out, where the domain has a `guide.yaml`."""
     pool: tuple[PoolText, ...] = ()
     """The unlabelled texts that a run uses, once one was planned; see `graph.setup.unlabeled_pool`."""
-    corpus_rows: tuple[Example, ...] = ()
+    corpus_rows: tuple[LabeledExample, ...] = ()
     """The corpus, where a rehearsal was planned."""
     files: tuple[DataFile, ...] = ()
     """How its data files were understood, that of the pool once one was planned."""
@@ -142,7 +142,7 @@ def load_domain(folder: Path) -> Domain:
         test=test,
         corpus=corpus,
         prompts=_find_prompts(path, file.prompts),
-        overrides=Layer(str(path), overrides),
+        overrides=ConfigSource(str(path), overrides),
         notes=tuple(notes),
         fingerprint=_fingerprint(folder, file, corpus),
         pool_file=pool,
@@ -184,7 +184,7 @@ def _read(
     task: TaskCodec,
     notes: list[str],
     files: list[DataFile],
-) -> tuple[Example, ...]:
+) -> tuple[LabeledExample, ...]:
     if name is None:
         return ()
     file = locate_inside(path, f"data.{split}", name)
@@ -194,7 +194,7 @@ def _read(
     return tuple(read_examples(file, task, notes, files[-1].layout))
 
 
-def _check_seeds(path: Path, seeds: tuple[Example, ...], task: TaskCodec) -> None:
+def _check_seeds(path: Path, seeds: tuple[LabeledExample, ...], task: TaskCodec) -> None:
     if not seeds:
         raise InputError(f"{path}: no seeds; write at least one labelled example per label")
     seen = {label for example in seeds for label in task.labels_in(example.gold)}

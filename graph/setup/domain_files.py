@@ -18,7 +18,7 @@ PROFILE = "profile.yaml"
 GUIDE = "guide.yaml"
 LARGEST_SHARE = 1_000_000
 """Shares count against each other, so a larger number is a slip of the pen."""
-Axes = dict[str, list[tuple[str, float]]]
+ProfileAxes = dict[str, list[tuple[str, float]]]
 """Axis -> values with their shares, which add up to 1."""
 _HEAD = {
     PROFILE: "# On which axes the domain's real texts differ, whatever their label: axis, value, share of the texts.\n"
@@ -28,13 +28,13 @@ _HEAD = {
 }
 
 
-def load_profile(path: Path) -> Axes:
+def load_profile(path: Path) -> ProfileAxes:
     """Read a profile.
 
     Raises:
         InputError: the file cannot be read, or is none; names line and key.
     """
-    axes: Axes = {}
+    axes: ProfileAxes = {}
     for name, values in read_yaml(path).items():
         where = f"{path}{find_line(path, str(name))}: {show(name)}"
         if not isinstance(values, Mapping) or len(values) < 2:
@@ -75,7 +75,7 @@ def load_guide(path: Path, labels: Sequence[str]) -> dict[str, str]:
     return {str(label): " ".join(text.split()) for label, text in guide.items()}
 
 
-def write_profile_file(path: Path, axes: Axes) -> None:
+def write_profile_file(path: Path, axes: ProfileAxes) -> None:
     """Write a profile, whole or not at all."""
     _write(path, {name: {value: round(share, 3) for value, share in values} for name, values in axes.items()})
 

@@ -14,7 +14,7 @@ from evokd.graph.setup.run_settings import RowsSettings
 from evokd.graph.setup.simulated_teacher import read_corpus
 from evokd.messages import InputError
 from evokd.student.curate import normalise
-from evokd.student.tasks.base import Example, TaskCodec
+from evokd.student.tasks.base import LabeledExample, TaskCodec
 
 LEAST_TO_DIVIDE = 60
 """Validation rows from which on some are set aside to be learned from."""
@@ -71,7 +71,7 @@ def _set_aside(domain: Domain, wanted: int | None, seed: int) -> Domain:
     )
 
 
-def _draw_shots(domain: Domain, shots: int, seed: int, served: bool) -> tuple[Example, ...]:
+def _draw_shots(domain: Domain, shots: int, seed: int, served: bool) -> tuple[LabeledExample, ...]:
     """Draw texts until every label occurs in `shots` of them, the rarest label first.
 
     A text counts for all its labels, so texts with several labels are few. Texts of validation and test data are left
@@ -92,7 +92,7 @@ def _draw_shots(domain: Domain, shots: int, seed: int, served: bool) -> tuple[Ex
                 " fewer"
             )
     random.Random(f"{seed}/shots").shuffle(free)
-    drawn: list[Example] = []
+    drawn: list[LabeledExample] = []
     counts: Counter[str] = Counter()
     for label in sorted(codec.labels, key=lambda name: (having[name], name)):
         for row in free:
@@ -107,7 +107,7 @@ def _draw_shots(domain: Domain, shots: int, seed: int, served: bool) -> tuple[Ex
     return tuple(drawn)
 
 
-def _check_rest(domain: Domain, shots: int, free: Sequence[Example], drawn: Sequence[Example]) -> None:
+def _check_rest(domain: Domain, shots: int, free: Sequence[LabeledExample], drawn: Sequence[LabeledExample]) -> None:
     left = {label for row in free if row not in drawn for label in domain.codec.labels_in(row.gold)}
     for label in domain.codec.labels:
         if label not in left:
@@ -117,7 +117,7 @@ def _check_rest(domain: Domain, shots: int, free: Sequence[Example], drawn: Sequ
             )
 
 
-def _draw_validation(domain: Domain, wanted: int, seed: int) -> tuple[Example, ...]:
+def _draw_validation(domain: Domain, wanted: int, seed: int) -> tuple[LabeledExample, ...]:
     """Draw validation rows, every group of labels in proportion (largest remainders first), in the file's order."""
     rows = domain.validation
     if not wanted:
@@ -130,7 +130,7 @@ def _draw_validation(domain: Domain, wanted: int, seed: int) -> tuple[Example, .
     return tuple(row for at, row in enumerate(rows) if at in kept)
 
 
-def _draw_places(codec: TaskCodec, rows: Sequence[Example], wanted: int, seed: str) -> set[int]:
+def _draw_places(codec: TaskCodec, rows: Sequence[LabeledExample], wanted: int, seed: str) -> set[int]:
     """Draw places of rows, every group of labels in proportion, largest remainders first."""
     groups = _group(codec, rows)
     chance = random.Random(seed)
@@ -142,7 +142,7 @@ def _draw_places(codec: TaskCodec, rows: Sequence[Example], wanted: int, seed: s
     return {at for name, members in sorted(groups.items()) for at in chance.sample(members, sizes[name])}
 
 
-def _group(codec: TaskCodec, rows: Iterable[Example]) -> dict[str, list[int]]:
+def _group(codec: TaskCodec, rows: Iterable[LabeledExample]) -> dict[str, list[int]]:
     """Places of the rows by their rarest label; a row without any is of the group without a name."""
     rows = list(rows)
     counts = Counter(label for row in rows for label in codec.labels_in(row.gold))

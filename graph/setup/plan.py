@@ -10,10 +10,10 @@ from typing import Any
 from evokd.agents.llm.client import resolve_key
 from evokd.agents.llm.pricing import price
 from evokd.agents.llm.teacher_settings import OPENAI_URL
-from evokd.agents.output_schemas import answer_form
-from evokd.agents.prompt_context import Briefing, make_briefing
+from evokd.agents.output_schemas import output_schema
+from evokd.agents.prompt_context import PromptContext, make_prompt_context
 from evokd.graph.curriculum.kinds import begin_shares, find_contradiction
-from evokd.graph.setup.config_layers import Layer, build_settings, load_preset
+from evokd.graph.setup.config_layers import ConfigSource, build_settings, load_preset
 from evokd.graph.setup.domain import Domain, find_domain, load_domain, name_file, replace_corpus
 from evokd.graph.setup.domain_files import PROFILE
 from evokd.graph.setup.few_shot_sampling import choose_rows
@@ -39,7 +39,7 @@ class Plan:
     domain: Domain
     settings: Settings
     preset: str
-    briefing: Briefing
+    briefing: PromptContext
     sight: Sight = NOTHING
     """What the student can see of the texts, where the run is a new one."""
 
@@ -49,7 +49,7 @@ class Plan:
         return not self.settings.teacher.is_rehearsal() or bool(self.domain.corpus_rows)
 
 
-def plan_run(domain: str, preset: str, layers: Sequence[Layer], needs_teacher: bool = True) -> Plan:
+def plan_run(domain: str, preset: str, layers: Sequence[ConfigSource], needs_teacher: bool = True) -> Plan:
     """Load and check all that a run needs.
 
     Args:
@@ -64,13 +64,13 @@ def plan_run(domain: str, preset: str, layers: Sequence[Layer], needs_teacher: b
     return plan_loaded(load_domain(find_domain(domain)), preset, layers, needs_teacher)
 
 
-def plan_loaded(loaded: Domain, preset: str, layers: Sequence[Layer], needs_teacher: bool = True) -> Plan:
+def plan_loaded(loaded: Domain, preset: str, layers: Sequence[ConfigSource], needs_teacher: bool = True) -> Plan:
     """Plan a run as `plan_run` does, on a domain that was read before.
 
     Raises:
         InputError: what is wrong and how to mend it.
     """
-    recipe = Layer("the task's own recipe", {"student": loaded.codec.recipe})
+    recipe = ConfigSource("the task's own recipe", {"student": loaded.codec.recipe})
     layers = [recipe, load_preset(preset), loaded.overrides, *layers]
     settings = build_settings(layers)
     if settings.teacher.base_url and not any("model" in (layer.values.get("teacher") or {}) for layer in layers):
@@ -105,7 +105,7 @@ def _check(domain: Domain, settings: Settings, preset: str, needs_teacher: bool 
     domain = _note_idle_profile(domain, settings)
     check_student(settings.student.base)
     _check_modes(domain, settings)
-    briefing = make_briefing(
+    briefing = make_prompt_context(
         domain.codec.name,
         domain.file.description,
         domain.file.language,
@@ -149,7 +149,7 @@ def _note_idle_profile(domain: Domain, settings: Settings) -> Domain:
     curriculum = settings.curriculum
     if not domain.profile or curriculum.profile == "off":
         return domain
-    entities = answer_form(domain.codec.name).blank is not None
+    entities = output_schema(domain.codec.name).blank is not None
     if "toned" in begin_shares(entities, bool(domain.pool), curriculum.source, curriculum.shares):
         return domain
     why = "this run writes no texts in the tone of real ones" if domain.pool else "there is no pool"
@@ -158,7 +158,7 @@ def _note_idle_profile(domain: Domain, settings: Settings) -> Domain:
 
 def _check_modes(domain: Domain, settings: Settings) -> None:
     """Refuse lesson modes that this task has no use for."""
-    able = answer_form(domain.codec.name).modes
+    able = output_schema(domain.codec.name).modes
     for mode in settings.curriculum.modes:
         if mode not in able:
             raise InputError(f"curriculum.modes: {mode!r} does not suit this domain's task; one of: {', '.join(able)}")
@@ -199,7 +199,7 @@ def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:
 
 
 def replan_run(
-    folder: RunFolder, record: Mapping[str, Any], layers: Sequence[Layer] = (), domain: str | None = None
+    folder: RunFolder, record: Mapping[str, Any], layers: Sequence[ConfigSource] = (), domain: str | None = None
 ) -> Plan:
     """Plan an interrupted run again from its configuration.
 
@@ -213,13 +213,13 @@ def replan_run(
         InputError: what is wrong with the domain or the settings.
         ResumeError: the domain or the untrained student is not where it was.
     """
-    own = [Layer(str(folder.config), record["settings"]), *layers]
+    own = [ConfigSource(str(folder.config), record["settings"]), *layers]
     loaded = load_domain(find_domain_of(folder, record, domain))
     check_base(folder, build_settings(own).student.base)
     return plan_settings(loaded, record["preset"], own)
 
 
-def plan_settings(loaded: Domain, preset: str, layers: Sequence[Layer]) -> Plan:
+def plan_settings(loaded: Domain, preset: str, layers: Sequence[ConfigSource]) -> Plan:
     """Plan a run under complete settings, to which preset and domain have nothing to add.
 
     Raises:

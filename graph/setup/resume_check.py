@@ -22,8 +22,8 @@ UNKNOWN_VERSION = "not installed"
 PLACES = ("rehearsal.corpus", "rehearsal.recording")
 """Settings that say where data lies. What is in it counts, and that is compared as data."""
 
-Kind = Literal["version", "settings", "prompts", "data"]
-_NAMED: dict[Kind, str] = {
+ChangeKind = Literal["version", "settings", "prompts", "data"]
+_NAMED: dict[ChangeKind, str] = {
     "version": "another version of evokd",
     "settings": "other settings",
     "prompts": "other prompts",
@@ -35,7 +35,7 @@ _NAMED: dict[Kind, str] = {
 class Change:
     """One difference; `lines` tell it, the first names it."""
 
-    kind: Kind
+    kind: ChangeKind
     key: str
     lines: tuple[str, ...]
     free: bool = False

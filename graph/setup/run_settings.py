@@ -119,7 +119,7 @@ class Settings(_Section):
     seed: int = Field(default=0, ge=0, lt=2**31, description="seed of every random choice")
 
 
-FREE = (
+RESUMABLE = (
     "teacher.base_url",
     "teacher.api_key_env",
     "teacher.prices",
@@ -144,4 +144,4 @@ it is pushed, what may be spent, when to stop, where the student computes. They 
 
 def is_free(key: str) -> bool:
     """Whether a setting (dotted) may be changed when a run is resumed."""
-    return any(key == free or key.startswith(f"{free}.") for free in FREE)
+    return any(key == free or key.startswith(f"{free}.") for free in RESUMABLE)

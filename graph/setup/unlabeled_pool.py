@@ -11,7 +11,7 @@ from typing import NamedTuple
 from evokd.graph.setup.domain import DataFile, Domain
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import PoolText
-from evokd.student.curate import TextIndex, is_valid, normalise
+from evokd.student.curate import SimilarTexts, is_valid, normalise
 from evokd.student.lines import read_lines
 from evokd.student.reading.layout import Layout
 from evokd.student.student_settings import CurationSettings
@@ -96,7 +96,7 @@ def _keep_some(lines: Iterable[tuple[int, str]], rules: CurationSettings) -> tup
 def _without_known(
     lines: Sequence[tuple[int, str]], seeds: Sequence[str], guarded: Sequence[str], leak: float, counts: Counter[str]
 ) -> list[tuple[int, str]]:
-    own, held = {normalise(text) for text in seeds}, TextIndex(guarded)
+    own, held = {normalise(text) for text in seeds}, SimilarTexts(guarded)
     kept = []
     for number, text in lines:
         form = normalise(text)

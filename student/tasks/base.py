@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from evokd.student.protocol import Gold
+from evokd.student.protocol import Answer
 from evokd.student.student_settings import DisputeRule
 from evokd.student.tasks.scores import Scores
 
@@ -17,11 +17,11 @@ Row = tuple[int, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Example:
+class LabeledExample:
     """A text and its right answer."""
 
     text: str
-    gold: Gold
+    gold: Answer
     line: int = field(default=0, compare=False, repr=False)
     """Line of the data file, from 1; of .parquet the row; 0 if it comes from no file."""
 
@@ -32,7 +32,7 @@ class Agreement:
 
     same: bool
     """The answers are equal."""
-    agreed: Gold | None
+    agreed: Answer | None
     """What both say; None where that is nothing."""
     disputed: tuple[tuple[int, int], ...]
     """The parts of the text on which they differ, where the task has parts: characters from, up to (not included)."""
@@ -72,40 +72,40 @@ class TaskCodec(Protocol):
     def dispute(self) -> DisputeRule:
         """What becomes of a disputed answer when the settings leave it to the task."""
 
-    def read_row(self, row: dict[str, Any]) -> Example:
+    def read_row(self, row: dict[str, Any]) -> LabeledExample:
         """Read a row of a data file.
 
         Raises:
             ValueError: what is wrong and how to mend it, without the place.
         """
 
-    def write_row(self, text: str, gold: Gold) -> dict[str, Any]:
+    def write_row(self, text: str, gold: Answer) -> dict[str, Any]:
         """Write a row of a data file, as `read_row` reads it."""
 
-    def to_wire(self, text: str, gold: Gold) -> Any:
+    def to_wire(self, text: str, gold: Answer) -> Any:
         """Write an answer as agents see it."""
 
-    def from_wire(self, text: str, wire: Any) -> Gold:
+    def from_wire(self, text: str, wire: Any) -> Answer:
         """Read an answer of an agent.
 
         Raises:
             ValueError: the answer does not fit the text or the labels.
         """
 
-    def labels_in(self, gold: Gold) -> list[str]:
+    def labels_in(self, gold: Answer) -> list[str]:
         """List the labels that occur in an answer, in the codec's order, each once."""
 
-    def key(self, gold: Gold) -> str:
+    def key(self, gold: Answer) -> str:
         """Write an answer in the form in which equal answers are equal strings."""
 
-    def case_fields(self, text: str, gold: Gold, predicted: Gold) -> dict[str, Any]:
+    def case_fields(self, text: str, gold: Answer, predicted: Answer) -> dict[str, Any]:
         """Give what the task adds to a case of a feedback packet: fields of `messages.Case`."""
 
-    def compare(self, intended: Gold, given: Gold) -> Agreement:
+    def compare(self, intended: Answer, given: Answer) -> Agreement:
         """Compare what a text was written for with what it was labelled."""
 
-    def hide(self, gold: Gold, masked: Sequence[Sequence[int]]) -> Gold:
+    def hide(self, gold: Answer, masked: Sequence[Sequence[int]]) -> Answer:
         """Leave out of an answer what touches masked parts of the text (characters from, up to)."""
 
-    def evaluate(self, gold: Sequence[Gold], predicted: Sequence[Gold]) -> Scores:
+    def evaluate(self, gold: Sequence[Answer], predicted: Sequence[Answer]) -> Scores:
         """Score predictions; see `student.tasks.scores`."""

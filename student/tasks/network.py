@@ -14,7 +14,7 @@ IGNORE = -100
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextPiece:
     """What a network reads at once: a text, or a window of a long one."""
 
     text: int
@@ -45,10 +45,10 @@ class TaskNetwork(Protocol):
             source: folder or hub name; a missing or misfitting output layer is drawn from torch's global generator.
         """
 
-    def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[Piece]:
+    def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[TextPiece]:
         """Cut texts into pieces of at most `limit` sub-words, in order of the texts."""
 
-    def target(self, piece: Piece, example: TrainExample) -> torch.Tensor:
+    def target(self, piece: TextPiece, example: TrainExample) -> torch.Tensor:
         """Make the training target of a piece of an example: shape () or (sub-words,)."""
 
     def collate(self, targets: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -91,7 +91,9 @@ class TaskNetwork(Protocol):
     def output_layer(self, model: torch.nn.Module) -> torch.nn.Linear:
         """Find the linear layer that `head` tuning trains."""
 
-    def decode(self, texts: Sequence[str], pieces: Sequence[Piece], logits: Sequence[torch.Tensor]) -> list[Prediction]:
+    def decode(
+        self, texts: Sequence[str], pieces: Sequence[TextPiece], logits: Sequence[torch.Tensor]
+    ) -> list[Prediction]:
         """Turn the output for all pieces of some texts into one answer per text.
 
         Args:

@@ -13,7 +13,7 @@ from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.training.finetune import TrainingSet
 from evokd.student.training.linear_head import Fitted
-from evokd.student.training.samples import Samples, gather
+from evokd.student.training.samples import TrainingSamples, gather
 
 FOLDS = 4
 """Parts of the held texts; each is judged by a layer that was fitted without it."""
@@ -106,13 +106,13 @@ class _Judge:
 
     def _loss(self, fitted: Fitted, part: Sequence[TrainExample]) -> torch.Tensor:
         """Give the cross-entropy of each text, times its weight."""
-        samples = Samples(_fit_job(self._job, part), self._encoder.network, list(part), [])
+        samples = TrainingSamples(_fit_job(self._job, part), self._encoder.network, list(part), [])
         data, seen = self._read(samples)
         features, targets, _ = self._encoder.network.flatten(seen, data.targets)
         logits = fitted.answer(features)
         each = self._encoder.network.loss(logits, targets, 0.0, None)
         return each.double() * data.weights.double()
 
-    def _read(self, samples: Samples) -> tuple[TrainingSet, list[torch.Tensor]]:
+    def _read(self, samples: TrainingSamples) -> tuple[TrainingSet, list[torch.Tensor]]:
         pieces, seen = self._encoder.see(samples.texts, self._job.settings.length, self._device, FEATURE_BATCH)
         return samples.encode(self._task, pieces), seen

@@ -38,7 +38,7 @@ class Fitted:
         return features.double().cpu() @ self.matrix.T + self.bias
 
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """Logits (rows, classes) and targets to the loss of each row, (rows,)."""
 
 
@@ -47,7 +47,7 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return -(torch.log_softmax(logits, -1) * targets).sum(-1)
 
 
-def fit_rows(rows: Rows, penalty: float, loss: Loss = cross_entropy, classes: int | None = None) -> Fitted:
+def fit_rows(rows: Rows, penalty: float, loss: LossFunction = cross_entropy, classes: int | None = None) -> Fitted:
     """Fit a layer: penalised regression by L-BFGS, in float64 on the CPU.
 
     Features are centred and scaled by one number, to a mean square of 1. Scaling each by its own deviation was measured

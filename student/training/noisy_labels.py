@@ -31,7 +31,7 @@ _DOUBT = 0.5
 
 
 @dataclass(frozen=True)
-class Given:
+class NoisyLabels:
     """The labels of some texts as they came."""
 
     rows: Rows
@@ -50,7 +50,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Settled:
+class Relabelled:
     """What is learnt from instead."""
 
     targets: torch.Tensor
@@ -61,7 +61,7 @@ class Settled:
     """Samples whose given label has lost most of its target or weight."""
 
 
-def settle(rule: str, given: Given) -> Settled:
+def relabel(rule: str, given: NoisyLabels) -> Relabelled:
     """Weigh the labels of texts by what the other texts say of them.
 
     Args:
@@ -81,10 +81,10 @@ def settle(rule: str, given: Given) -> Settled:
         targets[trusted] = first[trusted]
         shares[trusted] = 1.0
     doubted = int((((targets * first).sum(1) < _DOUBT) | (shares < _DOUBT)).sum())
-    return Settled(targets, shares, doubted)
+    return Relabelled(targets, shares, doubted)
 
 
-def _bootstrap(given: Given) -> torch.Tensor:
+def _bootstrap(given: NoisyLabels) -> torch.Tensor:
     """Take the given label as evidence beside what the layer says: the posterior of each label.
 
     Source: soft bootstrapping, arXiv 1412.6596, section 3; there the network's own answer is mixed in at a fixed share,
@@ -96,7 +96,7 @@ def _bootstrap(given: Given) -> torch.Tensor:
     return _normalise(likely * torch.where(first > 0, 1 - _ERROR, _ERROR / max(1, labels - 1)))
 
 
-def _weigh_candidates(given: Given) -> torch.Tensor:
+def _weigh_candidates(given: NoisyLabels) -> torch.Tensor:
     """Share the target out among the plausible labels, in the shares that the layer gives them.
 
     Source: CanDist, arXiv 2506.03857, section 3.3; there the shares start alike and the network's own answers renew
@@ -114,7 +114,7 @@ def _weigh_candidates(given: Given) -> torch.Tensor:
     return targets
 
 
-def _keep_small_losses(given: Given) -> torch.Tensor:
+def _keep_small_losses(given: NoisyLabels) -> torch.Tensor:
     """Give each sample the probability that its loss is one of the small ones.
 
     Source: FreeAL, arXiv 2311.15614, section 3.3: a Gaussian mixture of two on the losses; there those above one half
@@ -129,7 +129,7 @@ def _keep_small_losses(given: Given) -> torch.Tensor:
     return torch.from_numpy(np.where(losses[:, 0] <= mixture.means_[small, 0], 1.0, share))
 
 
-def _cross_fit(given: Given, targets: torch.Tensor) -> torch.Tensor:
+def _cross_fit(given: NoisyLabels, targets: torch.Tensor) -> torch.Tensor:
     """Answer each sample with a layer fitted on the others: probabilities, (samples, labels), float64."""
     rows, count = given.rows, given.count
     places = given.rows.targets[:count].argmax(1).tolist()

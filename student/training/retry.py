@@ -26,7 +26,7 @@ class Diverged(Exception):
 
 
 @dataclass
-class Trials:
+class RetryState:
     """The tries of one training: with how many texts at once, at which rate, and what went wrong so far."""
 
     batch: int

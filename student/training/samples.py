@@ -8,14 +8,14 @@ import torch
 
 from evokd.student.protocol import TrainExample, TrainJob, write_meaning
 from evokd.student.tasks.base import TaskCodec
-from evokd.student.tasks.network import Piece, TaskNetwork
+from evokd.student.tasks.network import TaskNetwork, TextPiece
 from evokd.student.training.finetune import TrainingSet
 from evokd.student.training.linear_head import Fitted, Rows, fit_rows
-from evokd.student.training.noisy_labels import Given, settle
+from evokd.student.training.noisy_labels import NoisyLabels, relabel
 
 
 @dataclass(frozen=True)
-class Samples:
+class TrainingSamples:
     """All samples of a training."""
 
     job: TrainJob
@@ -35,7 +35,7 @@ class Samples:
         """Whether labels are weighed before anything is learnt from them."""
         return self.job.settings.loss != "cross_entropy" and self.network.whole
 
-    def encode(self, task: TaskCodec, pieces: Sequence[Piece]) -> TrainingSet:
+    def encode(self, task: TaskCodec, pieces: Sequence[TextPiece]) -> TrainingSet:
         """Make what is trained on.
 
         Args:
@@ -60,7 +60,7 @@ class Samples:
             told=sum(piece.text >= len(self.own) for piece in pieces),
         )
 
-    def settle(self, data: TrainingSet, seen: Sequence[torch.Tensor]) -> tuple[TrainingSet, int]:
+    def relabel(self, data: TrainingSet, seen: Sequence[torch.Tensor]) -> tuple[TrainingSet, int]:
         """Weigh the labels by `student.loss`.
 
         Args:
@@ -77,8 +77,8 @@ class Samples:
         places = {label: place for place, label in enumerate(self.job.labels)}
         candidates = [[places[label] for label in sample.candidates] for sample in self.own]
         trusted = [sample.trusted for sample in self.own]
-        given = Given(replace(rows, targets=wide), candidates, self.network.penalty, trusted)
-        settled = settle(self.job.settings.loss, given)
+        given = NoisyLabels(replace(rows, targets=wide), candidates, self.network.penalty, trusted)
+        settled = relabel(self.job.settings.loss, given)
         shares = torch.cat([settled.shares, torch.ones(data.told, dtype=torch.float64)])
         targets = torch.cat([settled.targets, wide[len(self.own) :]])
         return replace(data, targets=list(targets), weights=(data.weights * shares).float()), settled.doubted
@@ -99,7 +99,7 @@ class Samples:
         return fit_rows(_line_up(network, data, seen, settings.balance), network.penalty, loss, classes)
 
 
-def gather(job: TrainJob, network: TaskNetwork) -> Samples:
+def gather(job: TrainJob, network: TaskNetwork) -> TrainingSamples:
     """Gather the samples of a training, the new ones first, each id once; and the meanings of its labels."""
     known: dict[str, TrainExample] = {}
     for sample in [*job.examples, *job.replay]:
@@ -111,7 +111,7 @@ def gather(job: TrainJob, network: TaskNetwork) -> Samples:
         for label in job.labels
         if label in meanings
     ]
-    return Samples(job, network, list(known.values()), told)
+    return TrainingSamples(job, network, list(known.values()), told)
 
 
 def _line_up(network: TaskNetwork, data: TrainingSet, seen: Sequence[torch.Tensor], balance: bool) -> Rows:

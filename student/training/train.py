@@ -21,13 +21,13 @@ from evokd.student.tasks.registry import codec, make_network
 from evokd.student.tokenizer import match_padding, open_tokenizer
 from evokd.student.training.finetune import FullTraining, TrainingSet, clear_output
 from evokd.student.training.linear_head import write_layer
-from evokd.student.training.retry import Diverged, Trials
-from evokd.student.training.samples import Samples, gather
+from evokd.student.training.retry import Diverged, RetryState
+from evokd.student.training.samples import TrainingSamples, gather
 from evokd.student.training.vocabulary import small_vocabulary
 
 
 @dataclass(frozen=True)
-class _Done:
+class _TrainOutcome:
     """What a try has reached."""
 
     steps: int
@@ -53,7 +53,7 @@ def train(job: TrainJob) -> TrainResult:
     set_threads(settings.threads)
     tune = _choose_tune(job)
     batch = FEATURE_BATCH if tune == "head" else settings.batch
-    trials = Trials(halve(batch, job.halvings), settings.rate)
+    trials = RetryState(halve(batch, job.halvings), settings.rate)
     while (done := _try(job, tune, device, trials)) is None:
         release()
     return TrainResult(
@@ -71,7 +71,7 @@ def train(job: TrainJob) -> TrainResult:
     )
 
 
-def _try(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _Done | None:
+def _try(job: TrainJob, tune: str, device: torch.device, trials: RetryState) -> _TrainOutcome | None:
     """Make one try; None after a fault that another one may heal.
 
     A function of its own: once it is left, no frame of the error keeps the tensors of the failed try.
@@ -84,7 +84,7 @@ def _try(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _Don
     return None
 
 
-def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _Done:
+def _train(job: TrainJob, tune: str, device: torch.device, trials: RetryState) -> _TrainOutcome:
     task = codec(job.task, job.labels)
     network = make_network(task)
     samples = gather(job, network)
@@ -108,7 +108,7 @@ def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _D
 
         seen = look() if fits or samples.doubtful else []
         if samples.doubtful:
-            data, doubted = samples.settle(data, seen)
+            data, doubted = samples.relabel(data, seen)
         precision = torch.float32
         if fits:
             steps, loss = _fit_output(samples, network.output_layer(model), seen, data)
@@ -121,20 +121,22 @@ def _train(job: TrainJob, tune: str, device: torch.device, trials: Trials) -> _D
                 training = FullTraining(network, model, tokenizer, data, _settings(job), precision)
                 steps, loss = training.run(job.seed, trials.rate, trials.batch)
     save_student(model, tokenizer, job, tune, network.pipeline)
-    return _Done(steps, data.count, loss, precision, doubted)
+    return _TrainOutcome(steps, data.count, loss, precision, doubted)
 
 
-def _train_kept(samples: Samples, task: TaskCodec, encoder: Encoder, device: torch.device, at_once: int) -> _Done:
+def _train_kept(
+    samples: TrainingSamples, task: TaskCodec, encoder: Encoder, device: torch.device, at_once: int
+) -> _TrainOutcome:
     """Fit the output layer of a base that is kept in memory, on features of which most may be kept as well."""
     job, network = samples.job, encoder.network
     pieces, seen = encoder.see(samples.texts, job.settings.length, device, at_once)
     data, doubted = samples.encode(task, pieces), 0
     if samples.doubtful:
-        data, doubted = samples.settle(data, seen)
+        data, doubted = samples.relabel(data, seen)
     steps, loss = _fit_output(samples, encoder.layer, seen, data)
     said = {"base": job.settings.base, "sha256": encoder.fingerprint}
     save_student(encoder.model, encoder.tokenizer, job, "head", network.pipeline, said)
-    return _Done(steps, data.count, loss, torch.float32, doubted)
+    return _TrainOutcome(steps, data.count, loss, torch.float32, doubted)
 
 
 def _settings(job: TrainJob) -> StudentSettings:
@@ -177,7 +179,7 @@ def _check_start(start: str, job: TrainJob) -> str:
 
 
 def _fit_output(
-    samples: Samples, layer: torch.nn.Linear, seen: Sequence[torch.Tensor], data: TrainingSet
+    samples: TrainingSamples, layer: torch.nn.Linear, seen: Sequence[torch.Tensor], data: TrainingSet
 ) -> tuple[int, float]:
     fitted = samples.fit(data, seen, layer.out_features)
     if not math.isfinite(fitted.loss):

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from evokd.agents.llm.client import Ask
+from evokd.agents.llm.client import LLMRequest
 from evokd.agents.llm.teacher_settings import TeacherSettings
-from evokd.agents.prompt_context import Briefing, make_briefing
+from evokd.agents.prompt_context import PromptContext, make_prompt_context
 from evokd.messages import (
     AnalystReply,
     Case,
@@ -21,8 +21,8 @@ LABELS = {"bug": "the program misbehaves", "bill": "money was taken wrongly", "h
 URL = "http://teacher.test/v1"
 
 
-def brief(max_weaknesses: int = 3) -> Briefing:
-    return make_briefing("classification", "letters to a help desk", "English", LABELS, None, max_weaknesses)
+def brief(max_weaknesses: int = 3) -> PromptContext:
+    return make_prompt_context("classification", "letters to a help desk", "English", LABELS, None, max_weaknesses)
 
 
 def make_settings(**changes: Any) -> TeacherSettings:
@@ -65,7 +65,7 @@ def make_plan(hard: int = 1, easy: int = 1) -> LessonPlan:
 
 def make_ask(
     check: Callable[[Any], list[str]] = lambda _: [], span: str = "c1-l1", seed: int = 7, **changes: Any
-) -> Ask[Any]:
+) -> LLMRequest[Any]:
     fields = {
         "role": "generator",
         "cycle": 1,
@@ -80,7 +80,7 @@ def make_ask(
     def count(reply: Any) -> int:
         return len(reply.drafts) - len(check(reply))
 
-    return Ask(check=check, count=count, span=span, seed=seed, **{**fields, **changes})
+    return LLMRequest(check=check, count=count, span=span, seed=seed, **{**fields, **changes})
 
 
 def make_drafts(*texts: str, intended: str = "bug") -> dict[str, Any]:

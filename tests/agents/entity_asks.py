@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from evokd.agents.prompt_context import Briefing, make_briefing
+from evokd.agents.prompt_context import PromptContext, make_prompt_context
 from evokd.messages import Difficulty, Entity, Example, LessonMode, LessonPlan, LessonTopic, Quota
 
 TYPES = {"person": "somebody's name", "species": "an animal or plant", "site": "a named place in the field"}
 
 
-def brief_entities() -> Briefing:
-    return make_briefing("ner", "notes of field naturalists", "English", TYPES, None, 3)
+def brief_entities() -> PromptContext:
+    return make_prompt_context("ner", "notes of field naturalists", "English", TYPES, None, 3)
 
 
 def entities(*pairs: str) -> list[Entity]:

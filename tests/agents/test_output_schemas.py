@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from evokd.agents.output_schemas import answer_form
+from evokd.agents.output_schemas import output_schema
 from evokd.messages import (
     ENTITY_MODES,
     PLAIN_MODES,
@@ -19,8 +19,8 @@ from evokd.messages import (
 )
 from tests.agents.entity_asks import TYPES, entities, example, plan_entities
 
-NER = answer_form("ner")
-LABELS = answer_form("classification")
+NER = output_schema("ner")
+LABELS = output_schema("classification")
 TEXT = "Robin counted robins at Low Moss, and Robin left."
 
 

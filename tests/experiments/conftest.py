@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 import evokd.experiments.driver
-from evokd.experiments.execution import Ceiling, Stock, run_cell, train_ceiling
+from evokd.experiments.execution import DomainCache, FullDataBaseline, run_cell, train_ceiling
 from evokd.experiments.results import Outcome
-from evokd.experiments.spec import Cell, Column, Order, read_domain
-from evokd.experiments.worker_pool import Failure, Piece, Tell
-from evokd.graph.setup.config_layers import Layer
+from evokd.experiments.spec import Arm, ExperimentRun, ExperimentSpec, read_domain
+from evokd.experiments.worker_pool import JobFailure, PoolJob, Tell
+from evokd.graph.setup.config_layers import ConfigSource
 from tests.graph.toy import WordStudent, write_domain
 
-CHANGED = Column("bold", "evokd", ("gate.tolerance=1.0",))
-PLAIN = Column("evokd", "evokd")
-SMALL = Layer(
+CHANGED = Arm("bold", "evokd", ("gate.tolerance=1.0",))
+PLAIN = Arm("evokd", "evokd")
+SMALL = ConfigSource(
     "small",
     {
         "curriculum": {"quotas": {"drafts": 12}},
@@ -34,13 +34,15 @@ def toy_domain(tmp_path: Path) -> Path:
     return write_domain(tmp_path / "toy")
 
 
-def make_order(folder: Path, *layers: Layer, columns: Sequence[Column] = (PLAIN, CHANGED), **more: Any) -> Order:
+def make_order(
+    folder: Path, *layers: ConfigSource, columns: Sequence[Arm] = (PLAIN, CHANGED), **more: Any
+) -> ExperimentSpec:
     fields: dict[str, Any] = {"domains": [str(folder)], "seeds": [1, 2], **more}
-    return Order(columns=columns, layers=[SMALL, *layers], **fields)
+    return ExperimentSpec(columns=columns, layers=[SMALL, *layers], **fields)
 
 
 class InlinePool:
-    """Stands in for `experiments.worker_pool.Pool`: does the pieces in this process, with the word student.
+    """Stands in for `experiments.worker_pool.WorkerPool`: does the pieces in this process, with the word student.
 
     Attributes:
         given: ids of the pieces that pools were given, a list per pool.
@@ -55,20 +57,20 @@ class InlinePool:
         self._out, self._tell = out, tell
         return self
 
-    def work(self, pieces: Sequence[Piece]) -> list[Failure]:
+    def work(self, pieces: Sequence[PoolJob]) -> list[JobFailure]:
         self.given.append([piece.id for piece in pieces])
         for number, piece in enumerate(pieces):
             if number == self.stop_after:
                 raise KeyboardInterrupt
             self._tell({"event": "started", "piece": piece})
             body = dict(piece.body)
-            cell = Cell(**(body if piece.kind == "cell" else body["cell"]))
-            stock = Stock(read_domain(cell.folder))
+            cell = ExperimentRun(**(body if piece.kind == "cell" else body["cell"]))
+            stock = DomainCache(read_domain(cell.folder))
             student = WordStudent(self._out / "log")
             if piece.kind == "cell":
                 run_cell(cell, stock, self._out, student)
             else:
-                train_ceiling(Ceiling(**{**body, "cell": cell}), stock.domain, self._out, student)
+                train_ceiling(FullDataBaseline(**{**body, "cell": cell}), stock.domain, self._out, student)
             self._tell({"event": "done", "piece": piece})
         return []
 
@@ -77,7 +79,7 @@ class InlinePool:
 def inline_pool(monkeypatch: pytest.MonkeyPatch) -> InlinePool:
     """Backtests do their pieces in this process."""
     pool = InlinePool()
-    monkeypatch.setattr(evokd.experiments.driver, "Pool", pool)
+    monkeypatch.setattr(evokd.experiments.driver, "WorkerPool", pool)
     return pool
 
 
@@ -93,7 +95,7 @@ def make_outcome(
     typicality: float = 0.0,
 ) -> Outcome:
     """An outcome whose score moves as given, `step` samples and `tokens` tokens a cycle; budget 40."""
-    cell = Cell(
+    cell = ExperimentRun(
         id=f"{domain}-{column}-{seed}",
         domain=domain,
         folder=f"/{domain}",

@@ -10,12 +10,12 @@ import pytest
 
 import evokd.experiments.execution
 from evokd.experiments.driver import drive
-from evokd.experiments.execution import Stock, find_curve, run_cell
+from evokd.experiments.execution import DomainCache, find_curve, run_cell
 from evokd.experiments.learning_curve import FILE
 from evokd.experiments.results import measure
-from evokd.experiments.spec import Column, plan_backtest, read_domain
+from evokd.experiments.spec import Arm, plan_experiment, read_domain
 from evokd.experiments.worker_pool import Interrupted
-from evokd.graph.setup.config_layers import Layer
+from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.run_folder import ResumeError, RunFolder
 from evokd.messages import InputError
 from evokd.student.protocol import TrainJob, TrainResult
@@ -29,9 +29,9 @@ def ignore(event: Mapping[str, Any]) -> None:
 
 
 def test_a_cell_leaves_its_curve_and_no_student(toy_domain: Path, tmp_path: Path) -> None:
-    (cell,) = plan_backtest(make_order(toy_domain, columns=[PLAIN], seeds=[1])).cells
+    (cell,) = plan_experiment(make_order(toy_domain, columns=[PLAIN], seeds=[1])).cells
     student = WordStudent(tmp_path)
-    record = run_cell(cell, Stock(read_domain(cell.folder)), tmp_path / "out", student)
+    record = run_cell(cell, DomainCache(read_domain(cell.folder)), tmp_path / "out", student)
     folder = RunFolder(tmp_path / "out" / "runs" / cell.id)
     summary = read_summary(folder.summary)
     assert summary is not None
@@ -53,9 +53,9 @@ def test_a_cell_leaves_its_curve_and_no_student(toy_domain: Path, tmp_path: Path
 
 def test_a_rolled_back_cycle_keeps_the_score_and_adds_no_samples(toy_domain: Path, tmp_path: Path) -> None:
     """The student forgets all in its second training; on validation data the gate sees it."""
-    order = make_order(toy_domain, Layer("x", {"rows": {"validation": 20}}), columns=[PLAIN], seeds=[1])
-    (cell,) = plan_backtest(order).cells
-    record = run_cell(cell, Stock(read_domain(cell.folder)), tmp_path / "out", ForgetfulStudent(tmp_path))
+    order = make_order(toy_domain, ConfigSource("x", {"rows": {"validation": 20}}), columns=[PLAIN], seeds=[1])
+    (cell,) = plan_experiment(order).cells
+    record = run_cell(cell, DomainCache(read_domain(cell.folder)), tmp_path / "out", ForgetfulStudent(tmp_path))
     first, second = record["points"][:2]
     assert second["version"] == "c000"
     assert second["samples"] == 0
@@ -73,8 +73,8 @@ class StoppedStudent(WordStudent):
 
 
 def test_an_interrupted_cell_goes_on_with_the_same_result(toy_domain: Path, tmp_path: Path) -> None:
-    (cell,) = plan_backtest(make_order(toy_domain, columns=[PLAIN], seeds=[1])).cells
-    stock = Stock(read_domain(cell.folder))
+    (cell,) = plan_experiment(make_order(toy_domain, columns=[PLAIN], seeds=[1])).cells
+    stock = DomainCache(read_domain(cell.folder))
     whole = run_cell(cell, stock, tmp_path / "whole", WordStudent(tmp_path))
     with pytest.raises(KeyboardInterrupt):
         run_cell(cell, stock, tmp_path / "cut", StoppedStudent(tmp_path))
@@ -96,8 +96,8 @@ class AbsentStudent(WordStudent):
 def test_a_run_that_ended_without_its_curve_gets_one(
     toy_domain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (cell,) = plan_backtest(make_order(toy_domain, columns=[PLAIN], seeds=[1])).cells
-    stock = Stock(read_domain(cell.folder))
+    (cell,) = plan_experiment(make_order(toy_domain, columns=[PLAIN], seeds=[1])).cells
+    stock = DomainCache(read_domain(cell.folder))
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -116,7 +116,7 @@ def test_a_run_that_ended_without_its_curve_gets_one(
 
 
 def test_a_backtest_does_what_is_missing_alone(toy_domain: Path, tmp_path: Path, inline_pool: InlinePool) -> None:
-    backtest = plan_backtest(make_order(toy_domain))
+    backtest = plan_experiment(make_order(toy_domain))
     out = tmp_path / "out"
     first = drive(backtest, out, 2, None, ignore)
     assert len(first.outcomes) == len(backtest.cells) == 4
@@ -131,7 +131,7 @@ def test_a_backtest_does_what_is_missing_alone(toy_domain: Path, tmp_path: Path,
 def test_seeds_without_a_full_shot_student_are_held_to_the_mean_of_the_others(
     toy_domain: Path, tmp_path: Path, inline_pool: InlinePool
 ) -> None:
-    backtest = plan_backtest(make_order(toy_domain, columns=[PLAIN], seeds=[1, 2, 3]))
+    backtest = plan_experiment(make_order(toy_domain, columns=[PLAIN], seeds=[1, 2, 3]))
     results = drive(backtest, tmp_path / "out", 1, 2, ignore)
     assert list(results.ceilings) == [("toy", 1), ("toy", 2)]
     metric = backtest.cells[0].metric
@@ -146,8 +146,8 @@ def test_seeds_without_a_full_shot_student_are_held_to_the_mean_of_the_others(
 
 def test_the_start_of_all_columns_scores_the_same(toy_domain: Path, tmp_path: Path, inline_pool: InlinePool) -> None:
     results = drive(
-        plan_backtest(
-            make_order(toy_domain, seeds=[1], typicality=[0.0, 1.0], columns=(PLAIN, Column("random", "random")))
+        plan_experiment(
+            make_order(toy_domain, seeds=[1], typicality=[0.0, 1.0], columns=(PLAIN, Arm("random", "random")))
         ),
         tmp_path / "out",
         1,
@@ -163,14 +163,14 @@ def test_the_start_of_all_columns_scores_the_same(toy_domain: Path, tmp_path: Pa
 def test_full_shot_is_seeds_and_the_whole_corpus_each_text_once(
     toy_domain: Path, tmp_path: Path, inline_pool: InlinePool
 ) -> None:
-    results = drive(plan_backtest(make_order(toy_domain, seeds=[1])), tmp_path / "out", 1, None, ignore)
+    results = drive(plan_experiment(make_order(toy_domain, seeds=[1])), tmp_path / "out", 1, None, ignore)
     corpus = {row["text"] for row in read_rows(toy_domain / "corpus.jsonl")}
     ((key, full),) = results.ceilings.items()
     assert key == ("toy", 1)
     assert full["samples"] == len(corpus)
     test = read_rows(toy_domain / "test.jsonl")
     write_rows(toy_domain / "corpus.jsonl", [*read_rows(toy_domain / "corpus.jsonl"), *test[:3]])
-    leaky = drive(plan_backtest(make_order(toy_domain, seeds=[1])), tmp_path / "leaky", 1, None, ignore)
+    leaky = drive(plan_experiment(make_order(toy_domain, seeds=[1])), tmp_path / "leaky", 1, None, ignore)
     assert leaky.ceilings["toy", 1]["samples"] == len(corpus)  # what is asked in the test was not taught
     assert full["test"]["macro_f1"] > max(outcome.points[0]["test"]["macro_f1"] for outcome in results.outcomes)
 
@@ -178,7 +178,7 @@ def test_full_shot_is_seeds_and_the_whole_corpus_each_text_once(
 def test_ctrl_c_tells_how_far_it_came_and_the_same_command_goes_on(
     toy_domain: Path, tmp_path: Path, inline_pool: InlinePool
 ) -> None:
-    backtest = plan_backtest(make_order(toy_domain))
+    backtest = plan_experiment(make_order(toy_domain))
     inline_pool.stop_after = 3
     with pytest.raises(Interrupted, match=r"3 of 4 cells are done; go on with the same command") as caught:
         drive(backtest, tmp_path / "out", 1, 0, ignore)
@@ -191,9 +191,9 @@ def test_ctrl_c_tells_how_far_it_came_and_the_same_command_goes_on(
 def test_other_settings_never_take_the_results_of_these(
     toy_domain: Path, tmp_path: Path, inline_pool: InlinePool
 ) -> None:
-    first = plan_backtest(make_order(toy_domain, columns=[PLAIN], seeds=[1]))
-    changed = Layer("x", {"curriculum": {"quotas": {"drafts": 10}}})
-    other = plan_backtest(make_order(toy_domain, changed, columns=[PLAIN], seeds=[1]))
+    first = plan_experiment(make_order(toy_domain, columns=[PLAIN], seeds=[1]))
+    changed = ConfigSource("x", {"curriculum": {"quotas": {"drafts": 10}}})
+    other = plan_experiment(make_order(toy_domain, changed, columns=[PLAIN], seeds=[1]))
     drive(first, tmp_path / "out", 1, 0, ignore)
     results = drive(other, tmp_path / "out", 1, 0, ignore)
     assert len(inline_pool.given[1]) == 1
@@ -201,7 +201,7 @@ def test_other_settings_never_take_the_results_of_these(
 
 
 def test_a_folder_that_cannot_be_one_is_refused(toy_domain: Path, tmp_path: Path, inline_pool: InlinePool) -> None:
-    backtest = plan_backtest(make_order(toy_domain))
+    backtest = plan_experiment(make_order(toy_domain))
     file = tmp_path / "file"
     file.write_text("mine", encoding="utf-8")
     for out, told in (
@@ -219,4 +219,4 @@ def test_two_backtests_do_not_work_in_one_folder(toy_domain: Path, tmp_path: Pat
     out = tmp_path / "out"
     out.mkdir()
     with RunFolder(out).lock(), pytest.raises(ResumeError, match="another process"):
-        drive(plan_backtest(make_order(toy_domain)), out, 1, 0, ignore)
+        drive(plan_experiment(make_order(toy_domain)), out, 1, 0, ignore)

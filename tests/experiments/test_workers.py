@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evokd.cli import main
-from evokd.experiments.worker_pool import Piece, Pool
+from evokd.experiments.worker_pool import PoolJob, WorkerPool
 from tests.student.conftest import tiny_student
 
 __all__ = ["tiny_student"]
@@ -39,19 +39,19 @@ def test_a_small_backtest_of_a_shipped_domain(
     assert json.loads((out / "report.json").read_text(encoding="utf-8")) == record
 
 
-def piece(name: str, group: str = "one", **body: Any) -> Piece:
-    return Piece(name, "cell", group, name, body)
+def piece(name: str, group: str = "one", **body: Any) -> PoolJob:
+    return PoolJob(name, "cell", group, name, body)
 
 
 def test_a_piece_that_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None:
     events: list[Mapping[str, Any]] = []
-    failures = Pool(tmp_path, 1, events.append).work([piece("bad"), piece("worse")])
+    failures = WorkerPool(tmp_path, 1, events.append).work([piece("bad"), piece("worse")])
     assert [failure.piece.name for failure in failures] == ["bad", "worse"]
     assert [event["event"] for event in events] == ["started", "failed", "started", "failed"]
     assert all("TypeError" in failure.message for failure in failures)
 
 
-class FragilePool(Pool):
+class FragilePool(WorkerPool):
     """Its processes die at the first piece they are given."""
 
     program = ("-c", "import sys; sys.stdin.readline(); sys.exit(7)")
@@ -66,7 +66,7 @@ def test_a_piece_whose_process_dies_is_done_once_more_and_then_given_up(tmp_path
     assert all("died 2 times (exit code 7)" in failure.message for failure in failures)
 
 
-class TalkingPool(Pool):
+class TalkingPool(WorkerPool):
     """Its processes answer with the piece, after a piece of group `park` with an error that parks."""
 
     program = (

@@ -3,7 +3,7 @@
 import pytest
 
 from evokd.agents.llm.teacher_settings import TeacherSettings
-from evokd.graph.setup.config_layers import Layer, build_settings
+from evokd.graph.setup.config_layers import ConfigSource, build_settings
 from evokd.messages import InputError
 
 SECRET = "sk-0123456789"
@@ -26,7 +26,7 @@ SECRET = "sk-0123456789"
 def test_an_address_with_a_key_is_refused_without_telling_it(address: str, role: bool) -> None:
     section = {"roles": {"labeler": {"base_url": address}}} if role else {"base_url": address}
     with pytest.raises(InputError) as caught:
-        build_settings([Layer("--base-url", {"teacher": section})])
+        build_settings([ConfigSource("--base-url", {"teacher": section})])
     assert "base_url: " in str(caught.value)
     assert SECRET not in str(caught.value)
 

@@ -19,9 +19,9 @@ USAGE = {"input_tokens": 60, "output_tokens": 40, "cost_usd": 0.5}
 
 def reason(state: dict[str, Any], settings: dict[str, Any], usage: dict[str, Any]) -> str | None:
     ledger = SimpleNamespace(usage=lambda: {**USAGE, **usage})
-    bench: Any = SimpleNamespace(settings=Settings.model_validate(settings), ledger=ledger)
+    context: Any = SimpleNamespace(settings=Settings.model_validate(settings), ledger=ledger)
     full: Any = {**START, **state}
-    return find_reason(full, bench)
+    return find_reason(full, context)
 
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str | None]] = {
@@ -85,9 +85,9 @@ def test_a_run_stops_when_tokens_bring_too_little(
         half = {"input_tokens": tokens // 2, "output_tokens": tokens // 2}
         ledger.record_call(call(f"c{number}", key=f"k{number}", cycle=number, **half))
     settings = Settings.model_validate({"stop": {"gain": wanted}, "budget": {"samples": None}})
-    bench: Any = SimpleNamespace(settings=settings, ledger=ledger)
+    context: Any = SimpleNamespace(settings=settings, ledger=ledger)
     state: Any = {**START, "cycle": cycle}
-    assert find_reason(state, bench) == expected
+    assert find_reason(state, context) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from evokd.cli import main
 from evokd.graph.setup.domain import load_domain
-from evokd.student.tasks.base import Example
+from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.ner.rows import to_tokens
 from tests.annotated import as_iob1, as_iobes
 from tests.graph.damage import DATA, Damage, add_line, both, check_refusal, edit, replace, write
@@ -184,6 +184,6 @@ def test_data_in_other_schemes_runs_and_a_note_tells_how_it_was_read(
     assert len(read_rows(folder / "dataset" / "train.jsonl")) > 5
 
 
-def name_entity(example: Example, item: dict[str, Any]) -> tuple[str, str]:
+def name_entity(example: LabeledExample, item: dict[str, Any]) -> tuple[str, str]:
     """The letters of an entity, as tokens are joined with spaces that the text may not have, and its type."""
     return "".join(example.text[item["start"] : item["end"]].split()), item["label"]

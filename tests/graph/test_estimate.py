@@ -9,7 +9,7 @@ import yaml
 from evokd.agents.llm.teacher_settings import OPENAI_URL
 from evokd.graph.curriculum.lessons import plan_lessons
 from evokd.graph.estimate import DETAILED, estimate_run
-from evokd.graph.setup.config_layers import Layer
+from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import plan_run
 from evokd.prompts.loader import ROLES
 from evokd.tracing.events import read_events
@@ -19,7 +19,7 @@ from tests.graph.toy import WordStudent, WordTagger, read_rows, write_domain, wr
 
 
 def estimate(domain: str | Path, **sections: Any) -> dict[str, Any]:
-    return estimate_run(plan_run(str(domain), "evokd", [Layer("test", sections)])).tell()
+    return estimate_run(plan_run(str(domain), "evokd", [ConfigSource("test", sections)])).tell()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evokd.agents.prompt_context import make_briefing
+from evokd.agents.prompt_context import make_prompt_context
 from evokd.graph.setup.config_layers import build_settings, parse_assignments
 from evokd.graph.setup.domain import load_domain
 from evokd.graph.setup.simulated_teacher import read_corpus
@@ -95,7 +95,7 @@ def load(folder: Path) -> None:
     build_settings([domain.overrides])
     if domain.corpus is not None:
         read_corpus(domain)
-    make_briefing(
+    make_prompt_context(
         domain.codec.name, domain.file.description, domain.file.language, domain.file.labels, domain.prompts, 3
     )
 

@@ -142,9 +142,9 @@ def test_test_data_is_read_by_the_last_node_alone(
     predict = evokd.graph.nodes.evaluation.predict_split
     order: list[str] = []
 
-    async def spy(bench: Any, version: str, split: str) -> Any:
+    async def spy(context: Any, version: str, split: str) -> Any:
         order.append(split)
-        return await predict(bench, version, split)
+        return await predict(context, version, split)
 
     monkeypatch.setattr(evokd.graph.nodes.evaluation, "predict_split", spy)
     folder = run(toy_domain)

@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
-from evokd.agents.output_schemas import answer_form
-from evokd.agents.prompt_context import make_briefing
+from evokd.agents.output_schemas import output_schema
+from evokd.agents.prompt_context import make_prompt_context
 from evokd.messages import (
     PAIR,
     AnalystReply,
@@ -76,7 +76,7 @@ REPLIES = {
 
 @pytest.mark.parametrize("task", REPLIES)
 def test_a_base_set_renders_with_the_form_of_the_reply_and_everything_it_was_given(task: str) -> None:
-    briefing = make_briefing(task, "letters to a help desk", "Frisian", LABELS, None, 17)
+    briefing = make_prompt_context(task, "letters to a help desk", "Frisian", LABELS, None, 17)
     kinds = {
         **{"analyst": "feedback_packet", "generator": "lesson_plan", "labeler": "draft_batch"},
         **{"profile": "domain_sample", "guide": "label_evidence"},
@@ -98,13 +98,13 @@ def test_a_base_set_renders_with_the_form_of_the_reply_and_everything_it_was_giv
 
 @pytest.mark.parametrize("task", REPLIES)
 def test_the_generator_is_told_every_mode_that_its_task_has(task: str) -> None:
-    system = make_briefing(task, "d", "English", LABELS, None, 3).systems["generator"]
+    system = make_prompt_context(task, "d", "English", LABELS, None, 3).systems["generator"]
     told = {mode for mode in get_args(LessonMode) if f"`{mode}` =" in system}
-    assert told == set(answer_form(task).modes)
+    assert told == set(output_schema(task).modes)
 
 
 def test_the_analyst_is_told_every_kind_of_mistake() -> None:
-    system = make_briefing("ner", "d", "English", LABELS, None, 3).systems["analyst"]
+    system = make_prompt_context("ner", "d", "English", LABELS, None, 3).systems["analyst"]
     assert all(f"`{kind}`" in system for kind in get_args(ErrorKind))
     assert all(f"`{field}`" in system for field in ("gold", "predicted", "errors"))
 
@@ -262,18 +262,18 @@ def test_the_digest_changes_with_every_text_and_not_with_the_order() -> None:
 def test_an_overlay_and_a_changed_domain_change_the_hash_of_a_briefing(save: Save) -> None:
     overlay = save(write_prompt()).parent
     made = [
-        make_briefing("classification", "letters", "English", LABELS, None, 3),
-        make_briefing("classification", "letters", "English", LABELS, overlay, 3),
-        make_briefing("classification", "letters!", "English", LABELS, None, 3),
+        make_prompt_context("classification", "letters", "English", LABELS, None, 3),
+        make_prompt_context("classification", "letters", "English", LABELS, overlay, 3),
+        make_prompt_context("classification", "letters!", "English", LABELS, None, 3),
     ]
     assert len({briefing.hash for briefing in made}) == 3
-    again = make_briefing("classification", "letters", "English", LABELS, None, 3)
+    again = make_prompt_context("classification", "letters", "English", LABELS, None, 3)
     assert again.hash == made[0].hash
 
 
 def test_an_unknown_task_is_refused() -> None:
     with pytest.raises(InputError, match=r"unknown task 'poetry'; known tasks: classification, ner$"):
-        make_briefing("poetry", "d", "English", LABELS, None, 3)
+        make_prompt_context("poetry", "d", "English", LABELS, None, 3)
 
 
 def test_the_prompt_of_another_agent_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from evokd.messages.spans import Span
 from evokd.simulator.corpus import Corpus
-from evokd.simulator.corpus_rows import Row
+from evokd.simulator.corpus_rows import CorpusRow
 
 TYPES = {"person": "names of people", "boat": "names of boats", "place": "names of places"}
 MARKED = [
@@ -50,7 +50,7 @@ SEEDS = TEXTS[:2]
 
 
 def make_corpus(never: list[str] | None = None) -> Corpus:
-    return Corpus([Row(text, tuple(spans)) for text, spans in ROWS], SEEDS if never is None else never)
+    return Corpus([CorpusRow(text, tuple(spans)) for text, spans in ROWS], SEEDS if never is None else never)
 
 
 def written(text: str, spans: list[Span]) -> list[dict[str, str]]:

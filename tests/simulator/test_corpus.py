@@ -6,7 +6,7 @@ import pytest
 from evokd.messages import Entity, Gold, InputError
 from evokd.messages.spans import Span
 from evokd.simulator.corpus import Corpus, load_corpus
-from evokd.simulator.corpus_rows import Row
+from evokd.simulator.corpus_rows import CorpusRow
 from evokd.simulator.words import normalise, split_words
 from tests.simulator.entity_toy import SEEDS as ENTITY_SEEDS
 from tests.simulator.entity_toy import make_corpus as make_entity_corpus
@@ -123,7 +123,7 @@ def test_a_corpus_without_any_entity_is_refused(tmp_path: Path) -> None:
 def test_of_examples_takes_answers_as_they_are_on_the_wire() -> None:
     gold = [Entity(text="Tern", label="O"), Entity(text="Tern", label="boat")]
     corpus = Corpus.of_examples([("tern, Tern and Tern", gold), ("no name", [])], never=["no  NAME"])
-    assert corpus.rows == (Row("tern, Tern and Tern", (Span(15, 19, "boat"),)), Row("no name", ()))
+    assert corpus.rows == (CorpusRow("tern, Tern and Tern", (Span(15, 19, "boat"),)), CorpusRow("no name", ()))
     assert corpus.is_seed("No name")
     plain = Corpus.of_examples([("one goal", "Sports"), ("two shares", "Business")])
     assert plain.mentions is None

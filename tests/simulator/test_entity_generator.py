@@ -7,7 +7,7 @@ from rapidfuzz import fuzz
 from evokd.messages import Entity, EntityDraft, GeneratorReply
 from evokd.messages.spans import Span, align, split_words
 from evokd.simulator.corpus import Corpus
-from evokd.simulator.corpus_rows import Row
+from evokd.simulator.corpus_rows import CorpusRow
 from evokd.simulator.entity_modes import MODES
 from evokd.simulator.generator import answer_generator
 from evokd.simulator.rehearsal_settings import RehearsalSettings
@@ -76,7 +76,7 @@ def test_a_quota_beyond_the_corpus_gives_all_there_is() -> None:
 def test_hard_rows_have_ambiguous_or_rare_names_more_often_than_easy_ones() -> None:
     marked = [f"day {at} brought [Plain](a) back" for at in range(20)]
     marked += [f"night {at} brought [Twice]({'ab'[at % 2]}) back" for at in range(20)]
-    rows = [Row(text, tuple(spans)) for text, spans in map(read_marked, marked)]
+    rows = [CorpusRow(text, tuple(spans)) for text, spans in map(read_marked, marked)]
     plan = make_plan(quotas={"a": (3, 3)}, labels={"a": "", "b": ""})
     found: Counter[tuple[str, bool]] = Counter()
     for seed in range(20):
@@ -146,7 +146,7 @@ def test_what_cannot_be_made_is_a_row_of_the_corpus(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["swap_entities", "rewrite_and_swap"])
 def test_the_only_name_of_a_type_cannot_be_swapped(mode: str) -> None:
-    rows = [Row(f"{at} Solo {at}", (Span(len(f"{at} "), len(f"{at} Solo"), "a"),)) for at in range(5)]
+    rows = [CorpusRow(f"{at} Solo {at}", (Span(len(f"{at} "), len(f"{at} Solo"), "a"),)) for at in range(5)]
     plan = make_plan(mode, {"a": (1, 1)}, labels={"a": ""})
     plan["examples"] = [{"text": "0 Solo 0", "gold": [{"text": "Solo", "label": "a"}]}]
     assert {text for text, *_ in write(plan, corpus=Corpus(rows))} <= {row.text for row in rows}

@@ -6,7 +6,7 @@ import pytest
 from evokd.messages import Entity, EntityVerdict, LabelReply
 from evokd.messages.spans import Span, align
 from evokd.simulator.corpus import Corpus
-from evokd.simulator.corpus_rows import Row
+from evokd.simulator.corpus_rows import CorpusRow
 from evokd.simulator.entity_labeler import answer_entity_labeler
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from tests.simulator.entity_toy import ROWS, SPANS, TEXTS, TYPES, make_batch, make_corpus, read_marked
@@ -40,7 +40,7 @@ def make_many() -> Corpus:
             text += f" at {rng.choice(names['boat'])} again"
         place = text.index(one, text.index("says"))
         rows.append(
-            Row(
+            CorpusRow(
                 text,
                 (
                     Span(place, place + len(one), "person"),
@@ -49,7 +49,8 @@ def make_many() -> Corpus:
             )
         )
     rows += [
-        Row(f"{name} is what Row {at} says", (Span(0, len(name), "boat"),)) for at, name in enumerate(names["boat"])
+        CorpusRow(f"{name} is what Row {at} says", (Span(0, len(name), "boat"),))
+        for at, name in enumerate(names["boat"])
     ]
     return Corpus(rows)
 
@@ -168,7 +169,9 @@ def test_only_types_of_the_message_are_answered() -> None:
 
 
 def test_an_earlier_mention_that_is_no_entity_is_listed() -> None:
-    corpus = Corpus([Row("Tern or no Tern", (Span(11, 15, "boat"),)), *[Row(text, tuple(s)) for text, s in ROWS]])
+    corpus = Corpus(
+        [CorpusRow("Tern or no Tern", (Span(11, 15, "boat"),)), *[CorpusRow(text, tuple(s)) for text, s in ROWS]]
+    )
     assert corpus.mentions is not None
     batch = make_batch(["Tern or no Tern"])
     reply = answer_entity_labeler(batch, corpus, corpus.mentions, RehearsalSettings(), 1)

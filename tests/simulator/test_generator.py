@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from evokd.messages import Draft, GeneratorReply
-from evokd.simulator.corpus import Corpus, Row
+from evokd.simulator.corpus import Corpus, CorpusRow
 from evokd.simulator.generator import answer_generator
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import RequestError
@@ -95,9 +95,11 @@ def make_spread_corpus() -> Corpus:
     def draw(*words: str, count: int = 3) -> str:
         return " ".join(rng.choice(words, size=count, replace=False))
 
-    rows = [Row(f"{draw(*core[label])} {label}a{at}", label) for label in core for at in range(70)]
-    rows += [Row(f"{draw(*core['up'], count=2)} {draw(*core['down'], count=2)} mid{at}", "up") for at in range(20)]
-    rows += [Row(f"odd{at} strange{at} words{at}", "up") for at in range(10)]
+    rows = [CorpusRow(f"{draw(*core[label])} {label}a{at}", label) for label in core for at in range(70)]
+    rows += [
+        CorpusRow(f"{draw(*core['up'], count=2)} {draw(*core['down'], count=2)} mid{at}", "up") for at in range(20)
+    ]
+    rows += [CorpusRow(f"odd{at} strange{at} words{at}", "up") for at in range(10)]
     return Corpus(rows)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evokd.messages import LabelReply, LabelVerdict
-from evokd.simulator.corpus import Corpus, Row
+from evokd.simulator.corpus import Corpus, CorpusRow
 from evokd.simulator.labeler import answer_labeler
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import RequestError
@@ -26,7 +26,7 @@ def make_many() -> Corpus:
     own = {name: [f"{name.lower()}{at}" for at in range(12)] for name in MEANINGS}
     common = [f"word{at}" for at in range(12)]
     return Corpus(
-        Row(" ".join([*rng.choice(own[name], 3), *rng.choice(common, 3), f"n{at}"]), name)
+        CorpusRow(" ".join([*rng.choice(own[name], 3), *rng.choice(common, 3), f"n{at}"]), name)
         for name in MEANINGS
         for at in range(100)
     )

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from evokd.simulator.corpus import Corpus, Row
+from evokd.simulator.corpus import Corpus, CorpusRow
 
 MEANINGS = {
     "World": "foreign politics, war and disasters",
@@ -74,7 +74,7 @@ LABEL_OF = {text: label for label, texts in TEXTS.items() for text in texts}
 
 
 def make_corpus(never: list[str] | None = None) -> Corpus:
-    rows = [Row(text=text, answer=label) for text, label in LABEL_OF.items()]
+    rows = [CorpusRow(text=text, answer=label) for text, label in LABEL_OF.items()]
     return Corpus(rows, SEEDS if never is None else never)
 
 

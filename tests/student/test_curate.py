@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from evokd.student.curate import Candidate, Curator, Ruling, TextIndex, _split, normalise
-from evokd.student.protocol import Gold
+from evokd.student.curate import Candidate, Curator, Ruling, SimilarTexts, _split, normalise
+from evokd.student.protocol import Answer
 from evokd.student.student_settings import CurationSettings
 from evokd.student.tasks.registry import codec
 
@@ -162,7 +162,7 @@ def test_a_like_text_is_found_exactly_where_comparing_with_all_finds_one(
     words = _split(form)
     likeness = [Indel.normalized_similarity(words, _split(other), score_cutoff=threshold) for other in known]
     slow = any(value >= threshold > 0 for value in likeness)
-    assert TextIndex(known).has_like(form, threshold) == slow
+    assert SimilarTexts(known).has_like(form, threshold) == slow
 
 
 DOMAINS = Path(__file__).parents[2] / "domains"
@@ -228,7 +228,7 @@ def test_few_of_many_texts_are_compared() -> None:
     rng = random.Random(1)
     rows = read_texts("support_tickets")
     words = sorted({word for text in rows for word in text.split()})
-    index = TextIndex(vary(rng.choice(rows), words, rng) for _ in range(20_000))
+    index = SimilarTexts(vary(rng.choice(rows), words, rng) for _ in range(20_000))
     compared = [len(index._find(_split(normalise(text)), 0.85)) for text in rows[:100]]
     assert sum(compared) / len(compared) < 1000
 
@@ -266,7 +266,7 @@ ANN, BO, YORK = (0, 7, "person"), (12, 14, "person"), (18, 26, "place")
 Places = Sequence[tuple[int, int, str]] | None
 
 
-def answer(places: Places) -> Gold | None:
+def answer(places: Places) -> Answer | None:
     return None if places is None else [{"start": start, "end": end, "label": name} for start, end, name in places]
 
 

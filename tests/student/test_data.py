@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evokd.messages import InputError
 from evokd.messages.spans import Span
 from evokd.student.data import read_examples, write_jsonl
-from evokd.student.tasks.base import Example
+from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.ner.rows import to_tokens, write_entity_row
 from evokd.student.tasks.registry import codec
 from tests.annotated import LABELS, annotated, as_iob1, as_iobes, chunks, tagged
@@ -88,13 +88,13 @@ def test_marks_blank_lines_notes_and_odd_separators_are_read(tmp_path: Path) -> 
     path = tmp_path / "ok.jsonl"
     rows = '\n{"text": "one\u2028two", "label": "bug", "note": "hard"}\r\n\n' + GOOD
     path.write_bytes(b"\xef\xbb\xbf" + rows.encode())
-    assert read_examples(path, CODEC) == [Example("one\u2028two", "bug"), Example("it crashes", "bug")]
+    assert read_examples(path, CODEC) == [LabeledExample("one\u2028two", "bug"), LabeledExample("it crashes", "bug")]
 
 
 def test_csv_is_read_with_quotes_and_any_column_order(tmp_path: Path) -> None:
     path = tmp_path / "ok.csv"
     path.write_bytes('\ufefflabel,text,note\r\nbilling,"paid, twice",n\r\n\r\nbug,"two\nlines",\r\n'.encode())
-    assert read_examples(path, CODEC) == [Example("paid, twice", "billing"), Example("two\nlines", "bug")]
+    assert read_examples(path, CODEC) == [LabeledExample("paid, twice", "billing"), LabeledExample("two\nlines", "bug")]
 
 
 def test_parquet_without_pyarrow_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_parquet_without_pyarrow_says_what_to_do(tmp_path: Path, monkeypatch: py
 def test_written_rows_are_read_back_and_nothing_else_is_left(tmp_path: Path) -> None:
     path = tmp_path / "new" / "rows.jsonl"
     write_jsonl(path, [{"text": "é\u2028", "label": "bug"}])
-    assert read_examples(path, CODEC) == [Example("é\u2028", "bug")]
+    assert read_examples(path, CODEC) == [LabeledExample("é\u2028", "bug")]
 
     def broken() -> object:
         yield {"text": "x", "label": "bug"}
@@ -116,7 +116,7 @@ def test_written_rows_are_read_back_and_nothing_else_is_left(tmp_path: Path) -> 
 
     with pytest.raises(RuntimeError):
         write_jsonl(path, broken())  # type: ignore[arg-type]
-    assert read_examples(path, CODEC) == [Example("é\u2028", "bug")]
+    assert read_examples(path, CODEC) == [LabeledExample("é\u2028", "bug")]
 
 
 # ------------------------------------------------------------------------------------------------------- entities
@@ -208,7 +208,7 @@ def test_a_fault_of_entities_is_one_line_with_its_place(tmp_path: Path, name: st
     assert "\n" not in message
 
 
-def found(rows: list[Example]) -> list[tuple[str, list[tuple[str, str]]]]:
+def found(rows: list[LabeledExample]) -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         (row.text, [(row.text[item["start"] : item["end"]], item["label"]) for item in row.gold])
         for row in rows
@@ -286,7 +286,7 @@ def test_texts_survive_as_columns_and_as_lines(drawn: tuple[str, list[Span]]) ->
     with TemporaryDirectory() as folder:
         lines, columns = Path(folder) / "a.jsonl", Path(folder) / "a.conll"
         write_jsonl(lines, [ner.write_row(text, gold)])
-        assert read_examples(lines, ner) == [Example(text, gold)]
+        assert read_examples(lines, ner) == [LabeledExample(text, gold)]
         pairs = zip(row["tokens"], row["tags"], strict=True)
         columns.write_text("".join(f"{token}\t{tag}\n" for token, tag in pairs), encoding="utf-8", newline="")
         (read,) = read_examples(columns, ner)

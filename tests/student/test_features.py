@@ -10,11 +10,11 @@ from safetensors.torch import load_file, save_file
 
 import evokd.student.features
 from evokd.student.base import find_local
-from evokd.student.features import CACHE, FeatureCache, Seen, open_encoder
+from evokd.student.features import CACHE, CachedFeatures, FeatureCache, open_encoder
 from evokd.student.predict import predict
 from evokd.student.protocol import Prediction, PredictJob, TrainJob
 from evokd.student.save import read_record
-from evokd.student.tasks.network import Piece
+from evokd.student.tasks.network import TextPiece
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.training.train import train
 from tests.student.conftest import LABELS, MakeJob, build_tiny, write_texts
@@ -197,8 +197,8 @@ def test_a_base_without_all_its_weights_is_not_kept(make_job: MakeJob, tiny_stud
     assert len(ask(job, ["the cat"])) == 1
 
 
-def seen(size: int) -> Seen:
-    return Seen((Piece(0, {"input_ids": []}),), (torch.zeros(size // 4),))
+def seen(size: int) -> CachedFeatures:
+    return CachedFeatures((TextPiece(0, {"input_ids": []}),), (torch.zeros(size // 4),))
 
 
 def test_the_oldest_go_where_there_is_no_room() -> None:

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 import evokd.tracing.read_only
-from evokd.cli.views.show import open_ledger
 from evokd.messages import EvokdError
-from evokd.tracing.ledger import Ledger, LedgerError
+from evokd.tracing.ledger import Ledger, LedgerError, open_ledger
 from tests.tracing.rows import call
 
 Snapshot = dict[str, tuple[int, int]]

@@ -9,7 +9,7 @@ from transformers import AutoModelForSequenceClassification
 
 from evokd.student.protocol import Prediction, TrainExample
 from evokd.student.tasks.classification.mean_pooling import wants_mean, write_mean
-from evokd.student.tasks.network import Piece, find_output_layer, load_model
+from evokd.student.tasks.network import TextPiece, find_output_layer, load_model
 
 _DIGITS = 6
 
@@ -40,12 +40,12 @@ class ClassificationNetwork:
             write_mean(model)
         return model
 
-    def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[Piece]:
+    def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[TextPiece]:
         """Make one piece of each text; what is longer than `limit` is cut off."""
         encodings = tokenizer(list(texts), truncation=True, max_length=limit)
-        return [Piece(i, {key: encodings[key][i] for key in encodings}) for i in range(len(texts))]
+        return [TextPiece(i, {key: encodings[key][i] for key in encodings}) for i in range(len(texts))]
 
-    def target(self, piece: Piece, example: TrainExample) -> torch.Tensor:
+    def target(self, piece: TextPiece, example: TrainExample) -> torch.Tensor:
         """Give the place of the label, shape (), or where labels share the target, their shares, (labels,)."""
         if example.shares:
             shares = torch.tensor([example.shares.get(label, 0.0) for label in self._labels], dtype=torch.float64)
@@ -95,7 +95,9 @@ class ClassificationNetwork:
         """Find the last linear layer with one output per label."""
         return find_output_layer(model, len(self._labels))
 
-    def decode(self, texts: Sequence[str], pieces: Sequence[Piece], logits: Sequence[torch.Tensor]) -> list[Prediction]:
+    def decode(
+        self, texts: Sequence[str], pieces: Sequence[TextPiece], logits: Sequence[torch.Tensor]
+    ) -> list[Prediction]:
         """Give the likeliest label and all probabilities; logits: (labels,) per text."""
         answers = []
         for row in torch.softmax(torch.stack(list(logits)).double(), dim=-1).tolist():

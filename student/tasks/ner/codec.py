@@ -7,9 +7,9 @@ from typing import Any
 
 from evokd.messages import NO_ENTITY, CaseError, Entity, InputError
 from evokd.messages.spans import Span, align, mark, surfaces
-from evokd.student.protocol import Gold
+from evokd.student.protocol import Answer
 from evokd.student.student_settings import DisputeRule
-from evokd.student.tasks.base import Agreement, Example, Row
+from evokd.student.tasks.base import Agreement, LabeledExample, Row
 from evokd.student.tasks.ner.spans import to_gold, to_spans
 from evokd.student.tasks.scores import Scores
 from evokd.student.tasks.spelling import respell, spell
@@ -59,23 +59,23 @@ class EntityCodec:
         rows, said = harmonise_tags(rows)
         return rows, [*respelt, *said]
 
-    def read_row(self, row: dict[str, Any]) -> Example:
+    def read_row(self, row: dict[str, Any]) -> LabeledExample:
         """Read {"tokens", "tags"} or {"text", "entities"}; see `student.tasks.ner.rows.read_entity_row`."""
         from evokd.student.tasks.ner.rows import read_entity_row
 
         return read_entity_row(row, self.labels)
 
-    def write_row(self, text: str, gold: Gold) -> dict[str, Any]:
+    def write_row(self, text: str, gold: Answer) -> dict[str, Any]:
         """Give {"text", "entities"}."""
         from evokd.student.tasks.ner.rows import write_entity_row
 
         return write_entity_row(text, gold)
 
-    def to_wire(self, text: str, gold: Gold) -> Any:
+    def to_wire(self, text: str, gold: Answer) -> Any:
         """Give entities as `messages.spans.surfaces` writes them."""
         return surfaces(text, to_spans(gold))
 
-    def from_wire(self, text: str, wire: Any) -> Gold:
+    def from_wire(self, text: str, wire: Any) -> Answer:
         """Find entities in the text; see `messages.spans.align`."""
         if not isinstance(wire, list):
             raise ValueError(f"the answer must be a list of entities, not {type(wire).__name__}")
@@ -87,16 +87,16 @@ class EntityCodec:
                 raise ValueError(f"unknown label {span.label!r}; known labels: {', '.join(self.labels)}")
         return to_gold(spans)
 
-    def labels_in(self, gold: Gold) -> list[str]:
+    def labels_in(self, gold: Answer) -> list[str]:
         """Give the types of the entities, each once: those of the domain in its order, then unknown ones."""
         present = {span.label for span in to_spans(gold)}
         return [label for label in self.labels if label in present] + sorted(present.difference(self.labels))
 
-    def key(self, gold: Gold) -> str:
+    def key(self, gold: Answer) -> str:
         """Give the spans as canonical JSON."""
         return json.dumps(sorted(to_spans(gold)))
 
-    def case_fields(self, text: str, gold: Gold, predicted: Gold) -> dict[str, Any]:
+    def case_fields(self, text: str, gold: Answer, predicted: Answer) -> dict[str, Any]:
         """Give both answers marked in the text, and the mistakes one by one."""
         from evokd.student.tasks.ner.errors import find_errors
 
@@ -107,21 +107,21 @@ class EntityCodec:
         ]
         return {"marked": mark(text, right), "answered": mark(text, answered) if errors else None, "errors": errors}
 
-    def compare(self, intended: Gold, given: Gold) -> Agreement:
+    def compare(self, intended: Answer, given: Answer) -> Agreement:
         """Compare two answers entity by entity; the places of those that only one of them has are disputed."""
         left, right = set(to_spans(intended)), set(to_spans(given))
         agreed = to_gold(left & right)
         disputed = _merge((span.start, span.end) for span in left ^ right)
         return Agreement(same=left == right, agreed=agreed if agreed or left == right else None, disputed=disputed)
 
-    def hide(self, gold: Gold, masked: Sequence[Sequence[int]]) -> Gold:
+    def hide(self, gold: Answer, masked: Sequence[Sequence[int]]) -> Answer:
         """Leave out the entities that touch a masked part."""
         kept = [
             span for span in to_spans(gold) if not any(span.start < end and start < span.end for start, end in masked)
         ]
         return to_gold(kept)
 
-    def evaluate(self, gold: Sequence[Gold], predicted: Sequence[Gold]) -> Scores:
+    def evaluate(self, gold: Sequence[Answer], predicted: Sequence[Answer]) -> Scores:
         """Score entities; see `student.tasks.ner.scores.score_entities`."""
         from evokd.student.tasks.ner.scores import score_entities
 

@@ -15,7 +15,7 @@ from evokd.messages.spans import split_words
 from evokd.student.protocol import Prediction, TrainExample
 from evokd.student.tasks.ner.spans import to_spans
 from evokd.student.tasks.ner.tags import spans_to_tags
-from evokd.student.tasks.network import IGNORE, Piece, find_output_layer, load_model
+from evokd.student.tasks.network import IGNORE, TextPiece, find_output_layer, load_model
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class TokenClassificationNetwork:
         """Load a token classifier with the tags in its configuration."""
         return load_model(AutoModelForTokenClassification, source, self._tags)
 
-    def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[Piece]:
+    def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[TextPiece]:
         """Cut texts into overlapping windows; no word is lost, however long the text."""
         encodings = tokenizer(
             list(texts),
@@ -59,7 +59,7 @@ class TokenClassificationNetwork:
         owners, offsets = encodings.pop("overflow_to_sample_mapping"), encodings.pop("offset_mapping")
         words = [split_words(text) for text in texts]
         return [
-            Piece(
+            TextPiece(
                 owner,
                 {key: encodings[key][row] for key in encodings},
                 _first_sub_words(words[owner], offsets[row], opens=row == 0 or owners[row - 1] != owner),
@@ -67,7 +67,7 @@ class TokenClassificationNetwork:
             for row, owner in enumerate(owners)
         ]
 
-    def target(self, piece: Piece, example: TrainExample) -> torch.Tensor:
+    def target(self, piece: TextPiece, example: TrainExample) -> torch.Tensor:
         """Give the class of each word where it begins, `IGNORE` elsewhere and in masked parts: (sub-words,)."""
         words = split_words(example.text)
         classes = [self._numbers[tag] for tag in spans_to_tags(words, to_spans(example.gold))]
@@ -141,7 +141,9 @@ class TokenClassificationNetwork:
         """Find the last linear layer with one output per tag."""
         return find_output_layer(model, len(self._tags))
 
-    def decode(self, texts: Sequence[str], pieces: Sequence[Piece], logits: Sequence[torch.Tensor]) -> list[Prediction]:
+    def decode(
+        self, texts: Sequence[str], pieces: Sequence[TextPiece], logits: Sequence[torch.Tensor]
+    ) -> list[Prediction]:
         """Give the likeliest well-formed tags of each text as spans; logits: (sub-words, tags) per piece.
 
         A word that several windows hold is read where most context surrounds it. The confidence is that of the least
@@ -198,7 +200,7 @@ def _first_sub_words(
     return tuple(found)
 
 
-def _gather(parts: Sequence[tuple[Piece, Floats]]) -> tuple[list[tuple[int, int]], Floats]:
+def _gather(parts: Sequence[tuple[TextPiece, Floats]]) -> tuple[list[tuple[int, int]], Floats]:
     """Take words from the window that holds most context on its poorer side: (first, last) of words, (groups, tags)."""
     best: dict[tuple[int, int], tuple[int, Floats]] = {}
     for piece, rows in parts:

@@ -8,8 +8,8 @@ from itertools import accumulate
 from typing import Any
 
 from evokd.messages.spans import Span, span_fault, split_words
-from evokd.student.protocol import Gold
-from evokd.student.tasks.base import Example, Row
+from evokd.student.protocol import Answer
+from evokd.student.tasks.base import LabeledExample, Row
 from evokd.student.tasks.ner.spans import to_gold, to_spans
 from evokd.student.tasks.ner.tags import OUTSIDE, Scheme, TagError, recognise, spans_to_tags, tags_to_spans, to_bio
 from evokd.student.tasks.row_checks import RowFault, advise, check_keys, check_text, has_half_pair, kind
@@ -47,7 +47,7 @@ def harmonise_tags(rows: list[Row]) -> tuple[list[Row], list[str]]:
     return read, [f"tags are {scheme}; read as BIO"]
 
 
-def read_entity_row(row: dict[str, Any], labels: Sequence[str]) -> Example:
+def read_entity_row(row: dict[str, Any], labels: Sequence[str]) -> LabeledExample:
     """Read {"tokens", "tags"} in BIO or {"text", "entities"}; "note" is allowed and ignored.
 
     Args:
@@ -75,12 +75,12 @@ def read_entity_row(row: dict[str, Any], labels: Sequence[str]) -> Example:
     return _read_text(row["text"], row["entities"], labels)
 
 
-def write_entity_row(text: str, gold: Gold) -> dict[str, Any]:
+def write_entity_row(text: str, gold: Answer) -> dict[str, Any]:
     """Give {"text", "entities"} as `read_entity_row` reads it."""
     return {"text": text, "entities": to_gold(to_spans(gold))}
 
 
-def to_tokens(text: str, gold: Gold) -> dict[str, Any]:
+def to_tokens(text: str, gold: Answer) -> dict[str, Any]:
     """Give {"tokens", "tags"}: the words of `split_words` with BIO tags.
 
     Raises:
@@ -96,7 +96,7 @@ def token_places(tokens: Sequence[str]) -> list[tuple[int, int]]:
     return [(end - len(token), end) for token, end in zip(tokens, list(ends)[1:], strict=True)]
 
 
-def _read_tokens(tokens: Any, tags: Any, labels: Sequence[str]) -> Example:
+def _read_tokens(tokens: Any, tags: Any, labels: Sequence[str]) -> LabeledExample:
     for name, values in (("tokens", tokens), ("tags", tags)):
         if not isinstance(values, list):
             raise ValueError(f'"{name}" must be a list of strings, not {kind(values)}; use a .jsonl or .conll file')
@@ -117,7 +117,7 @@ def _read_tokens(tokens: Any, tags: Any, labels: Sequence[str]) -> Example:
         if tag != OUTSIDE and tag[2:] not in labels:
             fault = f"unknown label {tag[2:]!r} in tag {tag!r}; {advise(tag[2:], labels)}"
             raise RowFault(_place(tokens, number) + fault, token=number)
-    return Example(text=" ".join(tokens), gold=to_gold(spans))
+    return LabeledExample(text=" ".join(tokens), gold=to_gold(spans))
 
 
 def _token_fault(token: Any) -> str | None:
@@ -138,7 +138,7 @@ def _place(tokens: Any, number: int) -> str:
     return f"token {number + 1}{f' {tokens[number]!r}' if known else ''}: "
 
 
-def _read_text(text: Any, entities: Any, labels: Sequence[str]) -> Example:
+def _read_text(text: Any, entities: Any, labels: Sequence[str]) -> LabeledExample:
     text = check_text(text)
     if not isinstance(entities, list):
         raise ValueError(f'"entities" must be a list, not {kind(entities)}; use a .jsonl or .conll file')
@@ -151,7 +151,7 @@ def _read_text(text: Any, entities: Any, labels: Sequence[str]) -> Example:
     fault = span_fault(text, spans, split_words(text))
     if fault:
         raise ValueError(fault)
-    return Example(text=text, gold=to_gold(spans))
+    return LabeledExample(text=text, gold=to_gold(spans))
 
 
 def _read_entity(text: str, entity: Any, labels: Sequence[str]) -> Span:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from evokd.messages.spans import Span
-from evokd.student.protocol import Gold
+from evokd.student.protocol import Answer
 
 
-def to_spans(gold: Gold) -> list[Span]:
+def to_spans(gold: Answer) -> list[Span]:
     """Read an answer as spans.
 
     Raises:
@@ -17,6 +17,6 @@ def to_spans(gold: Gold) -> list[Span]:
     return [Span(item["start"], item["end"], item["label"]) for item in gold]
 
 
-def to_gold(spans: Iterable[Span]) -> Gold:
+def to_gold(spans: Iterable[Span]) -> Answer:
     """Write spans as an answer."""
     return [span._asdict() for span in sorted(spans)]

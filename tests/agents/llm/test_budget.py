@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evokd.agents.llm.budget import NO_CAP, BudgetSpent, Cap, Purse
+from evokd.agents.llm.budget import NO_CAP, BudgetGuard, BudgetLimit, BudgetSpent
 from evokd.agents.llm.client import Teacher
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import make_ask, make_drafts, make_settings
@@ -24,20 +24,20 @@ JOBS = st.lists(
 )
 
 
-def make(run: Cap = NO_CAP, cycle: Cap = NO_CAP, before: Sequence[int] = ()) -> Purse:
+def make(run: BudgetLimit = NO_CAP, cycle: BudgetLimit = NO_CAP, before: Sequence[int] = ()) -> BudgetGuard:
     """A purse of a run whose cycles from 1 on have used that many tokens, at a thousandth of a dollar each."""
 
     def read(number: int | None) -> tuple[int, float]:
         tokens = sum(before) if number is None else sum(before[number - 1 : number])
         return tokens, tokens / 1_000
 
-    return Purse(run, cycle, read)
+    return BudgetGuard(run, cycle, read)
 
 
 class Till:
     """Sends jobs through a purse as the door does, and counts."""
 
-    def __init__(self, purse: Purse, cap: float, price: float = 1.0) -> None:
+    def __init__(self, purse: BudgetGuard, cap: float, price: float = 1.0) -> None:
         self.purse, self.cap, self.price = purse, cap, price
         self.used = 0.0
         self.flying: dict[int, float] = {}
@@ -69,7 +69,7 @@ class Till:
 @settings(max_examples=50, deadline=None)
 @given(JOBS, st.integers(1, 2_000), st.booleans())
 def test_a_cap_is_never_exceeded_by_more_than_what_was_in_flight(jobs: list[Job], cap: int, of_run: bool) -> None:
-    caps = (Cap(cap), NO_CAP) if of_run else (NO_CAP, Cap(cap))
+    caps = (BudgetLimit(cap), NO_CAP) if of_run else (NO_CAP, BudgetLimit(cap))
     till = Till(make(*caps), cap)
     run_fast(till.play(jobs))
     assert till.used <= cap + (till.at_cap or 0)
@@ -80,7 +80,7 @@ def test_a_cap_is_never_exceeded_by_more_than_what_was_in_flight(jobs: list[Job]
 @settings(max_examples=50, deadline=None)
 @given(JOBS, st.integers(1, 2_000), st.booleans())
 def test_with_exact_estimates_a_cap_is_exceeded_by_less_than_one_call(jobs: list[Job], cap: int, usd: bool) -> None:
-    till = Till(make(Cap(usd=cap) if usd else Cap(cap)), cap)
+    till = Till(make(BudgetLimit(usd=cap) if usd else BudgetLimit(cap)), cap)
     run_fast(till.play([(comes, uses, uses, takes) for comes, _, uses, takes in jobs], usd))
     assert till.used < cap + max(1, *(job[2] for job in jobs))
 
@@ -88,7 +88,7 @@ def test_with_exact_estimates_a_cap_is_exceeded_by_less_than_one_call(jobs: list
 @settings(max_examples=50, deadline=None)
 @given(JOBS, st.floats(1e-6, 2.0), st.sampled_from([0.001, 0.0007, 1 / 3_000]))
 def test_the_same_holds_for_money(jobs: list[Job], cap: float, price: float) -> None:
-    till = Till(make(Cap(usd=cap)), cap, price)
+    till = Till(make(BudgetLimit(usd=cap)), cap, price)
     run_fast(till.play(jobs, usd=True))
     assert till.used <= cap + (till.at_cap or 0)
     assert not till.refused or till.used >= cap
@@ -96,7 +96,7 @@ def test_the_same_holds_for_money(jobs: list[Job], cap: float, price: float) -> 
 
 def test_sums_of_money_that_do_not_come_out_even_make_nobody_wait_for_ever() -> None:
     async def play() -> None:
-        purse = make(Cap(usd=1.0))
+        purse = make(BudgetLimit(usd=1.0))
         calls = [purse.admit(1, 0, usd) for usd in (0.1, 0.2, 0.3)]
         for call in calls:
             await call.__aenter__()
@@ -113,7 +113,7 @@ def test_sums_of_money_that_do_not_come_out_even_make_nobody_wait_for_ever() -> 
 
 def test_a_call_waits_for_those_in_flight_where_they_may_take_the_rest() -> None:
     async def play() -> None:
-        purse = make(Cap(100))
+        purse = make(BudgetLimit(100))
         order: list[str] = []
 
         async def one(name: str, done: asyncio.Event, uses: int) -> None:
@@ -140,7 +140,7 @@ def test_a_call_waits_for_those_in_flight_where_they_may_take_the_rest() -> None
 
 def test_a_call_that_failed_or_was_cancelled_holds_nothing_back() -> None:
     async def play() -> None:
-        purse = make(Cap(100))
+        purse = make(BudgetLimit(100))
         with pytest.raises(ValueError, match="lost"):
             async with purse.admit(1, 100, 0.0):
                 raise ValueError("lost")
@@ -150,16 +150,18 @@ def test_a_call_that_failed_or_was_cancelled_holds_nothing_back() -> None:
     run_fast(play())
 
 
-CAPS: dict[str, tuple[Cap, Cap, str]] = {
-    "tokens of the run": (Cap(1_500), NO_CAP, r"budget\.tokens: 1,500 of 1,500 are used"),
-    "money of the run": (Cap(usd=1.5), NO_CAP, r"budget\.usd: 1\.5000 of 1\.5 are used"),
-    "tokens of the cycle": (NO_CAP, Cap(500), r"budget\.cycle\.tokens: 500 of 500 are used"),
-    "money of the cycle": (NO_CAP, Cap(usd=0.5), r"budget\.cycle\.usd: 0\.5000 of 0\.5 are used"),
+CAPS: dict[str, tuple[BudgetLimit, BudgetLimit, str]] = {
+    "tokens of the run": (BudgetLimit(1_500), NO_CAP, r"budget\.tokens: 1,500 of 1,500 are used"),
+    "money of the run": (BudgetLimit(usd=1.5), NO_CAP, r"budget\.usd: 1\.5000 of 1\.5 are used"),
+    "tokens of the cycle": (NO_CAP, BudgetLimit(500), r"budget\.cycle\.tokens: 500 of 500 are used"),
+    "money of the cycle": (NO_CAP, BudgetLimit(usd=0.5), r"budget\.cycle\.usd: 0\.5000 of 0\.5 are used"),
 }
 
 
 @pytest.mark.parametrize(("run", "cycle", "told"), CAPS.values(), ids=CAPS)
-async def test_what_was_spent_before_counts_and_the_cap_is_named(run: Cap, cycle: Cap, told: str) -> None:
+async def test_what_was_spent_before_counts_and_the_cap_is_named(
+    run: BudgetLimit, cycle: BudgetLimit, told: str
+) -> None:
     purse = make(run, cycle, before=[1_000, 500])
     assert purse.is_spent(2)
     with pytest.raises(BudgetSpent, match=told):
@@ -168,7 +170,7 @@ async def test_what_was_spent_before_counts_and_the_cap_is_named(run: Cap, cycle
 
 
 async def test_a_spent_cycle_leaves_the_next_one_its_own() -> None:
-    purse = make(Cap(2_000), Cap(600))
+    purse = make(BudgetLimit(2_000), BudgetLimit(600))
     for cycle in (1, 2, 3):
         assert not purse.is_spent(cycle)
         async with purse.admit(cycle, 600, 0.0):
@@ -186,12 +188,12 @@ async def test_a_stored_reply_costs_nothing_and_is_given_when_all_is_spent(
     ledger: Ledger, scripted: MakeScript
 ) -> None:
     good = Say(make_drafts("the app crashes"), usage=(70, 30))
-    first = Teacher(make_settings(), ledger, transport=scripted([good]), run=Cap(100))
+    first = Teacher(make_settings(), ledger, transport=scripted([good]), run=BudgetLimit(100))
     answer = await first.ask(make_ask())
     assert first.is_spent(1)
     with pytest.raises(BudgetSpent, match=r"budget\.tokens: 100 of 100"):
         await first.ask(make_ask(seed=8))
-    second = Teacher(make_settings(), ledger, transport=scripted([]), run=Cap(100))
+    second = Teacher(make_settings(), ledger, transport=scripted([]), run=BudgetLimit(100))
     assert await second.ask(make_ask()) == answer
     with pytest.raises(BudgetSpent):
         await second.ask(make_ask(seed=8))
@@ -202,7 +204,7 @@ async def test_a_stored_reply_costs_nothing_and_is_given_when_all_is_spent(
 
 async def test_a_cap_that_is_reached_between_re_asks_keeps_what_came(ledger: Ledger, scripted: MakeScript) -> None:
     half = {"drafts": [*make_drafts("sound")["drafts"], {"text": "no more"}]}
-    teacher = Teacher(make_settings(), ledger, transport=scripted([half]), run=Cap(1))
+    teacher = Teacher(make_settings(), ledger, transport=scripted([half]), run=BudgetLimit(1))
     answer = await teacher.ask(make_ask())
     await teacher.close()
     assert [draft.text for draft in answer.reply.drafts] == ["sound"]
@@ -212,7 +214,7 @@ async def test_a_cap_that_is_reached_between_re_asks_keeps_what_came(ledger: Led
 
 
 async def test_a_cap_that_is_reached_by_a_useless_reply_is_told(ledger: Ledger, scripted: MakeScript) -> None:
-    teacher = Teacher(make_settings(), ledger, transport=scripted(["I am sorry."]), cycle=Cap(1))
+    teacher = Teacher(make_settings(), ledger, transport=scripted(["I am sorry."]), cycle=BudgetLimit(1))
     with pytest.raises(BudgetSpent, match=r"budget\.cycle\.tokens"):
         await teacher.ask(make_ask())
     await teacher.close()
@@ -221,7 +223,7 @@ async def test_a_cap_that_is_reached_by_a_useless_reply_is_told(ledger: Ledger, 
 async def test_money_is_counted_at_the_users_price(ledger: Ledger, scripted: MakeScript) -> None:
     settings = make_settings(prices={"input": 1.0, "output": 10.0})
     good = [Say(make_drafts(f"text {n}"), usage=(1_000, 100)) for n in range(3)]
-    teacher = Teacher(settings, ledger, transport=scripted(good), run=Cap(usd=0.005))
+    teacher = Teacher(settings, ledger, transport=scripted(good), run=BudgetLimit(usd=0.005))
     for seed in range(3):  # 0.002 dollars each
         await teacher.ask(make_ask(seed=seed))
     with pytest.raises(BudgetSpent, match=r"budget\.usd: 0\.0060 of 0\.005"):

@@ -9,10 +9,10 @@ import pytest
 
 from evokd.agents.generator import write
 from evokd.agents.labeler import label
-from evokd.agents.llm.budget import Cap
+from evokd.agents.llm.budget import BudgetLimit
 from evokd.agents.llm.client import Teacher
 from evokd.agents.llm.parse import parse_reply
-from evokd.agents.output_schemas import answer_form
+from evokd.agents.output_schemas import output_schema
 from evokd.agents.rest_plan import plan_rest
 from evokd.messages import Draft, GeneratorReply, LessonPlan, Quota
 from evokd.tracing.ledger import Ledger
@@ -123,7 +123,7 @@ async def test_where_not_one_item_comes_it_is_left_after_the_reasks(door: Open, 
 
 
 async def test_a_budget_that_ends_meanwhile_keeps_what_is_there(ledger: Ledger, scripted: MakeScript) -> None:
-    teacher = Teacher(make_settings(), ledger, transport=scripted([at_most(5)]), run=Cap(tokens=100))
+    teacher = Teacher(make_settings(), ledger, transport=scripted([at_most(5)]), run=BudgetLimit(tokens=100))
     done = await label(teacher, brief(), TEXTS, 1, "c1-l1", 5)
     await teacher.close()
     assert len(done.labels) == 5
@@ -155,7 +155,7 @@ def test_the_last_item_of_a_cut_reply_is_not_guessed(end: str) -> None:
 
 # ------------------------------------------------------------------------------------------------------ the rest plan
 
-FORM = answer_form("classification")
+FORM = output_schema("classification")
 
 
 def big_plan() -> LessonPlan:

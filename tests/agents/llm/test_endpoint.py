@@ -14,9 +14,9 @@ from evokd.agents.llm.attempt import Call, Failure, Reply, TeacherRefused, Teach
 from evokd.agents.llm.budget import BudgetSpent
 from evokd.agents.llm.endpoint import Endpoint
 from evokd.agents.llm.limiter import Limiter
-from evokd.agents.llm.retry import LONGEST_WAIT, Patience
+from evokd.agents.llm.retry import LONGEST_WAIT, RetryPolicy
 from evokd.agents.llm.teacher_settings import LimitSettings, RoleSettings
-from evokd.agents.llm.transport import TapedTransport
+from evokd.agents.llm.transport import RecordingTransport
 from tests.agents.asks import URL, make_drafts, make_settings
 from tests.fake_time import now, run_fast
 from tests.scripted import Say, completion
@@ -38,11 +38,11 @@ class Place:
         self, handler: Handler, seconds: float = 600.0, retries: int = 2, most: int = 8, **limits: Any
     ) -> None:
         self.limiter = Limiter(most, LimitSettings.model_validate(limits), clock=now)
-        self.patience = Patience(retries, seconds, clock=now)
+        self.patience = RetryPolicy(retries, seconds, clock=now)
         self.asked: list[tuple[float, dict[str, Any]]] = []
         self.failures: list[Failure] = []
         self._handler = handler
-        self._client = httpx2.AsyncClient(transport=TapedTransport(httpx2.MockTransport(self._handle)))
+        self._client = httpx2.AsyncClient(transport=RecordingTransport(httpx2.MockTransport(self._handle)))
 
     async def _handle(self, request: httpx2.Request) -> httpx2.Response:
         body = json.loads(request.content)

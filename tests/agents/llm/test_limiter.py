@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import evokd.agents.llm.limiter
-from evokd.agents.llm.limiter import SPACING, Limiter, Pace
+from evokd.agents.llm.limiter import SPACING, Limiter, RateLimiter
 from evokd.agents.llm.teacher_settings import LimitSettings
 from tests.fake_time import now, run_fast, settle
 
@@ -248,7 +248,7 @@ def test_what_a_call_has_really_used_corrects_the_pace(used: int, next_at: float
 
 
 def test_tokens_given_back_long_after_are_no_credit() -> None:
-    pace = Pace(60)
+    pace = RateLimiter(60)
     pace.take(0.0, 10)
     pace.take(500.0, -10)
     pace.take(500.0, 1)

@@ -9,7 +9,7 @@ import pytest
 
 from evokd.agents.llm.attempt import TeacherRefused
 from evokd.agents.llm.client import Teacher
-from evokd.agents.llm.ping import reach
+from evokd.agents.llm.ping import ping
 from evokd.agents.llm.teacher_settings import RoleSettings
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import make_ask, make_settings
@@ -54,7 +54,7 @@ async def test_an_endpoint_is_asked_for_its_models_alone(
         await line.reply(body, status)
 
     server = await serve(answer)
-    assert await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=server.url + end), KEY) == told
+    assert await asyncio.to_thread(ping, RoleSettings(model="m-1", base_url=server.url + end), KEY) == told
     (request,) = server.requests
     assert (request["target"], request["headers"]["authorization"]) == ("/v1/models", f"Bearer {KEY}")
 
@@ -63,15 +63,14 @@ async def test_an_endpoint_that_is_not_there_is_told(serve: Serve) -> None:
     server = await serve(answer_well)
     await server.stop()
     assert (
-        await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=server.url), KEY)
-        == "no answer (ConnectError)"
+        await asyncio.to_thread(ping, RoleSettings(model="m-1", base_url=server.url), KEY) == "no answer (ConnectError)"
     )
 
 
 async def test_the_list_of_models_is_no_way_to_a_key(serve: Serve) -> None:
     other = await serve(answer_well)
     server = await serve(redirect(lambda: other.url))
-    await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=f"{server.url}/v1"), KEY)
+    await asyncio.to_thread(ping, RoleSettings(model="m-1", base_url=f"{server.url}/v1"), KEY)
     assert other.requests[0]["target"] == "/moved/v1/models"
     assert "authorization" not in other.requests[0]["headers"]
 
@@ -86,7 +85,7 @@ async def serve_below(line: Line, request: dict[str, Any]) -> None:
 
 async def test_an_address_without_v1_is_told_where_it_answers(serve: Serve) -> None:
     server = await serve(serve_below)
-    told = await asyncio.to_thread(reach, RoleSettings(model="m-1", base_url=server.url), KEY)
+    told = await asyncio.to_thread(ping, RoleSettings(model="m-1", base_url=server.url), KEY)
     assert told == f"answers under {server.url}/v1 alone: use that address"
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evokd.agents.llm.redaction import HIDDEN, make_striker
+from evokd.agents.llm.redaction import HIDDEN, make_redactor
 
 KEY = 'sk-proj/Ab"9_x+Z=q\\w<7&'
 WAYS: dict[str, Callable[[str], str]] = {
@@ -42,7 +42,7 @@ WAYS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_key_is_struck_out_however_it_is_written(way: str, key: str) -> None:
     written = WAYS[way](key)
-    told = make_striker(key)(f"The server said: {written}; and again {written}.")
+    told = make_redactor(key)(f"The server said: {written}; and again {written}.")
     assert HIDDEN in told
     assert written not in told
     assert key not in told
@@ -52,15 +52,15 @@ def test_a_key_is_struck_out_however_it_is_written(way: str, key: str) -> None:
 @given(text=st.text(), key=st.text(min_size=8, max_size=40))
 def test_texts_without_the_key_stay_as_they_are(text: str, key: str) -> None:
     if key not in text:
-        assert make_striker(key + "\x01never")(text) == text
+        assert make_redactor(key + "\x01never")(text) == text
 
 
 def test_short_keys_are_let_be() -> None:
-    assert make_striker("no-key")("there is no-key here") == "there is no-key here"
+    assert make_redactor("no-key")("there is no-key here") == "there is no-key here"
 
 
 @pytest.mark.parametrize("key", ["s" * 60, "\\" * 60, "%25" * 20, "&amp;" * 12])
 def test_a_huge_text_takes_no_long_time(key: str) -> None:
     start = time.thread_time()
-    assert HIDDEN in make_striker(key)(key[:-1] + ("\\" * 400 + key[:-1] + "&#00000") * 1_000 + "; " + key)
+    assert HIDDEN in make_redactor(key)(key[:-1] + ("\\" * 400 + key[:-1] + "&#00000") * 1_000 + "; " + key)
     assert time.thread_time() - start < 2

@@ -11,7 +11,7 @@ from evokd.agents.llm.attempt import Reply
 from evokd.agents.llm.error_reports import Report
 from evokd.agents.llm.refusals import read_refusal
 from evokd.agents.llm.reply_text import read_reply, read_stored
-from evokd.agents.llm.response_body import Body, Piece, read_body
+from evokd.agents.llm.response_body import Body, ReplyPart, read_body
 from evokd.messages import Draft, GeneratorReply
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import make_ask, make_drafts
@@ -300,7 +300,7 @@ def test_a_stream_that_ends_before_its_reply_is_cut_off() -> None:
 
 
 def test_of_a_reply_that_a_filter_ends_no_half_item_is_kept() -> None:
-    reply = Reply((Piece("content", HALF),), None, "plain", ("filtered",))
+    reply = Reply((ReplyPart("content", HALF),), None, "plain", ("filtered",))
     reading = read_reply(reply, GeneratorReply, None)
     assert reading.parsed.reply is None
     assert reading.parsed.rest is not None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evokd.agents.llm.retry import FIRST_WAIT, LONGEST_WAIT, Patience, read_retry_after
+from evokd.agents.llm.retry import FIRST_WAIT, LONGEST_WAIT, RetryPolicy, read_retry_after
 
 
 class Clock:
@@ -19,9 +19,9 @@ class Clock:
         return self.now
 
 
-def make(retries: int = 2, seconds: float = 600.0, answered: bool = True) -> tuple[Patience, Clock]:
+def make(retries: int = 2, seconds: float = 600.0, answered: bool = True) -> tuple[RetryPolicy, Clock]:
     clock = Clock()
-    patience = Patience(retries, seconds, clock)
+    patience = RetryPolicy(retries, seconds, clock)
     if answered:
         patience.answered()
         clock.now += 10

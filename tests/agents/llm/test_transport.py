@@ -10,7 +10,7 @@ import pytest
 
 from evokd.agents.llm.attempt import TeacherRefused, TeacherUnreachable
 from evokd.agents.llm.client import Teacher
-from evokd.agents.llm.transport import Tape
+from evokd.agents.llm.transport import RecordedResponse
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import make_ask, make_settings
 from tests.agents.lines import BODY, GOOD, Answer, Line, Serve, answer_well, redirect
@@ -138,11 +138,11 @@ async def test_a_status_is_known_whatever_code_the_server_says_its_page_is_in(
 async def test_bytes_that_keep_coming_do_not_hold_off_the_time_limit(
     serve: Serve, teacher: OpenTeacher, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tapes: list[Tape] = []
+    tapes: list[RecordedResponse] = []
     limits: list[asyncio.Timeout] = []
 
-    def make_tape() -> Tape:
-        tapes.append(Tape())
+    def make_tape() -> RecordedResponse:
+        tapes.append(RecordedResponse())
         return tapes[-1]
 
     def make_limit(seconds: float) -> asyncio.Timeout:
@@ -159,7 +159,7 @@ async def test_bytes_that_keep_coming_do_not_hold_off_the_time_limit(
             await line.send(b" ")
             await asyncio.sleep(0)
 
-    monkeypatch.setattr("evokd.agents.llm.attempt.Tape", make_tape)
+    monkeypatch.setattr("evokd.agents.llm.attempt.RecordedResponse", make_tape)
     monkeypatch.setattr("evokd.agents.llm.attempt.asyncio", SimpleNamespace(timeout=make_limit))
     server = await serve(answer)
     with pytest.raises(TeacherUnreachable, match="no whole reply within 300 s"):

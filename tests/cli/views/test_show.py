@@ -9,7 +9,7 @@ from rich.console import Console
 from evokd.cli.views import show
 from evokd.cli.views.progress import notice
 from evokd.messages import Analysis, EvokdError, InputError
-from evokd.tracing.ledger import Ledger
+from evokd.tracing.ledger import Ledger, open_ledger
 from tests.tracing.rows import (
     BOAT,
     PERSON,
@@ -312,7 +312,7 @@ def test_a_run_that_has_none_yet_says_none(ledger: Ledger, page: Show) -> None:
 
 def test_a_ledger_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(EvokdError, match="the run has no ledger yet"):
-        show.open_ledger(tmp_path / "ledger.db")
+        open_ledger(tmp_path / "ledger.db")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -320,7 +320,7 @@ def test_an_empty_ledger_is_damaged_and_stays_empty(tmp_path: Path) -> None:
     file = tmp_path / "ledger.db"
     file.touch()
     with pytest.raises(EvokdError, match=r"damaged \(nothing is in it\)"):
-        show.open_ledger(file)
+        open_ledger(file)
     assert file.stat().st_size == 0
 
 

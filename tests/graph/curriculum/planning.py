@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evokd.agents.output_schemas import answer_form
+from evokd.agents.output_schemas import output_schema
 from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
 from evokd.graph.curriculum.kinds import Kind
 from evokd.graph.curriculum.lessons import PlannedLesson, PlanningInput, ReferenceText, plan_lessons
@@ -54,7 +54,7 @@ def plan(
             "cycle": 1,
             "span": "c001",
             "labels": LABELS,
-            "form": answer_form(task),
+            "form": output_schema(task),
             "known": items,
             "counts": counts,
             "wanted": {"plain": wanted} if isinstance(wanted, int) else wanted,

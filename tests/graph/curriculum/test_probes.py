@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from evokd.graph.curriculum.probes import DOUBTS, Answered, Probe, Ruling, Vectors, judge
+from evokd.graph.curriculum.probes import DOUBTS, Answered, Probe, ProbeRuling, Vectors, judge
 
 RIGHT, WRONG, UNSURE = Answered(True, 0.9), Answered(False, 0.9), Answered(True, DOUBTS - 0.01)
 
@@ -16,7 +16,7 @@ def cloud(place: tuple[float, float], count: int, seed: int, width: float = 0.1)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def rule(evidence: Sequence[Answered], others: Sequence[Answered] = (RIGHT,) * 20) -> Ruling:
+def rule(evidence: Sequence[Answered], others: Sequence[Answered] = (RIGHT,) * 20) -> ProbeRuling:
     """Judge evidence that lies together, apart from other texts."""
     return judge(evidence, cloud((1, 0), len(evidence), 1), others, cloud((0, 1), len(others), 2))
 
@@ -43,7 +43,7 @@ def test_a_statement_fails_where_little_of_its_evidence_would_be_left(evidence: 
     assert ruling.kept == tuple(range(len(evidence)))
 
 
-def near_and_far(near: Answered, far: Answered) -> Ruling:
+def near_and_far(near: Answered, far: Answered) -> ProbeRuling:
     """Judge evidence with eight texts of its kind and forty others."""
     others = [near] * 8 + [far] * 40
     vectors = np.concatenate([cloud((1, 0), 8, 3), cloud((0, 1), 40, 2)])

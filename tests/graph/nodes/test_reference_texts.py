@@ -8,7 +8,7 @@ import pytest
 from evokd.graph.nodes.reference_texts import guide_labeler, real_lines
 from evokd.graph.setup.domain_files import GUIDE
 from evokd.graph.setup.run_settings import Settings
-from evokd.student.tasks.base import Example
+from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.registry import codec
 
 NUMBERS = {"cold": 0.0, "warm": 1.0, "hot": 2.0, "ice": 0.1, "sun": 1.9}
@@ -25,8 +25,8 @@ class Thermometer:
 
 
 @pytest.fixture
-def bench(tmp_path: Any) -> Any:
-    seeds = tuple(Example(f"{word} {number}", "a") for word in ("cold", "warm", "hot") for number in range(4))
+def context(tmp_path: Any) -> Any:
+    seeds = tuple(LabeledExample(f"{word} {number}", "a") for word in ("cold", "warm", "hot") for number in range(4))
     return SimpleNamespace(
         settings=Settings(),
         student=Thermometer(),
@@ -36,37 +36,37 @@ def bench(tmp_path: Any) -> Any:
     )
 
 
-def show(bench: Any, count: int, tokens: int = 600) -> None:
-    curriculum = bench.settings.curriculum.model_copy(update={"label_examples": count, "example_tokens": tokens})
-    bench.settings = bench.settings.model_copy(update={"curriculum": curriculum})
+def show(context: Any, count: int, tokens: int = 600) -> None:
+    curriculum = context.settings.curriculum.model_copy(update={"label_examples": count, "example_tokens": tokens})
+    context.settings = context.settings.model_copy(update={"curriculum": curriculum})
 
 
-async def test_the_rows_most_like_the_texts_are_shown(bench: Any) -> None:
-    show(bench, 4)
+async def test_the_rows_most_like_the_texts_are_shown(context: Any) -> None:
+    show(context, 4)
     for text, word in (("ice age", "cold"), ("sun down", "hot")):
-        found = await guide_labeler(bench, [text], 1)
+        found = await guide_labeler(context, [text], 1)
         assert {row.text.split()[0] for row in found.examples} == {word}
         assert len(found.examples) == 4
 
 
-async def test_few_rows_are_all_shown_as_far_as_they_fit(bench: Any) -> None:
-    show(bench, 20)
-    assert len((await guide_labeler(bench, ["ice age"], 1)).examples) == 12
-    show(bench, 20, tokens=6)
-    assert len((await guide_labeler(bench, ["ice age"], 1)).examples) == 4, "six characters each, four to a token"
-    show(bench, 0)
-    assert (await guide_labeler(bench, ["ice age"], 1)).examples == []
+async def test_few_rows_are_all_shown_as_far_as_they_fit(context: Any) -> None:
+    show(context, 20)
+    assert len((await guide_labeler(context, ["ice age"], 1)).examples) == 12
+    show(context, 20, tokens=6)
+    assert len((await guide_labeler(context, ["ice age"], 1)).examples) == 4, "six characters each, four to a token"
+    show(context, 0)
+    assert (await guide_labeler(context, ["ice age"], 1)).examples == []
 
 
-async def test_the_guide_of_the_run_is_shown(bench: Any) -> None:
-    assert (await guide_labeler(bench, ["ice age"], 1)).guide == {}
-    bench.folder.guide.write_text("a: takes in the cold\n", encoding="utf-8")
-    assert (await guide_labeler(bench, ["ice age"], 1)).guide == {"a": "takes in the cold"}
+async def test_the_guide_of_the_run_is_shown(context: Any) -> None:
+    assert (await guide_labeler(context, ["ice age"], 1)).guide == {}
+    context.folder.guide.write_text("a: takes in the cold\n", encoding="utf-8")
+    assert (await guide_labeler(context, ["ice age"], 1)).guide == {"a": "takes in the cold"}
 
 
-def test_seeds_set_the_tone_only_where_they_are_many(bench: Any) -> None:
-    assert real_lines(bench) == []
-    bench.domain.seeds = bench.domain.seeds * 2
-    assert len(real_lines(bench)) == 24
-    bench.domain.pool = (SimpleNamespace(text="a line"),)
-    assert real_lines(bench) == ["a line"]
+def test_seeds_set_the_tone_only_where_they_are_many(context: Any) -> None:
+    assert real_lines(context) == []
+    context.domain.seeds = context.domain.seeds * 2
+    assert len(real_lines(context)) == 24
+    context.domain.pool = (SimpleNamespace(text="a line"),)
+    assert real_lines(context) == ["a line"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from evokd.agents.output_schemas import answer_form
-from evokd.graph.nodes.evaluation import Examined
+from evokd.agents.output_schemas import output_schema
+from evokd.graph.nodes.evaluation import EvaluatedCases
 from evokd.graph.nodes.weaknesses import adopt_weaknesses, follow_weaknesses, show_weaknesses, take_back
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import Analysis, Case, FeedbackPacket, Weakness
@@ -42,13 +42,13 @@ def weakness(*evidence: str, labels: tuple[str, ...] = ("a", "b")) -> Weakness:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Any]:
+def context(tmp_path: Path) -> Iterator[Any]:
     ledger = Ledger(tmp_path / "ledger.db")
     events: list[dict[str, Any]] = []
     yield SimpleNamespace(
         ledger=ledger,
         settings=Settings(),
-        briefing=SimpleNamespace(form=answer_form("classification")),
+        briefing=SimpleNamespace(form=output_schema("classification")),
         student=Reader(),
         vectors={},
         events=events,
@@ -57,7 +57,7 @@ def bench(tmp_path: Path) -> Iterator[Any]:
     ledger.close()
 
 
-def packet_of(examined: Examined, cycle: int = 1) -> FeedbackPacket:
+def packet_of(examined: EvaluatedCases, cycle: int = 1) -> FeedbackPacket:
     return FeedbackPacket(
         cycle=cycle,
         task="t",
@@ -69,14 +69,14 @@ def packet_of(examined: Examined, cycle: int = 1) -> FeedbackPacket:
     )
 
 
-async def adopt(bench: Any, examined: Examined, *found: Weakness, cycle: int = 1) -> dict[str, Weakness]:
+async def adopt(context: Any, examined: EvaluatedCases, *found: Weakness, cycle: int = 1) -> dict[str, Weakness]:
     analysis = Analysis(cycle=cycle, weaknesses=list(found))
-    return await adopt_weaknesses(bench, packet_of(examined, cycle), analysis, examined, f"c{cycle:03d}")
+    return await adopt_weaknesses(context, packet_of(examined, cycle), analysis, examined, f"c{cycle:03d}")
 
 
-def examined(wrong: int = 4, right: int = 5) -> Examined:
+def examined(wrong: int = 4, right: int = 5) -> EvaluatedCases:
     held = make_cases("v", LATE, wrong, "wrong") + make_cases("r", LOCKED, right, "right")
-    return Examined([], held)
+    return EvaluatedCases([], held)
 
 
 def known_well(prefix: str, text: str, count: int) -> list[Case]:
@@ -84,14 +84,14 @@ def known_well(prefix: str, text: str, count: int) -> list[Case]:
     return [case.model_copy(update={"confidence": 0.9}) for case in make_cases(prefix, text, count, "right")]
 
 
-async def test_a_statement_that_its_evidence_bears_out_is_adopted_and_counted(bench: Any) -> None:
-    adopted = await adopt(bench, examined(), weakness("v0", "v1", "v2", "v3"))
+async def test_a_statement_that_its_evidence_bears_out_is_adopted_and_counted(context: Any) -> None:
+    adopted = await adopt(context, examined(), weakness("v0", "v1", "v2", "v3"))
     assert list(adopted) == ["c001-w1"]
-    (row,) = bench.ledger.weaknesses()
+    (row,) = context.ledger.weaknesses()
     assert (row["state"], row["tested"]["verdict"], row["effect"]) == ("open", "holds", None)
     assert row["mastery"]["counts"] == [[0, 0, 4]]
     assert row["mastery"]["first"] == row["mastery"]["now"] == 0.1
-    assert bench.events == [
+    assert context.events == [
         {
             "event": "weakness",
             "cycle": 1,
@@ -104,70 +104,70 @@ async def test_a_statement_that_its_evidence_bears_out_is_adopted_and_counted(be
     ]
 
 
-async def test_one_that_its_evidence_does_not_bear_out_is_dropped(bench: Any) -> None:
+async def test_one_that_its_evidence_does_not_bear_out_is_dropped(context: Any) -> None:
     cases = [*make_cases("v", LOCKED, 1, "wrong"), *known_well("r", LOCKED, 8)]
-    assert await adopt(bench, Examined([], cases), weakness("v0", "r0", "r1", "r2")) == {}
-    (row,) = bench.ledger.weaknesses()
+    assert await adopt(context, EvaluatedCases([], cases), weakness("v0", "r0", "r1", "r2")) == {}
+    (row,) = context.ledger.weaknesses()
     assert (row["state"], row["tested"]["verdict"], row["mastery"]["probe"]) == ("dropped", "fails", None)
-    assert show_weaknesses(bench)[0].state == "dropped"
+    assert show_weaknesses(context)[0].state == "dropped"
 
 
-async def test_evidence_that_looks_right_is_left_out(bench: Any) -> None:
+async def test_evidence_that_looks_right_is_left_out(context: Any) -> None:
     cases = [*examined().held, *known_well("w", LATE, 2)]
-    adopted = await adopt(bench, Examined([], cases), weakness("v0", "v1", "v2", "v3", "w0", "w1"))
+    adopted = await adopt(context, EvaluatedCases([], cases), weakness("v0", "v1", "v2", "v3", "w0", "w1"))
     assert adopted["c001-w1"].evidence == ["v0", "v1", "v2", "v3"]
-    assert bench.ledger.weaknesses()[0]["tested"]["verdict"] == "refined"
+    assert context.ledger.weaknesses()[0]["tested"]["verdict"] == "refined"
 
 
-async def test_without_tests_every_statement_is_adopted_and_nothing_is_read(bench: Any) -> None:
-    curriculum = bench.settings.curriculum.model_copy(update={"test_statements": False})
-    bench.settings = bench.settings.model_copy(update={"curriculum": curriculum})
-    cases = Examined([], make_cases("v", LOCKED, 4, "wrong") + make_cases("r", LOCKED, 8, "right"))
-    assert list(await adopt(bench, cases, weakness("v0", "v1"))) == ["c001-w1"]
-    await follow_weaknesses(bench, 1, cases)
-    assert bench.student.asked == []
+async def test_without_tests_every_statement_is_adopted_and_nothing_is_read(context: Any) -> None:
+    curriculum = context.settings.curriculum.model_copy(update={"test_statements": False})
+    context.settings = context.settings.model_copy(update={"curriculum": curriculum})
+    cases = EvaluatedCases([], make_cases("v", LOCKED, 4, "wrong") + make_cases("r", LOCKED, 8, "right"))
+    assert list(await adopt(context, cases, weakness("v0", "v1"))) == ["c001-w1"]
+    await follow_weaknesses(context, 1, cases)
+    assert context.student.asked == []
 
 
-async def test_mastery_is_followed_on_texts_of_its_kind_and_asking_twice_changes_nothing(bench: Any) -> None:
-    await adopt(bench, examined(), weakness("v0", "v1", "v2", "v3"))
+async def test_mastery_is_followed_on_texts_of_its_kind_and_asking_twice_changes_nothing(context: Any) -> None:
+    await adopt(context, examined(), weakness("v0", "v1", "v2", "v3"))
     others = make_cases("r", LOCKED, 5, "wrong")
-    then = Examined([], make_cases("v", LATE, 4, "right") + others)
+    then = EvaluatedCases([], make_cases("v", LATE, 4, "right") + others)
     rows = []
     for _ in range(2):
-        await follow_weaknesses(bench, 1, then)
-        rows.append(bench.ledger.weaknesses()[0])
+        await follow_weaknesses(context, 1, then)
+        rows.append(context.ledger.weaknesses()[0])
     assert rows[0] == rows[1]
     assert rows[0]["mastery"]["counts"] == [[0, 0, 4], [1, 4, 4]]
     assert (rows[0]["mastery"]["now"], rows[0]["effect"], rows[0]["state"]) == (0.6429, 0.5429, "improving")
-    await follow_weaknesses(bench, 2, then)
-    (shown,) = show_weaknesses(bench)
+    await follow_weaknesses(context, 2, then)
+    (shown,) = show_weaknesses(context)
     assert (shown.state, shown.mastery, shown.effect) == ("improving", 0.8125, 0.7125)
-    assert bench.ledger.weaknesses()[0]["mastery"]["counts"][-1] == [2, 4, 4]
+    assert context.ledger.weaknesses()[0]["mastery"]["counts"][-1] == [2, 4, 4]
 
 
-async def test_a_batch_answered_before_its_own_training_is_no_effect_of_it(bench: Any) -> None:
-    await adopt(bench, examined(), weakness("v0", "v1", "v2", "v3"))
-    batch = Examined(make_cases("e", LATE, 4, "right"), [])
-    await follow_weaknesses(bench, 1, batch)
-    assert bench.ledger.weaknesses()[0]["effect"] is None
-    await follow_weaknesses(bench, 2, batch)
-    assert bench.ledger.weaknesses()[0]["effect"] == pytest.approx(0.5429)
+async def test_a_batch_answered_before_its_own_training_is_no_effect_of_it(context: Any) -> None:
+    await adopt(context, examined(), weakness("v0", "v1", "v2", "v3"))
+    batch = EvaluatedCases(make_cases("e", LATE, 4, "right"), [])
+    await follow_weaknesses(context, 1, batch)
+    assert context.ledger.weaknesses()[0]["effect"] is None
+    await follow_weaknesses(context, 2, batch)
+    assert context.ledger.weaknesses()[0]["effect"] == pytest.approx(0.5429)
 
 
-async def test_a_weakness_that_no_lesson_helped_is_given_up(bench: Any) -> None:
+async def test_a_weakness_that_no_lesson_helped_is_given_up(context: Any) -> None:
     evidence = ("v0", "v1", "v2", "v3")
     for cycle in (1, 2, 3):
-        assert await adopt(bench, examined(), weakness(*evidence), cycle=cycle)
+        assert await adopt(context, examined(), weakness(*evidence), cycle=cycle)
     found = (weakness(*evidence), weakness(*evidence, labels=("a", "c")))
-    assert list(await adopt(bench, examined(), *found, cycle=4)) == ["c004-w2"]
-    assert bench.ledger.weaknesses(4)[0]["state"] == "given_up"
+    assert list(await adopt(context, examined(), *found, cycle=4)) == ["c004-w2"]
+    assert context.ledger.weaknesses(4)[0]["state"] == "given_up"
 
 
-async def test_a_rolled_back_cycle_says_so_and_stays_so(bench: Any) -> None:
-    await adopt(bench, examined(), weakness("v0", "v1", "v2", "v3"))
-    take_back(bench, 1)
-    await follow_weaknesses(bench, 2, Examined([], make_cases("v", LATE, 4, "right")))
-    assert bench.ledger.weaknesses()[0]["state"] == "rolled_back"
+async def test_a_rolled_back_cycle_says_so_and_stays_so(context: Any) -> None:
+    await adopt(context, examined(), weakness("v0", "v1", "v2", "v3"))
+    take_back(context, 1)
+    await follow_weaknesses(context, 2, EvaluatedCases([], make_cases("v", LATE, 4, "right")))
+    assert context.ledger.weaknesses()[0]["state"] == "rolled_back"
 
 
 def test_in_a_run_lessons_are_given_on_adopted_weaknesses_alone(

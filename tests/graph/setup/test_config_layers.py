@@ -8,7 +8,7 @@ import pytest
 
 from evokd.graph.setup.config_layers import (
     PRESETS,
-    Layer,
+    ConfigSource,
     build_settings,
     dotted_keys,
     load_preset,
@@ -43,17 +43,17 @@ def test_a_later_layer_wins(sources: list[str], steps: int, tmp_path: Path) -> N
     config = tmp_path / "config.yaml"
     write_yaml(config, {"student": {"steps": 12}})
     layers = {
-        "config": Layer(str(config), read_yaml(config)),
+        "config": ConfigSource(str(config), read_yaml(config)),
         "set": parse_assignments(["student.steps=13"]),
-        "flag": Layer("--steps", {"student": {"steps": 14}}),
+        "flag": ConfigSource("--steps", {"student": {"steps": 14}}),
     }
     chosen = [layer for name, layer in layers.items() if name in sources]
     assert plan_run(str(folder), "evokd", chosen).settings.student.steps == steps
 
 
 def test_layers_merge_key_by_key() -> None:
-    first = Layer("a", {"student": {"steps": 5, "batch": 4}, "seed": 1})
-    second = Layer("b", {"student": {"steps": 6}})
+    first = ConfigSource("a", {"student": {"steps": 5, "batch": 4}, "seed": 1})
+    second = ConfigSource("b", {"student": {"steps": 6}})
     settings = build_settings([first, second])
     assert (settings.student.steps, settings.student.batch, settings.seed) == (6, 4, 1)
     assert first.values == {"student": {"steps": 5, "batch": 4}, "seed": 1}
@@ -83,13 +83,19 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("values", "told"), FAULTS.values(), ids=FAULTS)
 def test_a_faulty_layer_is_named_with_the_key(values: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError) as caught:
-        build_settings([Layer("before", {"gate": {"tolerance": 0.1}}), Layer("s", values), Layer("after", {"seed": 2})])
+        build_settings(
+            [
+                ConfigSource("before", {"gate": {"tolerance": 0.1}}),
+                ConfigSource("s", values),
+                ConfigSource("after", {"seed": 2}),
+            ]
+        )
     assert str(caught.value).startswith(told)
     assert "\n" not in str(caught.value)
 
 
 def test_a_wrong_value_that_a_later_layer_mends_is_no_fault() -> None:
-    assert build_settings([Layer("a", {"seed": -1}), Layer("b", {"seed": 1})]).seed == 1
+    assert build_settings([ConfigSource("a", {"seed": -1}), ConfigSource("b", {"seed": 1})]).seed == 1
 
 
 @pytest.mark.parametrize(

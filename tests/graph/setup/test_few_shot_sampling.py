@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evokd.graph.setup.config_layers import Layer
+from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.plan import Plan, describe_plan, plan_run, replan_run
 from evokd.graph.setup.run_folder import RunFolder
@@ -17,7 +17,7 @@ from tests.graph.toy import LABELS, WordStudent, read_rows, write_rows
 
 
 def plan_rows(folder: Path, seed: int = 1, preset: str = "evokd", **rows: Any) -> Plan:
-    return plan_run(str(folder), preset, [Layer("test", {"rows": rows, "seed": seed})])
+    return plan_run(str(folder), preset, [ConfigSource("test", {"rows": rows, "seed": seed})])
 
 
 def count_labels(domain: Domain, rows: Any) -> Counter[str]:
@@ -36,7 +36,7 @@ def test_shots_are_drawn_per_label_from_the_corpus_by_the_seed_alone(toy_domain:
     assert count_labels(domain, domain.seeds) == dict.fromkeys(LABELS, 3)
     assert {row.text for row in domain.seeds} <= corpus
     again = plan_run(
-        str(toy_domain), "evokd", [Layer("x", {"rows": {"shots": 3}, "seed": 1, "gate": {"tolerance": 0.2}})]
+        str(toy_domain), "evokd", [ConfigSource("x", {"rows": {"shots": 3}, "seed": 1, "gate": {"tolerance": 0.2}})]
     )
     assert again.domain.seeds == domain.seeds
     assert plan_rows(toy_domain, seed=2, shots=3).domain.seeds != domain.seeds
@@ -107,7 +107,7 @@ def test_shots_need_a_corpus(toy_domain: Path) -> None:
     (toy_domain / "domain.yaml").write_text(text.replace("corpus: corpus.jsonl", "noise: 0.0"), encoding="utf-8")
     model = {"teacher": {"model": "mine", "base_url": "http://127.0.0.1:9/v1"}, "rows": {"shots": 1}}
     with pytest.raises(InputError, match=r"rows.shots: .*no labelled corpus"):
-        plan_run(str(toy_domain), "evokd", [Layer("test", model)])
+        plan_run(str(toy_domain), "evokd", [ConfigSource("test", model)])
 
 
 def test_a_resumed_run_finds_its_rows_again(toy_domain: Path, word_students: list[WordStudent]) -> None:

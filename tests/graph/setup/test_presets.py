@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from evokd.agents.output_schemas import answer_form
-from evokd.experiments.spec import Column, Order, plan_backtest
+from evokd.agents.output_schemas import output_schema
+from evokd.experiments.spec import Arm, ExperimentSpec, plan_experiment
 from evokd.graph.curriculum.cases import pick_cases
 from evokd.graph.curriculum.kinds import begin_shares
 from evokd.graph.curriculum.lessons import PlanningInput, ReferenceText, plan_lessons
-from evokd.graph.setup.config_layers import PRESETS, Layer, build_settings, load_preset
+from evokd.graph.setup.config_layers import PRESETS, ConfigSource, build_settings, load_preset
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import Case, Weakness
 
@@ -49,7 +49,7 @@ def plans(name: str, cycle: int = 2, known: list[ReferenceText] | None = None) -
         cycle=cycle,
         span="c",
         labels=LABELS,
-        form=answer_form("classification"),
+        form=output_schema("classification"),
         known=items,
         counts=Counter(label for item in items for label in item.labels),
         wanted={kind: wanted},
@@ -164,9 +164,11 @@ def test_random_draws_labels_by_chance_and_has_the_same_student_as_evokd() -> No
 
 def test_all_presets_can_stand_in_one_backtest() -> None:
     names = [path.stem for path in PRESETS.glob("*.yaml")]
-    columns = [Column(name, name) for name in names]
-    order = Order(["support_tickets"], columns, [1], (None,), (None,), [Layer("x", {"student": {"threads": 1}})])
-    assert {cell.preset for cell in plan_backtest(order).cells} == set(names)
+    columns = [Arm(name, name) for name in names]
+    order = ExperimentSpec(
+        ["support_tickets"], columns, [1], (None,), (None,), [ConfigSource("x", {"student": {"threads": 1}})]
+    )
+    assert {cell.preset for cell in plan_experiment(order).cells} == set(names)
 
 
 WITHOUT_OURS = sorted({path.stem for path in PRESETS.glob("*.yaml")} - {"evokd"})

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from evokd.cli import main
-from evokd.graph.setup.config_layers import Layer
+from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import plan_run
 from evokd.graph.setup.readability import Sight, note_texts
 from evokd.student.base import find_local
@@ -54,7 +54,7 @@ def write_two(folder: Path, texts: tuple[str, str], split: str = "seeds") -> Pat
 
 
 def look(folder: Path, **student: object) -> Sight:
-    return plan_run(str(folder), "evokd", [Layer("test", {"student": student})]).sight
+    return plan_run(str(folder), "evokd", [ConfigSource("test", {"student": student})]).sight
 
 
 @pytest.mark.parametrize("text", FOREIGN.values(), ids=FOREIGN)
@@ -109,7 +109,7 @@ def test_texts_that_are_cut_are_counted_and_the_length_can_be_taken_from_the_dat
     (note,) = look(folder).notes
     assert "seeds 6 of 12 (the longest 183, their median 183)" in note
     assert "student.max_length=auto" in note
-    plan = plan_run(str(folder), "evokd", [Layer("test", {"student": {"max_length": "auto"}})])
+    plan = plan_run(str(folder), "evokd", [ConfigSource("test", {"student": {"max_length": "auto"}})])
     assert plan.settings.student.max_length == 192
     assert "auto: 192 sub-words" in plan.sight.notes[0]
     assert len(plan.sight.notes) == 1
@@ -124,7 +124,7 @@ def test_no_more_is_read_than_the_base_has_positions_for(asked: object, read: in
 
 def test_short_texts_keep_the_usual_length(tmp_path: Path) -> None:
     folder = write_two(tmp_path / "two", (READ["english"], "The tyre is flat again."))
-    plan = plan_run(str(folder), "evokd", [Layer("test", {"student": {"max_length": "auto"}})])
+    plan = plan_run(str(folder), "evokd", [ConfigSource("test", {"student": {"max_length": "auto"}})])
     assert plan.settings.student.max_length == 128
 
 

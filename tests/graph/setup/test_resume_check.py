@@ -14,7 +14,7 @@ from evokd.cli import main
 from evokd.graph.setup.config_layers import dotted_keys
 from evokd.graph.setup.resume_check import SHOWN_LINES, find_changes
 from evokd.graph.setup.run_folder import RunFolder
-from evokd.graph.setup.run_settings import FREE, is_free
+from evokd.graph.setup.run_settings import RESUMABLE, is_free
 from evokd.simulator.app import create_app
 from evokd.simulator.corpus import load_corpus
 from evokd.simulator.rehearsal_settings import RehearsalSettings
@@ -298,7 +298,7 @@ def test_a_decision_to_stop_is_taken_again_under_other_limits(
 
 
 def test_every_free_setting_exists() -> None:
-    assert set(FREE) <= set(dotted_keys())
+    assert set(RESUMABLE) <= set(dotted_keys())
     assert is_free("stop.cycles")
     assert is_free("teacher.prices.input")
     assert is_free("teacher.roles.labeler.base_url")

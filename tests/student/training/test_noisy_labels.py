@@ -7,7 +7,7 @@ import torch
 
 from evokd.student.protocol import TrainExample
 from evokd.student.training.linear_head import Rows, fit_rows
-from evokd.student.training.noisy_labels import LEAST, Given, settle
+from evokd.student.training.noisy_labels import LEAST, NoisyLabels, relabel
 from evokd.student.training.train import train
 from tests.student.conftest import LABELS, MakeJob, write_texts
 from tests.student.training.test_train import GOOD, ner, score
@@ -15,7 +15,7 @@ from tests.student.training.test_train import GOOD, ner, score
 RULES = ["bootstrap", "candidates", "small_loss"]
 
 
-def clouds(count: int, wrong: list[int], candidates: bool = True, trusted: tuple[int, ...] = ()) -> Given:
+def clouds(count: int, wrong: list[int], candidates: bool = True, trusted: tuple[int, ...] = ()) -> NoisyLabels:
     """Two clouds of points; the labels of some are those of the other cloud."""
     generator = torch.Generator().manual_seed(0)
     right = torch.arange(count) % 2
@@ -26,26 +26,26 @@ def clouds(count: int, wrong: list[int], candidates: bool = True, trusted: tuple
     targets = torch.nn.functional.one_hot(given, 2).double()
     plausible = [[int(g), 1 - int(g)] if candidates and i % 3 != 1 else [] for i, g in enumerate(given)]
     rows = Rows(features, targets, torch.ones(count, dtype=torch.float64))
-    return Given(rows, plausible, 300.0, [i in trusted for i in range(count)])
+    return NoisyLabels(rows, plausible, 300.0, [i in trusted for i in range(count)])
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_wrong_labels_are_doubted_and_right_ones_are_not(rule: str) -> None:
     wrong = [3, 12, 20, 33]
     given = clouds(48, wrong)
-    settled = settle(rule, given)
+    settled = relabel(rule, given)
     kept = (settled.targets * given.rows.targets).sum(1) * settled.shares
     assert [i for i in range(48) if kept[i] < 0.5] == wrong
     assert settled.doubted == 4
     assert settled.targets.sum(1).tolist() == pytest.approx([1.0] * 48)
     # A mixture of two finds two kinds of losses where there is one.
-    assert settle(rule, clouds(48, [])).doubted == 0 or rule == "small_loss"
+    assert relabel(rule, clouds(48, [])).doubted == 0 or rule == "small_loss"
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_users_own_examples_are_never_doubted(rule: str) -> None:
     given = clouds(48, [3, 12, 20, 33], trusted=(3, 20))
-    settled = settle(rule, given)
+    settled = relabel(rule, given)
     kept = (settled.targets * given.rows.targets).sum(1) * settled.shares
     assert kept[[3, 20]].tolist() == [1.0, 1.0]
     assert settled.doubted == 2
@@ -54,13 +54,13 @@ def test_the_users_own_examples_are_never_doubted(rule: str) -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_few_samples_stay_as_they_are(rule: str) -> None:
     given = clouds(LEAST - 1, [3])
-    settled = settle(rule, given)
+    settled = relabel(rule, given)
     assert torch.equal(settled.targets, given.rows.targets)
     assert (settled.shares == 1).all()
 
 
 def test_candidates_alone_get_a_share() -> None:
-    settled = settle("candidates", clouds(48, [4, 12], candidates=False))
+    settled = relabel("candidates", clouds(48, [4, 12], candidates=False))
     assert settled.doubted == 0
     assert torch.equal(settled.targets, clouds(48, [4, 12]).rows.targets)
 
@@ -72,7 +72,7 @@ def test_odd_sets_are_settled(rule: str) -> None:
     targets[:, 0] = 1
     targets[0] = torch.tensor([0.0, 1.0, 0.0])
     rows = Rows(torch.ones(30, 4, dtype=torch.float64), targets, torch.ones(30, dtype=torch.float64))
-    settled = settle(rule, Given(rows, [[] for _ in range(30)], 300.0, [False] * 30))
+    settled = relabel(rule, NoisyLabels(rows, [[] for _ in range(30)], 300.0, [False] * 30))
     assert settled.targets.isfinite().all()
     assert settled.shares.isfinite().all()
 

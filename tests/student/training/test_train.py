@@ -13,7 +13,7 @@ from evokd.messages import InputError
 from evokd.student.predict import embed, predict
 from evokd.student.protocol import EmbedJob, PredictJob, StudentError, TrainExample, TrainJob
 from evokd.student.tasks.classification.network import ClassificationNetwork
-from evokd.student.tasks.network import Piece
+from evokd.student.tasks.network import TextPiece
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.training.linear_head import Rows, fit_rows, write_layer
 from evokd.student.training.samples import gather
@@ -145,7 +145,7 @@ def test_meanings_are_new_at_first_and_old_in_a_training_that_continues(make_job
         job = make_job(examples=write_texts(4, 1), start=start).model_copy(update={"meanings": meanings})
         network = make_network(codec(job.task, job.labels))
         samples = gather(job, network)
-        pieces = [Piece(place, {"input_ids": [1]}) for place in range(len(samples.texts))]
+        pieces = [TextPiece(place, {"input_ids": [1]}) for place in range(len(samples.texts))]
         older = samples.encode(codec(job.task, job.labels), pieces).older
         assert older == [False] * 4 + old * len(LABELS)
 

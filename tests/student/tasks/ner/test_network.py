@@ -17,7 +17,7 @@ from evokd.messages.spans import Span, split_words
 from evokd.student.protocol import TrainExample
 from evokd.student.tasks.ner.network import TokenClassificationNetwork, _best_path, _gather
 from evokd.student.tasks.ner.spans import to_gold
-from evokd.student.tasks.network import IGNORE, Piece
+from evokd.student.tasks.network import IGNORE, TextPiece
 from tests.annotated import LABELS, annotated
 
 NETWORK = TokenClassificationNetwork(["person", "place"])
@@ -62,7 +62,7 @@ def byte_level() -> PreTrainedTokenizerFast:
 TOKENIZERS = pytest.mark.parametrize("make", [wordpiece, byte_level], ids=lambda make: str(make.__wrapped__.__name__))
 
 
-def read_groups(text: str, piece: Piece) -> list[str]:
+def read_groups(text: str, piece: TextPiece) -> list[str]:
     words = split_words(text)
     return [text[words[first][0] : words[last][1]] for _, first, last in piece.words]
 
@@ -239,8 +239,8 @@ def one_hot(tags: Sequence[int], count: int = 5) -> torch.Tensor:
 
 
 def test_a_word_is_read_from_the_window_that_holds_more_context() -> None:
-    early = Piece(0, {}, ((1, 0, 0), (2, 1, 1), (4, 2, 2)))
-    late = Piece(0, {}, ((1, 1, 1), (3, 2, 2), (4, 3, 4)))
+    early = TextPiece(0, {}, ((1, 0, 0), (2, 1, 1), (4, 2, 2)))
+    late = TextPiece(0, {}, ((1, 1, 1), (3, 2, 2), (4, 3, 4)))
     groups, rows = _gather([(early, np.arange(6.0).reshape(6, 1)), (late, np.arange(10.0, 17.0).reshape(7, 1))])
     # Word 1: two places from the edge against one. Word 2: one against three.
     assert groups == [(0, 0), (1, 1), (2, 2), (3, 4)]
@@ -248,7 +248,7 @@ def test_a_word_is_read_from_the_window_that_holds_more_context() -> None:
 
 
 def test_equal_context_is_read_from_the_first_window() -> None:
-    parts = [(Piece(0, {}, ((1, 0, 0),)), np.full((3, 1), value)) for value in (1.0, 2.0)]
+    parts = [(TextPiece(0, {}, ((1, 0, 0),)), np.full((3, 1), value)) for value in (1.0, 2.0)]
     assert _gather(parts)[1].tolist() == [[1.0]]
 
 

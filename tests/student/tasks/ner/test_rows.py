@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from evokd.messages.spans import Span, split_words
-from evokd.student.tasks.base import Example
+from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.ner.rows import harmonise_tags, read_entity_row, to_tokens, write_entity_row
 from evokd.student.tasks.row_checks import RowFault
 from tests.annotated import LABELS, annotated, as_iob1, as_iobes, chunks, tagged
@@ -21,14 +21,14 @@ def ent(start: Any, end: Any, label: Any = "person", **more: Any) -> dict[str, A
 def test_tokens_make_a_text_and_tags_its_spans() -> None:
     row = {"tokens": ["Robin", "Low's", "Ely", ",", "Ely"], "tags": ["B-person", "I-person", "B-place", "O", "B-place"]}
     gold = [ent(0, 11), ent(12, 15, "place"), ent(18, 21, "place")]
-    assert read_entity_row(row, TYPES) == Example("Robin Low's Ely , Ely", gold)
+    assert read_entity_row(row, TYPES) == LabeledExample("Robin Low's Ely , Ely", gold)
     assert read_entity_row({**row, "note": "n"}, TYPES).gold == gold
 
 
 def test_entities_are_read_in_any_order_with_or_without_their_text() -> None:
     row = {"text": " Robin in Ely", "entities": [ent(10, 13, "place", text="Ely"), ent(1, 6)], "note": None}
-    assert read_entity_row(row, TYPES) == Example(" Robin in Ely", [ent(1, 6), ent(10, 13, "place")])
-    assert read_entity_row({"text": "none", "entities": []}, TYPES) == Example("none", [])
+    assert read_entity_row(row, TYPES) == LabeledExample(" Robin in Ely", [ent(1, 6), ent(10, 13, "place")])
+    assert read_entity_row({"text": "none", "entities": []}, TYPES) == LabeledExample("none", [])
 
 
 def test_rows_are_written() -> None:
@@ -64,7 +64,7 @@ def test_entities_survive_writing_and_reading(drawn: tuple[str, list[Span]]) -> 
     text, spans = drawn
     gold = [span._asdict() for span in spans]
     row = json.loads(json.dumps(write_entity_row(text, gold)))
-    assert read_entity_row(row, LABELS) == Example(text, gold)
+    assert read_entity_row(row, LABELS) == LabeledExample(text, gold)
 
     tokens = to_tokens(text, gold)
     example = read_entity_row(tokens, LABELS)

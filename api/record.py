@@ -1,0 +1,82 @@
+"""What a run has left behind: summary, cycles, weaknesses, samples with their lineage, calls."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from evokd.graph.setup.run_folder import RunFolder, find_run_to_show
+from evokd.messages import CallRecord
+from evokd.tracing.events import read_events
+from evokd.tracing.ledger import Ledger, Sample, open_ledger
+from evokd.tracing.summary import read_summary
+
+
+class Run:
+    """A run, read from its folder; nothing in the folder is changed.
+
+    Args:
+        folder: the run's.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.folder.path
+
+    @property
+    def student(self) -> Path:
+        """The folder of the trained student, which plain transformers loads; there once the run has ended."""
+        return self.folder.student
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """What `summary.json` holds; None while the run has not ended."""
+        return read_summary(self.folder.summary)
+
+    @property
+    def cycles(self) -> list[dict[str, Any]]:
+        """The cycles of the summary: accepted, rejected, calls, tokens, cost, seconds, gate; [] before the end."""
+        return list((self.summary or {}).get("cycles", []))
+
+    def weaknesses(self, cycle: int | None = None) -> list[dict[str, Any]]:
+        """The weaknesses that the Analyst named, with what became of them: of a cycle, or of all."""
+        with self._ledger() as ledger:
+            return ledger.weaknesses(cycle)
+
+    def samples(self, cycle: int | None = None) -> list[Sample]:
+        """All texts with their lineage (lesson, weakness, calls) and what became of them: of a cycle, or of all."""
+        with self._ledger() as ledger:
+            return ledger.samples(cycle=cycle)
+
+    def calls(self, cycle: int | None = None) -> list[CallRecord]:
+        """All attempts at calls of the teacher, with prompts, raw replies, tokens and seconds."""
+        with self._ledger() as ledger:
+            return ledger.calls(cycle)
+
+    def events(self) -> list[dict[str, Any]]:
+        """The event log, in order."""
+        return read_events(self.folder.events)
+
+    @contextmanager
+    def _ledger(self) -> Iterator[Ledger]:
+        ledger = open_ledger(self.folder.ledger)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+
+def open_run(name: str | Path, runs_dir: str | Path = "runs") -> Run:
+    """Open a run by its folder or by its id in `runs_dir`; `example` is the one that is shipped.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    return Run(find_run_to_show(str(name), Path(runs_dir)))

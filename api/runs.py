@@ -1,0 +1,211 @@
+"""Start runs and go on with them: blocking, awaited, or as a stream of events."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evokd.api.record import Run
+from evokd.graph.runner import resume_run, start_run
+from evokd.graph.setup.config_layers import ConfigSource, plant_dotted
+from evokd.graph.setup.domain import Domain, find_domain
+from evokd.graph.setup.domain import load_domain as read_domain
+from evokd.graph.setup.plan import plan_loaded
+from evokd.graph.setup.run_folder import RunFolder, find_run
+from evokd.tracing.events import Listener
+
+Settings = Mapping[str, Any]
+"""Settings by their keys, dotted or nested: {"student.tune": "head"} or {"student": {"tune": "head"}}."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a run; `data` holds what belongs to it."""
+
+    name: str
+    """Such as `run_started`, `node_finished`, `call`, `finished`; docs/python.md lists them."""
+    time: str
+    """UTC, ISO 8601."""
+    run_id: str
+    data: Mapping[str, Any]
+
+
+def load_domain(domain: str | Path) -> Domain:
+    """Read and check a domain folder, or a shipped domain by its name.
+
+    Raises:
+        InputError: what is wrong, where, and how to mend it.
+    """
+    return read_domain(find_domain(str(domain)))
+
+
+def run(
+    domain: str | Path | Domain,
+    *,
+    teacher: str | None = None,
+    base_url: str | None = None,
+    student: str | Path | None = None,
+    preset: str = "evokd",
+    settings: Settings | None = None,
+    runs_dir: str | Path = "runs",
+    run_id: str | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> Run:
+    """Start a run and wait for its end.
+
+    Args:
+        domain: a domain that was loaded, its folder, or the name of a shipped one.
+        teacher: the language model, as `--teacher`; None: what domain and settings say.
+        base_url: OpenAI-compatible endpoint, up to /v1.
+        student: the untrained student: a name, a folder, or `embedded`.
+        preset: a published loop.
+        settings: other settings, as `--set`.
+        runs_dir: folder that holds the runs.
+        run_id: name of the run; made from domain, time and seed if not given.
+        on_event: called with every event, in the thread that drives the run.
+
+    Raises:
+        InputError: what is wrong with domain or settings; nothing was written or paid for.
+        TeacherError: the teacher cannot be used; `resume` goes on.
+    """
+    flags = {"teacher.model": teacher, "teacher.base_url": base_url, "student.base": student and str(student)}
+    given = {key: value for key, value in flags.items() if value is not None}
+    loaded = domain if isinstance(domain, Domain) else load_domain(domain)
+    plan = plan_loaded(loaded, preset, [_source(settings), ConfigSource("run()", plant_dotted(given))])
+
+    def work(listener: Listener) -> Run:
+        summary = start_run(plan, Path(runs_dir), run_id, (listener,))
+        return Run(RunFolder((Path(runs_dir) / summary["run_id"]).resolve()))
+
+    return _drive(work, on_event)
+
+
+def resume(
+    run: str | Path | Run,
+    *,
+    settings: Settings | None = None,
+    force: bool = False,
+    runs_dir: str | Path = "runs",
+    on_event: Callable[[Event], None] | None = None,
+) -> Run:
+    """Go on with an interrupted run and wait for its end; one that has ended is left as it is.
+
+    Args:
+        run: the run, its folder, or its id in `runs_dir`.
+        settings: settings that are to be other than they were.
+        force: go on whatever has become different.
+        runs_dir: folder that holds the runs.
+        on_event: see `run`.
+
+    Raises:
+        InputError: there is no such run.
+        ResumeError: it cannot be resumed as asked.
+        TeacherError: the teacher cannot be used; `resume` goes on.
+    """
+    folder = run.folder if isinstance(run, Run) else find_run(str(run), Path(runs_dir))
+    layers = [_source(settings)] if settings else []
+
+    def work(listener: Listener) -> Run:
+        resume_run(folder, (listener,), layers, force)
+        return Run(folder)
+
+    return _drive(work, on_event)
+
+
+async def run_async(domain: str | Path | Domain, **options: Any) -> Run:
+    """Start a run as `run` does, without blocking the event loop; cancelled, the run is parked."""
+    return await _in_thread(lambda listener: run(domain, **{**options, "on_event": listener}), options.get("on_event"))
+
+
+async def resume_async(name: str | Path | Run, **options: Any) -> Run:
+    """Go on with a run as `resume` does, without blocking the event loop; cancelled, the run is parked."""
+    return await _in_thread(lambda listener: resume(name, **{**options, "on_event": listener}), options.get("on_event"))
+
+
+def stream(domain: str | Path | Domain, **options: Any) -> Iterator[Event]:
+    """Start a run as `run` does, and give its events as they happen; left early, the run is parked.
+
+    The last event, `finished`, holds the summary.
+    """
+    events: queue.Queue[Event | None] = queue.Queue()
+    outcome: Future[Run] = Future()
+    listener = _Stoppable(events.put)
+
+    def work() -> None:
+        try:
+            outcome.set_result(run(domain, **{**options, "on_event": listener}))
+        except BaseException as exc:
+            outcome.set_exception(exc)
+        finally:
+            events.put(None)
+
+    thread = threading.Thread(target=work, name="evokd-run")
+    thread.start()
+    try:
+        while (event := events.get()) is not None:
+            yield event
+    finally:
+        listener.stopped = True
+        thread.join()
+    outcome.result()
+
+
+class _Stoppable:
+    """Hands events on until nobody wants them any more; then it ends the run as a closed pipe does."""
+
+    def __init__(self, listener: Callable[[Event], None] | None) -> None:
+        self.stopped = False
+        self._listener = listener
+
+    def __call__(self, event: Event) -> None:
+        if self.stopped:
+            raise BrokenPipeError("nobody listens to the run any more")
+        if self._listener is not None:
+            self._listener(event)
+
+
+async def _in_thread(work: Callable[[_Stoppable], Run], on_event: Callable[[Event], None] | None) -> Run:
+    listener = _Stoppable(on_event)
+    task = asyncio.ensure_future(asyncio.to_thread(work, listener))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        listener.stopped = True
+        with suppress(BaseException):
+            await task
+        raise
+
+
+def _drive(work: Callable[[Listener], Run], on_event: Callable[[Event], None] | None) -> Run:
+    """Do the work in this thread, or in another one where an event loop runs here already, as in a notebook."""
+
+    def listen(entry: Mapping[str, Any]) -> None:
+        if on_event is not None:
+            data = {key: value for key, value in entry.items() if key not in ("event", "time", "run_id")}
+            on_event(Event(str(entry["event"]), str(entry.get("time", "")), str(entry.get("run_id", "")), data))
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return work(listen)
+    outcome: Future[Run] = Future()
+
+    def carry() -> None:
+        try:
+            outcome.set_result(work(listen))
+        except BaseException as exc:
+            outcome.set_exception(exc)
+
+    thread = threading.Thread(target=carry, name="evokd-run")
+    thread.start()
+    thread.join()
+    return outcome.result()
+
+
+def _source(settings: Settings | None) -> ConfigSource:
+    return ConfigSource("settings", plant_dotted(settings or {}))

@@ -1,0 +1,43 @@
+"""Ask a trained student."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evokd.api.record import Run, open_run
+from evokd.graph.predict import predict_texts
+
+
+class Student:
+    """The student of a finished run.
+
+    Args:
+        run: the run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Answer texts, in a process of their own.
+
+        Returns:
+            Per text a row of the data format ("text" with "label" or "entities"), "confidence" (0 to 1) and "scores".
+
+        Raises:
+            EvokdError: the run has no student yet, or the student fails.
+        """
+        return predict_texts(self._run.folder, list(texts))
+
+
+def load_student(run: str | Path | Run, runs_dir: str | Path = "runs") -> Student:
+    """Find the student of a run.
+
+    Args:
+        run: the run, its folder, or its id in `runs_dir`.
+        runs_dir: folder that holds the runs.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    return Student(run if isinstance(run, Run) else open_run(run, runs_dir))
