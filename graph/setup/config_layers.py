@@ -3,7 +3,6 @@
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import InputError
+from evokd.messages.suggest import suggest
 
 PRESETS = Path(__file__).parent / "presets"
 PRESET_KEYS = ("name", "source", "description", "settings")
@@ -122,7 +122,7 @@ def load_preset(name: str) -> ConfigSource:
     """
     known = sorted(path.stem for path in PRESETS.glob("*.yaml"))
     if name not in known:
-        raise InputError(f"unknown preset {name!r}{_suggest(name, known)}; presets: {', '.join(known)}")
+        raise InputError(f"unknown preset {name!r}{suggest(name, known)}; presets: {', '.join(known)}")
     values = read_yaml(PRESETS / f"{name}.yaml")
     for key in values:
         if key not in PRESET_KEYS:
@@ -222,7 +222,7 @@ def _check_keys(layer: ConfigSource, values: Mapping[str, Any], model: type[Base
         here = (*path, str(key))
         if key not in model.model_fields:
             everything = list(dotted_keys())
-            near = _suggest(".".join(here), everything) or _suggest(str(key), list(model.model_fields))
+            near = suggest(".".join(here), everything) or suggest(str(key), list(model.model_fields))
             where = f"under {'.'.join(path)!r}" if path else "at the top"
             raise InputError(
                 f"{layer.source}: unknown key {show('.'.join(here))}{near}; keys {where}:"
@@ -253,8 +253,3 @@ def dotted_keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator
         section = _section(model, key)
         if section is not None:
             yield from dotted_keys(section, f"{prefix}{key}.")
-
-
-def _suggest(word: str, words: Sequence[str]) -> str:
-    close = get_close_matches(word, words, n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -5,7 +5,6 @@ import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +14,7 @@ from evokd.graph.setup.data_warnings import note_data
 from evokd.graph.setup.domain_file import OVERRIDES, DomainFile, find_line, locate_inside, parse_domain
 from evokd.graph.setup.domain_files import GUIDE, PROFILE, load_guide, load_profile
 from evokd.messages import InputError, PoolText
+from evokd.messages.suggest import suggest
 from evokd.student.data import read_examples
 from evokd.student.reading.layout import Layout
 from evokd.student.tasks.base import LabeledExample, TaskCodec
@@ -83,8 +83,7 @@ def find_domain(name: str) -> Path:
     shipped = sorted(entry.parent.name for entry in SHIPPED.glob("*/domain.yaml"))
     if path.name in shipped and path.as_posix() in (path.name, f"domains/{path.name}"):
         return SHIPPED / path.name
-    close = get_close_matches(path.name, shipped, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = suggest(path.name, shipped)
     raise InputError(
         f"no domain folder {name!r}{hint}; pass a folder with a domain.yaml, or one of: {', '.join(shipped)}"
     )

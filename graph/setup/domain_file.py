@@ -1,7 +1,6 @@
 """`domain.yaml`: its keys, and what is wrong with them, told with file and line."""
 
 import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from evokd.graph.setup.config_layers import show
 from evokd.graph.setup.contained_paths import find_name
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import InputError
+from evokd.messages.suggest import suggest
 from evokd.student.tasks.spelling import spell
 
 OVERRIDES = tuple(Settings.model_fields)
@@ -96,8 +96,7 @@ def parse_domain(path: Path, own: dict[str, Any]) -> DomainFile:
     known = (*DomainFile.model_fields, *OVERRIDES)
     for key in own:
         if key not in DomainFile.model_fields:
-            close = get_close_matches(str(key), known, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            hint = suggest(str(key), known)
             raise InputError(
                 f"{path}{find_line(path, str(key))}: unknown key {show(key)}{hint}; keys: {', '.join(known)}"
             )

@@ -1,9 +1,10 @@
 """What rows of every task are checked for, and the words faults are told in."""
 
-import difflib
 from collections.abc import Sequence
 from typing import Any
 from unicodedata import category
+
+from evokd.messages.suggest import find_closest
 
 
 class RowFault(ValueError):
@@ -66,9 +67,9 @@ def has_half_pair(text: str) -> bool:
 def advise(label: str, labels: Sequence[str]) -> str:
     """Name the label that was meant, or the known ones."""
     folded = {known.casefold(): known for known in labels}
-    near = difflib.get_close_matches(label.strip().casefold(), list(folded), n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {folded[near[0]]!r}?"
+    near = find_closest(label.strip().casefold(), list(folded))
+    if near is not None:
+        return f"did you mean {folded[near]!r}?"
     shown = ", ".join(labels[:12]) + (", ..." if len(labels) > 12 else "")
     return f"known labels: {shown}"
 

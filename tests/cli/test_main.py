@@ -292,6 +292,15 @@ def test_the_help_loads_nothing_heavy() -> None:
     assert found.stdout.splitlines()[-1] == "LOADED []"
 
 
+def test_main_py_says_what_to_do_where_the_package_is_not_installed(tmp_path: Path) -> None:
+    command = [sys.executable, "-S", "-E", str(ROOT / "main.py"), "runs"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "evokd: this Python does not have the package; run `make setup`, then .venv/bin/python main.py ...\n"
+    )
+
+
 def _shown_commands() -> list[str]:
     """Command lines of evokd in the README, one a line."""
     readme = ROOT / "README.md"
