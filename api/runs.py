@@ -2,9 +2,8 @@
 
 import asyncio
 import queue
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,10 +107,9 @@ def resume(
         TeacherError: the teacher cannot be used; `resume` goes on.
     """
     folder = run.folder if isinstance(run, Run) else find_run(str(run), Path(runs_dir))
-    layers = [_source(settings)] if settings else []
 
     def work(listener: Listener) -> Run:
-        resume_run(folder, (listener,), layers, force)
+        resume_run(folder, (listener,), [_source(settings)], force)
         return Run(folder)
 
     return _drive(work, on_event)
@@ -133,26 +131,16 @@ def stream(domain: str | Path | Domain, **options: Any) -> Iterator[Event]:
     The last event, `finished`, holds the summary.
     """
     events: queue.Queue[Event | None] = queue.Queue()
-    outcome: Future[Run] = Future()
     listener = _Stoppable(events.put)
-
-    def work() -> None:
+    with ThreadPoolExecutor(1, "evokd-run") as pool:
+        driven = pool.submit(run, domain, **{**options, "on_event": listener})
+        driven.add_done_callback(lambda _: events.put(None))
         try:
-            outcome.set_result(run(domain, **{**options, "on_event": listener}))
-        except BaseException as exc:
-            outcome.set_exception(exc)
+            while (event := events.get()) is not None:
+                yield event
         finally:
-            events.put(None)
-
-    thread = threading.Thread(target=work, name="evokd-run")
-    thread.start()
-    try:
-        while (event := events.get()) is not None:
-            yield event
-    finally:
-        listener.stopped = True
-        thread.join()
-    outcome.result()
+            listener.stopped = True
+    driven.result()
 
 
 class _Stoppable:
@@ -193,18 +181,8 @@ def _drive(work: Callable[[Listener], Run], on_event: Callable[[Event], None] | 
         asyncio.get_running_loop()
     except RuntimeError:
         return work(listen)
-    outcome: Future[Run] = Future()
-
-    def carry() -> None:
-        try:
-            outcome.set_result(work(listen))
-        except BaseException as exc:
-            outcome.set_exception(exc)
-
-    thread = threading.Thread(target=carry, name="evokd-run")
-    thread.start()
-    thread.join()
-    return outcome.result()
+    with ThreadPoolExecutor(1, "evokd-run") as pool:
+        return pool.submit(work, listen).result()
 
 
 def _source(settings: Settings | None) -> ConfigSource:

@@ -130,7 +130,9 @@ def load_domain(folder: Path) -> Domain:
     validation = _read(path, "validation", file.data.validation, task, notes, files)
     test = _read(path, "test", file.data.test, task, notes, files)
     exam = (folder / (file.data.validation or ""), validation)
-    notes += note_data(task, (folder / file.data.seeds, seeds), exam, (folder / (file.data.test or ""), test))
+    notes += dict.fromkeys(
+        note_data(task, (folder / file.data.seeds, seeds), exam, (folder / (file.data.test or ""), test))
+    )
     return Domain(
         folder=folder,
         file=file,
