@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import evokd.graph.nodes.curate
-import evokd.graph.runner
+import evokd.graph.open_context
 from benchmarks.planted import CYCLES, LABELS, plant_run, write_domain
 from evokd.cli import main as cli
 from evokd.graph.runner import resume_run, start_run
@@ -120,7 +120,7 @@ class _Clock:
 @contextmanager
 def _clocked(clock: _Clock, index: _Clock) -> Iterator[None]:
     """Let one clock run while the rehearsal teacher answers, the other while drafts are compared with known texts."""
-    rehearse = evokd.graph.runner._rehearse
+    rehearse = evokd.graph.open_context._rehearse
 
     def timed_rehearse(*plan: Any) -> Any:
         with clock.running():
@@ -136,7 +136,7 @@ def _clocked(clock: _Clock, index: _Clock) -> Iterator[None]:
         return measured
 
     with (
-        patch.object(evokd.graph.runner, "_rehearse", timed_rehearse),
+        patch.object(evokd.graph.open_context, "_rehearse", timed_rehearse),
         patch.object(evokd.graph.nodes.curate, "_judge", timed(evokd.graph.nodes.curate._judge)),
     ):
         yield
@@ -194,7 +194,10 @@ def _run_long(place: Path, cycles: int) -> list[dict[str, float]]:
         )
         marks.update(cycle=_now().since(clock.total).since(index.total), busy=clock.total, index=index.total)
 
-    with _clocked(clock, index), patch.object(evokd.graph.runner, "StudentClient", _time_student(StudentClient, clock)):
+    with (
+        _clocked(clock, index),
+        patch.object(evokd.graph.open_context, "StudentClient", _time_student(StudentClient, clock)),
+    ):
         start_run(plan, place / "runs", "long", (note,))
     return rows
 
@@ -320,7 +323,7 @@ def _time_cycle(folder: RunFolder) -> dict[str, _Time]:
             found[cycle] = now.since(marks["cycle"]).since(found[handed])
             found["(comparing drafts with known texts)"] = index.total
 
-    with _clocked(clock, index), patch.object(evokd.graph.runner, "StudentClient", _time_student(_Still, clock)):
+    with _clocked(clock, index), patch.object(evokd.graph.open_context, "StudentClient", _time_student(_Still, clock)):
         gc.collect()
         gc.freeze()  # or the modules loaded by now are gone through at some moment of some repeat
         resume_run(folder, (note,))

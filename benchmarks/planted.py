@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from evokd.graph.runner import PLAN, THREAD
+from evokd.graph.resumption import PLAN, THREAD
 from evokd.graph.setup.plan import Plan, describe_plan, record_plan
 from evokd.graph.setup.run_folder import RunFolder, create_folder, write_config
 from evokd.messages import (

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from evokd.experiments.learning_curve import FILE, read_result, score_versions, write_curve
 from evokd.experiments.spec import MAY_DIFFER, ExperimentRun, counted_versions, digest
 from evokd.graph.context import cycle_name
-from evokd.graph.runner import RunOverrides, resume_run, start_run
+from evokd.graph.open_context import RunOverrides
+from evokd.graph.runner import resume_run, start_run
 from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.plan import Plan, plan_settings
@@ -83,7 +84,7 @@ def run_cell(
     if summary is None:
         host = stock.host(plan, student)
         if folder.config.is_file():
-            summary = resume_run(folder, listeners, host=host, domain=str(stock.domain.folder))
+            summary = resume_run(folder, listeners, overrides=host, domain=str(stock.domain.folder))
         else:
             summary = start_run(plan, out / "runs", cell.id, listeners, host)
     points = asyncio.run(score_versions(summary, folder, plan.domain, student))

@@ -20,14 +20,21 @@ from evokd.graph.routing import after_curate, after_decide, to_lessons
 from evokd.graph.state import LessonState, State, StateUpdate
 
 StateT = TypeVar("StateT", State, LessonState)
+FindContext = Callable[[Runtime[Any], str], Awaitable[RunContext]]
+"""Gives the node of this name what it works with."""
 
 
-def _traced(work: Callable[[StateT, RunContext], Awaitable[StateUpdate]]) -> Any:
+async def runtime_context(runtime: Runtime[RunContext], node: str) -> RunContext:
+    """The context that the graph was called with."""
+    return runtime.context
+
+
+def _traced(work: Callable[[StateT, RunContext], Awaitable[StateUpdate]], find_context: FindContext) -> Any:
     """Make a graph node of a function: its start and end are events, its time goes into the ledger."""
     name: str = work.__name__
 
-    async def node(state: StateT, runtime: Runtime[RunContext]) -> StateUpdate:
-        context = runtime.context
+    async def node(state: StateT, runtime: Runtime[Any]) -> StateUpdate:
+        context = await find_context(runtime, name)
         fields: dict[str, Any] = dict(state)
         cycle = fields.get("cycle", fields.get("lesson_cycle", 0))
         place = {"cycle": cycle, "node": name, **({"lesson": fields["lesson"]} if "lesson" in fields else {})}
@@ -44,27 +51,33 @@ def _traced(work: Callable[[StateT, RunContext], Awaitable[StateUpdate]]) -> Any
     return node
 
 
-def build_lesson() -> CompiledStateGraph[Any, Any, Any, Any]:
+def build_lesson(find_context: FindContext, context_schema: type[Any]) -> CompiledStateGraph[Any, Any, Any, Any]:
     """The sub-graph of a lesson: generate, then label. Lessons run in parallel, with no barrier between the steps."""
-    lesson = StateGraph(LessonState, context_schema=RunContext)
-    lesson.add_node("generate", _traced(generate))
-    lesson.add_node("label", _traced(label))
+    lesson = StateGraph(LessonState, context_schema=context_schema)
+    lesson.add_node("generate", _traced(generate, find_context))
+    lesson.add_node("label", _traced(label, find_context))
     lesson.add_edge(START, "generate")
     lesson.add_edge("generate", "label")
     lesson.add_edge("label", END)
     return lesson.compile()
 
 
-def build_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> CompiledStateGraph[Any, Any, Any, Any]:
+def build_graph(
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    find_context: FindContext = runtime_context,
+    context_schema: type[Any] = RunContext,
+) -> CompiledStateGraph[Any, Any, Any, Any]:
     """The evolution graph.
 
     Args:
         checkpointer: where checkpoints go; None for a graph that is only looked at.
+        find_context: gives nodes what they work with; by default the context that the graph is called with.
+        context_schema: what the graph is called with.
     """
-    graph = StateGraph(State, context_schema=RunContext)
+    graph = StateGraph(State, context_schema=context_schema)
     for work in (prepare, train, gate, examine, decide, analyze, curate, review, publish):
-        graph.add_node(work.__name__, _traced(work))
-    graph.add_node("lesson", build_lesson())
+        graph.add_node(work.__name__, _traced(work, find_context))
+    graph.add_node("lesson", build_lesson(find_context, context_schema))
     graph.add_edge(START, "prepare")
     graph.add_edge("prepare", "train")
     graph.add_edge("train", "gate")

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import evokd.graph.build
-import evokd.graph.runner
+import evokd.graph.open_context
 import evokd.tracing.events
 from evokd.cli import main
 from tests.graph.toy import STUDENTS
@@ -34,7 +34,7 @@ from tests.graph.toy import STUDENTS
 def run_killed(request: dict[str, Any]) -> int:
     """Run one command in this process; returns its exit code if it lives to give one."""
     if request.get("student"):
-        evokd.graph.runner.StudentClient = STUDENTS[request["student"]]  # type: ignore[assignment, misc]
+        evokd.graph.open_context.StudentClient = STUDENTS[request["student"]]  # type: ignore[assignment, misc]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background inherits that it is ignored
     if request.get("event"):
         _set_trap(request["event"], request["node"], request["count"], request.get("signal", signal.SIGKILL))

@@ -136,9 +136,9 @@ for room in ("agents", "api", "cli", "experiments", "graph", "messages", "prompt
         except ImportError as exc:
             if exc.name not in heavy:  # which are everywhere, and take long
                 raise
-import evokd.graph.runner
+import evokd.graph.open_context
 from tests.graph.toy import WordStudent
-evokd.graph.runner.StudentClient = WordStudent
+evokd.graph.open_context.StudentClient = WordStudent
 sys.exit(main.run_cli(args))
 """
 

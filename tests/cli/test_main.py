@@ -155,9 +155,9 @@ def done_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("done")
     domain = write_domain(base / "toy")
     with pytest.MonkeyPatch.context() as patch:
-        import evokd.graph.runner
+        import evokd.graph.open_context
 
-        patch.setattr(evokd.graph.runner, "StudentClient", WordStudent)
+        patch.setattr(evokd.graph.open_context, "StudentClient", WordStudent)
         assert main.run_cli(["run", str(domain), *QUICK, "--runs-dir", str(base / "runs"), "--run-id", "done"]) == 0
     return base / "runs"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from evokd.cli import main
-from evokd.graph import predict, runner
+from evokd.graph import open_context, predict
 from evokd.graph.setup.run_folder import RunFolder
 from tests.graph.toy import QUICK, WordStudent, WordTagger, write_domain, write_reports
 
@@ -51,7 +51,7 @@ def give_student(monkeypatch: pytest.MonkeyPatch, kind: type[WordStudent]) -> li
         made.append(kind(*args, **options))
         return made[-1]
 
-    monkeypatch.setattr(runner, "StudentClient", make)
+    monkeypatch.setattr(open_context, "StudentClient", make)
     monkeypatch.setattr(predict, "StudentClient", make)
     return made
 

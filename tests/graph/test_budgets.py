@@ -87,7 +87,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
 @pytest.fixture
 def no_foresight(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first cycle asks for all its drafts, as if they cost nothing: else it would keep to what the cap pays for."""
-    monkeypatch.setattr("evokd.graph.runner.estimate_draft", lambda _: (0.0, 0.0))
+    monkeypatch.setattr("evokd.graph.open_context.estimate_draft", lambda _: (0.0, 0.0))
 
 
 def test_a_cap_that_is_reached_in_analyze_ends_the_run_well(

@@ -122,10 +122,10 @@ def read_checkpoints(path: Path) -> tuple[set[str], set[Any]]:
 
 RUNNER = """
 import sys
-import evokd.graph.runner
+import evokd.graph.open_context
 from evokd.cli import main
 from tests.graph.toy import WordStudent
-evokd.graph.runner.StudentClient = WordStudent
+evokd.graph.open_context.StudentClient = WordStudent
 assert not [name for name in sys.modules if name.startswith("langgraph.checkpoint")], "read before it is set to strict"
 code = main.run_cli(sys.argv[1:])
 from langgraph.checkpoint.serde import _msgpack

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import evokd.graph.nodes.evaluation
-import evokd.graph.runner
+import evokd.graph.open_context
 from evokd.cli import main
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.simulator.app import create_app
@@ -106,7 +106,7 @@ def test_a_text_of_the_test_data_never_becomes_a_sample(toy_domain: Path, word_s
 
 
 def test_a_harmful_cycle_is_rolled_back(toy_domain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evokd.graph.runner, "StudentClient", ForgetfulStudent)
+    monkeypatch.setattr(evokd.graph.open_context, "StudentClient", ForgetfulStudent)
     folder = run(toy_domain, "--set", "gate.tolerance=0")
     summary = summary_of(folder)
     assert summary["champion"] == "c000"

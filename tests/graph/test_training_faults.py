@@ -64,7 +64,7 @@ class LateClient(StudentClient):
 
 
 def fail_in(monkeypatch: pytest.MonkeyPatch, cycle: int, faults: list[str]) -> None:
-    monkeypatch.setattr("evokd.graph.runner.StudentClient", LateClient)
+    monkeypatch.setattr("evokd.graph.open_context.StudentClient", LateClient)
     monkeypatch.setattr(LateClient, "cycle", cycle)
     monkeypatch.setattr(LateClient, "faults", tuple(faults))
 
@@ -138,7 +138,7 @@ def test_what_no_other_try_can_mend_is_told_too(
         async def train(self, job: TrainJob) -> TrainResult:
             raise StudentError("out of memory in the training with 2, 1 texts at once; set a smaller base")
 
-    monkeypatch.setattr("evokd.graph.runner.StudentClient", Short)
+    monkeypatch.setattr("evokd.graph.open_context.StudentClient", Short)
     arguments = ["run", str(toy_domain), *QUICK, "--runs-dir", str(tmp_path / "runs"), "--run-id", "one", "--json"]
     assert main.run_cli(arguments) == 1
     printed = capsys.readouterr()

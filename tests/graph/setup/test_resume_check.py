@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-import evokd.graph.runner
+import evokd.graph.resumption
 import evokd.graph.setup.plan
 from evokd.cli import main
 from evokd.graph.setup.config_layers import dotted_keys
@@ -44,7 +44,7 @@ def domain(tmp_path: Path) -> Path:
     """A domain with a prompt of its own."""
     domain = write_domain(tmp_path / "toy", prompts="own")
     (domain / "own").mkdir()
-    base = Path(evokd.graph.runner.__file__).parents[1] / "prompts" / "base" / "classification" / "labeler.md"
+    base = Path(evokd.graph.resumption.__file__).parents[1] / "prompts" / "base" / "classification" / "labeler.md"
     (domain / "own" / "labeler.md").write_bytes(base.read_bytes())
     return domain
 
@@ -228,7 +228,7 @@ def test_limits_may_be_other_ones(stopped: RunFolder, capsys: pytest.CaptureFixt
     (event,) = events_of(stopped, "changed")
     assert [change["key"] for change in event["changes"]] == [line.split(":")[0] for line in told]
     ledger = Ledger(stopped.ledger)
-    kept = ledger.recall(evokd.graph.runner.PLAN)
+    kept = ledger.recall(evokd.graph.resumption.PLAN)
     ledger.close()
     assert kept is not None
     assert kept["settings"] == settings
@@ -352,7 +352,7 @@ def test_a_configuration_without_a_key_is_told(
 
 def test_events_and_ledger_hold_what_a_run_was_begun_with(stopped: RunFolder) -> None:
     ledger = Ledger(stopped.ledger)
-    kept = ledger.recall(evokd.graph.runner.PLAN)
+    kept = ledger.recall(evokd.graph.resumption.PLAN)
     ledger.close()
     assert kept is not None
     assert json.loads(json.dumps(kept)) == kept

@@ -1,0 +1,116 @@
+"""The graph for LangGraph's own tools, which `langgraph.json` names: it opens what a run needs by itself.
+
+A thread is a run, and its folder has the thread's name. Nothing is opened or written before the first node works, so
+that tools can draw the graph and read its schemas.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from langgraph.config import get_config
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from evokd.graph.build import build_graph
+from evokd.graph.context import RunContext
+from evokd.graph.io_errors import disk_errors
+from evokd.graph.open_context import RunOverrides
+from evokd.graph.resumption import ResumeInfo, replan
+from evokd.graph.runner import finish_run, log_events, open_run
+from evokd.graph.setup.config_layers import ConfigSource, plant_dotted
+from evokd.graph.setup.plan import Plan, describe_plan, plan_run
+from evokd.graph.setup.readability import refuse_unreadable
+from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, write_config
+from evokd.graph.stopping import Stop
+
+RECURSION_LIMIT = 100_000
+"""Steps of a run at most; the tools' default would end it in its third cycle."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a thread is started with; a thread that goes on takes what its run was begun with."""
+
+    domain: str = "support_tickets"
+    """A domain folder, or the name of a shipped domain."""
+    preset: str = "evokd"
+    """A published loop."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings by their keys, dotted or nested."""
+    runs_dir: str = "runs"
+    """Folder that holds the runs."""
+
+
+class _LazyRun:
+    """Opens the run of a thread when its first node works."""
+
+    def __init__(self, resources: AsyncExitStack) -> None:
+        self._resources = resources
+        self._lock = asyncio.Lock()
+        self._context: RunContext | None = None
+
+    async def find_context(self, runtime: Runtime[Any], node: str) -> RunContext:
+        """The context of the run; opened once, also where lessons ask for it at the same time."""
+        async with self._lock:
+            if self._context is None:
+                thread = str(get_config()["configurable"]["thread_id"])
+                self._context = await self._open(thread, _read_options(runtime.context), node)
+        return self._context
+
+    async def _open(self, thread: str, options: RunOptions, node: str) -> RunContext:
+        folder = RunFolder(Path(options.runs_dir).resolve() / thread)
+        is_resumed = folder.config.is_file()
+        if folder.summary.is_file():
+            raise ResumeError(f"run {folder.run_id} has ended; start a new thread for another run")
+        if not is_resumed:
+            plan = _plan(options)
+            folder = create_folder(Path(options.runs_dir), thread)
+        self._resources.enter_context(disk_errors(folder))
+        self._resources.enter_context(folder.lock())
+        if is_resumed:
+            plan, info = replan(folder, [], force=False, domain=None)
+        else:
+            write_config(folder, describe_plan(plan))
+            info = ResumeInfo()
+        log = self._resources.enter_context(log_events(folder))
+        opened = open_run(plan, folder, log, info, RunOverrides(), Stop())
+        context = await self._resources.enter_async_context(opened)
+        if is_resumed and node == "prepare":
+            # the tool has lost its checkpoints: all is done again from the stored replies
+            context.ledger.start_over()
+        return context
+
+    def finish(self) -> None:
+        """Clear up after a run that has come to its end."""
+        if self._context is not None and self._context.folder.summary.is_file():
+            finish_run(self._context.folder, self._context.emit)
+
+
+def _plan(options: RunOptions) -> Plan:
+    plan = plan_run(options.domain, options.preset, [ConfigSource("settings", plant_dotted(options.settings))])
+    refuse_unreadable(plan.sight, plan.settings)
+    return plan
+
+
+def _read_options(context: RunOptions | Mapping[str, Any] | None) -> RunOptions:
+    if isinstance(context, RunOptions):
+        return context
+    return RunOptions(**(context or {}))
+
+
+@asynccontextmanager
+async def make_graph() -> AsyncIterator[CompiledStateGraph[Any, Any, Any, Any]]:
+    """The evolution graph, for as long as a tool works on one thread; call it with the input `{"cycle": 0}`.
+
+    Its context is `RunOptions`. The tool keeps the checkpoints; going back to an earlier one is not supported, since
+    the ledger of the run would be ahead of it.
+    """
+    async with AsyncExitStack() as resources:
+        run = _LazyRun(resources)
+        graph = build_graph(find_context=run.find_context, context_schema=RunOptions)
+        yield graph.with_config(recursion_limit=RECURSION_LIMIT)
+        run.finish()

@@ -1,0 +1,147 @@
+"""Open what the nodes of a run work with: ledger, student process, teacher; and close it in order."""
+
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evokd.agents.llm.budget import BudgetLimit
+from evokd.agents.llm.client import Teacher
+from evokd.graph.context import RunContext
+from evokd.graph.estimate import estimate_draft
+from evokd.graph.setup.plan import Plan
+from evokd.graph.setup.recorded_teacher import make_transport
+from evokd.graph.setup.run_folder import RunFolder
+from evokd.graph.setup.simulated_teacher import make_corpus, never_served
+from evokd.graph.stopping import Stop
+from evokd.messages import CallRecord
+from evokd.student.process.client import StudentClient
+from evokd.student.protocol import Student
+from evokd.tracing.events import EventLog
+from evokd.tracing.ledger import Ledger
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from evokd.simulator.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class RunOverrides:
+    """What somebody who drives many runs lends to each of them; without any, a run has all for itself."""
+
+    student: Student | None = None
+    """Trains and answers, and outlives the run; None: the run has a student process of its own."""
+    keep_versions: bool = False
+    """Whether the work folder stays, with every student that became champion."""
+    corpus: "Corpus | None" = None
+    """What the rehearsal teacher answers from, indexed before; None: it is indexed for the run."""
+
+
+@asynccontextmanager
+async def open_context(
+    plan: Plan, folder: RunFolder, log: EventLog, overrides: RunOverrides, stop: Stop
+) -> AsyncIterator[RunContext]:
+    """Open what a run works with; at the end calls under way are waited for and all is closed.
+
+    Args:
+        plan: the checked run.
+        folder: the run's; nobody else must work on it.
+        log: where events go.
+        overrides: what is lent to the run.
+        stop: says whether a signal has ended the run, and whether calls under way are still waited for.
+    """
+    ledger = Ledger(folder.ledger)
+    settings = plan.settings
+    student = overrides.student or StudentClient(
+        folder.path / "student.log", device=settings.student.device, threads=settings.student.threads
+    )
+    store = _EventStore(ledger, log, lambda record: teacher.asks_again(record))
+    budget = settings.budget
+    teacher = Teacher(
+        settings.teacher,
+        store,
+        _embed_teacher(plan, overrides.corpus, ledger),
+        run=BudgetLimit(budget.tokens, budget.usd),
+        cycle=BudgetLimit(budget.cycle.tokens, budget.cycle.usd),
+    )
+    try:
+        await student.warm_up()
+        cost = estimate_draft(plan) if budget.caps_calls() else (0.0, 0.0)
+        yield RunContext(
+            settings,
+            plan.domain,
+            plan.preset,
+            folder,
+            ledger,
+            log,
+            student,
+            teacher,
+            plan.briefing,
+            cost,
+            keep_versions=overrides.keep_versions,
+        )
+    finally:
+        stop.ending = True
+        try:
+            await teacher.land(stop.hurry, lambda calls, seconds: _tell_waiting(log, calls, seconds))
+        finally:
+            if student is not overrides.student:
+                await student.close()
+            await teacher.close()
+            ledger.close()
+
+
+def _tell_waiting(log: EventLog, calls: int, seconds: float) -> None:
+    with suppress(OSError):  # what ended the run is the thing to tell
+        log("waiting", calls=calls, seconds=math.ceil(seconds))
+
+
+def _embed_teacher(plan: Plan, corpus: "Corpus | None", ledger: Ledger) -> "httpx2.AsyncBaseTransport | None":
+    """The transport to an embedded teacher, None where a language model is called."""
+    if plan.settings.teacher.is_recorded():
+        return make_transport(plan.domain, plan.settings.seed, ledger)
+    return _rehearse(plan, corpus) if plan.settings.teacher.is_rehearsal() else None
+
+
+def _rehearse(plan: Plan, corpus: "Corpus | None") -> "httpx2.AsyncBaseTransport":
+    """The rehearsal teacher as an in-process transport, never serving a seed."""
+    import httpx2
+
+    from evokd.simulator.app import create_app
+
+    corpus = make_corpus(plan.domain) if corpus is None else corpus.but_never(never_served(plan.domain))
+    return httpx2.ASGITransport(app=create_app(corpus, plan.settings.rehearsal, plan.settings.seed))
+
+
+class _EventStore:
+    """The ledger as the teacher sees it; every recorded call is also an event."""
+
+    def __init__(self, ledger: Ledger, log: EventLog, asks_again: Callable[[CallRecord], bool]) -> None:
+        self._log = log
+        self._asks_again = asks_again
+        self.check_room = ledger.check_room
+        self.find_call = ledger.find_call
+        self.count_calls = ledger.count_calls
+        self.spent = ledger.spent
+        self.find_ability = ledger.find_ability
+        self.remember_ability = ledger.remember_ability
+        self._keep = ledger.keep_call
+
+    async def keep_call(self, record: CallRecord) -> None:
+        """Store one attempt, then tell."""
+        await self._keep(record)
+        self._log(
+            "call",
+            id=record.id,
+            cycle=record.cycle,
+            role=record.role,
+            status=record.status,
+            input_tokens=record.input_tokens,
+            output_tokens=record.output_tokens,
+            seconds=record.seconds,
+            faults=record.faults,
+            flags=record.flags,
+            again=self._asks_again(record),
+        )

@@ -1,0 +1,91 @@
+"""Go on with an interrupted run: plan it again, refuse what must not have changed, go back a step where that helps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evokd.graph.context import RunContext
+from evokd.graph.nodes.curate import brought_nothing
+from evokd.graph.setup.config_layers import ConfigSource
+from evokd.graph.setup.plan import Plan, describe_plan, record_config, record_plan, replan_run
+from evokd.graph.setup.resume_check import Change, compare_libraries, find_changes, refuse
+from evokd.graph.setup.run_folder import ResumeError, RunFolder, read_config, write_config
+from evokd.tracing.ledger import Ledger
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.graph.state import CompiledStateGraph
+
+PLAN = "plan"
+"""Under which name the ledger keeps what a run was begun with."""
+THREAD: "RunnableConfig" = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
+
+
+@dataclass(frozen=True)
+class ResumeInfo:
+    """Whether a run starts or goes on from where it was, and what is different from then."""
+
+    resumed: bool = False
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def replan(
+    folder: RunFolder, layers: Sequence[ConfigSource], force: bool, domain: str | None
+) -> tuple[Plan, ResumeInfo]:
+    """Plan a run again, and compare with what it was begun with; what may differ is written into its `config.yaml`.
+
+    Args:
+        folder: the run's; the caller holds its lock.
+        layers: settings that are to be other than they were, later ones win.
+        force: go on whatever has become different.
+        domain: where the run's domain is now; None: where it was.
+
+    Raises:
+        ResumeError: something is different that must not be, without force.
+    """
+    record = read_config(folder)
+    plan = replan_run(folder, record, layers, domain)
+    began, now = recall_plan(folder) or record_config(record), record_plan(plan)
+    changes = find_changes(began, now)
+    if not force:
+        refuse(folder.run_id, changes)
+    notes = [note for note in (compare_libraries(began, now), _tell_move(record, plan)) if note]
+    if changes or notes:
+        write_config(folder, describe_plan(plan))
+    return plan, ResumeInfo(True, tuple(changes), tuple(notes))
+
+
+def _tell_move(record: Mapping[str, Any], plan: Plan) -> str | None:
+    """Tell where the domain is now, if that is another place."""
+    old, new = record["domain_folder"], str(plan.domain.folder)
+    return None if old == new else f"the domain is in {new} now; it was in {old}"
+
+
+def recall_plan(folder: RunFolder) -> dict[str, Any] | None:
+    """What the run was begun with, as its ledger has it; None where it ended before its ledger was begun."""
+    if not folder.ledger.is_file():
+        return None
+    with Ledger(folder.ledger, read_only=True) as ledger:
+        return ledger.recall(PLAN)
+
+
+async def rewind(graph: "CompiledStateGraph[Any, Any, Any, Any]", run_context: RunContext, info: ResumeInfo) -> None:
+    """Go back a step where the last checkpoint says done, but what was done would come out differently now.
+
+    Lessons that all failed are given again: the teacher may be mended. A decision to stop is taken again under other
+    limits.
+
+    Raises:
+        ResumeError: the ledger has lost what the checkpoints build on.
+    """
+    state = await graph.aget_state(THREAD)
+    # the first node has noted its time before its checkpoint was written
+    if "prepare" not in state.next and not run_context.ledger.times():
+        raise ResumeError(
+            f"{run_context.folder.ledger}: empty, but the run has begun; restore a copy of the file or start a new run"
+        )
+    if state.next == ("curate",) and brought_nothing(run_context, state.values["cycle"]):
+        await graph.aupdate_state(THREAD, {}, as_node="decide")
+    if state.next == ("publish",) and any(change.key.startswith(("budget.", "stop.")) for change in info.changes):
+        await graph.aupdate_state(THREAD, {}, as_node="examine")
