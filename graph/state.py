@@ -1,6 +1,8 @@
 """The state of the graph: ids, counters and small summaries only; rows live in the ledger."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict
 
 
 class Decision(TypedDict):
