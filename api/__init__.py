@@ -1,4 +1,80 @@
-"""The public Python API, which `import evokd` hands on: start runs, read them, ask their students.
+"""The public Python API, which `import evokd` hands on, and what the command line needs beyond it.
 
 Must not know: the command line, or how a run works; it names what the other rooms do, and checks what it is given.
+A name is loaded when it is first used.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evokd.api.domains import check as check
+    from evokd.api.domains import load_domain as load_domain
+    from evokd.api.experiments import bench as bench
+    from evokd.api.experiments import compare as compare
+    from evokd.api.record import Run as Run
+    from evokd.api.record import find_run as find_run
+    from evokd.api.record import open_run as open_run
+    from evokd.api.rehearsal import serve_rehearsal as serve_rehearsal
+    from evokd.api.run_list import list_runs as list_runs
+    from evokd.api.runs import Event as Event
+    from evokd.api.runs import resume as resume
+    from evokd.api.runs import resume_async as resume_async
+    from evokd.api.runs import run as run
+    from evokd.api.runs import run_async as run_async
+    from evokd.api.runs import stream as stream
+    from evokd.api.settings import ConfigSource as ConfigSource
+    from evokd.api.settings import parse_assignments as parse_assignments
+    from evokd.api.settings import read_config_file as read_config_file
+    from evokd.api.students import Student as Student
+    from evokd.api.students import load_student as load_student
+    from evokd.api.texts import read_texts as read_texts
+    from evokd.graph.build import build_graph as build_graph
+    from evokd.graph.build import draw_graph as draw_graph
+    from evokd.graph.setup.preset_catalog import list_presets as list_presets
+    from evokd.graph.setup.run_folder import EXAMPLE as EXAMPLE
+    from evokd.messages import EvokdError as EvokdError
+    from evokd.messages import InputError as InputError
+
+_MODULES = {
+    "ConfigSource": "api.settings",
+    "EXAMPLE": "graph.setup.run_folder",
+    "Event": "api.runs",
+    "EvokdError": "messages",
+    "InputError": "messages",
+    "Run": "api.record",
+    "Student": "api.students",
+    "bench": "api.experiments",
+    "build_graph": "graph.build",
+    "check": "api.domains",
+    "compare": "api.experiments",
+    "draw_graph": "graph.build",
+    "find_run": "api.record",
+    "list_presets": "graph.setup.preset_catalog",
+    "list_runs": "api.run_list",
+    "load_domain": "api.domains",
+    "load_student": "api.students",
+    "open_run": "api.record",
+    "parse_assignments": "api.settings",
+    "read_config_file": "api.settings",
+    "read_texts": "api.texts",
+    "resume": "api.runs",
+    "resume_async": "api.runs",
+    "run": "api.runs",
+    "run_async": "api.runs",
+    "serve_rehearsal": "api.rehearsal",
+    "stream": "api.runs",
+}
+"""Name -> the module that has it."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name when it is first used."""
+    if name in _MODULES:
+        return getattr(import_module(f"evokd.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'evokd.api' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All names."""
+    return list(_MODULES)

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evokd.graph.setup.run_folder import RunFolder, find_run_to_show
+from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE, RunFolder, find_run_to_show
+from evokd.graph.setup.run_folder import find_run as find_folder
 from evokd.messages import CallRecord
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger, Sample, open_ledger
@@ -31,6 +32,21 @@ class Run:
         return self.folder.path
 
     @property
+    def id(self) -> str:
+        """The run's name."""
+        return self.folder.run_id
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has come to its end and left a summary."""
+        return self.folder.summary.is_file()
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it is the run that comes with the program."""
+        return self.folder.path == SHIPPED_EXAMPLE
+
+    @property
     def student(self) -> Path:
         """The folder of the trained student, which plain transformers loads; there once the run has ended."""
         return self.folder.student
@@ -47,17 +63,17 @@ class Run:
 
     def weaknesses(self, cycle: int | None = None) -> list[dict[str, Any]]:
         """The weaknesses that the Analyst named, with what became of them: of a cycle, or of all."""
-        with self._ledger() as ledger:
+        with self.ledger() as ledger:
             return ledger.weaknesses(cycle)
 
     def samples(self, cycle: int | None = None) -> list[Sample]:
         """All texts with their lineage (lesson, weakness, calls) and what became of them: of a cycle, or of all."""
-        with self._ledger() as ledger:
+        with self.ledger() as ledger:
             return ledger.samples(cycle=cycle)
 
     def calls(self, cycle: int | None = None) -> list[CallRecord]:
         """All attempts at calls of the teacher, with prompts, raw replies, tokens and seconds."""
-        with self._ledger() as ledger:
+        with self.ledger() as ledger:
             return ledger.calls(cycle)
 
     def events(self) -> list[dict[str, Any]]:
@@ -65,7 +81,8 @@ class Run:
         return read_events(self.folder.events)
 
     @contextmanager
-    def _ledger(self) -> Iterator[Ledger]:
+    def ledger(self) -> Iterator[Ledger]:
+        """The run's ledger, to be read."""
         ledger = open_ledger(self.folder.ledger)
         try:
             yield ledger
@@ -80,3 +97,12 @@ def open_run(name: str | Path, runs_dir: str | Path = "runs") -> Run:
         InputError: there is no such run.
     """
     return Run(find_run_to_show(str(name), Path(runs_dir)))
+
+
+def find_run(name: str | Path, runs_dir: str | Path = "runs") -> Run:
+    """Open a run to go on with it, by its folder or by its id in `runs_dir`.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    return Run(find_folder(str(name), Path(runs_dir)))

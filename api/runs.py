@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evokd.api.record import Run
+from evokd.api.domains import make_plan
+from evokd.api.record import Run, find_run
+from evokd.api.settings import Settings, to_sources
 from evokd.graph.runner import resume_run, start_run
-from evokd.graph.setup.config_layers import ConfigSource, plant_dotted
-from evokd.graph.setup.domain import Domain, find_domain
-from evokd.graph.setup.domain import load_domain as read_domain
-from evokd.graph.setup.plan import plan_loaded
-from evokd.graph.setup.run_folder import RunFolder, find_run
+from evokd.graph.setup.domain import Domain
+from evokd.graph.setup.run_folder import RunFolder
 from evokd.tracing.events import Listener
-
-Settings = Mapping[str, Any]
-"""Settings by their keys, dotted or nested: {"student.tune": "head"} or {"student": {"tune": "head"}}."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +29,9 @@ class Event:
     run_id: str
     data: Mapping[str, Any]
 
-
-def load_domain(domain: str | Path) -> Domain:
-    """Read and check a domain folder, or a shipped domain by its name.
-
-    Raises:
-        InputError: what is wrong, where, and how to mend it.
-    """
-    return read_domain(find_domain(str(domain)))
+    def to_json(self) -> dict[str, Any]:
+        """The event as a line of `events.jsonl` holds it."""
+        return {"event": self.name, "time": self.time, "run_id": self.run_id, **self.data}
 
 
 def run(
@@ -72,10 +63,7 @@ def run(
         InputError: what is wrong with domain or settings; nothing was written or paid for.
         TeacherError: the teacher cannot be used; `resume` goes on.
     """
-    flags = {"teacher.model": teacher, "teacher.base_url": base_url, "student.base": student and str(student)}
-    given = {key: value for key, value in flags.items() if value is not None}
-    loaded = domain if isinstance(domain, Domain) else load_domain(domain)
-    plan = plan_loaded(loaded, preset, [_source(settings), ConfigSource("run()", plant_dotted(given))])
+    plan = make_plan(domain, preset, settings, teacher, base_url, student)
 
     def work(listener: Listener) -> Run:
         summary = start_run(plan, Path(runs_dir), run_id, (listener,))
@@ -87,6 +75,7 @@ def run(
 def resume(
     run: str | Path | Run,
     *,
+    domain: str | Path | None = None,
     settings: Settings | None = None,
     force: bool = False,
     runs_dir: str | Path = "runs",
@@ -96,6 +85,7 @@ def resume(
 
     Args:
         run: the run, its folder, or its id in `runs_dir`.
+        domain: where the run's domain is now, if it was moved.
         settings: settings that are to be other than they were.
         force: go on whatever has become different.
         runs_dir: folder that holds the runs.
@@ -106,10 +96,11 @@ def resume(
         ResumeError: it cannot be resumed as asked.
         TeacherError: the teacher cannot be used; `resume` goes on.
     """
-    folder = run.folder if isinstance(run, Run) else find_run(str(run), Path(runs_dir))
+    folder = (run if isinstance(run, Run) else find_run(run, runs_dir)).folder
 
     def work(listener: Listener) -> Run:
-        resume_run(folder, (listener,), [_source(settings)], force)
+        moved_to = None if domain is None else str(domain)
+        resume_run(folder, (listener,), to_sources(settings), force, domain=moved_to)
         return Run(folder)
 
     return _drive(work, on_event)
@@ -183,7 +174,3 @@ def _drive(work: Callable[[Listener], Run], on_event: Callable[[Event], None] | 
         return work(listen)
     with ThreadPoolExecutor(1, "evokd-run") as pool:
         return pool.submit(work, listen).result()
-
-
-def _source(settings: Settings | None) -> ConfigSource:
-    return ConfigSource("settings", plant_dotted(settings or {}))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evokd.api.record import Run, open_run
-from evokd.graph.predict import predict_texts
+from evokd.api.record import Run, find_run
+from evokd.graph.predict import note_sight, predict_texts
 
 
 class Student:
@@ -29,6 +29,10 @@ class Student:
         """
         return predict_texts(self._run.folder, list(texts))
 
+    def note_unseen(self, texts: Sequence[str]) -> list[str]:
+        """Say what the student cannot see of texts: the ends of long ones, characters that it does not know."""
+        return note_sight(self._run.folder, list(texts))
+
 
 def load_student(run: str | Path | Run, runs_dir: str | Path = "runs") -> Student:
     """Find the student of a run.
@@ -40,4 +44,4 @@ def load_student(run: str | Path | Run, runs_dir: str | Path = "runs") -> Studen
     Raises:
         InputError: there is no such run.
     """
-    return Student(run if isinstance(run, Run) else open_run(run, runs_dir))
+    return Student(run if isinstance(run, Run) else find_run(run, runs_dir))

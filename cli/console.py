@@ -53,6 +53,13 @@ def _make_console(**options: Any) -> "Console":
     return PlainConsole(**options)
 
 
+def say(message: str) -> None:
+    """Tell people something, a line on standard error; what a terminal would obey stands there as an escape."""
+    from evokd.tracing.text import clean
+
+    stderr().print(clean(message), markup=False, highlight=False, soft_wrap=True)
+
+
 def print_json(row: Mapping[str, Any]) -> None:
     """Print one JSON line on standard output, at once. What its encoding lacks stands there as an escape.
 

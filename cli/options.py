@@ -1,13 +1,14 @@
 """Options and arguments that several commands have."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run id in the runs folder, or a path.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output, the rest on standard error.")]
+ReportAsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on standard output.")]
 DomainArgument = Annotated[
     str, typer.Argument(metavar="DOMAIN", help="A domain folder, or the name of a shipped domain.")
 ]
@@ -25,3 +26,22 @@ BudgetTokens = Annotated[int | None, typer.Option("--budget-tokens", help="Teach
 BudgetUsd = Annotated[float | None, typer.Option("--budget-usd", help="US dollars at most.")]
 Config = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 Assign = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting; may be repeated.")]
+
+
+def limit_flags(
+    teacher: str | None,
+    base_url: str | None,
+    cycles: int | None,
+    budget_samples: int | None,
+    budget_tokens: int | None,
+    budget_usd: float | None,
+) -> dict[str, tuple[str, Any]]:
+    """What teacher and limits are set to: flag -> dotted key and value."""
+    return {
+        "--teacher": ("teacher.model", teacher),
+        "--base-url": ("teacher.base_url", base_url),
+        "--cycles": ("stop.cycles", cycles),
+        "--budget-samples": ("budget.samples", budget_samples),
+        "--budget-tokens": ("budget.tokens", budget_tokens),
+        "--budget-usd": ("budget.usd", budget_usd),
+    }

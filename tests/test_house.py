@@ -91,7 +91,9 @@ BROKEN = {
     ),
     "the_seam_knows_the_registry": ("student.tasks", "student/tasks/base.py", "import evokd.student.tasks.registry"),
     "the_simulator_knows_the_student": ("simulator", "simulator/corpus.py", "import evokd.student.data"),
-    "a_view_knows_a_command": ("cli: ", "cli/views/show.py", "import evokd.cli.reading_commands"),
+    "a_view_knows_a_command": ("cli: commands", "cli/views/show.py", "import evokd.cli.commands.show"),
+    "a_command_knows_the_graph": ("cli knows", "cli/commands/run.py", "from evokd.graph.runner import start_run"),
+    "a_command_knows_another": ("cli: no command", "cli/commands/run.py", "import evokd.cli.commands.check"),
 }
 
 
@@ -137,7 +139,7 @@ def test_an_init_tells_what_a_room_must_not_know_and_at_most_hands_on_its_own(pa
     docstring = ast.get_docstring(module)
     assert docstring
     own = ".".join(("evokd", *path.parent.relative_to(ROOT).parts))
-    for item in module.body[1:]:
+    for item in () if own == "evokd.api" else module.body[1:]:  # the API hands on what other rooms do, lazily
         hands_on = isinstance(item, ast.ImportFrom) and (item.module or "").startswith(f"{own}.")
         assert hands_on or (isinstance(item, ast.Assign) and ast.unparse(item.targets[0]) == "__all__")
     has_code = len(list(path.parent.glob("*.py"))) > 1

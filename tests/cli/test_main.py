@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from evokd.cli import main
+from evokd.cli.app import app
 from tests.graph.conftest import toy_domain, word_students
 from tests.graph.toy import QUICK, WordStudent
 from tests.student.conftest import tiny_student
@@ -318,7 +319,7 @@ def test_a_command_line_of_the_readme_parses(line: str, monkeypatch: pytest.Monk
 
     words = shlex.split(line, comments=True)
     args: Any = words[2:] if words[0] == "python" else words[1:]
-    command: Any = typer.main.get_command(main.complete())
+    command: Any = typer.main.get_command(app)
     while hasattr(command, "commands") and args and args[0] in command.commands:
         command, args = command.commands[args[0]], args[1:]
     if not hasattr(command, "commands") and "--help" not in args:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from evokd.cli.views.run_list import list_runs, print_runs
+from evokd.api.run_list import list_runs
+from evokd.cli.views.run_list import print_runs
 from evokd.tracing.events import EventLog
 from evokd.tracing.summary import write_summary
 from tests.tracing.rows import SUMMARY

@@ -1,46 +1,14 @@
-"""`evokd presets`, `evokd bench` and `evokd compare`."""
+"""`evokd bench`."""
 
-import json
-import os
 import re
 import shlex
 import sys
-import textwrap
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-ReportAsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on standard output.")]
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command()(presets)
-    app.command()(bench)
-    app.command()(compare)
-
-
-def presets(
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON line per preset on standard output.")] = False,
-) -> None:
-    """List the published loops: where each is from, and what it sets otherwise than the default."""
-    from evokd.cli import console
-    from evokd.graph.setup.preset_catalog import list_presets
-
-    for preset in list_presets():
-        if as_json:
-            console.print_json(preset.tell())
-            continue
-        typer.echo(f"{preset.name}  ({preset.source})")
-        typer.echo(textwrap.fill(preset.description, 110, initial_indent="  ", subsequent_indent="  "))
-        for key, (default, own) in preset.differs.items():
-            typer.echo(f"    {key}: {_write(own)}  (default {_write(default)})")
-        typer.echo()
-
-
-def _write(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+from evokd.cli.options import ReportAsJson
 
 
 def bench(
@@ -90,14 +58,11 @@ def bench(
       evokd bench support_tickets --presets evokd,random --seeds 5 --shots 2 --tune head
       evokd bench support_tickets --variant no-review:evokd:curriculum.review=0 --budget-samples 200
     """
+    from evokd import api
+    from evokd.api.interruption import signals_stop
     from evokd.cli import console
     from evokd.cli.config_layers import make_layers
     from evokd.cli.views.experiment_progress import ExperimentProgress
-    from evokd.experiments.driver import drive
-    from evokd.experiments.report import write_report
-    from evokd.experiments.spec import Arm, ExperimentSpec, plan_experiment, read_arm
-    from evokd.graph.setup.config_layers import ConfigSource
-    from evokd.graph.stopping import signals_stop
     from evokd.messages import InputError
 
     flags = {
@@ -111,85 +76,47 @@ def bench(
         "--shots": ("rows.shots", shots),
         "--validation": ("rows.validation", validation),
     }
-    # one thread each: a result does not depend on how many processes there are
-    own: dict[str, Any] = {"student": {"threads": 1}}
-    if budget_tokens is not None and budget_samples is None:
-        own["budget"] = {"samples": None}  # tokens alone end the runs
-    layers = [ConfigSource("bench", own), *make_layers(config, assign, flags)]
-    columns = [Arm(name.strip(), name.strip()) for name in presets.split(",") if name.strip()]
-    order = ExperimentSpec(
-        domains=domains,
-        columns=[*columns, *(read_arm(text) for text in variant or [])],
-        seeds=_read_seeds(seeds),
-        typicality=_numbers("--typicality", typicality) or (None,),
-        noise=_numbers("--noise", noise) or (None,),
-        layers=layers,
-    )
-    shares = _numbers("--target-shares", target_shares)
+    shares = _read_shares("--target-shares", target_shares)
+    chosen = _read_seeds(seeds)
     if 0 in shares:
         raise InputError("--target-shares 0: every student has that from the start; write shares above 0")
     if full_shot_seeds is not None and not full_shot:
         raise InputError("--full-shot-seeds: nothing is trained on the whole corpus with --no-full-shot; leave one out")
-    if full_shot_seeds is not None and full_shot_seeds > (given := len(order.seeds)):
+    if full_shot_seeds is not None and full_shot_seeds > (given := len(chosen)):
         raise InputError(f"--full-shot-seeds {full_shot_seeds}: --seeds gives {given}; ask for at most as many")
-    backtest = plan_experiment(order)
-    with signals_stop(), ExperimentProgress(console.stderr()) as board:
-        results = drive(backtest, out, jobs or _cores(), full_shot_seeds if full_shot else 0, board)
-    record = write_report(backtest, results, out, _tell_command(context), shares)
+    with signals_stop(), ExperimentProgress(console.stderr()) as progress:
+        report = api.bench(
+            domains,
+            [name.strip() for name in presets.split(",") if name.strip()],
+            variants=variant or (),
+            seeds=chosen,
+            typicality=_read_shares("--typicality", typicality),
+            noise=_read_shares("--noise", noise),
+            settings=make_layers(config, assign, flags),
+            target_shares=shares,
+            full_shot_seeds=full_shot_seeds if full_shot else 0,
+            jobs=jobs,
+            out=out,
+            command=_write_command(context),
+            on_event=progress,
+        )
     if as_json:
-        console.print_json(record)
-    console.stderr().print(f"report: {out / 'report.md'}", markup=False, highlight=False, soft_wrap=True)
-    results.check()
+        console.print_json(report.record)
+    console.say(f"report: {report.path}")
+    report.check()
 
 
-def compare(
-    runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Finished runs: ids in the runs folder, or paths.")
-    ],
-    out: Annotated[Path | None, typer.Option(help="Folder for compare.md, compare.json and pictures.")] = None,
-    runs_dir: Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.")] = Path("runs"),
-    as_json: ReportAsJson = False,
-) -> None:
-    """Compare finished runs; those that cannot be compared come into tables of their own.
-
-    \b
-    Examples:
-      evokd compare first second
-      evokd compare runs/* --out comparison
-    """
-    from evokd.cli import console
-    from evokd.experiments.comparison import compare_runs, write_comparison
-    from evokd.graph.setup.run_folder import find_run
-
-    found = compare_runs([find_run(run, runs_dir) for run in runs])
-    if out is not None:
-        write_comparison(found, out)
-        told = f"comparison: {out / 'compare.md'}"
-        console.stderr().print(told, markup=False, highlight=False, soft_wrap=True)
-    if as_json:
-        console.print_json(found.record)
-    elif out is None:
-        typer.echo(found.text)
-    if len(found.groups) > 1:
-        told = f"{len(found.groups)} tables: runs on other data, metrics or validation rows cannot stand in one"
-        console.stderr().print(told, markup=False, highlight=False, soft_wrap=True)
-
-
-def _tell_command(context: typer.Context) -> str:
+def _write_command(context: typer.Context) -> str:
     """Write the command that this is, for a report to say how it is made again."""
     return shlex.join(["evokd", *(sys.argv[1:] if context.obj is None else context.obj)])
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _read_seeds(text: str) -> range:
     """Read `5` (seeds 1 to 5) or `4-6` (4, 5 and 6)."""
     from evokd.messages import InputError
 
-    found = re.fullmatch(r"(?:(\d{1,9})\s*-\s*)?(\d{1,9})", text.strip(), re.ASCII)
-    first, last = (int(found[1] or 1), int(found[2])) if found else (0, 0)
+    match = re.fullmatch(r"(?:(\d{1,9})\s*-\s*)?(\d{1,9})", text.strip(), re.ASCII)
+    first, last = (int(match[1] or 1), int(match[2])) if match else (0, 0)
     if not 1 <= first <= last:
         raise InputError(
             f"--seeds {text!r}: write how many (5 is seeds 1 to 5), or the first and the last, such as 4-6"
@@ -197,16 +124,16 @@ def _read_seeds(text: str) -> range:
     return range(first, last + 1)
 
 
-def _numbers(flag: str, text: str | None) -> list[float]:
+def _read_shares(flag: str, text: str | None) -> list[float]:
     """Read numbers from 0 to 1 with commas between them."""
     from evokd.messages import InputError
 
     if text is None:
         return []
     try:
-        found = [float(part) for part in text.split(",")]
+        shares = [float(part) for part in text.split(",")]
     except ValueError as exc:
         raise InputError(f"{flag} {text!r}: write numbers with commas between them, such as 0,0.5") from exc
-    if not all(0 <= value <= 1 for value in found) or len(set(found)) != len(found):
+    if not all(0 <= value <= 1 for value in shares) or len(set(shares)) != len(shares):
         raise InputError(f"{flag} {text!r}: each number lies between 0 and 1 and is there once")
-    return found
+    return shares

@@ -6,11 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from evokd.cli.predict_input import predict_from, read_texts, tell
-from evokd.graph import predict
-from evokd.graph.setup.run_folder import RunFolder
+from evokd.api.texts import read_texts
 from evokd.messages import InputError
 
 TABLE = 'text,label\n"late, and broken",faulty\nI want to cancel,cancel\n'
@@ -29,7 +26,7 @@ FILES = {
 
 def read_stdin(content: str, form: str | None = None) -> tuple[list[str], list[str]]:
     found = read_texts("-", io.BytesIO(content.encode()), form)
-    return found.texts, tell("-", found, form)
+    return found.texts, found.describe()
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -125,7 +122,7 @@ ODD = {
 def test_a_file_of_plain_lines_that_looks_otherwise_is_told(tmp_path: Path, name: str) -> None:
     path, (content, looks) = tmp_path / "a.txt", ODD[name]
     path.write_text(content, encoding="utf-8")
-    (note,) = tell(str(path), read_texts(str(path), io.BytesIO(), None), None)
+    (note,) = read_texts(str(path), io.BytesIO(), None).describe()
     assert note == f"note: {path}: line 1 looks like {looks}; it is read as a text, as every line is"
 
 
@@ -136,19 +133,6 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.start()
     assert read_texts(str(path), io.BytesIO(), None).texts == TEXTS
     writer.join()
-
-
-def test_what_was_recognised_goes_to_the_console_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "predict_texts", lambda _, texts: [{"text": text} for text in texts])
-    told = io.StringIO()
-    raw = io.BytesIO(b"text;[b]\x1b[31mid\nstop, now;1\n")
-    console = Console(file=told, width=200)
-    assert predict_from(RunFolder(tmp_path), "-", raw, "csv", console) == [{"line": 2, "text": "stop, now"}]
-    assert told.getvalue() == "note: standard input: cells are parted by semicolons, as the header shows\n"
-    raw.seek(0)
-    predict_from(RunFolder(tmp_path), "-", io.BytesIO(b"stop\n"), None, console)
-    assert told.getvalue().endswith("standard input: 1 text, read as plain lines\n")
-    assert "\x1b" not in told.getvalue()
 
 
 def test_rows_without_a_text_are_told_and_texts_are_answered_as_they_stand() -> None:

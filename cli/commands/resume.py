@@ -1,0 +1,62 @@
+"""`evokd resume`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evokd.cli.options import (
+    AsJson,
+    Assign,
+    BaseUrl,
+    BudgetSamples,
+    BudgetTokens,
+    BudgetUsd,
+    Cycles,
+    Run,
+    RunsDir,
+    TeacherOption,
+    limit_flags,
+)
+
+
+def resume(
+    run: Run,
+    domain: Annotated[str | None, typer.Option("--domain", help="Where the domain is now, if it was moved.")] = None,
+    teacher: TeacherOption = None,
+    base_url: BaseUrl = None,
+    student: Annotated[str | None, typer.Option("--student", help="Where the untrained student is now.")] = None,
+    cycles: Cycles = None,
+    budget_samples: BudgetSamples = None,
+    budget_tokens: BudgetTokens = None,
+    budget_usd: BudgetUsd = None,
+    assign: Assign = None,
+    force: Annotated[bool, typer.Option("--force", help="Go on whatever has become different.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Go on with an interrupted run. Replies that had arrived are not asked for again.
+
+    Where the teacher is, how hard it is pushed, budgets and limits may be other ones, and a domain or a student may lie
+    in another place; any other difference of settings, prompts, data or version is refused and shown, unless --force.
+
+    \b
+    Examples:
+      evokd resume my_run
+      evokd resume my_run --base-url http://127.0.0.1:9000/v1 --set teacher.concurrency=2 --budget-samples 400
+    """
+    from evokd import api
+    from evokd.cli import console
+    from evokd.cli.config_layers import make_layers
+    from evokd.cli.follow import follow
+
+    flags = limit_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd)
+    settings = make_layers(None, assign, {**flags, "--student": ("student.base", student)})
+    found = api.find_run(run, runs_dir)
+    if found.has_ended and not settings:
+        console.stderr().print(f"run {found.id} has ended already; nothing to resume", highlight=False)
+    follow(
+        as_json,
+        lambda listen: api.resume(found, domain=domain, settings=settings, force=force, on_event=listen),
+        str(found.path),
+    )

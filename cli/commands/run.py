@@ -1,0 +1,70 @@
+"""`evokd run`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evokd.cli.options import (
+    AsJson,
+    Assign,
+    BaseUrl,
+    BudgetSamples,
+    BudgetTokens,
+    BudgetUsd,
+    Config,
+    Cycles,
+    DomainArgument,
+    PresetOption,
+    RunsDir,
+    StudentOption,
+    TeacherOption,
+    limit_flags,
+)
+
+
+def run(
+    domain: DomainArgument,
+    preset: PresetOption = "evokd",
+    teacher: TeacherOption = None,
+    base_url: BaseUrl = None,
+    student: StudentOption = None,
+    cycles: Cycles = None,
+    budget_samples: BudgetSamples = None,
+    budget_tokens: BudgetTokens = None,
+    budget_usd: BudgetUsd = None,
+    target: Annotated[float | None, typer.Option(help="Gate metric that is good enough, 0 to 1.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random choice.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="Where the student computes.")] = None,
+    config: Config = None,
+    assign: Assign = None,
+    runs_dir: RunsDir = Path("runs"),
+    run_id: Annotated[str | None, typer.Option(help="Name of the run; made from domain, time and seed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run evolution cycles on a domain.
+
+    \b
+    Examples:
+      evokd run support_tickets --cycles 5
+      evokd run my_domain --teacher gpt-4o-mini --budget-usd 2
+      evokd run my_domain --teacher qwen3 --base-url http://127.0.0.1:11434/v1 --set student.steps=120
+    """
+    from evokd import api
+    from evokd.cli.config_layers import make_layers
+    from evokd.cli.follow import follow
+
+    flags = {
+        **limit_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd),
+        "--student": ("student.base", student),
+        "--target": ("stop.target", target),
+        "--device": ("student.device", device),
+        "--seed": ("seed", seed),
+    }
+    settings = make_layers(config, assign, flags)
+    follow(
+        as_json,
+        lambda listen: api.run(
+            domain, preset=preset, settings=settings, runs_dir=runs_dir, run_id=run_id, on_event=listen
+        ),
+    )

@@ -1,0 +1,67 @@
+"""Follow a run that a command drives: progress for people, events as JSON lines, and its result."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evokd.api.record import Run
+    from evokd.api.runs import Event
+
+
+class Interrupted(Exception):
+    """A signal has ended the work; typer makes a silent exit code of a KeyboardInterrupt."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
+
+
+class OutputClosed(Exception):
+    """Nobody reads what a run says; typer would make a silent exit of a closed pipe."""
+
+
+def follow(as_json: bool, work: "Callable[[Callable[[Event], None]], Run]", folder: str | None = None) -> None:
+    """Drive a run with progress on standard error and, if wished for, events on standard output.
+
+    Args:
+        as_json: whether events go to standard output.
+        work: drives the run; it is given a listener of its events.
+        folder: the run's folder, where it is there already.
+
+    Raises:
+        Interrupted: a signal has ended the run.
+        OutputClosed: nobody reads standard output or standard error any more.
+    """
+    from evokd.api.interruption import exit_code, signals_stop
+    from evokd.cli import console
+    from evokd.cli.views.progress import Progress
+    from evokd.cli.views.result_view import tell_result
+
+    with signals_stop(), Progress(console.stderr()) as progress:
+        progress.folder = folder
+
+        def listen(event: "Event") -> None:
+            entry = event.to_json()
+            progress(entry)
+            if as_json:
+                console.print_json(entry)
+
+        try:
+            run = work(listen)
+        except BaseException as exc:
+            error = exc
+            if isinstance(exc, KeyboardInterrupt):
+                error = Interrupted(exit_code(exc))
+            elif isinstance(exc, BrokenPipeError):
+                error = OutputClosed()
+            error.add_note(f"{FOLDER_NOTE}{getattr(exc, 'folder', None) or progress.folder}")
+            if error is exc:
+                raise
+            raise error from exc
+    summary = run.summary
+    assert summary is not None
+    tell_result(console.stderr(), summary, progress.folder or str(run.path), console.program())
+
+
+FOLDER_NOTE = "evokd-folder="
+"""How the note of an error begins that names the run to go on with."""

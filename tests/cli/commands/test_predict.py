@@ -1,0 +1,38 @@
+"""`evokd predict` says how it has read texts, and gives each answer the line of its text."""
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from evokd.api.students import Student
+from evokd.cli import main
+
+RUN = Path(__file__).parents[3] / "domains" / "support_tickets" / "example"
+
+
+def predict(
+    raw: bytes, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[list[dict[str, object]], str]:
+    monkeypatch.setattr(Student, "predict", lambda _, texts: [{"text": text, "label": "x"} for text in texts])
+    monkeypatch.setattr(Student, "note_unseen", lambda _, texts: ["an odd sign \x1b[31m"])
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(raw)))
+    assert main.run_cli(["predict", str(RUN), "-", *options]) == 0
+    out, err = capsys.readouterr()
+    return [json.loads(line) for line in out.splitlines()], err
+
+
+def test_what_was_recognised_is_told_and_escaped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = b"text;[b]\x1b[31mid\nstop, now;1\n"
+    rows, told = predict(raw, ["--format", "csv"], monkeypatch, capsys)
+    assert rows == [{"line": 2, "text": "stop, now", "label": "x"}]
+    assert told.splitlines() == [
+        "note: standard input: cells are parted by semicolons, as the header shows",
+        "note: an odd sign \ufffd[31m",
+    ]
+    _, told = predict(b"stop\n", [], monkeypatch, capsys)
+    assert told.startswith("standard input: 1 text, read as plain lines\n")
