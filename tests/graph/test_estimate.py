@@ -8,7 +8,8 @@ import yaml
 
 from evokd.agents.llm.teacher_settings import OPENAI_URL
 from evokd.graph.curriculum.lessons import plan_lessons
-from evokd.graph.estimate import DETAILED, estimate_run
+from evokd.graph.estimate import estimate_run
+from evokd.graph.forecast import DETAILED
 from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import plan_run
 from evokd.prompts.loader import ROLES
