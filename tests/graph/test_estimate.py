@@ -158,7 +158,7 @@ def test_of_thousands_of_cycles_some_are_planned_and_the_others_cost_as_much(
         planned += 1
         return plan_lessons(*args, **options)
 
-    monkeypatch.setattr("evokd.graph.estimate.plan_lessons", count_plans)
+    monkeypatch.setattr("evokd.graph.forecast.plan_lessons", count_plans)
     few, many = (estimate(toy_domain, stop={"cycles": count}, budget={"samples": None}) for count in (60, 6_000))
     assert planned == 2 * DETAILED
     assert many["cycles"] == 6_000
