@@ -22,10 +22,15 @@ class InputError(EvokdError):
     exit_code: ClassVar[int] = 2
 
 
-class Message(BaseModel):
-    """Base of every message: frozen, closed."""
+class ClosedModel(BaseModel):
+    """Base of every model that cannot be changed and refuses unknown keys: messages, settings, jobs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(ClosedModel):
+    """Base of every message."""
+
     omit_empty: ClassVar[frozenset[str]] = frozenset()
     """Fields that are left out where they are empty, so that a task that does not use them does not pay for them."""
 

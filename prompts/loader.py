@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 from jinja2 import TemplateError, TemplateSyntaxError, meta
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from evokd.messages import InputError
+from evokd.messages import ClosedModel, InputError
 from evokd.prompts.sandbox import parse, render
 
 ROLES = ("analyst", "generator", "labeler")
@@ -34,10 +34,8 @@ _SLIPS = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, At
 """What a template fails with; SyntaxError where Python cannot compile what jinja2 makes of it."""
 
 
-class FrontMatter(BaseModel):
+class FrontMatter(ClosedModel):
     """Head of a prompt file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="name of the prompt")
     version: int = Field(description="raised with every change of the text")

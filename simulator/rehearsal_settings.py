@@ -1,12 +1,12 @@
 """Settings of the rehearsal teacher; importing them costs nothing."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from evokd.messages import ClosedModel
 
 
-class RehearsalSettings(BaseModel):
+class RehearsalSettings(ClosedModel):
     """How the rehearsal teacher answers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     corpus: str | None = Field(default=None, description="path of the labelled corpus (.jsonl); null: the domain's own")
     recording: str | None = Field(

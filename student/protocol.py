@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from evokd.messages import EvokdError
+from evokd.messages import ClosedModel, EvokdError
 from evokd.student.student_settings import Device, StudentSettings
 
 Answer = str | list[dict[str, Any]]
@@ -36,11 +36,7 @@ MEMORY_ADVICE = "set a smaller student.max_length, a smaller student.base or ano
 """How to mend a shortage of memory."""
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TrainExample(_Closed):
+class TrainExample(ClosedModel):
     """A sample to train on."""
 
     id: str = Field(description="sample id")
@@ -60,7 +56,7 @@ class TrainExample(_Closed):
     trusted: bool = Field(False, description="the answer is the user's own: no `student.loss` doubts it")
 
 
-class Job(_Closed):
+class Job(ClosedModel):
     """What is asked of the student process."""
 
     halvings: int = Field(0, ge=0, description="how often the number of texts computed at once is halved beforehand")
@@ -89,7 +85,7 @@ def write_meaning(label: str, meaning: str) -> str:
     return f"{label.replace('_', ' ')}: {meaning}"
 
 
-class TrainResult(_Closed):
+class TrainResult(ClosedModel):
     """What a training did."""
 
     steps: int = Field(description="optimizer steps; for a head, evaluations of its loss")
@@ -106,7 +102,7 @@ class TrainResult(_Closed):
     faults: list[str] = Field(default=[], description="what went wrong and was mended, in order")
 
 
-class Prediction(_Closed):
+class Prediction(ClosedModel):
     """The student's answer to one text."""
 
     answer: Answer = Field(description="the answer")
@@ -114,7 +110,7 @@ class Prediction(_Closed):
     scores: dict[str, float] = Field(description="label -> probability, six digits")
 
 
-class Compute(_Closed):
+class Compute(ClosedModel):
     """Where predictions and embeddings are computed."""
 
     device: Device = Field("auto", description="auto takes a GPU when there is one")
@@ -149,7 +145,7 @@ class AppraiseJob(Job):
     settings: StudentSettings = Field(description="the student's")
 
 
-class GroupEffect(_Closed):
+class GroupEffect(ClosedModel):
     """What more of a group would do to the loss on the held texts."""
 
     group: str = Field(description="its name")
@@ -158,7 +154,7 @@ class GroupEffect(_Closed):
     samples: int = Field(description="samples of the group")
 
 
-class Appraisal(_Closed):
+class Appraisal(ClosedModel):
     """What an `AppraiseJob` found."""
 
     loss: float | None = Field(description="mean loss on the held texts in nats; null: nothing can be said")

@@ -3,9 +3,9 @@
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-from evokd.messages import InputError
+from evokd.messages import ClosedModel, InputError
 
 Tune = Literal["auto", "full", "head"]
 Loss = Literal["cross_entropy", "bootstrap", "candidates", "small_loss"]
@@ -19,10 +19,8 @@ LEAST_LENGTH = 8
 """Sub-words that a student reads at once, at least."""
 
 
-class StudentSettings(BaseModel):
+class StudentSettings(ClosedModel):
     """How the student is trained."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str = Field("embedded", description="the untrained student: `embedded`, a folder, or a model hub name")
     tune: Tune = Field(
@@ -119,10 +117,8 @@ class StudentSettings(BaseModel):
         return number
 
 
-class CurationSettings(BaseModel):
+class CurationSettings(ClosedModel):
     """Which drafts become samples."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_characters: int = Field(3, ge=1, description="characters of the shortest text that is accepted")
     max_characters: int = Field(4000, ge=1, description="characters of the longest text that is accepted")

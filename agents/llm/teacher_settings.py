@@ -3,7 +3,9 @@
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
+
+from evokd.messages import ClosedModel
 
 REHEARSAL = "rehearsal"
 RECORDED = "recorded"
@@ -29,19 +31,15 @@ def _check_address(value: str | None) -> str | None:
 Address = Annotated[str | None, AfterValidator(_check_address)]
 
 
-class Prices(BaseModel):
+class Prices(ClosedModel):
     """The user's own price of a model; wins over the price table."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     input: float = Field(ge=0, description="US dollars per million input tokens")
     output: float = Field(ge=0, description="US dollars per million output tokens")
 
 
-class RoleSettings(BaseModel):
+class RoleSettings(ClosedModel):
     """What one role has different from the others; unset values fall back to the teacher's."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str | None = Field(default=None, description="model name as the endpoint knows it")
     base_url: Address = Field(default=None, description="address of an OpenAI-compatible endpoint, up to /v1")
@@ -51,20 +49,16 @@ class RoleSettings(BaseModel):
     prices: Prices | None = Field(default=None, description="price of this role's model")
 
 
-class RolesSettings(BaseModel):
+class RolesSettings(ClosedModel):
     """Overrides per role."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     analyst: RoleSettings = Field(default=RoleSettings(), description="overrides for the Analyst")
     generator: RoleSettings = Field(default=RoleSettings(), description="overrides for the Generator")
     labeler: RoleSettings = Field(default=RoleSettings(), description="overrides for the Labeler")
 
 
-class LimitSettings(BaseModel):
+class LimitSettings(ClosedModel):
     """What an endpoint allows, and how long its failures are sat out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     requests_per_minute: float | None = Field(default=None, gt=0, description="calls a minute at most, per address")
     tokens_per_minute: float | None = Field(
@@ -77,10 +71,8 @@ class LimitSettings(BaseModel):
     )
 
 
-class TeacherSettings(BaseModel):
+class TeacherSettings(ClosedModel):
     """The teacher: which model, where, and how hard to push it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(
         default=REHEARSAL,

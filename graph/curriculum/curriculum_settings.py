@@ -2,17 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from evokd.graph.curriculum.kinds import check_shares
-from evokd.messages import ErrorKind, LessonMode
+from evokd.messages import ClosedModel, ErrorKind, LessonMode
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PacketSettings(_Section):
+class PacketSettings(ClosedModel):
     """What the Analyst is shown."""
 
     wrong: int = Field(default=6, ge=0, description="cases that the student got wrong")
@@ -30,7 +26,7 @@ class PacketSettings(_Section):
     )
 
 
-class QuotaSettings(_Section):
+class QuotaSettings(ClosedModel):
     """How many texts a cycle asks for, and for what."""
 
     drafts: int = Field(default=80, ge=1, description="texts per cycle, written and real ones together")
@@ -71,7 +67,7 @@ class QuotaSettings(_Section):
     fill: bool = Field(default=True, description="give to breadth what no weakness and no error takes up")
 
 
-class AnalystSettings(_Section):
+class AnalystSettings(ClosedModel):
     """When the Analyst is asked: feedback costs tokens, and tells nothing while the student answers by chance."""
 
     first: int = Field(default=2, ge=1, description="first cycle that asks it")
@@ -90,7 +86,7 @@ class AnalystSettings(_Section):
     )
 
 
-class PoolSettings(_Section):
+class PoolSettings(ClosedModel):
     """What becomes of the domain's unlabelled texts (`data.pool`)."""
 
     select: Literal["auto", "random", "coverage", "doubt"] = Field(
@@ -105,7 +101,7 @@ class PoolSettings(_Section):
     )
 
 
-class WarmUpSettings(_Section):
+class WarmUpSettings(ClosedModel):
     """First cycles that ask for breadth alone, before any feedback."""
 
     cycles: int = Field(default=0, ge=0, description="cycles; 0 = none")
@@ -113,7 +109,7 @@ class WarmUpSettings(_Section):
     drafts: int | None = Field(default=None, ge=1, description="drafts per such cycle; none = quotas.drafts")
 
 
-class ErrorModes(_Section):
+class ErrorModes(ClosedModel):
     """Lesson modes for a weakness by the kind of mistake that its evidence shows most, taken in turn."""
 
     type: list[LessonMode] = Field(default=["write", "rewrite_and_swap"], min_length=1, description="type confusions")
@@ -127,7 +123,7 @@ class ErrorModes(_Section):
         return modes
 
 
-class CurriculumSettings(_Section):
+class CurriculumSettings(ClosedModel):
     """What is shown to the Analyst, asked of the Generator, labelled and learned."""
 
     source: Literal["auto", "pool", "write", "mix"] = Field(

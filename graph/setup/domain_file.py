@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from evokd.graph.setup.config_layers import show
 from evokd.graph.setup.contained_paths import find_name
 from evokd.graph.setup.run_settings import Settings
-from evokd.messages import InputError
+from evokd.messages import ClosedModel, InputError
 from evokd.messages.suggest import suggest
 from evokd.student.tasks.spelling import spell
 
@@ -17,10 +17,8 @@ OVERRIDES = tuple(Settings.model_fields)
 """Sections of the configuration that a domain may set otherwise."""
 
 
-class DataFiles(BaseModel):
+class DataFiles(ClosedModel):
     """Where the data lies, relative to the domain folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seeds: str = Field(description="labelled examples to start from, at least one per label")
     validation: str | None = Field(default=None, description="labelled examples for feedback and the gate")
@@ -31,10 +29,8 @@ class DataFiles(BaseModel):
     )
 
 
-class DomainFile(BaseModel):
+class DomainFile(ClosedModel):
     """The keys of `domain.yaml` that describe the domain; the other keys override the configuration."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="short name")
     task: str = Field(description="a task that the student room knows")

@@ -2,19 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from evokd.agents.llm.teacher_settings import RolesSettings, TeacherSettings
 from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
+from evokd.messages import ClosedModel
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.student.student_settings import CurationSettings, StudentSettings
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RowsSettings(_Section):
+class RowsSettings(ClosedModel):
     """Which labelled rows of the domain a run may see; all of them where nothing is said. For backtests."""
 
     shots: int | None = Field(
@@ -37,7 +34,7 @@ class RowsSettings(_Section):
     )
 
 
-class GateSettings(_Section):
+class GateSettings(ClosedModel):
     """When a newly trained student replaces the champion."""
 
     metric: str | None = Field(default=None, description="metric that decides; none = the domain's")
@@ -61,7 +58,7 @@ class GateSettings(_Section):
         return "off" if value is False else value  # what YAML makes of a bare off
 
 
-class CycleBudget(_Section):
+class CycleBudget(ClosedModel):
     """What each cycle may use; when one is spent the cycle goes on with what it has."""
 
     samples: int | None = Field(default=None, ge=1, description="accepted samples per cycle")
@@ -69,7 +66,7 @@ class CycleBudget(_Section):
     usd: float | None = Field(default=None, gt=0, description="US dollars per cycle; needs a known price")
 
 
-class BudgetSettings(_Section):
+class BudgetSettings(ClosedModel):
     """What a run may use; it ends well when one is spent. Checked before every call, those in flight counted in."""
 
     samples: int | None = Field(default=240, ge=1, description="accepted samples; spent at 99 %")
@@ -82,7 +79,7 @@ class BudgetSettings(_Section):
         return any((self.tokens, self.usd, self.cycle.tokens, self.cycle.usd))
 
 
-class PublishSettings(_Section):
+class PublishSettings(ClosedModel):
     """What becomes of the champion at the end."""
 
     refit: bool = Field(
@@ -92,7 +89,7 @@ class PublishSettings(_Section):
     )
 
 
-class StopSettings(_Section):
+class StopSettings(ClosedModel):
     """When a run ends before its budget is spent."""
 
     cycles: int = Field(default=20, ge=0, description="evolution cycles at most")
@@ -103,7 +100,7 @@ class StopSettings(_Section):
     )
 
 
-class Settings(_Section):
+class Settings(ClosedModel):
     """The whole tree."""
 
     teacher: TeacherSettings = Field(default=TeacherSettings(), description="the language model")

@@ -1,14 +1,12 @@
 """What a score is made of, whatever the task, and the verdict on a single answer. Light: no scikit-learn."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from evokd.messages import CaseVerdict, Confusion, ErrorCount, LabelScore
+from evokd.messages import CaseVerdict, ClosedModel, Confusion, ErrorCount, LabelScore
 
 
-class Scores(BaseModel):
+class Scores(ClosedModel):
     """How good a set of predictions is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     metrics: dict[str, float] = Field(description="metric name -> score, 0 to 1")
     report: list[LabelScore] = Field(description="a line per label that occurs, in the domain's order")
