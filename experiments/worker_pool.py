@@ -1,10 +1,8 @@
 """Worker processes that do the pieces of a backtest; each stays with a domain as long as there is work on it."""
 
 import json
-import os
 import queue
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from evokd.messages import EvokdError
+from evokd.student.process.child import child_command, child_options, encode_request
 
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -59,16 +58,8 @@ class _Worker:
     def __init__(
         self, program: Sequence[str], log: Path, inbox: "queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]"
     ) -> None:
-        path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
         with log.open("ab") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", *program],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=file,
-                env={**os.environ, "PYTHONPATH": path},
-                start_new_session=True,
-            )
+            self.process = subprocess.Popen(child_command(program), **child_options(file))
         self.piece: PoolJob | None = None
         self.group: str | None = None
         self._listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
@@ -81,13 +72,12 @@ class _Worker:
         self.process.wait()
         inbox.put((self, None))
 
-    def give(self, piece: PoolJob, out: Path) -> None:
+    def give(self, piece: PoolJob) -> None:
         """Hand a piece over."""
         self.piece, self.group = piece, piece.group
         assert self.process.stdin is not None
-        request = {"piece": piece.kind, "out": str(out), "body": piece.body}
         with suppress(BrokenPipeError):  # it has died; the listener tells
-            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.write(encode_request(piece.id, piece.kind, piece.body))
             self.process.stdin.flush()
 
     def end(self) -> None:
@@ -105,7 +95,7 @@ class WorkerPool:
     """Does pieces on several processes, one after another on each."""
 
     program: ClassVar[tuple[str, ...]] = ("-m", "evokd.experiments.worker")
-    """What Python runs in a process."""
+    """What Python runs in a process; the backtest's folder is its last argument."""
 
     def __init__(self, out: Path, jobs: int, tell: Tell) -> None:
         """Prepare; nothing is started.
@@ -145,7 +135,7 @@ class WorkerPool:
         return self._failures
 
     def _start(self) -> _Worker:
-        return _Worker(self.program, self._out / "workers.log", self._inbox)
+        return _Worker((*self.program, str(self._out)), self._out / "workers.log", self._inbox)
 
     def _next(self, worker: _Worker) -> None:
         piece = self._choose(worker)
@@ -153,7 +143,7 @@ class WorkerPool:
         if piece is not None:
             self._waiting.remove(piece)
             self._tell({"event": "started", "piece": piece})
-            worker.give(piece, self._out)
+            worker.give(piece)
 
     def _choose(self, worker: _Worker) -> PoolJob | None:
         """A piece of the worker's own group, else of a group that nobody is at, else of the fullest one."""
@@ -176,13 +166,13 @@ class WorkerPool:
         piece = worker.piece
         if message is None:
             self._bury(worker)
-        elif piece is None or "ready" in message:
+        elif piece is None or message.get("id") != piece.id:
             return
         elif "event" in message:
             self._tell({**message["event"], "event": "cycle", "piece": piece})
         else:
             if "error" in message:
-                self._fail(JobFailure(piece, message["error"], message["code"]))
+                self._fail(JobFailure(piece, **message["error"]))
             else:
                 self._tell({"event": "done", "piece": piece})
             self._next(worker)

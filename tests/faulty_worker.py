@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.student.process import worker
+from evokd.student.process.serving import Handler
 from evokd.student.protocol import EmbedJob, PredictJob, TrainJob
 from tests.graph.toy import WordStudent
 
@@ -31,7 +32,7 @@ def main(plan: Path, student: str) -> None:
     worker.main()
 
 
-def _load_words(plan: Path) -> dict[str, worker.Handler]:
+def _load_words(plan: Path) -> dict[str, Handler]:
     student = WordStudent(Path())
 
     def train(body: dict[str, Any]) -> Any:
@@ -54,7 +55,7 @@ def _load_words(plan: Path) -> dict[str, worker.Handler]:
     return {"train": train, "predict": predict, "embed": embed}
 
 
-def _load_torch(plan: Path, handlers: dict[str, worker.Handler]) -> dict[str, worker.Handler]:
+def _load_torch(plan: Path, handlers: dict[str, Handler]) -> dict[str, Handler]:
     import evokd.student.training.finetune as full
 
     batches = full.plan_batches

@@ -83,7 +83,7 @@ BROKEN = {
     "the_curriculum_knows_the_ledger": ("graph.curriculum", "graph/curriculum/kinds.py", "import evokd.tracing.ledger"),
     "setup_starts_a_student": ("graph.setup", "graph/setup/domain.py", "import evokd.student.process.client"),
     "a_task_knows_training": ("student: ", "student/tasks/network.py", "import evokd.student.training.train"),
-    "training_knows_its_process": ("student: ", "student/training/train.py", "import evokd.student.process.pipes"),
+    "training_knows_its_process": ("student: ", "student/training/train.py", "import evokd.student.process.serving"),
     "a_task_knows_another": (
         "student.tasks",
         "student/tasks/ner/codec.py",

@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +11,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from evokd.messages import InputError
-from evokd.student.process.pipes import ENVIRONMENT
+from evokd.student.process.child import child_command, child_options, encode_request
 from evokd.student.protocol import (
     MEMORY_ADVICE,
     Appraisal,
@@ -145,9 +143,9 @@ class StudentClient:
         async with self._lock:
             process = await self._start()
             self._calls += 1
-            request = {"id": self._calls, "call": name, "body": job.model_dump(mode="json")}
+            request = encode_request(self._calls, name, job.model_dump(mode="json"))
             try:
-                reply = await self._exchange(process, json.dumps(request).encode() + b"\n")
+                reply = await self._exchange(process, request)
             except BaseException as exc:
                 if isinstance(exc, (ConnectionError, EOFError)):
                     await self._end()
@@ -155,10 +153,12 @@ class StudentClient:
                 # Also when the wait is cancelled: nobody wants what the process is busy with, so it must not go on.
                 await self._kill()
                 raise
-        if "error" in reply:
-            kind = InputError if reply["error"]["input"] else StudentError
-            raise kind(reply["error"]["message"] if reply["error"]["input"] else self._describe(name, reply["error"]))
-        return reply["result"]
+        if "error" not in reply:
+            return reply["result"]
+        message = reply["error"]["message"]
+        if reply["error"]["code"] == InputError.exit_code:
+            raise InputError(message)
+        raise StudentError(f"student {name} failed: {message}; see {self._log}")
 
     async def _exchange(self, process: asyncio.subprocess.Process, line: bytes) -> dict[str, Any]:
         assert process.stdin is not None
@@ -177,20 +177,10 @@ class StudentClient:
         if self._process is not None and self._process.returncode is None:
             return self._process
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        # The child finds modules where the parent does, whatever folder the user is in (-P keeps that folder out).
-        path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
         with self._log.open("ab") as log:
             self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                *self.worker,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                limit=_LINE_LIMIT,
-                env={**ENVIRONMENT, **os.environ, "PYTHONPATH": path},
-                start_new_session=True,
+                *child_command(self.worker), **child_options(log), limit=_LINE_LIMIT
             )
         return self._process
 
@@ -221,9 +211,6 @@ class StudentClient:
             cause = f"signal {known.get(-code, -code)}"
         message = f"the student process died ({cause}) during {name}; {self._quote_log()}"
         return StudentCrashed(message, cause, killed=code == -_KILL)
-
-    def _describe(self, name: str, error: dict[str, Any]) -> str:
-        return f"student {name} failed: {error['message']}; see {self._log}"
 
     def _quote_log(self) -> str:
         with self._log.open("rb") as file:

@@ -21,7 +21,7 @@ from evokd.student.student_settings import Device
 
 
 class LocalStudent:
-    """Trains and asks students in this process; see `student.process.pipes`."""
+    """Trains and asks students in this process; see `student.process.serving`."""
 
     def __init__(self, *, device: Device = "auto", threads: int | None = None) -> None:
         """Prepare; nothing is loaded.
@@ -33,7 +33,7 @@ class LocalStudent:
         self._compute = Compute(device=device, threads=threads)
 
     async def warm_up(self) -> None:
-        """Do nothing: `prepare_process` has loaded all."""
+        """Do nothing: `serving.load_torch` has loaded all."""
 
     async def train(self, job: TrainJob) -> TrainResult:
         """Train a student.

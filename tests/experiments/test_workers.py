@@ -73,8 +73,10 @@ class TalkingPool(WorkerPool):
         "-c",
         "import sys, json\n"
         "for line in sys.stdin:\n"
-        "    body = json.loads(line)['body']\n"
-        "    print(json.dumps({'error': 'gone', 'code': 3} if body.get('park') else {'result': {}}), flush=True)\n",
+        "    request = json.loads(line)\n"
+        "    gone = {'error': {'message': 'gone', 'code': 3}}\n"
+        "    answer = gone if request['body'].get('park') else {'result': {}}\n"
+        "    print(json.dumps({'id': request['id'], **answer}), flush=True)\n",
     )
 
 

@@ -1,9 +1,6 @@
 import asyncio
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -182,51 +179,3 @@ async def test_ctrl_c_does_not_reach_the_child(client: StudentClient, make_job: 
     assert len(await client.predict(Path(job.out), TEXTS)) == len(TEXTS)
     assert child_of(client) == first
     assert os.getsid(first) == first
-
-
-NOISY = """
-import os, sys, evokd.student.process.worker as worker
-def handlers():
-    def train(body):
-        print("stray print"); os.write(1, b"stray write\\n"); os.system("echo stray child"); sys.stdin.read()
-        return body["x"]
-    return {"train": train}
-worker._load_handlers = handlers
-worker.main()
-"""
-
-
-def test_stray_prints_do_not_reach_the_protocol_and_the_end_of_input_ends_the_process() -> None:
-    request = json.dumps({"id": 7, "call": "train", "body": {"x": "\u2028é"}})
-    with subprocess.Popen(
-        [sys.executable, "-c", NOISY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdin.write(request.encode() + b"\n")
-        process.stdin.flush()
-        replies = [json.loads(process.stdout.readline()) for _ in range(2)]
-        process.stdin.close()
-        assert process.wait(30) == 0
-        assert replies == [{"ready": True}, {"id": 7, "result": "\u2028é"}]
-        assert process.stdout.read() == b""
-        assert process.stderr.read().count(b"stray") == 3
-
-
-HANGING = """
-import time, evokd.student.process.worker as worker
-worker._load_handlers = lambda: {"train": lambda body: time.sleep(600)}
-worker.main()
-"""
-
-
-def test_the_end_of_input_ends_the_process_in_the_middle_of_a_training() -> None:
-    with subprocess.Popen([sys.executable, "-c", HANGING], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.stdin.write(b'{"id": 1, "call": "train", "body": {}}\n')
-        process.stdin.flush()
-        process.stdin.close()
-        assert process.wait(30) == 0

@@ -1,0 +1,57 @@
+"""The parent's side of a process that trains students: how it is started, how a request is written. Imports no torch.
+
+`student.process.serving` is the child's side and says what goes over the pipes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+_ENVIRONMENT = {
+    # Threads that wait by spinning slow a step down twentyfold as soon as anything else wants a core.
+    "OMP_WAIT_POLICY": "passive",
+    # oneDNN keeps code for every shape of batch it has met, 1024 of them by default: a gigabyte, filled over many
+    # trainings. Measured: a quarter of them costs no time.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
+    "LRU_CACHE_CAPACITY": "256",
+    # cuBLAS computes reproducibly only with this set before it starts.
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+}
+"""Of the child, where the user has set nothing else."""
+
+
+def child_command(program: Sequence[str]) -> list[str]:
+    """Give the command that runs a program in this Python.
+
+    Args:
+        program: what Python runs, such as `-m` and a module, and its arguments.
+    """
+    return [sys.executable, "-P", *program]
+
+
+def child_options(log: BinaryIO) -> dict[str, Any]:
+    """Give the options with which `subprocess` and `asyncio` start a child: pipes, environment, a session of its own.
+
+    In that session Ctrl-C in the terminal does not reach it. It finds modules where the parent does, whatever folder
+    the user is in (`-P` keeps that folder out).
+
+    Args:
+        log: takes what the child writes to standard error.
+    """
+    path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    return {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": log,
+        "env": {**_ENVIRONMENT, **os.environ, "PYTHONPATH": path},
+        "start_new_session": True,
+    }
+
+
+def encode_request(request_id: int | str, call: str, body: Mapping[str, Any]) -> bytes:
+    """Write a request as one line."""
+    return json.dumps({"id": request_id, "call": call, "body": body}).encode() + b"\n"
