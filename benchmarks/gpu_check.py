@@ -132,7 +132,7 @@ def check_hopeless(bench: Bench) -> str:
         except StudentError as exc:
             said = str(exc)
     release()
-    expect(said.startswith("out of memory in the training with 4, 2, 1 texts at once; set"), f"said {said!r}")
+    expect(said.startswith("training ran out of memory with 4, 2, 1 texts at once; set"), f"said {said!r}")
     expect(not train(job).faults, "the next training has faults")
     return f"said: {said}"
 

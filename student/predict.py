@@ -34,7 +34,7 @@ def predict(job: PredictJob) -> list[Prediction]:
     Texts are sorted and repeats answered once, so that an answer does not depend on the order of the texts.
 
     Raises:
-        StudentError: the folder is no student, its output is not a number, or memory runs short with one text.
+        StudentError: the folder is no student, its output is NaN, or memory runs short with one text.
     """
     record = read_record(Path(job.folder))
     network = make_network(codec(record["task"], record["labels"]))
@@ -47,7 +47,7 @@ def predict(job: PredictJob) -> list[Prediction]:
     else:
         pieces, logits = _answer(network, job.folder, texts, record["max_length"], device, size)
     if not all(bool(item.isfinite().all()) for item in logits):
-        raise StudentError(f"{job.folder}: the student's output is not a number; train it at a lower student.rate")
+        raise StudentError(f"{job.folder}: the student's output is NaN; train it at a lower student.rate")
     found = dict(zip(texts, network.decode(texts, pieces, logits), strict=True))
     return [found[text] for text in job.texts]
 

@@ -27,54 +27,53 @@ _LOOK = 25
 class TrainingSet:
     """The samples of a training as the network takes them, a row per piece."""
 
-    count: int
-    """Samples."""
     encodings: list[dict[str, Any]]
     targets: list[torch.Tensor]
     weights: torch.Tensor
     classes: torch.Tensor | None
     groups: list[str]
     older: list[bool]
-    told: int = 0
+    meanings: int = 0
     """How many of the last pieces are meanings of labels."""
 
 
 @dataclass(frozen=True)
 class FullTraining:
-    """One try at training all weights, in place."""
+    """One attempt at training all weights, in place."""
 
     network: TaskNetwork
     model: torch.nn.Module
     tokenizer: Any
     data: TrainingSet
     settings: StudentSettings
+    """Of this attempt: after a fault its rate is lower than the one that the user asked for."""
     precision: torch.dtype
+    at_once: int
+    """Pieces computed at once; a batch of more is computed in parts, its gradient is the same."""
 
-    def run(self, seed: int, rate: float, at_once: int) -> tuple[int, float]:
+    def run(self, seed: int) -> tuple[int, float]:
         """Train.
 
         Args:
             seed: of the choice of batches.
-            rate: peak learning rate.
-            at_once: pieces computed at once; a batch of more is computed in parts, its gradient is the same.
 
         Returns:
             Optimizer steps, and the mean loss of the last tenth of them.
 
         Raises:
-            Diverged: the loss or the weights are not numbers.
+            Diverged: the loss or the weights became NaN or infinite.
         """
         # A plain loop: transformers.Trainer would need a sampler, a collator and a callback of ours as well, it seeds
         # the global generators, and importing it takes longer (5 s) than the whole start of this process (2.5 s).
         model = self.model
         batches = self._plan(seed)
         steps = len(batches)
-        optimizer = torch.optim.AdamW(self._parameters(rate), lr=rate, fused=True)
+        optimizer = torch.optim.AdamW(self._parameters(), lr=self.settings.rate, fused=True)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate_at(step, steps))
         losses: list[torch.Tensor] = []
         model.train()
         for places in batches:
-            losses.append(self.add_gradients(places, at_once))
+            losses.append(self.add_gradients(places))
             torch.nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -87,14 +86,14 @@ class FullTraining:
             raise Diverged("loss", steps)
         return steps, loss
 
-    def _parameters(self, rate: float) -> list[dict[str, Any]]:
+    def _parameters(self) -> list[dict[str, Any]]:
         output = list(self.network.output_layer(self.model).parameters())
         inner = [p for p in self.model.parameters() if p.requires_grad and not any(p is q for q in output)]
         # Biases and norms are not decayed, as is usual.
         return [
             {"params": [p for p in inner if p.ndim > 1], "weight_decay": _DECAY},
             {"params": [p for p in inner if p.ndim <= 1], "weight_decay": 0.0},
-            {"params": output, "weight_decay": _DECAY, "lr": rate * self.settings.output_rate},
+            {"params": output, "weight_decay": _DECAY, "lr": self.settings.rate * self.settings.output_rate},
         ]
 
     def _plan(self, seed: int) -> list[list[int]]:
@@ -110,20 +109,19 @@ class FullTraining:
             rng=random.Random(seed),
         )
 
-    def add_gradients(self, places: list[int], at_once: int) -> torch.Tensor:
+    def add_gradients(self, places: list[int]) -> torch.Tensor:
         """Add the gradient of a batch's mean loss to the model's; returns that loss, shape ().
 
         Args:
             places: the pieces of the batch.
-            at_once: pieces computed at once.
         """
         data = self.data
         device = next(self.model.parameters()).device
         classes = None if data.classes is None else data.classes.to(device)
         batch = self.network.collate([data.targets[i] for i in places]).to(device)
         parts: list[torch.Tensor] = []
-        for start in range(0, len(places), at_once):
-            chosen = places[start : start + at_once]
+        for start in range(0, len(places), self.at_once):
+            chosen = places[start : start + self.at_once]
             inputs = self.tokenizer.pad([data.encodings[i] for i in chosen], return_tensors="pt").to(device)
             targets = self.network.collate([data.targets[i] for i in chosen]).to(device)
             weights = data.weights[chosen].to(device)
@@ -137,16 +135,15 @@ class FullTraining:
         return torch.stack(parts).sum()
 
 
-def clear_output(network: TaskNetwork, model: torch.nn.Module) -> None:
-    """Let a full training of an untouched encoder begin at equal logits."""
-    layer = network.output_layer(model)
+def clear_layer(layer: torch.nn.Linear) -> None:
+    """Let a full training of a pretrained encoder begin at equal logits; in place."""
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.zero_()
 
 
 def _check_losses(losses: list[torch.Tensor]) -> None:
-    """Look at the losses since the last look; what is not a number stays so, the first step tells where it began."""
+    """Look at the losses since the last look; NaN stays NaN, so the first step tells where it began."""
     first = (len(losses) - 1) // _LOOK * _LOOK
     wrong = (~torch.isfinite(torch.stack(losses[first:]))).nonzero()
     if len(wrong):

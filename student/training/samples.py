@@ -20,15 +20,15 @@ class TrainingSamples:
 
     job: TrainJob
     network: TaskNetwork
-    own: list[TrainExample]
+    examples: list[TrainExample]
     """The new ones first, each id once."""
-    told: list[TrainExample]
+    meanings: list[TrainExample]
     """The labels' meanings, as samples."""
 
     @property
     def texts(self) -> list[str]:
         """The texts of all, meanings at the end."""
-        return [sample.text for sample in (*self.own, *self.told)]
+        return [sample.text for sample in (*self.examples, *self.meanings)]
 
     @property
     def doubtful(self) -> bool:
@@ -42,14 +42,13 @@ class TrainingSamples:
             task: the codec.
             pieces: of `texts`.
         """
-        samples = [*self.own, *self.told]
+        samples = [*self.examples, *self.meanings]
         owners = [samples[piece.text] for piece in pieces]
         targets = [self.network.target(piece, owner) for piece, owner in zip(pieces, owners, strict=True)]
-        counts = Counter(label for sample in self.own for label in task.labels_in(sample.gold))
+        counts = Counter(label for sample in self.examples for label in task.labels_in(sample.gold))
         # A training that goes on has learned the meanings before.
-        new = {sample.id for sample in (*self.job.examples, *(() if self.job.start else self.told))}
+        new = {sample.id for sample in (*self.job.examples, *(() if self.job.start else self.meanings))}
         return TrainingSet(
-            count=len(self.own),
             encodings=[piece.inputs for piece in pieces],
             targets=targets,
             weights=torch.tensor([owner.weight for owner in owners], dtype=torch.float32),
@@ -57,7 +56,7 @@ class TrainingSamples:
             # A text with several labels is drawn for the rarest of them.
             groups=[min(task.labels_in(owner.gold), key=lambda x: (counts[x], x), default="") for owner in owners],
             older=[owner.id not in new for owner in owners],
-            told=sum(piece.text >= len(self.own) for piece in pieces),
+            meanings=sum(piece.text >= len(self.examples) for piece in pieces),
         )
 
     def relabel(self, data: TrainingSet, seen: Sequence[torch.Tensor]) -> tuple[TrainingSet, int]:
@@ -75,12 +74,12 @@ class TrainingSamples:
         if not wide.is_floating_point():
             wide = torch.nn.functional.one_hot(wide, len(self.job.labels)).double()
         places = {label: place for place, label in enumerate(self.job.labels)}
-        candidates = [[places[label] for label in sample.candidates] for sample in self.own]
-        trusted = [sample.trusted for sample in self.own]
+        candidates = [[places[label] for label in sample.candidates] for sample in self.examples]
+        trusted = [sample.trusted for sample in self.examples]
         given = NoisyLabels(replace(rows, targets=wide), candidates, self.network.penalty, trusted)
         settled = relabel(self.job.settings.loss, given)
-        shares = torch.cat([settled.shares, torch.ones(data.told, dtype=torch.float64)])
-        targets = torch.cat([settled.targets, wide[len(self.own) :]])
+        shares = torch.cat([settled.shares, torch.ones(data.meanings, dtype=torch.float64)])
+        targets = torch.cat([settled.targets, wide[len(self.examples) :]])
         return replace(data, targets=list(targets), weights=(data.weights * shares).float()), settled.doubted
 
     def fit(self, data: TrainingSet, seen: Sequence[torch.Tensor], classes: int) -> Fitted:
@@ -106,24 +105,24 @@ def gather(job: TrainJob, network: TaskNetwork) -> TrainingSamples:
         known.setdefault(sample.id, sample)
     weight = job.settings.meaning_weight
     meanings = job.meanings if weight and network.whole else {}
-    told = [
+    meaning_examples = [
         TrainExample(id=f"meaning {label}", text=write_meaning(label, meanings[label]), gold=label, weight=weight)
         for label in job.labels
         if label in meanings
     ]
-    return TrainingSamples(job, network, list(known.values()), told)
+    return TrainingSamples(job, network, list(known.values()), meaning_examples)
 
 
 def _line_up(network: TaskNetwork, data: TrainingSet, seen: Sequence[torch.Tensor], balance: bool) -> Rows:
     """Make the rows that an output layer is fitted on; the weights of samples have the mean 1."""
     weights = data.weights.double()
-    pieces = len(weights) - data.told
+    pieces = len(weights) - data.meanings
     if balance:
         sizes = Counter(data.groups[:pieces])
         weights = weights / torch.tensor([float(sizes[group] or 1) for group in data.groups], dtype=torch.float64)
     features, targets, owners = network.flatten(seen, data.targets)
     weights = weights[owners]
-    own = len(weights) - data.told  # a meaning is one row: only whole texts have them
-    weights[:own] *= own / weights[:own].sum().clamp(min=1e-12)
-    weights[own:] = data.weights[own:]
+    labelled = len(weights) - data.meanings  # a meaning is one row: only whole texts have them
+    weights[:labelled] *= labelled / weights[:labelled].sum().clamp(min=1e-12)
+    weights[labelled:] = data.weights[labelled:]
     return Rows(features, targets, weights)

@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,10 +17,9 @@ from evokd.student.protocol import StudentError, TrainJob, TrainResult
 from evokd.student.save import read_record, save_student
 from evokd.student.student_settings import StudentSettings
 from evokd.student.tasks.base import TaskCodec
-from evokd.student.tasks.network import TaskNetwork
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.tokenizer import match_padding, open_tokenizer
-from evokd.student.training.finetune import FullTraining, TrainingSet, clear_output
+from evokd.student.training.finetune import FullTraining, TrainingSet, clear_layer
 from evokd.student.training.linear_head import write_layer
 from evokd.student.training.retry import Diverged, RetryState
 from evokd.student.training.samples import TrainingSamples, gather
@@ -27,11 +27,10 @@ from evokd.student.training.vocabulary import small_vocabulary
 
 
 @dataclass(frozen=True)
-class _TrainOutcome:
-    """What a try has reached."""
+class _Outcome:
+    """What an attempt has reached."""
 
     steps: int
-    samples: int
     loss: float
     precision: torch.dtype
     doubted: int
@@ -40,150 +39,168 @@ class _TrainOutcome:
 def train(job: TrainJob) -> TrainResult:
     """Train a student and write it to `job.out`; the same job gives the same weights on one machine.
 
-    Where memory runs short, or the loss is not a number, it is tried again from the start's weights: with fewer texts
-    at once, or at a lower rate.
+    Where memory runs short or the training diverges, it is tried again from the start's weights: with fewer texts at
+    once, or at a lower learning rate.
 
     Raises:
         InputError: the base or the device asked for is not there.
-        StudentError: the start has other labels, or no try went well.
+        StudentError: the start has other labels, or no attempt went well.
     """
     began = time.monotonic()
-    settings = job.settings
-    device = pick_device(settings.device)
-    set_threads(settings.threads)
-    tune = _choose_tune(job)
-    batch = FEATURE_BATCH if tune == "head" else settings.batch
-    trials = RetryState(halve(batch, job.halvings), settings.rate)
-    while (done := _try(job, tune, device, trials)) is None:
+    set_threads(job.settings.threads)
+    training = _prepare(job)
+    largest = FEATURE_BATCH if training.tune == "head" else job.settings.batch
+    retry = RetryState(halve(largest, job.halvings), job.settings.rate)
+    while (outcome := _attempt(training, retry)) is None:
         release()
     return TrainResult(
-        steps=done.steps,
-        samples=done.samples,
+        steps=outcome.steps,
+        samples=len(training.samples.examples),
         seconds=round(time.monotonic() - began, 3),
-        loss=done.loss,
-        doubted=done.doubted,
-        tune=tune,
-        device=device.type,
-        precision=str(done.precision).removeprefix("torch."),
-        rate=None if tune == "head" else trials.rate,
-        at_once=trials.batch,
-        faults=trials.faults,
+        loss=outcome.loss,
+        doubted=outcome.doubted,
+        tune=training.tune,
+        device=training.device.type,
+        precision=str(outcome.precision).removeprefix("torch."),
+        rate=None if training.tune == "head" else retry.rate,
+        at_once=retry.at_once,
+        faults=retry.faults,
     )
 
 
-def _try(job: TrainJob, tune: str, device: torch.device, trials: RetryState) -> _TrainOutcome | None:
-    """Make one try; None after a fault that another one may heal.
+def _attempt(training: "_Training", retry: RetryState) -> _Outcome | None:
+    """Make one attempt; None after a fault that another one may heal.
 
-    A function of its own: once it is left, no frame of the error keeps the tensors of the failed try.
+    A function of its own: once it is left, no frame of the error keeps the tensors of the failed attempt.
     """
     try:
-        return _train(job, tune, device, trials)
+        return training.run(retry)
     except Exception as exc:
-        if not trials.mend(exc):
+        if not retry.mend(exc):
             raise
     return None
 
 
-def _train(job: TrainJob, tune: str, device: torch.device, trials: RetryState) -> _TrainOutcome:
+def _prepare(job: TrainJob) -> "_Training":
     task = codec(job.task, job.labels)
-    network = make_network(task)
-    samples = gather(job, network)
-    with reproducible(job.seed):
-        source = _check_start(job.start, job) if job.start else locate(job.settings.base)
-        untouched = _read_tune(job.start) == "head"
-        fits = tune == "head" or (untouched and job.settings.fit_first)
-        encoder = _find_encoder(job, network) if tune == "head" or samples.doubtful else None
-        if tune == "head" and encoder is not None:
-            return _train_kept(samples, task, encoder, device, trials.batch)
-        model = network.load(source).to(device)
+    samples = gather(job, make_network(task))
+    start = _read_start(job)
+    return _Training(samples, task, pick_device(job.settings.device), start, _choose_tune(samples, start))
+
+
+def _read_start(job: TrainJob) -> Mapping[str, Any] | None:
+    """Read the record of the student that the training continues from; None where it starts from the base."""
+    if job.start is None:
+        return None
+    record = read_record(Path(job.start))
+    expected = f"cannot continue from {job.start}: it "
+    if record["task"] != job.task:
+        raise StudentError(f"{expected}was trained for {record['task']}, the task is {job.task}")
+    if record["labels"] != job.labels:
+        raise StudentError(f"{expected}has labels {record['labels']}, the task has {job.labels}")
+    return record
+
+
+def _choose_tune(samples: TrainingSamples, start: Mapping[str, Any] | None) -> str:
+    settings = samples.job.settings
+    if settings.tune != "auto":
+        return settings.tune
+    if start is not None and start["tune"] == "full":
+        return "full"
+    return "head" if len(samples.examples) / len(samples.job.labels) < settings.head_until else "full"
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What stays the same in every attempt."""
+
+    samples: TrainingSamples
+    task: TaskCodec
+    device: torch.device
+    start: Mapping[str, Any] | None
+    """Record of the student that it continues from; None for the base."""
+    tune: str
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder has the weights of its base still."""
+        return self.start is None or self.start["tune"] == "head"
+
+    def run(self, retry: RetryState) -> _Outcome:
+        """Train from the start's weights and save the student."""
+        with reproducible(self.samples.job.seed):
+            encoder = self._find_encoder() if self.tune == "head" or self.samples.doubtful else None
+            if self.tune == "head" and encoder is not None:
+                return self._fit_cached(encoder, retry)
+            return self._train(encoder, retry)
+
+    def _find_encoder(self) -> Encoder | None:
+        """Find the base whose pretrained encoder the head is fitted on; None where the start's is another one."""
+        job, network = self.samples.job, self.samples.network
+        if job.start is not None and self.start is not None:
+            return find_encoder(network, Path(job.start), self.start)
+        source = find_local(job.settings.base)
+        return None if source is None else open_encoder(network, job.labels, source)
+
+    def _fit_cached(self, encoder: Encoder, retry: RetryState) -> _Outcome:
+        """Fit the output layer of a base that is kept in memory, on features of which most may be kept as well."""
+        samples, job = self.samples, self.samples.job
+        pieces, features = encoder.see(samples.texts, job.settings.length, self.device, retry.at_once)
+        data, doubted = samples.encode(self.task, pieces), 0
+        if samples.doubtful:
+            data, doubted = samples.relabel(data, features)
+        steps, loss = self._fit_output(encoder.layer, features, data)
+        said = {"base": job.settings.base, "sha256": encoder.fingerprint}
+        save_student(encoder.model, encoder.tokenizer, job, "head", samples.network.pipeline, said)
+        return _Outcome(steps, loss, torch.float32, doubted)
+
+    def _train(self, encoder: Encoder | None, retry: RetryState) -> _Outcome:
+        samples, job, network = self.samples, self.samples.job, self.samples.network
+        source = job.start or locate(job.settings.base)
+        model = network.load(source).to(self.device)
         tokenizer = open_tokenizer(source, not network.whole)
         match_padding(model, tokenizer)
         limit = min(job.settings.length, tokenizer.model_max_length)
-        data, doubted = samples.encode(task, network.cut(tokenizer, samples.texts, limit)), 0
-
-        def look() -> list[torch.Tensor]:
-            if encoder is not None:
-                return encoder.see(samples.texts, limit, device, trials.batch)[1]
-            return read_features(model, network.output_layer(model), tokenizer, data.encodings, trials.batch)
-
-        seen = look() if fits or samples.doubtful else []
+        data, doubted = samples.encode(self.task, network.cut(tokenizer, samples.texts, limit)), 0
+        layer = network.output_layer(model)
+        fits = self.tune == "head" or (self.pretrained and job.settings.fit_first)
+        features: Sequence[torch.Tensor] = []
+        if encoder is not None:
+            features = encoder.see(samples.texts, limit, self.device, retry.at_once)[1]
+        elif fits or samples.doubtful:
+            features = read_features(model, layer, tokenizer, data.encodings, retry.at_once)
         if samples.doubtful:
-            data, doubted = samples.relabel(data, seen)
+            data, doubted = samples.relabel(data, features)
         precision = torch.float32
         if fits:
-            steps, loss = _fit_output(samples, network.output_layer(model), seen, data)
-        elif untouched:
-            clear_output(network, model)
-        if tune == "full":
-            precision = pick_precision(job.settings.precision, device)
+            steps, loss = self._fit_output(layer, features, data)
+        elif self.pretrained:
+            clear_layer(layer)
+        if self.tune == "full":
+            precision = pick_precision(job.settings.precision, self.device)
             with small_vocabulary(model, data.encodings, tokenizer.pad_token_id or 0) as encodings:
                 data = replace(data, encodings=encodings)
-                training = FullTraining(network, model, tokenizer, data, _settings(job), precision)
-                steps, loss = training.run(job.seed, trials.rate, trials.batch)
-    save_student(model, tokenizer, job, tune, network.pipeline)
-    return _TrainOutcome(steps, data.count, loss, precision, doubted)
+                settings = _current_settings(job, retry)
+                training = FullTraining(network, model, tokenizer, data, settings, precision, retry.at_once)
+                steps, loss = training.run(job.seed)
+        save_student(model, tokenizer, job, self.tune, network.pipeline)
+        return _Outcome(steps, loss, precision, doubted)
+
+    def _fit_output(
+        self, layer: torch.nn.Linear, features: Sequence[torch.Tensor], data: TrainingSet
+    ) -> tuple[int, float]:
+        """Fit the output layer, in place; gives the evaluations of the loss, and the loss."""
+        fitted = self.samples.fit(data, features, layer.out_features)
+        if not math.isfinite(fitted.loss):
+            # No learning rate acts here: the features are NaN.
+            raise Diverged("loss", 0)
+        write_layer(layer, fitted)
+        return fitted.calls, fitted.loss
 
 
-def _train_kept(
-    samples: TrainingSamples, task: TaskCodec, encoder: Encoder, device: torch.device, at_once: int
-) -> _TrainOutcome:
-    """Fit the output layer of a base that is kept in memory, on features of which most may be kept as well."""
-    job, network = samples.job, encoder.network
-    pieces, seen = encoder.see(samples.texts, job.settings.length, device, at_once)
-    data, doubted = samples.encode(task, pieces), 0
-    if samples.doubtful:
-        data, doubted = samples.relabel(data, seen)
-    steps, loss = _fit_output(samples, encoder.layer, seen, data)
-    said = {"base": job.settings.base, "sha256": encoder.fingerprint}
-    save_student(encoder.model, encoder.tokenizer, job, "head", network.pipeline, said)
-    return _TrainOutcome(steps, data.count, loss, torch.float32, doubted)
-
-
-def _settings(job: TrainJob) -> StudentSettings:
-    """Give the settings of a full training; one that goes on from the start may be shorter."""
-    settings = job.settings
-    if job.start is None or settings.update_steps is None:
-        return settings
-    return settings.model_copy(update={"steps": settings.update_steps, "passes": 0.0})
-
-
-def _find_encoder(job: TrainJob, network: TaskNetwork) -> Encoder | None:
-    """Find the base whose untouched encoder the head is fitted on; None where the start's is another one."""
-    if job.start is not None:
-        return find_encoder(network, Path(job.start), read_record(Path(job.start)))
-    source = find_local(job.settings.base)
-    return None if source is None else open_encoder(network, job.labels, source)
-
-
-def _choose_tune(job: TrainJob) -> str:
-    if job.settings.tune != "auto":
-        return job.settings.tune
-    if _read_tune(job.start) == "full":
-        return "full"
-    samples = {sample.id for sample in (*job.examples, *job.replay)}
-    return "head" if len(samples) / len(job.labels) < job.settings.head_until else "full"
-
-
-def _read_tune(start: str | None) -> str:
-    """Say how far the start was trained: "head" also for the base, whose encoder is as untouched."""
-    return "head" if start is None else str(read_record(Path(start))["tune"])
-
-
-def _check_start(start: str, job: TrainJob) -> str:
-    record = read_record(Path(start))
-    if record["task"] != job.task:
-        raise StudentError(f"cannot continue from {start}: it was trained for {record['task']}, the task is {job.task}")
-    if record["labels"] != job.labels:
-        raise StudentError(f"cannot continue from {start}: it has labels {record['labels']}, the task has {job.labels}")
-    return start
-
-
-def _fit_output(
-    samples: TrainingSamples, layer: torch.nn.Linear, seen: Sequence[torch.Tensor], data: TrainingSet
-) -> tuple[int, float]:
-    fitted = samples.fit(data, seen, layer.out_features)
-    if not math.isfinite(fitted.loss):
-        # No rate acts here: the features were no numbers.
-        raise Diverged("loss", 0)
-    write_layer(layer, fitted)
-    return fitted.calls, fitted.loss
+def _current_settings(job: TrainJob, retry: RetryState) -> StudentSettings:
+    """Give the settings of this attempt: the rate of the retry state, and fewer steps where a student is continued."""
+    changes: dict[str, Any] = {"rate": retry.rate}
+    if job.start is not None and job.settings.update_steps is not None:
+        changes |= {"steps": job.settings.update_steps, "passes": 0.0}
+    return job.settings.model_copy(update=changes)

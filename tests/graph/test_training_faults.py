@@ -136,7 +136,7 @@ def test_what_no_other_try_can_mend_is_told_too(
 ) -> None:
     class Short(WordStudent):
         async def train(self, job: TrainJob) -> TrainResult:
-            raise StudentError("out of memory in the training with 2, 1 texts at once; set a smaller base")
+            raise StudentError("training ran out of memory with 2, 1 texts at once; set a smaller base")
 
     monkeypatch.setattr("evokd.graph.open_context.StudentClient", Short)
     arguments = ["run", str(toy_domain), *QUICK, "--runs-dir", str(tmp_path / "runs"), "--run-id", "one", "--json"]

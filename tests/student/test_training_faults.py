@@ -1,4 +1,4 @@
-"""Trainings that run short of memory, or whose loss is not a number."""
+"""Trainings that run short of memory, or whose loss is NaN."""
 
 import functools
 import gc
@@ -101,7 +101,7 @@ def test_where_one_text_is_too_much_the_error_says_what_was_tried(
     with pytest.raises(StudentError) as caught:
         train(job)
     assert str(caught.value) == (
-        f"out of memory in the training with {tried} texts at once; set a smaller student.max_length, a smaller"
+        f"training ran out of memory with {tried} texts at once; set a smaller student.max_length, a smaller"
         " student.base or another student.device"
     )
     assert not Path(job.out).exists()
@@ -155,7 +155,6 @@ def test_parts_of_a_batch_add_up_to_its_gradient(tiny_student: Path, task: str, 
     pieces = network.cut(tokenizer, [row.text for row in rows], 64)
     targets = [network.target(piece, row) for piece, row in zip(pieces, rows, strict=True)]
     data = TrainingSet(
-        count=8,
         encodings=[piece.inputs for piece in pieces],
         targets=targets,
         weights=torch.tensor([1.0, 0.5, 2.0, 0.0, 1.0, 1.5, 1.0, 0.25]),
@@ -166,13 +165,14 @@ def test_parts_of_a_batch_add_up_to_its_gradient(tiny_student: Path, task: str, 
     with torch.random.fork_rng():
         torch.manual_seed(1)
         model = network.load(str(tiny_student)).eval()
-    training = FullTraining(network, model, tokenizer, data, StudentSettings(label_smoothing=0.1), torch.float32)
-    found = []
+    settings = StudentSettings(label_smoothing=0.1)
+    results = []
     for size in (8, at_once):
         model.zero_grad()
-        loss = training.add_gradients(list(range(8)), size)
-        found.append((loss, [p.grad.clone() for p in model.parameters() if p.grad is not None]))
-    (whole, expected), (loss, gradients) = found
+        training = FullTraining(network, model, tokenizer, data, settings, torch.float32, size)
+        loss = training.add_gradients(list(range(8)))
+        results.append((loss, [p.grad.clone() for p in model.parameters() if p.grad is not None]))
+    (whole, expected), (loss, gradients) = results
     torch.testing.assert_close(loss, whole)
     assert len(gradients) == len(expected) > 20
     assert sum(float(item.abs().sum()) for item in expected) > 1
@@ -210,7 +210,7 @@ def test_embeddings_go_on_with_less_at_once(tiny_student: Path, room: Callable[.
         embed(EmbedJob(base=str(tiny_student), texts=texts))
 
 
-# --------------------------------------------------------------------------------------------- losses without a number
+# --------------------------------------------------------------------------------------------- trainings that diverge
 
 
 @pytest.fixture
@@ -235,15 +235,17 @@ def diverge(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("step", [1, 26, 30])
-def test_the_rate_falls_until_the_loss_is_a_number(make_job: MakeJob, diverge: Callable[..., None], step: int) -> None:
+def test_the_rate_falls_until_the_training_converges(
+    make_job: MakeJob, diverge: Callable[..., None], step: int
+) -> None:
     diverge(limit=1e-3, step=step)
     job = make_job(steps=30)
     result = train(job)
     assert result.rate == pytest.approx(5e-3 / 16)
-    first = f"loss became not a number in step {step + 1}" if step < 30 else "weights became not a number in step 30"
+    where = f"step {step + 1} (NaN in the loss)" if step < 30 else "step 30 (NaN in the weights)"
     assert result.faults == [
-        f"the {first} at rate 0.005; again from the start at rate 0.00125",
-        f"the {first} at rate 0.00125; again from the start at rate 0.0003125",
+        f"training diverged in {where} at learning rate 0.005; again from the start at 0.00125",
+        f"training diverged in {where} at learning rate 0.00125; again from the start at 0.0003125",
     ]
     plain = make_job("plain", steps=30, rate=5e-3 / 16)
     assert train(plain).faults == []
@@ -252,7 +254,34 @@ def test_the_rate_falls_until_the_loss_is_a_number(make_job: MakeJob, diverge: C
     assert one == two
 
 
-def test_a_loss_without_a_number_ends_the_try_soon(make_job: MakeJob, diverge: Callable[..., None]) -> None:
+def test_after_a_retry_every_reader_of_the_rate_sees_the_lowered_one(
+    make_job: MakeJob, diverge: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diverge(limit=1e-3, step=1)
+    job = make_job(output_rate=10.0)
+    settings: list[float] = []
+    optimizers: list[list[float]] = []
+    run, optimizer = FullTraining.run, torch.optim.AdamW
+
+    def spy_run(self: FullTraining, seed: int) -> tuple[int, float]:
+        settings.append(self.settings.rate)
+        return run(self, seed)
+
+    def spy_optimizer(groups: list[dict[str, Any]], **options: Any) -> torch.optim.AdamW:
+        optimizers.append([group.get("lr", options["lr"]) for group in groups])
+        return optimizer(groups, **options)
+
+    monkeypatch.setattr(FullTraining, "run", spy_run)
+    monkeypatch.setattr(torch.optim, "AdamW", spy_optimizer)
+    result = train(job)
+    rates = [5e-3, 5e-3 / 4, 5e-3 / 16]
+    assert settings == pytest.approx(rates)
+    assert optimizers == [pytest.approx([rate, rate, 10 * rate]) for rate in rates]
+    assert result.rate == pytest.approx(rates[-1])
+    assert job.settings.rate == 5e-3, "the settings stay what the user asked for"
+
+
+def test_a_training_that_diverges_ends_soon(make_job: MakeJob, diverge: Callable[..., None]) -> None:
     diverge(limit=1e-3, step=3)
     steps: list[int] = []
     look = evokd.student.training.finetune._check_losses
@@ -273,7 +302,7 @@ def test_after_three_rates_the_error_names_them(make_job: MakeJob, diverge: Call
     with pytest.raises(StudentError) as caught:
         train(job)
     assert str(caught.value) == (
-        "the training loss became not a number at the rates 0.005, 0.00125, 0.0003125; set student.rate lower, or"
+        "training diverged (NaN in the loss) at learning rates 0.005, 0.00125, 0.0003125; set a lower student.rate, or"
         " student.precision to float32"
     )
     assert not Path(job.out).exists()
@@ -282,7 +311,7 @@ def test_after_three_rates_the_error_names_them(make_job: MakeJob, diverge: Call
 def test_a_real_overflow_is_noticed(make_job: MakeJob) -> None:
     job = make_job(steps=4)
     wild = job.settings.model_copy(update={"rate": 1e38})
-    with pytest.raises(StudentError, match=r"at the rates 1e\+38, 2\.5e\+37, 6\.25e\+36"):
+    with pytest.raises(StudentError, match=r"at learning rates 1e\+38, 2\.5e\+37, 6\.25e\+36"):
         train(job.model_copy(update={"settings": wild}))
 
 
@@ -297,7 +326,9 @@ def test_damaged_weights_are_no_matter_of_the_rate(
     weights = load_file(broken / "model.safetensors")
     weights["encoder.layer.0.output.dense.bias"][0] = float("nan")
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(StudentError, match=r"not a number from the start; the weights of student\.base are damaged"):
+    with pytest.raises(
+        StudentError, match=r"diverged before its first step .*; the weights of student\.base are damaged"
+    ):
         train(make_job(base=str(broken), tune=tune))
 
 
@@ -316,5 +347,5 @@ def test_a_student_that_answers_no_numbers_is_named(make_job: MakeJob) -> None:
     file = Path(job.out, "model.safetensors")
     weights = load_file(file)
     save_file({name: item * 1e30 for name, item in weights.items()}, file, metadata={"format": "pt"})
-    with pytest.raises(StudentError, match=r"output is not a number; train it at a lower student\.rate"):
+    with pytest.raises(StudentError, match=r"output is NaN; train it at a lower student\.rate"):
         predict(PredictJob(folder=job.out, texts=["a cat"]))
