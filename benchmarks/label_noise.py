@@ -4,9 +4,9 @@ python -m benchmarks.label_noise DOMAIN_FOLDER... --out FILE.jsonl
 python -m benchmarks.label_noise DOMAIN_FOLDER... --out FILE.jsonl --tune full --losses cross_entropy,bootstrap
 
 Samples are drawn at random from the domain's rehearsal corpus and labelled by the rehearsal Labeler at each noise: of
-its wrong answers four in five fall on the likeliest wrong label, and it names up to three candidates. No sample is
-trusted; the labels' meanings are learnt from unless `--no-meanings` is given. Test macro-F1. What is in FILE is not
-measured again; prints a Markdown table of all that is in it: mean and standard deviation over data sets' mean per seed.
+its wrong answers four in five fall on the likeliest wrong label. No sample is trusted; the labels' meanings are learnt
+from unless `--no-meanings` is given. Test macro-F1. What is in FILE is not measured again; prints a Markdown table of
+all that is in it: mean and standard deviation over data sets' mean per seed.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="file that every measurement is appended to")
     parser.add_argument("--samples", default="48,120,240", help="sizes, comma-separated")
     parser.add_argument("--noises", default="0,0.1,0.2", help="shares of wrong labels, comma-separated")
-    parser.add_argument("--losses", default="cross_entropy,bootstrap,candidates,small_loss", help="comma-separated")
+    parser.add_argument("--losses", default="cross_entropy,bootstrap", help="comma-separated")
     parser.add_argument("--tune", choices=["head", "full"], default="head", help="what is trained")
     parser.add_argument("--seeds", type=int, default=5, help="repetitions with other samples and slips")
     parser.add_argument("--test-rows", type=int, default=500, help="rows of the test file that are used")
@@ -123,7 +123,7 @@ class _Bench:
         batch = {"kind": "draft_batch", "labels": self._meanings, "drafts": drafts}
         verdicts = answer_labeler(batch, self._corpus, RehearsalSettings(noise=noise), seed)["verdicts"]
         return [
-            TrainExample(id=item["id"], text=row.text, gold=item["labels"][0], candidates=item["labels"])
+            TrainExample(id=item["id"], text=row.text, gold=item["labels"][0])
             for row, item in zip(rows, verdicts, strict=True)
         ]
 

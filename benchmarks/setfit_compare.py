@@ -141,10 +141,7 @@ def train_ours(material: Material, size: int, options: argparse.Namespace) -> Fo
     changes = {"threads": options.threads, "device": options.device, "precision": "float32"}
     if options.tune:
         changes["tune"] = options.tune
-    samples = [
-        TrainExample(id=item.id, text=item.text, gold=item.label, candidates=item.candidates)
-        for item in material.samples[:size]
-    ]
+    samples = [TrainExample(id=item.id, text=item.text, gold=item.label) for item in material.samples[:size]]
     seeds = [
         TrainExample(id=f"seed-{number}", text=item.text, gold=item.gold, trusted=True)
         for number, item in enumerate(material.seeds)

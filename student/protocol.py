@@ -46,9 +46,6 @@ class TrainExample(ClosedModel):
         default=[], description="parts of the text that are not learned from: characters from, up to (not included)"
     )
     weight: float = Field(1.0, ge=0, description="weight of the sample in the loss, 1 is usual")
-    candidates: list[str] = Field(
-        default=[], description="plausible labels of the whole text, best first; empty where the right one is sure"
-    )
     shares: dict[str, float] = Field(
         default={},
         description="label -> share of the target, 0 to 1, where a whole text has one; empty: all for `gold`",

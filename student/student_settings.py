@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from evokd.messages import ClosedModel, InputError
 
 Tune = Literal["auto", "full", "head"]
-Loss = Literal["cross_entropy", "bootstrap", "candidates", "small_loss"]
+Loss = Literal["cross_entropy", "bootstrap"]
 Regime = Literal["continue", "base"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -63,9 +63,8 @@ class StudentSettings(ClosedModel):
     )
     loss: Loss = Field(
         "cross_entropy",
-        description="what is made of labels that may be wrong: nothing (cross_entropy), what the other samples say"
-        " counts as well (bootstrap), the target is shared among the labeler's candidates (candidates), likely wrong"
-        " samples weigh less (small_loss); entities are always learnt as given",
+        description="what is made of labels that may be wrong: nothing (cross_entropy), or what the other samples say"
+        " counts as well (bootstrap); entities are always learnt as given",
     )
     self_training: float = Field(
         0.5,
@@ -104,6 +103,13 @@ class StudentSettings(ClosedModel):
         if isinstance(self.max_length, str):
             raise InputError("student.max_length: auto is known to runs alone; give a number of sub-words")
         return self.max_length
+
+    @field_validator("loss", mode="before")
+    @classmethod
+    def _refuse_removed(cls, value: object) -> object:
+        if value in ("candidates", "small_loss"):
+            raise ValueError(f"{value} was removed; use bootstrap, which learns better from wrong labels")
+        return value
 
     @field_validator("max_length", mode="plain")
     @classmethod

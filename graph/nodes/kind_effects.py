@@ -76,9 +76,8 @@ async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Ef
 
 def _gather(context: RunContext, samples: Sequence[Sample]) -> tuple[list[TrainExample], list[str], list[str]]:
     """What the layers are fitted on, the kind of each, and the ids of those that are judged on."""
-    codec = context.domain.codec
     seeds = seed_examples(context)
-    own = [to_example(context, sample, codec) for sample in samples]
+    own = [to_example(context, sample) for sample in samples]
     validation = validation_examples(context)
     groups = [*("seeds" for _ in seeds), *(sample.kind for sample in samples), *("validation" for _ in validation)]
     held = [sample.id for sample in samples if sample.is_real] + [item.id for item in validation]

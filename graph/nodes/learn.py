@@ -53,10 +53,9 @@ def _choose_material(
     seeds = seed_examples(context)
     if not state["cycle"]:
         return seeds, [], None
-    codec = context.domain.codec
-    news = [to_example(context, sample, codec) for sample in fresh]
+    news = [to_example(context, sample) for sample in fresh]
     old = context.ledger.samples(state="accepted", purpose="train")
-    older = {sample.id: to_example(context, sample, codec) for sample in old if sample.cycle < state["cycle"]}
+    older = {sample.id: to_example(context, sample) for sample in old if sample.cycle < state["cycle"]}
     champion = state["champion"]
     if context.settings.student.regime == "base" or champion is None:
         return [*seeds, *older.values(), *news], [], None

@@ -58,9 +58,8 @@ async def _refit(state: State, context: RunContext) -> str | None:
     """Train once more with the validation rows taken in; None where there are none, or nothing to gain."""
     if not context.settings.publish.refit or not context.domain.validation:
         return None
-    codec = context.domain.codec
     samples = context.ledger.samples(state="accepted", purpose="train")
-    older = [*seed_examples(context), *(to_example(context, sample, codec) for sample in samples)]
+    older = [*seed_examples(context), *(to_example(context, sample) for sample in samples)]
     news = validation_examples(context)
     champion = state["champion"]
     material = Material([*older, *news])

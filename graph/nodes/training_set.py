@@ -2,11 +2,8 @@
 
 from evokd.graph.context import RunContext
 from evokd.student.protocol import TrainExample
-from evokd.student.tasks.base import TaskCodec
 from evokd.tracing.ledger import Sample
 
-MOST_CANDIDATES = 4
-"""Plausible labels of a sample that a training is told of."""
 LEAST_WEIGHT = 0.05
 """Weight of a label that the Labeler itself gives no more than even odds."""
 
@@ -27,16 +24,13 @@ def validation_examples(context: RunContext) -> list[TrainExample]:
     ]
 
 
-def to_example(context: RunContext, sample: Sample, codec: TaskCodec) -> TrainExample:
+def to_example(context: RunContext, sample: Sample) -> TrainExample:
     """Make an accepted sample fit to be trained on.
 
     The label of a real text comes from the Labeler alone, so it is learned by the confidence that came with it; a list
     of entities is not, since its one confidence is that of its most doubtful member.
     """
     masked = [(start, end) for start, end in sample.masked]
-    # what is learned comes first, whoever of the two it is from
-    answers = [sample.label, *(sample.candidates or ())]
-    plausible = list(dict.fromkeys(label for answer in answers for label in codec.labels_in(answer)))
     weighed = context.settings.curriculum.pool.weigh_labels and not context.entities
     soft = weighed and sample.is_real and sample.confidence is not None
     return TrainExample(
@@ -45,7 +39,6 @@ def to_example(context: RunContext, sample: Sample, codec: TaskCodec) -> TrainEx
         gold=sample.label,
         masked=masked,
         weight=weigh(sample.confidence or 0.0) if soft else 1.0,
-        candidates=plausible[:MOST_CANDIDATES],
     )
 
 

@@ -35,8 +35,8 @@ class TaskNetwork(Protocol):
     """What the model hub calls the task."""
     whole: bool
     """Whether an answer is one class of the whole text."""
-    penalty: float
-    """What a fitted output layer is held small by; see `student.training.linear_head.fit_rows`."""
+    l2: float
+    """L2 penalty of a fitted output layer; see `student.training.linear_head.fit_rows`."""
 
     def load(self, source: str) -> torch.nn.Module:
         """Load weights into the task's standard transformers class, float32, on the CPU.

@@ -17,7 +17,7 @@ class Rows:
     targets: torch.Tensor
     """(rows,) places of classes, or (rows, classes) shares of them."""
     weights: torch.Tensor
-    """(rows,), weight of each in the loss, 1 is usual; the more they add up to, the less the penalty counts."""
+    """(rows,), weight of each in the loss, 1 is usual; the more they add up to, the less the L2 penalty counts."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Fitted:
     calls: int
     """Evaluations of the loss."""
     loss: float
-    """Weighted mean at the end, without the penalty."""
+    """Weighted mean at the end, without the L2 penalty."""
 
     def answer(self, features: torch.Tensor) -> torch.Tensor:
         """Give the logits of features (rows, features): (rows, classes), float64."""
@@ -47,15 +47,15 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return -(torch.log_softmax(logits, -1) * targets).sum(-1)
 
 
-def fit_rows(rows: Rows, penalty: float, loss: LossFunction = cross_entropy, classes: int | None = None) -> Fitted:
-    """Fit a layer: penalised regression by L-BFGS, in float64 on the CPU.
+def fit_rows(rows: Rows, l2: float, loss: LossFunction = cross_entropy, classes: int | None = None) -> Fitted:
+    """Fit a layer: L2-regularised regression by L-BFGS, in float64 on the CPU.
 
     Features are centred and scaled by one number, to a mean square of 1. Scaling each by its own deviation was measured
     worse: on a handful of texts a deviation is chance.
 
     Args:
         rows: features, targets and weights.
-        penalty: weight of the squared norm of the layer, divided by the number of samples.
+        l2: weight of the squared norm of the layer, divided by the sum of the weights.
         loss: per row.
         classes: of the layer; None where the targets are shares of them.
     """
@@ -71,19 +71,19 @@ def fit_rows(rows: Rows, penalty: float, loss: LossFunction = cross_entropy, cla
     matrix = torch.zeros(count, width, dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(count, dtype=torch.float64, requires_grad=True)
     search = torch.optim.LBFGS([matrix, bias], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
-    calls: list[float] = []
+    losses: list[float] = []
 
     def evaluate() -> torch.Tensor:
         search.zero_grad()
-        fault = (loss(inputs @ matrix.T + bias, rows.targets.cpu()) * share).sum()
-        calls.append(fault.item())
-        total = fault + penalty * (matrix.square().sum() + bias.square().sum()) / (2 * mass)
+        data_loss = (loss(inputs @ matrix.T + bias, rows.targets.cpu()) * share).sum()
+        losses.append(data_loss.item())
+        total = data_loss + l2 * (matrix.square().sum() + bias.square().sum()) / (2 * mass)
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
     search.step(evaluate)  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        return Fitted(matrix * scale, bias - (matrix * scale) @ mean, len(calls), calls[-1])
+        return Fitted(matrix * scale, bias - (matrix * scale) @ mean, len(losses), losses[-1])
 
 
 def write_layer(layer: torch.nn.Linear, fitted: Fitted) -> None:

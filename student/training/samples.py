@@ -67,20 +67,17 @@ class TrainingSamples:
             seen: what the output layer sees of each piece.
 
         Returns:
-            The same with soft targets and other weights, and how many labels are doubted.
+            The same with soft targets, and how many labels are doubted.
         """
         rows = _line_up(self.network, data, seen, self.job.settings.balance)
         wide = rows.targets
         if not wide.is_floating_point():
             wide = torch.nn.functional.one_hot(wide, len(self.job.labels)).double()
-        places = {label: place for place, label in enumerate(self.job.labels)}
-        candidates = [[places[label] for label in sample.candidates] for sample in self.examples]
         trusted = [sample.trusted for sample in self.examples]
-        given = NoisyLabels(replace(rows, targets=wide), candidates, self.network.penalty, trusted)
+        given = NoisyLabels(replace(rows, targets=wide), self.network.l2, trusted)
         settled = relabel(self.job.settings.loss, given)
-        shares = torch.cat([settled.shares, torch.ones(data.meanings, dtype=torch.float64)])
         targets = torch.cat([settled.targets, wide[len(self.examples) :]])
-        return replace(data, targets=list(targets), weights=(data.weights * shares).float()), settled.doubted
+        return replace(data, targets=list(targets)), settled.doubted
 
     def fit(self, data: TrainingSet, seen: Sequence[torch.Tensor], classes: int) -> Fitted:
         """Fit the output layer alone.
@@ -95,7 +92,7 @@ class TrainingSamples:
         def loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
             return network.loss(logits, targets, settings.label_smoothing, data.classes)
 
-        return fit_rows(_line_up(network, data, seen, settings.balance), network.penalty, loss, classes)
+        return fit_rows(_line_up(network, data, seen, settings.balance), network.l2, loss, classes)
 
 
 def gather(job: TrainJob, network: TaskNetwork) -> TrainingSamples:

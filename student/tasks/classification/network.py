@@ -19,7 +19,7 @@ class ClassificationNetwork:
 
     pipeline = "text-classification"
     whole = True
-    penalty = 300.0
+    l2 = 300.0
 
     def __init__(self, labels: Sequence[str]) -> None:
         """Keep the labels, whose order is that of the logits."""

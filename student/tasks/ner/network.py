@@ -34,7 +34,7 @@ class TokenClassificationNetwork:
 
     pipeline = "token-classification"
     whole = False
-    penalty = 30.0
+    l2 = 30.0
 
     def __init__(self, labels: Sequence[str]) -> None:
         """Keep the labels; class 0 is O, 1 + 2k is B- and 2 + 2k is I- of label k."""
