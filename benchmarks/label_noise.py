@@ -131,13 +131,13 @@ class _Bench:
         """Do what a training of the head does, and a prediction, without writing and reading the weights."""
         samples = gather(job, make_network(self._codec))
         encoder = self._open()
-        pieces, seen = encoder.see(samples.texts, job.settings.length, _CPU, _AT_ONCE)
+        pieces, seen = encoder.features(samples.texts, job.settings.length, _CPU, _AT_ONCE)
         data = samples.encode(self._codec, pieces)
         if samples.doubtful:
             data, _ = samples.relabel(data, seen)
         fitted = samples.fit(data, seen, len(self._codec.labels))
         texts = [row.text for row in self._test]
-        pieces, seen = encoder.see(texts, job.settings.length, _CPU, _AT_ONCE)
+        pieces, seen = encoder.features(texts, job.settings.length, _CPU, _AT_ONCE)
         answers = encoder.network.decode(texts, pieces, [fitted.answer(features) for features in seen])
         return [answer.answer for answer in answers]
 

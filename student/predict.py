@@ -56,7 +56,7 @@ def _answer(
     network: TaskNetwork, folder: str, texts: Sequence[str], limit: int, device: torch.device, size: int
 ) -> _Answered:
     """Answer with the whole student, from its folder."""
-    model = network.load(folder).to(device).eval()
+    model = network.load(folder).model.to(device).eval()
     tokenizer = open_tokenizer(folder, not network.whole)
     pieces = network.cut(tokenizer, texts, min(limit, tokenizer.model_max_length)) if texts else []
 
@@ -74,7 +74,7 @@ def _answer_kept(
 ) -> _Answered:
     """Answer with the student's output layer, on features of its base that may be kept from earlier calls."""
     weight, bias = encoder.read_layer(folder)
-    (pieces, seen), _ = with_less(size, lambda fit: encoder.see(texts, limit, device, fit))
+    (pieces, seen), _ = with_less(size, lambda fit: encoder.features(texts, limit, device, fit))
     return pieces, [features.double() @ weight.T + bias for features in seen]
 
 

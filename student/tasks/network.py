@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from transformers import AutoConfig
@@ -28,6 +28,14 @@ class TextPiece:
     """
 
 
+class LoadedModel(NamedTuple):
+    """A transformers model, and which of its weights its source lacks."""
+
+    model: torch.nn.Module
+    drawn: frozenset[str]
+    """Names of the weights that the source lacks or has in another shape; drawn from torch's global generator."""
+
+
 class TaskNetwork(Protocol):
     """The torch side of a `TaskCodec`."""
 
@@ -38,11 +46,13 @@ class TaskNetwork(Protocol):
     l2: float
     """L2 penalty of a fitted output layer; see `student.training.linear_head.fit_rows`."""
 
-    def load(self, source: str) -> torch.nn.Module:
+    def __init__(self, labels: Sequence[str]) -> None: ...
+
+    def load(self, source: str) -> LoadedModel:
         """Load weights into the task's standard transformers class, float32, on the CPU.
 
         Args:
-            source: folder or hub name; a missing or misfitting output layer is drawn from torch's global generator.
+            source: folder or hub name.
         """
 
     def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[TextPiece]:
@@ -115,7 +125,7 @@ def find_output_layer(model: torch.nn.Module, classes: int) -> torch.nn.Linear:
     return fitting[-1]
 
 
-def load_model(kind: Any, source: str, names: Sequence[str], more_layers: int = 0, **options: Any) -> torch.nn.Module:
+def load_model(kind: Any, source: str, names: Sequence[str], more_layers: int = 0, **options: Any) -> LoadedModel:
     """Load weights into a standard class, from safetensors alone, float32, with the names of its classes.
 
     Args:
@@ -125,28 +135,29 @@ def load_model(kind: Any, source: str, names: Sequence[str], more_layers: int = 
         more_layers: encoder layers to add, not initialised.
         options: further keys of the configuration.
     """
-    places = {name: place for place, name in enumerate(names)}
     config = AutoConfig.from_pretrained(
         source,
         trust_remote_code=False,
         num_labels=len(names),
         id2label=dict(enumerate(names)),
-        label2id=places,
+        label2id={name: number for number, name in enumerate(names)},
         **options,
     )
     if more_layers:  # some kinds of models cannot be given another number
         config.num_hidden_layers += more_layers
-    model: torch.nn.Module = kind.from_pretrained(
+    model, report = kind.from_pretrained(
         source,
         config=config,
         ignore_mismatched_sizes=True,
         trust_remote_code=False,
         use_safetensors=True,
         dtype=torch.float32,
+        output_loading_info=True,
     )
-    return model
+    misfits = {name for name, *_shapes in report["mismatched_keys"]}
+    return LoadedModel(model, frozenset(report["missing_keys"] | misfits))
 
 
 def cut_padding(row: torch.Tensor, inputs: Mapping[str, Sequence[int]]) -> torch.Tensor:
-    """Cut what stands for padding off one row of a batch: (sub-words, n) -> (own sub-words, n); (n,) stays."""
+    """Cut what stands for padding off one row of a batch: (sub-words, n) -> (sub-words of the piece, n); (n,) stays."""
     return row[: len(inputs["input_ids"])] if row.ndim > 1 else row

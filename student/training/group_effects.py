@@ -46,7 +46,7 @@ def appraise(job: AppraiseJob) -> Appraisal:
     texts = gather(base, network).texts
     _, _ = with_less(
         halve(FEATURE_BATCH, job.halvings),
-        lambda fit: encoder.see(texts, job.settings.length, device, fit),  # kept for all that follows
+        lambda fit: encoder.features(texts, job.settings.length, device, fit),  # kept for all that follows
     )
     held = set(job.held)
     parts = [[item for item in job.examples if item.id in held][place::FOLDS] for place in range(FOLDS)]
@@ -114,5 +114,5 @@ class _Judge:
         return each.double() * data.weights.double()
 
     def _read(self, samples: TrainingSamples) -> tuple[TrainingSet, list[torch.Tensor]]:
-        pieces, seen = self._encoder.see(samples.texts, self._job.settings.length, self._device, FEATURE_BATCH)
+        pieces, seen = self._encoder.features(samples.texts, self._job.settings.length, self._device, FEATURE_BATCH)
         return samples.encode(self._task, pieces), seen

@@ -11,7 +11,7 @@ import torch
 
 from evokd.student.base import find_local, locate
 from evokd.student.compute import pick_device, pick_precision, reproducible, set_threads
-from evokd.student.features import FEATURE_BATCH, Encoder, find_encoder, open_encoder, read_features
+from evokd.student.features import FEATURE_BATCH, Encoder, compute_features, find_encoder, open_encoder
 from evokd.student.memory import halve, release
 from evokd.student.protocol import StudentError, TrainJob, TrainResult
 from evokd.student.save import read_record, save_student
@@ -145,7 +145,7 @@ class _Training:
     def _fit_cached(self, encoder: Encoder, retry: RetryState) -> _Outcome:
         """Fit the output layer of a base that is kept in memory, on features of which most may be kept as well."""
         samples, job = self.samples, self.samples.job
-        pieces, features = encoder.see(samples.texts, job.settings.length, self.device, retry.at_once)
+        pieces, features = encoder.features(samples.texts, job.settings.length, self.device, retry.at_once)
         data, doubted = samples.encode(self.task, pieces), 0
         if samples.doubtful:
             data, doubted = samples.relabel(data, features)
@@ -157,7 +157,7 @@ class _Training:
     def _train(self, encoder: Encoder | None, retry: RetryState) -> _Outcome:
         samples, job, network = self.samples, self.samples.job, self.samples.network
         source = job.start or locate(job.settings.base)
-        model = network.load(source).to(self.device)
+        model = network.load(source).model.to(self.device)
         tokenizer = open_tokenizer(source, not network.whole)
         match_padding(model, tokenizer)
         limit = min(job.settings.length, tokenizer.model_max_length)
@@ -166,9 +166,9 @@ class _Training:
         fits = self.tune == "head" or (self.pretrained and job.settings.fit_first)
         features: Sequence[torch.Tensor] = []
         if encoder is not None:
-            features = encoder.see(samples.texts, limit, self.device, retry.at_once)[1]
+            features = encoder.features(samples.texts, limit, self.device, retry.at_once)[1]
         elif fits or samples.doubtful:
-            features = read_features(model, layer, tokenizer, data.encodings, retry.at_once)
+            features = compute_features(model, layer, tokenizer, data.encodings, retry.at_once)
         if samples.doubtful:
             data, doubted = samples.relabel(data, features)
         precision = torch.float32

@@ -71,7 +71,7 @@ def write_texts(count: int, seed: int) -> list[TrainExample]:
 def nothing_kept() -> None:
     """Let no test see what another one has computed."""
     CACHE.clear()
-    evokd.student.features._encoders.clear()
+    evokd.student.features._load_encoder.cache_clear()
 
 
 MakeJob = Callable[..., TrainJob]

@@ -65,7 +65,7 @@ def test_weights_and_answers_are_the_same_with_and_without_what_is_kept(
     kept = ask(warm, texts)
     monkeypatch.setattr(CACHE, "limit", 0)
     CACHE.clear()
-    evokd.student.features._encoders.clear()
+    evokd.student.features._load_encoder.cache_clear()
     cold = make_jobs(make_job, task, "cold", max_length=16)
     train(cold)
     assert len(CACHE) == 0

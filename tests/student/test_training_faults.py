@@ -18,7 +18,7 @@ from evokd.student.protocol import EmbedJob, PredictJob, StudentError
 from evokd.student.student_settings import StudentSettings
 from evokd.student.tasks.classification.network import ClassificationNetwork
 from evokd.student.tasks.ner.network import TokenClassificationNetwork
-from evokd.student.tasks.network import TaskNetwork
+from evokd.student.tasks.network import LoadedModel, TaskNetwork
 from evokd.student.training.finetune import FullTraining, TrainingSet
 from evokd.student.training.train import train
 from tests.student.conftest import LABELS, MakeJob, write_texts
@@ -120,7 +120,7 @@ def test_no_tensor_of_a_failed_try_stays_alive(make_job: MakeJob, monkeypatch: p
     alive: list[int] = []
     load = ClassificationNetwork.load
 
-    def count(self: ClassificationNetwork, source: str) -> torch.nn.Module:
+    def count(self: ClassificationNetwork, source: str) -> LoadedModel:
         gc.collect()
         # Not isinstance(): asking every object for its class wakes up old warnings.
         alive.append(sum(issubclass(type(item), torch.Tensor) for item in gc.get_objects()))
@@ -164,7 +164,7 @@ def test_parts_of_a_batch_add_up_to_its_gradient(tiny_student: Path, task: str, 
     )
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        model = network.load(str(tiny_student)).eval()
+        model = network.load(str(tiny_student)).model.eval()
     settings = StudentSettings(label_smoothing=0.1)
     results = []
     for size in (8, at_once):

@@ -9,9 +9,10 @@ norm then sets the length. The pooler is a small multiple of the identity, where
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoConfig, BertForSequenceClassification
+from transformers import AutoConfig
 from transformers.utils import cached_file
 
 _LOUD = 100.0
@@ -35,8 +36,12 @@ def wants_mean(source: str) -> bool:
     return config.model_type == "bert" and pooling.get("pooling_mode_mean_tokens") is True
 
 
-def write_mean(model: BertForSequenceClassification) -> None:
-    """Write the mean into the last layer and the pooler, in place."""
+def write_mean(model: Any) -> tuple[str, ...]:
+    """Write the mean into the last layer and the pooler of a `BertForSequenceClassification`, in place.
+
+    Returns:
+        What the names of the weights that were written begin with.
+    """
     layer = model.bert.encoder.layer[-1]
     size = model.config.hidden_size
     with torch.no_grad():
@@ -57,3 +62,4 @@ def write_mean(model: BertForSequenceClassification) -> None:
                     parameter.zero_()
         for norm in (layer.attention.output.LayerNorm, layer.output.LayerNorm):
             norm.weight.fill_(1.0)
+    return f"bert.encoder.layer.{len(model.bert.encoder.layer) - 1}.", "bert.pooler."

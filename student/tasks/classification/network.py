@@ -9,7 +9,7 @@ from transformers import AutoModelForSequenceClassification
 
 from evokd.student.protocol import Prediction, TrainExample
 from evokd.student.tasks.classification.mean_pooling import wants_mean, write_mean
-from evokd.student.tasks.network import TextPiece, find_output_layer, load_model
+from evokd.student.tasks.network import LoadedModel, TextPiece, find_output_layer, load_model
 
 _DIGITS = 6
 
@@ -26,19 +26,20 @@ class ClassificationNetwork:
         self._labels = list(labels)
         self._places = {label: place for place, label in enumerate(self._labels)}
 
-    def load(self, source: str) -> torch.nn.Module:
+    def load(self, source: str) -> LoadedModel:
         """Load a classifier with the labels in its configuration."""
         mean = wants_mean(source)
-        model = load_model(
+        loaded = load_model(
             AutoModelForSequenceClassification,
             source,
             self._labels,
             more_layers=int(mean),
             problem_type="single_label_classification",
         )
-        if mean:
-            write_mean(model)
-        return model
+        if not mean:
+            return loaded
+        written = write_mean(loaded.model)
+        return loaded._replace(drawn=frozenset(name for name in loaded.drawn if not name.startswith(written)))
 
     def cut(self, tokenizer: Any, texts: Sequence[str], limit: int) -> list[TextPiece]:
         """Make one piece of each text; what is longer than `limit` is cut off."""

@@ -15,7 +15,7 @@ from evokd.messages.spans import split_words
 from evokd.student.protocol import Prediction, TrainExample
 from evokd.student.tasks.ner.spans import to_spans
 from evokd.student.tasks.ner.tags import spans_to_tags
-from evokd.student.tasks.network import IGNORE, TextPiece, find_output_layer, load_model
+from evokd.student.tasks.network import IGNORE, LoadedModel, TextPiece, find_output_layer, load_model
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class TokenClassificationNetwork:
         self._tags = ["O", *(f"{part}-{label}" for label in labels for part in "BI")]
         self._numbers = {tag: number for number, tag in enumerate(self._tags)}
 
-    def load(self, source: str) -> torch.nn.Module:
+    def load(self, source: str) -> LoadedModel:
         """Load a token classifier with the tags in its configuration."""
         return load_model(AutoModelForTokenClassification, source, self._tags)
 

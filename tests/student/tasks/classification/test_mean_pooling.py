@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from evokd.student.features import read_features
+from evokd.student.features import compute_features
 from evokd.student.tasks.classification.network import ClassificationNetwork
 
 TEXTS = ["the cat", "my old dog was here", "a loud new pump is there and here and there"]
@@ -23,9 +23,9 @@ def sentence_encoder(tiny_student: Path, tmp_path: Path) -> Path:
 def test_the_added_layer_gives_the_normed_mean_of_the_encoder(sentence_encoder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(sentence_encoder)
     network = ClassificationNetwork(["a", "b"])
-    model = network.load(str(sentence_encoder))
+    model = network.load(str(sentence_encoder)).model
     encodings = [dict(tokenizer(text)) for text in TEXTS]
-    features = torch.stack(read_features(model, network.output_layer(model), tokenizer, encodings))
+    features = torch.stack(compute_features(model, network.output_layer(model), tokenizer, encodings))
     encoder = AutoModel.from_pretrained(sentence_encoder).eval()
     with torch.inference_mode():
         means = torch.stack(
@@ -37,5 +37,5 @@ def test_the_added_layer_gives_the_normed_mean_of_the_encoder(sentence_encoder: 
 
 def test_other_bases_are_taken_as_they_are(tiny_student: Path, sentence_encoder: Path) -> None:
     network = ClassificationNetwork(["a", "b"])
-    layers = [len(network.load(str(folder)).bert.encoder.layer) for folder in (tiny_student, sentence_encoder)]  # type: ignore
+    layers = [len(network.load(str(folder)).model.bert.encoder.layer) for folder in (tiny_student, sentence_encoder)]  # type: ignore
     assert layers == [2, 3]
