@@ -230,5 +230,5 @@ def _head(backtest: Experiment, record: Mapping[str, Any]) -> Iterator[str]:
         yield f"- **{len(record['missing'])} of {len(backtest.cells)} cells are missing**; their pairs are left out."
     yield (
         f"\nDifferences are paired by domain and seed, with {LEVEL:.0%} percentile intervals of {RESAMPLES:,} bootstrap"
-        " resamples over seeds; bold where the interval leaves 0 out. How to read the tables: docs/backtests.md.\n"
+        " resamples over seeds; bold where the interval leaves 0 out. How to read the tables: docs/bench.md.\n"
     )

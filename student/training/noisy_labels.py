@@ -2,7 +2,7 @@
 
 A fitted layer has memorised its samples, so a sample is judged by a layer that was fitted without it: the samples are
 parted five times, and each part is answered by a layer fitted on the other four, on features of the frozen encoder.
-What each rule won is in docs/benchmarks-simulated.md.
+What each rule won is in docs/experiments/noisy-labels.md.
 """
 
 from collections import Counter

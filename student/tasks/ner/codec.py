@@ -24,7 +24,7 @@ RECIPE: Mapping[str, Any] = {
 }
 """A tag per word takes a higher rate than a label per text, and more, smaller batches. An output layer on frozen
 features is too weak to begin with, so it begins at zero and has the longest way to go (see
-docs/benchmarks-simulated.md)."""
+docs/experiments/entity-recipe.md)."""
 
 
 @dataclass(frozen=True)
