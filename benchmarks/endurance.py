@@ -3,10 +3,10 @@
     python -m benchmarks.endurance cycles --cycles 100
     python -m benchmarks.endurance ledger --large 20000 --small 200 --repeats 7
 
-The domain is made up (see `benchmarks.planted`). Overhead is all that is neither the teacher answering nor the student
-training, predicting or starting. `ledger` plants a run of 50 cycles into a folder and resumes copies of it once more;
-the student there answers at once. What grows with the samples by its nature is taken out and told beside: comparing
-drafts with known texts, which are read and indexed for it, and handing the samples to the training.
+The domain is made up (see `benchmarks.planted`). Overhead is the time in which neither the teacher answers nor the
+student trains, predicts or starts. `ledger` writes a run of 50 cycles into a folder and resumes copies of it; the
+student there answers at once. Two costs grow with the samples by their nature and are reported separately: comparing
+drafts with known texts, which must be read and indexed, and handing the samples to the training.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What the checks on a GPU are made with: shipped rows, a limit on memory, an optimizer that goes astray."""
+"""Tools of the checks on a GPU: shipped rows, a limit on memory, an optimizer that diverges."""
 
 import json
 from collections.abc import Iterator

@@ -3,10 +3,11 @@
 python -m benchmarks.label_noise DOMAIN_FOLDER... --out FILE.jsonl
 python -m benchmarks.label_noise DOMAIN_FOLDER... --out FILE.jsonl --tune full --losses cross_entropy,bootstrap
 
-Samples are drawn at random from the domain's rehearsal corpus and labelled by the rehearsal Labeler at each noise: of
-its wrong answers four in five fall on the likeliest wrong label. No sample is trusted; the labels' meanings are learnt
-from unless `--no-meanings` is given. Test macro-F1. What is in FILE is not measured again; prints a Markdown table of
-all that is in it: mean and standard deviation over data sets' mean per seed.
+Samples are drawn at random from the domain's rehearsal corpus and labelled by the rehearsal Labeler at each noise. Four
+in five of its wrong answers are the likeliest wrong label. No sample is trusted.
+The student learns from the labels' meanings unless `--no-meanings` is given. Scores are test macro-F1. Measurements in
+FILE are not repeated. Prints a Markdown table of all of them: mean and standard deviation, over seeds, of the mean over
+data sets.
 """
 
 import argparse

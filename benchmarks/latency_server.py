@@ -2,10 +2,10 @@
 
 python -m benchmarks.latency_server --latency 0.25
 
-It does as little as it can, so that what a client costs is what is measured. The first line it prints is its port.
-`GET /stats` gives {"requests", "answers", "repeated", "most", "first", "wall"}: requests that came, answers that were
-sent whole, answers beyond the first to one and the same body, most requests in flight at once, seconds since 1970 of
-the first request, and seconds from it to the last answer. `POST /reset` forgets all that.
+It does as little as possible, so that a measurement shows the cost of the client. It prints its port as its first
+line. `GET /stats` gives {"requests", "answers", "repeated", "most", "first", "wall"}: requests received, answers sent
+completely, answers beyond the first to the same body, most requests in flight at once, Unix time of the first request
+in seconds, and seconds from it to the last answer. `POST /reset` resets these counts.
 """
 
 import argparse

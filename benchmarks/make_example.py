@@ -1,8 +1,8 @@
-"""Make the example of a shipped domain from a finished run with a language model: all that `evokd show` reads.
+"""Make the example of a shipped domain from a finished run with a language model: the files that `evokd show` reads.
 
     python benchmarks/make_example.py runs/RUN domains/support_tickets
 
-Left behind are the student's weights, the checkpoints, and what says where the run was made: folders, and the address
+It leaves out the student's weights, the checkpoints, and what reveals where the run was made: folders, and the address
 of the endpoint.
 """
 

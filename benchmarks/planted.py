@@ -1,4 +1,4 @@
-"""A made-up domain of any size, and the folder of a run on it that has come far. Serves `benchmarks.endurance`."""
+"""A made-up domain of any size, and the folder of a long run on it, for `benchmarks.endurance`."""
 
 import asyncio
 import json

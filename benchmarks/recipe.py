@@ -4,8 +4,8 @@ python -m benchmarks.recipe DOMAIN_FOLDER... --per-label 12,60 --seeds 2
 python -m benchmarks.recipe DOMAIN_FOLDER... --loop 5x48 --set regime=base --set steps=60
 
 Rows are drawn at random, balanced over the labels; a row with several labels serves each of them. Prints test macro-F1
-(for entities strict F1; mean over the seeds, and each seed's last) and the seconds of the last training. A loop starts
-with one row per label, then each cycle adds new rows and trains once.
+(for entities strict F1), as mean over the seeds and each seed's last, and the seconds of the last training. A loop
+starts with one row per label, then each cycle adds new rows and trains once.
 """
 
 import argparse

@@ -4,12 +4,12 @@ python -m pip install setfit==1.2.0
 python -m benchmarks.setfit_compare RUN_FOLDER... --out FILE.jsonl
 
 Samples are the seeds and the first N that the run accepted (`--sizes`; those of one cycle in random order, since its
-lessons are sorted by label), with the labels that it learned; the domain folder is the one that the run names. Ours is
-the student as the run's configuration describes it (`--tune` overrules what is tuned), trained from its base. SetFit
-has the recipe of its paper: 20 positive and 20 negative pairs per sample, batch 16, one epoch, logistic regression on
-top; once on the samples alone, once with the labels' meanings, which ours learns from, as one more sample each. Test
-macro-F1 and accuracy. What is in FILE is not measured again; prints a Markdown table of all that is in it: means over
-the runs, the spread of the paired differences.
+lessons are sorted by label), with the labels that it learned. The domain folder is the one that the run names. Our
+student is trained from its base, as the run's configuration describes it (`--tune` overrides what is tuned). SetFit
+uses the recipe of its paper: 20 positive and 20 negative pairs per sample, batch 16, one epoch, logistic regression on
+top. It is trained once on the samples alone, and once with each label's meaning as one more sample, since our student
+learns from meanings too. Scores are test macro-F1 and accuracy. Measurements in FILE are not repeated. Prints a
+Markdown table of all of them: means over the runs and the spread of the paired differences.
 
 Source: Tunstall et al., Efficient Few-Shot Learning Without Prompts (2022), arXiv 2209.11055.
 """

@@ -3,9 +3,9 @@
 python -m benchmarks.student_memory --cycles 40
 python -m benchmarks.student_memory --cycles 40 --domain field_reports --steps 20 --samples 240
 
-A cycle trains the output layer, then all weights, lets the student answer test texts and embeds them, in one child
-process, with other samples of the shipped corpus each time. Prints resident memory in MiB after every cycle, and its
-slope (least squares) from cycle `--warm` on. Linux alone: it reads /proc.
+A cycle trains the output layer, then all weights, lets the student answer test texts and embeds them, all in one child
+process, with different samples of the shipped corpus each time. Prints resident memory in MiB after every cycle, and
+its slope (least squares) from cycle `--warm` on. Linux only: it reads /proc.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""How close the door to the teacher comes to what a server allows, and what a killed run asks again.
+"""How close calls to the teacher come to the throughput that a server allows, and what a killed run asks again.
 
 python -m benchmarks.teacher_door [--calls 512] [--flight 64] [--latency 0.25 1.0] [--rounds 3]
 
-A server of fixed latency (benchmarks/latency_server.py) is asked to label by two clients in turn, each a process of its
-own: the door (`agents.labeler` through `agents.llm`, every reply stored in a ledger before it is used), and a bare
-loop over `AsyncOpenAI` with a semaphore, which stores nothing. One call goes ahead, as the Analyst's does in a run; it
-is not counted. `ideal / wall` is calls / flight x latency, divided by the time from the first request to the last
-answer as the server saw them. Then the door is killed with SIGKILL at half of the calls and started again with the
-same ledger. Prints Markdown; exit code 1 when an answer that was stored is asked for again.
+Two clients in turn, each in its own process, ask a server of fixed latency (benchmarks/latency_server.py) to label: the
+door (`agents.labeler` through `agents.llm`, every reply stored in a ledger before it is used), and a bare loop over
+`AsyncOpenAI` with a semaphore, which stores nothing. One call goes ahead, as the Analyst's does in a run; it is not
+counted. `ideal / wall` is calls / flight x latency, divided by the time that the server measured from the first request
+to the last answer. Then the door is killed with SIGKILL after half of the calls and started again with the same ledger.
+Prints Markdown; exit code 1 when a stored answer is asked for again.
 """
 
 import argparse
