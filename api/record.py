@@ -10,6 +10,7 @@ from evokd.graph.setup.run_folder import find_run as find_folder
 from evokd.messages import CallRecord
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger, Sample, open_ledger
+from evokd.tracing.rows import WeaknessRow
 from evokd.tracing.summary import read_summary
 
 
@@ -61,7 +62,7 @@ class Run:
         """The cycles of the summary: accepted, rejected, calls, tokens, cost, seconds, gate; [] before the end."""
         return list((self.summary or {}).get("cycles", []))
 
-    def weaknesses(self, cycle: int | None = None) -> list[dict[str, Any]]:
+    def weaknesses(self, cycle: int | None = None) -> list[WeaknessRow]:
         """The weaknesses that the Analyst named, with what became of them: of a cycle, or of all."""
         with self.ledger() as ledger:
             return ledger.weaknesses(cycle)

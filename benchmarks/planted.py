@@ -22,6 +22,17 @@ from evokd.messages import (
     Quota,
 )
 from evokd.tracing.ledger import Ledger, Sample
+from evokd.tracing.rows import (
+    CURATION,
+    GATE,
+    LABEL_COUNTS,
+    TRAINING,
+    CurationRecord,
+    GateRecord,
+    TrainingRecord,
+    WeaknessRow,
+    make_lesson,
+)
 
 LABELS = ("north", "east", "south", "west")
 CYCLES = 50
@@ -82,9 +93,9 @@ def plant_run(plan: Plan, runs_dir: Path, count: int) -> RunFolder:
 
 def _plant_training(ledger: Ledger, cycle: int) -> None:
     """Write what training, gate and exam of a cycle leave."""
-    done = {"tune": "head", "steps": 9, "samples": 9, "seconds": 1.0, "loss": 0.5}
-    ledger.put_part(cycle, "training", done)
-    ledger.put_part(cycle, "gate", {"before": 0.5, "after": 0.5, "promoted": True})
+    training = TrainingRecord(tune="head", steps=9, samples=9, seconds=1.0, loss=0.5)
+    ledger.put_cycle_record(cycle, TRAINING, training)
+    ledger.put_cycle_record(cycle, GATE, GateRecord(before=0.5, after=0.5, promoted=True))
     for node in ("train", "gate", "examine", "decide"):
         ledger.add_time(cycle, node, 0.1)
     cases = [
@@ -114,13 +125,22 @@ def _plan(lesson: str, share: int) -> LessonPlan:
 def _plant_samples(ledger: Ledger, cycle: int, share: int, texts: Iterator[tuple[str, str]]) -> None:
     """Write what analysis, lessons and curation of a cycle leave: so many accepted samples per lesson."""
     span = f"c{cycle:03d}"
-    named = {"name": "one for another", "pattern": "p", "labels": ["north"], "evidence": ["v1"], "advice": "a"}
-    ledger.put_weaknesses([{"id": f"{span}-w1", "cycle": cycle, **named, "state": "open", "effect": 0.0}])
-    names = [f"{span}-l{number:02d}" for number in range(1, LESSONS + 1)]
-    plans = [_plan(name, share).model_dump(mode="json") for name in names]
-    ledger.put_lessons(
-        cycle, [{"id": plan["id"], "cycle": cycle, "weakness": f"{span}-w1", "plan": plan} for plan in plans]
+    weakness = WeaknessRow(
+        id=f"{span}-w1",
+        cycle=cycle,
+        name="one for another",
+        pattern="p",
+        labels=["north"],
+        evidence=["v1"],
+        advice="a",
+        state="open",
+        effect=0.0,
+        mastery=None,
+        tested=None,
     )
+    ledger.put_weaknesses([weakness])
+    names = [f"{span}-l{number:02d}" for number in range(1, LESSONS + 1)]
+    ledger.put_lessons(cycle, [make_lesson(cycle, weakness["id"], "", _plan(name, share)) for name in names])
     for name in names:
         rows = [
             Sample(
@@ -148,8 +168,9 @@ def _plant_samples(ledger: Ledger, cycle: int, share: int, texts: Iterator[tuple
         ledger.put_message(cycle, name, "generator", "labeler", batch)
         for role in ("generator", "labeler"):
             ledger.record_call(_call(cycle, name, role, batch.model_dump_json()))
-    ledger.put_part(cycle, "labels", dict.fromkeys(LABELS, share * LESSONS * (cycle - 1) // len(LABELS)))
-    ledger.put_part(cycle, "curation", {"drafts": share * LESSONS, "accepted": share * LESSONS, "disputed": 0})
+    ledger.put_cycle_record(cycle, LABEL_COUNTS, dict.fromkeys(LABELS, share * LESSONS * (cycle - 1) // len(LABELS)))
+    curation = CurationRecord(drafts=share * LESSONS, accepted=share * LESSONS, disputed=0)
+    ledger.put_cycle_record(cycle, CURATION, curation)
 
 
 def _call(cycle: int, span: str, role: str, raw: str) -> CallRecord:

@@ -7,6 +7,8 @@ from pydantic import Field
 from evokd.messages.base import VOCABULARY_KEY, CaseVerdict, Entity, Example, Gold, Message, Origin
 
 ErrorKind = Literal["boundary", "type", "missed", "invented"]
+MasteryState = Literal["open", "improving", "fixed", "regressed", "rolled_back", "given_up", "dropped"]
+"""What has become of a weakness."""
 
 # ------------------------------------------------------------------------------------------------ student -> Analyst
 
@@ -67,7 +69,7 @@ class OpenWeakness(Message):
 
     id: str = Field(description="weakness id")
     name: str = Field(description="short name")
-    state: Literal["open", "improving", "fixed", "regressed", "rolled_back", "given_up", "dropped"] = Field(
+    state: MasteryState = Field(
         description="where it stands; dropped: its evidence did not bear it out, so nothing was written on it"
     )
     effect: float | None = Field(description="change of its mastery since it was named, -1 to 1")

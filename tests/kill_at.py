@@ -7,9 +7,9 @@ As a server it imports everything heavy once and forks for each request, so that
 `args`, `log` (file that takes what the command prints), and perhaps `event`, `node`, `count`, `signal` and `student`
 (a name in `tests.graph.toy.STUDENTS`); the answer is `{"code": n}`, negative for a signal.
 
-In place of an event a request may name a `call` such as `tracing.ledger.Ledger.put_part`: the process is killed right
-after the count-th one, or, with `fault` (a name in `errno`), that one and all after it fail instead. With `limit` no
-file can grow beyond so many bytes.
+In place of an event a request may name a `call` such as `tracing.ledger.Ledger.put_cycle_record`: the process is
+killed right after the count-th one, or, with `fault` (a name in `errno`), that one and all after it fail instead. With
+`limit` no file can grow beyond so many bytes.
 """
 
 import asyncio

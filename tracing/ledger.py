@@ -10,13 +10,16 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from evokd.messages import CallRecord, EvokdError, Message
 from evokd.tracing.database import LedgerError, decode, encode
+from evokd.tracing.rows import LessonOutline, LessonRow, PlanRecord, RecordKind, RecordT, Usage, WeaknessRow
 from evokd.tracing.samples import Sample, Samples
 
 __all__ = ["Ledger", "LedgerError", "Sample"]
+
+MessageT = TypeVar("MessageT", bound=Message)
 
 LEAST_ROOM = 8 * 2**20
 """Bytes that must be free before a call goes out: the replies of all calls under way, and what SQLite writes twice."""
@@ -76,26 +79,27 @@ class Ledger(Samples):
         """All attempts in order, of one cycle or of the run."""
         return [_to_call(row) for row in self._of_cycle("calls", cycle, "seq")]
 
-    def usage(self, cycle: int | None = None, role: str | None = None) -> dict[str, Any]:
-        """Calls and tokens: {"calls", "input_tokens", "output_tokens", "cost_usd", "estimated"}.
+    def usage(self, cycle: int | None = None, role: str | None = None) -> Usage:
+        """Sum up calls and tokens, of a cycle, of a role or of all.
 
-        `cost_usd` is None as soon as the price of one call is unknown. Calls that the server refused are not counted;
-        those that were lost on the way are, with estimates.
+        Calls that the server refused are not counted; those that were lost on the way are, with estimates.
         """
-        asked = {name: value for name, value in (("cycle", cycle), ("role", role)) if value is not None}
-        where = " AND ".join(["status != 'error'", *(f"{name} = ?" for name in asked)])
+        filters = {name: value for name, value in (("cycle", cycle), ("role", role)) if value is not None}
+        where = " AND ".join(["status != 'error'", *(f"{name} = ?" for name in filters)])
         row = self._rows(
             "SELECT count(*) AS calls, coalesce(sum(input_tokens), 0) AS input_tokens,"
             " coalesce(sum(output_tokens), 0) AS output_tokens, sum(cost_usd) AS cost_usd,"
             " count(*) - count(cost_usd) AS unpriced, coalesce(max(estimated), 0) AS estimated"
             f" FROM calls WHERE {where}",
-            *asked.values(),
+            *filters.values(),
         )[0]
-        usage = dict(row)
-        unpriced = usage.pop("unpriced")
-        usage["cost_usd"] = None if unpriced or not usage["calls"] else usage["cost_usd"]
-        usage["estimated"] = bool(usage["estimated"])
-        return usage
+        return Usage(
+            calls=row["calls"],
+            input_tokens=row["input_tokens"],
+            output_tokens=row["output_tokens"],
+            cost_usd=None if row["unpriced"] or not row["calls"] else row["cost_usd"],
+            estimated=bool(row["estimated"]),
+        )
 
     def spent(self, cycle: int | None) -> tuple[int, float]:
         """Tokens and US dollars used, in a cycle or in all; calls of unknown price count as 0 dollars."""
@@ -139,15 +143,16 @@ class Ledger(Samples):
         row = {"cycle": cycle, "span": span, "kind": body["kind"], "sender": sender, "receiver": receiver, "body": body}
         self._insert("messages", [row])
 
-    def message(self, span: str, kind: str) -> dict[str, Any] | None:
-        """The body of a stored message."""
+    def message(self, span: str, model: type[MessageT]) -> MessageT | None:
+        """The stored message of a span that is of this model, such as `FeedbackPacket`."""
+        kind = model.model_fields["kind"].default
         rows = self._rows("SELECT body FROM messages WHERE span = ? AND kind = ?", span, kind)
-        return dict(json.loads(rows[0]["body"])) if rows else None
+        return model.model_validate(json.loads(rows[0]["body"])) if rows else None
 
     # ----------------------------------------------------------------------------------------- weaknesses, lessons
 
-    def put_weaknesses(self, rows: Iterable[Mapping[str, Any]], instead_of: int | None = None) -> None:
-        """Store weaknesses: id, cycle, name, pattern, labels, evidence, advice, state, effect.
+    def put_weaknesses(self, rows: Iterable[WeaknessRow], instead_of: int | None = None) -> None:
+        """Store weaknesses; one that is there under the same id is replaced.
 
         Args:
             rows: the weaknesses.
@@ -158,11 +163,11 @@ class Ledger(Samples):
                 self._execute("DELETE FROM weaknesses WHERE cycle = ?", instead_of)
             self._insert("weaknesses", rows)
 
-    def weaknesses(self, cycle: int | None = None) -> list[dict[str, Any]]:
+    def weaknesses(self, cycle: int | None = None) -> list[WeaknessRow]:
         """All weaknesses in order, of one cycle or of the run."""
-        return [decode(row) for row in self._of_cycle("weaknesses", cycle, _BY_ID)]
+        return [_to_weakness(row) for row in self._of_cycle("weaknesses", cycle, _BY_ID)]
 
-    def newest_weaknesses(self, count: int, before: int | None = None) -> list[dict[str, Any]]:
+    def newest_weaknesses(self, count: int, before: int | None = None) -> list[WeaknessRow]:
         """The last weaknesses of the run, or of the cycles before one, in order."""
         rows = self._rows(
             "SELECT * FROM weaknesses WHERE ?1 IS NULL OR cycle < ?1"
@@ -170,40 +175,47 @@ class Ledger(Samples):
             before,
             count,
         )
-        return [decode(row) for row in reversed(rows)]
+        return [_to_weakness(row) for row in reversed(rows)]
 
-    def put_lessons(self, cycle: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store a cycle's lessons (id, cycle, weakness, kind, plan) instead of an earlier attempt's and its samples."""
+    def put_lessons(self, cycle: int, rows: Sequence[LessonRow]) -> None:
+        """Store a cycle's lessons in place of those of an earlier attempt, whose samples and messages are deleted."""
         with self._transaction():
             self._execute("DELETE FROM messages WHERE span IN (SELECT id FROM lessons WHERE cycle = ?)", cycle)
             self._execute("DELETE FROM lessons WHERE cycle = ?", cycle)
             self._execute("DELETE FROM samples WHERE cycle = ?", cycle)
             self._insert("lessons", rows)
 
-    def lessons(self, cycle: int) -> list[dict[str, Any]]:
+    def lessons(self, cycle: int) -> list[LessonRow]:
         """A cycle's lessons in order."""
-        return [decode(row) for row in self._of_cycle("lessons", cycle, _BY_ID)]
+        return [_to_lesson(row) for row in self._of_cycle("lessons", cycle, _BY_ID)]
 
-    def lesson_plans(self) -> list[tuple[str, dict[str, Any]]]:
+    def lesson_plans(self) -> list[tuple[str, PlanRecord]]:
         """Id and plan of all lessons in order."""
         rows = self._rows(f"SELECT id, plan FROM lessons ORDER BY {_BY_ID}")
-        return [(row["id"], dict(json.loads(row["plan"]))) for row in rows]
+        return [(row["id"], json.loads(row["plan"])) for row in rows]
 
-    def all_lessons(self) -> list[dict[str, Any]]:
-        """Id, cycle, kind and weakness of all lessons in order."""
-        return [dict(row) for row in self._rows(f"SELECT id, cycle, kind, weakness FROM lessons ORDER BY {_BY_ID}")]
+    def all_lessons(self) -> list[LessonOutline]:
+        """All lessons of the run in order, without their plans."""
+        rows = self._rows(f"SELECT id, cycle, weakness, kind FROM lessons ORDER BY {_BY_ID}")
+        return [
+            LessonOutline(id=row["id"], cycle=row["cycle"], weakness=row["weakness"], kind=row["kind"]) for row in rows
+        ]
 
     def tokens_by_span(self) -> dict[str, int]:
         """Lesson id or name of a cycle -> tokens read and written by its calls."""
         rows = self._rows("SELECT span, sum(input_tokens + output_tokens) AS n FROM calls GROUP BY span")
         return {row["span"]: row["n"] for row in rows}
 
-    def lesson(self, lesson: str) -> dict[str, Any]:
-        """One lesson."""
+    def lesson(self, lesson: str) -> LessonRow:
+        """One lesson by its id.
+
+        Raises:
+            LedgerError: there is none.
+        """
         rows = self._rows("SELECT * FROM lessons WHERE id = ?", lesson)
         if not rows:
             raise LedgerError(f"{self.path}: no lesson {lesson!r}")
-        return decode(rows[0])
+        return _to_lesson(rows[0])
 
     def close_lesson(self, lesson: str, drafts: int, labelled: int, faults: Sequence[str]) -> None:
         """Note what became of a lesson."""
@@ -214,17 +226,18 @@ class Ledger(Samples):
 
     # ----------------------------------------------------------------------------------------------------- cycles
 
-    def put_part(self, cycle: int, part: str, body: Mapping[str, Any]) -> None:
-        """Store one part of a cycle's record, such as `training`, `gate` or `exam`."""
-        self._insert("cycles", [{"cycle": cycle, "part": part, "body": dict(body)}])
+    def put_cycle_record(self, cycle: int, kind: RecordKind[RecordT], record: RecordT) -> None:
+        """Store a record of a cycle, such as `rows.GATE`, in place of an earlier attempt's."""
+        self._insert("cycles", [{"cycle": cycle, "part": kind.name, "body": record}])
 
-    def part(self, cycle: int, part: str) -> dict[str, Any] | None:
-        """One part of a cycle's record."""
-        rows = self._rows("SELECT body FROM cycles WHERE cycle = ? AND part = ?", cycle, part)
-        return dict(json.loads(rows[0]["body"])) if rows else None
+    def cycle_record(self, cycle: int, kind: RecordKind[RecordT]) -> RecordT | None:
+        """A record of a cycle, such as `rows.GATE`; None where it was not written yet."""
+        rows = self._rows("SELECT body FROM cycles WHERE cycle = ? AND part = ?", cycle, kind.name)
+        record: RecordT | None = json.loads(rows[0]["body"]) if rows else None
+        return record
 
     def last_cycle(self) -> int:
-        """The highest cycle whose lessons were planned or that any part is recorded of; 0 at the start."""
+        """The highest cycle whose lessons were planned or that has a record; 0 at the start."""
         rows = self._rows("SELECT max(cycle) AS n FROM cycles UNION ALL SELECT max(cycle) FROM lessons")
         return max(row["n"] or 0 for row in rows)
 
@@ -246,6 +259,14 @@ def _to_call(row: sqlite3.Row) -> CallRecord:
     fields = decode(row)
     del fields["seq"]
     return CallRecord.model_validate(fields)
+
+
+def _to_weakness(row: sqlite3.Row) -> WeaknessRow:
+    return cast(WeaknessRow, decode(row))
+
+
+def _to_lesson(row: sqlite3.Row) -> LessonRow:
+    return cast(LessonRow, decode(row))
 
 
 def open_ledger(path: Path) -> Ledger:

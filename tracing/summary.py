@@ -7,6 +7,7 @@ from typing import Any
 
 from evokd.tracing.files import read_json, write_json
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.rows import AGREEMENT, GATE, GateRecord, Usage
 
 Metrics = dict[str, float] | None
 
@@ -91,16 +92,12 @@ def _add_up(times: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return found
 
 
-MEASURED = "labels measured"
-"""Part of the record of cycle 0: how the Labeler did on labelled rows."""
-
-
 def _judge_labels(ledger: Ledger) -> dict[str, Any]:
     """Say how good the teacher's labels are: measured on labelled rows, else by its own confidence, and by checks."""
     accepted = ledger.samples(state="accepted")
     sure = [sample.confidence for sample in accepted if sample.is_real and sample.confidence is not None]
     audited = [sample for sample in ledger.samples() if sample.audited and sample.candidates]
-    measured = ledger.part(0, MEASURED)
+    measured = ledger.cycle_record(0, AGREEMENT)
     return {
         "real_texts": len(sure),
         "expected_error": round(1 - sum(sure) / len(sure), 4) if sure else None,
@@ -113,46 +110,50 @@ def _judge_labels(ledger: Ledger) -> dict[str, Any]:
 
 
 ROLES = ("analyst", "generator", "labeler")
-_COUNTED = ("calls", "input_tokens", "output_tokens", "cost_usd")
 
 
-def gain_of(gate: Mapping[str, Any] | None) -> float | None:
+def gain_of(gate: GateRecord | None) -> float | None:
     """What a cycle did to the champion's gate metric: 0 where it was rolled back, None where nothing was measured."""
     if gate is None or gate["before"] is None:
         return None
     if not gate["promoted"]:
         return 0.0
-    return None if gate["after"] is None else float(gate["after"] - gate["before"])
+    return None if gate["after"] is None else gate["after"] - gate["before"]
 
 
-def _per_1k(gain: float | None, usage: Mapping[str, Any]) -> float | None:
+def _per_1k(gain: float | None, usage: Usage) -> float | None:
     tokens = usage["input_tokens"] + usage["output_tokens"]
     return None if gain is None or not tokens else round(gain / tokens * 1_000, 6)
 
 
 def _by_role(ledger: Ledger, cycle: int | None) -> dict[str, dict[str, Any]]:
-    found = {role: ledger.usage(cycle, role) for role in ROLES}
-    return {role: {key: usage[key] for key in _COUNTED} for role, usage in found.items()}
+    return {role: _count_use(ledger.usage(cycle, role)) for role in ROLES}
+
+
+def _count_use(usage: Usage) -> dict[str, Any]:
+    return {
+        "calls": usage["calls"],
+        "input_tokens": usage["input_tokens"],
+        "output_tokens": usage["output_tokens"],
+        "cost_usd": usage["cost_usd"],
+    }
 
 
 def _summarise_cycle(ledger: Ledger, cycle: int) -> dict[str, Any]:
     usage = ledger.usage(cycle)
-    gate = ledger.part(cycle, "gate") or {"before": None, "after": None, "promoted": False}
+    gate = ledger.cycle_record(cycle, GATE) or GateRecord(before=None, after=None, promoted=False)
     gain = gain_of(gate)
     accepted = sum(sample.state == "accepted" for sample in ledger.samples(cycle=cycle)) if cycle else 0
     return {
         "cycle": cycle,
         "accepted": accepted,
         "rejected": ledger.count_rejected(cycle) if cycle else {},
-        "calls": usage["calls"],
-        "input_tokens": usage["input_tokens"],
-        "output_tokens": usage["output_tokens"],
-        "cost_usd": usage["cost_usd"],
+        **_count_use(usage),
         "roles": _by_role(ledger, cycle),
         "gain": gain,
         "gain_per_1k_tokens": _per_1k(gain, usage),
         "seconds": ledger.times(cycle),
-        "gate": {key: gate[key] for key in ("before", "after", "promoted")},
+        "gate": {"before": gate["before"], "after": gate["after"], "promoted": gate["promoted"]},
     }
 
 

@@ -4,61 +4,71 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evokd.messages import Case, CaseError, Entity, ErrorCount, Gold
 from evokd.messages.spans import Span, mark
 from evokd.tracing.ledger import Sample
 from evokd.tracing.text import literal
 
+Spans = Sequence[Mapping[str, Any]]
+"""Entities of a text: {"start", "end", "label"}, in characters."""
+Answer = str | Spans
 CUT = 150
 MARKED_CUT = 300
 _COUNTED = {"boundary": "wrong ends of", "type": "wrong type for", "missed": "missed", "invented": "invented"}
 
 
-def mark_answer(text: str, answer: Any) -> str:
+def mark_answer(text: str, answer: Spans) -> str:
     """Mark the entities of an answer in their text."""
     return mark(text, [Span(item["start"], item["end"], item["label"]) for item in answer])
 
 
-def tell_answer(answer: Any, text: str = "") -> str:
-    """Tell a label, an entity, or spans of a text."""
+def tell_answer(answer: Answer, text: str = "") -> str:
+    """Write a label as it is; mark the entities of an answer in their text."""
     if isinstance(answer, str):
-        told, cut = answer, CUT
-    elif isinstance(answer, Mapping):
-        told, cut = f"{answer['text']} ({answer['label']})", CUT
-    else:
-        told, cut = mark_answer(text, answer), MARKED_CUT
-    return f"[cyan]{literal(told, cut)}[/]"
+        return f"[cyan]{literal(answer, CUT)}[/]"
+    return f"[cyan]{literal(mark_answer(text, answer), MARKED_CUT)}[/]"
 
 
-def tell_case(case: Mapping[str, Any]) -> str:
+def _tell_gold(gold: Gold) -> str:
+    """Write the answer of a case: a label, or a list of entities."""
+    return tell_answer(gold) if isinstance(gold, str) else ", ".join(map(_tell_entity, gold))
+
+
+def _tell_entity(entity: Entity | None) -> str:
+    return tell_answer(f"{entity.text} ({entity.label})") if entity is not None else ""
+
+
+def tell_case(case: Case) -> str:
     """Tell a case of a feedback packet and what the student made of it."""
-    if "marked" in case:
-        told = f"[dim]{case['id']}[/] \u201c{literal(case['marked'], MARKED_CUT)}\u201d"
-        sure = f"({case['confidence']:.2f} sure)"
-        if case["verdict"] == "right":
-            return f"{told}, as the student said {sure}"
-        return f"{told}: {_tell_mistakes(case.get('errors', []))} {sure}"
-    told = f"[dim]{case['id']}[/] \u201c{literal(case['text'], CUT)}\u201d is {tell_answer(case['gold'])}"
-    if case["verdict"] == "right":
-        return f"{told}, as the student said ({case['confidence']:.2f} sure)"
-    return f"{told}, not {tell_answer(case['predicted'])} ({case['confidence']:.2f} sure)"
+    sure = f"({case.confidence:.2f} sure)"
+    if case.marked:
+        marked = f"[dim]{case.id}[/] \u201c{literal(case.marked, MARKED_CUT)}\u201d"
+        if case.verdict == "right":
+            return f"{marked}, as the student said {sure}"
+        return f"{marked}: {_tell_mistakes(case.errors)} {sure}"
+    labelled = f"[dim]{case.id}[/] \u201c{literal(case.text, CUT)}\u201d is {_tell_gold(case.gold)}"
+    if case.verdict == "right":
+        return f"{labelled}, as the student said {sure}"
+    return f"{labelled}, not {_tell_gold(case.predicted)} {sure}"
 
 
-def _tell_mistakes(errors: Sequence[Mapping[str, Any]]) -> str:
+def _tell_mistakes(errors: Sequence[CaseError]) -> str:
     """Tell the mistakes inside a text: what was meant, what the student made of it."""
-    told = []
-    for error in errors:
-        gold, predicted = (tell_answer(error[side]) if error[side] else "" for side in ("gold", "predicted"))
-        told.append(
-            {"missed": f"missed {gold}", "invented": f"invented {predicted}"}.get(
-                error["kind"], f"{error['kind']}: {gold} read as {predicted}"
-            )
-        )
-    return "; ".join(told)
+    return "; ".join(map(_tell_mistake, errors))
 
 
-def tell_error_count(item: Mapping[str, Any]) -> str:
+def _tell_mistake(error: CaseError) -> str:
+    gold, predicted = _tell_entity(error.gold), _tell_entity(error.predicted)
+    if error.kind == "missed":
+        return f"missed {gold}"
+    if error.kind == "invented":
+        return f"invented {predicted}"
+    return f"{error.kind}: {gold} read as {predicted}"
+
+
+def tell_error_count(error: ErrorCount) -> str:
     """Tell how often one kind of mistake was made."""
-    return f"{item['count']} x {_COUNTED[item['kind']]} {tell_answer(item['label'])}"
+    return f"{error.count} x {_COUNTED[error.kind]} {tell_answer(error.label)}"
 
 
 def tell_sample(sample: Sample) -> str:
@@ -77,11 +87,10 @@ def tell_sample(sample: Sample) -> str:
     return f"{head} \u201c{tell_answer(label, sample.text)}\u201d{open_part}{exam}"
 
 
-def _best_answer(sample: Sample) -> Any:
+def _best_answer(sample: Sample) -> Answer | None:
     """The label of a sample; before it has one, what it was written for, or what the Labeler thinks likeliest."""
-    if sample.label is not None:
-        return sample.label
-    return sample.intended if sample.intended is not None else next(iter(sample.candidates or ()), None)
+    answers: list[Answer | None] = [sample.label, sample.intended, *(sample.candidates or ())]
+    return next((answer for answer in answers if answer is not None), None)
 
 
 def list_fields(sample: Sample) -> dict[str, str]:
@@ -106,12 +115,12 @@ def list_fields(sample: Sample) -> dict[str, str]:
     return fields
 
 
-def _compare(sample: Sample, answer: Sequence[Mapping[str, Any]]) -> str:
+def _compare(sample: Sample, answer: Spans) -> str:
     """List the entities that only the label has, and those that only the student's answer has, outside masked parts."""
-    told = [
+    differences = [
         f"{word} {sample.text[item['start'] : item['end']]} ({item['label']})"
         for word, items, others in (("lacks", sample.label, answer), ("gave", answer, sample.label))
         for item in items
         if item not in others and not any(item["start"] < end and start < item["end"] for start, end in sample.masked)
     ]
-    return "; ".join(told) or "none"
+    return "; ".join(differences) or "none"

@@ -9,12 +9,25 @@ from rich.text import Text
 
 from evokd.cli.views.answers import CUT, MARKED_CUT, list_fields, tell_answer, tell_case, tell_error_count, tell_sample
 from evokd.cli.views.progress import notice
-from evokd.messages import InputError
+from evokd.messages import Analysis, Case, FeedbackPacket, InputError
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.rows import (
+    CURATION,
+    GATE,
+    KINDS,
+    TRAINING,
+    LessonRow,
+    PlanRecord,
+    QuotaRecord,
+    StatementTest,
+    WeaknessRow,
+)
 from evokd.tracing.summary import describe_costs, describe_gains, describe_labels
 from evokd.tracing.text import clean, literal, paint
 
 SHOWN_TEXTS = 3
+MOST_COUNTED = 5
+"""Confusions and kinds of mistakes that are listed."""
 
 
 def _say(console: Console, markup: str) -> None:
@@ -64,10 +77,10 @@ def show_cycle(console: Console, ledger: Ledger, cycle: int) -> None:
     if cycle:
         _made_of(console, ledger, cycle)
         lessons = ledger.lessons(cycle)
-        packet = ledger.message(span, "feedback_packet")
+        packet = ledger.message(span, FeedbackPacket)
         if packet is not None:
             _failed(console, packet)
-            _said(console, ledger, cycle, packet["cases"], bool(lessons))
+            _said(console, ledger, cycle, packet.cases, bool(lessons))
         _written(console, ledger, lessons)
         _refused(console, ledger, cycle)
     _learned(console, ledger, cycle)
@@ -75,67 +88,63 @@ def show_cycle(console: Console, ledger: Ledger, cycle: int) -> None:
 
 def _made_of(console: Console, ledger: Ledger, cycle: int) -> None:
     """Tell what kinds of text the cycle was made of, and why."""
-    record = ledger.part(cycle, "kinds")
+    record = ledger.cycle_record(cycle, KINDS)
     if record is not None:
         texts = ", ".join(f"{count} {kind}" for kind, count in record["texts"].items() if count)
         verdict = f"; {record['verdict']}" if record.get("verdict") else ""
         _say(console, f"[bold]Texts planned:[/] {literal(texts + verdict, 400)}.")
 
 
-def _failed(console: Console, packet: Mapping[str, Any]) -> None:
-    cases = packet["cases"]
-    wrong = [case for case in cases if case["verdict"] != "right"]
-    sure = sum(case["verdict"] == "confident_wrong" for case in cases)
+def _failed(console: Console, packet: FeedbackPacket) -> None:
+    cases = packet.cases
+    wrong = [case for case in cases if case.verdict != "right"]
+    sure = sum(case.verdict == "confident_wrong" for case in cases)
     _say(
         console,
         f"[bold]The student failed[/] {len(wrong)} of the {len(cases)} cases shown, {sure} of them confidently"
         f"{_tell_basis(packet)}.",
     )
-    if packet["confusions"]:
+    if packet.confusions:
         _say(console, "Most frequent confusions among all examined texts:")
-    for item in packet["confusions"][:5]:
-        _say(
-            console,
-            f"  {item['count']} x {tell_answer(item['gold'])} taken for {tell_answer(item['predicted'])}",
-        )
-    if packet.get("errors"):
+    for item in packet.confusions[:MOST_COUNTED]:
+        _say(console, f"  {item.count} x {tell_answer(item.gold)} taken for {tell_answer(item.predicted)}")
+    if packet.errors:
         _say(console, "Most frequent mistakes in all examined texts:")
-    for item in packet.get("errors", [])[:5]:
-        _say(console, f"  {tell_error_count(item)}")
+    for error in packet.errors[:MOST_COUNTED]:
+        _say(console, f"  {tell_error_count(error)}")
     for case in wrong[:SHOWN_TEXTS]:
         _say(console, f"  {tell_case(case)}")
-    for told in packet.get("notices", []):
-        _say(console, f"  [red]{literal(told)}[/]")
+    for line in packet.notices:
+        _say(console, f"  [red]{literal(line)}[/]")
 
 
-def _tell_basis(packet: Mapping[str, Any]) -> str:
-    examined = packet.get("examined", 0)
-    return f" ({examined} {packet['origin']} texts examined)" if examined else ""
+def _tell_basis(packet: FeedbackPacket) -> str:
+    return f" ({packet.examined} {packet.origin} texts examined)" if packet.examined else ""
 
 
-def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Mapping[str, Any]], planned: bool) -> None:
+def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Case], planned: bool) -> None:
     rows = ledger.weaknesses(cycle)
-    if ledger.message(f"c{cycle:03d}", "analysis") is not None:
+    if ledger.message(f"c{cycle:03d}", Analysis) is not None:
         _say(console, f"[bold]The Analyst named[/] {_count(len(rows), 'weakness', 'es')}.")
     elif planned:
         _say(console, "[bold]The Analyst was not asked:[/] no lesson of this cycle was to rest on a weakness.")
     else:
         _say(console, "[yellow]The Analyst has not answered.[/]")
-    cases = {case["id"]: case for case in shown}
+    cases = {case.id: case for case in shown}
     for row in rows:
         _weakness(console, row)
         known = [cases[name] for name in row["evidence"] if name in cases]
         for case in known[:SHOWN_TEXTS]:
             _say(console, f"      {tell_case(case)}")
         if len(known) > SHOWN_TEXTS:
-            rest = ", ".join(case["id"] for case in known[SHOWN_TEXTS:])
+            rest = ", ".join(case.id for case in known[SHOWN_TEXTS:])
             _say(console, f"      [dim]and {literal(rest)}[/]")
 
 
-def _weakness(console: Console, row: Mapping[str, Any]) -> None:
+def _weakness(console: Console, row: WeaknessRow) -> None:
     effect = "effect unknown" if row["effect"] is None else f"effect {row['effect']:+.3f}"
-    mastery = row["mastery"] or {"now": None}
-    now = "" if mastery["now"] is None else f", mastery {mastery['now']:.2f}"
+    mastery = row["mastery"]["now"] if row["mastery"] else None
+    now = "" if mastery is None else f", mastery {mastery:.2f}"
     _say(console, f"  [bold]{row['id']}[/] {literal(row['name'], 100)} [{_tint(row)}]{row['state']}{now}, {effect}[/]")
     if row["tested"] and row["tested"]["inside"] is not None:
         _say(console, f"    tested: {_tell_test(row['tested'])}")
@@ -143,17 +152,17 @@ def _weakness(console: Console, row: Mapping[str, Any]) -> None:
     _say(console, f"    advice: {literal(row['advice'], 400)}")
 
 
-def _tell_test(found: Mapping[str, Any]) -> str:
-    if "near" not in found:  # runs of earlier versions tested in the embedding alone
-        told = f"{found['inside']:.0%} of the evidence and {found['outside']:.0%} of right cases lie on its side"
-        return f"{found['verdict']}; {told}"
-    told = f"{found['verdict']}; the student errs or doubts on {found['inside']:.0%} of the evidence"
-    if found["near"] is None or found["outside"] is None:
-        return told
-    return f"{told}, errs on {found['near']:.0%} of other texts of this kind and on {found['outside']:.0%} of all"
+def _tell_test(test: StatementTest) -> str:
+    if "near" not in test:  # runs of earlier versions tested in the embedding alone
+        sides = f"{test['inside']:.0%} of the evidence and {test['outside']:.0%} of right cases lie on its side"
+        return f"{test['verdict']}; {sides}"
+    failed = f"{test['verdict']}; the student errs or doubts on {test['inside']:.0%} of the evidence"
+    if test["near"] is None or test["outside"] is None:
+        return failed
+    return f"{failed}, errs on {test['near']:.0%} of other texts of this kind and on {test['outside']:.0%} of all"
 
 
-def _tint(row: Mapping[str, Any]) -> str:
+def _tint(row: WeaknessRow) -> str:
     return {"improving": "green", "fixed": "green", "regressed": "red", "rolled_back": "red"}.get(
         row["state"], "yellow"
     )
@@ -163,16 +172,16 @@ def _count(number: int, what: str, many: str = "s") -> str:
     return f"{number} {what}{'' if number == 1 else many}"
 
 
-def _written(console: Console, ledger: Ledger, lessons: Sequence[Mapping[str, Any]]) -> None:
+def _written(console: Console, ledger: Ledger, lessons: Sequence[LessonRow]) -> None:
     _say(console, f"[bold]The Generator wrote and the Labeler labelled[/] {_count(len(lessons), 'lesson')}.")
     for lesson in lessons:
         topic = literal(lesson["plan"]["weakness"]["name"], 80)
-        kept, first = ledger.outline_lesson(lesson["id"])
+        accepted, first = ledger.outline_lesson(lesson["id"])
         confirmed = ledger.count_confirmed(lesson["id"])
         labelled = f"{lesson['labelled']} labelled" + (f" ({confirmed} not checked)" if confirmed else "")
         kind = f" ({lesson['kind']})" if lesson["kind"] not in ("", "real", "weakness") else ""
         drafts = f"{lesson['drafts']} texts" if lesson["kind"] == "real" else f"{lesson['drafts']} drafts"
-        _say(console, f"  {lesson['id']} {topic}{kind}: {drafts}, {labelled}, {kept} accepted")
+        _say(console, f"  {lesson['id']} {topic}{kind}: {drafts}, {labelled}, {accepted} accepted")
         if lesson["plan"]["quotas"]:
             _say(console, f"    asked for: {_asked(lesson['plan'])}")
         sample = ledger.sample(first) if first is not None else None
@@ -182,36 +191,36 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[Mapping[str, An
             _say(console, f"    [yellow]fault: {literal(fault, CUT)}[/]")
 
 
-def _asked(plan: Mapping[str, Any]) -> str:
+def _asked(plan: PlanRecord) -> str:
     """Tell how many texts of each label a lesson wanted, and what was planned for the first of them."""
     texts = ", ".join(map(_tell_quota, plan["quotas"]))
     variety = plan.get("variety") or []
     return literal(f"{texts}; the first: {variety[0]}" if variety else texts, MARKED_CUT)
 
 
-def _tell_quota(part: Mapping[str, Any]) -> str:
-    told = f"{part['hard'] + part['easy']} {part['label']}"
-    return f"{told} ({part['hard']} hard)" if part["hard"] else told
+def _tell_quota(quota: QuotaRecord) -> str:
+    texts = f"{quota['hard'] + quota['easy']} {quota['label']}"
+    return f"{texts} ({quota['hard']} hard)" if quota["hard"] else texts
 
 
 def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
     reasons = ledger.count_rejected(cycle)
-    curation = ledger.part(cycle, "curation")
+    curation = ledger.cycle_record(cycle, CURATION)
     if curation is None:
         _say(console, "[yellow]The drafts have not been curated yet.[/]")
         return
-    told = ", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "nothing"
+    refused = ", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "nothing"
     disputed = curation.get("disputed", 0)
-    _say(console, f"[bold]Refused:[/] {told}; {disputed} labels were disputed.")
+    _say(console, f"[bold]Refused:[/] {refused}; {disputed} labels were disputed.")
     for sample in ledger.samples(cycle=cycle, state="rejected", first=SHOWN_TEXTS):
         _say(console, f"  [red]{sample.reason}[/] {tell_sample(sample)}")
 
 
 def _learned(console: Console, ledger: Ledger, cycle: int) -> None:
-    training, gate = ledger.part(cycle, "training"), ledger.part(cycle, "gate")
+    training, gate = ledger.cycle_record(cycle, TRAINING), ledger.cycle_record(cycle, GATE)
     if training is not None:
-        own = training.get("unlabelled", 0)
-        added = f" and its own answers to {own} unlabelled texts" if own else ""
+        unlabelled = training.get("unlabelled", 0)
+        added = f" and its own answers to {unlabelled} unlabelled texts" if unlabelled else ""
         _say(
             console,
             f"[bold]The student was trained[/] ({training['tune']}) for {training['steps']} steps on"
@@ -237,11 +246,11 @@ def show_weakness(console: Console, ledger: Ledger, weakness: str) -> None:
     if weakness not in rows:
         raise InputError(f"--weakness {weakness!r}: not in this run; there are {', '.join(rows) or 'none yet'}")
     row = rows[weakness]
-    packet = ledger.message(f"c{row['cycle']:03d}", "feedback_packet") or {"cases": []}
+    packet = ledger.message(f"c{row['cycle']:03d}", FeedbackPacket)
     _weakness(console, row)
     _say(console, "  evidence:")
-    for case in packet["cases"]:
-        if case["id"] in row["evidence"]:
+    for case in packet.cases if packet else ():
+        if case.id in row["evidence"]:
             _say(console, f"    {tell_case(case)}")
     _say(console, "  samples:")
     for sample in ledger.samples(cycle=row["cycle"], weakness=weakness):

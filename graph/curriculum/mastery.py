@@ -6,9 +6,8 @@ counted and shown to it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-MasteryState = Literal["open", "improving", "fixed", "regressed", "rolled_back", "given_up", "dropped"]
+from evokd.messages import MasteryState
 
 FIXED = 0.85
 """Mastery from which a weakness counts as fixed."""

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
 
 from evokd.agents import analyst
 from evokd.agents.llm.budget import BudgetSpent
@@ -23,7 +22,8 @@ from evokd.graph.nodes.pool_selection import count_unlabelled, select_texts
 from evokd.graph.nodes.reference_texts import ground_lessons
 from evokd.graph.nodes.weaknesses import adopt_weaknesses
 from evokd.graph.state import State, StateUpdate
-from evokd.messages import Case, Example, FeedbackPacket, LabelPlan, Weakness
+from evokd.messages import Case, Example, FeedbackPacket, LabelPlan, LessonPlan, Weakness
+from evokd.tracing.rows import LABEL_COUNTS, LessonRow, make_lesson
 
 NEWEST = 500
 """Accepted samples that examples and openings of a lesson plan are taken from; with all, a cycle would slow down."""
@@ -33,7 +33,8 @@ async def analyze(state: State, context: RunContext) -> StateUpdate:
     """Divide the cycle between kinds of text, ask the Analyst about the feedback packet, plan the lessons."""
     cycle = state["cycle"]
     span = cycle_name(cycle)
-    packet = FeedbackPacket.model_validate(context.ledger.message(span, "feedback_packet"))
+    packet = context.ledger.message(span, FeedbackPacket)
+    assert packet is not None, "`examine` has stored it"
     copy_guide(context)
     await measure_labeler(context, cycle)
     champion = state["champion"]
@@ -70,11 +71,10 @@ class _Lesson:
 
     kind: Kind
     weakness: str | None
-    plan: Any
+    plan: LessonPlan | LabelPlan
 
-    def ledger_row(self, cycle: int) -> dict[str, Any]:
-        plan = self.plan.model_dump(mode="json")
-        return {"id": self.plan.id, "cycle": cycle, "weakness": self.weakness, "kind": self.kind, "plan": plan}
+    def ledger_row(self, cycle: int) -> LessonRow:
+        return make_lesson(cycle, self.weakness, self.kind, self.plan)
 
 
 async def _find_weaknesses(
@@ -215,9 +215,9 @@ def _count_labels(context: RunContext, cycle: int) -> Counter[str]:
     What earlier cycles have brought does not change any more, so every cycle notes the sum and counts one cycle on.
     """
     codec = context.domain.codec
-    noted = context.ledger.part(cycle - 1, "labels")
+    noted = context.ledger.cycle_record(cycle - 1, LABEL_COUNTS)
     counts = Counter(noted or {})
     for gold, count in context.ledger.count_answers(before=cycle, since=0 if noted is None else cycle - 1):
         counts.update(dict.fromkeys(codec.labels_in(gold), count))
-    context.ledger.put_part(cycle, "labels", counts)
+    context.ledger.put_cycle_record(cycle, LABEL_COUNTS, counts)
     return counts + Counter(label for example in context.domain.seeds for label in codec.labels_in(example.gold))

@@ -11,6 +11,7 @@ from evokd.messages import NEAR_COPY_MODES
 from evokd.student.curate import Candidate, Curator, Ruling
 from evokd.student.protocol import Answer
 from evokd.tracing.ledger import Sample
+from evokd.tracing.rows import CURATION, REVIEW, CurationRecord, ReviewRecord
 
 
 async def curate(state: State, context: RunContext) -> StateUpdate:
@@ -37,7 +38,8 @@ async def curate(state: State, context: RunContext) -> StateUpdate:
     context.ledger.update_samples(changes.items())
     reasons = Counter(change["reason"] for change in changes.values() if change["reason"])
     disputed = sum(ruling.disputed for ruling in rulings)
-    context.ledger.put_part(cycle, "curation", {"drafts": len(drafts), "accepted": len(kept), "disputed": disputed})
+    curation = CurationRecord(drafts=len(drafts), accepted=len(kept), disputed=disputed)
+    context.ledger.put_cycle_record(cycle, CURATION, curation)
     context.emit("curated", cycle=cycle, drafts=len(drafts), accepted=len(kept), rejected=reasons, disputed=disputed)
     return {
         "accepted": before + len(kept),
@@ -132,5 +134,5 @@ async def review(state: State, context: RunContext) -> StateUpdate:
     size = context.settings.curriculum.review
     if len(older) > size:
         older = sorted(random.Random(context.seed(cycle, "review")).sample(older, size))
-    context.ledger.put_part(cycle, "review", {"samples": older})
+    context.ledger.put_cycle_record(cycle, REVIEW, ReviewRecord(samples=older))
     return {}

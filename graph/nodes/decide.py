@@ -2,6 +2,7 @@
 
 from evokd.graph.context import RunContext
 from evokd.graph.state import Decision, State, StateUpdate
+from evokd.tracing.rows import DECISION, GATE, DecisionRecord
 from evokd.tracing.summary import gain_of
 
 BARREN = 2
@@ -16,7 +17,7 @@ async def decide(state: State, context: RunContext) -> StateUpdate:
     """Stop on cycles, target, patience, a spent budget or a teacher that repeats itself; else begin the next cycle."""
     reason = find_reason(state, context)
     decision = Decision(next="publish" if reason else "analyze", reason=reason or "go on")
-    context.ledger.put_part(state["cycle"], "decision", dict(decision))
+    context.ledger.put_cycle_record(state["cycle"], DECISION, DecisionRecord(**decision))
     context.emit("decided", cycle=state["cycle"], accepted=state["accepted"], score=state["score"], **decision)
     return {"decision": decision, "cycle": state["cycle"] + (not reason)}
 
@@ -43,7 +44,7 @@ def _is_too_little(cycle: int, context: RunContext, wanted: float) -> bool:
     last = range(cycle - GAIN_CYCLES + 1, cycle + 1)
     if last[0] < 1:
         return False
-    gains = [gain_of(context.ledger.part(each, "gate")) for each in last]
+    gains = [gain_of(context.ledger.cycle_record(each, GATE)) for each in last]
     tokens = sum(context.ledger.spent(each)[0] for each in last)
     known = [gain for gain in gains if gain is not None]
     return len(known) == len(gains) and tokens > 0 and sum(known) / tokens * 1_000 < wanted

@@ -9,9 +9,8 @@ from evokd.graph.curriculum.kinds import begin_shares
 from evokd.graph.curriculum.reference_texts import fit_tokens
 from evokd.graph.setup.domain_files import ProfileAxes, load_guide, load_profile, write_guide_file, write_profile_file
 from evokd.messages import DomainSample
+from evokd.tracing.rows import PROFILE, ProfileRecord
 
-PART = "profile"
-"""Part of the record of cycle 0: that the Analyst was asked, and what it said."""
 SHOWN_LINES = 24
 SHOWN_TOKENS = 800
 """Tokens of the real lines that the Analyst reads at most."""
@@ -41,7 +40,7 @@ async def find_profile(context: RunContext, cycle: int) -> None:
     if context.domain.profile:
         write_profile_file(context.folder.profile, dict(context.domain.profile))
         return
-    noted = context.ledger.part(0, PART)
+    noted = context.ledger.cycle_record(0, PROFILE)
     if noted is not None:
         if noted["axes"]:  # an interrupted attempt was told of it and had not written it down yet
             write_profile_file(context.folder.profile, noted["axes"])
@@ -59,7 +58,7 @@ async def find_profile(context: RunContext, cycle: int) -> None:
         return
     sample = DomainSample(labels=dict(context.domain.file.labels), texts=shown)
     context.ledger.put_message(cycle, span, "curriculum", "analyst", sample)
-    context.ledger.put_part(0, PART, {"axes": axes or {}})
+    context.ledger.put_cycle_record(0, PROFILE, ProfileRecord(axes=axes or {}))
     context.emit(
         "profile", cycle=cycle, axes={name: [value for value, _ in values] for name, values in (axes or {}).items()}
     )

@@ -14,6 +14,7 @@ from evokd.student.protocol import Student
 from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.scores import Scores, verdict
 from evokd.tracing.ledger import Ledger, Sample
+from evokd.tracing.rows import GATE, AnswersRecord, answers_of
 
 MOST_COUNTED = 12
 """Confusions and kinds of mistakes that a packet counts."""
@@ -39,12 +40,12 @@ async def answer_once(
     ledger: Ledger, student: Student, version: Path, split: str, examples: Sequence[LabeledExample]
 ) -> list[Prediction]:
     """Let a student answer examples; asked again under the same names, the answers that the ledger keeps come back."""
-    part = f"{split}:{version.name}"
-    stored = ledger.part(0, part)
+    kind = answers_of(split, version.name)
+    stored = ledger.cycle_record(0, kind)
     if stored is None:
-        found = await student.predict(version, [example.text for example in examples])
-        stored = {"answers": [[item.answer, item.confidence] for item in found]}
-        ledger.put_part(0, part, stored)
+        predictions = await student.predict(version, [example.text for example in examples])
+        stored = AnswersRecord(answers=[(item.answer, item.confidence) for item in predictions])
+        ledger.put_cycle_record(0, kind, stored)
     return [Prediction(answer=answer, confidence=confidence, scores={}) for answer, confidence in stored["answers"]]
 
 
@@ -208,7 +209,7 @@ def _score_cases(context: RunContext, cases: Sequence[Case]) -> Scores | None:
 
 
 def _notices(context: RunContext, cycle: int) -> list[str]:
-    gate = context.ledger.part(cycle, "gate")
+    gate = context.ledger.cycle_record(cycle, GATE)
     if cycle and gate and gate["after"] is not None and not gate["promoted"]:
         return [
             f"The training of cycle {cycle} was rolled back: {context.gate_metric} fell from {gate['before']:.3f} to"

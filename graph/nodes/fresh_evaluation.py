@@ -6,7 +6,6 @@ it did.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from evokd.graph.context import RunContext
 from evokd.graph.nodes.evaluation import LEAST_REAL, EvaluatedCases, build_packet, fresh_cases, validation_cases
@@ -14,13 +13,14 @@ from evokd.graph.nodes.labeling import Labelled, ask_labeler, take_texts
 from evokd.graph.nodes.weaknesses import show_weaknesses
 from evokd.messages import FeedbackPacket
 from evokd.tracing.ledger import Sample
+from evokd.tracing.rows import LessonRow
 
 
 @dataclass(frozen=True)
 class FreshLesson:
     """A lesson of real texts that is labelled before the cycle's lessons are given."""
 
-    row: dict[str, Any]
+    row: LessonRow
     """As it goes into the ledger."""
     samples: Sequence[Sample]
     found: Labelled
@@ -44,9 +44,7 @@ class FreshEvaluation:
     """Made of these cases, in the place of the one that `examine` made."""
 
 
-async def examine_fresh(
-    context: RunContext, cycle: int, champion: str, rows: Sequence[dict[str, Any]]
-) -> FreshEvaluation:
+async def examine_fresh(context: RunContext, cycle: int, champion: str, rows: Sequence[LessonRow]) -> FreshEvaluation:
     """Have the real texts of a cycle labelled, and make the feedback packet of what the student answers to them.
 
     Args:

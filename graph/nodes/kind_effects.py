@@ -1,16 +1,14 @@
 """Which kinds of text a cycle is made of: shares to begin with, moved by what each does to the loss on real texts."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from evokd.graph.context import RunContext
 from evokd.graph.curriculum.kinds import Effect, Kind, begin_shares, divide, move_shares, tell_effects
 from evokd.graph.nodes.training_set import seed_examples, to_example, validation_examples
 from evokd.student.protocol import AppraiseJob, TrainExample
 from evokd.tracing.ledger import Sample
+from evokd.tracing.rows import KINDS, KindsRecord
 
-PART = "kinds"
-"""Part of a cycle's record: what the cycle is made of, and why."""
 LEAST_JUDGES = 40
 """Real texts below which nothing is judged."""
 MOST_JUDGES = 400
@@ -33,14 +31,14 @@ async def divide_cycle(context: RunContext, cycle: int, wanted: int, left: int) 
     begin = begin_shares(entities, bool(context.domain.pool), curriculum.source, curriculum.shares)
     effects, judged = ({}, 0) if not curriculum.compete else await measure_effects(context, cycle)
     shares = move_shares(begin, effects)
-    found = divide(wanted, context.ledger.count_kinds(before=cycle), shares, left, curriculum.quotas.lesson)
-    record: dict[str, Any] = {"shares": {kind: round(share, 3) for kind, share in shares.items()}, "texts": found}
+    texts = divide(wanted, context.ledger.count_kinds(before=cycle), shares, left, curriculum.quotas.lesson)
+    record = KindsRecord(shares={kind: round(share, 3) for kind, share in shares.items()}, texts=dict(texts.items()))
     if effects:
         record["effects"] = {kind: [round(effect.mean, 3), round(effect.error, 3)] for kind, effect in effects.items()}
         record["verdict"] = tell_effects(effects, judged)
-    context.ledger.put_part(cycle, PART, record)
+    context.ledger.put_cycle_record(cycle, KINDS, record)
     context.emit("kinds", cycle=cycle, **record)
-    return found
+    return texts
 
 
 async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Effect], int]:

@@ -5,7 +5,6 @@ Both need labelled rows that nothing was written from: validation rows, which th
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from evokd.agents import domain_expert, labeler
 from evokd.agents.labeler import Guidance
@@ -16,7 +15,7 @@ from evokd.graph.nodes.reference_texts import guide_labeler, labelled_rows
 from evokd.graph.setup.domain_files import write_guide_file
 from evokd.messages import Dispute, LabelEvidence
 from evokd.student.tasks.base import LabeledExample
-from evokd.tracing.summary import MEASURED
+from evokd.tracing.rows import AGREEMENT, AgreementRecord, GuideTrial
 
 LEAST_ROWS = 20
 """Validation rows below which nothing is measured."""
@@ -38,20 +37,20 @@ async def measure_labeler(context: RunContext, cycle: int) -> None:
     wanted = min(curriculum.measure_rows, len(rows))
     if context.settings.teacher.is_embedded() or wanted < LEAST_ROWS:
         return
-    noted = context.ledger.part(0, MEASURED)
+    noted = context.ledger.cycle_record(0, AGREEMENT)
     if noted is not None:
         _write_guide(context, noted)
         return
     chosen = random.Random(context.seed("measure")).sample(rows, wanted)
     try:
         before = await _agree(context, cycle, chosen, "measure", None)
-        record: dict[str, Any] = {"rows": before[1], "agreement": before[0], "guide": None}
+        record = AgreementRecord(rows=before[1], agreement=before[0], guide=None)
         if curriculum.guide == "auto" and before[1] and not context.folder.guide.is_file():
             record["guide"] = await _try_guide(context, cycle, chosen, before[0])
     except BudgetSpent as exc:
         context.emit("budget_spent", cycle=cycle, role="labeler", reason=str(exc))
         return
-    context.ledger.put_part(0, MEASURED, record)
+    context.ledger.put_cycle_record(0, AGREEMENT, record)
     _write_guide(context, record)  # after the record: what is asked with a guide in force is another request
     context.emit("labels_measured", cycle=cycle, **record)
 
@@ -78,7 +77,7 @@ async def _agree(
 
 async def _try_guide(
     context: RunContext, cycle: int, rows: Sequence[LabeledExample], before: float | None
-) -> dict[str, Any] | None:
+) -> GuideTrial | None:
     """Have a guide written from other rows, and keep it only if the agreement does not fall with it."""
     shown = labelled_rows(context)
     if len(shown) < LEAST_EVIDENCE or before is None:
@@ -96,10 +95,10 @@ async def _try_guide(
     if guide is None:
         return None
     after, _ = await _agree(context, cycle, rows, "guided", guide)
-    return {"agreement": after, "used": after is not None and after >= before, "text": guide}
+    return GuideTrial(agreement=after, used=after is not None and after >= before, text=guide)
 
 
-def _write_guide(context: RunContext, record: Mapping[str, Any]) -> None:
+def _write_guide(context: RunContext, record: AgreementRecord) -> None:
     """Put a guide that has proved itself into the run's folder, where none is."""
     guide = record["guide"]
     if guide is not None and guide["used"] and not context.folder.guide.is_file():

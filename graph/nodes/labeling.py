@@ -1,7 +1,7 @@
 """Texts that go to the Labeler: which of them, what it is shown beside them, and what is noted of its answer."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.reference_texts import guide_labeler
 from evokd.messages import DraftBatch, DraftText, LabelPlan, Message
 from evokd.tracing.ledger import Sample
+from evokd.tracing.rows import LessonRow
 
 REAL = "real"
 """Kind of a lesson whose texts come from the pool."""
@@ -20,7 +21,7 @@ Changes = dict[str, dict[str, Any]]
 """Sample id -> what is noted of it."""
 
 
-def take_texts(lesson: Mapping[str, Any]) -> list[Sample]:
+def take_texts(lesson: LessonRow) -> list[Sample]:
     """The real texts of a lesson as samples that nobody has labelled yet."""
     plan = LabelPlan.model_validate(lesson["plan"])
     return [
@@ -65,7 +66,7 @@ class Labelled:
             context.ledger.put_message(cycle, span, sender, receiver, message)
 
 
-async def ask_labeler(context: RunContext, lesson: Mapping[str, Any], samples: Sequence[Sample]) -> Labelled:
+async def ask_labeler(context: RunContext, lesson: LessonRow, samples: Sequence[Sample]) -> Labelled:
     """Send texts to the Labeler, who sees nothing of where they come from."""
     texts = {sample.id: sample.text for sample in samples}
     seed = context.seed(lesson["id"], "label")
@@ -98,7 +99,7 @@ async def ask_labeler(context: RunContext, lesson: Mapping[str, Any], samples: S
 
 
 async def trust(
-    context: RunContext, lesson: Mapping[str, Any], samples: Sequence[Sample], version: str | None, rule: str
+    context: RunContext, lesson: LessonRow, samples: Sequence[Sample], version: str | None, rule: str
 ) -> tuple[Changes, set[str]]:
     """Find the drafts that keep what they were written for without the Labeler.
 

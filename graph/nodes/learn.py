@@ -1,17 +1,16 @@
 """Nodes on the student's side: prepare, train, gate, examine."""
 
-from typing import Any
-
 from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.evaluation import build_packet, examine_all, gate_scores, predict_split
 from evokd.graph.nodes.self_training import is_used, train_twice
-from evokd.graph.nodes.training_run import Material, make_job, run_training
+from evokd.graph.nodes.training_run import Material, make_job, make_record, run_training
 from evokd.graph.nodes.training_set import seed_examples, to_example
 from evokd.graph.nodes.weaknesses import follow_weaknesses, show_weaknesses, take_back
 from evokd.graph.state import State, StateUpdate
 from evokd.messages import TrainingReport
 from evokd.student.process.client import TrainExample
 from evokd.tracing.ledger import Sample
+from evokd.tracing.rows import GATE, REVIEW, TRAINING, GateRecord
 
 
 async def prepare(state: State, context: RunContext) -> StateUpdate:
@@ -42,7 +41,7 @@ async def train(state: State, context: RunContext) -> StateUpdate:
         result = await train_twice(context, cycle, name, material, seed)
     else:
         result = await run_training(context, cycle, make_job(context, name, material, seed))
-    context.ledger.put_part(cycle, "training", result.model_dump(mode="json"))
+    context.ledger.put_cycle_record(cycle, TRAINING, make_record(result))
     return {"challenger": name}
 
 
@@ -59,7 +58,7 @@ def _choose_material(
     champion = state["champion"]
     if context.settings.student.regime == "base" or champion is None:
         return [*seeds, *older.values(), *news], [], None
-    review = context.ledger.part(state["cycle"], "review") or {"samples": []}
+    review = context.ledger.cycle_record(state["cycle"], REVIEW) or {"samples": []}
     replay = [older[sample] for sample in review["samples"] if sample in older]
     return news, [*seeds, *replay], str(context.folder.version(champion))
 
@@ -68,7 +67,7 @@ async def gate(state: State, context: RunContext) -> StateUpdate:
     """Let the challenger replace the champion unless the gate metric fell by more than the tolerance."""
     cycle, challenger, champion = state["cycle"], state["challenger"], state["champion"]
     if challenger is None:
-        context.ledger.put_part(cycle, "gate", {"before": state["score"], "after": None, "promoted": False})
+        context.ledger.put_cycle_record(cycle, GATE, GateRecord(before=state["score"], after=None, promoted=False))
         return {"stale": state["stale"] + 1}
     _restore(context, cycle)
     old = await gate_scores(context, champion) if champion else None
@@ -76,7 +75,7 @@ async def gate(state: State, context: RunContext) -> StateUpdate:
     before, after = (scores.metrics[context.gate_metric] if scores else None for scores in (old, new))
     rule = context.settings.gate
     promoted = rule.rule == "off" or before is None or after is None or after >= before - rule.tolerance
-    context.ledger.put_part(cycle, "gate", {"before": before, "after": after, "promoted": promoted})
+    context.ledger.put_cycle_record(cycle, GATE, GateRecord(before=before, after=after, promoted=promoted))
     _report(context, cycle, before, after, promoted)
     if cycle and not promoted:
         take_back(context, cycle)
@@ -99,7 +98,8 @@ async def gate(state: State, context: RunContext) -> StateUpdate:
 
 
 def _report(context: RunContext, cycle: int, before: float | None, after: float | None, promoted: bool) -> None:
-    training: dict[str, Any] = context.ledger.part(cycle, "training") or {}
+    training = context.ledger.cycle_record(cycle, TRAINING)
+    assert training is not None, "`train` has stored it"
     report = TrainingReport(
         cycle=cycle,
         samples=training["samples"],

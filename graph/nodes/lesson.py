@@ -1,8 +1,5 @@
 """The two steps of a lesson: generate, then label. A lesson of real texts has nothing to generate."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from evokd.agents import generator
 from evokd.agents.generator import Writing
 from evokd.agents.llm.budget import BudgetSpent
@@ -11,6 +8,7 @@ from evokd.graph.nodes.labeling import NO_CALL, REAL, Changes, Labelled, ask_lab
 from evokd.graph.state import LessonState, StateUpdate
 from evokd.messages import LessonPlan
 from evokd.tracing.ledger import Sample
+from evokd.tracing.rows import LessonRow
 
 
 async def generate(state: LessonState, context: RunContext) -> StateUpdate:
@@ -25,7 +23,7 @@ async def generate(state: LessonState, context: RunContext) -> StateUpdate:
     return {"drafted": len(samples)}
 
 
-async def _write(context: RunContext, lesson: Mapping[str, Any]) -> tuple[list[Sample], list[str]]:
+async def _write(context: RunContext, lesson: LessonRow) -> tuple[list[Sample], list[str]]:
     plan = LessonPlan.model_validate(lesson["plan"])
     seed = context.seed(lesson["id"], "generate")
     try:
@@ -84,9 +82,7 @@ async def label(state: LessonState, context: RunContext) -> StateUpdate:
     return {}
 
 
-def _tell_lesson(
-    context: RunContext, lesson: Mapping[str, Any], drafts: int, labelled: int, confirmed: int = 0
-) -> None:
+def _tell_lesson(context: RunContext, lesson: LessonRow, drafts: int, labelled: int, confirmed: int = 0) -> None:
     topic, name = lesson["plan"]["weakness"]["name"], lesson["id"]
     more = {"confirmed": confirmed} if confirmed else {}
     told = {"topic": topic, "kind": lesson["kind"], "drafts": drafts, "labelled": labelled, **more}

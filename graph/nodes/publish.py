@@ -6,7 +6,7 @@ import time
 from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.evaluation import score_split
 from evokd.graph.nodes.self_training import is_used, train_twice
-from evokd.graph.nodes.training_run import Material, make_job, run_training
+from evokd.graph.nodes.training_run import Material, make_job, make_record, run_training
 from evokd.graph.nodes.training_set import seed_examples, to_example, validation_examples
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.state import State, StateUpdate
@@ -14,6 +14,7 @@ from evokd.student.data import write_jsonl
 from evokd.student.tasks.base import TaskCodec
 from evokd.tracing.events import measure_wall
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.rows import REFITTING
 from evokd.tracing.summary import RunFacts, build_summary, write_summary
 
 REFIT = "refit"
@@ -70,7 +71,7 @@ async def _refit(state: State, context: RunContext) -> str | None:
         result = await train_twice(context, cycle, REFIT, material, seed)
     else:
         result = await run_training(context, cycle, make_job(context, REFIT, material, seed))
-    context.ledger.put_part(cycle, "refit", result.model_dump(mode="json"))
+    context.ledger.put_cycle_record(cycle, REFITTING, make_record(result))
     context.emit("refit", cycle=cycle, rows=len(news), samples=result.samples, seconds=result.seconds)
     return REFIT
 

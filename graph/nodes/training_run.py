@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from evokd.graph.context import RunContext
 from evokd.student.process.client import StudentError, TrainExample, TrainJob, TrainResult
+from evokd.tracing.rows import TrainingRecord
 from evokd.tracing.text import inert
 
 
@@ -52,6 +54,11 @@ async def run_training(context: RunContext, cycle: int, job: TrainJob) -> TrainR
     for fault in result.faults:
         context.emit("training_fault", cycle=cycle, fault=fault, mended=True)
     return result
+
+
+def make_record(result: TrainResult) -> TrainingRecord:
+    """Write the result of a training as the ledger stores it."""
+    return cast(TrainingRecord, result.model_dump(mode="json"))
 
 
 def _card(context: RunContext) -> dict[str, str]:

@@ -1,17 +1,17 @@
 """The life of a weakness: named, tested before anything is written on it, measured on texts of its kind afterwards."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from evokd.graph.context import RunContext
-from evokd.graph.curriculum.mastery import Mastery, MasteryState, find_state
+from evokd.graph.curriculum.mastery import Mastery, find_state
 from evokd.graph.curriculum.probes import Answered, Probe, ProbeRuling, Vectors, judge
 from evokd.graph.nodes.embeddings import embed
 from evokd.graph.nodes.evaluation import EvaluatedCases
-from evokd.messages import Analysis, Case, FeedbackPacket, OpenWeakness, Weakness
+from evokd.messages import Analysis, Case, FeedbackPacket, MasteryState, OpenWeakness, Weakness
+from evokd.tracing.rows import MasteryRecord, ProbeRecord, StatementTest, WeaknessRow
 
 SHOWN = 12
 """Weaknesses of earlier cycles that are followed and shown to the Analyst."""
@@ -107,7 +107,7 @@ def _answered(case: Case) -> Answered:
     return Answered(case.verdict == "right", case.confidence)
 
 
-def _was_taught(rows: Sequence[Mapping[str, Any]], weakness: Weakness, limit: int) -> bool:
+def _was_taught(rows: Sequence[WeaknessRow], weakness: Weakness, limit: int) -> bool:
     """Whether lessons of so many cycles on the same confusion of labels have not helped."""
 
     def key(labels: Sequence[str]) -> tuple[str, frozenset[str]]:
@@ -119,25 +119,35 @@ def _was_taught(rows: Sequence[Mapping[str, Any]], weakness: Weakness, limit: in
 
 def _make_row(
     name: str, cycle: int, weakness: Weakness, state: MasteryState, ruling: ProbeRuling, kind: _Kind
-) -> dict[str, object]:
+) -> WeaknessRow:
     answers = kind.answers(weakness.labels, ruling.probe, held_alone=False) if ruling.probe else []
     first = Mastery().after(answers)
-    mastery = {
-        "probe": asdict(ruling.probe) if ruling.probe else None,
-        "first": first.value,
-        "now": first.value,
-        "counts": [[cycle - 1, sum(answers), len(answers)]] if answers else [],
-    }
-    tested = {
-        "verdict": ruling.verdict,
-        "inside": ruling.inside,
-        "near": ruling.near,
-        "outside": ruling.outside,
-        "evidence": len(weakness.evidence),
-    }
-    said = weakness.model_dump(mode="json", exclude={"texts"})
-    row = {"id": name, "cycle": cycle, **said, "state": state, "effect": None}
-    return {**row, "mastery": mastery, "tested": tested}
+    mastery = MasteryRecord(
+        probe=ProbeRecord(towards=ruling.probe.towards, border=ruling.probe.border) if ruling.probe else None,
+        first=first.value,
+        now=first.value,
+        counts=[[cycle - 1, sum(answers), len(answers)]] if answers else [],
+    )
+    tested = StatementTest(
+        verdict=ruling.verdict,
+        inside=ruling.inside,
+        near=ruling.near,
+        outside=ruling.outside,
+        evidence=len(weakness.evidence),
+    )
+    return WeaknessRow(
+        id=name,
+        cycle=cycle,
+        name=weakness.name,
+        pattern=weakness.pattern,
+        labels=weakness.labels,
+        evidence=weakness.evidence,
+        advice=weakness.advice,
+        state=state,
+        effect=None,
+        mastery=mastery,
+        tested=tested,
+    )
 
 
 async def follow_weaknesses(context: RunContext, cycle: int, examined: EvaluatedCases) -> None:
@@ -147,27 +157,31 @@ async def follow_weaknesses(context: RunContext, cycle: int, examined: Evaluated
     were learned. Called again, it comes to the same.
     """
     rows = [row for row in context.ledger.newest_weaknesses(SHOWN) if row["state"] not in _LEFT]
-    rows = [row for row in rows if row["mastery"] and row["mastery"]["probe"] and row["cycle"] <= cycle]
-    if not rows:
+    followed = [
+        (row, row["mastery"], row["mastery"]["probe"])
+        for row in rows
+        if row["mastery"] and row["mastery"]["probe"] and row["cycle"] <= cycle
+    ]
+    if not followed:
         return
     kind = await _look(context, examined)
-    context.ledger.put_weaknesses([_measure(row, cycle, kind) for row in rows])
+    context.ledger.put_weaknesses([_measure(row, mastery, probe, cycle, kind) for row, mastery, probe in followed])
 
 
-def _measure(row: Mapping[str, Any], cycle: int, kind: _Kind) -> dict[str, Any]:
-    kept = row["mastery"]
-    probe = Probe(tuple(kept["probe"]["towards"]), kept["probe"]["border"])
+def _measure(row: WeaknessRow, mastery: MasteryRecord, record: ProbeRecord, cycle: int, kind: _Kind) -> WeaknessRow:
+    probe = Probe(tuple(record["towards"]), record["border"])
     answers = kind.answers(row["labels"], probe, held_alone=row["cycle"] == cycle)
-    counts = [entry for entry in kept["counts"] if entry[0] < cycle]
+    counts = [entry for entry in mastery["counts"] if entry[0] < cycle]
     counts += [[cycle, sum(answers), len(answers)]] if answers else []
     now = Mastery()
     for _, right, count in counts:
         now = now.after([True] * right + [False] * (count - right))
     since = [entry for entry in counts if entry[0] >= row["cycle"]]
-    measured = bool(since) and kept["first"] is not None and now.value is not None
-    effect = round(now.value - kept["first"], 4) if measured and now.value is not None else None
-    state = find_state(kept["first"], now) if since else row["state"]
-    return {**row, "state": state, "effect": effect, "mastery": {**kept, "now": now.value, "counts": counts}}
+    first, effect = mastery["first"], None
+    if since and first is not None and now.value is not None:
+        effect = round(now.value - first, 4)
+    state = find_state(first, now) if since else row["state"]
+    return {**row, "state": state, "effect": effect, "mastery": {**mastery, "now": now.value, "counts": counts}}
 
 
 def take_back(context: RunContext, cycle: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from evokd.messages import CallRecord
 from evokd.tracing.ledger import Ledger, Sample
+from evokd.tracing.rows import GATE
 from tests.chaos.book import Book, Entry, call_hash
 from tests.chaos.caps import judge_cap
 from tests.chaos.disk import find_halves
@@ -203,7 +204,7 @@ def folder(tmp_path: Path) -> Path:
         [replace(sample, state="accepted", label="cancel_plan", purpose="train", candidates=["cancel_plan"])],
     )
     ledger.close_lesson("c001-l01", 1, 1, [])
-    ledger.put_part(1, "gate", {})
+    ledger.put_cycle_record(1, GATE, {})
     ledger.close()
     write_set(run, [{"id": "c001-l01-d01", "text": "a text", "label": "cancel_plan"}])
     return run

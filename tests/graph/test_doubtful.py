@@ -7,6 +7,7 @@ import pytest
 
 from evokd.cli import main
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.messages import DraftBatch
 from evokd.tracing.ledger import CallRecord, Ledger, Sample
 from tests.graph.conftest import run_quick
 from tests.graph.toy import WordStudent
@@ -39,10 +40,10 @@ def test_the_labeler_sees_what_the_student_does_not_confirm(toy_domain: Path, wo
         assert exam is None or exam["answer"] != sample.intended or exam["confidence"] < 0.5
     ledger = Ledger(folder.ledger)
     shown = [
-        draft["id"]
+        draft.id
         for cycle in (1, 2)
         for lesson in ledger.lessons(cycle)
-        for draft in (ledger.message(lesson["id"], "draft_batch") or {"drafts": []})["drafts"]
+        for draft in (ledger.message(lesson["id"], DraftBatch) or DraftBatch(labels={}, drafts=[])).drafts
     ]
     ledger.close()
     assert sorted(shown) == sorted(sample.id for sample in asked)

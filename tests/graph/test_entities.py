@@ -15,6 +15,7 @@ from evokd.graph.nodes.evaluation import MOST_COUNTED
 from evokd.graph.setup.domain import load_domain
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.simulated_teacher import corpus_to_serve
+from evokd.messages import FeedbackPacket
 from evokd.messages.spans import mark, span_fault, split_words
 from evokd.simulator.app import create_app
 from evokd.simulator.rehearsal_settings import RehearsalSettings
@@ -72,11 +73,11 @@ def noisy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         students = give_student(patch, WordTagger)
         folder = run_quick(domain, *CHOICES, "--set", f"rehearsal.noise={NOISE}")
     ledger = Ledger(folder.ledger)
-    packets = [ledger.message(f"c00{cycle}", "feedback_packet") for cycle in (1, 2, 3)]
+    packets = [ledger.message(f"c00{cycle}", FeedbackPacket) for cycle in (1, 2, 3)]
     yield Told(
         domain,
         folder,
-        [packet for packet in packets if packet],
+        [packet.model_dump(mode="json") for packet in packets if packet],
         [lesson for cycle in (1, 2) for lesson in ledger.lessons(cycle)],
         ledger.samples(),
         ledger.weaknesses(),
@@ -239,16 +240,14 @@ def test_a_masked_sample_is_no_case_for_the_analyst(tmp_path: Path, word_taggers
     folder = run_quick(write_reports(tmp_path / "reports"), *options)
     ledger = Ledger(folder.ledger)
     examined = {sample.text: sample for sample in ledger.samples(state="accepted") if sample.exam}
-    packets = [ledger.message(f"c00{cycle}", "feedback_packet") for cycle in (2, 3)]
+    packets = [ledger.message(f"c00{cycle}", FeedbackPacket) for cycle in (2, 3)]
     ledger.close()
-    shown = [case for packet in packets if packet for case in packet["cases"] if case["id"].startswith("e")]
+    shown = [case for packet in packets if packet for case in packet.cases if case.id.startswith("e")]
     assert any(sample.masked for sample in examined.values())
     assert shown
     for case in shown:
-        assert not examined[case["text"]].masked
-        assert (case["verdict"] == "right") == (
-            (examined[case["text"]].exam or {})["answer"] == examined[case["text"]].label
-        )
+        assert not examined[case.text].masked
+        assert (case.verdict == "right") == ((examined[case.text].exam or {})["answer"] == examined[case.text].label)
 
 
 def test_the_gate_on_samples_that_were_set_aside_passes_over_masked_parts(

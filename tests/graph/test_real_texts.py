@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from evokd.cli import main
-from evokd.graph.nodes.kind_effects import PART
 from evokd.graph.nodes.training_set import LEAST_WEIGHT, weigh
 from evokd.graph.setup.plan import plan_run
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.student.protocol import TrainExample
 from evokd.tracing.ledger import Ledger, Sample
+from evokd.tracing.rows import KINDS
 from tests.graph.conftest import KILLED, Evokd, give_student, run_quick
 from tests.graph.test_resume import facts
 from tests.graph.toy import QUICK, WordStudent, WordTagger, add_pool, read_rows, write_domain, write_reports
@@ -69,7 +69,7 @@ def finish(base: Path, entities: bool) -> Finished:
         ledger.samples(),
         ledger.all_lessons(),
         [dict(row) for row in ledger._rows("SELECT * FROM messages")],
-        [ledger.part(cycle, PART) or {} for cycle in (1, 2, 3)],
+        [ledger.cycle_record(cycle, KINDS) or {} for cycle in (1, 2, 3)],
         students[0].jobs,
     )
     ledger.close()

@@ -11,6 +11,7 @@ import pytest
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.rows import GATE
 from evokd.tracing.summary import read_summary
 from tests.graph.conftest import KILLED, Evokd, Zygote
 from tests.graph.toy import QUICK, write_domain, write_reports
@@ -56,7 +57,7 @@ def facts(folder: Path) -> dict[str, Any]:
     repeated = {key: count for key, count in Counter(call.key for call in calls).items() if count > 1}
     samples = [vars(sample) for sample in ledger.samples()]
     lessons = [lesson for cycle in (1, 2) for lesson in ledger.lessons(cycle)]
-    gates = [ledger.part(cycle, "gate") for cycle in range(3)]
+    gates = [ledger.cycle_record(cycle, GATE) for cycle in range(3)]
     weaknesses = ledger.weaknesses()
     ledger.close()
     decided = {event["cycle"]: event["accepted"] for event in read_events(run.events) if event["event"] == "decided"}

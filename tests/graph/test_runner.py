@@ -13,6 +13,7 @@ import evokd.graph.nodes.evaluation
 import evokd.graph.open_context
 from evokd.cli import main
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.messages import FeedbackPacket
 from evokd.simulator.app import create_app
 from evokd.simulator.corpus import load_corpus
 from evokd.simulator.rehearsal_settings import RehearsalSettings
@@ -115,9 +116,9 @@ def test_a_harmful_cycle_is_rolled_back(toy_domain: Path, monkeypatch: pytest.Mo
     assert folder.dataset.read_bytes() == b""
     ledger = Ledger(folder.ledger)
     assert {sample.reason for sample in ledger.samples(state="tombstoned")} == {"rolled_back"}
-    packet = ledger.message("c002", "feedback_packet")
+    packet = ledger.message("c002", FeedbackPacket)
     assert packet is not None
-    assert "rolled back" in packet["notices"][0]
+    assert "rolled back" in packet.notices[0]
     states = {row["state"] for row in ledger.weaknesses()}
     assert "rolled_back" in states <= {"rolled_back", "dropped"}
     ledger.close()

@@ -12,6 +12,7 @@ from evokd.student.process.client import StudentClient
 from evokd.student.protocol import StudentError, TrainJob, TrainResult
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.rows import TRAINING
 from tests.graph.conftest import run_quick
 from tests.graph.test_resume import facts
 from tests.graph.toy import QUICK, WordStudent, write_domain
@@ -88,7 +89,7 @@ def test_a_crash_in_a_training_is_told_and_the_run_ends_as_if_nothing_had_happen
     assert (event["cycle"], event["mended"]) == (cycle, True)
     assert "the student process died" in event["fault"]
     ledger = Ledger(folder.ledger)
-    trainings = [ledger.part(number, "training") or {} for number in range(3)]
+    trainings = [ledger.cycle_record(number, TRAINING) or {} for number in range(3)]
     ledger.close()
     assert [training["faults"] for training in trainings] == [[event["fault"]] if n == cycle else [] for n in range(3)]
     assert trainings[cycle]["at_once"] == at_once

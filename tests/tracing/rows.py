@@ -4,6 +4,7 @@ from typing import Any
 
 from evokd.messages import Analysis, CallRecord, Case, Confusion, FeedbackPacket
 from evokd.tracing.ledger import Ledger, Sample
+from evokd.tracing.rows import CURATION, GATE, TRAINING
 
 
 def call(id: str = "c001-analyst-1", **changes: Any) -> CallRecord:
@@ -124,8 +125,8 @@ def mistake(kind: str, gold: tuple[str, str] | None, predicted: tuple[str, str] 
 
 def fill(ledger: Ledger) -> None:
     """Write a run of two cycles: the seeds alone, then one with a weakness, two lessons and a promoted student."""
-    ledger.put_part(0, "training", training(samples=2))
-    ledger.put_part(0, "gate", {"before": None, "after": 0.4, "promoted": True})
+    ledger.put_cycle_record(0, TRAINING, training(samples=2))
+    ledger.put_cycle_record(0, GATE, {"before": None, "after": 0.4, "promoted": True})
     shown = packet(case("v1"), case("v2", "confident_wrong"), case("v3", "right"), notices=("cycle 0 was odd",))
     ledger.put_message(1, "c001", "student", "analyst", shown)
     ledger.record_call(call())
@@ -146,9 +147,9 @@ def fill(ledger: Ledger) -> None:
             ("c001-l02-d01", {"state": "tombstoned", "reason": "rolled_back"}),
         ]
     )
-    ledger.put_part(1, "curation", {"drafts": 3, "accepted": 1, "disputed": 1})
-    ledger.put_part(1, "training", training(samples=3))
-    ledger.put_part(1, "gate", {"before": 0.4, "after": 0.6, "promoted": True})
+    ledger.put_cycle_record(1, CURATION, {"drafts": 3, "accepted": 1, "disputed": 1})
+    ledger.put_cycle_record(1, TRAINING, training(samples=3))
+    ledger.put_cycle_record(1, GATE, {"before": 0.4, "after": 0.6, "promoted": True})
     for cycle, node, seconds in ((0, "train", 1.0), (1, "analyze", 0.5), (1, "train", 2.0), (1, "train", 0.25)):
         ledger.add_time(cycle, node, seconds)
 

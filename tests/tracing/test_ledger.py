@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from evokd.messages import Analysis, EvokdError
+from evokd.messages import Analysis, EvokdError, FeedbackPacket, LessonPlan
 from evokd.tracing.ledger import Ledger, LedgerError
+from evokd.tracing.rows import GATE
 from tests.tracing.rows import call, case, lesson, packet, sample, weakness
 
 
@@ -121,10 +122,9 @@ def test_messages_are_kept_by_span_and_kind(ledger: Ledger) -> None:
     for text in ("old", "new \u2028 [/nope]"):
         ledger.put_message(1, "c001", "student", "analyst", packet(case("v1", text=text)))
     ledger.put_message(1, "c001", "analyst", "generator", Analysis(cycle=1, weaknesses=[]))
-    body = ledger.message("c001", "feedback_packet")
-    assert body == packet(case("v1", text="new \u2028 [/nope]")).model_dump(mode="json")
-    assert ledger.message("c001", "analysis") == {"kind": "analysis", "cycle": 1, "weaknesses": []}
-    assert ledger.message("c002", "analysis") is ledger.message("c001", "lesson_plan") is None
+    assert ledger.message("c001", FeedbackPacket) == packet(case("v1", text="new \u2028 [/nope]"))
+    assert ledger.message("c001", Analysis) == Analysis(cycle=1, weaknesses=[])
+    assert ledger.message("c002", Analysis) is ledger.message("c001", LessonPlan) is None
 
 
 def test_weaknesses_are_replaced_by_id_and_come_in_order(ledger: Ledger) -> None:
@@ -238,11 +238,11 @@ def test_samples_are_narrowed_down_and_counted(ledger: Ledger) -> None:
 
 
 def test_parts_times_and_the_last_cycle(ledger: Ledger) -> None:
-    assert (ledger.last_cycle(), ledger.part(1, "gate"), ledger.times()) == (0, None, {})
+    assert (ledger.last_cycle(), ledger.cycle_record(1, GATE), ledger.times()) == (0, None, {})
     for after in (0.5, 0.6):
-        ledger.put_part(2, "gate", {"after": after, "before": None})
-    ledger.put_part(1, "gate", {"after": 0.1})
-    assert (ledger.part(2, "gate"), ledger.last_cycle()) == ({"after": 0.6, "before": None}, 2)
+        ledger.put_cycle_record(2, GATE, {"after": after, "before": None})
+    ledger.put_cycle_record(1, GATE, {"after": 0.1})
+    assert (ledger.cycle_record(2, GATE), ledger.last_cycle()) == ({"after": 0.6, "before": None}, 2)
     for cycle, node, seconds in ((1, "train", 1.0), (1, "label", 0.25), (2, "train", 0.5), (2, "train", 0.1)):
         ledger.add_time(cycle, node, seconds)
     assert list(ledger.times().items()) == [("train", 1.6), ("label", 0.25)]
@@ -250,7 +250,7 @@ def test_parts_times_and_the_last_cycle(ledger: Ledger) -> None:
 
 
 def test_a_cycle_that_was_interrupted_after_its_plan_counts_but_a_packet_alone_does_not(ledger: Ledger) -> None:
-    ledger.put_part(1, "gate", {})
+    ledger.put_cycle_record(1, GATE, {})
     ledger.put_message(2, "c002", "student", "analyst", packet())
     assert ledger.last_cycle() == 1
     ledger.put_lessons(2, [lesson("c002-l01", cycle=2)])
@@ -283,7 +283,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_what_was_written_before_a_kill_is_there_and_half_a_transaction_is_not(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
     done = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=env, capture_output=True, timeout=60)
     assert done.returncode == -signal.SIGKILL, done.stderr
     ledger = Ledger(path)

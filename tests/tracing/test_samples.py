@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from evokd.messages import DraftBatch
+from evokd.messages import DraftBatch, FeedbackPacket
 from evokd.tracing.ledger import Ledger, LedgerError, Sample
+from evokd.tracing.rows import GATE
 from tests.tracing.rows import call, fill, lesson, packet, sample, weakness
 
 STATES = ("accepted", "accepted", "accepted", "rejected", "tombstoned", "drafted")
@@ -106,7 +107,8 @@ def test_starting_over_keeps_the_replies_and_nothing_that_came_of_them(ledger: L
     assert calls == ledger.calls() != []
     assert (ledger.recall("plan"), ledger.find_ability("here", "big")) == ({"a": 1}, "plain")
     assert (ledger.samples(), ledger.weaknesses(), ledger.lessons(1), ledger.times()) == ([], [], [], {})
-    assert (ledger.message("c001", "feedback_packet"), ledger.part(0, "gate"), ledger.last_cycle()) == (None, None, 0)
+    assert ledger.message("c001", FeedbackPacket) is ledger.cycle_record(0, GATE) is None
+    assert ledger.last_cycle() == 0
 
 
 def test_weaknesses_of_an_earlier_attempt_are_replaced_and_others_stay(ledger: Ledger) -> None:
@@ -133,8 +135,8 @@ def test_messages_of_lessons_that_were_planned_anew_are_gone_and_the_packet_stay
     for name in ("c001-l01", "c001-l02"):
         ledger.put_message(1, name, "generator", "labeler", DraftBatch(labels={}, drafts=[]))
     ledger.put_lessons(1, [lesson()])
-    assert ledger.message("c001-l02", "draft_batch") is None
-    assert ledger.message("c001", "feedback_packet") is not None
+    assert ledger.message("c001-l02", DraftBatch) is None
+    assert ledger.message("c001", FeedbackPacket) is not None
 
 
 def test_a_call_is_found_by_its_id(ledger: Ledger) -> None:

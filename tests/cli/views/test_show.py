@@ -10,6 +10,7 @@ from evokd.cli.views import show
 from evokd.cli.views.progress import notice
 from evokd.messages import Analysis, EvokdError, InputError
 from evokd.tracing.ledger import Ledger, open_ledger
+from evokd.tracing.rows import CURATION, GATE, REVIEW, TRAINING
 from tests.tracing.rows import (
     BOAT,
     PERSON,
@@ -78,7 +79,7 @@ def test_a_cycle_is_told_in_order(filled: Ledger) -> None:
 
 def test_a_cycle_says_whether_the_analyst_was_asked(ledger: Ledger) -> None:
     ledger.put_message(2, "c002", "student", "analyst", packet(case("v1")))
-    ledger.put_part(2, "review", {"samples": []})
+    ledger.put_cycle_record(2, REVIEW, {"samples": []})
     assert "The Analyst has not answered." in tell(show.show_cycle, ledger, 2)
     ledger.put_lessons(2, [lesson("c002-l01", cycle=2, weakness=None, topic="breadth")])
     told = tell(show.show_cycle, ledger, 2)
@@ -140,8 +141,8 @@ GATES = {
 
 @pytest.mark.parametrize(("gate", "line"), GATES.values(), ids=GATES.keys())
 def test_what_the_gate_did(ledger: Ledger, gate: dict[str, Any], line: str) -> None:
-    ledger.put_part(1, "training", training(3))
-    ledger.put_part(1, "gate", gate)
+    ledger.put_cycle_record(1, TRAINING, training(3))
+    ledger.put_cycle_record(1, GATE, gate)
     assert line in tell(show.show_cycle, ledger, 1)
 
 
@@ -149,7 +150,7 @@ def test_many_cases_of_a_weakness_are_cut_and_the_rest_is_named(ledger: Ledger) 
     names = [f"v{number}" for number in range(1, 7)]
     ledger.put_message(1, "c001", "student", "analyst", packet(*map(case, names)))
     ledger.put_weaknesses([weakness(evidence=[*names, "gone"])])
-    ledger.put_part(1, "gate", GATES["rolled_back"][0])
+    ledger.put_cycle_record(1, GATE, GATES["rolled_back"][0])
     assert "v3 \u201ccase v3\u201d is cat, not dog (0.75 sure) and v4, v5, v6 " in tell(show.show_cycle, ledger, 1)
 
 
@@ -212,7 +213,7 @@ def fill_with_entities(ledger: Ledger, text: str = REPORT, **changes: Any) -> No
         "disputed": True,
     }
     ledger.put_drafts("c001-l01", [sample(text=text, weakness="c001-w1", **{**fields, **changes})])
-    ledger.put_part(1, "curation", {"drafts": 1, "accepted": 1, "disputed": 1})
+    ledger.put_cycle_record(1, CURATION, {"drafts": 1, "accepted": 1, "disputed": 1})
 
 
 MARKED = "v1 \u201c[Robin](person) saw two [robins](species) near [Grebe 3](boat).\u201d"

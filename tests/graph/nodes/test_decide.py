@@ -10,6 +10,7 @@ from evokd.graph.nodes.decide import find_reason
 from evokd.graph.routing import after_curate, after_decide, to_lessons
 from evokd.graph.setup.run_settings import Settings
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.rows import GATE
 from evokd.tracing.summary import gain_of
 from tests.tracing.rows import call
 
@@ -81,7 +82,7 @@ def test_a_run_stops_when_tokens_bring_too_little(
     gates: Gates, cycle: int, wanted: float, expected: str | None, ledger: Ledger
 ) -> None:
     for number, (before, after, promoted, tokens) in gates.items():
-        ledger.put_part(number, "gate", {"before": before, "after": after, "promoted": promoted})
+        ledger.put_cycle_record(number, GATE, {"before": before, "after": after, "promoted": promoted})
         half = {"input_tokens": tokens // 2, "output_tokens": tokens // 2}
         ledger.record_call(call(f"c{number}", key=f"k{number}", cycle=number, **half))
     settings = Settings.model_validate({"stop": {"gain": wanted}, "budget": {"samples": None}})

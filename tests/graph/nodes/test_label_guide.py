@@ -12,7 +12,8 @@ from evokd.cli import main
 from evokd.graph.setup.domain_files import load_guide
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.tracing.ledger import Ledger
-from evokd.tracing.summary import MEASURED, read_summary
+from evokd.tracing.rows import AGREEMENT, RecordKind
+from evokd.tracing.summary import read_summary
 from tests.graph.conftest import run_quick
 from tests.graph.served import Asked, WatchedTeacher, options, refuse
 from tests.graph.toy import LABELS, QUICK, WordStudent, read_rows, write_domain
@@ -35,7 +36,7 @@ def served(tmp_path: Path, word_students: list[WordStudent], serve_app: Any) -> 
 
 def measured(folder: Any) -> dict[str, Any]:
     ledger = Ledger(folder.ledger)
-    found = ledger.part(0, MEASURED)
+    found = ledger.cycle_record(0, AGREEMENT)
     ledger.close()
     assert found is not None
     return found
@@ -91,7 +92,7 @@ def test_few_rows_measure_nothing(setting: str, served: tuple[WatchedTeacher, st
     teacher, url, domain = served
     folder = run_quick(domain, *options(url, "rows.set_aside=0", setting))
     ledger = Ledger(folder.ledger)
-    assert ledger.part(0, MEASURED) is None
+    assert ledger.cycle_record(0, AGREEMENT) is None
     ledger.close()
     held = {row["text"] for row in read_rows(domain / "validation.jsonl")}
     assert not any(held & {draft["text"] for draft in asked.message.get("drafts", [])} for asked in teacher.asked)
@@ -171,18 +172,18 @@ def test_a_run_stopped_while_its_guide_is_written_down_has_one_all_the_same_and_
     teacher, url, domain = served
     teacher.twist = twist(domain, 0, 0)
 
-    def put_part(ledger: Ledger, cycle: int, name: str, value: Any) -> None:
-        if name == MEASURED:
+    def put_cycle_record(ledger: Ledger, cycle: int, kind: RecordKind[Any], record: Any) -> None:
+        if kind == AGREEMENT:
             raise KeyboardInterrupt
-        put(ledger, cycle, name, value)
+        put(ledger, cycle, kind, record)
 
     def write(path: Path, guide: Any) -> None:
         raise KeyboardInterrupt
 
-    put = Ledger.put_part
+    put = Ledger.put_cycle_record
     with monkeypatch.context() as stopped:
         if before == "record":
-            stopped.setattr(Ledger, "put_part", put_part)
+            stopped.setattr(Ledger, "put_cycle_record", put_cycle_record)
         else:
             stopped.setattr(evokd.graph.nodes.label_guide, "write_guide_file", write)
         runs = ["--runs-dir", str(domain.parent / "runs"), "--run-id", "cut"]

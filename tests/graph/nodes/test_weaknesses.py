@@ -176,11 +176,11 @@ def test_in_a_run_lessons_are_given_on_adopted_weaknesses_alone(
     ledger = Ledger(run_quick(toy_domain, "--set", "curriculum.test_statements=true").ledger)
     rows = {row["id"]: row for row in ledger.weaknesses()}
     taught = {lesson["weakness"] for cycle in (1, 2) for lesson in ledger.lessons(cycle)} - {None}
-    packet = ledger.message("c002", "feedback_packet")
+    packet = ledger.message("c002", FeedbackPacket)
     ledger.close()
     assert rows
     assert all(row["tested"]["verdict"] in ("holds", "refined", "fails", "untested") for row in rows.values())
     assert taught <= {name for name, row in rows.items() if row["tested"]["verdict"] != "fails"}
     assert packet is not None
-    assert {item["id"] for item in packet["weaknesses"]} == {name for name in rows if name.startswith("c001")}
-    assert all("mastery" in item for item in packet["weaknesses"])
+    assert {item.id for item in packet.weaknesses} == {name for name in rows if name.startswith("c001")}
+    assert all(item.mastery is not None for item in packet.weaknesses)
