@@ -1,7 +1,7 @@
 """Open what the nodes of a run work with: ledger, student process, teacher; and close it in order."""
 
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -57,15 +57,15 @@ async def open_context(
     student = overrides.student or StudentClient(
         folder.path / "student.log", device=settings.student.device, threads=settings.student.threads
     )
-    store = _EventStore(ledger, log, lambda record: teacher.asks_again(record))
     budget = settings.budget
     teacher = Teacher(
         settings.teacher,
-        store,
+        ledger,
         _embed_teacher(plan, overrides.corpus, ledger),
         run=BudgetLimit(budget.tokens, budget.usd),
         cycle=BudgetLimit(budget.cycle.tokens, budget.cycle.usd),
     )
+    ledger.on_call = lambda record: _tell_call(log, record, teacher.asks_again(record))
     try:
         await student.warm_up()
         cost = estimate_draft(plan) if budget.caps_calls() else (0.0, 0.0)
@@ -115,33 +115,18 @@ def _rehearse(plan: Plan, corpus: "Corpus | None") -> "httpx2.AsyncBaseTransport
     return httpx2.ASGITransport(app=create_app(corpus, plan.settings.rehearsal, plan.settings.seed))
 
 
-class _EventStore:
-    """The ledger as the teacher sees it; every recorded call is also an event."""
-
-    def __init__(self, ledger: Ledger, log: EventLog, asks_again: Callable[[CallRecord], bool]) -> None:
-        self._log = log
-        self._asks_again = asks_again
-        self.check_room = ledger.check_room
-        self.find_call = ledger.find_call
-        self.count_calls = ledger.count_calls
-        self.spent = ledger.spent
-        self.find_ability = ledger.find_ability
-        self.remember_ability = ledger.remember_ability
-        self._keep = ledger.keep_call
-
-    async def keep_call(self, record: CallRecord) -> None:
-        """Store one attempt, then tell."""
-        await self._keep(record)
-        self._log(
-            "call",
-            id=record.id,
-            cycle=record.cycle,
-            role=record.role,
-            status=record.status,
-            input_tokens=record.input_tokens,
-            output_tokens=record.output_tokens,
-            seconds=record.seconds,
-            faults=record.faults,
-            flags=record.flags,
-            again=self._asks_again(record),
-        )
+def _tell_call(log: EventLog, record: CallRecord, again: bool) -> None:
+    """Make an event of a call; `again`: its reply has faults and is asked for anew."""
+    log(
+        "call",
+        id=record.id,
+        cycle=record.cycle,
+        role=record.role,
+        status=record.status,
+        input_tokens=record.input_tokens,
+        output_tokens=record.output_tokens,
+        seconds=record.seconds,
+        faults=record.faults,
+        flags=record.flags,
+        again=again,
+    )

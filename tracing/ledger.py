@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -29,6 +29,9 @@ _BY_ID = "cycle, length(id), id"
 
 class Ledger(Samples):
     """A run's ledger."""
+
+    on_call: Callable[[CallRecord], None] | None = None
+    """Called with every attempt that `keep_call` has stored."""
 
     def remember(self, key: str, body: Mapping[str, Any]) -> None:
         """Keep a fact about the run as a whole."""
@@ -61,6 +64,8 @@ class Ledger(Samples):
     async def keep_call(self, record: CallRecord) -> None:
         """Store one attempt, together with others that come at the same time; returns when it is on the disk."""
         await self._insert_in_group("calls", record.model_dump(mode="json"))
+        if self.on_call is not None:
+            self.on_call(record)
 
     def count_calls(self, role: str, span: str) -> int:
         """Attempts recorded for a role in a span."""

@@ -23,6 +23,14 @@ def test_a_call_comes_back_as_it_was_and_the_same_again_is_no_second_row(ledger:
     assert (ledger.count_calls("analyst", "c001"), ledger.count_calls("labeler", "c001")) == (1, 0)
 
 
+async def test_a_listener_hears_of_a_call_once_it_is_stored(ledger: Ledger) -> None:
+    heard: list[tuple[str, int]] = []
+    ledger.on_call = lambda record: heard.append((record.id, len(ledger.calls())))
+    await ledger.keep_call(call("a"))
+    await ledger.keep_call(call("b", key="k2"))
+    assert heard == [("a", 1), ("b", 2)]
+
+
 @pytest.mark.parametrize(
     ("statuses", "found"),
     [
