@@ -17,7 +17,7 @@ from evokd.messages import ClosedModel, InputError
 from evokd.prompts.sandbox import parse, render
 
 ROLES = ("analyst", "generator", "labeler")
-"""Whom calls are booked on."""
+"""Agents: the roles under which calls are recorded."""
 REPLIES = {
     "analyst": "AnalystReply",
     "generator": "GeneratorReply",
@@ -30,8 +30,8 @@ BASE = Path(__file__).parent / "base"
 MAX_FILE = 100_000
 """Bytes of the largest prompt file."""
 
-_SLIPS = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, SyntaxError)
-"""What a template fails with; SyntaxError where Python cannot compile what jinja2 makes of it."""
+_TEMPLATE_ERRORS = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, SyntaxError)
+"""Errors of a bad template; SyntaxError: Python cannot compile the code that jinja2 generates."""
 
 
 class FrontMatter(ClosedModel):
@@ -53,13 +53,13 @@ class Prompt:
     path: Path
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """Fill the template in.
+        """Fill in the template.
 
         Args:
             values: may hold more than the prompt declares; only declared inputs are passed on.
 
         Raises:
-            InputError: a declared input is not among the values, or the template does something forbidden.
+            InputError: a declared input is not among the values, or the template does something that is not allowed.
         """
         missing = [name for name in self.head.inputs if name not in values]
         if missing:
@@ -68,9 +68,9 @@ class Prompt:
         try:
             chosen = {name: values[name] for name in self.head.inputs}
             return render(self.body, chosen).strip()
-        except (*_SLIPS, RecursionError, MemoryError) as exc:
-            told = _tell(exc) or "it is too deep"
-            raise InputError(f"{self.path}: the template cannot be rendered: {told}") from exc
+        except (*_TEMPLATE_ERRORS, RecursionError, MemoryError) as exc:
+            reason = _first_words(exc) or "it is nested too deeply"
+            raise InputError(f"{self.path}: the template cannot be rendered: {reason}") from exc
 
 
 def load_prompts(task: str, overlay: Path | None = None) -> dict[str, Prompt]:
@@ -88,8 +88,10 @@ def load_prompts(task: str, overlay: Path | None = None) -> dict[str, Prompt]:
         _check_overlay(overlay)
     prompts = {}
     for role in REPLIES:
-        own = overlay / f"{role}.md" if overlay is not None else None
-        prompts[role] = load_prompt(own if own is not None and own.is_file() else base / f"{role}.md")
+        path = base / f"{role}.md"
+        if overlay is not None and (overlay / path.name).is_file():
+            path = overlay / path.name
+        prompts[role] = load_prompt(path)
         _check_role(prompts[role], role)
     return prompts
 
@@ -133,9 +135,9 @@ def load_prompt(path: Path) -> Prompt:
         used = meta.find_undeclared_variables(parse(body))
     except TemplateSyntaxError as exc:
         line = text[: len(text) - len(body)].count("\n") + exc.lineno
-        raise InputError(f"{path}:{line}: template error: {_tell(exc)}") from exc
-    except (*_SLIPS, RecursionError, MemoryError) as exc:
-        raise InputError(f"{path}: template error: {_tell(exc) or 'it is too deep'}") from exc
+        raise InputError(f"{path}:{line}: template error: {_first_words(exc)}") from exc
+    except (*_TEMPLATE_ERRORS, RecursionError, MemoryError) as exc:
+        raise InputError(f"{path}: template error: {_first_words(exc) or 'it is nested too deeply'}") from exc
     for name in sorted(used - set(head.inputs)):
         raise InputError(f"{path}: the body uses {name!r}, which is not declared; add it to 'inputs'")
     for name in sorted(set(head.inputs) - used):
@@ -155,17 +157,17 @@ def _split(path: Path, text: str) -> tuple[FrontMatter, str]:
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         line = mark.line + 2 if mark else 2
-        problem = getattr(exc, "problem", None) or _tell(exc)
+        problem = getattr(exc, "problem", None) or _first_words(exc)
         raise InputError(f"{path}:{line}: the front matter is not YAML: {problem}") from exc
     except ValidationError as exc:
         fault = exc.errors()[0]
         key = ".".join(str(part)[:80] for part in fault["loc"])
         raise InputError(f"{path}: front matter key {key!r}: {fault['msg']}") from exc
-    except (*_SLIPS, RecursionError) as exc:
-        raise InputError(f"{path}:2: the front matter is not YAML: {_tell(exc)}") from exc
+    except (*_TEMPLATE_ERRORS, RecursionError) as exc:
+        raise InputError(f"{path}:2: the front matter is not YAML: {_first_words(exc)}") from exc
 
 
-def _tell(exc: BaseException) -> str:
+def _first_words(exc: BaseException) -> str:
     """The first words of an error, on one line."""
     return " ".join(str(exc).split())[:300]
 

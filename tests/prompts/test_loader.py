@@ -143,6 +143,8 @@ def test_an_overlay_must_be_a_folder(tmp_path: Path, kind: str) -> None:
     ("text", "fault"),
     [
         (write_prompt("{{ language }} {{ tone }}"), r"labeler\.md: the body uses 'tone', which is not declared"),
+        (write_prompt("{{ language }}{{ lipsum.__globals__ }}"), "the body uses 'lipsum', which is not declared"),
+        (write_prompt("{{ range(3) }}{{ language }}"), r"labeler\.md:8: template error: a prompt may call only these"),
         (write_prompt("no input at all"), r"labeler\.md: 'inputs' declares 'language', which the body never uses"),
         (write_prompt("{% if tone %}{{ language }}{% endif %}"), "the body uses 'tone'"),
         ("Just a text.\n", r"labeler\.md:1: a prompt file begins with front matter"),
@@ -164,6 +166,8 @@ def test_an_overlay_must_be_a_folder(tmp_path: Path, kind: str) -> None:
     ],
     ids=[
         "undeclared",
+        "function-of-jinja",
+        "range",
         "unused",
         "undeclared-in-if",
         "no-front-matter",
@@ -218,10 +222,8 @@ def test_a_file_that_is_no_utf8_or_not_there_is_refused(tmp_path: Path) -> None:
         "{{ language }}{{ ''.__class__.__mro__ }}",
         "{{ language.__class__.__init__.__globals__ }}",
         "{{ language }}{{ language.format.__globals__ }}",
-        "{{ language }}{{ lipsum.__globals__ }}",
         "{{ language }}{{ labels.clear() }}{{ labels }}",
         "{{ language }}{{ ''|attr('__class__') }}",
-        "{% for i in range(9999999) %}{{ language }}{% endfor %}",
         "{{ language.nothing }}",
         "{{ language }}{% include '/etc/passwd' %}",
         "{{ language + 1 }}",
