@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from evokd.agents.llm.chat import Sender, Turn
+from evokd.agents.llm.chat import Turn, make_chat, send
+from evokd.agents.llm.compatibility import Quirks, adapt_turns, write_sampling
 from evokd.agents.llm.error_reports import Report, find_report, read_json
 from evokd.agents.llm.in_flight import STOPPED, take_back
-from evokd.agents.llm.quirks import NO_SEED, Quirks, adapt_turns
 from evokd.agents.llm.redaction import make_redactor
 from evokd.agents.llm.refusals import UNTOLD, Refusal, read_refusal
 from evokd.agents.llm.response_body import Body, ReplyPart, read_body
@@ -149,7 +149,8 @@ class ModelConnection:
 
     def __init__(self, model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> None:
         self._strike = make_redactor(api_key)
-        self._sender = Sender(model, role, api_key, client)
+        self._role = role
+        self._chat = make_chat(model, role.base_url, api_key, client)
 
     async def send(
         self, call: Call, form: dict[str, Any] | None, ability: str, quirks: Quirks, limit: float
@@ -168,13 +169,10 @@ class ModelConnection:
         tape, trouble = RecordedResponse(), ""
         token = RECORDED.set(tape)
         began = time.monotonic()
-        # in extra_body: given as a parameter, the client would parse the reply itself and lose one that is cut off
-        extra: dict[str, Any] = {"extra_body": {"response_format": form}} if form else {}
-        if NO_SEED not in quirks:
-            extra["seed"] = call.seed
+        body = write_sampling(self._role, call.seed, quirks) | ({"response_format": form} if form else {})
         try:
             async with asyncio.timeout(limit):
-                await self._sender.send(adapt_turns(call.turns, quirks), quirks, **extra)
+                await send(self._chat, adapt_turns(call.turns, quirks), body)
         except openai.APIStatusError as exc:
             return self._refusal(exc, ability, time.monotonic() - began)
         except (openai.APIConnectionError, TimeoutError) as exc:

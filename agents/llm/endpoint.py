@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from evokd.agents.llm.attempt import FATAL, Call, Failure, ModelConnection, Reply, TeacherRefused, TeacherUnreachable
+from evokd.agents.llm.compatibility import Quirks, learn_quirks, read_quirks
 from evokd.agents.llm.in_flight import go_on, under_way
 from evokd.agents.llm.limiter import Gate, Limiter
 from evokd.agents.llm.ping import find_address
-from evokd.agents.llm.quirks import Quirks, learn_quirks, read_quirks
 from evokd.agents.llm.retry import RetryPolicy
 from evokd.agents.llm.teacher_settings import RoleSettings, TeacherSettings
 

@@ -272,7 +272,7 @@ async def test_a_call_that_langchain_traces_is_sent_and_read_alike(
     refusal = (400, {"error": {"message": "System role not supported"}})
     slow = body('{"error": {"message": "slow", "code": 429, "retry_after": 0.001}}')
     teacher, script = door([refusal, slow, GOOD])
-    monkeypatch.setattr("langchain_core.utils.env.env_var_is_set", lambda name: True)
+    monkeypatch.setattr("evokd.agents.llm.chat._is_traced", lambda: True)
     assert (await teacher.ask(make_ask())).faults == ()
     assert [len(request["messages"]) for request in script.requests] == [2, 1, 1]
     assert statuses(ledger) == ["error", "error", "ok"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from evokd.agents.llm.attempt import TeacherRefused
+from evokd.agents.llm.compatibility import read_quirks
 from evokd.agents.llm.endpoint import LADDER
-from evokd.agents.llm.quirks import read_quirks
 from evokd.agents.llm.refusals import read_refusal
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import URL, make_ask, make_drafts

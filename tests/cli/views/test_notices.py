@@ -1,6 +1,6 @@
 import pytest
 
-from evokd.agents.llm.quirks import ALL
+from evokd.agents.llm.compatibility import ALL
 from evokd.cli.views.notices import Notices, is_adapted
 
 

@@ -7,6 +7,8 @@ stored reply is found whatever was learned since.
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from evokd.agents.llm.teacher_settings import RoleSettings
+
 NO_SEED = "no_seed"
 NO_TEMPERATURE = "no_temperature"
 OLD_LIMIT = "max_tokens"
@@ -49,17 +51,15 @@ def learn_quirks(sent: Quirks, refused: Collection[str], other_name: bool) -> Qu
     return frozenset(found)
 
 
-def adapt_body(body: dict[str, Any], quirks: Quirks) -> None:
-    """Write the sampling of a request as the endpoint takes it, in place."""
-    if NO_SEED in quirks:
-        body.pop("seed", None)
-    if NO_TEMPERATURE in quirks:
-        body.pop("temperature", None)
-    limit = body.get("max_completion_tokens")
-    if quirks & {OLD_LIMIT, NO_LIMIT}:
-        body.pop("max_completion_tokens", None)
-    if OLD_LIMIT in quirks and limit is not None:
-        body["max_tokens"] = limit
+def write_sampling(role: RoleSettings, seed: int, quirks: Quirks) -> dict[str, Any]:
+    """Write the sampling of a request, as fields of its body, in the way that the endpoint accepts."""
+    limit_name = "max_tokens" if OLD_LIMIT in quirks else "max_completion_tokens"
+    sampling = {
+        "seed": None if NO_SEED in quirks else seed,
+        "temperature": None if NO_TEMPERATURE in quirks else role.temperature,
+        limit_name: None if NO_LIMIT in quirks else role.max_tokens,
+    }
+    return {name: value for name, value in sampling.items() if value is not None}
 
 
 def adapt_turns(turns: Sequence[tuple[str, str]], quirks: Quirks) -> list[tuple[str, str]]:
