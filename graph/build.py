@@ -11,11 +11,15 @@ from langgraph.runtime import Runtime
 
 from evokd.graph.context import RunContext
 from evokd.graph.nodes.analyze import analyze
-from evokd.graph.nodes.curate import curate, review
+from evokd.graph.nodes.curate import curate
 from evokd.graph.nodes.decide import decide
-from evokd.graph.nodes.learn import examine, gate, prepare, train
+from evokd.graph.nodes.examine import examine
+from evokd.graph.nodes.gate import gate
 from evokd.graph.nodes.lesson import generate, label
+from evokd.graph.nodes.prepare import prepare
 from evokd.graph.nodes.publish import publish
+from evokd.graph.nodes.review import review
+from evokd.graph.nodes.train import train
 from evokd.graph.routing import after_curate, after_decide, to_lessons
 from evokd.graph.state import LessonState, State, StateUpdate
 

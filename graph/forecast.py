@@ -17,7 +17,7 @@ from evokd.graph.curriculum.reference_texts import Grounding, fit_tokens
 from evokd.graph.curriculum.turns import is_analysts_turn
 from evokd.graph.nodes.cycle_quota import cap_cycle
 from evokd.graph.nodes.domain_profile import SHOWN_LINES, SHOWN_TOKENS
-from evokd.graph.nodes.evaluation import MOST_COUNTED
+from evokd.graph.nodes.feedback_packet import MOST_COUNTED
 from evokd.graph.nodes.label_guide import LEAST_ROWS
 from evokd.graph.setup.plan import Plan
 from evokd.messages import (

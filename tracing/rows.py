@@ -294,3 +294,8 @@ AGREEMENT = RecordKind[AgreementRecord]("labels measured")
 def answers_of(split: str, version: str) -> RecordKind[AnswersRecord]:
     """Name the answers of a student version, such as `c002`, to a split (`validation` or `test`)."""
     return RecordKind(f"{split}:{version}")
+
+
+def scores_of(split: str, version: str) -> RecordKind[dict[str, Any]]:
+    """Name the scores (`student.tasks.scores.Scores` as JSON) of a student version on a split, in the record of cycle 0."""
+    return RecordKind(f"scores:{split}:{version}")

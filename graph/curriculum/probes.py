@@ -1,8 +1,8 @@
 """Statements about weaknesses, tested on what the student does before anything is written on them.
 
 A statement names cases as its evidence. It holds if the student errs or doubts on them, and does not know other
-examined texts of their kind well. Where such texts lie is told by a probe: a direction in the untrained
-student's embedding from what works to the evidence. The probe decides nothing alone, since meaning can turn on what an
+examined texts of their kind well. A probe says where such texts lie: a direction in the untrained
+student's embedding from right cases to the evidence. The probe decides nothing alone, since meaning can turn on what an
 embedding does not see; it measures the weakness on texts of its own kind, cycle after cycle.
 
 Source: DISCERN (Menon et al. 2024, arXiv 2410.22239) tests descriptions of error clusters inside and outside before it
@@ -33,12 +33,12 @@ AT_LEAST_HALF = 0.5
 
 @dataclass(frozen=True)
 class Probe:
-    """Tells texts of a weakness's kind from others."""
+    """Separates texts of a weakness's kind from others."""
 
     towards: tuple[float, ...]
     """Direction from right cases to the evidence."""
     border: float
-    """Place on it from which a text is of the kind."""
+    """Projection on it from which a text is of the kind."""
 
     def picks(self, vectors: Vectors) -> NDArray[np.bool_]:
         """Say which of the texts (n, features) are of the kind: (n,)."""
@@ -62,7 +62,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class ProbeRuling:
-    """What a test of a statement found."""
+    """Result of the test of a statement."""
 
     verdict: Verdict
     inside: float | None
@@ -71,8 +71,8 @@ class ProbeRuling:
     """Share of other examined texts of its kind on which the student errs; None where there are none."""
     outside: float | None
     """Share of all other examined texts on which it errs."""
-    kept: tuple[int, ...]
-    """Places of the evidence that stays; all of it unless the statement was refined."""
+    remaining: tuple[int, ...]
+    """Indices of the evidence that stays; all of it unless the statement was refined."""
     probe: Probe | None
     """None where the statement fails, or there is nothing to compare with."""
 
@@ -88,16 +88,16 @@ def judge(
         others: its answers to the other examined texts.
         other_vectors: these texts, (n, features).
     """
-    kept = tuple(place for place, answer in enumerate(evidence) if answer.failed)
-    inside = round(len(kept) / len(evidence), 3) if evidence else None
-    right = [place for place, answer in enumerate(others) if answer.right]
-    probe = _aim(evidence_vectors[list(kept)], other_vectors[right]) if kept and right else None
-    near, outside = _compare(evidence_vectors[list(kept)], others, other_vectors) if kept else (None, None)
+    remaining = tuple(at for at, answer in enumerate(evidence) if answer.failed)
+    inside = round(len(remaining) / len(evidence), 3) if evidence else None
+    right = [at for at, answer in enumerate(others) if answer.right]
+    probe = _aim(evidence_vectors[list(remaining)], other_vectors[right]) if remaining and right else None
+    near, outside = _compare(evidence_vectors[list(remaining)], others, other_vectors) if remaining else (None, None)
     everything = tuple(range(len(evidence)))
     knows_such_texts = near is not None and outside is not None and near < AT_LEAST_HALF * outside
-    if len(kept) < LEAST or len(kept) < FAILED * len(evidence) or knows_such_texts:
+    if len(remaining) < LEAST or len(remaining) < FAILED * len(evidence) or knows_such_texts:
         return ProbeRuling("fails", inside, near, outside, everything, None)
-    return ProbeRuling("holds" if kept == everything else "refined", inside, near, outside, kept, probe)
+    return ProbeRuling("holds" if remaining == everything else "refined", inside, near, outside, remaining, probe)
 
 
 def _compare(evidence: Vectors, others: Sequence[Answered], vectors: Vectors) -> tuple[float | None, float | None]:

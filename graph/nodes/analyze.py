@@ -14,8 +14,8 @@ from evokd.graph.curriculum.lessons import REAL, PlanningInput, ReferenceText, p
 from evokd.graph.curriculum.turns import is_analysts_turn
 from evokd.graph.nodes.cycle_quota import count_wanted
 from evokd.graph.nodes.domain_profile import copy_guide, find_profile
-from evokd.graph.nodes.evaluation import LEAST_REAL, VALIDATION_CASE, EvaluatedCases, examine_all
-from evokd.graph.nodes.fresh_evaluation import examine_fresh
+from evokd.graph.nodes.evaluation import LEAST_REAL, VALIDATION_CASE, CycleEvaluation, evaluate_cycle
+from evokd.graph.nodes.fresh_evaluation import FreshEvaluation, examine_fresh
 from evokd.graph.nodes.kind_effects import divide_cycle
 from evokd.graph.nodes.label_guide import measure_labeler
 from evokd.graph.nodes.pool_selection import count_unlabelled, select_texts
@@ -42,14 +42,15 @@ async def analyze(state: State, context: RunContext) -> StateUpdate:
     if mix.get("toned"):
         await find_profile(context, cycle)
     real = await _plan_real(context, cycle, champion, mix.get("real", 0))
-    fresh, examined = None, None
+    fresh: FreshEvaluation | None = None
+    evaluation: CycleEvaluation | None = None
     if champion and real and is_analysts_turn(context.settings.curriculum, cycle, mix):
         fresh = await examine_fresh(context, cycle, champion, [lesson.ledger_row(cycle) for lesson in real])
         if fresh.packet is not None:
-            packet, examined = fresh.packet, fresh.examined
+            packet, evaluation = fresh.packet, fresh.evaluation
             context.ledger.put_message(cycle, span, "student", "analyst", packet)
     try:
-        weaknesses = await _find_weaknesses(context, packet, examined, champion, mix)
+        weaknesses = await _find_weaknesses(context, packet, evaluation, champion, mix)
     except BudgetSpent as exc:
         context.emit("budget_spent", cycle=cycle, role="analyst", reason=str(exc))
         context.ledger.put_lessons(cycle, [])
@@ -61,7 +62,7 @@ async def analyze(state: State, context: RunContext) -> StateUpdate:
         receiver = "labeler" if isinstance(lesson.plan, LabelPlan) else "generator"
         context.ledger.put_message(cycle, lesson.plan.id, sender, receiver, lesson.plan)
     for labelled in fresh.lessons if fresh else ():
-        labelled.keep(context)
+        labelled.store(context)
     return {"lessons": [lesson.plan.id for lesson in lessons]}
 
 
@@ -80,7 +81,7 @@ class _Lesson:
 async def _find_weaknesses(
     context: RunContext,
     packet: FeedbackPacket,
-    examined: EvaluatedCases | None,
+    evaluation: CycleEvaluation | None,
     champion: str | None,
     mix: Mapping[Kind, int],
 ) -> dict[str, Weakness]:
@@ -89,7 +90,7 @@ async def _find_weaknesses(
     Args:
         context: what the run works with.
         packet: what it is shown.
-        examined: all that the packet was chosen from; None where that is what the last cycle examined.
+        evaluation: all texts that the packet was chosen from; None: those of the last cycle, read from the ledger.
         champion: student version in force.
         mix: kind of text -> how many this cycle brings.
     """
@@ -99,8 +100,8 @@ async def _find_weaknesses(
     span = cycle_name(cycle)
     analysis = await analyst.analyze(context.teacher, context.briefing, packet, span, context.seed(cycle, "analyze"))
     context.ledger.put_message(cycle, span, "analyst", "generator", analysis)
-    examined = examined or await examine_all(context, cycle - 1, champion)
-    return await adopt_weaknesses(context, packet, analysis, examined, span)
+    evaluation = evaluation or await evaluate_cycle(context, cycle - 1, champion)
+    return await adopt_weaknesses(context, packet, analysis, evaluation, span)
 
 
 def _is_worth_asking(context: RunContext, packet: FeedbackPacket) -> bool:

@@ -1,6 +1,5 @@
-"""Nodes on the data's side: curate the drafts, choose what comes back for review."""
+"""The node that makes samples of drafts and verdicts."""
 
-import random
 from collections import Counter
 
 from evokd.agents.llm.attempt import TeacherUseless
@@ -11,7 +10,7 @@ from evokd.messages import NEAR_COPY_MODES
 from evokd.student.curate import Candidate, Curator, Ruling
 from evokd.student.protocol import Answer
 from evokd.tracing.ledger import Sample
-from evokd.tracing.rows import CURATION, REVIEW, CurationRecord, ReviewRecord
+from evokd.tracing.rows import CURATION, CurationRecord
 
 
 async def curate(state: State, context: RunContext) -> StateUpdate:
@@ -125,14 +124,3 @@ def _reviews(state: State, context: RunContext) -> bool:
     return bool(
         student.regime == "continue" and student.replay and context.settings.curriculum.review and state["cycle"] > 1
     )
-
-
-async def review(state: State, context: RunContext) -> StateUpdate:
-    """Choose the older samples that may come back in this training (the seeds always may)."""
-    cycle = state["cycle"]
-    older = context.ledger.trained_ids(before=cycle)
-    size = context.settings.curriculum.review
-    if len(older) > size:
-        older = sorted(random.Random(context.seed(cycle, "review")).sample(older, size))
-    context.ledger.put_cycle_record(cycle, REVIEW, ReviewRecord(samples=older))
-    return {}

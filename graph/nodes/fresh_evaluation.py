@@ -1,6 +1,6 @@
 """The exam of a cycle that asks the Analyst: its real texts are labelled first, and answered by the student in force.
 
-So the Analyst sees what the student of now gets wrong, on texts that it has not learned, and not what the one before
+So the Analyst sees what the current student gets wrong, on texts that it has not learned, and not what the one before
 it did.
 """
 
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evokd.graph.context import RunContext
-from evokd.graph.nodes.evaluation import LEAST_REAL, EvaluatedCases, build_packet, fresh_cases, validation_cases
+from evokd.graph.nodes.evaluation import LEAST_REAL, CycleEvaluation, evaluate_fresh, evaluate_validation
+from evokd.graph.nodes.feedback_packet import build_packet
 from evokd.graph.nodes.labeling import Labelled, ask_labeler, take_texts
 from evokd.graph.nodes.weaknesses import show_weaknesses
 from evokd.messages import FeedbackPacket
@@ -23,25 +24,25 @@ class FreshLesson:
     row: LessonRow
     """As it goes into the ledger."""
     samples: Sequence[Sample]
-    found: Labelled
+    labelled: Labelled
 
-    def keep(self, context: RunContext) -> None:
-        """Put what was found on record; the lesson itself must be there."""
+    def store(self, context: RunContext) -> None:
+        """Store samples, messages and faults; the ledger must hold the lesson itself."""
         name, cycle = self.row["id"], self.row["cycle"]
         context.ledger.put_drafts(name, self.samples)
-        self.found.keep_messages(context, cycle, name)
-        context.ledger.close_lesson(name, len(self.samples), 0, self.found.faults)
+        self.labelled.store_messages(context, cycle, name)
+        context.ledger.close_lesson(name, len(self.samples), 0, self.labelled.faults)
 
 
 @dataclass(frozen=True)
 class FreshEvaluation:
-    """What it brought."""
+    """Lessons that are labelled already, and what the student answered to their texts."""
 
     lessons: Sequence[FreshLesson]
-    examined: EvaluatedCases | None
+    evaluation: CycleEvaluation | None
     """None where too few texts got a label."""
     packet: FeedbackPacket | None
-    """Made of these cases, in the place of the one that `examine` made."""
+    """Made of this evaluation; it replaces the packet that `examine` made."""
 
 
 async def examine_fresh(context: RunContext, cycle: int, champion: str, rows: Sequence[LessonRow]) -> FreshEvaluation:
@@ -56,12 +57,12 @@ async def examine_fresh(context: RunContext, cycle: int, champion: str, rows: Se
     lessons = []
     for row in rows:
         samples = take_texts(row)
-        found = await ask_labeler(context, row, samples)
-        lessons.append(FreshLesson(row, found.apply(samples), found))
-    labelled = [sample for lesson in lessons for sample in lesson.samples if sample.candidates]
-    cases = await fresh_cases(context, champion, labelled)
-    if len(cases) < LEAST_REAL:
+        labelled = await ask_labeler(context, row, samples)
+        lessons.append(FreshLesson(row, labelled.apply(samples), labelled))
+    with_label = [sample for lesson in lessons for sample in lesson.samples if sample.candidates]
+    texts = await evaluate_fresh(context, champion, with_label)
+    if len(texts) < LEAST_REAL:
         return FreshEvaluation(lessons, None, None)
-    examined = EvaluatedCases(cases, await validation_cases(context, champion))
-    packet = build_packet(context, cycle - 1, examined, show_weaknesses(context, before=cycle))
-    return FreshEvaluation(lessons, examined, packet)
+    evaluation = CycleEvaluation(texts, await evaluate_validation(context, champion))
+    packet = await build_packet(context, cycle - 1, champion, evaluation, show_weaknesses(context, before=cycle))
+    return FreshEvaluation(lessons, evaluation, packet)

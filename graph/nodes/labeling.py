@@ -60,7 +60,7 @@ class Labelled:
         """The samples with what is noted of them."""
         return [replace(sample, **self.changes.get(sample.id, {})) for sample in samples]
 
-    def keep_messages(self, context: RunContext, cycle: int, span: str) -> None:
+    def store_messages(self, context: RunContext, cycle: int, span: str) -> None:
         """Put the messages on record."""
         for sender, receiver, message in self.messages:
             context.ledger.put_message(cycle, span, sender, receiver, message)

@@ -72,7 +72,7 @@ async def label(state: LessonState, context: RunContext) -> StateUpdate:
     done = {sample.id for sample in samples if real and sample.candidates is not None}
     asked = [sample for sample in samples if sample.id not in trusted and sample.id not in done]
     found = await ask_labeler(context, lesson, asked) if asked and not done else Labelled()
-    found.keep_messages(context, lesson["cycle"], lesson["id"])
+    found.store_messages(context, lesson["cycle"], lesson["id"])
     context.ledger.update_samples({**found.changes, **trusted}.items())
     # each once: an interrupted attempt may have noted its own already
     faults = list(dict.fromkeys([*lesson["faults"], *found.faults]))

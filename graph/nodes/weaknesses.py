@@ -9,44 +9,47 @@ from evokd.graph.context import RunContext
 from evokd.graph.curriculum.mastery import Mastery, find_state
 from evokd.graph.curriculum.probes import Answered, Probe, ProbeRuling, Vectors, judge
 from evokd.graph.nodes.embeddings import embed
-from evokd.graph.nodes.evaluation import EvaluatedCases
+from evokd.graph.nodes.evaluation import CycleEvaluation, EvaluatedText
 from evokd.messages import Analysis, Case, FeedbackPacket, MasteryState, OpenWeakness, Weakness
 from evokd.tracing.rows import MasteryRecord, ProbeRecord, StatementTest, WeaknessRow
 
 SHOWN = 12
 """Weaknesses of earlier cycles that are followed and shown to the Analyst."""
-HELD = 160
-"""Validation texts that are looked at for texts of a weakness's kind."""
+MOST_VALIDATION = 160
+"""Validation texts that are embedded, about."""
 _OTHERS = 120
 """Other cases that evidence is compared with, about."""
-_LEFT = ("dropped", "given_up", "rolled_back")
+_FINAL = ("dropped", "given_up", "rolled_back")
 """States that no later measurement changes."""
 _HELPED = ("fixed", "improving", "dropped", "given_up")
 """States of which no lesson counts as one without success."""
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """Examined texts with what is needed to find those of a weakness's kind."""
+class _EmbeddedTexts:
+    """Evaluated texts with what is needed to find those of a weakness's kind."""
 
-    cases: Sequence[Case]
+    texts: Sequence[EvaluatedText]
     vectors: Vectors
+    """(n, features), each of length 1."""
     labels: Sequence[frozenset[str]]
-    held: Sequence[bool]
+    """Labels in the right answer of each text."""
+    from_validation: Sequence[bool]
 
-    def answers(self, labels: Sequence[str], probe: Probe, held_alone: bool) -> list[bool]:
+    def answers(self, labels: Sequence[str], probe: Probe, only_validation: bool) -> list[bool]:
         """Whether each text of a kind was answered right."""
-        picked = probe.picks(self.vectors).tolist() if self.cases else []
+        near_probe = probe.picks(self.vectors).tolist() if self.texts else []
         wanted = set(labels)
+        rows = zip(self.texts, self.labels, self.from_validation, near_probe, strict=True)
         return [
-            case.verdict == "right"
-            for case, own, held, fits in zip(self.cases, self.labels, self.held, picked, strict=True)
-            if fits and own & wanted and (held or not held_alone)
+            item.verdict == "right"
+            for item, text_labels, is_validation, is_near in rows
+            if is_near and text_labels & wanted and (is_validation or not only_validation)
         ]
 
 
 async def adopt_weaknesses(
-    context: RunContext, packet: FeedbackPacket, analysis: Analysis, examined: EvaluatedCases, span: str
+    context: RunContext, packet: FeedbackPacket, analysis: Analysis, evaluation: CycleEvaluation, span: str
 ) -> dict[str, Weakness]:
     """Test the weaknesses of an analysis, give them ids and store them.
 
@@ -54,57 +57,64 @@ async def adopt_weaknesses(
         context: what the run works with.
         packet: what the Analyst was shown.
         analysis: what it said.
-        examined: all that the packet was chosen from.
+        evaluation: all texts that the packet was chosen from.
         span: prefix of ids.
 
     Returns:
         Id -> weakness, gravest first, without those whose evidence does not bear them out and those given up.
     """
-    kind = await _look(context, examined)
+    embedded = await _embed_texts(context, evaluation)
     before = [row for row in context.ledger.weaknesses() if row["cycle"] < analysis.cycle]
     rows, adopted = [], {}
     for number, weakness in enumerate(analysis.weaknesses, start=1):
         name = f"{span}-w{number}"
-        ruling = await _test(context, weakness, packet, examined)
-        evidence = [weakness.evidence[place] for place in ruling.kept]
+        ruling = await _test(context, weakness, packet, evaluation)
+        evidence = [weakness.evidence[at] for at in ruling.remaining]
         weakness = weakness.model_copy(update={"evidence": evidence})
         state: MasteryState = "open"
         if ruling.verdict == "fails":
             state = "dropped"
         elif _was_taught(before, weakness, context.settings.curriculum.give_up):
             state = "given_up"
-        rows.append(_make_row(name, analysis.cycle, weakness, state, ruling, kind))
+        rows.append(_make_row(name, analysis.cycle, weakness, state, ruling, embedded))
         if state == "open":
             adopted[name] = weakness
-        told = {"id": name, "name": weakness.name, "labels": weakness.labels, "state": state, "tested": ruling.verdict}
-        context.emit("weakness", cycle=analysis.cycle, **told)
+        fields = {"id": name, "name": weakness.name, "labels": weakness.labels, "state": state}
+        context.emit("weakness", cycle=analysis.cycle, **fields, tested=ruling.verdict)
     context.ledger.put_weaknesses(rows, instead_of=analysis.cycle)
     return adopted
 
 
 async def _test(
-    context: RunContext, weakness: Weakness, packet: FeedbackPacket, examined: EvaluatedCases
+    context: RunContext, weakness: Weakness, packet: FeedbackPacket, evaluation: CycleEvaluation
 ) -> ProbeRuling:
     everything = tuple(range(len(weakness.evidence)))
     if not context.settings.curriculum.test_statements:
         return ProbeRuling("untested", None, None, None, everything, None)
     cases = {case.id: case for case in packet.cases}
     evidence = [cases[name] for name in weakness.evidence]
-    labels_in, wanted = context.briefing.form.labels_in, set(weakness.labels)
-    others = [
-        case for case in examined.cases if case.id not in weakness.evidence and wanted & set(labels_in(case.gold))
-    ]
-    others = others[:: max(1, len(others) // _OTHERS)]
+    others = _choose_others(context, weakness, evaluation)
     return judge(
         [_answered(case) for case in evidence],
         await embed(context, [case.text for case in evidence]),
-        [_answered(case) for case in others],
-        await embed(context, [case.text for case in others]),
+        [_answered(item) for item in others],
+        await embed(context, [item.text for item in others]),
     )
 
 
-def _answered(case: Case) -> Answered:
-    return Answered(case.verdict == "right", case.confidence)
+def _choose_others(context: RunContext, weakness: Weakness, evaluation: CycleEvaluation) -> Sequence[EvaluatedText]:
+    """Texts of the weakness's labels that are no evidence of it, about `_OTHERS` at most."""
+    codec, wanted = context.domain.codec, set(weakness.labels)
+    others = [
+        item
+        for item in evaluation.texts
+        if item.id not in weakness.evidence and wanted & set(codec.labels_in(item.example.gold))
+    ]
+    return others[:: max(1, len(others) // _OTHERS)]
+
+
+def _answered(item: Case | EvaluatedText) -> Answered:
+    return Answered(item.verdict == "right", item.confidence)
 
 
 def _was_taught(rows: Sequence[WeaknessRow], weakness: Weakness, limit: int) -> bool:
@@ -118,9 +128,9 @@ def _was_taught(rows: Sequence[WeaknessRow], weakness: Weakness, limit: int) -> 
 
 
 def _make_row(
-    name: str, cycle: int, weakness: Weakness, state: MasteryState, ruling: ProbeRuling, kind: _Kind
+    name: str, cycle: int, weakness: Weakness, state: MasteryState, ruling: ProbeRuling, embedded: _EmbeddedTexts
 ) -> WeaknessRow:
-    answers = kind.answers(weakness.labels, ruling.probe, held_alone=False) if ruling.probe else []
+    answers = embedded.answers(weakness.labels, ruling.probe, only_validation=False) if ruling.probe else []
     first = Mastery().after(answers)
     mastery = MasteryRecord(
         probe=ProbeRecord(towards=ruling.probe.towards, border=ruling.probe.border) if ruling.probe else None,
@@ -150,13 +160,13 @@ def _make_row(
     )
 
 
-async def follow_weaknesses(context: RunContext, cycle: int, examined: EvaluatedCases) -> None:
+async def follow_weaknesses(context: RunContext, cycle: int, evaluation: CycleEvaluation) -> None:
     """Measure what became of the weaknesses: how many texts of their kind the student answers right by now.
 
     Texts that were written for a weakness count from the next cycle on: those of this one were answered before they
     were learned. Called again, it comes to the same.
     """
-    rows = [row for row in context.ledger.newest_weaknesses(SHOWN) if row["state"] not in _LEFT]
+    rows = [row for row in context.ledger.newest_weaknesses(SHOWN) if row["state"] not in _FINAL]
     followed = [
         (row, row["mastery"], row["mastery"]["probe"])
         for row in rows
@@ -164,13 +174,15 @@ async def follow_weaknesses(context: RunContext, cycle: int, examined: Evaluated
     ]
     if not followed:
         return
-    kind = await _look(context, examined)
-    context.ledger.put_weaknesses([_measure(row, mastery, probe, cycle, kind) for row, mastery, probe in followed])
+    embedded = await _embed_texts(context, evaluation)
+    context.ledger.put_weaknesses([_measure(row, mastery, probe, cycle, embedded) for row, mastery, probe in followed])
 
 
-def _measure(row: WeaknessRow, mastery: MasteryRecord, record: ProbeRecord, cycle: int, kind: _Kind) -> WeaknessRow:
+def _measure(
+    row: WeaknessRow, mastery: MasteryRecord, record: ProbeRecord, cycle: int, embedded: _EmbeddedTexts
+) -> WeaknessRow:
     probe = Probe(tuple(record["towards"]), record["border"])
-    answers = kind.answers(row["labels"], probe, held_alone=row["cycle"] == cycle)
+    answers = embedded.answers(row["labels"], probe, only_validation=row["cycle"] == cycle)
     counts = [entry for entry in mastery["counts"] if entry[0] < cycle]
     counts += [[cycle, sum(answers), len(answers)]] if answers else []
     now = Mastery()
@@ -184,7 +196,7 @@ def _measure(row: WeaknessRow, mastery: MasteryRecord, record: ProbeRecord, cycl
     return {**row, "state": state, "effect": effect, "mastery": {**mastery, "now": now.value, "counts": counts}}
 
 
-def take_back(context: RunContext, cycle: int) -> None:
+def mark_rolled_back(context: RunContext, cycle: int) -> None:
     """Note that the training on a cycle's lessons was rolled back."""
     rows = [row for row in context.ledger.weaknesses(cycle) if row["state"] not in ("dropped", "given_up")]
     context.ledger.put_weaknesses([{**row, "state": "rolled_back"} for row in rows])
@@ -204,14 +216,15 @@ def show_weaknesses(context: RunContext, before: int | None = None) -> list[Open
     ]
 
 
-async def _look(context: RunContext, examined: EvaluatedCases) -> _Kind:
+async def _embed_texts(context: RunContext, evaluation: CycleEvaluation) -> _EmbeddedTexts:
+    """Embed the cycle's texts, and of validation data about `MOST_VALIDATION`; none where statements are not tested."""
     if not context.settings.curriculum.test_statements:
-        return _Kind((), np.zeros((0, 0)), (), ())
-    cases = [*examined.exam, *examined.held[:: max(1, len(examined.held) // HELD)]]
-    labels_in = context.briefing.form.labels_in
-    return _Kind(
-        cases=cases,
-        vectors=await embed(context, [case.text for case in cases]),
-        labels=[frozenset(labels_in(case.gold)) for case in cases],
-        held=[False] * len(examined.exam) + [True] * (len(cases) - len(examined.exam)),
+        return _EmbeddedTexts((), np.zeros((0, 0)), (), ())
+    validation = evaluation.validation[:: max(1, len(evaluation.validation) // MOST_VALIDATION)]
+    texts = [*evaluation.exam, *validation]
+    return _EmbeddedTexts(
+        texts=texts,
+        vectors=await embed(context, [item.text for item in texts]),
+        labels=[frozenset(context.domain.codec.labels_in(item.example.gold)) for item in texts],
+        from_validation=[False] * len(evaluation.exam) + [True] * len(validation),
     )

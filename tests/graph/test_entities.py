@@ -11,7 +11,7 @@ import pytest
 
 from evokd.agents.strategies import CONTEXT_STRATEGIES, ERROR_STRATEGIES
 from evokd.cli import main
-from evokd.graph.nodes.evaluation import MOST_COUNTED
+from evokd.graph.nodes.feedback_packet import MOST_COUNTED
 from evokd.graph.setup.domain import load_domain
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.simulated_teacher import corpus_to_serve

@@ -14,7 +14,7 @@ MOMENTS: dict[str, tuple[str, int]] = {
     # how often the call was made by then, in a run of two cycles
     "plan kept": (f"{LEDGER}.remember", 1),
     "trained, not recorded": ("tests.graph.toy.WordStudent.train", 2),
-    "gate recorded": ("evokd.graph.nodes.learn._report", 2),
+    "gate recorded": ("evokd.graph.nodes.gate._report", 2),
     "first weaknesses stored": (f"{LEDGER}.put_weaknesses", 1),
     "old students dropped": ("evokd.graph.setup.run_folder.RunFolder.drop_versions", 3),
     "weaknesses stored": (f"{LEDGER}.put_weaknesses", 2),
@@ -72,10 +72,10 @@ def test_a_run_killed_inside_a_node_resumes_to_the_same_end(
 
 
 GATES = {
-    "gate recorded": ("evokd.graph.nodes.learn._report", 3, "rolled back"),
-    "samples taken back": ("evokd.graph.nodes.learn._tombstone", 1, "rolled back"),
+    "gate recorded": ("evokd.graph.nodes.gate._report", 3, "rolled back"),
+    "samples taken back": ("evokd.graph.nodes.gate._tombstone", 1, "rolled back"),
     "students dropped": ("evokd.graph.setup.run_folder.RunFolder.drop_versions", 3, "rolled back"),
-    "samples taken back, set aside": ("evokd.graph.nodes.learn._tombstone", 1, "set aside"),
+    "samples taken back, set aside": ("evokd.graph.nodes.gate._tombstone", 1, "set aside"),
 }
 
 

@@ -150,7 +150,7 @@ def test_test_data_is_read_by_the_last_node_alone(
     monkeypatch.setattr(evokd.graph.nodes.evaluation, "predict_split", spy)
     folder = run(toy_domain)
     first = order.index("test")
-    assert order[first:] == ["test", "validation", "test"]
+    assert order[first:] == ["test", "test"]
     assert "validation" in order[:first]
     events = [json.loads(line) for line in folder.events.read_text(encoding="utf-8").splitlines()]
     assert [event["node"] for event in events if event["event"] == "node_started"][-1] == "publish"

@@ -25,7 +25,7 @@ def rule(evidence: Sequence[Answered], others: Sequence[Answered] = (RIGHT,) * 2
 def test_a_statement_holds_where_the_student_errs_or_doubts_and_gives_a_probe(evidence: list[Answered]) -> None:
     ruling = rule(evidence)
     assert (ruling.verdict, ruling.inside) == ("holds", 1.0)
-    assert ruling.kept == tuple(range(len(evidence)))
+    assert ruling.remaining == tuple(range(len(evidence)))
     assert ruling.probe is not None
     assert ruling.probe.picks(cloud((1, 0), 30, 3)).all()
     assert not ruling.probe.picks(cloud((0, 1), 30, 4)).any()
@@ -33,14 +33,14 @@ def test_a_statement_holds_where_the_student_errs_or_doubts_and_gives_a_probe(ev
 
 def test_evidence_that_the_student_knows_well_is_left_out_of_a_statement() -> None:
     ruling = rule([WRONG, RIGHT, WRONG, UNSURE, WRONG])
-    assert (ruling.verdict, ruling.kept, ruling.inside) == ("refined", (0, 2, 3, 4), 0.8)
+    assert (ruling.verdict, ruling.remaining, ruling.inside) == ("refined", (0, 2, 3, 4), 0.8)
 
 
 @pytest.mark.parametrize("evidence", [[], [WRONG], [RIGHT] * 4, [WRONG, RIGHT], [WRONG, WRONG, RIGHT, RIGHT]], ids=len)
 def test_a_statement_fails_where_little_of_its_evidence_would_be_left(evidence: list[Answered]) -> None:
     ruling = rule(evidence)
     assert (ruling.verdict, ruling.probe) == ("fails", None)
-    assert ruling.kept == tuple(range(len(evidence)))
+    assert ruling.remaining == tuple(range(len(evidence)))
 
 
 def near_and_far(near: Answered, far: Answered) -> ProbeRuling:

@@ -1,21 +1,25 @@
 """A weakness from its naming to what became of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from evokd.agents.output_schemas import output_schema
-from evokd.graph.nodes.evaluation import EvaluatedCases
-from evokd.graph.nodes.weaknesses import adopt_weaknesses, follow_weaknesses, show_weaknesses, take_back
+from evokd.graph.nodes.evaluation import CycleEvaluation, EvaluatedText
+from evokd.graph.nodes.feedback_packet import write_case
+from evokd.graph.nodes.weaknesses import adopt_weaknesses, follow_weaknesses, mark_rolled_back, show_weaknesses
 from evokd.graph.setup.run_settings import Settings
-from evokd.messages import Analysis, Case, FeedbackPacket, Weakness
+from evokd.messages import Analysis, CaseVerdict, FeedbackPacket, Weakness
+from evokd.student.tasks.base import LabeledExample
+from evokd.student.tasks.registry import codec
 from evokd.tracing.ledger import Ledger
 from tests.graph.conftest import run_quick
 from tests.graph.toy import WordStudent
 
+CODEC = codec("classification", ["a", "b", "c"])
 LATE = "my order is late again and I wait"
 LOCKED = "the password is locked and I cannot get in"
 
@@ -31,10 +35,10 @@ class Reader:
         return [[1.0, 0.0] if "late" in text else [0.0, 1.0] for text in texts]
 
 
-def make_cases(prefix: str, text: str, count: int, verdict: str, gold: str = "a") -> list[Case]:
-    predicted = gold if verdict == "right" else "b"
-    fields = {"gold": gold, "predicted": predicted, "confidence": 0.6, "verdict": verdict}
-    return [Case.model_validate({**fields, "id": f"{prefix}{i}", "text": f"{text} {'x' * i}"}) for i in range(count)]
+def make_texts(prefix: str, text: str, count: int, verdict: CaseVerdict, gold: str = "a") -> list[EvaluatedText]:
+    answer = gold if verdict == "right" else "b"
+    examples = [LabeledExample(text=f"{text} {'x' * i}", gold=gold) for i in range(count)]
+    return [EvaluatedText(f"{prefix}{i}", item, answer, 0.6, verdict, "written") for i, item in enumerate(examples)]
 
 
 def weakness(*evidence: str, labels: tuple[str, ...] = ("a", "b")) -> Weakness:
@@ -48,7 +52,7 @@ def context(tmp_path: Path) -> Iterator[Any]:
     yield SimpleNamespace(
         ledger=ledger,
         settings=Settings(),
-        briefing=SimpleNamespace(form=output_schema("classification")),
+        domain=SimpleNamespace(codec=CODEC),
         student=Reader(),
         vectors={},
         events=events,
@@ -57,7 +61,7 @@ def context(tmp_path: Path) -> Iterator[Any]:
     ledger.close()
 
 
-def packet_of(examined: EvaluatedCases, cycle: int = 1) -> FeedbackPacket:
+def packet_of(evaluation: CycleEvaluation, cycle: int = 1) -> FeedbackPacket:
     return FeedbackPacket(
         cycle=cycle,
         task="t",
@@ -65,27 +69,27 @@ def packet_of(examined: EvaluatedCases, cycle: int = 1) -> FeedbackPacket:
         report=[],
         confusions=[],
         weaknesses=[],
-        cases=examined.cases,
+        cases=[write_case(CODEC, item) for item in evaluation.texts],
     )
 
 
-async def adopt(context: Any, examined: EvaluatedCases, *found: Weakness, cycle: int = 1) -> dict[str, Weakness]:
-    analysis = Analysis(cycle=cycle, weaknesses=list(found))
-    return await adopt_weaknesses(context, packet_of(examined, cycle), analysis, examined, f"c{cycle:03d}")
+async def adopt(context: Any, evaluation: CycleEvaluation, *named: Weakness, cycle: int = 1) -> dict[str, Weakness]:
+    analysis = Analysis(cycle=cycle, weaknesses=list(named))
+    return await adopt_weaknesses(context, packet_of(evaluation, cycle), analysis, evaluation, f"c{cycle:03d}")
 
 
-def examined(wrong: int = 4, right: int = 5) -> EvaluatedCases:
-    held = make_cases("v", LATE, wrong, "wrong") + make_cases("r", LOCKED, right, "right")
-    return EvaluatedCases([], held)
+def evaluation(wrong: int = 4, right: int = 5) -> CycleEvaluation:
+    validation = make_texts("v", LATE, wrong, "wrong") + make_texts("r", LOCKED, right, "right")
+    return CycleEvaluation([], validation)
 
 
-def known_well(prefix: str, text: str, count: int) -> list[Case]:
-    """Cases that the student answers rightly and without a doubt."""
-    return [case.model_copy(update={"confidence": 0.9}) for case in make_cases(prefix, text, count, "right")]
+def known_well(prefix: str, text: str, count: int) -> list[EvaluatedText]:
+    """Texts that the student answers rightly and without a doubt."""
+    return [replace(item, confidence=0.9) for item in make_texts(prefix, text, count, "right")]
 
 
 async def test_a_statement_that_its_evidence_bears_out_is_adopted_and_counted(context: Any) -> None:
-    adopted = await adopt(context, examined(), weakness("v0", "v1", "v2", "v3"))
+    adopted = await adopt(context, evaluation(), weakness("v0", "v1", "v2", "v3"))
     assert list(adopted) == ["c001-w1"]
     (row,) = context.ledger.weaknesses()
     assert (row["state"], row["tested"]["verdict"], row["effect"]) == ("open", "holds", None)
@@ -105,16 +109,16 @@ async def test_a_statement_that_its_evidence_bears_out_is_adopted_and_counted(co
 
 
 async def test_one_that_its_evidence_does_not_bear_out_is_dropped(context: Any) -> None:
-    cases = [*make_cases("v", LOCKED, 1, "wrong"), *known_well("r", LOCKED, 8)]
-    assert await adopt(context, EvaluatedCases([], cases), weakness("v0", "r0", "r1", "r2")) == {}
+    cases = [*make_texts("v", LOCKED, 1, "wrong"), *known_well("r", LOCKED, 8)]
+    assert await adopt(context, CycleEvaluation([], cases), weakness("v0", "r0", "r1", "r2")) == {}
     (row,) = context.ledger.weaknesses()
     assert (row["state"], row["tested"]["verdict"], row["mastery"]["probe"]) == ("dropped", "fails", None)
     assert show_weaknesses(context)[0].state == "dropped"
 
 
 async def test_evidence_that_looks_right_is_left_out(context: Any) -> None:
-    cases = [*examined().held, *known_well("w", LATE, 2)]
-    adopted = await adopt(context, EvaluatedCases([], cases), weakness("v0", "v1", "v2", "v3", "w0", "w1"))
+    cases = [*evaluation().validation, *known_well("w", LATE, 2)]
+    adopted = await adopt(context, CycleEvaluation([], cases), weakness("v0", "v1", "v2", "v3", "w0", "w1"))
     assert adopted["c001-w1"].evidence == ["v0", "v1", "v2", "v3"]
     assert context.ledger.weaknesses()[0]["tested"]["verdict"] == "refined"
 
@@ -122,16 +126,16 @@ async def test_evidence_that_looks_right_is_left_out(context: Any) -> None:
 async def test_without_tests_every_statement_is_adopted_and_nothing_is_read(context: Any) -> None:
     curriculum = context.settings.curriculum.model_copy(update={"test_statements": False})
     context.settings = context.settings.model_copy(update={"curriculum": curriculum})
-    cases = EvaluatedCases([], make_cases("v", LOCKED, 4, "wrong") + make_cases("r", LOCKED, 8, "right"))
+    cases = CycleEvaluation([], make_texts("v", LOCKED, 4, "wrong") + make_texts("r", LOCKED, 8, "right"))
     assert list(await adopt(context, cases, weakness("v0", "v1"))) == ["c001-w1"]
     await follow_weaknesses(context, 1, cases)
     assert context.student.asked == []
 
 
 async def test_mastery_is_followed_on_texts_of_its_kind_and_asking_twice_changes_nothing(context: Any) -> None:
-    await adopt(context, examined(), weakness("v0", "v1", "v2", "v3"))
-    others = make_cases("r", LOCKED, 5, "wrong")
-    then = EvaluatedCases([], make_cases("v", LATE, 4, "right") + others)
+    await adopt(context, evaluation(), weakness("v0", "v1", "v2", "v3"))
+    others = make_texts("r", LOCKED, 5, "wrong")
+    then = CycleEvaluation([], make_texts("v", LATE, 4, "right") + others)
     rows = []
     for _ in range(2):
         await follow_weaknesses(context, 1, then)
@@ -146,8 +150,8 @@ async def test_mastery_is_followed_on_texts_of_its_kind_and_asking_twice_changes
 
 
 async def test_a_batch_answered_before_its_own_training_is_no_effect_of_it(context: Any) -> None:
-    await adopt(context, examined(), weakness("v0", "v1", "v2", "v3"))
-    batch = EvaluatedCases(make_cases("e", LATE, 4, "right"), [])
+    await adopt(context, evaluation(), weakness("v0", "v1", "v2", "v3"))
+    batch = CycleEvaluation(make_texts("e", LATE, 4, "right"), [])
     await follow_weaknesses(context, 1, batch)
     assert context.ledger.weaknesses()[0]["effect"] is None
     await follow_weaknesses(context, 2, batch)
@@ -157,16 +161,16 @@ async def test_a_batch_answered_before_its_own_training_is_no_effect_of_it(conte
 async def test_a_weakness_that_no_lesson_helped_is_given_up(context: Any) -> None:
     evidence = ("v0", "v1", "v2", "v3")
     for cycle in (1, 2, 3):
-        assert await adopt(context, examined(), weakness(*evidence), cycle=cycle)
-    found = (weakness(*evidence), weakness(*evidence, labels=("a", "c")))
-    assert list(await adopt(context, examined(), *found, cycle=4)) == ["c004-w2"]
+        assert await adopt(context, evaluation(), weakness(*evidence), cycle=cycle)
+    named = (weakness(*evidence), weakness(*evidence, labels=("a", "c")))
+    assert list(await adopt(context, evaluation(), *named, cycle=4)) == ["c004-w2"]
     assert context.ledger.weaknesses(4)[0]["state"] == "given_up"
 
 
 async def test_a_rolled_back_cycle_says_so_and_stays_so(context: Any) -> None:
-    await adopt(context, examined(), weakness("v0", "v1", "v2", "v3"))
-    take_back(context, 1)
-    await follow_weaknesses(context, 2, EvaluatedCases([], make_cases("v", LATE, 4, "right")))
+    await adopt(context, evaluation(), weakness("v0", "v1", "v2", "v3"))
+    mark_rolled_back(context, 1)
+    await follow_weaknesses(context, 2, CycleEvaluation([], make_texts("v", LATE, 4, "right")))
     assert context.ledger.weaknesses()[0]["state"] == "rolled_back"
 
 

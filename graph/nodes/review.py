@@ -1,0 +1,18 @@
+"""The node that chooses older samples for review."""
+
+import random
+
+from evokd.graph.context import RunContext
+from evokd.graph.state import State, StateUpdate
+from evokd.tracing.rows import REVIEW, ReviewRecord
+
+
+async def review(state: State, context: RunContext) -> StateUpdate:
+    """Choose the older samples that may come back in this training (the seeds always may)."""
+    cycle = state["cycle"]
+    older = context.ledger.trained_ids(before=cycle)
+    size = context.settings.curriculum.review
+    if len(older) > size:
+        older = sorted(random.Random(context.seed(cycle, "review")).sample(older, size))
+    context.ledger.put_cycle_record(cycle, REVIEW, ReviewRecord(samples=older))
+    return {}
