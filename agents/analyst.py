@@ -1,8 +1,9 @@
 """The Analyst: reads a feedback packet and names the student's weaknesses, each with evidence."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from evokd.agents.llm.client import LLMRequest, Teacher
+from evokd.agents.llm.client import Teacher
 from evokd.agents.prompt_context import PromptContext
 from evokd.messages import Analysis, AnalystReply, FeedbackPacket, Weakness
 
@@ -11,7 +12,7 @@ MAX_WEAKNESSES = 100
 
 
 async def analyze(teacher: Teacher, briefing: PromptContext, packet: FeedbackPacket, span: str, seed: int) -> Analysis:
-    """LLMRequest the Analyst for weaknesses; evidence that is not in the packet is refused and asked again.
+    """Ask the Analyst for weaknesses; evidence that is not in the packet is refused and asked again.
 
     What is still wrong after the last re-ask is left out: invented evidence, unknown labels, and weaknesses that have
     no evidence left. An Analyst that gives nothing usable yields an empty analysis.
@@ -19,25 +20,20 @@ async def analyze(teacher: Teacher, briefing: PromptContext, packet: FeedbackPac
     Raises:
         TeacherError: the teacher cannot be used.
     """
-    cases = [case.id for case in packet.cases]
-    answer = await teacher.ask(
-        LLMRequest(
-            role="analyst",
-            cycle=packet.cycle,
-            span=span,
-            system=briefing.systems["analyst"],
-            prompts=briefing.hash,
-            message=packet,
-            reply=AnalystReply,
-            name="analysis",
-            check=lambda reply: find_faults(reply, packet),
-            count=lambda reply: len(_usable(reply.weaknesses[:MAX_WEAKNESSES], packet)),
-            seed=seed,
-            vocabularies={"labels": list(packet.labels), "cases": cases},
-        )
+    request = briefing.make_request(
+        "analyst",
+        packet,
+        AnalystReply,
+        cycle=packet.cycle,
+        span=span,
+        seed=seed,
+        check=lambda reply: find_faults(reply, packet),
+        count=lambda reply: len(_usable(reply.weaknesses[:MAX_WEAKNESSES], packet)),
     )
-    found = answer.reply.weaknesses[:MAX_WEAKNESSES] if answer.reply else []
-    return Analysis(cycle=packet.cycle, weaknesses=_usable(found, packet)[: briefing.max_weaknesses])
+    case_ids = [case.id for case in packet.cases]
+    answer = await teacher.ask(replace(request, vocabularies={"labels": list(packet.labels), "cases": case_ids}))
+    weaknesses = answer.reply.weaknesses[:MAX_WEAKNESSES] if answer.reply else []
+    return Analysis(cycle=packet.cycle, weaknesses=_usable(weaknesses, packet)[: briefing.max_weaknesses])
 
 
 def find_faults(reply: AnalystReply, packet: FeedbackPacket) -> list[str]:
@@ -63,8 +59,8 @@ def find_faults(reply: AnalystReply, packet: FeedbackPacket) -> list[str]:
 
 
 def _usable(weaknesses: Sequence[Weakness], packet: FeedbackPacket) -> list[Weakness]:
-    kept = [_prune(weakness, packet) for weakness in weaknesses]
-    return [weakness for weakness in kept if weakness.labels and (weakness.evidence or not packet.cases)]
+    pruned = [_prune(weakness, packet) for weakness in weaknesses]
+    return [weakness for weakness in pruned if weakness.labels and (weakness.evidence or not packet.cases)]
 
 
 def _prune(weakness: Weakness, packet: FeedbackPacket) -> Weakness:

@@ -2,8 +2,9 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from evokd.agents.llm.client import LLMRequest, Teacher
+from evokd.agents.llm.client import Teacher
 from evokd.agents.prompt_context import PromptContext
 from evokd.messages import DomainSample, Guide, GuideReply, LabelEvidence, ProfileReply
 
@@ -18,7 +19,7 @@ Axes = dict[str, list[tuple[str, float]]]
 async def write_profile(
     teacher: Teacher, briefing: PromptContext, texts: Sequence[str], cycle: int, span: str, seed: int
 ) -> Axes | None:
-    """LLMRequest on which axes the domain's real texts differ, whatever their label.
+    """Ask on which axes the domain's real texts differ, whatever their label.
 
     Returns:
         The axes; None where the teacher does not know this request, or gave nothing that can be used.
@@ -26,22 +27,17 @@ async def write_profile(
     Raises:
         TeacherError: the teacher cannot be used at all.
     """
-    answer = await teacher.ask(
-        LLMRequest(
-            role="analyst",
-            cycle=cycle,
-            span=span,
-            system=briefing.systems["profile"],
-            prompts=briefing.hash,
-            message=DomainSample(labels=dict(briefing.labels), texts=list(texts)),
-            reply=ProfileReply,
-            name="profile",
-            check=_find_profile_faults,
-            count=lambda reply: len(read_axes(reply)),
-            seed=seed,
-            optional=True,
-        )
+    request = briefing.make_request(
+        "profile",
+        DomainSample(labels=dict(briefing.labels), texts=list(texts)),
+        ProfileReply,
+        cycle=cycle,
+        span=span,
+        seed=seed,
+        check=_find_profile_faults,
+        count=lambda reply: len(read_axes(reply)),
     )
+    answer = await teacher.ask(replace(request, optional=True))
     return (read_axes(answer.reply) if answer.reply else {}) or None
 
 
@@ -51,15 +47,15 @@ def _find_profile_faults(reply: ProfileReply) -> list[str]:
 
 def read_axes(reply: ProfileReply) -> Axes:
     """Take the axes that can be planned with: two values or more, shares that say something."""
-    found: Axes = {}
+    axes: Axes = {}
     for axis in reply.axes[:MOST_AXES]:
         shares: dict[str, float] = {}
         for item in axis.values[:MOST_VALUES]:
             shares[_shorten(item.value)] = item.share
         total = sum(shares.values())
         if len(shares) > 1 and total > 0:
-            found[_shorten(axis.name)] = [(value, round(share / total, 3)) for value, share in shares.items()]
-    return found
+            axes[_shorten(axis.name)] = [(value, round(share / total, 3)) for value, share in shares.items()]
+    return axes
 
 
 def _shorten(words: str) -> str:
@@ -70,7 +66,7 @@ def _shorten(words: str) -> str:
 async def write_guide(
     teacher: Teacher, briefing: PromptContext, evidence: LabelEvidence, cycle: int, span: str, seed: int
 ) -> dict[str, str] | None:
-    """LLMRequest what each label takes in and leaves out.
+    """Ask what each label takes in and leaves out.
 
     Returns:
         Label -> text; None where the teacher does not know this request, or gave nothing that can be used.
@@ -78,26 +74,20 @@ async def write_guide(
     Raises:
         TeacherError: the teacher cannot be used at all.
     """
-    answer = await teacher.ask(
-        LLMRequest(
-            role="analyst",
-            cycle=cycle,
-            span=span,
-            system=briefing.systems["guide"],
-            prompts=briefing.hash,
-            message=evidence,
-            reply=GuideReply,
-            name="guide",
-            check=lambda reply: _find_guide_faults(reply, briefing.labels),
-            count=lambda reply: len(_known(reply, briefing.labels)),
-            seed=seed,
-            vocabularies={"labels": list(briefing.labels)},
-            optional=True,
-        )
+    request = briefing.make_request(
+        "guide",
+        evidence,
+        GuideReply,
+        cycle=cycle,
+        span=span,
+        seed=seed,
+        check=lambda reply: _find_guide_faults(reply, briefing.labels),
+        count=lambda reply: len(_known(reply, briefing.labels)),
     )
-    found = _known(answer.reply, briefing.labels) if answer.reply else {}
+    answer = await teacher.ask(replace(request, vocabularies={"labels": list(briefing.labels)}, optional=True))
+    guides = _known(answer.reply, briefing.labels) if answer.reply else {}
     return {
-        label: f"Takes in: {guide.takes_in} Leaves out: {guide.leaves_out}" for label, guide in found.items()
+        label: f"Takes in: {guide.takes_in} Leaves out: {guide.leaves_out}" for label, guide in guides.items()
     } or None
 
 

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evokd.agents.llm.client import LLMRequest, Teacher
 from evokd.agents.prompt_context import PromptContext
-from evokd.agents.rest_plan import plan_rest
+from evokd.agents.remainder_plan import plan_remainder
 from evokd.messages import PAIR, Difficulty, Gold, LessonPlan
 
 MAX_TEXT = 20_000
@@ -39,7 +39,7 @@ class Writing:
 async def write(
     teacher: Teacher, briefing: PromptContext, plan: LessonPlan, cycle: int, span: str, seed: int
 ) -> Writing:
-    """LLMRequest the Generator for the drafts of a lesson.
+    """Ask the Generator for the drafts of a lesson.
 
     An empty batch, less than half of the quota, a quota's label left out, a faulty answer or an empty text is asked
     again; after the last re-ask the usable drafts are kept, never more than the quotas ask for in all. A draft that is
@@ -48,7 +48,7 @@ async def write(
     Raises:
         TeacherError: the teacher cannot be used.
     """
-    answer = await teacher.ask(_make_ask(briefing, plan, cycle, span, seed))
+    answer = await teacher.ask(_make_request(briefing, plan, cycle, span, seed))
     usable = [
         WrittenDraft(draft.text, draft.difficulty, draft.intended, getattr(draft, PAIR, "")[:60], call_id)
         for call_id, reply in answer.pieces()
@@ -57,28 +57,27 @@ async def write(
     return Writing(tuple(usable[: _count_wanted(plan)]), answer.faults, answer.call_id)
 
 
-def _make_ask(briefing: PromptContext, plan: LessonPlan, cycle: int, span: str, seed: int) -> LLMRequest[Any]:
-    """The question for a plan; what a reply lacks is asked for with a smaller plan."""
+def _make_request(briefing: PromptContext, plan: LessonPlan, cycle: int, span: str, seed: int) -> LLMRequest[Any]:
+    """The request for a plan; what a reply lacks is asked for with a smaller plan."""
 
     def remainder(reply: Any, most: int) -> LLMRequest[Any] | None:
         drafts = _usable(_first(reply, plan), briefing, plan) if reply is not None else []
-        rest = plan_rest(
-            plan, [(draft.difficulty, draft.intended, draft.text) for draft in drafts], briefing.form, most
-        )
-        return _make_ask(briefing, rest, cycle, span, seed) if rest is not None else None
+        written = [(draft.difficulty, draft.intended, draft.text) for draft in drafts]
+        rest = plan_remainder(plan, written, briefing.form, most)
+        return _make_request(briefing, rest, cycle, span, seed) if rest is not None else None
 
-    return LLMRequest(
-        role="generator",
+    request: LLMRequest[Any] = briefing.make_request(
+        "generator",
+        plan,
+        briefing.form.generator_reply,
         cycle=cycle,
         span=span,
-        system=briefing.systems["generator"],
-        prompts=briefing.hash,
-        message=plan,
-        reply=briefing.form.generator_reply,
-        name="drafts",
+        seed=seed,
         check=lambda reply: find_faults(reply, briefing, plan),
         count=lambda reply: len(_usable(_first(reply, plan), briefing, plan)),
-        seed=seed,
+    )
+    return replace(
+        request,
         vocabularies={"labels": list(plan.labels)},
         without=frozenset() if plan.pairs else frozenset({PAIR}),
         size=_count_wanted(plan),
@@ -103,17 +102,16 @@ def find_faults(reply: Any, briefing: PromptContext, plan: LessonPlan) -> list[s
     drafts = _first(reply, plan)
     if not drafts:
         return [f"no drafts given, {wanted} are wanted"]
-    told = [_draft_fault(draft, briefing) for draft in drafts]
-    found = Counter(told)
-    sound = [draft for draft, fault in zip(drafts, told, strict=True) if fault is None]
-    modes = [_mode_fault(draft, briefing, plan) for draft in sound]
-    strays = Counter(modes)
-    usable = strays.pop(None, 0)
-    faults = [f"{count} draft(s): {fault}" for fault, count in found.items() if fault is not None]
+    draft_faults = [_draft_fault(draft, briefing) for draft in drafts]
+    sound = [draft for draft, fault in zip(drafts, draft_faults, strict=True) if fault is None]
+    mode_faults = [_mode_fault(draft, briefing, plan) for draft in sound]
+    mode_counts = Counter(mode_faults)
+    usable = mode_counts.pop(None, 0)
+    faults = [f"{count} draft(s): {fault}" for fault, count in Counter(draft_faults).items() if fault is not None]
     if usable * 2 < wanted:
-        faults += [f"{count} draft(s): {fault}" for fault, count in strays.items()]
+        faults += [f"{count} draft(s): {fault}" for fault, count in mode_counts.items()]
         faults.append(f"{usable} usable drafts given, {wanted} are wanted")
-    served = [draft.intended for draft, fault in zip(sound, modes, strict=True) if fault is None]
+    served = [draft.intended for draft, fault in zip(sound, mode_faults, strict=True) if fault is None]
     left_out = briefing.form.left_out(plan, served)
     if usable and left_out:
         faults.append(f"no sound draft for {', '.join(left_out)}; write those that the quotas ask for")

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evokd.agents.llm.client import LLMRequest, Teacher
@@ -51,7 +51,7 @@ async def label(
     seed: int,
     guidance: Guidance = Guidance(),
 ) -> Labelling:
-    """LLMRequest the Labeler for verdicts on texts.
+    """Ask the Labeler for verdicts on texts.
 
     The texts go out in shuffled order under neutral ids (t1, t2, ...), so that neither order nor id tells what a text
     was written for. Missing, repeated or invented ids and unknown labels are asked again, then left out.
@@ -78,7 +78,7 @@ async def label(
         drafts=[DraftText(id=short, text=texts[draft]) for short, draft in neutral.items()],
     )
     sent = {draft.id: draft.text for draft in batch.drafts}
-    answer = await teacher.ask(_make_ask(briefing, batch, cycle, span, seed))
+    answer = await teacher.ask(_make_request(briefing, batch, cycle, span, seed))
     labels: dict[str, Label] = {}
     accepted = []
     for call_id, reply in answer.pieces():
@@ -91,28 +91,28 @@ async def label(
     return Labelling(labels, briefing.form.label_batch(accepted), answer.faults, answer.call_id)
 
 
-def _make_ask(briefing: PromptContext, batch: DraftBatch, cycle: int, span: str, seed: int) -> LLMRequest[Any]:
-    """The question about a batch; what a reply lacks is asked for with the same ids."""
+def _make_request(briefing: PromptContext, batch: DraftBatch, cycle: int, span: str, seed: int) -> LLMRequest[Any]:
+    """The request about a batch; what a reply lacks is asked for under the same ids."""
     sent = {draft.id: draft.text for draft in batch.drafts}
 
     def remainder(reply: Any, most: int) -> LLMRequest[Any] | None:
         done = {verdict.id for verdict in _usable(_first(reply, sent), briefing, sent)} if reply is not None else set()
         missing = [draft for draft in batch.drafts if draft.id not in done][:most]
         rest = batch.model_copy(update={"drafts": missing})
-        return _make_ask(briefing, rest, cycle, span, seed) if missing else None
+        return _make_request(briefing, rest, cycle, span, seed) if missing else None
 
-    return LLMRequest(
-        role="labeler",
+    request: LLMRequest[Any] = briefing.make_request(
+        "labeler",
+        batch,
+        briefing.form.labeler_reply,
         cycle=cycle,
         span=span,
-        system=briefing.systems["labeler"],
-        prompts=briefing.hash,
-        message=batch,
-        reply=briefing.form.labeler_reply,
-        name="verdicts",
+        seed=seed,
         check=lambda reply: find_faults(reply, briefing, sent),
         count=lambda reply: len(_usable(_first(reply, sent), briefing, sent)),
-        seed=seed,
+    )
+    return replace(
+        request,
         vocabularies={"labels": list(briefing.labels)},
         names={"id": list(sent)},
         size=len(sent),
@@ -128,12 +128,12 @@ def _first(reply: Any, sent: Mapping[str, str]) -> list[Any]:
 
 def _usable(verdicts: Sequence[Any], briefing: PromptContext, sent: Mapping[str, str]) -> list[Any]:
     """The first sound verdict on each text that was sent."""
-    kept: dict[str, Any] = {}
+    usable: dict[str, Any] = {}
     for verdict in verdicts:
-        known = verdict.id in sent and verdict.id not in kept
-        if known and briefing.form.verdict_fault(sent[verdict.id], verdict, briefing.labels) is None:
-            kept[verdict.id] = verdict
-    return list(kept.values())
+        is_new = verdict.id in sent and verdict.id not in usable
+        if is_new and briefing.form.verdict_fault(sent[verdict.id], verdict, briefing.labels) is None:
+            usable[verdict.id] = verdict
+    return list(usable.values())
 
 
 def find_faults(reply: Any, briefing: PromptContext, sent: Mapping[str, str]) -> list[str]:

@@ -152,8 +152,8 @@ class EntitySchema:
             if not entity.text.strip():
                 return f"an entity of type {_quote(entity.label)} has no text; copy its words from the text"
             if entity.label != NO_ENTITY and entity.label not in labels:
-                told = f"unknown label {_quote(entity.label)}{_nearest(entity.label, labels)}"
-                return f"entity {_quote(entity.text)}: {told}"
+                unknown = f"unknown label {_quote(entity.label)}{_nearest(entity.label, labels)}"
+                return f"entity {_quote(entity.text)}: {unknown}"
         try:
             align(text, answer)
         except AlignmentError as exc:

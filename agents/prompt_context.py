@@ -1,14 +1,34 @@
 """What every agent is told about the domain: rendered prompts, labels, the task's wire form."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel
 
+from evokd.agents.llm.request import LLMRequest, ReplyT
 from evokd.agents.output_schemas import OutputSchema, output_schema
-from evokd.messages import PAIR, AnalystReply, GuideReply, ProfileReply, describe_reply
+from evokd.messages import PAIR, AnalystReply, GuideReply, ProfileReply, Sendable, describe_reply
 from evokd.prompts.loader import digest, load_prompts
+
+PromptName = Literal["analyst", "generator", "labeler", "profile", "guide"]
+_ROLES: Mapping[PromptName, str] = {
+    "analyst": "analyst",
+    "generator": "generator",
+    "labeler": "labeler",
+    "profile": "analyst",
+    "guide": "analyst",
+}
+"""Prompt -> role that its calls are counted under."""
+_REPLY_NAMES: Mapping[PromptName, str] = {
+    "analyst": "analysis",
+    "generator": "drafts",
+    "labeler": "verdicts",
+    "profile": "profile",
+    "guide": "guide",
+}
+"""Prompt -> name of the reply's schema on the wire."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +42,51 @@ class PromptContext:
     max_weaknesses: int
     versions: Mapping[str, str]
     """Role -> name and version of its prompt file."""
-    own: tuple[str, ...]
-    """Prompt files that the domain brought itself."""
+    domain_prompts: tuple[str, ...]
+    """Prompt files that the domain brings itself."""
 
     @property
     def hash(self) -> str:
         """Hash of the rendered prompt set."""
         return digest(self.systems)
+
+    def make_request(
+        self,
+        prompt: PromptName,
+        message: Sendable,
+        reply: type[ReplyT],
+        *,
+        cycle: int,
+        span: str,
+        seed: int,
+        check: Callable[[ReplyT], list[str]],
+        count: Callable[[ReplyT], int],
+    ) -> LLMRequest[ReplyT]:
+        """Make a request of one of the prompts; set what else it needs with `dataclasses.replace`.
+
+        Args:
+            prompt: names the system prompt, and with it the role and the reply's schema.
+            message: what the agent is sent.
+            reply: class of the reply.
+            cycle: evolution cycle, from 1.
+            span: lesson id, or name of the cycle.
+            seed: passed on to the endpoint.
+            check: faults of a reply that fits the schema.
+            count: items of a reply that can be used.
+        """
+        return LLMRequest(
+            role=_ROLES[prompt],
+            cycle=cycle,
+            span=span,
+            system=self.systems[prompt],
+            prompts=self.hash,
+            message=message,
+            reply=reply,
+            name=_REPLY_NAMES[prompt],
+            check=check,
+            count=count,
+            seed=seed,
+        )
 
 
 def make_prompt_context(
@@ -65,7 +123,7 @@ def make_prompt_context(
             }
         )
     versions = {role: f"{prompt.head.name} v{prompt.head.version}" for role, prompt in prompts.items()}
-    own = tuple(
+    domain_prompts = tuple(
         str(prompt.path) for prompt in prompts.values() if overlay is not None and prompt.path.parent == overlay
     )
-    return PromptContext(task, dict(labels), form, systems, max_weaknesses, versions, own)
+    return PromptContext(task, dict(labels), form, systems, max_weaknesses, versions, domain_prompts)

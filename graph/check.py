@@ -39,7 +39,7 @@ def describe_domain(plan: Plan) -> dict[str, Any]:
         "sight": dict(plan.sight.splits),
         "advice": _advise(plan),
         "prompts": dict(plan.briefing.versions),
-        "own_prompts": list(plan.briefing.own),
+        "own_prompts": list(plan.briefing.domain_prompts),
         "preset": plan.preset,
         "student": settings.student.base,
         "teacher": _describe_teacher(plan),

@@ -212,7 +212,7 @@ def _announce(plan: Plan, folder: RunFolder, info: ResumeInfo) -> dict[str, Any]
         "cycles": settings.stop.cycles,
         "budget_samples": settings.budget.samples,
         "seed": settings.seed,
-        "own_prompts": list(plan.briefing.own),
+        "own_prompts": list(plan.briefing.domain_prompts),
         "notes": [*plan.domain.notes, *plan.sight.notes, *info.notes],
         "data": {
             "labels": len(plan.domain.codec.labels),

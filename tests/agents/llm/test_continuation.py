@@ -13,7 +13,7 @@ from evokd.agents.llm.budget import BudgetLimit
 from evokd.agents.llm.client import Teacher
 from evokd.agents.llm.parse import parse_reply
 from evokd.agents.output_schemas import output_schema
-from evokd.agents.rest_plan import plan_rest
+from evokd.agents.remainder_plan import plan_remainder
 from evokd.messages import Draft, GeneratorReply, LessonPlan, Quota
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import ANALYST, brief, make_ask, make_packet, make_plan, make_settings, make_weakness
@@ -170,7 +170,9 @@ def big_plan() -> LessonPlan:
 
 
 def test_the_rest_has_the_quotas_and_attributes_that_no_draft_has_taken() -> None:
-    rest = plan_rest(big_plan(), [("hard", "bug", "one two three four five six seven"), ("easy", "how", "t")], FORM, 9)
+    rest = plan_remainder(
+        big_plan(), [("hard", "bug", "one two three four five six seven"), ("easy", "how", "t")], FORM, 9
+    )
     assert rest is not None
     assert rest.quotas == [Quota(label="bug", hard=1, easy=1), Quota(label="how", hard=0, easy=1)]
     assert rest.variety == ["b", "c", "e"]
@@ -179,17 +181,17 @@ def test_the_rest_has_the_quotas_and_attributes_that_no_draft_has_taken() -> Non
 
 
 def test_the_rest_is_no_more_than_fits() -> None:
-    rest = plan_rest(big_plan(), [("hard", "bug", "a")], FORM, 2)
+    rest = plan_remainder(big_plan(), [("hard", "bug", "a")], FORM, 2)
     assert rest is not None
     assert rest.quotas == [Quota(label="bug", hard=1, easy=1)]
 
 
 def test_a_draft_of_another_kind_takes_a_place_all_the_same() -> None:
-    rest = plan_rest(big_plan(), [("hard", "how", "a"), ("easy", "bill", "b")], FORM, 9)
+    rest = plan_remainder(big_plan(), [("hard", "how", "a"), ("easy", "bill", "b")], FORM, 9)
     assert rest is not None
     assert sum(quota.hard + quota.easy for quota in rest.quotas) == 3
 
 
 def test_where_enough_is_there_nothing_is_left() -> None:
     drafts = [("hard", "bug", "a")] * 5
-    assert plan_rest(big_plan(), drafts, FORM, 9) is None
+    assert plan_remainder(big_plan(), drafts, FORM, 9) is None

@@ -1,4 +1,4 @@
-"""The rest of a lesson: the plan for the texts that a reply lacks which was cut off."""
+"""The remainder of a lesson: a plan for the texts that are missing where a reply was cut off."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from evokd.agents.output_schemas import OutputSchema
 from evokd.messages import LessonPlan, Quota
 
 ENOUGH = 0.9
-"""Share of a lesson's texts at which it is left: one more request would cost more than its few texts are worth."""
+"""Share of a lesson's texts that is enough: one more request would cost more than the few missing texts are worth."""
 OPENING = 6
-"""Words of a text that is there which are shown, so that it is not written again."""
+"""First words of a written text that are shown, so that it is not written again."""
 MOST_OPENINGS = 8
 
 Slot = tuple[str, str]
@@ -19,7 +19,7 @@ Written = tuple[str, Any, str]
 """Difficulty, answer and text of a draft."""
 
 
-def plan_rest(plan: LessonPlan, written: Sequence[Written], form: OutputSchema, most: int) -> LessonPlan | None:
+def plan_remainder(plan: LessonPlan, written: Sequence[Written], form: OutputSchema, most: int) -> LessonPlan | None:
     """Plan the texts of a lesson that are missing.
 
     Args:
@@ -34,23 +34,23 @@ def plan_rest(plan: LessonPlan, written: Sequence[Written], form: OutputSchema, 
     slots = _slots(plan)
     if len(written) >= ENOUGH * len(slots):
         return None
-    left = list(range(len(slots)))
+    missing = list(range(len(slots)))
     for difficulty, answer, _ in written:
-        left.remove(_choose_slot(slots, left, form.labels_in(answer) or [form.blank or ""], difficulty))
-    left = left[:most]
-    counts = Counter(slots[at] for at in left)
+        missing.remove(_choose_slot(slots, missing, form.labels_in(answer) or [form.blank or ""], difficulty))
+    missing = missing[:most]
+    counts = Counter(slots[at] for at in missing)
     quotas = [
         Quota(label=quota.label, hard=counts[quota.label, "hard"], easy=counts[quota.label, "easy"])
         for quota in plan.quotas
         if counts[quota.label, "hard"] + counts[quota.label, "easy"]
     ]
-    variety = [plan.variety[at] for at in left] if len(plan.variety) == len(slots) else []
+    variety = [plan.variety[at] for at in missing] if len(plan.variety) == len(slots) else []
     openings = [" ".join(text.split()[:OPENING]) for _, _, text in written[-MOST_OPENINGS:]]
     return plan.model_copy(
         update={
             "quotas": quotas,
             "variety": variety,
-            "profile": _shrink(plan.profile, len(left) / len(slots)),
+            "profile": _shrink(plan.profile, len(missing) / len(slots)),
             "avoid": list(dict.fromkeys([*plan.avoid, *openings])),
         }
     )
@@ -65,11 +65,11 @@ def _slots(plan: LessonPlan) -> list[Slot]:
     ]
 
 
-def _choose_slot(slots: Sequence[Slot], left: Sequence[int], labels: Sequence[str], difficulty: str) -> int:
-    """The place that a draft has taken: its own if it is free, else one of its label, else any."""
-    exact = (at for at in left if slots[at][0] in labels and slots[at][1] == difficulty)
-    near = (at for at in left if slots[at][0] in labels)
-    return next(exact, next(near, left[0]))
+def _choose_slot(slots: Sequence[Slot], missing: Sequence[int], labels: Sequence[str], difficulty: str) -> int:
+    """The slot that a draft fills: the exact one if it is missing, else one of its label, else any."""
+    exact = (at for at in missing if slots[at][0] in labels and slots[at][1] == difficulty)
+    near = (at for at in missing if slots[at][0] in labels)
+    return next(exact, next(near, missing[0]))
 
 
 def _shrink(profile: dict[str, dict[str, int]], share: float) -> dict[str, dict[str, int]]:
