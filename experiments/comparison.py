@@ -10,6 +10,7 @@ from evokd.experiments.charts import HINT, Sheet, can_draw, draw
 from evokd.experiments.finished_runs import Finished, group, measure_group, pages, read_finished, tell_gate
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.messages import InputError
+from evokd.messages.files import write_atomically
 from evokd.tracing.files import make_folder, write_json
 
 
@@ -70,7 +71,7 @@ def _write(found: Comparison, out: Path) -> None:
         text += "\n## Pictures\n\n" + "\n".join(f"![{sheet.name}](pictures/{sheet.name}.svg)\n" for sheet in sheets)
     elif sheets:
         text += f"\nNo pictures: {HINT}\n"
-    (out / "compare.md").write_text(text, encoding="utf-8", newline="\n")
+    write_atomically(out / "compare.md", text)
 
 
 def make_gate_sheets(groups: Sequence[Sequence[Finished]]) -> Iterator[Sheet]:

@@ -14,6 +14,7 @@ from evokd.experiments.results import SHARES, Key, Measured, measure, pair
 from evokd.experiments.spec import Experiment
 from evokd.experiments.statistics import LEVEL, RESAMPLES, compare
 from evokd.experiments.tables import MEASURES, difference_table, label_table, reach_table, scores_table, tokens_table
+from evokd.messages.files import write_atomically
 from evokd.tracing.files import write_json
 from evokd.tracing.text import clean
 
@@ -65,7 +66,7 @@ def write_report(
     for name in stale:
         (out / "pictures" / name).unlink(missing_ok=True)
     text = "\n".join(_pages(backtest, measured, record, columns, sheets))
-    (out / "report.md").write_text(text.rstrip() + "\n", encoding="utf-8", newline="\n")
+    write_atomically(out / "report.md", text.rstrip() + "\n")
     return record
 
 

@@ -14,6 +14,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, meta
 from pydantic import Field, ValidationError
 
 from evokd.messages import ClosedModel, InputError
+from evokd.messages.files import read_utf8
 from evokd.prompts.sandbox import parse, render
 
 ROLES = ("analyst", "generator", "labeler")
@@ -118,18 +119,7 @@ def load_prompt(path: Path) -> Prompt:
     Raises:
         InputError: names the file, and the line or key at fault.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE + 1)
-        text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except FileNotFoundError as exc:
-        raise InputError(f"{path}: no such prompt file") from exc
-    except OSError as exc:
-        raise InputError(f"{path}: cannot be read: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise InputError(f"{path}: not UTF-8 text (byte {exc.start}); save the file as UTF-8") from exc
-    if len(raw) > MAX_FILE:
-        raise InputError(f"{path}: larger than {MAX_FILE:,} bytes; a prompt that long is paid for with every call")
+    text = read_utf8(path, MAX_FILE, "a prompt that long is paid for with every call", "no such prompt file")
     head, body = _split(path, text)
     try:
         used = meta.find_undeclared_variables(parse(body))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.messages import NO_ENTITY, InputError
+from evokd.messages.files import read_utf8
 from evokd.messages.spans import Span, span_fault, split_words
 
 _FORMS = (
@@ -72,15 +73,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Read the lines of a UTF-8 file that are not blank, with their numbers from 1.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file cannot be read, or is not UTF-8.
     """
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
-        raise InputError(f"{path}: cannot be read: {reason}") from exc
     # Not splitlines(): a JSON string may hold U+2028 and the like, which do not end a line.
-    for number, line in enumerate(content.split("\n"), start=1):
+    for number, line in enumerate(read_utf8(path, missing="cannot be read: no such file").split("\n"), start=1):
         if line.strip():
             yield number, line
 

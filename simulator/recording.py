@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evokd.messages import Entity, InputError
+from evokd.messages.files import read_utf8
 from evokd.simulator.words import normalise
 
 WRITTEN = "written.jsonl"
@@ -92,12 +93,7 @@ def read_recording(folder: Path) -> Recording:
 
 
 def _read(path: Path, model: type[RowT]) -> Iterator[RowT]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as exc:
-        raise InputError(f"{path}: no such file; a recorded teacher needs the texts that a model wrote") from exc
-    except (OSError, UnicodeDecodeError) as exc:
-        raise InputError(f"{path}: cannot be read as UTF-8 text: {exc}") from exc
+    text = read_utf8(path, missing="no such file; a recorded teacher needs the texts that a model wrote")
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue

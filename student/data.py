@@ -1,7 +1,6 @@
 """Read labelled rows from files, every fault named with its place; write rows. Light: no torch, no scikit-learn."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.messages import InputError
+from evokd.messages.files import write_atomically
 from evokd.student.reading.layout import Layout, refusal
 from evokd.student.reading.rows import TABLES, check_file, read_rows
 from evokd.student.reading.source import file_source
@@ -74,10 +74,4 @@ def _fault_line(layout: Layout, line: int, exc: ValueError) -> int:
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write rows as JSON lines; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="\n") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

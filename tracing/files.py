@@ -1,4 +1,4 @@
-"""JSON files that are there whole or not at all."""
+"""JSON files of runs and experiments, and the folders for them."""
 
 import json
 from collections.abc import Mapping
@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from evokd.messages import EvokdError, InputError
+from evokd.messages.files import write_atomically
 
 
 def make_folder(path: Path, option: str) -> None:
-    """Make a folder that results are written to, with those above it.
+    """Make a folder for results, with its parents.
 
     Args:
-        path: the folder; may be there.
-        option: the command's option that named it.
+        path: the folder; it may exist.
+        option: the option of the command that names it.
 
     Raises:
         InputError: something else has this name, or it cannot be made.
@@ -23,15 +24,13 @@ def make_folder(path: Path, option: str) -> None:
     except FileExistsError as exc:
         raise InputError(f"{option} {path}: is not a folder; name another one") from exc
     except (OSError, ValueError) as exc:
-        told = getattr(exc, "strerror", None) or exc
-        raise InputError(f"{option} {path}: the folder cannot be made ({told}); name another one") from exc
+        reason = getattr(exc, "strerror", None) or exc
+        raise InputError(f"{option} {path}: the folder cannot be made ({reason}); name another one") from exc
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a JSON file, whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
-    part.replace(path)
+    """Write a JSON file; it appears whole or not at all."""
+    write_atomically(path, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
 
 
 def read_json(path: Path, needed: str, advice: str) -> dict[str, Any] | None:
@@ -39,8 +38,8 @@ def read_json(path: Path, needed: str, advice: str) -> dict[str, Any] | None:
 
     Args:
         path: the file.
-        needed: a key without which it is not what it should be.
-        advice: how to mend a damaged one.
+        needed: a key that every such file has.
+        advice: how to mend a damaged file.
 
     Raises:
         EvokdError: the file is damaged, or cannot be read.

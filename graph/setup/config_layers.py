@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import InputError
+from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
 
 PRESETS = Path(__file__).parent / "presets"
@@ -86,18 +87,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is missing, not UTF-8, not YAML, empty, or no mapping.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_YAML + 1)
-        text = raw.decode("utf-8-sig")
-    except FileNotFoundError as exc:
-        raise InputError(f"{path}: no such file") from exc
-    except OSError as exc:
-        raise InputError(f"{path}: cannot be read: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise InputError(f"{path}: not UTF-8 text (byte {exc.start}); save the file as UTF-8") from exc
-    if len(raw) > MAX_YAML:
-        raise InputError(f"{path}: larger than {MAX_YAML:,} bytes; settings are short, data belongs into files of rows")
+    text = read_utf8(path, MAX_YAML, "settings are short, data belongs into files of rows")
     try:
         value = _load(text)
     except yaml.YAMLError as exc:

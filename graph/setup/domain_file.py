@@ -10,6 +10,7 @@ from evokd.graph.setup.config_layers import show
 from evokd.graph.setup.contained_paths import find_name
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import ClosedModel, InputError
+from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
 from evokd.student.tasks.spelling import spell
 
@@ -130,7 +131,7 @@ def _spell(path: Path, key: str, name: str) -> str:
 def find_line(path: Path, key: str) -> str:
     """Line of a key in a YAML file as `:n`, empty when it is not found."""
     pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*:""")
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(read_utf8(path).splitlines(), start=1):
         if pattern.match(line):
             return f":{number}"
     return ""

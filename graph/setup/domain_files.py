@@ -12,6 +12,7 @@ import yaml
 from evokd.graph.setup.config_layers import read_yaml, show
 from evokd.graph.setup.domain_file import find_line
 from evokd.messages import InputError
+from evokd.messages.files import write_atomically
 from evokd.student.tasks.spelling import spell
 
 PROFILE = "profile.yaml"
@@ -86,10 +87,4 @@ def write_guide_file(path: Path, guide: Mapping[str, str]) -> None:
 
 
 def _write(path: Path, tree: Mapping[str, Any]) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(
-        _HEAD[path.name] + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110),
-        encoding="utf-8",
-        newline="\n",
-    )
-    part.replace(path)
+    write_atomically(path, _HEAD[path.name] + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110))

@@ -1,7 +1,6 @@
 """The run folder: where everything of a run lies, who may write to it, and how it is found again."""
 
 import contextlib
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import yaml
 from evokd.graph.setup.config_layers import read_yaml
 from evokd.graph.setup.run_lock import HOLDER, LOCK, HeldError, NoLocksError, hold
 from evokd.messages import EvokdError, InputError
+from evokd.messages.files import write_atomically
 from evokd.tracing.files import make_folder
 from evokd.tracing.text import clean
 
@@ -224,16 +224,7 @@ def _has_begun(path: Path) -> bool:
 
 def write_config(folder: RunFolder, record: dict[str, Any]) -> None:
     """Write the resolved configuration, whole or not at all."""
-    part = folder.config.with_suffix(".part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            yaml.safe_dump(record, file, sort_keys=False, allow_unicode=True)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(folder.config)
-    except OSError as exc:
-        part.unlink(missing_ok=True)
-        raise OSError(exc.errno, exc.strerror, str(folder.config)) from exc
+    write_atomically(folder.config, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
 
 
 def read_config(folder: RunFolder) -> dict[str, Any]:

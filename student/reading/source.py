@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evokd.messages import InputError
+from evokd.messages.files import decode_utf8
 from evokd.student.reading.layout import refusal
 
 LONGEST = 10_000_000
 """Characters of the longest line, and of the longest cell of a table."""
 _MOST_BYTES = 4 * LONGEST
-_MARK = b"\xef\xbb\xbf"
 _FOREIGN = {
     b"PK\x03\x04": "a ZIP archive, as .xlsx and .docx are; save it as CSV",
     b"\x1f\x8b": "packed with gzip; unpack it first",
@@ -85,15 +85,7 @@ def _cut(file: BinaryIO) -> Iterator[bytes]:
 def _decode(source: Source, number: int, offset: int, raw: bytes) -> str:
     if number == 1:
         _check_start(source, raw)
-    skipped = 0
-    while raw.startswith(_MARK, skipped):  # also where files with marks were joined
-        skipped += len(_MARK)
-    try:
-        text = raw[skipped:].decode("utf-8")
-    except UnicodeDecodeError as exc:
-        place = exc.start + skipped
-        fault = f"byte 0x{raw[place]:02x} at offset {offset + place} is not UTF-8"
-        raise refusal(source.name, number, f"{fault}; save {source.mend} with encoding UTF-8") from exc
+    text = decode_utf8(raw, source.name, number, offset, source.mend)
     if "\0" in text:
         raise refusal(source.name, number, f"holds a NUL byte, as no text does; save {source.mend} with encoding UTF-8")
     if len(text) > LONGEST:

@@ -109,7 +109,7 @@ def test_a_resume_without_room_for_its_new_configuration_keeps_the_old_one(
         str(folder.path),
         "--cycles",
         "1",
-        call="evokd.graph.setup.run_folder.yaml.safe_dump",
+        call="evokd.messages.files.os.fsync",
         count=1,
         fault="ENOSPC",
     )

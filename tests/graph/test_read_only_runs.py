@@ -78,18 +78,18 @@ def test_a_run_is_read_without_being_changed(
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(28, "No space left")], ids=repr)
-@pytest.mark.parametrize("call", ["write_text", "replace"])
+@pytest.mark.parametrize("call", ["os.fsync", "pathlib.Path.replace"])
 def test_a_comparison_that_cannot_be_written_is_told(
     call: str, error: OSError, closed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(Path, call, refuse)
+    monkeypatch.setattr(call, refuse)
     out = closed.parents[1] / "out"
     assert main.run_cli(["compare", str(closed), "--out", str(out)]) == 2
     assert capsys.readouterr().err == (
-        f"evokd: --out {out}: cannot be written ({error.strerror}); make room, or name another folder\n"
+        f"evokd: --out {out / 'compare.json'}: cannot be written ({error.strerror}); make room, or name another folder\n"
     )
 
 

@@ -143,7 +143,7 @@ def test_a_later_assignment_wins() -> None:
         (b"a: 1\n\tb: 2\n", "config.yaml:2: not valid YAML"),
         (b"", "config.yaml: the file is empty"),
         (b"just words", "config.yaml:1: expected keys with values, got str"),
-        (b"a: \xe9", "config.yaml: not UTF-8 text (byte 3)"),
+        (b"a: \xe9", "config.yaml:1: byte 0xe9 at offset 3 is not UTF-8"),
         (b"a: !!python/object:os.system {}", "config.yaml:1: not valid YAML"),
     ],
     ids=["broken", "tab", "empty", "words", "latin-1", "tag"],
