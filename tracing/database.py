@@ -1,11 +1,11 @@
-"""The SQLite file under the ledger: opened, checked, written in transactions, its errors named."""
+"""The SQLite file of the ledger: opening, versions, transactions, errors."""
 
 import json
 import re
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,17 +14,10 @@ from evokd.tracing.group_commit import GroupCommit
 from evokd.tracing.read_only import connect_to_read, copy_to_read
 
 SCHEMA = Path(__file__).with_name("schema.sql")
-VERSION = "3"
-_ADDED = {
-    "lessons": ("kind TEXT NOT NULL DEFAULT ''",),
-    "samples": (
-        "kind TEXT NOT NULL DEFAULT ''",
-        "source TEXT",
-        "pair TEXT NOT NULL DEFAULT ''",
-        "audited INTEGER NOT NULL DEFAULT 0",
-    ),
-}
-"""Columns that ledgers of version 2 lack."""
+VERSION = 3
+"""Counts up with every column that is added to the schema, so that earlier programs leave such a ledger alone."""
+OLDEST = 2
+"""The earliest version that can be opened: columns that it lacks are added."""
 _TABLES = frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", SCHEMA.read_text(encoding="utf-8")))
 PATIENCE = 30.0
 """Seconds to wait for another writer of the file."""
@@ -47,7 +40,7 @@ JSON_COLUMNS = frozenset(
     }
 )
 _MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
-"""Errors of SQLite that no disk makes: a statement of ours is wrong."""
+"""Errors of SQLite that no disk causes: one of our statements is wrong."""
 
 
 class LedgerError(EvokdError):
@@ -59,8 +52,8 @@ class Database:
 
     Args:
         path: the file; made when it is not there.
-        read_only: read alone: nothing is made or changed beside the file, which must be there; what is missing in one
-            of an earlier version is added to a copy of it.
+        read_only: open an existing file without changing it or its folder; a file of an earlier version is copied,
+            and what it lacks is added to the copy.
 
     Raises:
         LedgerError: the file cannot be opened or is of another version.
@@ -87,7 +80,7 @@ class Database:
         self._db = connect_to_read(self.path, PATIENCE)
         if self._db is not None:
             self._db.row_factory = sqlite3.Row
-            if self._check_version() == VERSION and not _TABLES - self._tables():
+            if self._read_version() == VERSION and not _TABLES - self._tables():
                 return
             self._db.close()
         self._copy = copy_to_read(self.path)
@@ -96,27 +89,35 @@ class Database:
     def _open_to_write(self, path: Path) -> None:
         self._db = sqlite3.connect(path, PATIENCE, check_same_thread=False, isolation_level=None)
         self._db.row_factory = sqlite3.Row
-        # Looked at before anything is written: the file may be another program's, or a later version's.
-        if self._check_version() == "2":
+        # Read before anything is written: the file may be of another program or of a later version.
+        version = self._read_version()
+        if version is not None and version < VERSION:
             self._add_columns()
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(SCHEMA.read_text(encoding="utf-8"))
-        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (VERSION,))
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (str(VERSION),))
 
     def _tables(self) -> set[str]:
         return {row["name"] for row in self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
-    def _check_version(self) -> str | None:
-        """Tell which version the file is of, None where nothing is in it yet."""
+    def _read_version(self) -> int | None:
+        """Read the version of the file, None where nothing is in it yet.
+
+        Raises:
+            LedgerError: it is no ledger, or of a version that cannot be opened.
+        """
         tables = self._tables()
         if tables and "meta" not in tables:
             raise LedgerError(f"{self.path}: not the ledger of a run; it is another SQLite file")
-        found = self._rows("SELECT value FROM meta WHERE key = 'version'") if tables else []
-        version = found[0]["value"] if found else None
-        if version not in (None, "2", VERSION):
+        rows = self._rows("SELECT value FROM meta WHERE key = 'version'") if tables else []
+        if not rows:
+            return None
+        written = rows[0]["value"]
+        version = next((number for number in range(OLDEST, VERSION + 1) if written == str(number)), None)
+        if version is None:
             raise LedgerError(
-                f"{self.path}: ledger of version {version}, this program knows version {VERSION}; open it"
+                f"{self.path}: ledger of version {written}, this program knows version {VERSION}; open it"
                 " with the evokd that wrote it"
             )
         return version
@@ -132,18 +133,22 @@ class Database:
             raise LedgerError(f"{self.path}: the ledger cannot be opened: {exc}") from exc
 
     def _add_columns(self) -> None:
-        """Bring a ledger of version 2 up to this one."""
+        """Add the columns that the schema has and a ledger of an earlier version lacks."""
+        with closing(sqlite3.connect(":memory:")) as current:
+            current.executescript(SCHEMA.read_text(encoding="utf-8"))
+            wanted = {table: _define_columns(current, table) for table in self._tables() & _TABLES}
         with self._transaction():
-            for table, columns in _ADDED.items():
-                for column in columns:
-                    self._execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-            self._execute("UPDATE meta SET value = ? WHERE key = 'version'", VERSION)
+            for table, columns in wanted.items():
+                present = _define_columns(self._base, table)
+                for definition in (columns[name] for name in columns if name not in present):
+                    self._execute(f"ALTER TABLE {table} ADD COLUMN {definition}")
+            self._execute("UPDATE meta SET value = ? WHERE key = 'version'", str(VERSION))
 
     def close(self) -> None:
         """Close the file."""
         self._groups.close()
         if self._db is not None and not self._read_only:
-            # Whoever reads at this moment keeps SQLite from doing so, and the rows would stay in the log beside.
+            # A reader keeps SQLite from moving the rows out of the log when the connection closes.
             with suppress(sqlite3.Error):
                 self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self._release()
@@ -171,7 +176,7 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Everything inside is stored, or nothing of it."""
+        """Store everything written inside, or nothing."""
         with self._named_errors(), self._base:
             self._base.execute("BEGIN")
             yield
@@ -196,9 +201,18 @@ class Database:
             self._execute(statement, *values)
 
     async def _insert_in_group(self, table: str, row: Mapping[str, Any]) -> None:
-        """Store a row together with others that come at the same time; returns when it is on the disk."""
+        """Store a row in one commit with others that come at the same time; return when it is on the disk."""
         with self._named_errors():
             await self._groups.write(*_to_insert(table, row))
+
+
+def _define_columns(db: sqlite3.Connection, table: str) -> dict[str, str]:
+    """Column -> its definition, as `ALTER TABLE ... ADD COLUMN` takes it."""
+    rows = db.execute('SELECT name, type, "notnull", dflt_value FROM pragma_table_info(?)', (table,))
+    return {
+        name: f"{name} {type_}{' NOT NULL' if required else ''}{'' if default is None else f' DEFAULT {default}'}"
+        for name, type_, required, default in rows
+    }
 
 
 def _to_insert(table: str, row: Mapping[str, Any]) -> tuple[str, list[Any]]:
@@ -209,7 +223,7 @@ def _to_insert(table: str, row: Mapping[str, Any]) -> tuple[str, list[Any]]:
 
 
 def _encode_column(column: str, value: Any) -> Any:
-    if column == "intended" and value is None:  # a real text was written for nothing; the column holds JSON always
+    if column == "intended" and value is None:  # the column of a real text, which holds JSON always
         return "null"
     return encode(value) if column in JSON_COLUMNS else value
 

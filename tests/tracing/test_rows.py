@@ -5,7 +5,7 @@ from typing import get_type_hints
 
 import pytest
 
-from evokd.messages import LabelPlan, LessonPlan, LessonTopic, PoolText, Quota
+from evokd.messages import CallRecord, LabelPlan, LessonPlan, LessonTopic, PoolText, Quota
 from evokd.tracing.ledger import Ledger, Sample
 from evokd.tracing.rows import GATE, GateRecord, LessonRow, PlanRecord, WeaknessRow, answers_of, make_lesson
 
@@ -21,6 +21,7 @@ REAL = LabelPlan(id="c001-l01", weakness=TOPIC, labels={"cat": "a cat"}, texts=[
     [
         ("weaknesses", get_type_hints(WeaknessRow)),
         ("lessons", get_type_hints(LessonRow)),
+        ("calls", [*CallRecord.model_fields, "seq"]),
         ("samples", [field.name for field in dataclasses.fields(Sample)]),
     ],
 )
