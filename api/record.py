@@ -1,4 +1,4 @@
-"""What a run has left behind: summary, cycles, weaknesses, samples with their lineage, calls."""
+"""The record of a run: summary, cycles, weaknesses, samples with their lineage, calls."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +15,10 @@ from evokd.tracing.summary import read_summary
 
 
 class Run:
-    """A run, read from its folder; nothing in the folder is changed.
+    """A run, read from its folder, which is not changed.
 
     Args:
-        folder: the run's.
+        folder: the folder of the run.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -49,12 +49,12 @@ class Run:
 
     @property
     def student(self) -> Path:
-        """The folder of the trained student, which plain transformers loads; there once the run has ended."""
+        """The folder of the trained student, which plain transformers loads; it exists once the run has ended."""
         return self.folder.student
 
     @property
     def summary(self) -> dict[str, Any] | None:
-        """What `summary.json` holds; None while the run has not ended."""
+        """The content of `summary.json`; None while the run has not ended."""
         return read_summary(self.folder.summary)
 
     @property
@@ -63,12 +63,12 @@ class Run:
         return list((self.summary or {}).get("cycles", []))
 
     def weaknesses(self, cycle: int | None = None) -> list[WeaknessRow]:
-        """The weaknesses that the Analyst named, with what became of them: of a cycle, or of all."""
+        """The weaknesses that the Analyst named, with their state and effect: of a cycle, or of the run."""
         with self.ledger() as ledger:
             return ledger.weaknesses(cycle)
 
     def samples(self, cycle: int | None = None) -> list[Sample]:
-        """All texts with their lineage (lesson, weakness, calls) and what became of them: of a cycle, or of all."""
+        """All texts with their lineage (lesson, weakness, calls) and their state: of a cycle, or of the run."""
         with self.ledger() as ledger:
             return ledger.samples(cycle=cycle)
 
@@ -92,7 +92,7 @@ class Run:
 
 
 def open_run(name: str | Path, runs_dir: str | Path = "runs") -> Run:
-    """Open a run by its folder or by its id in `runs_dir`; `example` is the one that is shipped.
+    """Open a run by its folder or by its id in `runs_dir`; `example` is the shipped example.
 
     Raises:
         InputError: there is no such run.

@@ -9,7 +9,7 @@ from evokd.tracing.summary import read_summary
 
 
 def list_runs(runs_dir: Path) -> list[dict[str, Any]]:
-    """All runs of a folder, oldest first: run_id, state, domain, preset, teacher, metric, start, final, samples."""
+    """Runs of a folder, oldest first: run_id, state, domain, preset, teacher, metric, start, final, samples."""
     rows = []
     for config in sorted(runs_dir.glob("*/config.yaml"), key=_age):
         folder = config.parent
@@ -23,7 +23,7 @@ def list_runs(runs_dir: Path) -> list[dict[str, Any]]:
 
 
 def _age(path: Path) -> float:
-    """When a file was last changed, in seconds; 0 where this user may not know."""
+    """Time of the last change of a file, in seconds; 0 where this user may not read it."""
     try:
         return path.stat().st_mtime
     except OSError:

@@ -1,4 +1,4 @@
-"""The event log: one JSON object a line, appended and flushed, and shown to whoever listens."""
+"""The event log of a run: one JSON object per line, appended to a file and passed to listeners."""
 
 import contextlib
 import json
@@ -11,10 +11,10 @@ Listener = Callable[[Mapping[str, Any]], None]
 
 
 class Emit(Protocol):
-    """Something that takes events."""
+    """A function that takes events."""
 
     def __call__(self, event: str, **fields: Any) -> None:
-        """Note that something happened."""
+        """Take one event: its name and its fields."""
 
 
 class EventLog:
@@ -23,7 +23,7 @@ class EventLog:
     Args:
         path: the `events.jsonl` of a run.
         run_id: written into every event.
-        listeners: called with every event, in order; one that raises (a closed pipe) is called no more.
+        listeners: functions called with every event, in order; one that raises (a closed pipe) is not called again.
     """
 
     def __init__(self, path: Path, run_id: str, listeners: tuple[Listener, ...] = ()) -> None:
@@ -31,14 +31,14 @@ class EventLog:
         self._run_id = run_id
         self._listeners = listeners
         _end_last_line(path)
-        # unbuffered: what could not be written must not come up again when the file is closed
+        # unbuffered: bytes that could not be written must not be tried again when the file is closed
         self._file = path.open("ab", buffering=0)
 
     def __call__(self, event: str, **fields: Any) -> None:
-        """Write one event: its name, the time (UTC, ISO 8601) and whatever belongs to it.
+        """Write one event with its name, the time (UTC, ISO 8601) and its fields, and call the listeners.
 
         Raises:
-            OSError: the file cannot be written; nothing of the event is left in it, and nobody has heard of it.
+            OSError: the file cannot be written; it has no part of the event, and no listener was called.
         """
         entry = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "run_id": self._run_id}
         entry.update(fields)
@@ -47,7 +47,7 @@ class EventLog:
             try:
                 listener(entry)
             except Exception:
-                # it is told nothing more: what is still noted on the way to the end must not fail again
+                # it is not called again: the events that end the run must not fail as well
                 self._listeners = tuple(other for other in self._listeners if other is not listener)
                 raise
 
@@ -67,7 +67,7 @@ class EventLog:
 
 
 def _end_last_line(path: Path) -> None:
-    """Make sure that a line cut off by a crash does not swallow the next event."""
+    """End a line that a crash has cut off, so that the next event begins a new one."""
     if path.exists() and path.stat().st_size:
         with path.open("rb+") as file:
             file.seek(-1, 2)
@@ -76,7 +76,7 @@ def _end_last_line(path: Path) -> None:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """Read an event log; a line cut off by a crash is left out."""
+    """Read an event log; skip a line that a crash has cut off."""
     events = []
     # Not splitlines(): it also breaks at characters such as U+2028, which JSON allows inside a string.
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
@@ -91,14 +91,14 @@ _BEGINS = ("run_started", "run_resumed")
 
 
 def measure_wall(path: Path, now: datetime | None = None) -> float:
-    """Wall-clock seconds that processes have worked on a run, the time between them left out.
+    """Measure how long processes have worked on a run, in wall-clock seconds, without the time between them.
 
-    A process that was killed counts up to its last event, the one that asks up to now. A clock that was set back
-    counts for nothing.
+    A process that was killed counts up to its last event, the present one up to now. Time by which the clock was set
+    back is not counted.
 
     Args:
-        path: the `events.jsonl` of a run that is going on; 0 seconds where it is not there.
-        now: when it is; the present if not given.
+        path: the `events.jsonl` of a run that is going on; where there is none, the result is 0.
+        now: the time up to which the present process counts; None: the present.
     """
     total, last = 0.0, None
     for event in read_events(path) if path.is_file() else ():

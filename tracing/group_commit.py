@@ -1,4 +1,4 @@
-"""Writes rows in groups, one flush of the disk per group, while the caller's event loop goes on."""
+"""Group commit: rows that come at the same time share one flush of the disk, outside the event loop."""
 
 import asyncio
 import sqlite3
@@ -12,13 +12,13 @@ Statement = tuple[str, Sequence[Any]]
 
 
 class GroupCommit:
-    """Commits statements together that come while an earlier group is on its way to the disk.
+    """Commits statements in groups: those that arrive during a commit form the next group.
 
-    A commit that is safe from a power cut takes milliseconds; one per reply of a teacher with many calls in flight
-    would hold all of them up.
+    A commit that survives a power cut takes milliseconds. With many calls in flight, one commit per reply would delay
+    all of them.
 
     Args:
-        path: an SQLite file; a connection of its own is opened with the first statement.
+        path: an SQLite file; the first statement opens a separate connection to it.
         patience: seconds to wait for another writer.
     """
 
@@ -31,10 +31,10 @@ class GroupCommit:
         self._busy: asyncio.Task[None] | None = None
 
     async def write(self, statement: str, values: Sequence[Any]) -> None:
-        """Run a statement; returns when it is on the disk.
+        """Run a statement; return when it is on the disk.
 
         Raises:
-            sqlite3.Error: it, or another one of its group, cannot be written; then none of the group is.
+            sqlite3.Error: a statement of the group cannot be written; then none of the group is.
         """
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(((statement, values), done))
@@ -62,7 +62,7 @@ class GroupCommit:
                         if not done.done():
                             done.set_result(None)
         finally:
-            # what came while this was being cancelled is still to be written
+            # statements that came while this task was being cancelled still have to be written
             self._busy = asyncio.create_task(self._work_off()) if self._waiting else None
 
     def _commit(self, statements: Sequence[Statement]) -> None:
@@ -77,7 +77,7 @@ class GroupCommit:
                 self._db.execute(statement, values)
 
     def close(self) -> None:
-        """Wait for what is on its way and close the file."""
+        """Wait for the commit that is under way and close the file."""
         self._thread.shutdown(wait=True)
         if self._db is not None:
             self._db.close()

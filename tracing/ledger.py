@@ -22,7 +22,7 @@ __all__ = ["Ledger", "LedgerError", "Sample"]
 MessageT = TypeVar("MessageT", bound=Message)
 
 LEAST_ROOM = 8 * 2**20
-"""Bytes that must be free before a call goes out: the replies of all calls under way, and what SQLite writes twice."""
+"""Bytes that must be free before a call goes out: all replies under way, and the second copy that SQLite writes."""
 _BY_ID = "cycle, length(id), id"
 """Order of ids that end in a number: w10 comes after w9."""
 
@@ -34,16 +34,16 @@ class Ledger(Samples):
     """Called with every attempt that `keep_call` has stored."""
 
     def remember(self, key: str, body: Mapping[str, Any]) -> None:
-        """Keep a fact about the run as a whole."""
+        """Store a fact about the whole run under a key."""
         self._insert("meta", [{"key": key, "value": json.dumps(body, ensure_ascii=False)}])
 
     def recall(self, key: str) -> dict[str, Any] | None:
-        """A fact about the run as a whole."""
+        """Read a fact about the whole run; None where nothing is stored under the key."""
         rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
         return dict(json.loads(rows[0]["value"])) if rows else None
 
     def start_over(self) -> None:
-        """Take back all that came of the calls, for a run that has lost its checkpoints; the replies stay."""
+        """Delete everything but the calls and the facts, for a run that has lost its checkpoints."""
         with self._transaction():
             for table in ("messages", "weaknesses", "lessons", "samples", "cycles", "timings"):
                 self._execute(f"DELETE FROM {table}")
@@ -51,7 +51,7 @@ class Ledger(Samples):
     # ------------------------------------------------------------------------------------------------------ calls
 
     def find_call(self, key: str) -> CallRecord | None:
-        """The newest stored attempt with this key whose reply may be used again, if there is one."""
+        """Find the newest stored attempt with this key whose reply may be used again."""
         rows = self._rows(
             "SELECT * FROM calls WHERE key = ? AND status IN ('ok', 'fault') ORDER BY seq DESC LIMIT 1", key
         )
@@ -62,17 +62,17 @@ class Ledger(Samples):
         self._insert("calls", [record.model_dump(mode="json")])
 
     async def keep_call(self, record: CallRecord) -> None:
-        """Store one attempt, together with others that come at the same time; returns when it is on the disk."""
+        """Store one attempt, in one commit with others that come at the same time; return when it is on the disk."""
         await self._insert_in_group("calls", record.model_dump(mode="json"))
         if self.on_call is not None:
             self.on_call(record)
 
     def count_calls(self, role: str, span: str) -> int:
-        """Attempts recorded for a role in a span."""
+        """Count the attempts recorded for a role in a span."""
         return int(self._rows("SELECT count(*) AS n FROM calls WHERE span = ? AND role = ?", span, role)[0]["n"])
 
     def spend_faults(self, cycle: int) -> int:
-        """Mark the unusable replies of a cycle as spent, so that a resumed run asks anew; returns how many."""
+        """Mark the unusable replies of a cycle as spent, so that a resumed run asks again; return how many."""
         return self._execute("UPDATE calls SET status = 'spent' WHERE status = 'fault' AND cycle = ?", cycle).rowcount
 
     def call(self, name: str) -> CallRecord | None:
@@ -107,7 +107,7 @@ class Ledger(Samples):
         )
 
     def spent(self, cycle: int | None) -> tuple[int, float]:
-        """Tokens and US dollars used, in a cycle or in all; calls of unknown price count as 0 dollars."""
+        """Sum up tokens and US dollars, of a cycle or of the run; calls of unknown price count as 0 dollars."""
         where = "WHERE cycle = ?" if cycle is not None else ""
         row = self._rows(
             "SELECT coalesce(sum(input_tokens + output_tokens), 0) AS tokens, coalesce(sum(cost_usd), 0.0) AS usd"
@@ -117,26 +117,26 @@ class Ledger(Samples):
         return row["tokens"], row["usd"]
 
     def find_ability(self, endpoint: str, model: str) -> str | None:
-        """What an endpoint was found to understand."""
+        """Read which form of request an endpoint takes; None: unknown."""
         rows = self._rows("SELECT ability FROM abilities WHERE endpoint = ? AND model = ?", endpoint, model)
         return str(rows[0]["ability"]) if rows else None
 
     def check_room(self) -> None:
-        """Refuse to go on where replies that are paid for could not be stored.
+        """Check that there is disk space for the replies of calls that go out now.
 
         Raises:
             LedgerError: less than `LEAST_ROOM` is free.
         """
         try:
             free = shutil.disk_usage(self.path.parent).free
-        except OSError:  # unknown; a write will tell
+        except OSError:  # unknown; a failing write will show it
             return
         if free < LEAST_ROOM:
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             raise LedgerError(f"{self.path}: no room for replies") from full
 
     def remember_ability(self, endpoint: str, model: str, ability: str) -> None:
-        """Keep what an endpoint was found to understand."""
+        """Store which form of request an endpoint takes."""
         if self.find_ability(endpoint, model) != ability:
             self._insert("abilities", [{"endpoint": endpoint, "model": model, "ability": ability}])
 
@@ -161,7 +161,7 @@ class Ledger(Samples):
 
         Args:
             rows: the weaknesses.
-            instead_of: cycle whose weaknesses of an earlier attempt they replace.
+            instead_of: cycle whose weaknesses are deleted first; they are of an earlier attempt.
         """
         with self._transaction():
             if instead_of is not None:
@@ -173,7 +173,7 @@ class Ledger(Samples):
         return [_to_weakness(row) for row in self._of_cycle("weaknesses", cycle, _BY_ID)]
 
     def newest_weaknesses(self, count: int, before: int | None = None) -> list[WeaknessRow]:
-        """The last weaknesses of the run, or of the cycles before one, in order."""
+        """The last `count` weaknesses, in order; `before`: of the cycles before this one only."""
         rows = self._rows(
             "SELECT * FROM weaknesses WHERE ?1 IS NULL OR cycle < ?1"
             " ORDER BY cycle DESC, length(id) DESC, id DESC LIMIT ?2",
@@ -223,7 +223,7 @@ class Ledger(Samples):
         return _to_lesson(rows[0])
 
     def close_lesson(self, lesson: str, drafts: int, labelled: int, faults: Sequence[str]) -> None:
-        """Note what became of a lesson."""
+        """Store the outcome of a lesson: numbers of drafts and labelled drafts, and faults."""
         self._execute(
             "UPDATE lessons SET drafts = ?, labelled = ?, faults = ? WHERE id = ?",
             *(drafts, labelled, encode(list(faults)), lesson),
@@ -247,7 +247,7 @@ class Ledger(Samples):
         return max(row["n"] or 0 for row in rows)
 
     def add_time(self, cycle: int, node: str, seconds: float) -> None:
-        """Add to the time that a node took in a cycle, in seconds."""
+        """Add seconds to the time of a node in a cycle."""
         self._execute("INSERT INTO timings (cycle, node, seconds) VALUES (?, ?, ?)", cycle, node, seconds)
 
     def times(self, cycle: int | None = None) -> dict[str, float]:
@@ -275,7 +275,7 @@ def _to_lesson(row: sqlite3.Row) -> LessonRow:
 
 
 def open_ledger(path: Path) -> Ledger:
-    """Open the ledger of a run that exists, to read it alone.
+    """Open the ledger of an existing run for reading only.
 
     Raises:
         EvokdError: there is none.

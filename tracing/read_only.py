@@ -1,4 +1,4 @@
-"""Open a run's SQLite file to read it: nothing in its folder is made or changed, whoever writes there goes on."""
+"""Open the SQLite file of a run for reading, without changing its folder or stopping a process that writes there."""
 
 import shutil
 import sqlite3
@@ -8,22 +8,21 @@ from pathlib import Path
 from evokd.messages import EvokdError
 
 _LOGS = ("-wal", "-journal")
-"""Endings of the files beside a database that may hold rows which it lacks."""
-
-
+"""Endings of the files beside a database that may hold newer rows."""
 _NEEDS_TO_WRITE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
-"""What SQLite says where it cannot use the index of a log as it is."""
+"""Errors of SQLite where it cannot use the index of a log without writing to it."""
 
 
 def connect_to_read(path: Path, patience: float) -> sqlite3.Connection | None:
-    """Connect to a database where it lies, for reading alone.
+    """Connect to a database for reading only, without a copy.
 
     Args:
         path: the file.
-        patience: seconds to wait for whoever writes.
+        patience: seconds to wait for a writer.
 
     Returns:
-        The connection; None where only a copy can be read, since SQLite would have to write files beside the database.
+        The connection; None where SQLite would have to write files beside the database, so that only a copy can be
+        read.
 
     Raises:
         sqlite3.Error: the file cannot be opened.
@@ -35,7 +34,7 @@ def connect_to_read(path: Path, patience: float) -> sqlite3.Connection | None:
         # Nobody has the file open, for a writer keeps a log beside it. Without `immutable` SQLite would make one too.
         return _connect(path, "mode=ro&immutable=1", patience)
     if index.exists():
-        # As it is while a run goes on, and after a kill: SQLite reads the log as well, and leaves the index alone.
+        # As during a run and after a kill: SQLite reads the log as well, and does not change the index.
         try:
             return _connect(path, "mode=ro&readonly_shm=1", patience)
         except sqlite3.OperationalError as exc:
@@ -48,24 +47,24 @@ def connect_to_read(path: Path, patience: float) -> sqlite3.Connection | None:
 
 
 def copy_to_read(path: Path) -> "tempfile.TemporaryDirectory[str]":
-    """Copy a database to a temporary folder, under its own name, with the rows that only its log holds.
+    """Copy a database to a temporary folder, under the same name and with its log.
 
     Raises:
         EvokdError: there is no room for the copy.
     """
     try:
-        place = tempfile.TemporaryDirectory(prefix="evokd-", ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix="evokd-", ignore_cleanup_errors=True)
     except OSError as exc:
-        raise EvokdError(_tell(path, exc)) from exc
+        raise EvokdError(_explain(path, exc)) from exc
     try:
         for name in (path.name, *(path.name + ending for ending in _LOGS)):
             source = path.with_name(name)
             if name == path.name or source.exists():
-                shutil.copyfile(source, Path(place.name, name))
+                shutil.copyfile(source, Path(folder.name, name))
     except OSError as exc:
-        place.cleanup()
-        raise EvokdError(_tell(path, exc)) from exc
-    return place
+        folder.cleanup()
+        raise EvokdError(_explain(path, exc)) from exc
+    return folder
 
 
 def _connect(path: Path, how: str, patience: float) -> sqlite3.Connection:
@@ -80,6 +79,6 @@ def _connect(path: Path, how: str, patience: float) -> sqlite3.Connection:
     return db
 
 
-def _tell(path: Path, exc: OSError) -> str:
-    told = exc.strerror or exc
-    return f"{path}: can be read as a copy alone, and none can be made ({told}); set TMPDIR to a folder with room"
+def _explain(path: Path, exc: OSError) -> str:
+    reason = exc.strerror or exc
+    return f"{path}: can be read as a copy alone, and none can be made ({reason}); set TMPDIR to a folder with room"

@@ -1,4 +1,4 @@
-"""The samples in the ledger: drafts and what became of them."""
+"""The samples in the ledger: drafts, and what became of them."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ _BACKWARDS = ", ".join(f"{term} DESC" for term in _BY_DRAFT.split(", "))
 
 @dataclass(frozen=True)
 class Sample:
-    """A text on its way: drafted, then accepted or rejected, perhaps tombstoned after a roll-back."""
+    """A text: drafted, then accepted or rejected; a roll-back makes an accepted one `tombstoned`."""
 
     id: str
     cycle: int
@@ -31,24 +31,24 @@ class Sample:
     reason: str | None = None
     disputed: bool = False
     masked: list[list[int]] = field(default_factory=list)
-    """Parts of the text that are not learned from: [from, up to), in characters."""
+    """Parts of the text that are left out of the training: [start, end), in characters."""
     purpose: str | None = None
-    """`train` or `gate` (set aside, never trained on)."""
+    """`train`, or `gate`: set aside for the gate and never trained on."""
     exam: dict[str, Any] | None = None
-    """What the student answered before it was trained on the sample: {"answer", "confidence"}."""
+    """The student's answer before it was trained on the sample: {"answer", "confidence"}."""
     label_call: str | None = None
     kind: str = ""
-    """How it came about; see `graph.curriculum.kinds`."""
+    """Kind of text; see `graph.curriculum.kinds`."""
     source: str | None = None
     """File and line of a real text."""
     pair: str = ""
-    """What its partner has as well, in a lesson of pairs."""
+    """Name that it shares with its partner, in a lesson of pairs."""
     audited: bool = False
-    """Labelled blindly although the student had confirmed what it was written for."""
+    """Sent to the Labeler as a check, although the student had confirmed the intended label."""
 
     @property
     def is_real(self) -> bool:
-        """Whether somebody else than the Generator wrote it."""
+        """Whether it comes from the user's data, not from the Generator."""
         return self.source is not None
 
 
@@ -56,7 +56,7 @@ class Samples(Database):
     """The part of the ledger that holds samples."""
 
     def put_drafts(self, lesson: str, samples: Sequence[Sample]) -> None:
-        """Store a lesson's drafts, replacing what an interrupted attempt has left."""
+        """Store a lesson's drafts in place of those of an interrupted attempt."""
         with self._transaction():
             self._execute("DELETE FROM samples WHERE lesson = ?", lesson)
             self._insert("samples", [vars(sample) for sample in samples])
@@ -78,11 +78,11 @@ class Samples(Database):
         weakness: str | None = None,
         first: int = -1,
     ) -> list[Sample]:
-        """Samples in order of lesson and draft, narrowed down as asked; all of them, or the first few."""
-        wanted = {"cycle": cycle, "lesson": lesson, "state": state, "purpose": purpose, "weakness": weakness}
-        asked = {name: value for name, value in wanted.items() if value is not None}
-        where = " AND ".join(f"{name} = ?" for name in asked) or "1"
-        rows = self._rows(f"SELECT * FROM samples WHERE {where} ORDER BY {_BY_DRAFT} LIMIT ?", *asked.values(), first)
+        """Samples in order of lesson and draft that match every given filter; `first`: at most so many, -1: all."""
+        columns = {"cycle": cycle, "lesson": lesson, "state": state, "purpose": purpose, "weakness": weakness}
+        filters = {name: value for name, value in columns.items() if value is not None}
+        where = " AND ".join(f"{name} = ?" for name in filters) or "1"
+        rows = self._rows(f"SELECT * FROM samples WHERE {where} ORDER BY {_BY_DRAFT} LIMIT ?", *filters.values(), first)
         return [Sample(**decode(row)) for row in rows]
 
     def sample(self, name: str) -> Sample | None:
@@ -96,23 +96,25 @@ class Samples(Database):
         return (ends[0][0]["id"], ends[1][0]["id"]) if ends[0] else None
 
     def outline_lesson(self, lesson: str) -> tuple[int, str | None]:
-        """How many samples of a lesson were accepted, and the first that was not refused."""
-        kept = self._rows("SELECT count(*) AS n FROM samples WHERE lesson = ? AND state = 'accepted'", lesson)[0]["n"]
+        """Count the accepted samples of a lesson, and find the id of the first that was not rejected."""
+        accepted = self._rows("SELECT count(*) AS n FROM samples WHERE lesson = ? AND state = 'accepted'", lesson)[0][
+            "n"
+        ]
         shown = self._rows(
             "SELECT id FROM samples WHERE lesson = ? AND state != 'rejected' ORDER BY length(id), id LIMIT 1",
             lesson,
         )
-        return int(kept), shown[0]["id"] if shown else None
+        return int(accepted), shown[0]["id"] if shown else None
 
     def count_confirmed(self, lesson: str) -> int:
-        """Number of drafts of a lesson that kept their intention without the Labeler, who was not asked."""
+        """Count the drafts of a lesson that have their intended label without a check by the Labeler."""
         where = "lesson = ? AND candidates IS NOT NULL AND label_call IS NULL AND source IS NULL"
         return int(self._rows(f"SELECT count(*) AS n FROM samples WHERE {where}", lesson)[0]["n"])
 
-    # What a cycle asks of all accepted samples reads few columns and makes no objects: it must not slow down with them.
+    # These queries run in every cycle over all accepted samples: they read few columns and make no objects.
 
     def accepted_texts(self, but_of: int) -> list[tuple[str, str]]:
-        """Id and text of all accepted samples but those of one cycle, in no order that means anything."""
+        """Id and text of all accepted samples except those of one cycle, in no particular order."""
         rows = self._rows("SELECT id, text FROM samples WHERE state = 'accepted' AND cycle != ?", but_of)
         return [(row["id"], row["text"]) for row in rows]
 
@@ -122,7 +124,7 @@ class Samples(Database):
         return [row["id"] for row in self._rows(f"SELECT id FROM samples WHERE {where} ORDER BY {_BY_DRAFT}", before)]
 
     def newest_answers(self, count: int) -> list[tuple[str, Any, bool, bool]]:
-        """Text, answer, whether nothing of it is masked and whether it is real, of the last accepted samples."""
+        """The last accepted samples in order: text, answer, whether no part is masked, whether the text is real."""
         rows = self._rows(
             f"SELECT text, label, masked, source FROM samples WHERE state = 'accepted' ORDER BY {_BACKWARDS} LIMIT ?",
             count,
@@ -133,43 +135,43 @@ class Samples(Database):
         ]
 
     def used_sources(self, before: int) -> set[str]:
-        """Sources of the real texts that cycles before one have had labelled."""
+        """Sources of the real texts that were labelled in the cycles before this one."""
         rows = self._rows("SELECT source FROM samples WHERE source IS NOT NULL AND cycle < ?", before)
         return {row["source"] for row in rows}
 
     def real_answers(self, before: int) -> list[Any]:
-        """Answers to the accepted real texts of cycles before one."""
+        """Answers to the accepted real texts of the cycles before this one."""
         where = "state = 'accepted' AND source IS NOT NULL AND cycle < ?"
         return [json.loads(row["label"]) for row in self._rows(f"SELECT label FROM samples WHERE {where}", before)]
 
     def count_kinds(self, before: int) -> dict[str, int]:
-        """Kind -> accepted samples of the cycles before one."""
+        """Kind -> number of accepted samples in the cycles before this one."""
         where = "state = 'accepted' AND cycle < ?"
         rows = self._rows(f"SELECT kind, count(*) AS n FROM samples WHERE {where} GROUP BY kind", before)
         return {row["kind"]: row["n"] for row in rows}
 
     def count_answers(self, before: int, since: int = 0) -> list[tuple[Any, int]]:
-        """How often each answer was accepted in cycles from `since` up to, not including, `before`."""
+        """Answer and number of its accepted samples, in the cycles from `since` up to, not including, `before`."""
         where = "state = 'accepted' AND cycle >= ? AND cycle < ?"
         rows = self._rows(f"SELECT label, count(*) AS n FROM samples WHERE {where} GROUP BY label", since, before)
         return [(json.loads(row["label"]), row["n"]) for row in rows]
 
     def count_samples(self, state: str = "accepted", but_of: int = -1) -> int:
-        """Number of samples in a state, those of one cycle left out if asked."""
+        """Count the samples in a state; `but_of`: a cycle that is left out."""
         rows = self._rows("SELECT count(*) AS n FROM samples WHERE state = ? AND cycle != ?", state, but_of)
         return int(rows[0]["n"])
 
     def count_drafts(self, before: int, labelled: bool) -> int:
-        """Number of drafts written in the cycles before one; of those alone that were labelled, if so asked."""
+        """Count the drafts of the cycles before this one; `labelled`: only those that were labelled."""
         where = " AND candidates IS NOT NULL" if labelled else ""
-        asked = f"SELECT count(*) AS n FROM samples WHERE cycle < ?{where}"
-        return int(self._rows(asked, before)[0]["n"])
+        query = f"SELECT count(*) AS n FROM samples WHERE cycle < ?{where}"
+        return int(self._rows(query, before)[0]["n"])
 
     def count_checks(self, before: int) -> tuple[int, int]:
-        """Written texts that the Labeler answered in cycles before one, and those of them whose label it disputed."""
+        """Count the written texts that the Labeler answered in the cycles before this one, and those it disputed."""
         where = "label_call IS NOT NULL AND source IS NULL AND cycle < ?"
-        asked = f"SELECT count(*) AS n, coalesce(sum(disputed), 0) AS disputed FROM samples WHERE {where}"
-        row = self._rows(asked, before)[0]
+        query = f"SELECT count(*) AS n, coalesce(sum(disputed), 0) AS disputed FROM samples WHERE {where}"
+        row = self._rows(query, before)[0]
         return int(row["n"]), int(row["disputed"])
 
     def count_rejected(self, cycle: int) -> dict[str, int]:

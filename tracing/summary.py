@@ -14,7 +14,7 @@ Metrics = dict[str, float] | None
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the ledger does not know of a run."""
+    """Facts about a run that are not in the ledger."""
 
     run_id: str
     domain: str
@@ -28,13 +28,13 @@ class RunFacts:
     gate_metric: str
     champion: str
     refit: int
-    """Validation rows that the published student has learned in the end; 0: it is the champion."""
+    """Validation rows that the published student was trained on as well; 0: it is the champion."""
     stop_reason: str
     last_cycle: int
     seconds: float
-    """Wall-clock time of all processes that worked on the run up to now; between them none is counted."""
+    """Wall-clock seconds of all processes that worked on the run, without the time between them."""
     publish_seconds: float
-    """What the last node has taken up to now; its time is in the ledger only when it has ended."""
+    """Seconds of the last node up to now; the ledger has its time only when it has ended."""
 
 
 def build_summary(
@@ -44,9 +44,9 @@ def build_summary(
 
     Args:
         ledger: the run's ledger.
-        facts: what it does not know.
+        facts: facts that the ledger lacks.
         start: split -> metrics of the student of cycle 0, None where there is no such data.
-        final: the same for the champion.
+        final: the same for the published student.
     """
     cycles = [_summarise_cycle(ledger, cycle) for cycle in range(facts.last_cycle + 1)]
     cycles[-1]["seconds"]["publish"] = round(facts.publish_seconds, 3)
@@ -84,16 +84,16 @@ def build_summary(
 
 
 def _add_up(times: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Seconds per node of all cycles; what ran in parallel is added up, so their sum may be more than the wall's."""
-    found: dict[str, float] = {}
+    """Node -> seconds in all cycles; parallel lessons are added up, so the sum may exceed the wall-clock time."""
+    totals: dict[str, float] = {}
     for cycle in times:
         for node, seconds in cycle.items():
-            found[node] = round(found.get(node, 0.0) + seconds, 3)
-    return found
+            totals[node] = round(totals.get(node, 0.0) + seconds, 3)
+    return totals
 
 
 def _judge_labels(ledger: Ledger) -> dict[str, Any]:
-    """Say how good the teacher's labels are: measured on labelled rows, else by its own confidence, and by checks."""
+    """Judge the teacher's labels by the agreement on labelled rows, by its confidence, and by disputes in checks."""
     accepted = ledger.samples(state="accepted")
     sure = [sample.confidence for sample in accepted if sample.is_real and sample.confidence is not None]
     audited = [sample for sample in ledger.samples() if sample.audited and sample.candidates]
@@ -113,7 +113,7 @@ ROLES = ("analyst", "generator", "labeler")
 
 
 def gain_of(gate: GateRecord | None) -> float | None:
-    """What a cycle did to the champion's gate metric: 0 where it was rolled back, None where nothing was measured."""
+    """Gain of the gate metric in a cycle: 0 after a roll-back, None where nothing was measured."""
     if gate is None or gate["before"] is None:
         return None
     if not gate["promoted"]:
@@ -158,7 +158,7 @@ def _summarise_cycle(ledger: Ledger, cycle: int) -> dict[str, Any]:
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
-    """Write the summary, whole or not at all."""
+    """Write the summary; the file appears whole or not at all."""
     write_json(path, summary)
 
 
@@ -172,7 +172,7 @@ def read_summary(path: Path) -> dict[str, Any] | None:
 
 
 def describe_gains(summary: Mapping[str, Any]) -> list[str]:
-    """What a run did to the scores, a line per kind of data."""
+    """Describe the gain of the scores, in a line per split."""
     metric, lines = summary["metric"], []
     for split in ("validation", "test"):
         before, after = summary["start"][split], summary["final"][split]
@@ -188,22 +188,22 @@ def describe_gains(summary: Mapping[str, Any]) -> list[str]:
 
 
 def describe_labels(summary: Mapping[str, Any]) -> list[str]:
-    """How good the teacher's labels probably are, in a line; none where nothing is known."""
-    found = summary.get("labels") or {}
+    """Describe in a line how good the teacher's labels are; no line where nothing is known."""
+    labels = summary.get("labels") or {}
     parts = []
-    if found.get("agreement") is not None:
-        parts.append(f"right on {found['agreement']:.0%} of {found['measured_rows']} labelled rows of yours")
-    if found.get("expected_error") is not None:
-        told = f"by its own confidence {found['expected_error']:.0%} of its labels of {found['real_texts']} real texts"
-        parts.append(f"{told} are wrong")
-    if found.get("audited"):
-        told = f"{found['audited_disputed']} of {found['audited']} written texts that the student had confirmed"
-        parts.append(f"{told} were disputed")
+    if labels.get("agreement") is not None:
+        parts.append(f"right on {labels['agreement']:.0%} of {labels['measured_rows']} labelled rows of yours")
+    if labels.get("expected_error") is not None:
+        share = f"{labels['expected_error']:.0%} of its labels of {labels['real_texts']} real texts"
+        parts.append(f"by its own confidence {share} are wrong")
+    if labels.get("audited"):
+        checks = f"{labels['audited_disputed']} of {labels['audited']} written texts that the student had confirmed"
+        parts.append(f"{checks} were disputed")
     return [f"the teacher's labels: {'; '.join(parts)}"] if parts else []
 
 
 def describe_estimate(estimate: Mapping[str, Any]) -> str:
-    """What a run will probably take, in one line: cycles, calls, tokens, money, and what will end it."""
+    """Describe an estimate in one line: cycles, calls, tokens, money, and what will end the run."""
     cost = "price unknown" if estimate["cost_usd"] is None else f"about {estimate['cost_usd']:.2f} USD"
     end = f", then {estimate['capped_by']} is spent" if estimate["capped_by"] else ""
     return (
@@ -213,18 +213,18 @@ def describe_estimate(estimate: Mapping[str, Any]) -> str:
 
 
 def describe_costs(summary: Mapping[str, Any]) -> str:
-    """What a run took, in one line: samples, calls, tokens, money, time, and why it stopped."""
+    """Describe the costs of a run in one line: samples, calls, tokens, money, time, and why it stopped."""
     totals = summary["totals"]
     cost = "price unknown" if totals["cost_usd"] is None else f"{totals['cost_usd']:.4f} USD"
     about = "about " if totals["tokens_estimated"] else ""
     return (
         f"stopped by {summary['stop_reason']}: {totals['samples']} samples, {totals['calls']} calls,"
         f" {about}{totals['input_tokens']:,} tokens read and {totals['output_tokens']:,} written ({cost}),"
-        f" {_tell_seconds(totals)}"
+        f" {_describe_seconds(totals)}"
     )
 
 
-def _tell_seconds(totals: Mapping[str, Any]) -> str:
-    """The time that a run took; summaries of earlier versions have the sum of its nodes alone."""
+def _describe_seconds(totals: Mapping[str, Any]) -> str:
+    """Describe the time of a run; summaries of earlier versions only have the sum of its nodes."""
     seconds = f"{totals['seconds']:,.0f} s"
     return seconds if "node_seconds" in totals else f"{seconds} of work, parts of it at the same time"

@@ -14,39 +14,39 @@ _UNHIDE = str.maketrans({"\ue000": "[", "\ue001": "\\"})
 
 
 def clean(text: str, limit: int | None = None) -> str:
-    """Make a text safe and short for one line: control sequences out, white space folded, cut with an ellipsis.
+    """Make a text safe and short for one line: no control characters, single spaces, cut with an ellipsis.
 
     Args:
-        text: anything.
-        limit: characters at most.
+        text: any text.
+        limit: characters of the result at most; None: any number.
     """
-    kept = (char if char.isprintable() or char.isspace() or char in _JOINERS else "\ufffd" for char in text)
-    folded = " ".join("".join(kept).split())
+    visible = (char if char.isprintable() or char.isspace() or char in _JOINERS else "\ufffd" for char in text)
+    folded = " ".join("".join(visible).split())
     if limit is not None and len(folded) > limit:
         return folded[: limit - 1] + "\u2026"
     return folded
 
 
 def literal(text: str, limit: int | None = None) -> str:
-    """Clean a text and make it safe to stand anywhere in markup that is printed through `paint`."""
-    # What a bracket or a backslash means to rich depends on what follows, which its own escape does not know.
+    """Clean a text and make it safe inside markup that is printed through `paint`."""
+    # What a bracket or a backslash means to rich depends on the text behind it, which rich.markup.escape ignores.
     return clean(text, limit).translate(_HIDE)
 
 
 def paint(markup: str) -> Text:
-    """Turn markup with `literal` texts in it into styled text; names of emoji such as :bug: stay as written."""
+    """Turn markup with `literal` texts in it into styled text; names of emoji such as :bug: are not replaced."""
     painted = Text.from_markup(markup, emoji=False)
     painted.plain = painted.plain.translate(_UNHIDE)
     return painted
 
 
 def inert(text: str) -> str:
-    """Write a text into a Markdown page so that it stays text: one line, no link, image, tag, heading or table."""
+    """Escape a text for a Markdown page: one line, no link, image, tag, heading or table."""
     return _MARKDOWN.sub(r"\\\g<0>", clean(text))
 
 
 def json_line(row: Any) -> str:
-    """Write a value as one line of JSON that a terminal can show: what steers one stands there as its escape."""
+    """Write a value as one line of JSON for a terminal; control characters are escaped."""
     line = json.dumps(row, ensure_ascii=False)
     return line if line.isprintable() else "".join(map(_escape, line))
 

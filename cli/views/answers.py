@@ -1,4 +1,4 @@
-"""Tell answers in the terminal: a label, an entity, entities marked in their text, and the mistakes in them."""
+"""Answers in the terminal: a label, an entity, entities marked in their text, and the mistakes in them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def _tell_entity(entity: Entity | None) -> str:
 
 
 def tell_case(case: Case) -> str:
-    """Tell a case of a feedback packet and what the student made of it."""
+    """Write a case of a feedback packet with the student's answer."""
     sure = f"({case.confidence:.2f} sure)"
     if case.marked:
         marked = f"[dim]{case.id}[/] \u201c{literal(case.marked, MARKED_CUT)}\u201d"
@@ -53,7 +53,7 @@ def tell_case(case: Case) -> str:
 
 
 def _tell_mistakes(errors: Sequence[CaseError]) -> str:
-    """Tell the mistakes inside a text: what was meant, what the student made of it."""
+    """Write the mistakes in a text: the right entity, and the student's."""
     return "; ".join(map(_tell_mistake, errors))
 
 
@@ -67,12 +67,12 @@ def _tell_mistake(error: CaseError) -> str:
 
 
 def tell_error_count(error: ErrorCount) -> str:
-    """Tell how often one kind of mistake was made."""
+    """Write how often one kind of mistake was made."""
     return f"{error.count} x {_COUNTED[error.kind]} {tell_answer(error.label)}"
 
 
 def tell_sample(sample: Sample) -> str:
-    """Tell a sample in a line: its text and answer, and what the student answered before it learned it."""
+    """Write a sample in a line: text, answer, and the student's answer before it was trained on it."""
     label = _best_answer(sample)
     exam = ""
     if sample.exam:
@@ -88,13 +88,13 @@ def tell_sample(sample: Sample) -> str:
 
 
 def _best_answer(sample: Sample) -> Answer | None:
-    """The label of a sample; before it has one, what it was written for, or what the Labeler thinks likeliest."""
+    """The label of a sample; before it has one, the intended label, or the Labeler's first candidate."""
     answers: list[Answer | None] = [sample.label, sample.intended, *(sample.candidates or ())]
     return next((answer for answer in answers if answer is not None), None)
 
 
 def list_fields(sample: Sample) -> dict[str, str]:
-    """Write every field of a sample in plain letters; entities are marked in the text."""
+    """Write every field of a sample as plain text; entities are marked in the text."""
     fields = {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in vars(sample).items()
@@ -116,7 +116,7 @@ def list_fields(sample: Sample) -> dict[str, str]:
 
 
 def _compare(sample: Sample, answer: Spans) -> str:
-    """List the entities that only the label has, and those that only the student's answer has, outside masked parts."""
+    """List the entities that only one of label and student's answer has, outside masked parts."""
     differences = [
         f"{word} {sample.text[item['start'] : item['end']]} ({item['label']})"
         for word, items, others in (("lacks", sample.label, answer), ("gave", answer, sample.label))

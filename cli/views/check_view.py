@@ -1,4 +1,4 @@
-"""The page of `evokd check`: what a run would work with and what it would take."""
+"""The page of `evokd check`: domain, data, teacher and estimate of a planned run."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ LONGEST_ROW = 240
 
 
 def print_check(console: Console, facts: Mapping[str, Any]) -> None:
-    """Print the facts of a planned run (see `graph.check.describe_domain`), a line each."""
+    """Print the facts of a planned run (see `graph.check.describe_domain`), one per line."""
     for line in _tell(facts):
         console.print(paint(line), highlight=False, soft_wrap=True)
 
@@ -51,7 +51,7 @@ def _tell(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _tell_file(file: Mapping[str, Any]) -> list[str]:
-    """Say how a data file was understood, with its first rows."""
+    """Describe how a data file was read, with its first rows."""
     lines = [f"{file['split']}: {literal(file['path'])}: {literal(file['told'])}"]
     for row in file["first"]:
         lines.append(f"  {literal(_shorten(json.dumps(row, ensure_ascii=False)))}")
@@ -59,14 +59,14 @@ def _tell_file(file: Mapping[str, Any]) -> list[str]:
 
 
 def _shorten(row: str) -> str:
-    """Leave out the middle of a long row: the answer stands at its end."""
+    """Leave out the middle of a long row: the answer is at its end."""
     half = LONGEST_ROW // 2
     return row if len(row) <= LONGEST_ROW else f"{row[:half]} ... {row[-half:]}"
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    flat: list[tuple[str, Any]] = []
     for key, value in tree.items():
         path = f"{prefix}.{key}"
-        found += _flatten(value, path) if isinstance(value, Mapping) else [(path, value)]
-    return found
+        flat += _flatten(value, path) if isinstance(value, Mapping) else [(path, value)]
+    return flat

@@ -1,4 +1,4 @@
-"""Progress of a backtest in the terminal: a line per finished piece, and a live line on a real terminal."""
+"""Progress of a backtest in the terminal: a line per finished run or training, and a live line at the bottom."""
 
 import time
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ def tell_time(seconds: float) -> str:
 
 
 class ExperimentProgress(LiveLine):
-    """Follows a backtest; use it as a listener and as a context manager.
+    """Shows the progress of a backtest; use it as a listener and as a context manager.
 
     Args:
-        console: where to write.
+        console: the console to write to.
     """
 
     def __init__(self, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""The live line of a terminal, above which finished lines are printed; without a terminal there are only these."""
+"""The live line of a terminal, below the finished lines; output that is no terminal has only finished lines."""
 
 from typing import Self
 
@@ -7,11 +7,11 @@ from rich.status import Status
 
 
 class LiveLine:
-    """A context manager that shows a line for as long as it is open.
+    """A context manager that shows a line while it is open.
 
     Args:
-        console: where to write; its terminal-ness decides whether there is a live line.
-        first: what the line says before anything is known.
+        console: the console to write to; there is a live line if it is a terminal.
+        first: the first text of the line.
     """
 
     def __init__(self, console: Console, first: str) -> None:
@@ -27,7 +27,7 @@ class LiveLine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the live line away."""
+        """Remove the live line."""
         if self._status is not None:
             self._status.stop()
             self._status = None

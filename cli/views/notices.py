@@ -1,9 +1,9 @@
-"""What a run tells once of the teacher's server, however many calls say it."""
+"""Notices about the teacher's server, each shown once per run."""
 
 from collections.abc import Mapping
 from typing import Any
 
-_TOLD = {
+_NOTICES = {
     "no_seed": "the server takes no seed: it is left out, so that a repeated run gets other replies",
     "no_temperature": "the server takes no temperature: it is left out, and the server's own counts",
     "max_tokens": "the server takes no max_completion_tokens: the limit is sent as max_tokens",
@@ -21,23 +21,23 @@ _TOLD = {
     "respelled": "the teacher writes words in another spelling; they are read as the only words that they can be",
     "thoughts": "the model thinks and writes no reply: turn its thinking off, or raise teacher.max_tokens",
 }
-"""Flag of a call -> what is told of it."""
+"""Flag of a call -> its notice."""
 _ADAPTED = "adapted"
 
 
 class Notices:
-    """Tells each notice once."""
+    """Gives each notice once."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._shown: set[str] = set()
 
     def of_call(self, event: Mapping[str, Any]) -> list[str]:
-        """What is to be told of a call that was not told before."""
-        fresh = [flag for flag in event.get("flags", ()) if flag in _TOLD and flag not in self._told]
-        self._told.update(fresh)
-        return [_TOLD[flag] for flag in fresh]
+        """The notices on a call that were not shown before."""
+        fresh = [flag for flag in event.get("flags", ()) if flag in _NOTICES and flag not in self._shown]
+        self._shown.update(fresh)
+        return [_NOTICES[flag] for flag in fresh]
 
 
 def is_adapted(event: Mapping[str, Any]) -> bool:
-    """Whether a call was refused and is sent again in another form, which the notices tell."""
+    """Whether a call was refused and is sent again in another form, about which there is a notice."""
     return _ADAPTED in event.get("flags", ())

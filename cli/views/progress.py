@@ -1,4 +1,4 @@
-"""Progress in the terminal, fed by events: a live line where there is a terminal, plain lines elsewhere."""
+"""Progress of a run in the terminal, from its events: a line per step, and a live line at the bottom."""
 
 import time
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ _NOTICES = {
 
 
 def notice(teacher: str) -> str:
-    """What must be said of a run in which no language model was called."""
+    """The notice on a run in which no language model was called."""
     return _NOTICES.get(teacher, _NOTICES["rehearsal"])
 
 
 class Progress(LiveLine):
-    """Follows a run and writes to a console; use it as an event listener and as a context manager.
+    """Shows the progress of a run; use it as an event listener and as a context manager.
 
     Args:
-        console: where to write; its terminal-ness decides between live and plain.
+        console: the console to write to; there is a live line if it is a terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -40,7 +40,7 @@ class Progress(LiveLine):
         self._accepted = 0
         self._score: float | None = None
         self._curated: Mapping[str, Any] = {}
-        self._told = True
+        self._is_reported = True
         self._notices = Notices()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
@@ -88,20 +88,20 @@ class Progress(LiveLine):
         return f"cycle {cycle}: {node} | {samples} samples, {self._tokens:,} tokens{score}{left}"
 
     def _time_left(self, cycle: int) -> str:
-        """Time left at the pace so far, by samples against their budget or cycles against their limit."""
+        """Estimate the time left from the pace so far: samples of their budget, or cycles of their limit."""
         budget, cycles = self._start.get("budget_samples"), self._start.get("cycles")
         shares = [self._accepted / budget if budget else 0.0, (cycle - 1) / cycles if cycles and cycle else 0.0]
         done = max(shares)
         if self._before is None:
-            self._before = done  # what an earlier process has done tells nothing of the pace
+            self._before = done  # an earlier process does not count for the pace
         if not self._before < done < 1:
             return ""
         seconds = (time.monotonic() - self._began) * (1 - done) / (done - self._before)
         return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
 
     def _on_call(self, event: Mapping[str, Any]) -> None:
-        for told in self._notices.of_call(event):
-            self._say(f"[yellow]note: {literal(told)}[/]")
+        for line in self._notices.of_call(event):
+            self._say(f"[yellow]note: {literal(line)}[/]")
         if is_adapted(event):
             return
         if "optional" in event.get("flags", ()):
@@ -119,8 +119,7 @@ class Progress(LiveLine):
 
     def _on_waiting(self, event: Mapping[str, Any]) -> None:
         calls = "1 call that is" if event["calls"] == 1 else f"{event['calls']} calls that are"
-        told = f"waiting for {calls} under way, at most {event['seconds']} s; Ctrl-C leaves them"
-        self._say(f"[yellow]{told}[/]")
+        self._say(f"[yellow]waiting for {calls} under way, at most {event['seconds']} s; Ctrl-C leaves them[/]")
 
     def _on_kinds(self, event: Mapping[str, Any]) -> None:
         if event.get("verdict"):
@@ -133,16 +132,16 @@ class Progress(LiveLine):
     def _on_labels_measured(self, event: Mapping[str, Any]) -> None:
         if event["agreement"] is None:
             return
-        told = f"the Labeler agrees with {event['agreement']:.0%} of {event['rows']} labelled rows"
+        line = f"the Labeler agrees with {event['agreement']:.0%} of {event['rows']} labelled rows"
         guide = event.get("guide")
         if guide:
             fate = "used" if guide["used"] else "left out"
-            told += f"; with a guide {guide['agreement'] or 0:.0%}, so it is {fate}"
-        self._say(f"cycle {event['cycle']}: {told}")
+            line += f"; with a guide {guide['agreement'] or 0:.0%}, so it is {fate}"
+        self._say(f"cycle {event['cycle']}: {line}")
 
     def _on_refit(self, event: Mapping[str, Any]) -> None:
-        told = f"trained once more, the {event['rows']} validation rows taken in ({event['seconds']:.0f} s)"
-        self._say(f"cycle {event['cycle']}: {told}; the validation score is the one from before")
+        refit = f"trained once more, the {event['rows']} validation rows taken in ({event['seconds']:.0f} s)"
+        self._say(f"cycle {event['cycle']}: {refit}; the validation score is the one from before")
 
     def _on_budget_spent(self, event: Mapping[str, Any]) -> None:
         self._say(f"[yellow]cycle {event['cycle']}: {event['role']} not asked: {literal(event['reason'])}[/]")
@@ -150,10 +149,10 @@ class Progress(LiveLine):
     def _on_curated(self, event: Mapping[str, Any]) -> None:
         self._accepted += event["accepted"]
         self._curated = event
-        self._told = False
+        self._is_reported = False
 
     def _on_training_fault(self, event: Mapping[str, Any]) -> None:
-        if event["mended"]:  # what is not mended ends the command, which tells it
+        if event["mended"]:  # a fault that is not mended ends the command with an error
             self._say(f"[yellow]cycle {event['cycle']}: training: {literal(event['fault'], 300)}[/]")
 
     def _on_trained(self, event: Mapping[str, Any]) -> None:
@@ -163,7 +162,7 @@ class Progress(LiveLine):
             score = f"{metric} {after:.3f}" if before is None else f"{metric} {before:.3f} -> {after:.3f}"
         self._score = after if event["promoted"] else before
         verdict = "" if event["promoted"] else " [red]rolled back[/]"
-        self._told = True
+        self._is_reported = True
         if event["cycle"] == 0:
             self._say(f"cycle 0: trained on the seeds alone, {score} ({event['seconds']:.0f} s)")
             return
@@ -173,7 +172,7 @@ class Progress(LiveLine):
         )
 
     def _tell_curated(self, cycle: int) -> str:
-        """Tell what a cycle's curation did; nothing when it came before this process resumed the run."""
+        """Describe the curation of a cycle; empty where an earlier process of the run did it."""
         if self._curated.get("cycle") != cycle:
             return ""
         reasons = ", ".join(f"{count} {reason}" for reason, count in self._curated["rejected"].items())
@@ -181,23 +180,23 @@ class Progress(LiveLine):
         return f"{self._curated['accepted']} accepted, {refused}; "
 
     def _on_decided(self, event: Mapping[str, Any]) -> None:
-        # What a resumed run had before, and what roll-backs took away, is known here.
+        # Only here the counts include what a resumed run had before, and what roll-backs took away.
         self._accepted, self._score = event["accepted"], event["score"]
-        if not self._told:
-            self._told = True
+        if not self._is_reported:
+            self._is_reported = True
             self._say(f"cycle {event['cycle']}: {self._tell_curated(event['cycle'])}nothing to train on")
 
     def _on_weakness(self, event: Mapping[str, Any]) -> None:
         left = {"dropped": " (dropped: the student does not fail on such texts)", "given_up": " (given up)"}
-        told = left.get(event.get("state", "open"), "")
-        self._say(f"  weakness {event['id']}: {literal(event['name'], 100)}{told}", style="dim")
+        fate = left.get(event.get("state", "open"), "")
+        self._say(f"  weakness {event['id']}: {literal(event['name'], 100)}{fate}", style="dim")
 
     def _say(self, text: str, style: str | None = None) -> None:
         self._console.print(paint(text), style=style, highlight=False, soft_wrap=True)
 
 
 def _tell_fate(event: Mapping[str, Any]) -> str:
-    """What becomes of a call whose reply has faults."""
+    """Describe what follows a call whose reply has faults."""
     if not event.get("again"):
         return "unusable reply, not asked again"
     if "cut_off" in event.get("flags", ()):

@@ -1,4 +1,4 @@
-"""What is told when a run has ended: what was gained, what it took, and what to type next."""
+"""The end of a run in the terminal: scores, costs, and the commands that may follow."""
 
 import shlex
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from evokd.tracing.text import clean
 
 
 def tell_result(console: Console, summary: Mapping[str, Any], run: str, program: str) -> None:
-    """Tell the end of a run.
+    """Print the end of a run.
 
     Args:
-        console: where to write.
-        summary: figures of the finished run.
-        run: the run's folder or id.
-        program: how this program is called.
+        console: the console to write to.
+        summary: the summary of the run.
+        run: folder or id of the run.
+        program: the name by which this program was called.
     """
     for line in describe_gains(summary):
         console.print(line, style="bold", markup=False, highlight=False, soft_wrap=True)

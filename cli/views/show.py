@@ -1,4 +1,4 @@
-"""Tell a run in the terminal: cycle by cycle what was failed, said, written, labelled, refused, and what it did."""
+"""The pages of `evokd show`: a run cycle by cycle, a weakness, a sample."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ def _say(console: Console, markup: str) -> None:
 
 
 def show_run(console: Console, ledger: Ledger, summary: Mapping[str, Any] | None) -> None:
-    """Tell the whole run."""
+    """Print the whole run."""
     if summary is not None:
         _head(console, summary)
     else:
@@ -64,7 +64,7 @@ def _figures(console: Console, summary: Mapping[str, Any]) -> None:
 
 
 def show_cycle(console: Console, ledger: Ledger, cycle: int) -> None:
-    """Tell one cycle.
+    """Print one cycle.
 
     Raises:
         InputError: the run has no such cycle.
@@ -87,7 +87,7 @@ def show_cycle(console: Console, ledger: Ledger, cycle: int) -> None:
 
 
 def _made_of(console: Console, ledger: Ledger, cycle: int) -> None:
-    """Tell what kinds of text the cycle was made of, and why."""
+    """Print the kinds of text of a cycle, with the reason for their shares."""
     record = ledger.cycle_record(cycle, KINDS)
     if record is not None:
         texts = ", ".join(f"{count} {kind}" for kind, count in record["texts"].items() if count)
@@ -192,7 +192,7 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[LessonRow]) -> 
 
 
 def _asked(plan: PlanRecord) -> str:
-    """Tell how many texts of each label a lesson wanted, and what was planned for the first of them."""
+    """Describe how many texts of each label a lesson wanted, and the attributes of the first."""
     texts = ", ".join(map(_tell_quota, plan["quotas"]))
     variety = plan.get("variety") or []
     return literal(f"{texts}; the first: {variety[0]}" if variety else texts, MARKED_CUT)
@@ -237,7 +237,7 @@ def _learned(console: Console, ledger: Ledger, cycle: int) -> None:
 
 
 def show_weakness(console: Console, ledger: Ledger, weakness: str) -> None:
-    """Tell one weakness: what was said, on what evidence, which samples it led to, and what they did.
+    """Print one weakness: the Analyst's words, evidence, samples of its lessons, and effect.
 
     Raises:
         InputError: the run has no such weakness.
@@ -259,7 +259,7 @@ def show_weakness(console: Console, ledger: Ledger, weakness: str) -> None:
 
 
 def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
-    """Tell one sample with its lineage: weakness, lesson, the two calls, ruling, exam.
+    """Print one sample with its lineage: weakness, lesson, the two calls, ruling, exam.
 
     Raises:
         InputError: the run has no such sample.
