@@ -3,13 +3,25 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from evokd.tracing.database import JSON_COLUMNS, Database, decode, encode
 
 _BY_DRAFT = "cycle, length(lesson), lesson, length(id), id"
 """Order of samples: l10 comes after l09, d100 after d99."""
 _BACKWARDS = ", ".join(f"{term} DESC" for term in _BY_DRAFT.split(", "))
+
+
+Answer = str | list[dict[str, Any]]
+"""An answer as JSON: a label for classification, a list of {"start", "end", "label"} for NER."""
+
+
+class ExamAnswer(TypedDict):
+    """A student's answer to a text."""
+
+    answer: Answer
+    confidence: float
+    """0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +35,22 @@ class Sample:
     text: str
     difficulty: str
     intended: Any
+    """The `Answer` that the text was written for; None for a real text."""
     draft_call: str
     state: str = "drafted"
-    candidates: list[Any] | None = None
+    candidates: list[Answer] | None = None
+    """Answers of the Labeler, best first; None: not labelled."""
     confidence: float | None = None
     label: Any = None
+    """The `Answer` that curation decided on; None before that, and where the text was rejected."""
     reason: str | None = None
     disputed: bool = False
     masked: list[list[int]] = field(default_factory=list)
     """Parts of the text that are left out of the training: [start, end), in characters."""
     purpose: str | None = None
     """`train`, or `gate`: set aside for the gate and never trained on."""
-    exam: dict[str, Any] | None = None
-    """The student's answer before it was trained on the sample: {"answer", "confidence"}."""
+    exam: ExamAnswer | None = None
+    """The student's answer before it was trained on the sample."""
     label_call: str | None = None
     kind: str = ""
     """Kind of text; see `graph.curriculum.kinds`."""

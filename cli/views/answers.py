@@ -7,26 +7,24 @@ from typing import Any
 from evokd.messages import Case, CaseError, Entity, ErrorCount, Gold
 from evokd.messages.spans import Span, mark
 from evokd.tracing.ledger import Sample
+from evokd.tracing.samples import Answer
 from evokd.tracing.text import literal
 
-Spans = Sequence[Mapping[str, Any]]
-"""Entities of a text: {"start", "end", "label"}, in characters."""
-Answer = str | Spans
 CUT = 150
 MARKED_CUT = 300
 _COUNTED = {"boundary": "wrong ends of", "type": "wrong type for", "missed": "missed", "invented": "invented"}
 
 
-def mark_answer(text: str, answer: Spans) -> str:
-    """Mark the entities of an answer in their text."""
+def mark_answer(text: str, answer: Answer) -> str:
+    """Mark the entities of an answer in their text; a label stays as it is."""
+    if isinstance(answer, str):
+        return answer
     return mark(text, [Span(item["start"], item["end"], item["label"]) for item in answer])
 
 
 def tell_answer(answer: Answer, text: str = "") -> str:
     """Write a label as it is; mark the entities of an answer in their text."""
-    if isinstance(answer, str):
-        return f"[cyan]{literal(answer, CUT)}[/]"
-    return f"[cyan]{literal(mark_answer(text, answer), MARKED_CUT)}[/]"
+    return f"[cyan]{literal(mark_answer(text, answer), CUT if isinstance(answer, str) else MARKED_CUT)}[/]"
 
 
 def _tell_gold(gold: Gold) -> str:
@@ -111,11 +109,13 @@ def list_fields(sample: Sample) -> dict[str, str]:
     if sample.exam is not None:
         answer = sample.exam["answer"]
         fields["exam"] = f"{mark_answer(sample.text, answer)} ({sample.exam['confidence']:.2f} sure)"
-        fields["mistakes"] = _compare(sample, answer) if sample.label is not None else "unknown"
+        fields["mistakes"] = (
+            _compare(sample, answer) if isinstance(answer, list) and sample.label is not None else "unknown"
+        )
     return fields
 
 
-def _compare(sample: Sample, answer: Spans) -> str:
+def _compare(sample: Sample, answer: Sequence[Mapping[str, Any]]) -> str:
     """List the entities that only one of label and student's answer has, outside masked parts."""
     differences = [
         f"{word} {sample.text[item['start'] : item['end']]} ({item['label']})"

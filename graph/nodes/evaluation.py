@@ -189,7 +189,7 @@ def _read_exam(context: RunContext, cycle: int) -> list[EvaluatedText]:
     # a masked sample has no whole right answer to show
     examined = [sample for sample in context.ledger.samples(cycle=cycle) if sample.exam and not sample.masked]
     examples = [LabeledExample(text=sample.text, gold=sample.label) for sample in examined]
-    predictions = [Prediction(**(sample.exam or {}), scores={}) for sample in examined]
+    predictions = [Prediction(**sample.exam, scores={}) for sample in examined if sample.exam]
     origins: list[Origin] = ["real" if sample.is_real else "written" for sample in examined]
     return _evaluate(context, "e", examples, predictions, origins)
 

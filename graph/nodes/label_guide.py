@@ -107,13 +107,12 @@ def _write_guide(context: RunContext, record: AgreementRecord) -> None:
 
 def _find_disputes(context: RunContext) -> list[Dispute]:
     codec = context.domain.codec
-    disputed = [sample for sample in context.ledger.samples() if sample.disputed and sample.candidates]
+    samples = context.ledger.samples()
+    disputed = [(sample, sample.candidates[0]) for sample in samples if sample.disputed and sample.candidates]
     return [
         Dispute(
             text=sample.text,
-            answers=[
-                codec.to_wire(sample.text, answer) for answer in (sample.intended, (sample.candidates or [None])[0])
-            ],
+            answers=[codec.to_wire(sample.text, answer) for answer in (sample.intended, label)],
         )
-        for sample in disputed[-MOST_DISPUTES:]
+        for sample, label in disputed[-MOST_DISPUTES:]
     ]

@@ -87,9 +87,10 @@ def test_a_comparison_that_cannot_be_written_is_told(
 
     monkeypatch.setattr(call, refuse)
     out = closed.parents[1] / "out"
+    path = out / "compare.json"
     assert main.run_cli(["compare", str(closed), "--out", str(out)]) == 2
     assert capsys.readouterr().err == (
-        f"evokd: --out {out / 'compare.json'}: cannot be written ({error.strerror}); make room, or name another folder\n"
+        f"evokd: --out {path}: cannot be written ({error.strerror}); make room, or name another folder\n"
     )
 
 
