@@ -10,6 +10,18 @@ from typing import Any, Generic, NotRequired, TypedDict, TypeVar, cast
 
 from evokd.messages import LabelPlan, LessonMode, LessonPlan, MasteryState
 
+Answer = str | list[dict[str, Any]]
+"""An answer as JSON: a label for classification, a list of {"start", "end", "label"} for NER."""
+
+
+class ExamAnswer(TypedDict):
+    """A student's answer to a text."""
+
+    answer: Answer
+    confidence: float
+    """0 to 1."""
+
+
 # -------------------------------------------------------------------------------------------------------- weaknesses
 
 
@@ -274,8 +286,8 @@ class AgreementRecord(TypedDict):
 class AnswersRecord(TypedDict):
     """What a student version answers to a split, in the record of cycle 0. Whoever asks it first writes it."""
 
-    answers: list[tuple[Any, float]]
-    """Answer and confidence per example. An answer is a label, or a list of {"start", "end", "label"}."""
+    answers: list[tuple[Answer, float]]
+    """Answer and confidence per example."""
 
 
 TRAINING = RecordKind[TrainingRecord]("training")

@@ -3,25 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any
 
 from evokd.tracing.database import JSON_COLUMNS, Database, decode, encode
+from evokd.tracing.rows import Answer, ExamAnswer
 
 _BY_DRAFT = "cycle, length(lesson), lesson, length(id), id"
 """Order of samples: l10 comes after l09, d100 after d99."""
 _BACKWARDS = ", ".join(f"{term} DESC" for term in _BY_DRAFT.split(", "))
-
-
-Answer = str | list[dict[str, Any]]
-"""An answer as JSON: a label for classification, a list of {"start", "end", "label"} for NER."""
-
-
-class ExamAnswer(TypedDict):
-    """A student's answer to a text."""
-
-    answer: Answer
-    confidence: float
-    """0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +127,7 @@ class Samples(Database):
         where = "state = 'accepted' AND purpose = 'train' AND cycle < ?"
         return [row["id"] for row in self._rows(f"SELECT id FROM samples WHERE {where} ORDER BY {_BY_DRAFT}", before)]
 
-    def newest_answers(self, count: int) -> list[tuple[str, Any, bool, bool]]:
+    def newest_answers(self, count: int) -> list[tuple[str, Answer, bool, bool]]:
         """The last accepted samples in order: text, answer, whether no part is masked, whether the text is real."""
         rows = self._rows(
             f"SELECT text, label, masked, source FROM samples WHERE state = 'accepted' ORDER BY {_BACKWARDS} LIMIT ?",
@@ -154,7 +143,7 @@ class Samples(Database):
         rows = self._rows("SELECT source FROM samples WHERE source IS NOT NULL AND cycle < ?", before)
         return {row["source"] for row in rows}
 
-    def real_answers(self, before: int) -> list[Any]:
+    def real_answers(self, before: int) -> list[Answer]:
         """Answers to the accepted real texts of the cycles before this one."""
         where = "state = 'accepted' AND source IS NOT NULL AND cycle < ?"
         return [json.loads(row["label"]) for row in self._rows(f"SELECT label FROM samples WHERE {where}", before)]
@@ -165,7 +154,7 @@ class Samples(Database):
         rows = self._rows(f"SELECT kind, count(*) AS n FROM samples WHERE {where} GROUP BY kind", before)
         return {row["kind"]: row["n"] for row in rows}
 
-    def count_answers(self, before: int, since: int = 0) -> list[tuple[Any, int]]:
+    def count_answers(self, before: int, since: int = 0) -> list[tuple[Answer, int]]:
         """Answer and number of its accepted samples, in the cycles from `since` up to, not including, `before`."""
         where = "state = 'accepted' AND cycle >= ? AND cycle < ?"
         rows = self._rows(f"SELECT label, count(*) AS n FROM samples WHERE {where} GROUP BY label", since, before)

@@ -7,7 +7,7 @@ from typing import Any
 from evokd.messages import Case, CaseError, Entity, ErrorCount, Gold
 from evokd.messages.spans import Span, mark
 from evokd.tracing.ledger import Sample
-from evokd.tracing.samples import Answer
+from evokd.tracing.rows import Answer
 from evokd.tracing.text import literal
 
 CUT = 150
