@@ -309,5 +309,5 @@ def answers_of(split: str, version: str) -> RecordKind[AnswersRecord]:
 
 
 def scores_of(split: str, version: str) -> RecordKind[dict[str, Any]]:
-    """Name the scores (`student.tasks.scores.Scores` as JSON) of a student version on a split, in the record of cycle 0."""
+    """Name the scores (`student.tasks.scores.Scores` as JSON) of a version on a split, in the record of cycle 0."""
     return RecordKind(f"scores:{split}:{version}")
