@@ -232,11 +232,11 @@ def _make_packet(plan: Plan, texts: Sequence[LabeledExample]) -> FeedbackPacket:
             id=f"v{number + 10}",
             text=item.text,
             gold=codec.to_wire(item.text, item.gold),
-            predicted=codec.to_wire(item.text, codec.hide(item.gold, [(0, len(item.text))])),
+            predicted=codec.to_wire(item.text, codec.drop_masked(item.gold, [(0, len(item.text))])),
             confidence=0.123,
             verdict="wrong",
             # as if it had found nothing in the text
-            **codec.case_fields(item.text, item.gold, codec.hide(item.gold, [(0, len(item.text))])),
+            **codec.case_fields(item.text, item.gold, codec.drop_masked(item.gold, [(0, len(item.text))])),
         )
         for number, item in enumerate(shown)
     ]

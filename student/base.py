@@ -84,11 +84,11 @@ def find_local(base: str) -> str | None:
 
 def fingerprint(folder: str) -> str:
     """Compute a SHA-256 of all that decides what a base makes of a text: weights, configuration, tokenizer."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted([*Path(folder).glob("*"), Path(folder, _POOLING)]):
         if path.suffix in _DECISIVE and path.is_file():
-            found.update(f"{path.relative_to(folder).as_posix()} {_digest(path)}\n".encode())
-    return found.hexdigest()
+            digest.update(f"{path.relative_to(folder).as_posix()} {_digest(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def _digest(path: Path) -> str:
@@ -112,10 +112,10 @@ def _find_embedded(verify: bool = False) -> Path:
     folder = Path(spec.origin).parent / "model"
     _check_folder(folder)
     if verify:
-        found = _digest(folder / "model.safetensors")
-        if found != _SHA256:
+        digest = _digest(folder / "model.safetensors")
+        if digest != _SHA256:
             raise InputError(
-                f"{folder}: model.safetensors has sha256 {found[:12]}..., not {_SHA256[:12]}...; reinstall it"
+                f"{folder}: model.safetensors has sha256 {digest[:12]}..., not {_SHA256[:12]}...; reinstall it"
             )
     return folder
 

@@ -43,13 +43,13 @@ def count_positions(config: Mapping[str, Any]) -> int | None:
     Args:
         config: of a transformers model.
     """
-    found = next((config[key] for key in _POSITIONS if isinstance(config.get(key), int)), None)
-    if found is None or found <= 0:
+    positions = next((config[key] for key in _POSITIONS if isinstance(config.get(key), int)), None)
+    if positions is None or positions <= 0:
         return None
     if config.get("model_type") in _BEHIND_PADDING and config.get("position_embedding_type") != "rotary":
         padding = config.get("pad_token_id")
-        found -= (padding if isinstance(padding, int) else 1) + 1
-    return int(found)
+        positions -= (padding if isinstance(padding, int) else 1) + 1
+    return int(positions)
 
 
 def read_length(folder: Path) -> int | None:
@@ -60,10 +60,10 @@ def read_length(folder: Path) -> int | None:
     positions = count_positions(read_object(folder / "config.json"))
     if positions is not None and (folder / RECORD).is_file():
         return positions
-    said = read_object(folder / "tokenizer_config.json").get("model_max_length")
+    recorded = read_object(folder / "tokenizer_config.json").get("model_max_length")
     # Where a tokenizer knows no limit, transformers writes a number of thirty digits.
-    told = int(said) if isinstance(said, int | float) and 0 < said < 10**9 else None
-    known = [limit for limit in (positions, told) if limit is not None]
+    declared = int(recorded) if isinstance(recorded, int | float) and 0 < recorded < 10**9 else None
+    known = [limit for limit in (positions, declared) if limit is not None]
     return min(known) if known else None
 
 
@@ -119,13 +119,13 @@ def _is_known(kind: str) -> bool:
 
 def _check_padding(folder: Path, where: str) -> None:
     """Refuse a tokenizer that is known to have nothing to pad with."""
-    said: dict[str, Any] = {}
+    tokens: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         if (folder / name).is_file():
-            said.update(read_object(folder / name))
+            tokens.update(read_object(folder / name))
     # A named tokenizer class brings tokens of its own; the generic ones have those that are written down.
-    generic = said.get("tokenizer_class") in ("PreTrainedTokenizerFast", "TokenizersBackend")
-    if generic and not any(said.get(key) for key in _PADDINGS):
+    generic = tokens.get("tokenizer_class") in ("PreTrainedTokenizerFast", "TokenizersBackend")
+    if generic and not any(tokens.get(key) for key in _PADDINGS):
         raise InputError(f"{where}: {NO_PADDING}")
 
 
@@ -140,8 +140,8 @@ def read_object(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as exc:
-        told = " ".join(str(exc).split())[:120]
-        raise InputError(f"student.base: {path}: not readable JSON ({told}); save the model again") from exc
+        reason = " ".join(str(exc).split())[:120]
+        raise InputError(f"student.base: {path}: not readable JSON ({reason}); save the model again") from exc
     if not isinstance(value, dict):
         raise InputError(f"student.base: {path}: holds no JSON object; save the model again")
     return value

@@ -63,9 +63,9 @@ def _read_head(path: Path) -> dict[str, dict[str, Any]]:
         head = _load(file.read(length))
     if not head:
         raise _incomplete(path, "is no safetensors file (its head names no weights)")
-    whole = 8 + length + max(item["data_offsets"][1] for item in head.values())
-    if whole != size:
-        raise _incomplete(path, f"is cut off: {size:,} bytes of {whole:,}")
+    expected = 8 + length + max(item["data_offsets"][1] for item in head.values())
+    if expected != size:
+        raise _incomplete(path, f"is cut off: {size:,} bytes of {expected:,}")
     return head
 
 
@@ -83,11 +83,11 @@ def _count_tokens(path: Path) -> int:
     """Count the rows that a tokenizer needs: its largest id and one; 0 where there is no such file."""
     if not path.is_file():
         return 0
-    said = read_object(path)
-    model = said.get("model")
+    content = read_object(path)
+    model = content.get("model")
     vocabulary = model.get("vocab") if isinstance(model, dict) else None
     if not isinstance(vocabulary, dict | list):
         raise InputError(f"student.base: {path}: holds no tokenizer; save the tokenizer again")
     ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else [len(vocabulary) - 1]
-    ids += [item["id"] for item in said.get("added_tokens") or [] if isinstance(item, dict) and "id" in item]
+    ids += [item["id"] for item in content.get("added_tokens") or [] if isinstance(item, dict) and "id" in item]
     return 1 + max((number for number in ids if isinstance(number, int)), default=-1)

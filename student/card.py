@@ -17,7 +17,7 @@ def write_card(job: TrainJob, tune: str, pipeline: str, length: int) -> str:
     """
     labels = "\n".join(f"- {label}" for label in job.labels)
     labelled = len(job.examples) - job.unlabelled + len(job.replay)
-    own = f" and {job.unlabelled} that the student had answered itself" if job.unlabelled else ""
+    self_labelled = f" and {job.unlabelled} that the student had answered itself" if job.unlabelled else ""
     extra = "\n".join(f"## {title}\n\n{text}\n" for title, text in job.card.items())
     return f"""---
 library_name: transformers
@@ -39,7 +39,7 @@ or labelled, so it carries that model's mistakes and manner; test it on real tex
 ## Training
 
 Base: {job.settings.base}. Trained: {"output layer only" if tune == "head" else "all weights"}, on {labelled} labelled
-texts{own}, seed {job.seed}. At most {length} sub-words are read at once.
+texts{self_labelled}, seed {job.seed}. At most {length} sub-words are read at once.
 
 {extra}"""
 
@@ -47,7 +47,7 @@ texts{own}, seed {job.seed}. At most {length} sub-words are read at once.
 def _write_usage(pipeline: str, length: int) -> str:
     if pipeline == "token-classification":
         options, call = f', aggregation_strategy="first", stride={length // _OVERLAP}', "find(texts)"
-        told = (
+        explanation = (
             'The answer to a word is that of its first sub-word; other strategies than "first" cut words apart or\n'
             "mix in sub-words that were never trained. The pipeline takes the likeliest tag of every word,\n"
             "`evokd predict` takes the likeliest tags that make whole entities, and takes words such as\n"
@@ -59,7 +59,7 @@ def _write_usage(pipeline: str, length: int) -> str:
         name = "find"
     else:
         options, call, name = "", "answer(texts, truncation=True)", "answer"
-        told = f"A text longer than {length} sub-words is cut off, as it was in training."
+        explanation = f"A text longer than {length} sub-words is cut off, as it was in training."
     return f"""```python
 from transformers import pipeline
 
@@ -67,4 +67,4 @@ from transformers import pipeline
 {call}
 ```
 
-{told}"""
+{explanation}"""

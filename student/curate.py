@@ -59,12 +59,12 @@ class Ruling:
 
 
 class _Plain(dict[int, str | int]):
-    """What becomes of a character when a text is normalised, found out when it is first met."""
+    """What becomes of a character when a text is normalised; computed when it first occurs."""
 
     def __missing__(self, code: int) -> str | int:
         drop = unicodedata.category(chr(code))[0] in "PZC"
-        self[code] = found = " " if drop else code
-        return found
+        self[code] = replacement = " " if drop else code
+        return replacement
 
 
 _PLAIN = _Plain(dict.fromkeys(_APOSTROPHES, ""))

@@ -213,7 +213,7 @@ def _load_encoder(
     weights = model.state_dict(keep_vars=True)
     if any(id(weights.get(name)) not in output_layer for name in drawn):
         return None
-    tokenizer = open_tokenizer(source, not network.whole)
+    tokenizer = open_tokenizer(source, not network.classifies_texts)
     match_padding(model, tokenizer)
     return Encoder(version, network, model.eval(), tokenizer)
 

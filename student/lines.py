@@ -65,11 +65,11 @@ def cut_texts(source: Source, form: str, layout: Layout) -> Iterator[Line]:
 
 
 def _text_of(name: str, number: int, row: dict[str, Any]) -> str:
-    found = row.get("text")
-    if found is None and isinstance(row.get("tokens"), list):
-        found = " ".join(map(str, row["tokens"]))
-    if not isinstance(found, str):
+    text = row.get("text")
+    if text is None and isinstance(row.get("tokens"), list):
+        text = " ".join(map(str, row["tokens"]))
+    if not isinstance(text, str):
         raise refusal(name, number, 'no text; write {"text": "..."}')
-    if has_half_pair(found):
+    if has_half_pair(text):
         raise refusal(name, number, '"text" holds half a surrogate pair; write the character itself')
-    return found
+    return text

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def is_shortage(exc: BaseException) -> bool:
-    """Say whether an error means that memory ran short; torch's CPU allocator has no class of its own for it."""
+    """Say whether an error means that memory ran short; torch's CPU allocator raises no special class."""
     if isinstance(exc, (MemoryError, torch.OutOfMemoryError)):
         return True
     return not isinstance(exc, EvokdError) and any(sign in str(exc).lower() for sign in _SIGNS)

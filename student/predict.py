@@ -43,13 +43,13 @@ def predict(job: PredictJob) -> list[Prediction]:
     encoder = find_encoder(network, Path(job.folder), record)
     size = halve(_BATCH, job.halvings)
     if encoder is not None:
-        pieces, logits = _answer_kept(encoder, Path(job.folder), texts, record["max_length"], device, size)
+        pieces, logits = _answer_cached(encoder, Path(job.folder), texts, record["max_length"], device, size)
     else:
         pieces, logits = _answer(network, job.folder, texts, record["max_length"], device, size)
     if not all(bool(item.isfinite().all()) for item in logits):
         raise StudentError(f"{job.folder}: the student's output is NaN; train it at a lower student.rate")
-    found = dict(zip(texts, network.decode(texts, pieces, logits), strict=True))
-    return [found[text] for text in job.texts]
+    answers = dict(zip(texts, network.decode(texts, pieces, logits), strict=True))
+    return [answers[text] for text in job.texts]
 
 
 def _answer(
@@ -57,7 +57,7 @@ def _answer(
 ) -> _Answered:
     """Answer with the whole student, from its folder."""
     model = network.load(folder).model.to(device).eval()
-    tokenizer = open_tokenizer(folder, not network.whole)
+    tokenizer = open_tokenizer(folder, not network.classifies_texts)
     pieces = network.cut(tokenizer, texts, min(limit, tokenizer.model_max_length)) if texts else []
 
     def compute(part: Sequence[TextPiece]) -> list[torch.Tensor]:
@@ -69,19 +69,19 @@ def _answer(
     return pieces, in_batches(pieces, size, compute)
 
 
-def _answer_kept(
+def _answer_cached(
     encoder: Encoder, folder: Path, texts: Sequence[str], limit: int, device: torch.device, size: int
 ) -> _Answered:
-    """Answer with the student's output layer, on features of its base that may be kept from earlier calls."""
+    """Answer with the student's output layer, on features of its base that may be cached."""
     weight, bias = encoder.read_layer(folder)
-    (pieces, seen), _ = with_less(size, lambda fit: encoder.features(texts, limit, device, fit))
-    return pieces, [features.double() @ weight.T + bias for features in seen]
+    (pieces, features), _ = with_less(size, lambda fit: encoder.features(texts, limit, device, fit))
+    return pieces, [row.double() @ weight.T + bias for row in features]
 
 
 def embed(job: EmbedJob) -> list[list[float]]:
     """Embed texts: mean of the encoder's last states over the text's sub-words, scaled to length 1.
 
-    On a CPU a text's embedding is the same bits whatever is asked for with it: none is padded.
+    On a CPU a text's embedding is the same bits whatever other texts come with it: none is padded.
 
     Raises:
         InputError: the base is no model.
@@ -92,7 +92,7 @@ def embed(job: EmbedJob) -> list[list[float]]:
     model, tokenizer = _open_reader(source, fingerprint(source))
     limit = min(_EMBED_LENGTH, tokenizer.model_max_length)
     pieces = tokenizer(list(job.texts), truncation=True, max_length=limit)["input_ids"]
-    found: dict[tuple[int, ...], list[float]] = {}
+    vectors: dict[tuple[int, ...], list[float]] = {}
 
     def compute(part: Sequence[tuple[int, ...]]) -> list[list[float]]:
         with torch.inference_mode():
@@ -106,11 +106,11 @@ def embed(job: EmbedJob) -> list[list[float]]:
         keys = sorted({tuple(piece) for piece in pieces}, key=lambda key: (len(key), key))
         for _, alike in groupby(keys, key=len):
             group = list(alike)
-            found.update(zip(group, in_batches(group, halve(_BATCH, job.halvings), compute), strict=True))
+            vectors.update(zip(group, in_batches(group, halve(_BATCH, job.halvings), compute), strict=True))
     finally:
         # Between calls the memory of a GPU is for others.
         model.to("cpu")
-    return [found[tuple(piece)] for piece in pieces]
+    return [vectors[tuple(piece)] for piece in pieces]
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""What is asked of the student process and what it answers. Light: no torch."""
+"""Jobs of the student process and their results. Light: no torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +54,7 @@ class TrainExample(ClosedModel):
 
 
 class Job(ClosedModel):
-    """What is asked of the student process."""
+    """A request to the student process."""
 
     halvings: int = Field(0, ge=0, description="how often the number of texts computed at once is halved beforehand")
 
@@ -131,7 +131,7 @@ class EmbedJob(Job):
 
 
 class AppraiseJob(Job):
-    """Groups of samples whose effect on held texts is asked for."""
+    """Groups of samples whose effect on held-out texts is estimated."""
 
     task: str = Field(description="the task's name")
     labels: list[str] = Field(description="labels in the domain's order")
@@ -152,14 +152,14 @@ class GroupEffect(ClosedModel):
 
 
 class Appraisal(ClosedModel):
-    """What an `AppraiseJob` found."""
+    """Result of an `AppraiseJob`."""
 
     loss: float | None = Field(description="mean loss on the held texts in nats; null: nothing can be said")
     effects: list[GroupEffect] = Field(description="one per group")
 
 
 class Student(Protocol):
-    """Trains and asks students: in a process of its own (`student.process.client`) or in this one (`.local`)."""
+    """Trains students and predicts: in a child process (`student.process.client`) or in this one (`.local`)."""
 
     async def warm_up(self) -> None:
         """Load early what takes long."""

@@ -61,7 +61,7 @@ class Reader:
     limit: int | None
     """Sub-words that the base can read at once; None: nothing says so."""
 
-    @lru_cache(maxsize=32)  # noqa: B019 - readers are few and kept anyway; a backtest plans the same texts often
+    @lru_cache(maxsize=32)  # noqa: B019 - readers are few and cached anyway; a backtest plans the same texts often
     def look(self, texts: tuple[str, ...]) -> Look:
         """Look at texts."""
         lengths, signs, unknown, unreadable, letters, pieces = [], 0, 0, 0, 0, 0
@@ -69,9 +69,9 @@ class Reader:
             shown = text[:_MOST]
             encoding = self.tokenizer.encode(shown)
             lengths.append(round(len(encoding.ids) * len(text) / max(1, len(shown))))
-            own, missed, spaced, parts = self._count(shown, encoding)
-            signs, unknown, letters, pieces = signs + own, unknown + missed, letters + spaced, pieces + parts
-            unreadable += own > 0 and missed >= UNREADABLE * own
+            count, missed, spaced, parts = self._count(shown, encoding)
+            signs, unknown, letters, pieces = signs + count, unknown + missed, letters + spaced, pieces + parts
+            unreadable += count > 0 and missed >= UNREADABLE * count
         return Look(tuple(lengths), signs, unknown, unreadable, letters, pieces)
 
     def _count(self, text: str, encoding: Any) -> tuple[int, int, int, int]:

@@ -31,7 +31,7 @@ class StudentSettings(ClosedModel):
     )
     fit_first: bool = Field(
         True,
-        description="before all weights of an untouched encoder are trained, fit the output layer as `head` would;"
+        description="before all weights of a pretrained encoder are trained, fit the output layer as `head` would;"
         " otherwise it begins at equal logits",
     )
     regime: Regime = Field("base", description="start a training from the champion (continue) or the base (base)")

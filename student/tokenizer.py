@@ -39,9 +39,9 @@ def open_tokenizer(source: str, words: bool = False) -> Any:
         tokenizer.padding_side = tokenizer.truncation_side = "right"
     positions = count_positions(AutoConfig.from_pretrained(source, trust_remote_code=False).to_dict())
     if positions is not None:
-        # what a student was trained to read is no limit of a base
-        own = sys.maxsize if Path(source, RECORD).is_file() else tokenizer.model_max_length
-        tokenizer.model_max_length = min(own, positions)
+        # What a student was trained to read is no limit of its base.
+        declared = sys.maxsize if Path(source, RECORD).is_file() else tokenizer.model_max_length
+        tokenizer.model_max_length = min(declared, positions)
     return tokenizer
 
 

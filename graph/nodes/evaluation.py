@@ -87,7 +87,7 @@ async def gate_scores(context: RunContext, version: str) -> Scores | None:
         return None
     predictions = await context.student.predict(context.folder.version(version), [sample.text for sample in holdout])
     codec = context.domain.codec
-    answers = [codec.hide(item.answer, sample.masked) for sample, item in zip(holdout, predictions, strict=True)]
+    answers = [codec.drop_masked(item.answer, sample.masked) for sample, item in zip(holdout, predictions, strict=True)]
     return codec.evaluate([sample.label for sample in holdout], answers)
 
 

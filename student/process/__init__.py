@@ -1,4 +1,4 @@
-"""The process in which students are trained and asked: the parent's side, the child's side, and the pipes between.
+"""The process in which students are trained and answer: the parent's side, the child's side, and the pipes between.
 
 Must not know: how a training works; it hands jobs over and results back.
 """

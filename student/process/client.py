@@ -33,16 +33,16 @@ __all__ = ["Prediction", "StudentClient", "StudentCrashed", "StudentError", "Tra
 
 _LINE_LIMIT = 2**30
 """Bytes of the longest answer line (embeddings of many texts)."""
-_PATIENCE = 5.0
-"""Seconds that a process has to end after its input was closed."""
+_GRACE = 5.0
+"""Seconds in which a process must end after its input was closed; then it is killed."""
 _KILL = 9
 """Number of SIGKILL, which `signal` does not have on every system."""
-_SHOWN = 3
-"""Last lines of the log that an error quotes."""
+_QUOTED = 3
+"""Lines of the log that an error quotes."""
 
 
 class StudentClient:
-    """Trains and asks the student in one long-lived child process; calls wait for one another.
+    """Trains students and predicts with them in one long-lived child process; calls wait for one another.
 
     A call in which the process dies is made once more, in a new process.
     """
@@ -124,7 +124,7 @@ class StudentClient:
             await self._end()
 
     async def _call(self, name: str, job: Job) -> tuple[Any, list[str]]:
-        """Call once, and once more if the process dies; returns the answer and what is to be told of a crash."""
+        """Call once, and once more if the process dies; returns the answer and a line per crash."""
         try:
             return await self._ask(name, job), []
         except StudentCrashed as exc:
@@ -191,7 +191,7 @@ class StudentClient:
         assert process.stdin is not None
         process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), _PATIENCE)
+            await asyncio.wait_for(process.wait(), _GRACE)
         except TimeoutError:
             process.kill()
             await process.wait()
@@ -216,4 +216,4 @@ class StudentClient:
         with self._log.open("rb") as file:
             file.seek(self._log_start)
             lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
-        return f"last words: {' | '.join(lines[-_SHOWN:])}" if lines else f"it said nothing in {self._log}"
+        return f"its last log lines: {' | '.join(lines[-_QUOTED:])}" if lines else f"it wrote nothing to {self._log}"

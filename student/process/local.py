@@ -21,7 +21,7 @@ from evokd.student.student_settings import Device
 
 
 class LocalStudent:
-    """Trains and asks students in this process; see `student.process.serving`."""
+    """Trains students and predicts with them in this process; see `student.process.serving`."""
 
     def __init__(self, *, device: Device = "auto", threads: int | None = None) -> None:
         """Prepare; nothing is loaded.

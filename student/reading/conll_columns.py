@@ -68,7 +68,9 @@ def find_columns(name: str, sentences: Sequence[Sentence], labels: Collection[st
     if labels is None:
         _describe(layout, Columns(token, None, number), width)
         return Columns(token, None, number)
-    tagged = [place for place in range(width) if place not in (number, token) and _share(sentences, place) >= _SHARE]
+    tagged = [
+        column for column in range(width) if column not in (number, token) and _share(sentences, column) >= _SHARE
+    ]
     if not tagged:
         raise refusal(name, sentences[0].lines[0], _no_tags(sentences, token, number))
     columns = Columns(token, _choose(sentences, tagged, labels), number)
@@ -79,20 +81,20 @@ def find_columns(name: str, sentences: Sequence[Sentence], labels: Collection[st
 
 
 def keep_words(sentence: Sentence, columns: Columns) -> list[int]:
-    """Give the places of the rows that are words: no multiword tokens (1-2) and no empty nodes (1.1)."""
+    """Give the indices of the rows that are words: no multiword tokens (1-2) and no empty nodes (1.1)."""
     return [
-        place
-        for place, row in enumerate(sentence.rows)
+        index
+        for index, row in enumerate(sentence.rows)
         if columns.number is None or not _PART.fullmatch(row[columns.number])
     ]
 
 
 def counts(sentence: Sentence, number: int) -> bool:
     """Say whether a column counts the words of a sentence up by one."""
-    found = [row[number] for row in sentence.rows if not _PART.fullmatch(row[number])]
-    if not found or not all(value.isascii() and value.isdigit() and len(value) < 10 for value in found):
+    numbers = [row[number] for row in sentence.rows if not _PART.fullmatch(row[number])]
+    if not numbers or not all(value.isascii() and value.isdigit() and len(value) < 10 for value in numbers):
         return False
-    values = [int(value) for value in found]
+    values = [int(value) for value in numbers]
     return values == list(range(values[0], values[0] + len(values)))
 
 
@@ -101,18 +103,18 @@ def _find_number(sentences: Sequence[Sentence], width: int, is_tagged: bool) -> 
     longer = [sentence for sentence in sentences if len(sentence.rows) > 1]
     if width == 2 and _share(sentences, 1) == 1:
         return None
-    for place in range(width - (2 if is_tagged else 1)):
-        counted = sum(counts(sentence, place) for sentence in longer)
-        if (longer and counted * 2 >= len(longer)) or (not longer and _begins(sentences, place)):
-            return place
-        if any(len({row[place] for row in sentence.rows}) > 1 for sentence in longer):
+    for column in range(width - (2 if is_tagged else 1)):
+        counted = sum(counts(sentence, column) for sentence in longer)
+        if (longer and counted * 2 >= len(longer)) or (not longer and _begins(sentences, column)):
+            return column
+        if any(len({row[column] for row in sentence.rows}) > 1 for sentence in longer):
             return None
     return None
 
 
-def _begins(sentences: Sequence[Sentence], place: int) -> bool:
+def _begins(sentences: Sequence[Sentence], column: int) -> bool:
     """Say whether a column holds the first number of each of several sentences of one token."""
-    values = {sentence.rows[0][place] for sentence in sentences}
+    values = {sentence.rows[0][column] for sentence in sentences}
     return len(sentences) > 1 and values in ({"0"}, {"1"})
 
 
@@ -135,14 +137,14 @@ def _find_rival(sentences: Sequence[Sentence], token: int) -> int | None:
     """Find a column that holds the tokens rather: of more different words, or of words where the other has none."""
     held = [row[token] for sentence in sentences for row in sentence.rows]
     has_words = any(_is_word(value) for value in held)
-    for place in range(len(sentences[0].rows[0])):
-        values = [row[place] for sentence in sentences for row in sentence.rows]
+    for column in range(len(sentences[0].rows[0])):
+        values = [row[column] for sentence in sentences for row in sentence.rows]
         words = [value for value in values if _is_word(value)]
-        if place == token or len(words) * 2 <= len(values) or _share(sentences, place) >= _SHARE:
+        if column == token or len(words) * 2 <= len(values) or _share(sentences, column) >= _SHARE:
             continue
         kinds = len(set(words))
         if kinds > _RICHER * len(set(held)) or (not has_words and kinds > _FEW):
-            return place
+            return column
     return None
 
 
@@ -151,41 +153,41 @@ def _is_word(value: str) -> bool:
     return any(sign.isalpha() for sign in value) and not any(sign.isdigit() or sign in "=|:/" for sign in value)
 
 
-def _share(sentences: Sequence[Sentence], place: int) -> float:
-    values = [row[place] for sentence in sentences for row in sentence.rows]
+def _share(sentences: Sequence[Sentence], column: int) -> float:
+    values = [row[column] for sentence in sentences for row in sentence.rows]
     # A multiword token of CoNLL-U has no tag of its own.
-    told = [value for value in values if value != "_"] if "O" in values else values
-    return sum(TAG.fullmatch(value) is not None for value in told) / max(1, len(told))
+    tags = [value for value in values if value != "_"] if "O" in values else values
+    return sum(TAG.fullmatch(value) is not None for value in tags) / max(1, len(tags))
 
 
-def _names(sentences: Sequence[Sentence], place: int, labels: Collection[str]) -> bool:
+def _names(sentences: Sequence[Sentence], column: int, labels: Collection[str]) -> bool:
     known = {normalize("NFC", label) for label in labels}
-    return any(normalize("NFC", row[place][2:]) in known for sentence in sentences for row in sentence.rows)
+    return any(normalize("NFC", row[column][2:]) in known for sentence in sentences for row in sentence.rows)
 
 
 def _choose(sentences: Sequence[Sentence], tagged: Sequence[int], labels: Collection[str]) -> int:
-    return next((place for place in tagged if _names(sentences, place, labels)), tagged[-1])
+    return next((column for column in tagged if _names(sentences, column, labels)), tagged[-1])
 
 
 def _tell_choice(sentences: Sequence[Sentence], tagged: Sequence[int], tag: int | None, labels: Collection[str]) -> str:
-    named = " and ".join(str(place + 1) for place in tagged)
-    rivals = [place for place in tagged if place != tag and _names(sentences, place, labels)]
+    named = " and ".join(str(column + 1) for column in tagged)
+    rivals = [column for column in tagged if column != tag and _names(sentences, column, labels)]
     why = "the first of them, for outer entities" if rivals else "the one with labels of the domain"
     if tag is not None and not _names(sentences, tag, labels):
         why = "the last of them"
     return f"columns {named} hold tags; column {(tag or 0) + 1} is read, {why}"
 
 
-def _has_holes(sentences: Sequence[Sentence], place: int) -> bool:
-    values = {row[place] for sentence in sentences for row in sentence.rows}
+def _has_holes(sentences: Sequence[Sentence], column: int) -> bool:
+    values = {row[column] for sentence in sentences for row in sentence.rows}
     return "_" in values and len(values) > 1 and all(TAG.fullmatch(value) for value in values - {"_"})
 
 
 def _no_tags(sentences: Sequence[Sentence], token: int, number: int | None) -> str:
     row = sentences[0].rows[0]
-    looked = [place for place in range(len(row)) if place not in (token, number)]
-    shown = ", ".join(f"{place + 1} ({row[place][:20]!r})" for place in looked)
-    holed = next((place for place in looked if _has_holes(sentences, place)), None)
+    looked = [column for column in range(len(row)) if column not in (token, number)]
+    shown = ", ".join(f"{column + 1} ({row[column][:20]!r})" for column in looked)
+    holed = next((column for column in looked if _has_holes(sentences, column)), None)
     if holed is not None:
         return f"column {holed + 1} holds tags, but '_' for tokens without one; write O there"
     return (
@@ -199,8 +201,8 @@ def _describe(layout: Layout, columns: Columns, width: int) -> None:
     if columns.tag is not None:
         layout.columns.append(f"tag (column {columns.tag + 1})")
     read = {columns.token, columns.tag}
-    others = [str(place + 1) for place in range(width) if place not in read]
+    others = [str(column + 1) for column in range(width) if column not in read]
     layout.passed_over = [f"column{'s' if others[1:] else ''} {', '.join(others)}"] if others else []
     if columns.number is not None:
-        told = f"column {columns.number + 1} counts the tokens; column {columns.token + 1} is read as the tokens"
-        layout.notes.append(told)
+        note = f"column {columns.number + 1} counts the tokens; column {columns.token + 1} is read as the tokens"
+        layout.notes.append(note)

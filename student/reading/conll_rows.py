@@ -48,18 +48,18 @@ def read_conll_rows(
     columns = find_columns(source.name, first, labels, layout)
     audit = _Audit(source.name, columns)
     for sentence in chain(first, sentences):
-        audit.look_at(sentence)
+        audit.inspect(sentence)
         words = keep_words(sentence, columns)
         if not words:
             continue
         line = sentence.lines[words[0]]
         if labels is not None:
-            layout.token_lines[line] = [sentence.lines[place] for place in words]
-        row: dict[str, Any] = {"tokens": [sentence.rows[place][columns.token] for place in words]}
+            layout.token_lines[line] = [sentence.lines[index] for index in words]
+        row: dict[str, Any] = {"tokens": [sentence.rows[index][columns.token] for index in words]}
         if columns.tag is not None:
-            row["tags"] = [sentence.rows[place][columns.tag] for place in words]
+            row["tags"] = [sentence.rows[index][columns.tag] for index in words]
         yield line, row
-    layout.notes += audit.tell()
+    layout.notes += audit.notes()
 
 
 class _Audit:
@@ -67,47 +67,47 @@ class _Audit:
 
     def __init__(self, name: str, columns: Columns) -> None:
         self.name, self.columns = name, columns
-        self.said = 0
+        self.commented = 0
         self.differing: list[int] = []
         self.long: list[int] = []
         self.joined: list[tuple[int, str]] = []
 
-    def look_at(self, sentence: Sentence) -> None:
+    def inspect(self, sentence: Sentence) -> None:
         number, line = self.columns.number, sentence.lines[0]
         if number is not None and not counts(sentence, number):
             fault = f"column {number + 1} counts the tokens of other sentences, but not of this one"
             raise refusal(self.name, line, f"{fault}; number them 1, 2, 3 ... or part the sentences by a blank line")
         if number is not None:
             parts = zip(sentence.lines, sentence.rows, strict=True)
-            self.joined += [(place, row[self.columns.token]) for place, row in parts if "-" in row[number]]
+            self.joined += [(row_line, row[self.columns.token]) for row_line, row in parts if "-" in row[number]]
         if len(sentence.rows) > _LONG:
             self.long.append(line)
         if sentence.text is not None:
-            self.said += 1
+            self.commented += 1
             if _squeeze(sentence.text) != _squeeze("".join(_surfaces(sentence, self.columns))):
                 self.differing.append(line)
 
-    def tell(self) -> list[str]:
-        """Say what was found.
+    def notes(self) -> list[str]:
+        """Give the notes on what was read otherwise than it is written.
 
         Raises:
             InputError: most comments give another text than the tokens do.
         """
-        told = []
+        notes = []
         if self.long:
-            found = f"{len(self.long)} of its sentences have more than {_LONG} tokens, the first at line {self.long[0]}"
-            told.append(f"{found}; a blank line parts sentences")
+            note = f"{len(self.long)} of its sentences have more than {_LONG} tokens, the first at line {self.long[0]}"
+            notes.append(f"{note}; a blank line parts sentences")
         if self.joined:
             line, token = self.joined[0]
             count = "1 multiword token" if len(self.joined) == 1 else f"{len(self.joined):,} multiword tokens"
-            told.append(f"{count} (the first {token!r}, line {line}): read as the words that follow it")
-        if len(self.differing) * 2 > self.said:
+            notes.append(f"{count} (the first {token!r}, line {line}): read as the words that follow it")
+        if len(self.differing) * 2 > self.commented:
             fault = f"the tokens (column {self.columns.token + 1}) are not those of the comment `# text =`"
             raise refusal(self.name, self.differing[0], f"{fault}; mend the comment or the columns, or remove it")
         if self.differing:
-            found = f"{len(self.differing)} comments `# text =` differ from their tokens"
-            told.append(f"{found}, the first at line {self.differing[0]}; the tokens are read")
-        return told
+            note = f"{len(self.differing)} comments `# text =` differ from their tokens"
+            notes.append(f"{note}, the first at line {self.differing[0]}; the tokens are read")
+        return notes
 
 
 def _squeeze(text: str) -> str:

@@ -27,11 +27,11 @@ _MEND_QUOTES = "double the double quotes inside texts, or close the one that ope
 class _Header:
     names: list[str]
     counts: frozenset[int]
-    """Places of columns that number the rows."""
+    """Indices of columns that number the rows."""
     empty: frozenset[int]
-    """Places of columns without name or content, behind the others."""
+    """Indices of columns without name or content, behind the others."""
     read: tuple[int, ...]
-    """Places of the columns that are read."""
+    """Indices of the columns that are read."""
 
 
 def read_csv_rows(
@@ -49,8 +49,8 @@ def read_csv_rows(
         InputError: the header lacks "text", is ambiguous, or a row does not fit it; names the line.
     """
     lines = read_text(source)
-    skipped, head, told = _read_head(lines)
-    mark = told or _find_delimiter(source.name, len(skipped), head, usual)
+    skipped, head, declared = _read_head(lines)
+    mark = declared or _find_delimiter(source.name, len(skipped), head, usual)
     layout.format, layout.delimiter = "TSV" if usual == "\t" else "CSV", mark
     if mark != usual:
         layout.notes.append(f"cells are parted by {name_delimiter(mark)}, as the header shows")
@@ -59,7 +59,7 @@ def read_csv_rows(
     swallowed: list[int] = []
     for line, row in cells:
         if header is None:
-            header = _read_header(source.name, line, row, mark, wanted, told)
+            header = _read_header(source.name, line, row, mark, wanted, declared)
             _describe(layout, header)
             continue
         if any("\n" in cell and _holds_rows(cell, mark, len(header.names)) for cell in row):
@@ -68,9 +68,9 @@ def read_csv_rows(
             swallowed.append(line)
         yield line, _read_row(source.name, line, row, header, mark)
     if swallowed:
-        told = "a quoted cell" if len(swallowed) == 1 else f"{len(swallowed):,} quoted cells"
+        subject = "a quoted cell" if len(swallowed) == 1 else f"{len(swallowed):,} quoted cells"
         layout.notes.append(
-            f"{told} with lines that could be rows, the first at line {swallowed[0]}; if they are, {_MEND_QUOTES}"
+            f"{subject} with lines that could be rows, the first at line {swallowed[0]}; if they are, {_MEND_QUOTES}"
         )
 
 
@@ -88,18 +88,18 @@ def _read_head(lines: Iterator[str]) -> tuple[list[str], str, str | None]:
     """Find the header's first line.
 
     Returns:
-        The lines before it (blank ones in place of what is not to be read), the line, and the delimiter if one is told.
+        The lines before it (blank where nothing is to be read), the line, and the delimiter if one is declared.
     """
     skipped: list[str] = []
-    told = None
+    declared = None
     for line in lines:
-        found = _SEP.fullmatch(line)
-        if found and not skipped:
-            told = found[1]
+        declaration = _SEP.fullmatch(line)
+        if declaration and not skipped:
+            declared = declaration[1]
         elif line.strip():
-            return skipped, line, told
+            return skipped, line, declared
         skipped.append("\n")
-    return skipped, "", told
+    return skipped, "", declared
 
 
 def _find_delimiter(name: str, before: int, head: str, usual: str) -> str:
@@ -157,20 +157,22 @@ def _broken(name: str, start: int, line: int, mark: str, exc: csv.Error) -> Inpu
     return refusal(name, line, f"broken CSV: {exc}; check the double quotes{inner}")
 
 
-def _read_header(name: str, line: int, cells: list[str], mark: str, wanted: str | None, told: str | None) -> _Header:
+def _read_header(
+    name: str, line: int, cells: list[str], mark: str, wanted: str | None, declared: str | None
+) -> _Header:
     names = [cell.strip() for cell in cells]
     if "text" not in names:
-        above = f"; cells are cut at {told!r}, as the line sep={told} says" if told is not None else ""
+        above = f"; cells are cut at {declared!r}, as the line sep={declared} says" if declared is not None else ""
         raise refusal(name, line, _no_text(names, mark) + above)
     if wanted is not None:
         header = _Header(names, frozenset(), frozenset(), (names.index(wanted),))
     else:
         _check_spelling(name, line, names)
         empty = _trailing(names)
-        leading = next((place for place, cell in enumerate(names) if not _COUNTS.fullmatch(cell)), len(names))
+        leading = next((column for column, cell in enumerate(names) if not _COUNTS.fullmatch(cell)), len(names))
         counts = frozenset(range(leading)) - empty
         header = _Header(names, counts, empty, tuple(p for p in range(len(names)) if p not in counts | empty))
-    doubled = next((names[place] for place in header.read if names.count(names[place]) > 1), None)
+    doubled = next((names[column] for column in header.read if names.count(names[column]) > 1), None)
     if doubled is not None:
         raise refusal(name, line, f"a column is named twice ({doubled!r}); name every column once")
     return header
@@ -185,7 +187,7 @@ def _check_spelling(name: str, line: int, names: list[str]) -> None:
 
 
 def _trailing(names: list[str]) -> frozenset[int]:
-    last = max(place for place, cell in enumerate(names) if cell)
+    last = max(column for column, cell in enumerate(names) if cell)
     return frozenset(range(last + 1, len(names)))
 
 
@@ -194,25 +196,25 @@ def _no_text(names: list[str], mark: str) -> str:
         return "a .csv file cannot hold lists such as tokens; use .jsonl or .conll"
     near = next((cell for cell in names if cell.casefold() == "text"), None)
     if near is not None:
-        found = mark.join(names)[:80]
-        return f'the header lacks "text", found {found!r}; did you mean "text" by {near!r}? write it in small letters'
+        head = mark.join(names)[:80]
+        return f'the header lacks "text", found {head!r}; did you mean "text" by {near!r}? write it in small letters'
     head = mark.join(names)
     cells = max((_cut(head, rival) for rival in (mark, *DELIMITERS)), key=len)
     if len(cells) < 2:
-        told = f"found {head[:80]!r}; write the line text above the texts, or save plain lines as .txt"
+        columns = f"found {head[:80]!r}; write the line text above the texts, or save plain lines as .txt"
     else:
         shown = ", ".join(map(repr, cells))[:120]
-        told = f"its columns are {shown}; rename that of the texts to text and that of the labels to label"
+        columns = f"its columns are {shown}; rename that of the texts to text and that of the labels to label"
     hint = "; for a token and its tag a line name the file .conll" if mark == "\t" else ""
-    return f'the header lacks "text", {told}{hint}'
+    return f'the header lacks "text", {columns}{hint}'
 
 
 def _describe(layout: Layout, header: _Header) -> None:
     unread = header.counts | header.empty
-    layout.columns = [cell for place, cell in enumerate(header.names) if place not in unread]
-    layout.passed_over = [repr(header.names[place]) for place in sorted(unread)]
+    layout.columns = [cell for column, cell in enumerate(header.names) if column not in unread]
+    layout.passed_over = [repr(header.names[column]) for column in sorted(unread)]
     if header.counts:
-        named = ", ".join(repr(header.names[place]) for place in sorted(header.counts))
+        named = ", ".join(repr(header.names[column]) for column in sorted(header.counts))
         layout.notes.append(f"the column {named} numbers the rows and is passed over")
 
 
@@ -222,11 +224,11 @@ def _read_row(name: str, line: int, cells: list[str], header: _Header, mark: str
         inside = f"put a text with {name_delimiter(mark)} inside in double quotes"
         mend = inside if len(cells) > len(header.names) else "leave a cell empty"
         raise refusal(name, line, f"{fault}; {mend}")
-    for place in header.counts:
-        if not cells[place].strip().isdecimal():
-            fault = f"{cells[place][:40]!r} in the column {header.names[place]!r}, which seems to number the rows"
+    for column in header.counts:
+        if not cells[column].strip().isdecimal():
+            fault = f"{cells[column][:40]!r} in the column {header.names[column]!r}, which seems to number the rows"
             raise refusal(name, line, f"{fault}; give the column a name, or remove it")
-    for place in header.empty:
-        if cells[place].strip():
-            raise refusal(name, line, f"cell {place + 1} ({cells[place][:40]!r}) stands in a column without a name")
-    return {header.names[place]: cells[place] for place in header.read}
+    for column in header.empty:
+        if cells[column].strip():
+            raise refusal(name, line, f"cell {column + 1} ({cells[column][:40]!r}) stands in a column without a name")
+    return {header.names[column]: cells[column] for column in header.read}

@@ -43,12 +43,12 @@ def parse_object(text: str) -> Any:
 
 
 def _check_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    parsed = dict(pairs)
+    if len(parsed) < len(pairs):
         keys = [key for key, _ in pairs]
         doubled = next(key for key in keys if keys.count(key) > 1)
         raise _DoubledKeyError(f"the key {json.dumps(doubled)} is there twice in one object; keep one of them")
-    return found
+    return parsed
 
 
 def _read_object(source: Source, line: int, text: str, is_first: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a file was understood, and the words in which a fault of it is told."""
+"""How a file was understood, and how its faults are worded."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from evokd.messages import InputError
 
 MAX_FAULT = 600
-"""Characters of a fault that are told."""
+"""Characters of a fault in a message."""
 FIRST = 2
-"""Rows that are kept to be shown."""
+"""Rows that are shown."""
 
 SHOWN = 80
 """Characters of a text that are shown."""
@@ -37,14 +37,14 @@ class Layout:
 
     def tell(self) -> str:
         """Say it in one line."""
-        told = self.format
+        description = self.format
         if self.delimiter is not None:
-            told += f" cut at {name_delimiter(self.delimiter)}"
+            description += f" cut at {name_delimiter(self.delimiter)}"
         if self.columns:
-            told += f": {', '.join(self.columns)}"
+            description += f": {', '.join(self.columns)}"
         if self.passed_over:
-            told += f"; passed over: {', '.join(self.passed_over)}"
-        return told
+            description += f"; passed over: {', '.join(self.passed_over)}"
+        return description
 
     def facts(self) -> dict[str, Any]:
         """Give it as JSON."""
@@ -79,9 +79,9 @@ def name_delimiter(mark: str) -> str:
 
 def shorten(fault: object) -> str:
     """Leave out the middle of a fault that quotes a long value: what and where stand before it, the remedy behind."""
-    told = " ".join("".join(char if char.isprintable() else " " for char in str(fault)).split())
+    line = " ".join("".join(char if char.isprintable() else " " for char in str(fault)).split())
     half = MAX_FAULT // 2
-    return told if len(told) <= MAX_FAULT else f"{told[:half]} ... {told[-half:]}"
+    return line if len(line) <= MAX_FAULT else f"{line[:half]} ... {line[-half:]}"
 
 
 def refusal(name: str, line: int | None, fault: object) -> InputError:

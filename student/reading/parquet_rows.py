@@ -52,7 +52,7 @@ def _choose(name: str, names: list[str], wanted: str | None) -> list[str]:
     if wanted is None:
         return [column for column in names if not column.startswith(_PANDAS_INDEX)]
     if wanted not in names:
-        found = ", ".join(names)[:80]
-        fault = f'no column is called "{wanted}" (found {found!r}); name the one that holds the texts so'
+        listed = ", ".join(names)[:80]
+        fault = f'no column is called "{wanted}" (found {listed!r}); name the one that holds the texts so'
         raise refusal(name, None, fault)
     return [wanted]

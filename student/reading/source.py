@@ -99,6 +99,6 @@ def _check_start(source: Source, raw: bytes) -> None:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or wide.count(0) * 3 > len(wide):
         fault = f"is written in UTF-16 or UTF-32, not UTF-8; save {source.mend} with encoding UTF-8"
         raise refusal(source.name, 1, fault)
-    for mark, told in _FOREIGN.items():
+    for mark, description in _FOREIGN.items():
         if raw.startswith(mark):
-            raise refusal(source.name, None, f"is no text but {told}")
+            raise refusal(source.name, None, f"is no text but {description}")

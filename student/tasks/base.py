@@ -104,7 +104,7 @@ class TaskCodec(Protocol):
     def compare(self, intended: Answer, given: Answer) -> Agreement:
         """Compare what a text was written for with what it was labelled."""
 
-    def hide(self, gold: Answer, masked: Sequence[Sequence[int]]) -> Answer:
+    def drop_masked(self, gold: Answer, masked: Sequence[Sequence[int]]) -> Answer:
         """Leave out of an answer what touches masked parts of the text (characters from, up to)."""
 
     def evaluate(self, gold: Sequence[Answer], predicted: Sequence[Answer]) -> Scores:

@@ -18,11 +18,11 @@ class TextPiece:
     """What a network reads at once: a text, or a window of a long one."""
 
     text: int
-    """Place of the text among those given."""
+    """Index of the text among those given."""
     inputs: dict[str, list[int]]
     """What the tokenizer gave: `input_ids`, `attention_mask` and what else the model takes, a number per sub-word."""
     words: tuple[tuple[int, int, int], ...] = ()
-    """(place of a sub-word, first and last number of the words that begin in it), where words are answered one by one.
+    """(position of a sub-word, first and last number of the words that begin in it), where each word has an answer.
 
     Mostly one word begins in it; several where a sub-word spans punctuation or a script written without spaces.
     """
@@ -41,8 +41,8 @@ class TaskNetwork(Protocol):
 
     pipeline: str
     """What the model hub calls the task."""
-    whole: bool
-    """Whether an answer is one class of the whole text."""
+    classifies_texts: bool
+    """Whether an answer is one class of the whole text; otherwise each word has one."""
     l2: float
     """L2 penalty of a fitted output layer; see `student.training.linear_head.fit_rows`."""
 
@@ -95,7 +95,7 @@ class TaskNetwork(Protocol):
             targets: the target of each piece.
 
         Returns:
-            Features (rows, features), targets (rows,), and the place of each row's piece.
+            Features (rows, features), targets (rows,), and the index of each row's piece.
         """
 
     def output_layer(self, model: torch.nn.Module) -> torch.nn.Linear:

@@ -31,8 +31,8 @@ def codec(task: str, labels: Sequence[str]) -> TaskCodec:
         raise InputError(f"label {repeated[0]!r} is declared twice; name every label once")
     twins = same_form(labels)
     if twins:
-        told = f"{twins[0]!a} and {twins[1]!a}"
-        raise InputError(f"label {twins[1]!r} is declared twice, in two forms that look the same ({told}); keep one")
+        forms = f"{twins[0]!a} and {twins[1]!a}"
+        raise InputError(f"label {twins[1]!r} is declared twice, in two forms that look the same ({forms}); keep one")
     if len(labels) < least:
         wanted = "at least two labels" if least == 2 else "a label"
         raise InputError(f"task {task} needs {wanted}, got {len(labels)}; declare them under `labels`")

@@ -1,4 +1,4 @@
-"""What rows of every task are checked for, and the words faults are told in."""
+"""What rows of every task are checked for, and how faults are worded."""
 
 from collections.abc import Sequence
 from typing import Any

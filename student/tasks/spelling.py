@@ -20,11 +20,11 @@ def spell(label: str, labels: Sequence[str]) -> str:
 
 def same_form(labels: Sequence[str]) -> tuple[str, str] | None:
     """Give the first two labels that look the same: they differ in Unicode form, blanks or invisible characters."""
-    seen: dict[str, str] = {}
+    by_form: dict[str, str] = {}
     for label in labels:
         form = " ".join("".join(sign for sign in normalize("NFC", label) if category(sign) != "Cf").split())
-        if seen.setdefault(form, label) != label:
-            return seen[form], label
+        if by_form.setdefault(form, label) != label:
+            return by_form[form], label
     return None
 
 

@@ -31,7 +31,7 @@ def plan_batches(
         rng: source of every choice.
 
     Returns:
-        `steps` lists of sample places; batches hold samples of like lengths.
+        `steps` lists of sample indices; batches hold samples of like lengths.
     """
     parts = [[i for i, old in enumerate(older) if old == kind] for kind in (False, True)]
     fresh, aged = (_draw(part, groups, balance, rng) for part in parts)
@@ -52,11 +52,11 @@ def plan_batches(
     return batches
 
 
-def _draw(places: Sequence[int], groups: Sequence[str], balance: bool, rng: random.Random) -> Iterator[int]:
-    """Give places for ever; within a group, each comes once before any comes again."""
+def _draw(indices: Sequence[int], groups: Sequence[str], balance: bool, rng: random.Random) -> Iterator[int]:
+    """Give indices for ever; within a group, each comes once before any comes again."""
     members: dict[str, list[int]] = {}
-    for place in places:
-        members.setdefault(groups[place] if balance else "", []).append(place)
+    for index in indices:
+        members.setdefault(groups[index] if balance else "", []).append(index)
     queues: dict[str, list[int]] = {name: [] for name in members}
     while members:
         order = sorted(members)

@@ -19,8 +19,8 @@ _DECAY = 0.01
 """Weight decay of matrices."""
 _CLIP = 1.0
 """Largest norm of the gradient."""
-_LOOK = 25
-"""Steps after which the losses are looked at; every look waits for the device."""
+_CHECK_EVERY = 25
+"""Steps between checks of the losses; a check waits for the device."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class FullTraining:
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate_at(step, steps))
         losses: list[torch.Tensor] = []
         model.train()
-        for places in batches:
-            losses.append(self.add_gradients(places))
+        for batch in batches:
+            losses.append(self.add_gradients(batch))
             torch.nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             schedule.step()
-            if len(losses) % _LOOK == 0 or len(losses) == steps:
+            if len(losses) % _CHECK_EVERY == 0 or len(losses) == steps:
                 _check_losses(losses)
         _check_weights(model, steps)
         loss = float(torch.stack(losses[-max(1, steps // 10) :]).mean())
@@ -109,19 +109,19 @@ class FullTraining:
             rng=random.Random(seed),
         )
 
-    def add_gradients(self, places: list[int]) -> torch.Tensor:
+    def add_gradients(self, indices: list[int]) -> torch.Tensor:
         """Add the gradient of a batch's mean loss to the model's; returns that loss, shape ().
 
         Args:
-            places: the pieces of the batch.
+            indices: of the pieces of the batch.
         """
         data = self.data
         device = next(self.model.parameters()).device
         classes = None if data.classes is None else data.classes.to(device)
-        batch = self.network.collate([data.targets[i] for i in places]).to(device)
+        batch = self.network.collate([data.targets[i] for i in indices]).to(device)
         parts: list[torch.Tensor] = []
-        for start in range(0, len(places), self.at_once):
-            chosen = places[start : start + self.at_once]
+        for start in range(0, len(indices), self.at_once):
+            chosen = indices[start : start + self.at_once]
             inputs = self.tokenizer.pad([data.encodings[i] for i in chosen], return_tensors="pt").to(device)
             targets = self.network.collate([data.targets[i] for i in chosen]).to(device)
             weights = data.weights[chosen].to(device)
@@ -129,7 +129,7 @@ class FullTraining:
                 logits = self.model(**inputs).logits
             each = self.network.loss(logits, targets, self.settings.label_smoothing, classes, batch)
             # The share is exactly 1 where the batch is computed whole.
-            loss = (each * weights).mean() * (len(chosen) / len(places))
+            loss = (each * weights).mean() * (len(chosen) / len(indices))
             loss.backward()  # type: ignore[no-untyped-call]
             parts.append(loss.detach())
         return torch.stack(parts).sum()
@@ -143,15 +143,15 @@ def clear_layer(layer: torch.nn.Linear) -> None:
 
 
 def _check_losses(losses: list[torch.Tensor]) -> None:
-    """Look at the losses since the last look; NaN stays NaN, so the first step tells where it began."""
-    first = (len(losses) - 1) // _LOOK * _LOOK
+    """Check the losses since the last check; NaN stays NaN, so the first step tells where it began."""
+    first = (len(losses) - 1) // _CHECK_EVERY * _CHECK_EVERY
     wrong = (~torch.isfinite(torch.stack(losses[first:]))).nonzero()
     if len(wrong):
         raise Diverged("loss", first + int(wrong[0]) + 1)
 
 
 def _check_weights(model: torch.nn.Module, steps: int) -> None:
-    """Look at what the last step made, which no loss has seen."""
+    """Check what the last step made, which no loss has shown."""
     if not bool(torch.stack([torch.isfinite(parameter).all() for parameter in model.parameters()]).all()):
         raise Diverged("weights", steps)
 

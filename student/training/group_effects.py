@@ -37,7 +37,7 @@ def appraise(job: AppraiseJob) -> Appraisal:
     task = codec(job.task, job.labels)
     network = make_network(task)
     source = find_local(job.settings.base)
-    encoder = open_encoder(network, job.labels, source) if source is not None and network.whole else None
+    encoder = open_encoder(network, job.labels, source) if source is not None and network.classifies_texts else None
     if encoder is None:
         return Appraisal(loss=None, effects=[])
     set_threads(job.settings.threads)
@@ -46,12 +46,12 @@ def appraise(job: AppraiseJob) -> Appraisal:
     texts = gather(base, network).texts
     _, _ = with_less(
         halve(FEATURE_BATCH, job.halvings),
-        lambda fit: encoder.features(texts, job.settings.length, device, fit),  # kept for all that follows
+        lambda fit: encoder.features(texts, job.settings.length, device, fit),  # cached for all that follows
     )
     held = set(job.held)
-    parts = [[item for item in job.examples if item.id in held][place::FOLDS] for place in range(FOLDS)]
+    parts = [[item for item in job.examples if item.id in held][fold::FOLDS] for fold in range(FOLDS)]
     judge = _Judge(job, task, encoder)
-    return judge.report([judge.look(part) for part in parts if part])
+    return judge.report([judge.compare(part) for part in parts if part])
 
 
 def _fit_job(job: AppraiseJob, examples: Sequence[TrainExample]) -> TrainJob:
@@ -67,7 +67,7 @@ def _fit_job(job: AppraiseJob, examples: Sequence[TrainExample]) -> TrainJob:
 
 
 class _Judge:
-    """Fits layers without a part of the held texts, and looks at their loss on it."""
+    """Fits layers without a part of the held-out texts, and measures their loss on it."""
 
     def __init__(self, job: AppraiseJob, task: TaskCodec, encoder: Encoder) -> None:
         self._job, self._task, self._encoder = job, task, encoder
@@ -75,7 +75,7 @@ class _Judge:
         self._names = sorted(set(job.groups))
         self._group = {item.id: group for item, group in zip(job.examples, job.groups, strict=True)}
 
-    def look(self, part: Sequence[TrainExample]) -> tuple[torch.Tensor, torch.Tensor]:
+    def compare(self, part: Sequence[TrainExample]) -> tuple[torch.Tensor, torch.Tensor]:
         """Give the loss of each text of a part, (n,), and how far more of each group lowers it, (n, groups)."""
         out = {item.id for item in part}
         rest = [item for item in self._job.examples if item.id not in out]
@@ -83,9 +83,9 @@ class _Judge:
         falls = [before - self._loss(self._fit(rest, name), part) for name in self._names]
         return before, torch.stack(falls, dim=1)
 
-    def report(self, looks: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Appraisal:
-        """Put the parts together."""
-        losses, falls = (torch.cat(list(parts)) for parts in zip(*looks, strict=True))
+    def report(self, comparisons: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Appraisal:
+        """Average over the parts."""
+        losses, falls = (torch.cat(list(parts)) for parts in zip(*comparisons, strict=True))
         counts = [sum(group == name for group in self._job.groups) for name in self._names]
         each = falls / (torch.tensor(counts, dtype=torch.float64) * _STEP)
         spread = each.std(dim=0) if len(each) > 1 else torch.full((len(counts),), float("inf"))
@@ -107,12 +107,12 @@ class _Judge:
     def _loss(self, fitted: Fitted, part: Sequence[TrainExample]) -> torch.Tensor:
         """Give the cross-entropy of each text, times its weight."""
         samples = TrainingSamples(_fit_job(self._job, part), self._encoder.network, list(part), [])
-        data, seen = self._read(samples)
-        features, targets, _ = self._encoder.network.flatten(seen, data.targets)
+        data, inputs = self._read(samples)
+        features, targets, _ = self._encoder.network.flatten(inputs, data.targets)
         logits = fitted.answer(features)
         each = self._encoder.network.loss(logits, targets, 0.0, None)
         return each.double() * data.weights.double()
 
     def _read(self, samples: TrainingSamples) -> tuple[TrainingSet, list[torch.Tensor]]:
-        pieces, seen = self._encoder.features(samples.texts, self._job.settings.length, self._device, FEATURE_BATCH)
-        return samples.encode(self._task, pieces), seen
+        pieces, features = self._encoder.features(samples.texts, self._job.settings.length, self._device, FEATURE_BATCH)
+        return samples.encode(self._task, pieces), features

@@ -15,7 +15,7 @@ class Rows:
     features: torch.Tensor
     """(rows, features)."""
     targets: torch.Tensor
-    """(rows,) places of classes, or (rows, classes) shares of them."""
+    """(rows,) indices of classes, or (rows, classes) shares of them."""
     weights: torch.Tensor
     """(rows,), weight of each in the loss, 1 is usual; the more they add up to, the less the L2 penalty counts."""
 

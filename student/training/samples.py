@@ -33,7 +33,7 @@ class TrainingSamples:
     @property
     def doubtful(self) -> bool:
         """Whether labels are weighed before anything is learnt from them."""
-        return self.job.settings.loss != "cross_entropy" and self.network.whole
+        return self.job.settings.loss != "cross_entropy" and self.network.classifies_texts
 
     def encode(self, task: TaskCodec, pieces: Sequence[TextPiece]) -> TrainingSet:
         """Make what is trained on.
@@ -59,32 +59,32 @@ class TrainingSamples:
             meanings=sum(piece.text >= len(self.examples) for piece in pieces),
         )
 
-    def relabel(self, data: TrainingSet, seen: Sequence[torch.Tensor]) -> tuple[TrainingSet, int]:
+    def relabel(self, data: TrainingSet, features: Sequence[torch.Tensor]) -> tuple[TrainingSet, int]:
         """Weigh the labels by `student.loss`.
 
         Args:
             data: what is trained on.
-            seen: what the output layer sees of each piece.
+            features: input of the output layer for each piece.
 
         Returns:
             The same with soft targets, and how many labels are doubted.
         """
-        rows = _line_up(self.network, data, seen, self.job.settings.balance)
-        wide = rows.targets
-        if not wide.is_floating_point():
-            wide = torch.nn.functional.one_hot(wide, len(self.job.labels)).double()
+        rows = _line_up(self.network, data, features, self.job.settings.balance)
+        shares = rows.targets
+        if not shares.is_floating_point():
+            shares = torch.nn.functional.one_hot(shares, len(self.job.labels)).double()
         trusted = [sample.trusted for sample in self.examples]
-        given = NoisyLabels(replace(rows, targets=wide), self.network.l2, trusted)
+        given = NoisyLabels(replace(rows, targets=shares), self.network.l2, trusted)
         settled = relabel(self.job.settings.loss, given)
-        targets = torch.cat([settled.targets, wide[len(self.examples) :]])
+        targets = torch.cat([settled.targets, shares[len(self.examples) :]])
         return replace(data, targets=list(targets)), settled.doubted
 
-    def fit(self, data: TrainingSet, seen: Sequence[torch.Tensor], classes: int) -> Fitted:
+    def fit(self, data: TrainingSet, features: Sequence[torch.Tensor], classes: int) -> Fitted:
         """Fit the output layer alone.
 
         Args:
             data: what is trained on.
-            seen: what the layer sees of each piece.
+            features: input of the layer for each piece.
             classes: outputs of the layer.
         """
         settings, network = self.job.settings, self.network
@@ -92,7 +92,7 @@ class TrainingSamples:
         def loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
             return network.loss(logits, targets, settings.label_smoothing, data.classes)
 
-        return fit_rows(_line_up(network, data, seen, settings.balance), network.l2, loss, classes)
+        return fit_rows(_line_up(network, data, features, settings.balance), network.l2, loss, classes)
 
 
 def gather(job: TrainJob, network: TaskNetwork) -> TrainingSamples:
@@ -101,7 +101,7 @@ def gather(job: TrainJob, network: TaskNetwork) -> TrainingSamples:
     for sample in [*job.examples, *job.replay]:
         known.setdefault(sample.id, sample)
     weight = job.settings.meaning_weight
-    meanings = job.meanings if weight and network.whole else {}
+    meanings = job.meanings if weight and network.classifies_texts else {}
     meaning_examples = [
         TrainExample(id=f"meaning {label}", text=write_meaning(label, meanings[label]), gold=label, weight=weight)
         for label in job.labels
@@ -110,14 +110,14 @@ def gather(job: TrainJob, network: TaskNetwork) -> TrainingSamples:
     return TrainingSamples(job, network, list(known.values()), meaning_examples)
 
 
-def _line_up(network: TaskNetwork, data: TrainingSet, seen: Sequence[torch.Tensor], balance: bool) -> Rows:
+def _line_up(network: TaskNetwork, data: TrainingSet, inputs: Sequence[torch.Tensor], balance: bool) -> Rows:
     """Make the rows that an output layer is fitted on; the weights of samples have the mean 1."""
     weights = data.weights.double()
     pieces = len(weights) - data.meanings
     if balance:
         sizes = Counter(data.groups[:pieces])
         weights = weights / torch.tensor([float(sizes[group] or 1) for group in data.groups], dtype=torch.float64)
-    features, targets, owners = network.flatten(seen, data.targets)
+    features, targets, owners = network.flatten(inputs, data.targets)
     weights = weights[owners]
     labelled = len(weights) - data.meanings  # a meaning is one row: only whole texts have them
     weights[:labelled] *= labelled / weights[:labelled].sum().clamp(min=1e-12)

@@ -143,22 +143,22 @@ class _Training:
         return None if source is None else open_encoder(network, job.labels, source)
 
     def _fit_cached(self, encoder: Encoder, retry: RetryState) -> _Outcome:
-        """Fit the output layer of a base that is kept in memory, on features of which most may be kept as well."""
+        """Fit the output layer of a base that stays in memory, on features of which most may be cached."""
         samples, job = self.samples, self.samples.job
         pieces, features = encoder.features(samples.texts, job.settings.length, self.device, retry.at_once)
         data, doubted = samples.encode(self.task, pieces), 0
         if samples.doubtful:
             data, doubted = samples.relabel(data, features)
         steps, loss = self._fit_output(encoder.layer, features, data)
-        said = {"base": job.settings.base, "sha256": encoder.fingerprint}
-        save_student(encoder.model, encoder.tokenizer, job, "head", samples.network.pipeline, said)
+        recorded = {"base": job.settings.base, "sha256": encoder.fingerprint}
+        save_student(encoder.model, encoder.tokenizer, job, "head", samples.network.pipeline, recorded)
         return _Outcome(steps, loss, torch.float32, doubted)
 
     def _train(self, encoder: Encoder | None, retry: RetryState) -> _Outcome:
         samples, job, network = self.samples, self.samples.job, self.samples.network
         source = job.start or locate(job.settings.base)
         model = network.load(source).model.to(self.device)
-        tokenizer = open_tokenizer(source, not network.whole)
+        tokenizer = open_tokenizer(source, not network.classifies_texts)
         match_padding(model, tokenizer)
         limit = min(job.settings.length, tokenizer.model_max_length)
         data, doubted = samples.encode(self.task, network.cut(tokenizer, samples.texts, limit)), 0

@@ -17,7 +17,7 @@ _LARGEST_PAD = 100
 
 @contextmanager
 def small_vocabulary(model: nn.Module, encodings: Sequence[dict[str, Any]], pad: int) -> Iterator[list[dict[str, Any]]]:
-    """Put a table of the sub-words that occur into the model; after it the whole table is back, with their new vectors.
+    """Give the model a table of the sub-words that occur; afterwards the full table is back, with their new vectors.
 
     Args:
         model: a transformers model.
@@ -32,13 +32,13 @@ def small_vocabulary(model: nn.Module, encodings: Sequence[dict[str, Any]], pad:
         yield list(encodings)
         return
     used = sorted({*range(pad + 1), *(i for encoding in encodings for i in encoding["input_ids"])})
-    places = {old: new for new, old in enumerate(used)}
+    new_ids = {old: new for new, old in enumerate(used)}
     rows = torch.tensor(used, device=table.weight.device)
     chosen = table.weight.detach()[rows].clone()
     small = nn.Embedding(len(used), table.embedding_dim, padding_idx=table.padding_idx, _weight=chosen)
     model.set_input_embeddings(small)  # type: ignore[operator]
     try:
-        yield [{**encoding, "input_ids": [places[i] for i in encoding["input_ids"]]} for encoding in encodings]
+        yield [{**encoding, "input_ids": [new_ids[i] for i in encoding["input_ids"]]} for encoding in encodings]
     finally:
         model.set_input_embeddings(table)  # type: ignore[operator]
         with torch.no_grad():

@@ -67,7 +67,7 @@ class ClassificationCodec:
         same = intended == given
         return Agreement(same=same, agreed=intended if same else None, disputed=())
 
-    def hide(self, gold: Answer, masked: Sequence[Sequence[int]]) -> Answer:
+    def drop_masked(self, gold: Answer, masked: Sequence[Sequence[int]]) -> Answer:
         """Give the label: a text has no parts."""
         return gold
 

@@ -18,13 +18,13 @@ class ClassificationNetwork:
     """A standard sequence classifier: one logit per label."""
 
     pipeline = "text-classification"
-    whole = True
+    classifies_texts = True
     l2 = 300.0
 
     def __init__(self, labels: Sequence[str]) -> None:
         """Keep the labels, whose order is that of the logits."""
         self._labels = list(labels)
-        self._places = {label: place for place, label in enumerate(self._labels)}
+        self._indices = {label: index for index, label in enumerate(self._labels)}
 
     def load(self, source: str) -> LoadedModel:
         """Load a classifier with the labels in its configuration."""
@@ -47,15 +47,15 @@ class ClassificationNetwork:
         return [TextPiece(i, {key: encodings[key][i] for key in encodings}) for i in range(len(texts))]
 
     def target(self, piece: TextPiece, example: TrainExample) -> torch.Tensor:
-        """Give the place of the label, shape (), or where labels share the target, their shares, (labels,)."""
+        """Give the index of the label, shape (), or where labels share the target, their shares, (labels,)."""
         if example.shares:
             shares = torch.tensor([example.shares.get(label, 0.0) for label in self._labels], dtype=torch.float64)
             return shares / shares.sum()
         assert isinstance(example.gold, str)
-        return torch.tensor(self._places[example.gold])
+        return torch.tensor(self._indices[example.gold])
 
     def collate(self, targets: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Stack label places, shape (batch,), or shares of labels, (batch, labels), where any target has shares."""
+        """Stack label indices, shape (batch,), or shares of labels, (batch, labels), where any target has shares."""
         if any(target.ndim for target in targets):
             count = len(self._labels)
             targets = [t if t.ndim else functional.one_hot(t, count).double() for t in targets]
@@ -77,7 +77,7 @@ class ClassificationNetwork:
 
         Args:
             logits: (batch, labels).
-            targets: (batch,), places of the right labels, or (batch, labels), shares of them.
+            targets: (batch,), indices of the right labels, or (batch, labels), shares of them.
             smoothing: share of the target that is spread over all labels.
             classes: not used.
             batch: not used.

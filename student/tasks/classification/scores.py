@@ -26,11 +26,11 @@ def score_labels(labels: Sequence[str], gold: Sequence[str], predicted: Sequence
     if not gold or len(gold) != len(predicted):
         raise ValueError(f"cannot score {len(predicted)} predictions against {len(gold)} right answers")
     present = {*gold, *predicted}
-    kept = [label for label in labels if label in present]
-    columns = precision_recall_fscore_support(gold, predicted, labels=kept, zero_division=0.0)
+    occurring = [label for label in labels if label in present]
+    columns = precision_recall_fscore_support(gold, predicted, labels=occurring, zero_division=0.0)
     report = [
         LabelScore(label=label, precision=float(p), recall=float(r), f1=float(f), support=int(n))
-        for label, p, r, f, n in zip(kept, *columns, strict=True)
+        for label, p, r, f, n in zip(occurring, *columns, strict=True)
     ]
     wrong = Counter((g, p) for g, p in zip(gold, predicted, strict=True) if g != p)
     confusions = [

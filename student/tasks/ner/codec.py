@@ -1,4 +1,4 @@
-"""The codec of named-entity recognition: an answer is a list of {"start", "end", "label"}, sorted by place."""
+"""The codec of named-entity recognition: an answer is a list of {"start", "end", "label"}, sorted by position."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -114,12 +114,11 @@ class EntityCodec:
         disputed = _merge((span.start, span.end) for span in left ^ right)
         return Agreement(same=left == right, agreed=agreed if agreed or left == right else None, disputed=disputed)
 
-    def hide(self, gold: Answer, masked: Sequence[Sequence[int]]) -> Answer:
+    def drop_masked(self, gold: Answer, masked: Sequence[Sequence[int]]) -> Answer:
         """Leave out the entities that touch a masked part."""
-        kept = [
+        return to_gold(
             span for span in to_spans(gold) if not any(span.start < end and start < span.end for start, end in masked)
-        ]
-        return to_gold(kept)
+        )
 
     def evaluate(self, gold: Sequence[Answer], predicted: Sequence[Answer]) -> Scores:
         """Score entities; see `student.tasks.ner.scores.score_entities`."""

@@ -33,7 +33,7 @@ class TokenClassificationNetwork:
     """A standard token classifier with BIO tags: O, then B- and I- of each label."""
 
     pipeline = "token-classification"
-    whole = False
+    classifies_texts = False
     l2 = 30.0
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -75,8 +75,8 @@ class TokenClassificationNetwork:
             if any(start < last and first < end for first, last in example.masked):
                 classes[i] = IGNORE
         target = torch.full((len(piece.inputs["input_ids"]),), IGNORE)
-        for place, first, last in piece.words:
-            target[place] = IGNORE if IGNORE in classes[first : last + 1] else classes[first]
+        for position, first, last in piece.words:
+            target[position] = IGNORE if IGNORE in classes[first : last + 1] else classes[first]
         return target
 
     def collate(self, targets: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -88,10 +88,10 @@ class TokenClassificationNetwork:
         """Weigh the tags of rare types up and of frequent ones down; O keeps 1, the mean over types is near 1."""
         counts = Counter(int(item) for target in targets for item in target.tolist() if item not in (IGNORE, 0))
         per_label = [counts[self._numbers[f"B-{label}"]] for label in self._labels]
-        seen = [count for count in per_label if count]
-        if not seen:
+        present = [count for count in per_label if count]
+        if not present:
             return None
-        mean = sum(seen) / len(seen)
+        mean = sum(present) / len(present)
         weights = [min((mean / count) ** _RARE, _HEAVIEST) if count else 1.0 for count in per_label]
         return torch.tensor([1.0, *(weight for weight in weights for _ in "BI")])
 
@@ -124,18 +124,18 @@ class TokenClassificationNetwork:
         ).view(targets.shape)
         if targets.ndim == 1:
             return losses
-        whole = targets if batch is None else batch
-        learned = (whole != IGNORE).sum().clamp(min=1) / len(whole)
+        batch_targets = targets if batch is None else batch
+        learned = (batch_targets != IGNORE).sum().clamp(min=1) / len(batch_targets)
         return losses.sum(-1) / learned
 
     def flatten(
         self, features: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
         """Line up the sub-words in which words begin: a row each."""
-        kept = [target != IGNORE for target in targets]
-        rows = torch.cat([item[mask.to(item.device)] for item, mask in zip(features, kept, strict=True)])
-        pieces = [number for number, mask in enumerate(kept) for _ in range(int(mask.sum()))]
-        return rows, torch.cat([target[mask] for target, mask in zip(targets, kept, strict=True)]), pieces
+        learned = [target != IGNORE for target in targets]
+        rows = torch.cat([item[mask.to(item.device)] for item, mask in zip(features, learned, strict=True)])
+        pieces = [number for number, mask in enumerate(learned) for _ in range(int(mask.sum()))]
+        return rows, torch.cat([target[mask] for target, mask in zip(targets, learned, strict=True)]), pieces
 
     def output_layer(self, model: torch.nn.Module) -> torch.nn.Linear:
         """Find the last linear layer with one output per tag."""
@@ -177,7 +177,7 @@ class TokenClassificationNetwork:
 def _first_sub_words(
     words: Sequence[tuple[int, int]], offsets: Sequence[tuple[int, int]], opens: bool
 ) -> tuple[tuple[int, int, int], ...]:
-    """Find the sub-words of a window in which words begin: (place, first word, last word).
+    """Find the sub-words of a window in which words begin: (position, first word, last word).
 
     Args:
         words: (start, end) of each word of the text.
@@ -185,29 +185,29 @@ def _first_sub_words(
             before a word to it.
         opens: whether the window is the first of the text.
     """
-    found: list[tuple[int, int, int]] = []
+    beginnings: list[tuple[int, int, int]] = []
     following = 0
     # The sub-word that a later window begins with can lie inside a word; the window before reads it with more context.
-    skipped = None if opens else next((place for place, ends in enumerate(offsets) if any(ends)), None)
-    for place, (start, end) in enumerate(offsets):
+    skipped = None if opens else next((position for position, ends in enumerate(offsets) if any(ends)), None)
+    for position, (start, end) in enumerate(offsets):
         while following < len(words) and words[following][1] <= start:  # the tokenizer dropped these words
             following += 1
         first = following
         while following < len(words) and words[following][0] < end:
             following += 1
-        if first < following and place != skipped:
-            found.append((place, first, following - 1))
-    return tuple(found)
+        if first < following and position != skipped:
+            beginnings.append((position, first, following - 1))
+    return tuple(beginnings)
 
 
 def _gather(parts: Sequence[tuple[TextPiece, Floats]]) -> tuple[list[tuple[int, int]], Floats]:
     """Take words from the window that holds most context on its poorer side: (first, last) of words, (groups, tags)."""
     best: dict[tuple[int, int], tuple[int, Floats]] = {}
     for piece, rows in parts:
-        for place, first, last in piece.words:
-            context = min(place, len(rows) - 1 - place)
+        for position, first, last in piece.words:
+            context = min(position, len(rows) - 1 - position)
             if (first, last) not in best or context > best[first, last][0]:
-                best[first, last] = (context, rows[place])
+                best[first, last] = (context, rows[position])
     groups = sorted(best)
     return groups, np.array([best[group][1] for group in groups])
 

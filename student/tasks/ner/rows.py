@@ -55,7 +55,7 @@ def read_entity_row(row: dict[str, Any], labels: Sequence[str]) -> LabeledExampl
         labels: the types an entity can have.
 
     Returns:
-        The text and a list of {"start", "end", "label"}, sorted by place. Tokens make a text joined by one space.
+        The text and a list of {"start", "end", "label"}, sorted by position. Tokens make a text joined by one space.
 
     Raises:
         RowFault: what is wrong and how to mend it, where the fault lies in one token.
@@ -161,8 +161,8 @@ def _read_entity(text: str, entity: Any, labels: Sequence[str]) -> Span:
     for name in ("start", "end"):
         value = entity[name]
         if not isinstance(value, int) or isinstance(value, bool):
-            found = f"the fraction {value}" if isinstance(value, float) else kind(value)
-            raise ValueError(f'"{name}" must be a whole number, not {found}; count characters from 0')
+            shown = f"the fraction {value}" if isinstance(value, float) else kind(value)
+            raise ValueError(f'"{name}" must be a whole number, not {shown}; count characters from 0')
     label = entity["label"]
     if not isinstance(label, str):
         raise ValueError(f'"label" must be a string, not {kind(label)}; write it in quotes')
@@ -174,6 +174,6 @@ def _read_entity(text: str, entity: Any, labels: Sequence[str]) -> Span:
     if "text" in entity and 0 <= span.start < span.end <= len(text):
         surface = text[span.start : span.end]
         if entity["text"] != surface:
-            told = f'"text" is {entity["text"]!r} but the row has {surface!r} at {span.start}-{span.end}'
-            raise ValueError(f'{told}; mend "start" and "end" (in characters, not bytes) or leave "text" out')
+            fault = f'"text" is {entity["text"]!r} but the row has {surface!r} at {span.start}-{span.end}'
+            raise ValueError(f'{fault}; mend "start" and "end" (in characters, not bytes) or leave "text" out')
     return span

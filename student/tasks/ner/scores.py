@@ -124,10 +124,10 @@ def _write_tags(pairs: _Pairs) -> tuple[list[list[str]], list[list[str]]]:
 
 
 def _tag_pieces(spans: Iterable[Span], ends: Sequence[int], codes: dict[str, str]) -> list[str]:
-    place = {end: i for i, end in enumerate(ends)}
+    boundary_index = {end: i for i, end in enumerate(ends)}
     tags = ["O"] * (len(ends) - 1)
     for span in spans:
-        first, behind = place[span.start], place[span.end]
+        first, behind = boundary_index[span.start], boundary_index[span.end]
         tags[first:behind] = [f"I-{codes[span.label]}"] * (behind - first)
         tags[first] = f"B-{codes[span.label]}"
     return tags

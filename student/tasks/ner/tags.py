@@ -141,12 +141,12 @@ def spans_to_tags(words: Sequence[tuple[int, int]], spans: Sequence[Span]) -> li
     ends = {end: number for number, (_, end) in enumerate(words)}
     tags = [OUTSIDE] * len(words)
     for span in spans:
-        told = f"entity {span.start}-{span.end} ({span.label})"
+        entity = f"entity {span.start}-{span.end} ({span.label})"
         first, last = starts.get(span.start), ends.get(span.end)
         if first is None or last is None or first > last:
-            raise ValueError(f"{told} does not begin and end with a word; move its ends to the words")
+            raise ValueError(f"{entity} does not begin and end with a word; move its ends to the words")
         if any(tag != OUTSIDE for tag in tags[first : last + 1]):
-            raise ValueError(f"{told} shares a word with another entity; keep one of them")
+            raise ValueError(f"{entity} shares a word with another entity; keep one of them")
         tags[first : last + 1] = [f"B-{span.label}", *[f"I-{span.label}"] * (last - first)]
     return tags
 
