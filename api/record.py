@@ -10,8 +10,38 @@ from evokd.graph.setup.run_folder import find_run as find_folder
 from evokd.messages import CallRecord
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger, Sample, open_ledger
-from evokd.tracing.rows import WeaknessRow
+from evokd.tracing.rows import (
+    CURATION,
+    GATE,
+    KINDS,
+    TRAINING,
+    Answer,
+    LessonRow,
+    PlanRecord,
+    QuotaRecord,
+    StatementTest,
+    WeaknessRow,
+)
 from evokd.tracing.summary import read_summary
+
+__all__ = [
+    "Answer",
+    "CURATION",
+    "GATE",
+    "KINDS",
+    "Ledger",
+    "LessonRow",
+    "PlanRecord",
+    "QuotaRecord",
+    "Run",
+    "Sample",
+    "StatementTest",
+    "TRAINING",
+    "WeaknessRow",
+    "find_run",
+    "open_run",
+]
+"""With the types of what a run's ledger holds."""
 
 
 class Run:

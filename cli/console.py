@@ -55,7 +55,7 @@ def _make_console(**options: Any) -> "Console":
 
 def say(message: str) -> None:
     """Tell people something, a line on standard error; what a terminal would obey stands there as an escape."""
-    from evokd.tracing.text import clean
+    from evokd.messages.escape import clean
 
     stderr().print(clean(message), markup=False, highlight=False, soft_wrap=True)
 
@@ -69,7 +69,7 @@ def print_json(row: Mapping[str, Any]) -> None:
     """
     from evokd.cli.streams import can_write
     from evokd.messages import EvokdError
-    from evokd.tracing.text import json_line
+    from evokd.messages.escape import json_line
 
     line = json_line(row)
     try:

@@ -13,8 +13,8 @@ from evokd.graph.setup.resume_check import PLACES, flatten
 from evokd.graph.setup.run_folder import RunFolder, read_config
 from evokd.graph.setup.run_settings import is_free
 from evokd.messages import InputError
+from evokd.messages.escape import clean
 from evokd.tracing.summary import read_summary
-from evokd.tracing.text import clean
 
 SPLITS = ("validation", "test")
 MOST_TOLD = 20

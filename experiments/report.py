@@ -14,9 +14,9 @@ from evokd.experiments.results import SHARES, Key, Measured, measure, pair
 from evokd.experiments.spec import Experiment
 from evokd.experiments.statistics import LEVEL, RESAMPLES, compare
 from evokd.experiments.tables import MEASURES, difference_table, label_table, reach_table, scores_table, tokens_table
+from evokd.messages.escape import clean
 from evokd.messages.files import write_atomically
 from evokd.tracing.files import write_json
-from evokd.tracing.text import clean
 
 NOTICES = {
     "rehearsal": "The teacher was the rehearsal teacher: no language model was called. Its texts and labels come from"

@@ -67,7 +67,7 @@ def test_imports_point_one_way() -> None:
 
 
 BROKEN = {
-    "tracing_knows_an_agent": ("Rooms", "tracing/text.py", "from evokd.agents.llm.client import Teacher"),
+    "tracing_knows_an_agent": ("Rooms", "tracing/files.py", "from evokd.agents.llm.client import Teacher"),
     "student_knows_the_graph": ("Rooms", "student/protocol.py", "import evokd.graph.state"),
     "agents_know_the_student": ("Rooms", "agents/output_schemas.py", "from evokd.student.tasks.base import TaskCodec"),
     "messages_know_anything": ("Rooms", "messages/base.py", "from evokd.prompts.loader import digest"),

@@ -4,11 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evokd.api.record import Answer, Sample
+from evokd.cli.markup import literal
 from evokd.messages import Case, CaseError, Entity, ErrorCount, Gold
 from evokd.messages.spans import Span, mark
-from evokd.tracing.ledger import Sample
-from evokd.tracing.rows import Answer
-from evokd.tracing.text import literal
 
 CUT = 150
 MARKED_CUT = 300

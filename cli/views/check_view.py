@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from evokd.tracing.summary import describe_estimate
-from evokd.tracing.text import literal, paint
+from evokd.cli.markup import literal, paint
+from evokd.cli.views.run_sentences import describe_estimate
 
 LONGEST_ROW = 240
 """Characters of a row that are printed."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
+from evokd.cli.markup import literal
 from evokd.cli.views.live_line import LiveLine
-from evokd.tracing.text import literal
 
 
 def tell_time(seconds: float) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.console import Console
 
+from evokd.cli.markup import literal, paint
 from evokd.cli.views.live_line import LiveLine
 from evokd.cli.views.notices import Notices, is_adapted
-from evokd.tracing.summary import describe_estimate
-from evokd.tracing.text import literal, paint
+from evokd.cli.views.run_sentences import describe_estimate
 
 _NOTICES = {
     "rehearsal": "rehearsal: no language model was called; texts and labels come from the domain's labelled corpus",

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 
 from evokd.cli.views.progress import notice
-from evokd.tracing.summary import describe_costs, describe_gains, describe_labels
-from evokd.tracing.text import clean
+from evokd.cli.views.run_sentences import describe_costs, describe_gains, describe_labels
+from evokd.messages.escape import clean
 
 
 def tell_result(console: Console, summary: Mapping[str, Any], run: str, program: str) -> None:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evokd.tracing.text import clean
+from evokd.messages.escape import clean
 
 
 def print_runs(console: Console, rows: list[dict[str, Any]]) -> None:

@@ -7,23 +7,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evokd.cli.views.answers import CUT, MARKED_CUT, list_fields, tell_answer, tell_case, tell_error_count, tell_sample
-from evokd.cli.views.progress import notice
-from evokd.messages import Analysis, Case, FeedbackPacket, InputError
-from evokd.tracing.ledger import Ledger
-from evokd.tracing.rows import (
+from evokd.api.record import (
     CURATION,
     GATE,
     KINDS,
     TRAINING,
+    Ledger,
     LessonRow,
     PlanRecord,
     QuotaRecord,
     StatementTest,
     WeaknessRow,
 )
-from evokd.tracing.summary import describe_costs, describe_gains, describe_labels
-from evokd.tracing.text import clean, literal, paint
+from evokd.cli.markup import literal, paint
+from evokd.cli.views.answers import CUT, MARKED_CUT, list_fields, tell_answer, tell_case, tell_error_count, tell_sample
+from evokd.cli.views.progress import notice
+from evokd.cli.views.run_sentences import describe_costs, describe_gains, describe_labels
+from evokd.messages import Analysis, Case, FeedbackPacket, InputError
+from evokd.messages.escape import clean
 
 SHOWN_TEXTS = 3
 MOST_COUNTED = 5

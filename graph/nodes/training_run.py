@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from evokd.graph.context import RunContext
+from evokd.messages.escape import inert
 from evokd.student.process.client import StudentError, TrainExample, TrainJob, TrainResult
 from evokd.tracing.rows import TrainingRecord
-from evokd.tracing.text import inert
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from evokd.agents.llm.teacher_settings import REHEARSAL
 from evokd.graph.setup.run_folder import ResumeError
 from evokd.graph.setup.run_settings import is_free
+from evokd.messages.escape import clean
 from evokd.student.base import EMBEDDED
-from evokd.tracing.text import clean
 
 SHOWN_LINES = 12
 """Lines of a prompt's difference that are shown at most."""

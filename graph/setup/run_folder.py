@@ -13,9 +13,9 @@ import yaml
 from evokd.graph.setup.config_layers import read_yaml
 from evokd.graph.setup.run_lock import HOLDER, LOCK, HeldError, NoLocksError, hold
 from evokd.messages import EvokdError, InputError
+from evokd.messages.escape import clean
 from evokd.messages.files import write_atomically
 from evokd.tracing.files import make_folder
-from evokd.tracing.text import clean
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from evokd.agents.llm.teacher_settings import OPENAI_URL
+from evokd.cli.views.run_sentences import describe_estimate
 from evokd.graph.curriculum.lessons import plan_lessons
 from evokd.graph.estimate import estimate_run
 from evokd.graph.forecast import DETAILED
@@ -14,7 +15,7 @@ from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import plan_run
 from evokd.prompts.loader import ROLES
 from evokd.tracing.events import read_events
-from evokd.tracing.summary import describe_estimate, read_summary
+from evokd.tracing.summary import read_summary
 from tests.graph.conftest import give_student
 from tests.graph.toy import WordStudent, WordTagger, read_rows, write_domain, write_rows, write_yaml
 

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from evokd.cli.views.run_sentences import describe_costs, describe_gains
 from evokd.tracing.ledger import Ledger
-from evokd.tracing.summary import RunFacts, build_summary, describe_costs, describe_gains, read_summary, write_summary
+from evokd.tracing.summary import RunFacts, build_summary, read_summary, write_summary
 from tests.tracing.rows import call, fill
 
 FACTS = RunFacts(

@@ -4,9 +4,8 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.text import Text
 
-from evokd.tracing.text import clean, inert, json_line, literal, paint
+from evokd.messages.escape import clean, inert, json_line
 
 CLEANED = {
     "plain": ("as it is", "as it is"),
@@ -33,43 +32,6 @@ def test_control_sequences_go_and_words_stay(text: str, expected: str) -> None:
 @pytest.mark.parametrize(("limit", "expected"), [(None, "abc def"), (7, "abc def"), (6, "abc d\u2026"), (1, "\u2026")])
 def test_a_long_text_is_cut_after_folding(limit: int | None, expected: str) -> None:
     assert clean("abc \n def", limit) == expected
-
-
-def test_our_own_markup_is_styled() -> None:
-    painted = paint(f"[bold]{literal('x')}[/] y")
-    assert painted.plain == "x y"
-    assert [(span.start, span.end, span.style) for span in painted.spans] == [(0, 1, "bold")]
-
-
-HOSTILE = [
-    "[bold]x[/]",
-    "[/nope]",
-    "[/]",
-    "a\\",
-    "a\\\\",
-    "\\[red]",
-    "[link=http://x]y",
-    ":bug:",
-    "[",
-    "]",
-    "[@click=f()]",
-]
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("around", ["[cyan]{}[/]", "\u201c{}\u201d [dim]is[/]", "[red]{}", "{}"])
-def test_markup_in_a_text_is_shown_letter_for_letter(text: str, around: str) -> None:
-    expected = Text.from_markup(around)
-    painted = paint(around.format(literal(text)))
-    assert painted.plain == expected.plain.format(text)
-    assert [span.style for span in painted.spans] == [span.style for span in expected.spans]
-
-
-@given(st.text(st.sampled_from("[]\\/abd: =#@\n\x1b"), max_size=12), st.text(st.sampled_from("[]\\/b"), max_size=4))
-def test_no_two_texts_make_markup_together(first: str, second: str) -> None:
-    painted = paint(f"[bold]{literal(first)}[/] {literal(second)}]")
-    assert painted.plain == f"{clean(first)} {clean(second)}]"
-    assert [span.style for span in painted.spans] in ([], ["bold"])
 
 
 @pytest.mark.parametrize(

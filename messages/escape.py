@@ -1,16 +1,12 @@
-"""Text of users and models on its way to a terminal."""
+"""Make texts of users and models safe to show: on one line, in a Markdown page, in a line of JSON."""
 
 import json
 import re
 from typing import Any
 
-from rich.text import Text
-
 _JOINERS = "\u200c\u200d"
 """Invisible, but part of how words (Persian, Hindi) and emoji are written."""
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#+!|~&]|(?<=http):|(?<=https):|(?<=www)\.")
-_HIDE = str.maketrans({"[": "\ue000", "\\": "\ue001"})
-_UNHIDE = str.maketrans({"\ue000": "[", "\ue001": "\\"})
 
 
 def clean(text: str, limit: int | None = None) -> str:
@@ -25,19 +21,6 @@ def clean(text: str, limit: int | None = None) -> str:
     if limit is not None and len(folded) > limit:
         return folded[: limit - 1] + "\u2026"
     return folded
-
-
-def literal(text: str, limit: int | None = None) -> str:
-    """Clean a text and make it safe inside markup that is printed through `paint`."""
-    # What a bracket or a backslash means to rich depends on the text behind it, which rich.markup.escape ignores.
-    return clean(text, limit).translate(_HIDE)
-
-
-def paint(markup: str) -> Text:
-    """Turn markup with `literal` texts in it into styled text; names of emoji such as :bug: are not replaced."""
-    painted = Text.from_markup(markup, emoji=False)
-    painted.plain = painted.plain.translate(_UNHIDE)
-    return painted
 
 
 def inert(text: str) -> str:

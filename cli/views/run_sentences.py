@@ -1,0 +1,63 @@
+"""Sentences about a run, from its summary or its estimate."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def describe_gains(summary: Mapping[str, Any]) -> list[str]:
+    """Describe the gain of the scores, in a line per split."""
+    metric, lines = summary["metric"], []
+    for split in ("validation", "test"):
+        before, after = summary["start"][split], summary["final"][split]
+        if before and after:
+            gain = after[metric] - before[metric]
+            lines.append(f"{split} {metric} {before[metric]:.3f} -> {after[metric]:.3f} ({gain:+.3f})")
+    if not lines:
+        scores = [cycle["gate"]["after"] for cycle in summary["cycles"] if cycle["gate"]["promoted"]]
+        known = [score for score in scores if score is not None]
+        seen = f"; last {summary['gate_metric']} on generated samples set aside: {known[-1]:.3f}" if known else ""
+        lines.append(f"no validation or test data to score on{seen}")
+    return lines
+
+
+def describe_labels(summary: Mapping[str, Any]) -> list[str]:
+    """Describe in a line how good the teacher's labels are; no line where nothing is known."""
+    labels = summary.get("labels") or {}
+    parts = []
+    if labels.get("agreement") is not None:
+        parts.append(f"right on {labels['agreement']:.0%} of {labels['measured_rows']} labelled rows of yours")
+    if labels.get("expected_error") is not None:
+        share = f"{labels['expected_error']:.0%} of its labels of {labels['real_texts']} real texts"
+        parts.append(f"by its own confidence {share} are wrong")
+    if labels.get("audited"):
+        checks = f"{labels['audited_disputed']} of {labels['audited']} written texts that the student had confirmed"
+        parts.append(f"{checks} were disputed")
+    return [f"the teacher's labels: {'; '.join(parts)}"] if parts else []
+
+
+def describe_estimate(estimate: Mapping[str, Any]) -> str:
+    """Describe an estimate in one line: cycles, calls, tokens, money, and what will end the run."""
+    cost = "price unknown" if estimate["cost_usd"] is None else f"about {estimate['cost_usd']:.2f} USD"
+    end = f", then {estimate['capped_by']} is spent" if estimate["capped_by"] else ""
+    return (
+        f"expected: up to {estimate['cycles']} cycles, about {estimate['calls']} calls, {estimate['input_tokens']:,}"
+        f" tokens read and {estimate['output_tokens']:,} written ({cost}){end}"
+    )
+
+
+def describe_costs(summary: Mapping[str, Any]) -> str:
+    """Describe the costs of a run in one line: samples, calls, tokens, money, time, and why it stopped."""
+    totals = summary["totals"]
+    cost = "price unknown" if totals["cost_usd"] is None else f"{totals['cost_usd']:.4f} USD"
+    about = "about " if totals["tokens_estimated"] else ""
+    return (
+        f"stopped by {summary['stop_reason']}: {totals['samples']} samples, {totals['calls']} calls,"
+        f" {about}{totals['input_tokens']:,} tokens read and {totals['output_tokens']:,} written ({cost}),"
+        f" {_describe_seconds(totals)}"
+    )
+
+
+def _describe_seconds(totals: Mapping[str, Any]) -> str:
+    """Describe the time of a run; summaries of earlier versions only have the sum of its nodes."""
+    seconds = f"{totals['seconds']:,.0f} s"
+    return seconds if "node_seconds" in totals else f"{seconds} of work, parts of it at the same time"
