@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from langgraph.types import Send
 
-from evokd.graph.nodes.decide import find_reason
+from evokd.graph.nodes.decide import decide, find_reason
 from evokd.graph.routing import after_curate, after_decide, to_lessons
 from evokd.graph.setup.run_settings import Settings
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.rows import GATE
 from evokd.tracing.summary import gain_of
+from tests.graph.nodes.conftest import MakeToy
+from tests.graph.nodes.toy_context import make_state
 from tests.tracing.rows import call
 
 START = {"cycle": 1, "score": 0.5, "accepted": 10, "stale": 0, "barren": 0}
@@ -116,3 +118,18 @@ def test_routers_follow_the_stored_fields() -> None:
     sent = to_lessons({"cycle": 2, "champion": "c001", "lessons": ["c002-l01", "c002-l02"]})
     common = {"lesson_cycle": 2, "student": "c001"}
     assert sent == [Send("lesson", {"lesson": f"c002-l0{n}", **common}) for n in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("cycles", "expected", "cycle"),
+    [(5, {"next": "analyze", "reason": "go on"}, 2), (1, {"next": "publish", "reason": "cycles"}, 1)],
+)
+async def test_the_decision_is_stored_and_the_next_cycle_begins(
+    cycles: int, expected: dict[str, str], cycle: int, make_toy: MakeToy
+) -> None:
+    toy = make_toy(stop={"cycles": cycles})
+    update = await decide(make_state(score=0.5, accepted=7), toy.context)
+    assert update == {"decision": expected, "cycle": cycle}
+    assert toy.context.ledger.part(1, "decision") == expected
+    event = toy.event("decided")
+    assert (event["cycle"], event["accepted"], event["score"], event["reason"]) == (1, 7, 0.5, expected["reason"])
