@@ -7,11 +7,11 @@ AXES: dict[str, tuple[str, ...]] = {
     "length": ("shorter than usual here", "of usual length", "longer than usual here"),
     "situation": ("common case", "rare case", "unusual detail", "in passing"),
 }
-"""Axis -> values, short, since every text is told one of each; none says anything about a label, or clashes with how
-the texts of a domain are written.
+"""Axis -> values, short, since a request gives one of each for every text. None says anything about a label, and none
+clashes with how the texts of a domain are written.
 
-Used by a run whose `curriculum.shares` name the kind `varied`. By default none does: with a language model planned
-attributes were worse than none, since they ask for texts that no source of such texts holds.
+Used where `curriculum.shares` name the kind `varied`. By default they do not: with a language model, planned attributes
+scored lower than none, since they ask for texts that do not occur in the domain.
 
 Source: AttrPrompt (Yu et al. 2023, arXiv 2306.15895). Axes and values are ours.
 """
@@ -38,23 +38,23 @@ def spread_profile(
 ) -> dict[str, dict[str, int]]:
     """Say how many of some texts shall have each value of each axis, by the shares that real texts have.
 
-    What a share leaves over of a whole text is given by chance, so that over many lessons rare values come up too.
+    Fractions of a text are given out by chance, so that over many lessons rare values come up too.
 
     Args:
         axes: axis -> values with their shares, of any sum.
         count: how many texts.
-        rng: gives what is left over.
+        rng: gives out the fractions.
     """
-    found: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, int]] = {}
     for name, values in axes.items():
         total = sum(share for _, share in values) or 1.0
         exact = {value: count * share / total for value, share in values}
-        parts = {value: int(part) for value, part in exact.items()}
-        rests = [(value, exact[value] - parts[value]) for value in exact]
-        while sum(parts.values()) < count:
+        whole = {value: int(share) for value, share in exact.items()}
+        rests = [(value, exact[value] - whole[value]) for value in exact]
+        while sum(whole.values()) < count:
             weights = [max(rest, 1e-6) for _, rest in rests]
-            place = rng.choices(range(len(rests)), weights)[0]
-            parts[rests[place][0]] += 1
-            rests[place] = (rests[place][0], 0.0)
-        found[name] = {value: part for value, part in parts.items() if part}
-    return found
+            at = rng.choices(range(len(rests)), weights)[0]
+            whole[rests[at][0]] += 1
+            rests[at] = (rests[at][0], 0.0)
+        counts[name] = {value: number for value, number in whole.items() if number}
+    return counts

@@ -49,8 +49,8 @@ def main_error(weakness: Weakness, cases: Sequence[Case]) -> ErrorKind | None:
     """
     shown = [error for case in cases if case.id in weakness.evidence for error in case.errors]
     labels = set(weakness.labels)
-    own = [error for error in shown if labels & {item.label for item in (error.gold, error.predicted) if item}]
-    counts: Counter[ErrorKind] = Counter(error.kind for error in own or shown)
+    on_labels = [error for error in shown if labels & {item.label for item in (error.gold, error.predicted) if item}]
+    counts: Counter[ErrorKind] = Counter(error.kind for error in on_labels or shown)
     kinds = sorted(counts, key=lambda kind: (-counts[kind], kind))
     return kinds[0] if kinds else None
 

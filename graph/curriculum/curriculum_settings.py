@@ -64,7 +64,7 @@ class QuotaSettings(ClosedModel):
         le=1,
         description="share of the written texts for weaknesses in a cycle that asks the Analyst",
     )
-    fill: bool = Field(default=True, description="give to breadth what no weakness and no error takes up")
+    fill: bool = Field(default=True, description="use leftover texts for breadth")
 
 
 class AnalystSettings(ClosedModel):

@@ -28,7 +28,7 @@ def herd(candidates: Vectors, taken: Vectors, target: NDArray[np.float64], wante
     chosen: list[int] = []
     for size in range(len(taken) + 1, len(taken) + 1 + min(wanted, len(rest))):
         gaps = np.square((total + candidates[rest]) / size - target).sum(axis=1)
-        place = rest.pop(int(gaps.argmin()))
-        chosen.append(place)
-        total = total + candidates[place]
+        index = rest.pop(int(gaps.argmin()))
+        chosen.append(index)
+        total = total + candidates[index]
     return chosen

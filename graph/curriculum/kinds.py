@@ -19,16 +19,15 @@ _WHOLE: Mapping[Kind, float] = {"real": 0.6, "plain": 0.2, "toned": 0.2}
 _ENTITIES: Mapping[Kind, float] = {"real": 0.4, "plain": 0.2, "toned": 0.4}
 _ENTITIES_ALONE: Mapping[Kind, float] = {"plain": 1.0}
 FLOOR = 0.1
-"""Share of what it began with that a kind keeps at least: an estimate may err."""
+"""Least factor on the initial share of a kind: an estimate may err."""
 PRIOR_SPREAD = 5.0
 """Standard deviation of effects between kinds (see `Effect.mean`); an estimate that is less sure counts for less."""
 SLACK = 0.25
-"""How far a request may go beyond its size, as a share of it; what is less than that is not worth a prompt of its own:
-a few texts more in a request cost little."""
+"""How far a request may exceed its size, as a share of it: a few texts more cost less than a prompt of their own."""
 PULL = 0.08
-"""How far an effect of 1 moves a share, as a power of e: 5, which is usual, to one and a half of it."""
+"""Exponent per unit of effect by which a share grows: a usual effect of 5 makes it one and a half times as large."""
 _REAL_BOUNDS = (0.2, 0.8)
-"""Share of real texts, whatever the evidence: they are the exam as well."""
+"""Least and greatest share of real texts, whatever the evidence: they are the exam as well."""
 
 
 def check_shares(shares: Mapping[str, float]) -> str | None:
@@ -52,15 +51,15 @@ def find_contradiction(pool: bool, source: str, chosen: Mapping[str, float]) -> 
         source: `curriculum.source`.
         chosen: the user's own shares.
     """
-    asked = {kind for kind, share in chosen.items() if share}
-    written = sorted(asked - {"real"})
+    chosen_kinds = {kind for kind, share in chosen.items() if share}
+    written = sorted(chosen_kinds - {"real"})
     if source == "pool" and written:
         return f"curriculum.source is 'pool', which writes nothing, but curriculum.shares asks for {written[0]!r}"
-    if source == "write" and "real" in asked:
+    if source == "write" and "real" in chosen_kinds:
         return "curriculum.source is 'write', which labels nothing of the pool, but curriculum.shares asks for 'real'"
     if source == "mix" and chosen and not math.isclose(chosen.get("real", 0.5), 0.5):
         return f"curriculum.source is 'mix', half of it real texts, but curriculum.shares gives them {chosen['real']:g}"
-    lacking = sorted(asked & {"real", "toned"})
+    lacking = sorted(chosen_kinds & {"real", "toned"})
     if not pool and lacking:
         return f"curriculum.shares asks for {lacking[0]!r}, but there are no unlabelled texts (data.pool)"
     return None
@@ -75,22 +74,22 @@ def begin_shares(entities: bool, pool: bool, source: str, chosen: Mapping[str, f
         source: `curriculum.source`.
         chosen: the user's own shares; empty: what was best on average on recorded language models.
     """
-    found = dict((_ENTITIES if pool else _ENTITIES_ALONE) if entities else _WHOLE)
+    shares = dict((_ENTITIES if pool else _ENTITIES_ALONE) if entities else _WHOLE)
     if chosen:
-        found = {kind: chosen[kind] for kind in get_args(Kind) if kind in chosen}
+        shares = {kind: chosen[kind] for kind in get_args(Kind) if kind in chosen}
     if source == "pool":
         return {"real": 1.0}
     if not pool:
-        found = {kind: share for kind, share in found.items() if kind not in ("real", "toned")}
+        shares = {kind: share for kind, share in shares.items() if kind not in ("real", "toned")}
     elif source == "write":
-        found.pop("real", None)
+        shares.pop("real", None)
     elif source == "mix":
-        rest = sum(share for kind, share in found.items() if kind != "real") or 1.0
-        found = {kind: 0.5 * share / rest for kind, share in found.items() if kind != "real"} | {"real": 0.5}
-    total = sum(found.values())
+        rest = sum(share for kind, share in shares.items() if kind != "real") or 1.0
+        shares = {kind: 0.5 * share / rest for kind, share in shares.items() if kind != "real"} | {"real": 0.5}
+    total = sum(shares.values())
     if not total:
         return {"plain": 1.0}
-    return {kind: share / total for kind, share in found.items() if share}
+    return {kind: share / total for kind, share in shares.items() if share}
 
 
 @dataclass(frozen=True)
@@ -128,15 +127,15 @@ def move_shares(begin: Mapping[Kind, float], effects: Mapping[str, Effect]) -> d
     return {kind: held if kind == "real" else share * (1 - held) / (1 - real) for kind, share in shares.items()}
 
 
-def tell_effects(effects: Mapping[str, Effect], judged: int) -> str:
-    """Tell a verdict in a line, such as `plain +5.4, toned +0.7 per 1,000 tokens (...)`."""
+def describe_effects(effects: Mapping[str, Effect], judged: int) -> str:
+    """Describe the effects in a line, such as `plain +5.4, toned +0.7 per 1,000 tokens (...)`."""
     ordered = sorted(effects.items(), key=lambda item: -item[1].mean)
-    told = ", ".join(f"{kind} {effect.mean:+.1f}" for kind, effect in ordered)
-    return f"{told} thousandths of the loss on {judged} real texts per 1,000 tokens"
+    figures = ", ".join(f"{kind} {effect.mean:+.1f}" for kind, effect in ordered)
+    return f"{figures} thousandths of the loss on {judged} real texts per 1,000 tokens"
 
 
 def divide(wanted: int, done: Mapping[str, int], shares: Mapping[Kind, float], left: int, size: int) -> dict[Kind, int]:
-    """Divide a cycle's texts between the kinds, so that what was done in all comes near to the shares.
+    """Divide a cycle's texts between the kinds, so that the totals of the run come near to the shares.
 
     A request costs a prompt of its own, so a cycle writes few kinds, those that are most behind.
 
@@ -155,8 +154,8 @@ def divide(wanted: int, done: Mapping[str, int], shares: Mapping[Kind, float], l
         return {"real": min(left, wanted)}
     written = wanted - real
     chosen = sorted(kinds, key=lambda kind: (-lacks[kind], kinds.index(kind)))[: count_requests(written, size)]
-    found = shrink_kinds({kind: max(1.0, lacks[kind]) for kind in chosen}, written, size)
-    return {**found, "real": real} if real else found
+    counts = shrink_kinds({kind: max(1.0, lacks[kind]) for kind in chosen}, written, size)
+    return {**counts, "real": real} if real else counts
 
 
 def count_requests(texts: int, size: int) -> int:
@@ -198,7 +197,7 @@ def share_out(count: int, weights: Sequence[float]) -> list[int]:
         return [0] * len(weights)
     exact = [count * weight / total for weight in weights]
     parts = [int(value) for value in exact]
-    order = sorted(range(len(weights)), key=lambda place: (parts[place] - exact[place], place))
-    for place in order[: count - sum(parts)]:
-        parts[place] += 1
+    order = sorted(range(len(weights)), key=lambda at: (parts[at] - exact[at], at))
+    for at in order[: count - sum(parts)]:
+        parts[at] += 1
     return parts

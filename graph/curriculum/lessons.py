@@ -150,8 +150,8 @@ def _size(spec: _LessonSpec) -> int:
     return sum(map(_count, spec.quotas))
 
 
-def _count(part: Quota) -> int:
-    return part.hard + part.easy
+def _count(quota: Quota) -> int:
+    return quota.hard + quota.easy
 
 
 def _ask_breadth(
@@ -199,15 +199,15 @@ def _ask_errors(given: PlanningInput, room: int, settings: CurriculumSettings) -
     cases = given.wrong[: min(settings.errors, room)]
     size = settings.quotas.lesson
     for start in range(0, len(cases), size):
-        part = cases[start : start + size]
-        labels = [_first_label(case, given) for case in part]
+        batch = cases[start : start + size]
+        labels = [_first_label(case, given) for case in batch]
         counts = {label: labels.count(label) for label in dict.fromkeys(labels) if label is not None}
         yield _LessonSpec(
             ERRORS,
             [quota(label, number, 1.0) for label, number in counts.items()],
             "error",
             mode="extrapolate",
-            examples=tuple(Example(text=case.text, gold=case.gold) for case in part),
+            examples=tuple(Example(text=case.text, gold=case.gold) for case in batch),
         )
 
 
@@ -220,7 +220,7 @@ def _write_out(
 ) -> PlannedLesson:
     lesson = f"{given.span}-l{number:02d}"
     rng = random.Random(f"{seed}/{lesson}")
-    labels = [part.label for part in spec.quotas]
+    labels = [item.label for item in spec.quotas]
     modes = settings.error_modes.of(spec.mistake) if spec.mistake else settings.modes
     mode = spec.mode or modes[(given.cycle + number) % len(modes)]
     texts = _size(spec)
@@ -253,13 +253,13 @@ def _choose_profile(
     lists = [given.topics[label] for label in labels if label in given.topics]
     if lists and all(topics == lists[0] for topics in lists):
         axes[TOPIC] = [(topic, 1.0) for topic in lists[0]]
-    found = spread_profile(axes, texts, rng)
+    profile = spread_profile(axes, texts, rng)
     if lists and not axes:
-        for part in spec.quotas:
-            if part.label in given.topics:
-                own = {f"{TOPIC} of {part.label}": [(topic, 1.0) for topic in given.topics[part.label]]}
-                found |= spread_profile(own, _count(part), rng)
-    return found | (spread_profile(given.grounding.axes, texts, rng) if spec.kind == "toned" else {})
+        for item in spec.quotas:
+            if item.label in given.topics:
+                topics = {f"{TOPIC} of {item.label}": [(topic, 1.0) for topic in given.topics[item.label]]}
+                profile |= spread_profile(topics, _count(item), rng)
+    return profile | (spread_profile(given.grounding.axes, texts, rng) if spec.kind == "toned" else {})
 
 
 def _choose_tone(
@@ -278,7 +278,7 @@ def _choose_examples(
     if spec.kind == "error":
         return list(spec.examples)
     cases = list(spec.examples[: settings.examples])
-    blank, labels = given.form.blank, [part.label for part in spec.quotas]
+    blank, labels = given.form.blank, [item.label for item in spec.quotas]
     covered = {label for case in cases for label in tuple(given.form.labels_in(case.gold)) or (blank,)}
     bare = [label for label in labels if label not in covered]
     known = [item for item in given.known if item.seed or settings.examples_from == "all"]
@@ -299,7 +299,7 @@ def _would_sound_alike(
     """
     if given.form.blank is not None or given.grounding.lines:
         return False
-    counts = Counter(label for _, own in rows for label in set(own))
+    counts = Counter(label for _, row_labels in rows for label in set(row_labels))
     return min((counts[label] for label in labels), default=0) < VARIED_EXAMPLES
 
 

@@ -46,12 +46,12 @@ def cut_requests(counts: Mapping[str, int], size: int, mixed: bool, hard: float)
     total = sum(counts.values())
     number = max(1, count_requests(total, size))
     names = [label for label, count in counts.items() for _ in range(count)]
-    parts = [names[place::number] for place in range(number)] if mixed else _chop(names, number)
+    parts = [names[at::number] for at in range(number)] if mixed else _chop(names, number)
     return [[quota(label, part.count(label), hard) for label in counts if label in part] for part in parts if part]
 
 
 def _chop(names: Sequence[str], number: int) -> list[Sequence[str]]:
-    ends = [len(names) * place // number for place in range(number + 1)]
+    ends = [len(names) * at // number for at in range(number + 1)]
     return [names[start:end] for start, end in pairwise(ends)]
 
 
@@ -67,8 +67,8 @@ def weakness_quotas(labels: Sequence[str], wanted: int, settings: QuotaSettings,
     without = wanted // 4 if blank is not None else 0
     rest = wanted - without
     shares = [rest // len(labels) + (number < rest % len(labels)) for number in range(len(labels))]
-    asked = [*zip(labels, shares, strict=True), *([(blank, without)] if blank is not None else [])]
-    return [quota(label, count, settings.hard) for label, count in asked if count]
+    counts = [*zip(labels, shares, strict=True), *([(blank, without)] if blank is not None else [])]
+    return [quota(label, count, settings.hard) for label, count in counts if count]
 
 
 def quota(label: str, count: int, hard: float) -> Quota:

@@ -40,12 +40,12 @@ def fit_tokens(lines: Sequence[str], tokens: int) -> list[str]:
         lines: the texts.
         tokens: how many they may take in all, a quarter of the characters.
     """
-    room, kept = tokens * _CHARACTERS, []
+    room, fitting = tokens * _CHARACTERS, []
     for line in lines:
         if len(line) <= room:
             room -= len(line)
-            kept.append(line)
-    return kept
+            fitting.append(line)
+    return fitting
 
 
 def pick_by_label(
@@ -66,14 +66,14 @@ def pick_by_label(
     """
     queues = []
     for label in labels:
-        fitting = [row for row, own in rows if label in own]
-        rng.shuffle(fitting)
-        queues.append(fitting)
+        queue = [row for row, row_labels in rows if label in row_labels]
+        rng.shuffle(queue)
+        queues.append(queue)
     longest = max(map(len, queues), default=0)
     ranked = [queue[rank] for rank in range(longest) for queue in queues if rank < len(queue)]
     unique = {row.text: row for row in ranked}
-    kept = set(fit_tokens(list(unique)[:count], tokens))
-    return [row for text, row in unique.items() if text in kept][:count]
+    fitting = set(fit_tokens(list(unique)[:count], tokens))
+    return [row for text, row in unique.items() if text in fitting][:count]
 
 
 def choose_openings(groups: Sequence[Sequence[str]], count: int) -> list[str]:
@@ -106,10 +106,10 @@ def find_overused(texts: Sequence[str], count: int) -> list[str]:
         count: phrases at most.
     """
     holders: dict[tuple[str, ...], set[int]] = {}
-    for place, text in enumerate(texts if count else ()):
+    for number, text in enumerate(texts if count else ()):
         words = text.lower().split()
         for start in range(len(words) - PHRASE_WORDS + 1):
-            holders.setdefault(tuple(words[start : start + PHRASE_WORDS]), set()).add(place)
+            holders.setdefault(tuple(words[start : start + PHRASE_WORDS]), set()).add(number)
     many = [phrase for phrase, places in holders.items() if len(places) >= OVERUSED]
     chosen: list[tuple[str, ...]] = []
     for phrase in sorted(many, key=lambda phrase: (-len(holders[phrase]), phrase)):

@@ -27,7 +27,7 @@ def choose_texts(
         seed: decides among equals.
 
     Returns:
-        Places of the chosen texts, in the order of choice.
+        Indices of the chosen texts, in the order of choice.
 
     Source: coverage while the student knows little, the boundary later (methods of active learning from few labels);
     with recorded language models both in turn were ahead of each alone and of chance.
@@ -43,15 +43,15 @@ def choose_texts(
     chosen = herd(pool, taken, target, covering)
     if worth is not None and len(chosen) < wanted:
         chosen += _choose_worthy(pool, worth[order], chosen, wanted - len(chosen))
-    return [order[place] for place in chosen]
+    return [order[index] for index in chosen]
 
 
 def _choose_worthy(pool: Vectors, worth: NDArray[np.float64], but: Sequence[int], wanted: int) -> list[int]:
     """Choose among the texts that are worth most those that have together the mean of these."""
     left = np.setdiff1d(np.arange(len(pool)), np.array(but, dtype=np.intp))
     best = left[np.argsort(-worth[left], kind="stable")][: _CANDIDATES * wanted]
-    places = herd(pool[best], np.zeros((0, pool.shape[1])), pool[best].mean(axis=0), wanted)
-    return [int(best[place]) for place in places]
+    picks = herd(pool[best], np.zeros((0, pool.shape[1])), pool[best].mean(axis=0), wanted)
+    return [int(best[index]) for index in picks]
 
 
 def doubt(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
@@ -65,5 +65,5 @@ def doubt(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
 
 def density(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     """Say how many types of entities texts probably name, (n,): the sum of each type's highest probability."""
-    found: NDArray[np.float64] = np.array(scores, dtype=np.float64).sum(axis=1)
-    return found
+    totals: NDArray[np.float64] = np.array(scores, dtype=np.float64).sum(axis=1)
+    return totals

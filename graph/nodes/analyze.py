@@ -85,7 +85,7 @@ async def _find_weaknesses(
     champion: str | None,
     mix: Mapping[Kind, int],
 ) -> dict[str, Weakness]:
-    """Ask the Analyst where it is its turn and has something to say.
+    """Ask the Analyst where it is its turn and the packet is worth asking about.
 
     Args:
         context: what the run works with.
@@ -105,7 +105,7 @@ async def _find_weaknesses(
 
 
 def _is_worth_asking(context: RunContext, packet: FeedbackPacket) -> bool:
-    """Whether a packet has something to tell: errors on real texts, of a student that does better than guessing."""
+    """Whether a packet shows errors on real texts, of a student that does better than guessing."""
     rules = context.settings.curriculum.analyst
     real = not rules.real or any(case.origin == "real" for case in packet.cases if case.verdict != "right")
     score = mean_f1(packet)
@@ -128,7 +128,7 @@ def _plan_written(
     weaknesses: Mapping[str, Weakness],
     before: int,
 ) -> list[_Lesson]:
-    """Plan what is written; `before` lessons of the cycle have their numbers already."""
+    """Plan the written lessons; `before` lessons of the cycle have numbers already."""
     given = PlanningInput(
         cycle=cycle,
         span=cycle_name(cycle),
@@ -182,13 +182,13 @@ async def _plan_real(context: RunContext, cycle: int, champion: str | None, want
             "real",
             None,
             LabelPlan(
-                id=f"{cycle_name(cycle)}-l{place + 1:02d}",
+                id=f"{cycle_name(cycle)}-l{at + 1:02d}",
                 weakness=REAL,
                 labels=dict(context.domain.file.labels),
-                texts=texts[place::number],
+                texts=texts[at::number],
             ),
         )
-        for place in range(number)
+        for at in range(number)
     ]
 
 
@@ -213,12 +213,12 @@ def _known(context: RunContext) -> list[ReferenceText]:
 def _count_labels(context: RunContext, cycle: int) -> Counter[str]:
     """How many of all seeds and accepted samples have each label.
 
-    What earlier cycles have brought does not change any more, so every cycle notes the sum and counts one cycle on.
+    Samples of earlier cycles do not change any more, so every cycle stores the sum and the next one adds to it.
     """
     codec = context.domain.codec
-    noted = context.ledger.cycle_record(cycle - 1, LABEL_COUNTS)
-    counts = Counter(noted or {})
-    for gold, count in context.ledger.count_answers(before=cycle, since=0 if noted is None else cycle - 1):
+    earlier = context.ledger.cycle_record(cycle - 1, LABEL_COUNTS)
+    counts = Counter(earlier or {})
+    for gold, count in context.ledger.count_answers(before=cycle, since=0 if earlier is None else cycle - 1):
         counts.update(dict.fromkeys(codec.labels_in(gold), count))
     context.ledger.put_cycle_record(cycle, LABEL_COUNTS, counts)
     return counts + Counter(label for example in context.domain.seeds for label in codec.labels_in(example.gold))

@@ -25,24 +25,26 @@ async def curate(state: State, context: RunContext) -> StateUpdate:
     before = context.ledger.count_samples("accepted", but_of=cycle)
     rulings = _judge(context, cycle, drafts)
     changes = {ruling.id: _to_change(ruling) for ruling in rulings}
-    accepted = [sample.id for sample in drafts if changes[sample.id]["state"] == "accepted"]
+    accepted_ids = [sample.id for sample in drafts if changes[sample.id]["state"] == "accepted"]
     budget = context.settings.budget
     caps = (budget.samples and max(0, budget.samples - before), budget.cycle.samples)
-    room = min((cap for cap in caps if cap is not None), default=len(accepted))
-    for name in accepted[room:]:
+    room = min((cap for cap in caps if cap is not None), default=len(accepted_ids))
+    for name in accepted_ids[room:]:
         changes[name] = {"state": "rejected", "reason": "over_budget", "label": None, "purpose": None}
-    kept = [sample for sample in drafts if changes[sample.id]["state"] == "accepted"]
-    await _examine(state, context, kept, changes)
-    _set_aside(context, before, kept, changes)
+    accepted_samples = [sample for sample in drafts if changes[sample.id]["state"] == "accepted"]
+    await _examine(state, context, accepted_samples, changes)
+    _set_aside(context, before, accepted_samples, changes)
     context.ledger.update_samples(changes.items())
     reasons = Counter(change["reason"] for change in changes.values() if change["reason"])
     disputed = sum(ruling.disputed for ruling in rulings)
-    curation = CurationRecord(drafts=len(drafts), accepted=len(kept), disputed=disputed)
+    curation = CurationRecord(drafts=len(drafts), accepted=len(accepted_samples), disputed=disputed)
     context.ledger.put_cycle_record(cycle, CURATION, curation)
-    context.emit("curated", cycle=cycle, drafts=len(drafts), accepted=len(kept), rejected=reasons, disputed=disputed)
+    context.emit(
+        "curated", cycle=cycle, drafts=len(drafts), accepted=len(accepted_samples), rejected=reasons, disputed=disputed
+    )
     return {
-        "accepted": before + len(kept),
-        "barren": 0 if kept else state["barren"] + 1,
+        "accepted": before + len(accepted_samples),
+        "barren": 0 if accepted_samples else state["barren"] + 1,
         "after_curate": "review" if _reviews(state, context) else "train",
     }
 
@@ -93,28 +95,32 @@ def _to_change(ruling: Ruling) -> dict[str, object]:
         "reason": ruling.reason,
         "label": ruling.label,
         "disputed": int(ruling.disputed),
-        "masked": [list(part) for part in ruling.masked],
+        "masked": [list(span) for span in ruling.masked],
         "purpose": "train" if ruling.accepted else None,
     }
 
 
 async def _examine(
-    state: State, context: RunContext, kept: list[Sample], changes: dict[str, dict[str, object]]
+    state: State, context: RunContext, accepted_samples: list[Sample], changes: dict[str, dict[str, object]]
 ) -> None:
     champion = state["champion"]
     if champion is None:
         return
-    answers = await context.student.predict(context.folder.version(champion), [sample.text for sample in kept])
-    for sample, answer in zip(kept, answers, strict=True):
+    answers = await context.student.predict(
+        context.folder.version(champion), [sample.text for sample in accepted_samples]
+    )
+    for sample, answer in zip(accepted_samples, answers, strict=True):
         changes[sample.id]["exam"] = {"answer": answer.answer, "confidence": answer.confidence}
 
 
-def _set_aside(context: RunContext, before: int, kept: list[Sample], changes: dict[str, dict[str, object]]) -> None:
+def _set_aside(
+    context: RunContext, before: int, accepted_samples: list[Sample], changes: dict[str, dict[str, object]]
+) -> None:
     """Without validation data every n-th accepted sample serves the gate and is never trained on."""
     share, least = context.settings.gate.holdout, context.settings.gate.holdout_from
     if context.domain.validation or not share:
         return
-    for number, sample in enumerate(kept, start=before):
+    for number, sample in enumerate(accepted_samples, start=before):
         if number >= least and int((number + 1) * share) > int(number * share):
             changes[sample.id]["purpose"] = "gate"
 

@@ -7,7 +7,7 @@ from evokd.graph.nodes.labeling import label_rule
 from evokd.graph.state import State
 
 REMNANT = 0.1
-"""Share of a cycle's texts that is not worth a cycle of its own: its requests and its training."""
+"""Share of a cycle's texts that is not worth another cycle with its requests and its training."""
 LEAST_RATE = 0.5
 """Share of texts that is expected to be accepted at least."""
 

@@ -30,7 +30,7 @@ def read_guide(context: RunContext) -> dict[str, str]:
 
 
 async def find_profile(context: RunContext, cycle: int) -> None:
-    """Put a profile into the run's folder: the domain's own, else one that the Analyst writes from real lines.
+    """Write a profile into the run's folder: that of the domain, else one that the Analyst writes from real lines.
 
     Asked once in a run. A teacher that does not know the request, or gives nothing that can be used, leaves the run
     without a profile.
@@ -40,10 +40,10 @@ async def find_profile(context: RunContext, cycle: int) -> None:
     if context.domain.profile:
         write_profile_file(context.folder.profile, dict(context.domain.profile))
         return
-    noted = context.ledger.cycle_record(0, PROFILE)
-    if noted is not None:
-        if noted["axes"]:  # an interrupted attempt was told of it and had not written it down yet
-            write_profile_file(context.folder.profile, noted["axes"])
+    record = context.ledger.cycle_record(0, PROFILE)
+    if record is not None:
+        if record["axes"]:  # an interrupted attempt has stored the record and not yet written the file
+            write_profile_file(context.folder.profile, record["axes"])
         return
     if not _wants_profile(context):
         return
@@ -75,6 +75,6 @@ def _wants_profile(context: RunContext) -> bool:
 
 
 def copy_guide(context: RunContext) -> None:
-    """Put the domain's own guide into the run's folder."""
+    """Copy the domain's guide into the run's folder."""
     if context.domain.guide and not context.folder.guide.is_file():
         write_guide_file(context.folder.guide, context.domain.guide)

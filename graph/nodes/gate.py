@@ -32,7 +32,7 @@ async def gate(state: State, context: RunContext) -> StateUpdate:
         "champion": challenger if promoted else champion,
         "score": score,
         "best": score if rose else best,
-        # without gate data nothing was measured, so nothing has stood still either
+        # without gate data nothing was measured, so nothing has failed to rise either
         "stale": 0 if rose else state["stale"] + (score is not None),
     }
     if not promoted and rule.rule == "roll_back":
@@ -60,7 +60,7 @@ def _report(context: RunContext, cycle: int, before: float | None, after: float 
 
 
 def _restore(context: RunContext, cycle: int) -> None:
-    """Take back what an interrupted attempt of this node has tombstoned: it is decided on the same samples again."""
+    """Undo the tombstones of an interrupted attempt of this node, so that it decides on the same samples."""
     samples = context.ledger.samples(cycle=cycle, state="tombstoned")
     context.ledger.update_samples((sample.id, {"state": "accepted", "reason": None}) for sample in samples)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from evokd.graph.context import RunContext
-from evokd.graph.curriculum.kinds import Effect, Kind, begin_shares, divide, move_shares, tell_effects
+from evokd.graph.curriculum.kinds import Effect, Kind, begin_shares, describe_effects, divide, move_shares
 from evokd.graph.nodes.training_set import seed_examples, to_example, validation_examples
 from evokd.student.protocol import AppraiseJob, TrainExample
 from evokd.tracing.ledger import Sample
@@ -35,7 +35,7 @@ async def divide_cycle(context: RunContext, cycle: int, wanted: int, left: int) 
     record = KindsRecord(shares={kind: round(share, 3) for kind, share in shares.items()}, texts=dict(texts.items()))
     if effects:
         record["effects"] = {kind: [round(effect.mean, 3), round(effect.error, 3)] for kind, effect in effects.items()}
-        record["verdict"] = tell_effects(effects, judged)
+        record["verdict"] = describe_effects(effects, judged)
     context.ledger.put_cycle_record(cycle, KINDS, record)
     context.emit("kinds", cycle=cycle, **record)
     return texts
@@ -75,11 +75,11 @@ async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Ef
 def _gather(context: RunContext, samples: Sequence[Sample]) -> tuple[list[TrainExample], list[str], list[str]]:
     """What the layers are fitted on, the kind of each, and the ids of those that are judged on."""
     seeds = seed_examples(context)
-    own = [to_example(context, sample) for sample in samples]
+    trained = [to_example(context, sample) for sample in samples]
     validation = validation_examples(context)
     groups = [*("seeds" for _ in seeds), *(sample.kind for sample in samples), *("validation" for _ in validation)]
     held = [sample.id for sample in samples if sample.is_real] + [item.id for item in validation]
-    return [*seeds, *own, *validation], groups, held
+    return [*seeds, *trained, *validation], groups, held
 
 
 def price_kinds(context: RunContext, samples: Sequence[Sample], before: int) -> dict[str, float]:

@@ -37,9 +37,9 @@ async def measure_labeler(context: RunContext, cycle: int) -> None:
     wanted = min(curriculum.measure_rows, len(rows))
     if context.settings.teacher.is_embedded() or wanted < LEAST_ROWS:
         return
-    noted = context.ledger.cycle_record(0, AGREEMENT)
-    if noted is not None:
-        _write_guide(context, noted)
+    stored = context.ledger.cycle_record(0, AGREEMENT)
+    if stored is not None:
+        _write_guide(context, stored)
         return
     chosen = random.Random(context.seed("measure")).sample(rows, wanted)
     try:
@@ -83,10 +83,10 @@ async def _try_guide(
     if len(shown) < LEAST_EVIDENCE or before is None:
         return None
     seed = context.seed("guide")
-    kept = set(fit_tokens([row.text for row in random.Random(seed).sample(shown, len(shown))], EVIDENCE_TOKENS))
+    fitting = set(fit_tokens([row.text for row in random.Random(seed).sample(shown, len(shown))], EVIDENCE_TOKENS))
     evidence = LabelEvidence(
         labels=dict(context.domain.file.labels),
-        rows=[row for row in shown if row.text in kept],
+        rows=[row for row in shown if row.text in fitting],
         disputes=_find_disputes(context),
     )
     span = cycle_name(cycle)

@@ -1,4 +1,4 @@
-"""Texts that go to the Labeler: which of them, what it is shown beside them, and what is noted of its answer."""
+"""Texts that go to the Labeler: which of them, what it is shown beside them, and what is stored of its answer."""
 
 import random
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from evokd.tracing.rows import LessonRow
 REAL = "real"
 """Kind of a lesson whose texts come from the pool."""
 NO_CALL = ""
-"""What stands for the call that wrote a text where nobody wrote it."""
+"""Stands for the call that wrote a text where no call did."""
 Changes = dict[str, dict[str, Any]]
-"""Sample id -> what is noted of it."""
+"""Sample id -> columns that change."""
 
 
 def take_texts(lesson: LessonRow) -> list[Sample]:
@@ -48,26 +48,26 @@ def label_rule(context: RunContext) -> str:
 
 @dataclass(frozen=True)
 class Labelled:
-    """What the Labeler made of some texts."""
+    """The Labeler's answers to some texts."""
 
     changes: Changes = field(default_factory=dict)
-    """Of the texts that it gave a usable answer to."""
+    """Of the texts with a usable answer."""
     faults: Sequence[str] = ()
     messages: Sequence[tuple[str, str, Message]] = ()
     """Sender, receiver and message, for the record."""
 
     def apply(self, samples: Sequence[Sample]) -> list[Sample]:
-        """The samples with what is noted of them."""
+        """The samples with these changes."""
         return [replace(sample, **self.changes.get(sample.id, {})) for sample in samples]
 
     def store_messages(self, context: RunContext, cycle: int, span: str) -> None:
-        """Put the messages on record."""
+        """Store the messages."""
         for sender, receiver, message in self.messages:
             context.ledger.put_message(cycle, span, sender, receiver, message)
 
 
 async def ask_labeler(context: RunContext, lesson: LessonRow, samples: Sequence[Sample]) -> Labelled:
-    """Send texts to the Labeler, who sees nothing of where they come from."""
+    """Send texts to the Labeler, who does not see where they come from."""
     texts = {sample.id: sample.text for sample in samples}
     seed = context.seed(lesson["id"], "label")
     guidance = await guide_labeler(context, list(texts.values()), seed)
@@ -98,17 +98,17 @@ async def ask_labeler(context: RunContext, lesson: LessonRow, samples: Sequence[
     return Labelled(changes, labelling.faults, messages)
 
 
-async def trust(
+async def trust_drafts(
     context: RunContext, lesson: LessonRow, samples: Sequence[Sample], version: str | None, rule: str
 ) -> tuple[Changes, set[str]]:
-    """Find the drafts that keep what they were written for without the Labeler.
+    """Choose the drafts whose intended label counts without the Labeler.
 
-    A student that has learned the seeds alone has no say, a few texts in doubt are not worth a request, and a Generator
-    that was always right is not checked for ever.
+    A student of the seeds alone confirms nothing. A few texts in doubt are not worth a request. A Generator that was
+    right in enough checks is checked no more.
 
     Returns:
-        What is noted of these drafts, and the ids of those that are checked although the student confirms them: a wrong
-        label that the student agrees with would never be seen.
+        Changes of these drafts, and the ids of those that are checked although the student confirms them: nobody would
+        see a wrong label that the student agrees with.
     """
     curriculum = context.settings.curriculum
     everything: Changes = {sample.id: {"candidates": [sample.intended], "confidence": None} for sample in samples}

@@ -4,7 +4,16 @@ from evokd.agents import generator
 from evokd.agents.generator import Writing
 from evokd.agents.llm.budget import BudgetSpent
 from evokd.graph.context import RunContext
-from evokd.graph.nodes.labeling import NO_CALL, REAL, Changes, Labelled, ask_labeler, label_rule, take_texts, trust
+from evokd.graph.nodes.labeling import (
+    NO_CALL,
+    REAL,
+    Changes,
+    Labelled,
+    ask_labeler,
+    label_rule,
+    take_texts,
+    trust_drafts,
+)
 from evokd.graph.state import LessonState, StateUpdate
 from evokd.messages import LessonPlan
 from evokd.tracing.ledger import Sample
@@ -14,9 +23,9 @@ from evokd.tracing.rows import LessonRow
 async def generate(state: LessonState, context: RunContext) -> StateUpdate:
     """Ask the Generator for the texts of one lesson, or take those of the pool."""
     lesson = context.ledger.lesson(state["lesson"])
-    there = context.ledger.samples(lesson=lesson["id"]) if lesson["kind"] == REAL else []
-    if there:  # labelled before the Analyst was asked
-        return {"drafted": len(there)}
+    early = context.ledger.samples(lesson=lesson["id"]) if lesson["kind"] == REAL else []
+    if early:  # taken and labelled before the Analyst was asked
+        return {"drafted": len(early)}
     samples, faults = (take_texts(lesson), []) if lesson["kind"] == REAL else await _write(context, lesson)
     context.ledger.put_drafts(lesson["id"], samples)
     context.ledger.close_lesson(lesson["id"], len(samples), 0, faults)
@@ -53,37 +62,37 @@ async def _write(context: RunContext, lesson: LessonRow) -> tuple[list[Sample], 
 async def label(state: LessonState, context: RunContext) -> StateUpdate:
     """Ask the Labeler, who does not know what a text was written for, nor whether anybody wrote it for a purpose.
 
-    Real texts all go to it. Of written ones, where its word counts for those in doubt alone, what the student confirms
-    does not, but for a few that are drawn by chance.
+    All real texts go to it. Where it labels only those written texts that are in doubt, the ones that the student
+    confirms do not go to it, but for a random few.
     """
     lesson = context.ledger.lesson(state["lesson"])
     samples = context.ledger.samples(lesson=lesson["id"], state="drafted")
     real, rule = lesson["kind"] == REAL, label_rule(context)
     if not real and rule == "generator":
-        _tell_lesson(context, lesson, len(samples), 0)
+        _emit_lesson(context, lesson, len(samples), 0)
         return {}
     if not samples:
         return {}
     trusted: Changes = {}
     if not real and rule in ("doubtful", "contested"):
-        trusted, audited = await trust(context, lesson, samples, state["student"], rule)
+        trusted, audited = await trust_drafts(context, lesson, samples, state["student"], rule)
         context.ledger.update_samples((name, {"audited": 1}) for name in sorted(audited))
     # real texts may have been labelled before the Analyst was asked
     done = {sample.id for sample in samples if real and sample.candidates is not None}
-    asked = [sample for sample in samples if sample.id not in trusted and sample.id not in done]
-    found = await ask_labeler(context, lesson, asked) if asked and not done else Labelled()
-    found.store_messages(context, lesson["cycle"], lesson["id"])
-    context.ledger.update_samples({**found.changes, **trusted}.items())
-    # each once: an interrupted attempt may have noted its own already
-    faults = list(dict.fromkeys([*lesson["faults"], *found.faults]))
-    labelled = len(found.changes) + len(trusted) + len(done)
+    unlabelled = [sample for sample in samples if sample.id not in trusted and sample.id not in done]
+    labels = await ask_labeler(context, lesson, unlabelled) if unlabelled and not done else Labelled()
+    labels.store_messages(context, lesson["cycle"], lesson["id"])
+    context.ledger.update_samples({**labels.changes, **trusted}.items())
+    # each once: an interrupted attempt may have stored the same
+    faults = list(dict.fromkeys([*lesson["faults"], *labels.faults]))
+    labelled = len(labels.changes) + len(trusted) + len(done)
     context.ledger.close_lesson(lesson["id"], lesson["drafts"], labelled, faults)
-    _tell_lesson(context, lesson, len(samples), labelled, len(trusted))
+    _emit_lesson(context, lesson, len(samples), labelled, len(trusted))
     return {}
 
 
-def _tell_lesson(context: RunContext, lesson: LessonRow, drafts: int, labelled: int, confirmed: int = 0) -> None:
+def _emit_lesson(context: RunContext, lesson: LessonRow, drafts: int, labelled: int, confirmed: int = 0) -> None:
     topic, name = lesson["plan"]["weakness"]["name"], lesson["id"]
     more = {"confirmed": confirmed} if confirmed else {}
-    told = {"topic": topic, "kind": lesson["kind"], "drafts": drafts, "labelled": labelled, **more}
-    context.emit("lesson", cycle=lesson["cycle"], lesson=name, **told)
+    fields = {"topic": topic, "kind": lesson["kind"], "drafts": drafts, "labelled": labelled, **more}
+    context.emit("lesson", cycle=lesson["cycle"], lesson=name, **fields)

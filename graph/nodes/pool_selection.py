@@ -23,7 +23,7 @@ def count_unlabelled(context: RunContext, cycle: int) -> int:
 
 
 async def select_texts(context: RunContext, cycle: int, champion: str | None, wanted: int) -> list[PoolText]:
-    """Choose texts of the pool to label; asked again, they are the same.
+    """Choose texts of the pool to label; a second call gives the same.
 
     Args:
         context: what the run works with.
@@ -47,14 +47,14 @@ async def select_texts(context: RunContext, cycle: int, champion: str | None, wa
     taken = [item.text for item in context.domain.pool if item.source in used]
     vectors = await embed(context, [*(item.text for item in options), *taken])
     coverage = {"coverage": 1.0, "doubt": 0.0}.get(rule, 0.0 if entities else COVERAGE_LATER)
-    places = choose_texts(vectors[: len(options)], vectors[len(options) :], worth, wanted, coverage, seed)
-    return [options[place] for place in places]
+    indices = choose_texts(vectors[: len(options)], vectors[len(options) :], worth, wanted, coverage, seed)
+    return [options[index] for index in indices]
 
 
 def _draw(texts: Sequence[PoolText], wanted: int, seed: int) -> list[PoolText]:
     """Draw texts by chance, in the order of the pool."""
-    places = random.Random(seed).sample(range(len(texts)), min(wanted, len(texts)))
-    return [texts[place] for place in sorted(places)]
+    indices = random.Random(seed).sample(range(len(texts)), min(wanted, len(texts)))
+    return [texts[index] for index in sorted(indices)]
 
 
 async def _weigh(context: RunContext, champion: str, texts: Sequence[PoolText]) -> NDArray[np.float64]:

@@ -88,14 +88,14 @@ def _publish_student(
     start: dict[str, dict[str, float] | None],
     final: dict[str, dict[str, float] | None],
 ) -> None:
-    source, part = folder.version(version), folder.path / ".student.partial"
+    source, partial = folder.version(version), folder.path / ".student.partial"
     if source.is_dir():
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(source, part)
-        with (part / "README.md").open("a", encoding="utf-8", newline="\n") as card:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(source, partial)
+        with (partial / "README.md").open("a", encoding="utf-8", newline="\n") as card:
             card.write(_score_table(metric, start, final))
         shutil.rmtree(folder.student, ignore_errors=True)
-        part.rename(folder.student)
+        partial.rename(folder.student)
 
 
 def _score_table(

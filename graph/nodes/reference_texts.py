@@ -46,8 +46,8 @@ async def guide_labeler(context: RunContext, texts: Sequence[str], seed: int) ->
     rows = labelled_rows(context)
     curriculum = context.settings.curriculum
     chosen = await _choose_nearest(context, rows, texts, curriculum.label_examples) if rows else []
-    kept = set(fit_tokens([row.text for row in chosen], curriculum.example_tokens))
-    return Guidance(examples=[row for row in chosen if row.text in kept], guide=read_guide(context))
+    fitting = set(fit_tokens([row.text for row in chosen], curriculum.example_tokens))
+    return Guidance(examples=[row for row in chosen if row.text in fitting], guide=read_guide(context))
 
 
 async def _choose_nearest(
@@ -60,7 +60,7 @@ async def _choose_nearest(
     likeness = vectors[len(rows) :] @ vectors[: len(rows)].T
     votes = np.sort(likeness, axis=0)[-max(1, len(texts) // 8) :].mean(axis=0)
     order = np.argsort(-votes, kind="stable")[:count]
-    return [rows[place] for place in sorted(order.tolist())]
+    return [rows[index] for index in sorted(order.tolist())]
 
 
 def show_examples(context: RunContext, count: int, tokens: int, seed: int) -> list[Example]:

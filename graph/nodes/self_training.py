@@ -54,10 +54,12 @@ async def train_twice(context: RunContext, cycle: int, version: str, material: M
     folder = context.folder.version(PROVISIONAL)
     answers = await context.student.predict(folder, texts)
     answered = enumerate(zip(texts, answers, strict=True))
-    own = [_to_example(context, number, text, answer, first.tune) for number, (text, answer) in answered]
-    job = make_job(context, version, Material([*material.examples, *material.replay, *own], (), str(folder)), seed)
+    self_labelled = [_to_example(context, number, text, answer, first.tune) for number, (text, answer) in answered]
+    job = make_job(
+        context, version, Material([*material.examples, *material.replay, *self_labelled], (), str(folder)), seed
+    )
     steps = {"update_steps": context.settings.student.self_steps, "replay": _MEANINGS}
-    job = job.model_copy(update={"settings": job.settings.model_copy(update=steps), "unlabelled": len(own)})
+    job = job.model_copy(update={"settings": job.settings.model_copy(update=steps), "unlabelled": len(self_labelled)})
     second = await run_training(context, cycle, job)
     shutil.rmtree(folder, ignore_errors=True)
     return second.model_copy(
@@ -65,7 +67,7 @@ async def train_twice(context: RunContext, cycle: int, version: str, material: M
             "steps": first.steps + second.steps,
             "seconds": round(first.seconds + second.seconds, 3),
             "samples": first.samples,
-            "unlabelled": len(own),
+            "unlabelled": len(self_labelled),
             "faults": [*first.faults, *second.faults],
         }
     )

@@ -1,4 +1,4 @@
-"""One training of a run: what it is given, and what is told of it."""
+"""One training of a run: its job, and the events on its faults."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def make_job(context: RunContext, version: str, material: Material, seed: int) -
 
 
 async def run_training(context: RunContext, cycle: int, job: TrainJob) -> TrainResult:
-    """Train, and tell of every fault: those that were mended, and the one that was not."""
+    """Train, and emit an event for every fault: those that were mended, and the one that was not."""
     try:
         result = await context.student.train(job)
     except StudentError as exc:

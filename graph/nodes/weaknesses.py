@@ -1,4 +1,4 @@
-"""The life of a weakness: named, tested before anything is written on it, measured on texts of its kind afterwards."""
+"""Weaknesses: tested before anything is written on them, then measured on later texts of their kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,7 +118,7 @@ def _answered(item: Case | EvaluatedText) -> Answered:
 
 
 def _was_taught(rows: Sequence[WeaknessRow], weakness: Weakness, limit: int) -> bool:
-    """Whether lessons of so many cycles on the same confusion of labels have not helped."""
+    """Whether lessons on the same confusion of labels did not help in `limit` cycles."""
 
     def key(labels: Sequence[str]) -> tuple[str, frozenset[str]]:
         return labels[0], frozenset(labels[1:])
@@ -164,7 +164,7 @@ async def follow_weaknesses(context: RunContext, cycle: int, evaluation: CycleEv
     """Measure what became of the weaknesses: how many texts of their kind the student answers right by now.
 
     Texts that were written for a weakness count from the next cycle on: those of this one were answered before they
-    were learned. Called again, it comes to the same.
+    were learned. A second call gives the same.
     """
     rows = [row for row in context.ledger.newest_weaknesses(SHOWN) if row["state"] not in _FINAL]
     followed = [
@@ -197,7 +197,7 @@ def _measure(
 
 
 def mark_rolled_back(context: RunContext, cycle: int) -> None:
-    """Note that the training on a cycle's lessons was rolled back."""
+    """Mark the weaknesses of a cycle whose training was rolled back."""
     rows = [row for row in context.ledger.weaknesses(cycle) if row["state"] not in ("dropped", "given_up")]
     context.ledger.put_weaknesses([{**row, "state": "rolled_back"} for row in rows])
 

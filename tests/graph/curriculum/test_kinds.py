@@ -10,11 +10,11 @@ from evokd.graph.curriculum.kinds import (
     Kind,
     begin_shares,
     check_shares,
+    describe_effects,
     divide,
     find_contradiction,
     move_shares,
     share_out,
-    tell_effects,
 )
 
 WHOLE: dict[Kind, float] = {"real": 0.6, "plain": 0.2, "toned": 0.2}
@@ -108,7 +108,7 @@ def test_what_the_pool_lacks_is_written() -> None:
 
 
 def test_the_verdict_is_told_best_first() -> None:
-    told = tell_effects(effects(real=0.72, plain=5.4), 96)
+    told = describe_effects(effects(real=0.72, plain=5.4), 96)
     assert told == "plain +5.4, real +0.7 thousandths of the loss on 96 real texts per 1,000 tokens"
 
 
