@@ -1,4 +1,4 @@
-"""One try of one call: a reply, or a failure that says what went wrong and whether it can heal."""
+"""One try of one call: a reply, or a failure that says what went wrong and whether a repeat may help."""
 
 import asyncio
 import time
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from evokd.agents.llm.chat import Turn, make_chat, send
 from evokd.agents.llm.compatibility import Quirks, adapt_turns, write_sampling
 from evokd.agents.llm.error_reports import Report, find_report, read_json
-from evokd.agents.llm.in_flight import STOPPED, take_back
+from evokd.agents.llm.in_flight import STOPPED, undo_cancellation
 from evokd.agents.llm.redaction import make_redactor
-from evokd.agents.llm.refusals import UNTOLD, Refusal, read_refusal
+from evokd.agents.llm.refusals import UNEXPLAINED, Refusal, read_refusal
 from evokd.agents.llm.response_body import Body, ReplyPart, read_body
 from evokd.agents.llm.retry import read_retry_after
 from evokd.agents.llm.teacher_settings import RoleSettings
@@ -33,8 +33,8 @@ FATAL = {
 }
 REFUSALS = (400, 413, 415, 422, 501)
 OVERLOADED = (429, 503, 529)
-MAX_TOLD = 600
-"""Characters of a server's words in an error; the ledger has all of them."""
+MAX_QUOTED = 600
+"""Characters of a server's message that an error quotes; the ledger has the whole message."""
 _NO_CREDIT = "insufficient_quota"
 _HINTS = {
     "prompt": "a filter of the server refuses this prompt, which is left out",
@@ -49,29 +49,29 @@ class TeacherError(EvokdError):
     ::
 
         TeacherError (exit code 3)
-        +-- TeacherUnreachable   no answer, or 429 / 5xx for longer than the patience lasts
-        +-- TeacherRefused       the endpoint says no: key, model name, request
-        +-- TeacherUseless       replies come, but none of them can be used
+        +-- TeacherUnreachable   no response, or 429 / 5xx, for longer than the retry policy allows
+        +-- TeacherRefused       the endpoint rejects the key, the model's name or the request
+        +-- TeacherUseless       no reply can be used
     """
 
     exit_code: ClassVar[int] = 3
 
 
 class TeacherUnreachable(TeacherError):
-    """No answer, or 429 / 5xx for longer than the patience lasts."""
+    """No response, or 429 / 5xx, for longer than the retry policy allows."""
 
 
 class TeacherRefused(TeacherError):
-    """The endpoint says no to the key, the model's name or the request as such."""
+    """The endpoint rejects the key, the model's name or the request as such."""
 
 
 class TeacherUseless(TeacherError):
-    """Replies come, but none of them can be used."""
+    """The teacher replies, but no reply can be used."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What is sent, apart from the rung of the ladder."""
+    """What is sent, whatever the structured-output mode."""
 
     turns: Sequence[Turn]
     schema: dict[str, Any]
@@ -80,60 +80,60 @@ class Call:
     seed: int
     role: str
     tokens: int
-    """What it will probably read and write."""
+    """Expected input and output tokens."""
     optional: bool = False
-    """A refusal of it says nothing about the endpoint."""
+    """Whether the run can do without it, so that a refusal says nothing about the endpoint."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back from one call; `pieces` is empty and `error` set where the server refused this request alone."""
+    """The reply to one call. If the server refused only this request, `error` is set and `pieces` is empty."""
 
     pieces: tuple[ReplyPart, ...]
-    """Texts in which the reply may stand, the likeliest first."""
+    """Texts that may hold the reply, the likeliest first."""
     tokens: tuple[int, int] | None
-    ability: str
+    output_mode: str
     flags: tuple[str, ...] = ()
     error: str | None = None
     seconds: float = 0.0
     raw: str = ""
-    """The whole body as it came."""
+    """The whole body as received."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A try that brought no reply."""
+    """A try without a reply."""
 
-    ability: str
+    output_mode: str
     kind: Literal["passing", "refused", "fatal"]
-    """`passing` may heal by itself; `refused`: this form of the request; `fatal`: everything of this kind."""
-    told: str
+    """`passing`: a repeat may help; `refused`: this form of the request; `fatal`: every such request."""
+    message: str
     """What went wrong, for people."""
     raw: str
-    """What the server sent, as far as it came; else what went wrong."""
+    """What the server sent, as far as it arrived; otherwise what went wrong."""
     seconds: float
     status: int | None = None
-    """HTTP status of a whole answer, or the one that an error inside an answer with status 200 stands for."""
+    """HTTP status of a complete response, or the equivalent of an error reported in a response with status 200."""
     wait: float | None = None
-    """Seconds that the server asks to be left alone."""
+    """Seconds that the server asks to wait."""
     sent: bool = False
-    """The request had gone out and no whole answer came: the server may have worked, and may charge for it."""
+    """The request was sent and no complete response arrived: the server may have processed it and may charge for it."""
     late: bool = False
-    """The time limit ran out."""
-    refusal: Refusal = UNTOLD
-    """What a refused request was refused for."""
+    """The time limit was exceeded."""
+    refusal: Refusal = UNEXPLAINED
+    """Why the request was refused."""
     tokens: tuple[int, int] | None = None
-    """What a failed reply used, where the server counts it."""
+    """Input and output tokens of a failed reply, if the server counts them."""
     flags: tuple[str, ...] = ()
 
     @property
-    def own(self) -> bool:
-        """Whether the server says that it failed over this request, and not that it is down or busy."""
+    def blames_request(self) -> bool:
+        """Whether the server says that it failed over this request, not that it is down or busy."""
         return self.status == 500 or self.refusal.about == "reply"
 
     @property
     def overloaded(self) -> bool:
-        """Whether less work at a time may help."""
+        """Whether fewer calls in flight may help."""
         return self.late or self.status in OVERLOADED
 
 
@@ -148,118 +148,126 @@ class ModelConnection:
     """
 
     def __init__(self, model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> None:
-        self._strike = make_redactor(api_key)
+        self._redact = make_redactor(api_key)
         self._role = role
         self._chat = make_chat(model, role.base_url, api_key, client)
 
     async def send(
-        self, call: Call, form: dict[str, Any] | None, ability: str, quirks: Quirks, limit: float
+        self, call: Call, form: dict[str, Any] | None, output_mode: str, quirks: Quirks, limit: float
     ) -> Reply | Failure:
         """Try once.
 
         Args:
             call: what to send.
             form: the `response_format`, None for plain text.
-            ability: the rung of the ladder that `form` stands for.
-            quirks: what the endpoint does not take.
-            limit: seconds until the whole reply must be there.
+            output_mode: the structured-output mode of `form`.
+            quirks: what the endpoint does not accept.
+            limit: seconds until the whole reply must have arrived.
         """
         import openai
 
-        tape, trouble = RecordedResponse(), ""
-        token = RECORDED.set(tape)
+        recording, parse_error = RecordedResponse(), ""
+        token = RECORDED.set(recording)
         began = time.monotonic()
         body = write_sampling(self._role, call.seed, quirks) | ({"response_format": form} if form else {})
         try:
             async with asyncio.timeout(limit):
                 await send(self._chat, adapt_turns(call.turns, quirks), body)
         except openai.APIStatusError as exc:
-            return self._refusal(exc, ability, time.monotonic() - began)
+            return self._fail_with_status(exc, output_mode, time.monotonic() - began)
         except (openai.APIConnectionError, TimeoutError) as exc:
-            return self._break(exc, ability, tape, time.monotonic() - began, limit)
+            return self._fail_without_reply(exc, output_mode, recording, time.monotonic() - began, limit)
         except asyncio.CancelledError:
-            if not take_back():
+            if not undo_cancellation():
                 raise
-            came = self._clean(tape.text()) or STOPPED
-            return Failure(ability, "passing", STOPPED, came, time.monotonic() - began, sent=True)
+            received = self._clean(recording.text()) or STOPPED
+            return Failure(output_mode, "passing", STOPPED, received, time.monotonic() - began, sent=True)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as exc:
-            trouble = str(exc)  # where langchain reads what is no chat completion; here it is read from the tape
+            parse_error = str(exc)  # langchain could not parse the response; the recording has it
         finally:
             RECORDED.reset(token)
-        came = tape.text() or trouble or f"an empty body with HTTP {tape.status}"
-        return self._read(came, ability, time.monotonic() - began)
+        received = recording.text() or parse_error or f"an empty body with HTTP {recording.status}"
+        return self._read(received, output_mode, time.monotonic() - began)
 
-    def _read(self, text: str, ability: str, seconds: float) -> Reply | Failure:
+    def _read(self, text: str, output_mode: str, seconds: float) -> Reply | Failure:
         raw = self._clean(text)
         try:
-            found = read_body(raw)
-        except RecursionError:  # nested almost too deeply to be read at all
-            found = None
-        match found:
+            body = read_body(raw)
+        except RecursionError:  # nested too deeply
+            body = None
+        match body:
             case Report():
-                return self._report(found, raw, ability, seconds)
+                return self._fail_with_report(body, raw, output_mode, seconds)
             case Body():
-                return Reply(self._clean_pieces(found), found.tokens, ability, found.flags, seconds=seconds, raw=raw)
+                return Reply(self._clean_pieces(body), body.tokens, output_mode, body.flags, seconds=seconds, raw=raw)
             case None:
-                return Reply((ReplyPart("body", raw),), None, ability, ("no_completion",), seconds=seconds, raw=raw)
+                return Reply((ReplyPart("body", raw),), None, output_mode, ("no_completion",), seconds=seconds, raw=raw)
 
     def _clean_pieces(self, body: Body) -> tuple[ReplyPart, ...]:
-        # once more: what was escaped in the body is not any longer
-        return tuple(ReplyPart(piece.place, self._clean(piece.text)) for piece in body.pieces)
+        # once more: the texts are no longer escaped as in the body
+        return tuple(ReplyPart(piece.key, self._clean(piece.text)) for piece in body.pieces)
 
-    def _report(self, found: Report, raw: str, ability: str, seconds: float) -> Failure:
-        """Take an error inside an answer with status 200 for what it is."""
-        told = f"an error {found.status} inside HTTP 200: {self._clean(found.message)[:MAX_TOLD]}"
-        kind, refusal = _judge(found.status, raw)
+    def _fail_with_report(self, report: Report, raw: str, output_mode: str, seconds: float) -> Failure:
+        """Make the failure for an error that is reported in a response with status 200."""
+        message = f"an error {report.status} inside HTTP 200: {self._clean(report.message)[:MAX_QUOTED]}"
+        kind, refusal = _judge(report.status, raw)
         return Failure(
-            ability,
+            output_mode,
             kind,
-            _with_hint(told, refusal),
+            _with_hint(message, refusal),
             raw,
             seconds,
-            status=found.status,
-            wait=found.wait,
+            status=report.status,
+            wait=report.wait,
             refusal=refusal,
-            tokens=found.tokens,
+            tokens=report.tokens,
         )
 
-    def _refusal(self, exc: "openai.APIStatusError", ability: str, seconds: float) -> Failure:
+    def _fail_with_status(self, exc: "openai.APIStatusError", output_mode: str, seconds: float) -> Failure:
         status = exc.status_code
         raw = self._clean(exc.response.text.strip())
-        told = f"HTTP {status}: {' '.join(raw.split())[:MAX_TOLD]}" if raw else f"HTTP {status}"
+        message = f"HTTP {status}: {' '.join(raw.split())[:MAX_QUOTED]}" if raw else f"HTTP {status}"
         wait = read_retry_after(exc.response.headers)
         report = find_report(read_json(raw)) if wait is None else None
         kind, refusal = _judge(status, raw)
         return Failure(
-            ability,
+            output_mode,
             kind,
-            _with_hint(told, refusal),
-            f"HTTP {status}: {raw}" if raw else told,
+            _with_hint(message, refusal),
+            f"HTTP {status}: {raw}" if raw else message,
             seconds,
             status=status,
             wait=report.wait if report else wait,
             refusal=refusal,
         )
 
-    def _break(self, exc: BaseException, ability: str, tape: RecordedResponse, seconds: float, limit: float) -> Failure:
+    def _fail_without_reply(
+        self, exc: BaseException, output_mode: str, recording: RecordedResponse, seconds: float, limit: float
+    ) -> Failure:
         late = _is_late(exc)
-        told = f"no whole reply within {limit:g} s" if late else self._clean(_root_cause(exc))
-        came = self._clean(tape.text())
+        message = f"no whole reply within {limit:g} s" if late else self._clean(_root_cause(exc))
+        received = self._clean(recording.text())
         return Failure(
-            ability, "passing", told, came or told, seconds, sent=bool(tape.status) or _was_sent(exc), late=late
+            output_mode,
+            "passing",
+            message,
+            received or message,
+            seconds,
+            sent=bool(recording.status) or _was_sent(exc),
+            late=late,
         )
 
     def _clean(self, text: str) -> str:
-        """Make a server's text fit to be stored: no key in it, no half surrogate pairs."""
-        return self._strike(text).encode("utf-8", "replace").decode()
+        """Make a server's text fit to be stored: without the key and without lone surrogates."""
+        return self._redact(text).encode("utf-8", "replace").decode()
 
 
 def _judge(status: int, raw: str) -> tuple[Literal["passing", "refused", "fatal"], Refusal]:
-    """Whether a failure can heal, and what a refusal is about."""
-    refusal = read_refusal(status, raw) if status in (*REFUSALS, 403, 500) else UNTOLD
+    """Whether a repeat may help, and what a refusal is about."""
+    refusal = read_refusal(status, raw) if status in (*REFUSALS, 403, 500) else UNEXPLAINED
     filtered = status == 403 and refusal.about == "prompt"
     if (status in FATAL and not filtered) or (status == 429 and _NO_CREDIT in raw):
-        return "fatal", UNTOLD
+        return "fatal", UNEXPLAINED
     if refusal.about == "reply":
         return "passing", refusal
     if status in REFUSALS or refusal.about in ("parts", "prompt", "length"):
@@ -267,17 +275,17 @@ def _judge(status: int, raw: str) -> tuple[Literal["passing", "refused", "fatal"
     return "passing", refusal
 
 
-def _with_hint(told: str, refusal: Refusal) -> str:
+def _with_hint(message: str, refusal: Refusal) -> str:
     hint = _HINTS.get(refusal.about or "")
-    return f"{hint}: {told}" if hint else told
+    return f"{hint}: {message}" if hint else message
 
 
 def _causes(exc: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
+    causes: list[BaseException] = []
     while exc is not None:
-        found.append(exc)
+        causes.append(exc)
         exc = exc.__cause__
-    return found
+    return causes
 
 
 def _root_cause(exc: BaseException) -> str:
@@ -292,7 +300,7 @@ def _is_late(exc: BaseException) -> bool:
 
 
 def _was_sent(exc: BaseException) -> bool:
-    """Whether the request may have reached the server: everything but a connection that never stood."""
+    """Whether the request may have reached the server, that is, whether a connection was ever made."""
     import httpx2
 
     early = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)

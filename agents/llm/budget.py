@@ -1,4 +1,4 @@
-"""What a run may spend: asked before every call, told after it. The hard cap behind the budget."""
+"""The budget of a run: every call reserves its share before it is sent, and is charged when it is done."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,12 +9,12 @@ from evokd.messages import EvokdError
 
 
 class BudgetSpent(EvokdError):
-    """A cap is reached: nothing more is sent. The graph ends the cycle, or the run, with what it has."""
+    """A cap is reached, so nothing more is sent. The graph ends the cycle, or the run, with what it has."""
 
 
 @dataclass(frozen=True)
 class BudgetLimit:
-    """What may be spent, None for as much as there is."""
+    """What may be spent; None for no limit."""
 
     tokens: int | None = None
     usd: float | None = None
@@ -25,41 +25,43 @@ NO_CAP = BudgetLimit()
 
 @dataclass
 class Spent:
-    """What was spent, or may be by calls in flight."""
+    """What was spent, or is reserved for calls in flight."""
 
     tokens: int = 0
     usd: float = 0.0
 
     def add(self, tokens: int, usd: float) -> None:
-        """Add to it, or take away."""
+        """Add an amount; a negative one takes away."""
         self.tokens += tokens
         self.usd += usd
 
 
 class BudgetGuard:
-    """Holds a run, and each of its cycles, to their caps with calls in flight.
+    """Keeps a run, and each of its cycles, within their caps while calls are in flight.
 
-    A call leaves only while what was spent lies below the cap; where the calls in flight may fill the rest, the next
-    one waits for them. So a cap is exceeded by less than the last call's own use, as far as estimates are right, and
-    never by more than the calls in flight.
+    A call is sent only while the amount spent is below the cap. If the calls in flight may use up the rest, the next
+    call waits for them. If the estimates are right, the overrun is less than the use of the last call; it is never more
+    than the use of the calls in flight.
 
     Args:
         run: cap of the run.
         cycle: cap of each cycle.
-        read: what was spent before, by cycle number or, for None, in all (tokens, US dollars).
+        read_spent: what was spent before, by cycle number or, for None, in all (tokens, US dollars).
     """
 
-    def __init__(self, run: BudgetLimit, cycle: BudgetLimit, read: Callable[[int | None], tuple[int, float]]) -> None:
+    def __init__(
+        self, run: BudgetLimit, cycle: BudgetLimit, read_spent: Callable[[int | None], tuple[int, float]]
+    ) -> None:
         self._caps = {"run": run, "cycle": cycle}
-        self._read = read
+        self._read_spent = read_spent
         self._spent: dict[int | None, Spent] = {}
-        self._flying: dict[int | None, Spent] = {}
-        self._out = 0
+        self._reserved: dict[int | None, Spent] = {}
+        self._in_flight = 0
         self._changed = asyncio.Event()
 
     @asynccontextmanager
-    async def admit(self, cycle: int, tokens: int, usd: float) -> AsyncIterator[None]:
-        """Let one call go.
+    async def reserve(self, cycle: int, tokens: int, usd: float) -> AsyncIterator[None]:
+        """Reserve what one call will use, until the block ends; waits while the calls in flight may use up the rest.
 
         Args:
             cycle: evolution cycle that it belongs to.
@@ -69,19 +71,19 @@ class BudgetGuard:
         Raises:
             BudgetSpent: a cap is reached.
         """
-        # with nobody in flight there is nobody to wait for: sums of money come back to nothing but nearly
-        while self._is_full(cycle) and self._out:
+        # do not wait without calls in flight: float sums may not return to exactly 0
+        while self._is_full(cycle) and self._in_flight:
             self._changed.clear()
             await self._changed.wait()
-        for _, place, _ in self._places(cycle):
-            self._flying.setdefault(place, Spent()).add(tokens, usd)
-        self._out += 1
+        for _, scope, _ in self._scopes(cycle):
+            self._reserved.setdefault(scope, Spent()).add(tokens, usd)
+        self._in_flight += 1
         try:
             yield
         finally:
-            self._out -= 1
-            for _, place, _ in self._places(cycle):
-                self._flying[place].add(-tokens, -usd)
+            self._in_flight -= 1
+            for _, scope, _ in self._scopes(cycle):
+                self._reserved[scope].add(-tokens, -usd)
             self._changed.set()
 
     @property
@@ -98,31 +100,31 @@ class BudgetGuard:
         return False
 
     def charge(self, cycle: int, tokens: int, usd: float) -> None:
-        """Note what a call has used."""
-        for _, place, _ in self._places(cycle):
-            self._of(place).add(tokens, usd)
+        """Add what a call has used."""
+        for _, scope, _ in self._scopes(cycle):
+            self._of(scope).add(tokens, usd)
 
-    def _places(self, cycle: int) -> Iterator[tuple[str, int | None, BudgetLimit]]:
+    def _scopes(self, cycle: int) -> Iterator[tuple[str, int | None, BudgetLimit]]:
         yield "run", None, self._caps["run"]
         yield "cycle", cycle, self._caps["cycle"]
 
-    def _of(self, place: int | None) -> Spent:
-        if place not in self._spent:
-            self._spent[place] = Spent(*self._read(place))
-        return self._spent[place]
+    def _of(self, scope: int | None) -> Spent:
+        if scope not in self._spent:
+            self._spent[scope] = Spent(*self._read_spent(scope))
+        return self._spent[scope]
 
     def _is_full(self, cycle: int) -> bool:
-        """Whether the calls in flight may take what is left; raises when nothing is left."""
+        """Whether the calls in flight may use up what is left; raises when nothing is left."""
         full = False
-        for name, place, cap in self._places(cycle):
-            spent, flying = self._of(place), self._flying.get(place, Spent())
+        for name, scope, cap in self._scopes(cycle):
+            spent, reserved = self._of(scope), self._reserved.get(scope, Spent())
             key = "budget" if name == "run" else "budget.cycle"
             if cap.tokens is not None:
                 if spent.tokens >= cap.tokens:
                     raise BudgetSpent(f"{key}.tokens: {spent.tokens:,} of {cap.tokens:,} are used")
-                full |= spent.tokens + flying.tokens >= cap.tokens
+                full |= spent.tokens + reserved.tokens >= cap.tokens
             if cap.usd is not None:
                 if spent.usd >= cap.usd:
                     raise BudgetSpent(f"{key}.usd: {spent.usd:.4f} of {cap.usd:g} are used")
-                full |= spent.usd + flying.usd >= cap.usd
+                full |= spent.usd + reserved.usd >= cap.usd
         return full

@@ -1,4 +1,4 @@
-"""One attempt at a call, from its key to its record: what it will use, what it used, what it cost."""
+"""One attempt at a call, from its key to its record: expected tokens, tokens used, cost."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from evokd.agents.llm.teacher_settings import TeacherSettings
 from evokd.messages import CallRecord
 
 USUAL_REPLY = 600
-"""Tokens that a role's first reply is expected to have."""
+"""Expected tokens of a role's first reply."""
 
 
 def call_key(
@@ -29,7 +29,7 @@ def call_key(
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens of a text where the server does not count: a quarter of its characters, rounded up."""
+    """Estimate the tokens of a text if the server does not count them: a quarter of its characters, rounded up."""
     return math.ceil(len(text) / 4)
 
 
@@ -37,13 +37,13 @@ class Attempt:
     """One attempt at a call: its key, and its records.
 
     Args:
-        ask: the question.
+        ask: the request.
         turns: what is sent.
         schema: JSON Schema of the reply.
-        number: from 1; a re-ask counts on.
+        number: from 1, re-asks included.
         endpoint: where it goes.
         settings: the teacher's.
-        usual: role -> tokens of its usual reply; kept up to date here.
+        usual: role -> moving average of the tokens of its replies; updated here.
     """
 
     def __init__(
@@ -58,52 +58,56 @@ class Attempt:
     ) -> None:
         self._ask, self._turns, self._number = ask, turns, number
         self._endpoint, self._settings, self._usual = endpoint, settings, usual
-        own = settings.role(ask.role)
+        role_settings = settings.role(ask.role)
         self.seed = ask.seed + number - 1
-        self._prices = own.prices
-        self._parameters = {"seed": self.seed, "temperature": own.temperature, "max_tokens": own.max_tokens}
+        self._prices = role_settings.prices
+        self._parameters = {
+            "seed": self.seed,
+            "temperature": role_settings.temperature,
+            "max_tokens": role_settings.max_tokens,
+        }
         self.key = call_key(endpoint.base_url, endpoint.model, turns, schema, self._parameters)
         self._read = estimate_tokens("".join(text for _, text in turns))
 
     def expected(self, priced: bool) -> tuple[int, float]:
-        """Tokens and US dollars that it will probably use.
+        """Expected tokens and US dollars.
 
         Args:
-            priced: whether the price matters; the table of prices takes its time to load. Else, and where the price is
-                unknown, 0 dollars.
+            priced: whether to look up the price, as the table of prices is slow to load. Without it, or if the price
+                is unknown, the dollars are 0.
         """
         tokens = (self._read, math.ceil(self._usual.get(self._ask.role, USUAL_REPLY)))
         return sum(tokens), (self._price(tokens)[0] or 0.0) if priced else 0.0
 
     def fail(self, failure: Failure) -> CallRecord:
-        """Make the record of a try that brought no reply.
+        """Make the record of a try without a reply.
 
-        A request that went out and got no whole answer may have been worked on and be charged for: it counts with the
-        usual reply, or with what of it came if that is more.
+        The server may have processed, and may charge for, a request without a complete response. So it counts with the
+        tokens of a usual reply, or with those that arrived if they are more.
         """
-        tokens, used = failure.tokens or (0, 0), failure.tokens is not None
-        if failure.sent and not used:
-            came = estimate_tokens(failure.raw)
-            tokens = (self._read, max(came, math.ceil(self._usual.get(self._ask.role, 0))))
+        tokens, counted = failure.tokens or (0, 0), failure.tokens is not None
+        if failure.sent and not counted:
+            received = estimate_tokens(failure.raw)
+            tokens = (self._read, max(received, math.ceil(self._usual.get(self._ask.role, 0))))
         return self._record(
-            ability=failure.ability,
-            status="lost" if failure.sent or used else "error",
+            ability=failure.output_mode,
+            status="lost" if failure.sent or counted else "error",
             raw=failure.raw,
             flags=(*failure.flags, *(("optional",) if self._ask.optional else ())),
-            faults=[failure.told],
+            faults=[failure.message],
             tokens=tokens,
-            estimated=failure.sent and not used,
+            estimated=failure.sent and not counted,
             seconds=round(failure.seconds, 3),
         )
 
     def succeed(self, reply: Reply, reading: Reading[Any], faults: list[str]) -> CallRecord:
-        """Make the record of a reply and of what was read in it."""
+        """Make the record of a reply and of what was parsed from it."""
         written = reading.raw if len(reply.pieces) < 2 else "".join(piece.text for piece in reply.pieces)
         tokens = reply.tokens or (self._read, estimate_tokens(written))
         usual = self._usual.get(self._ask.role)
         self._usual[self._ask.role] = tokens[1] if usual is None else 0.8 * usual + 0.2 * tokens[1]
         return self._record(
-            ability=reply.ability,
+            ability=reply.output_mode,
             status="fault" if faults else "ok",
             raw=reading.raw,
             flags=[*reading.flags, *(("optional",) if faults and self._ask.optional else ())],
@@ -116,7 +120,7 @@ class Attempt:
     def _record(self, *, tokens: tuple[int, int], flags: Sequence[str] = (), **fields: Any) -> CallRecord:
         cost, source = (None, None) if fields["status"] == "error" else self._price(tokens)
         return CallRecord(
-            id="",  # given when it is stored
+            id="",  # set when it is stored
             key=self.key,
             cycle=self._ask.cycle,
             role=self._ask.role,
@@ -141,17 +145,17 @@ class Attempt:
 
 
 class CallRecorder:
-    """Stores attempts under ids of their own, and charges them."""
+    """Charges attempts to the budget and stores them, each under a new id."""
 
-    def __init__(self, store: CallStore, purse: BudgetGuard) -> None:
-        self._store, self._purse = store, purse
+    def __init__(self, store: CallStore, budget: BudgetGuard) -> None:
+        self._store, self._budget = store, budget
 
     async def keep(self, record: CallRecord) -> CallRecord:
-        """Charge an attempt at once and store it; only then may what came with it be used."""
-        self._purse.charge(record.cycle, record.input_tokens + record.output_tokens, record.cost_usd or 0.0)
-        # the calls of a role in a span come one after the other, so the number is free
+        """Charge an attempt at once and store it; only then may its reply be used."""
+        self._budget.charge(record.cycle, record.input_tokens + record.output_tokens, record.cost_usd or 0.0)
+        # a role makes its calls in a span one after the other, so the number is free
         number = self._store.count_calls(record.role, record.span) + 1
-        kept = record.model_copy(update={"id": f"{record.span}-{record.role}-{number}"})
+        stored = record.model_copy(update={"id": f"{record.span}-{record.role}-{number}"})
         with under_way():
-            await self._store.keep_call(kept)
-        return kept
+            await self._store.keep_call(stored)
+        return stored

@@ -1,6 +1,6 @@
-"""The one door to a language model: every call is counted, limited, recorded, parsed and re-asked here.
+"""The client of the language model: it counts, limits, records, parses and repeats every call.
 
-No agent imports a vendor's SDK, reads an environment variable or catches a network error; they call `Teacher.ask`.
+Agents import no vendor's SDK, read no environment variable and catch no network error; they call `Teacher.ask`.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["LLMResponse", "LLMRequest", "CallStore", "Teacher", "call_key", "resolve_key"]
 
 MAX_SCHEMAS = 32
-"""Reply schemas that are kept; each cycle's case ids make a new one."""
+"""Reply schemas that are cached; each cycle's case ids make a new one."""
 IN_PROCESS_URL = "http://rehearsal/v1"
 MAX_QUOTED = 6_000
-"""Characters of an unusable reply that are quoted back when it is asked again."""
+"""Characters of an unusable reply that are quoted when the request is repeated."""
 
 
 def resolve_key(settings: RoleSettings, environment: Mapping[str, str]) -> str:
@@ -56,12 +56,12 @@ def resolve_key(settings: RoleSettings, environment: Mapping[str, str]) -> str:
 
 
 class Teacher:
-    """Door to the teacher's endpoint(s), shared by all agents of a run.
+    """Client of the teacher's endpoints, shared by all agents of a run.
 
     Args:
         settings: the `teacher` section.
         store: where calls are recorded and looked up.
-        transport: None for the network; the rehearsal teacher's in-process transport otherwise.
+        transport: None for the network; otherwise the rehearsal teacher's in-process transport.
         run: what the run may spend.
         cycle: what each of its cycles may spend.
     """
@@ -77,54 +77,56 @@ class Teacher:
         self._settings = settings
         self._store = store
         self._transport = transport
-        self._purse = BudgetGuard(run, cycle, store.spent)
-        self._book = CallRecorder(store, self._purse)
-        self._flights = PendingCalls()
+        self._budget = BudgetGuard(run, cycle, store.spent)
+        self._recorder = CallRecorder(store, self._budget)
+        self._pending = PendingCalls()
         self._client: httpx2.AsyncClient | None = None
         self._endpoints: dict[RoleSettings, Endpoint] = {}
         self._by_role: dict[str, Endpoint] = {}
         self._addresses: dict[str, tuple[Limiter, RetryPolicy]] = {}
-        self._known: dict[Endpoint, str | None] = {}
+        self._stored_modes: dict[Endpoint, str | None] = {}
         self._schemas: dict[str, dict[str, Any]] = {}
         self._usual: dict[str, float] = {}
 
     def is_spent(self, cycle: int) -> bool:
         """Whether the run, or this cycle, may make no more calls."""
-        return self._purse.is_spent(cycle)
+        return self._budget.is_spent(cycle)
 
     def asks_again(self, record: CallRecord) -> bool:
-        """Whether a reply with faults is asked again: not after the last attempt, nor once nothing may be spent."""
-        left = record.status == "fault" and record.attempt <= self._settings.reasks and "optional" not in record.flags
-        return left and not self._flights.closed and not self.is_spent(record.cycle)
+        """Whether a faulty reply is asked for again: not after the last attempt, nor once the budget is spent."""
+        may_ask = (
+            record.status == "fault" and record.attempt <= self._settings.reasks and "optional" not in record.flags
+        )
+        return may_ask and not self._pending.closed and not self.is_spent(record.cycle)
 
     async def land(self, hurry: asyncio.Event, tell: Callable[[int, float], None]) -> None:
-        """Send nothing more, and wait until every reply that is under way is stored, or booked as lost.
+        """Send nothing more, and wait until every reply in flight is stored, or recorded as lost.
 
         Args:
-            hurry: once set, nothing more is waited for.
-            tell: called with the number of requests under way, if there are any, and the seconds that they may take.
+            hurry: once set, stop waiting.
+            tell: called, if requests are in flight, with their number and the seconds that they may take.
         """
-        self._flights.close()
-        if self._flights.under_way and not hurry.is_set():
-            tell(self._flights.under_way, self._flights.seconds_left)
-        await self._flights.land(hurry)
+        self._pending.close()
+        if self._pending.under_way and not hurry.is_set():
+            tell(self._pending.under_way, self._pending.seconds_left)
+        await self._pending.drain(hurry)
 
     async def close(self) -> None:
-        """Close the HTTP connections; what is still under way is booked as lost."""
+        """Close the HTTP connections; requests still in flight are recorded as lost."""
         hurry = asyncio.Event()
         hurry.set()
-        await self._flights.land(hurry)
+        await self._pending.drain(hurry)
         if self._client is not None:
             await self._client.aclose()
 
     async def ask(self, ask: LLMRequest[ReplyT]) -> LLMResponse[ReplyT]:
-        """Ask, parse, check; re-ask with the faults a fixed number of times. The most useful reply counts.
+        """Ask, parse, check; re-ask with the faults a fixed number of times; return the most useful reply.
 
-        A stored reply to the very same request is used instead of a new call, so a resumed run pays nothing twice.
+        A stored reply to the same request replaces a new call, so a resumed run pays for nothing twice.
 
         Raises:
-            TeacherError: the endpoint cannot be reached or refuses to work at all.
-            BudgetSpent: nothing more may be spent, and no usable reply has come.
+            TeacherError: the endpoint cannot be reached or refuses every request.
+            BudgetSpent: nothing more may be spent, and there is no usable reply.
         """
         block = fence(ask.message)
         base = _first_turns(ask, block)
@@ -145,9 +147,9 @@ class Teacher:
                 break
             if number == 1 and record.faults and ask.remainder is not None and _is_cut(record):
                 return await self._complete(ask, record, parsed, number)
-            found = parsed.reply or parsed.rest
-            if found is not None and (best is None or ask.count(found) >= ask.count(best)):
-                best, call_id, faults = found, record.id, record.faults
+            usable = parsed.reply or parsed.rest
+            if usable is not None and (best is None or ask.count(usable) >= ask.count(best)):
+                best, call_id, faults = usable, record.id, record.faults
             elif best is None:
                 faults = record.faults
             if not record.faults or _is_no_use(record, best, ask, number):
@@ -159,18 +161,18 @@ class Teacher:
     async def _complete(
         self, ask: LLMRequest[ReplyT], record: CallRecord, parsed: Parsed[ReplyT], number: int
     ) -> LLMResponse[ReplyT]:
-        """Ask for what a reply lacks that was cut off."""
+        """Ask for the items that a cut-off reply lacks."""
 
         async def attempt(part: LLMRequest[ReplyT], number: int) -> tuple[CallRecord, Parsed[ReplyT] | None]:
             return await self._attempt(part, _first_turns(part, fence(part.message)), number)
 
-        spare = 0 if ask.optional else self._settings.reasks
-        return await complete(ask, (record, parsed), number, spare, attempt)
+        extra_requests = 0 if ask.optional else self._settings.reasks
+        return await complete(ask, (record, parsed), number, extra_requests, attempt)
 
     async def _attempt(
         self, ask: LLMRequest[ReplyT], turns: Sequence[Turn], number: int
     ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
-        """Make one call or take its stored reply; no parsed reply where the server refused the request."""
+        """Make one call or take its stored reply; the parsed reply is None if the server refused the request."""
         endpoint, schema = self._endpoint(ask.role), self._schema(ask)
         attempt = Attempt(ask, turns, schema, number, endpoint, self._settings, self._usual)
         tidy = Normaliser(schema, ask.names)
@@ -178,39 +180,39 @@ class Teacher:
         if stored is not None:
             return stored, read_stored(stored.raw, stored.flags, ask.reply, tidy)
 
-        return await self._flights.make(lambda: self._make_call(ask, attempt, turns, schema, tidy))
+        return await self._pending.make(lambda: self._make_call(ask, attempt, turns, schema, tidy))
 
     async def _make_call(
         self, ask: LLMRequest[ReplyT], attempt: Attempt, turns: Sequence[Turn], schema: dict[str, Any], tidy: Normaliser
     ) -> tuple[CallRecord, Parsed[ReplyT] | None]:
-        """Make one call and store what came of it; it ends by itself, also when nobody waits for it any more."""
+        """Make one call and store its outcome, even if nobody waits for it any more."""
         endpoint = self._endpoint(ask.role)
         failed: list[CallRecord] = []
 
         async def note(failure: Failure) -> None:
-            failed.append(await self._book.keep(attempt.fail(failure)))
+            failed.append(await self._recorder.keep(attempt.fail(failure)))
 
-        tokens, usd = attempt.expected(self._purse.counts_money)
+        tokens, usd = attempt.expected(self._budget.counts_money)
         call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens, ask.optional)
 
-        def admit() -> AbstractAsyncContextManager[None]:
+        def reserve() -> AbstractAsyncContextManager[None]:
             self._store.check_room()
-            return self._purse.admit(ask.cycle, tokens, usd)
+            return self._budget.reserve(ask.cycle, tokens, usd)
 
         try:
-            reply = await endpoint.call(call, note, admit)
+            reply = await endpoint.call(call, note, reserve)
         except TeacherError as exc:
-            self._flights.ground(exc)
+            self._pending.abort(exc)
             raise
         self._remember(endpoint)
         if reply.error is not None:
             return failed[-1], None
         reading = read_reply(reply, ask.reply, tidy)
         faults = _find_faults(reading, ask)
-        return await self._book.keep(attempt.succeed(reply, reading, faults)), reading.parsed
+        return await self._recorder.keep(attempt.succeed(reply, reading, faults)), reading.parsed
 
     def _schema(self, ask: LLMRequest[ReplyT]) -> dict[str, Any]:
-        """The schema of a reply; made once for the same class and words."""
+        """The schema of a reply; cached per class and vocabulary."""
         words = {name: list(values) for name, values in ask.vocabularies.items()}
         name = f"{ask.reply.__qualname__} {json.dumps(words, sort_keys=True)} {sorted(ask.without)}"
         if name not in self._schemas:
@@ -220,9 +222,9 @@ class Teacher:
         return self._schemas[name]
 
     def _remember(self, endpoint: Endpoint) -> None:
-        if endpoint.known and self._known.get(endpoint) != endpoint.known:
+        if endpoint.known and self._stored_modes.get(endpoint) != endpoint.known:
             self._store.remember_ability(endpoint.base_url, endpoint.model, endpoint.known)
-            self._known[endpoint] = endpoint.known
+            self._stored_modes[endpoint] = endpoint.known
 
     def _endpoint(self, role: str) -> Endpoint:
         if role not in self._by_role:
@@ -231,19 +233,19 @@ class Teacher:
 
     def _open(self, role: str) -> Endpoint:
         embedded = self._settings.is_embedded()
-        own = self._settings.role(role)
-        key = "no-key" if embedded else resolve_key(own, os.environ)
-        url = IN_PROCESS_URL if embedded else (own.base_url or OPENAI_URL)
-        target = own.model_copy(update={"base_url": url, "prices": None})
+        role_settings = self._settings.role(role)
+        key = "no-key" if embedded else resolve_key(role_settings, os.environ)
+        url = IN_PROCESS_URL if embedded else (role_settings.base_url or OPENAI_URL)
+        target = role_settings.model_copy(update={"base_url": url, "prices": None})
         if target not in self._endpoints:
             known = self._store.find_ability(url, target.model or "")
             if url not in self._addresses:
                 limits = self._settings.limits
-                patience = RetryPolicy(self._settings.retries, limits.patience)
-                self._addresses[url] = (Limiter(self._settings.concurrency, limits), patience)
-            found = Endpoint(target, self._settings, key, self._http(), *self._addresses[url], known)
-            self._endpoints[target] = found
-            self._known[found] = known
+                retry_policy = RetryPolicy(self._settings.retries, limits.patience)
+                self._addresses[url] = (Limiter(self._settings.concurrency, limits), retry_policy)
+            endpoint = Endpoint(target, self._settings, key, self._http(), *self._addresses[url], known)
+            self._endpoints[target] = endpoint
+            self._stored_modes[endpoint] = known
         return self._endpoints[target]
 
     def _http(self) -> "httpx2.AsyncClient":
@@ -255,7 +257,7 @@ class Teacher:
             self._client = httpx2.AsyncClient(
                 transport=RecordingTransport(self._transport),
                 follow_redirects=True,
-                headers={"accept-encoding": "identity"},  # half a reply can be read only if it is not packed
+                headers={"accept-encoding": "identity"},  # a partial reply can be read only if it is not compressed
             )
         return self._client
 
@@ -265,12 +267,12 @@ def _first_turns(ask: LLMRequest[ReplyT], block: str) -> list[Turn]:
 
 
 def _is_cut(record: CallRecord) -> bool:
-    """Whether a reply was begun and cut off; a smaller question does not help where thoughts took all tokens."""
+    """Whether a reply was cut off; a smaller request does not help if reasoning took all tokens."""
     return CUT_OFF in record.flags and THOUGHTS not in record.flags
 
 
 def _is_no_use(record: CallRecord, best: ReplyT | None, ask: LLMRequest[ReplyT], number: int) -> bool:
-    """Whether the same limit would cut the next reply as well: of a few items, or of thoughts for the second time."""
+    """Whether the same limit would cut off the next reply too: after some items, or twice within the reasoning."""
     if CUT_OFF not in record.flags:
         return False
     return (best is not None and ask.count(best) > 0) or (THOUGHTS in record.flags and number > 1)

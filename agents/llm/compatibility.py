@@ -1,7 +1,7 @@
-"""What an endpoint refuses of a request although others take it, and how the request is written for it instead.
+"""Workarounds for servers: parts of a request that an endpoint refuses, and how to write the request without them.
 
-Quirks are remembered beside the response format. They change what is sent and never the key of a call, so that a
-stored reply is found whatever was learned since.
+Quirks are stored beside the structured-output mode. They change what is sent but never the key of a call, so a stored
+reply is found whatever was learned since.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,43 +12,43 @@ from evokd.agents.llm.teacher_settings import RoleSettings
 NO_SEED = "no_seed"
 NO_TEMPERATURE = "no_temperature"
 OLD_LIMIT = "max_tokens"
-"""The limit of the reply goes under its older name, `max_tokens`."""
+"""The reply limit is sent under its older name, `max_tokens`."""
 NO_LIMIT = "no_max_tokens"
-"""Neither name of the limit is taken."""
+"""The reply limit is not sent, as neither name is accepted."""
 NO_SYSTEM = "no_system"
-"""The system prompt goes into the first user turn."""
+"""The system prompt is sent in the first user turn."""
 ALL = frozenset({NO_SEED, NO_TEMPERATURE, OLD_LIMIT, NO_LIMIT, NO_SYSTEM})
 
 Quirks = frozenset[str]
 
 _SIMPLE = {"seed": NO_SEED, "temperature": NO_TEMPERATURE, "system": NO_SYSTEM}
-"""What is refused -> the quirk that leaves it out."""
+"""Refused part -> the quirk that leaves it out."""
 
 
 def read_quirks(words: Collection[str]) -> Quirks:
-    """The quirks among remembered words; others are of another version and do not count."""
+    """The quirks among stored words; ignores words of other versions."""
     return ALL & frozenset(words)
 
 
 def learn_quirks(sent: Quirks, refused: Collection[str], other_name: bool) -> Quirks:
-    """Say how to write a request for an endpoint that has refused parts of it.
+    """Choose how to write a request for an endpoint that has refused parts of it.
 
     Args:
-        sent: the quirks that the refused request was written for.
+        sent: the quirks of the refused request.
         refused: `seed`, `temperature`, `max_tokens`, `max_completion_tokens` or `system`.
-        other_name: whether the refusal names the other spelling of the limit as the right one.
+        other_name: whether the refusal names the other spelling of the limit as correct.
 
     Returns:
-        The quirks of the next try; those of `sent` where nothing can be written otherwise.
+        The quirks of the next try; equal to `sent` if nothing can be changed.
     """
-    found = set(sent) | {_SIMPLE[name] for name in refused if name in _SIMPLE}
+    quirks = set(sent) | {_SIMPLE[name] for name in refused if name in _SIMPLE}
     if "max_completion_tokens" in refused and not sent & {OLD_LIMIT, NO_LIMIT}:
-        found.add(OLD_LIMIT)
+        quirks.add(OLD_LIMIT)
     if "max_tokens" in refused and OLD_LIMIT in sent:
-        found.discard(OLD_LIMIT)
+        quirks.discard(OLD_LIMIT)
         if not other_name:
-            found.add(NO_LIMIT)
-    return frozenset(found)
+            quirks.add(NO_LIMIT)
+    return frozenset(quirks)
 
 
 def write_sampling(role: RoleSettings, seed: int, quirks: Quirks) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def write_sampling(role: RoleSettings, seed: int, quirks: Quirks) -> dict[str, A
 
 
 def adapt_turns(turns: Sequence[tuple[str, str]], quirks: Quirks) -> list[tuple[str, str]]:
-    """Put the system prompt into the first user turn where the endpoint takes no system turn."""
+    """Move the system prompt into the first user turn if the endpoint accepts no system turn."""
     if NO_SYSTEM not in quirks:
         return list(turns)
     head = [text for role, text in turns if role == "system"]

@@ -1,4 +1,4 @@
-"""Replies that were cut off: what came whole is kept, and what is missing is asked for in smaller requests."""
+"""Cut-off replies: their complete items are used, and smaller requests ask for the others."""
 
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -13,82 +13,86 @@ from evokd.messages import CallRecord
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 MakeAttempt = Callable[[LLMRequest[ReplyT], int], Awaitable[tuple[CallRecord, Parsed[ReplyT] | None]]]
-"""Makes one call for a question; the number counts on from the question that was cut off."""
+"""Makes one call; the attempt numbers go on from that of the cut-off reply."""
 
 
 async def complete(
     ask: LLMRequest[ReplyT],
     first: tuple[CallRecord, Parsed[ReplyT]],
     number: int,
-    spare: int,
+    extra_requests: int,
     attempt: MakeAttempt[ReplyT],
 ) -> LLMResponse[ReplyT]:
-    """Ask for what a reply lacks that was cut off.
+    """Ask for the items that a cut-off reply lacks.
 
-    What is asked for, and when it ends, depends on the replies alone: a run that is resumed finds the same calls.
+    The requests depend on the replies alone, so a resumed run makes the same ones.
 
     Args:
-        ask: the question; has a `remainder`.
-        first: its reply that was cut off.
-        number: the attempt that it came with.
-        spare: requests that may come on top of those that are needed at least.
+        ask: the request; has a `remainder`.
+        first: its cut-off reply.
+        number: attempt number of that reply.
+        extra_requests: requests allowed beyond the minimum that is needed.
         attempt: makes a call.
     """
     assert ask.remainder is not None
-    kept: _Kept[ReplyT] = _Kept(spare)
-    kept.take(ask, *first)
-    asked, told, last = ask, first[0].faults, first[0].id
-    while (following := ask.remainder(kept.whole, kept.fits or max(1, asked.size // 2))) is not None and kept.left:
-        asked, number = following, number + 1
+    progress: _Progress[ReplyT] = _Progress(extra_requests)
+    progress.take(ask, *first)
+    request, faults_so_far, last_call_id = ask, first[0].faults, first[0].id
+    while (
+        following := ask.remainder(progress.whole, progress.fits or max(1, request.size // 2))
+    ) is not None and progress.left:
+        request, number = following, number + 1
         try:
-            record, parsed = await attempt(asked, number)
+            record, parsed = await attempt(request, number)
         except BudgetSpent as exc:
-            if not kept.parts:
+            if not progress.parts:
                 raise
-            told = [str(exc)]
+            faults_so_far = [str(exc)]
             break
-        told, last = record.faults or told, record.id
+        faults_so_far, last_call_id = record.faults or faults_so_far, record.id
         if parsed is None:
-            break  # refused, and the next one would be as well
-        kept.take(asked, record, parsed)
-    faults = ask.check(kept.whole) if kept.whole is not None else told
-    return LLMResponse(kept.whole, tuple(faults), kept.parts[0][0] if kept.parts else last, tuple(kept.parts))
+            break  # refused, and so would be the next one
+        progress.take(request, record, parsed)
+    faults = ask.check(progress.whole) if progress.whole is not None else faults_so_far
+    return LLMResponse(
+        progress.whole, tuple(faults), progress.parts[0][0] if progress.parts else last_call_id, tuple(progress.parts)
+    )
 
 
-class _Kept(Generic[ReplyT]):
-    """What has come whole so far.
+class _Progress(Generic[ReplyT]):
+    """The complete items so far.
 
     Args:
-        spare: requests that may come on top of those that are needed at least.
+        extra_requests: requests allowed beyond the minimum that is needed.
     """
 
-    def __init__(self, spare: int) -> None:
+    def __init__(self, extra_requests: int) -> None:
         self.parts: list[tuple[str, ReplyT]] = []
         self.whole: ReplyT | None = None
         self.fits = 0
-        """Items that are known to fit into a reply."""
-        self.left = spare
+        """Items that have fitted into one reply."""
+        self.left = extra_requests
         """Requests that may still be made."""
         self._calls = 0
 
-    def take(self, asked: LLMRequest[ReplyT], record: CallRecord, parsed: Parsed[ReplyT]) -> None:
-        """Keep what a reply brought, and count the request that it came with."""
+    def take(self, request: LLMRequest[ReplyT], record: CallRecord, parsed: Parsed[ReplyT]) -> None:
+        """Add the items of a reply, and count its request."""
         if self._calls:
             self.left -= 1
         self._calls += 1
         brought = parsed.reply or parsed.rest
-        count = asked.count(brought) if brought is not None else 0
+        count = request.count(brought) if brought is not None else 0
         if brought is None or not count:
             return
         if not self.fits:
-            self.left += max(0, asked.size - count) // count
+            self.left += max(0, request.size - count) // count
         self.fits = max(self.fits, count)
         self.parts.append((record.id, brought))
         self.whole = join([reply for _, reply in self.parts])
 
 
 def join(replies: list[ReplyT]) -> ReplyT | None:
-    """Put the items of replies with one list together; None for none."""
+    """Join the items of replies that have one list; None for no replies."""
     if len(replies) < 2:
         return replies[0] if replies else None
     kind = type(replies[0])

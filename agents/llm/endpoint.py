@@ -1,4 +1,4 @@
-"""One model at one address: what it understands (the ability ladder), and its calls with all that may go wrong."""
+"""One model at one address: the structured-output mode that it supports, and its calls with their failures."""
 
 import asyncio
 import re
@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from evokd.agents.llm.attempt import FATAL, Call, Failure, ModelConnection, Reply, TeacherRefused, TeacherUnreachable
 from evokd.agents.llm.compatibility import Quirks, learn_quirks, read_quirks
-from evokd.agents.llm.in_flight import go_on, under_way
-from evokd.agents.llm.limiter import Gate, Limiter
+from evokd.agents.llm.in_flight import stop_if_abandoned, under_way
+from evokd.agents.llm.limiter import Limiter, Reservation
 from evokd.agents.llm.ping import find_address
 from evokd.agents.llm.retry import RetryPolicy
 from evokd.agents.llm.teacher_settings import RoleSettings, TeacherSettings
@@ -19,25 +19,26 @@ from evokd.agents.llm.teacher_settings import RoleSettings, TeacherSettings
 if TYPE_CHECKING:
     import httpx2
 
-LADDER = ("json_schema", "json_object_schema", "json_object", "plain")
-LONGER = 4
-"""Times the time limit that a call gets in the end, each try twice the one before."""
-MOST_CHANGES = 8
-"""Times that one call is written otherwise for what the endpoint refuses."""
+OUTPUT_MODES = ("json_schema", "json_object_schema", "json_object", "plain")
+"""Structured-output modes; each is the fallback of the one before."""
+MAX_TIMEOUT_FACTOR = 4
+"""Largest multiple of the time limit; each late try doubles the limit of the next one."""
+MAX_ADAPTATIONS = 8
+"""Times that one call is rewritten because the endpoint refuses a part of it."""
 _SETTING = re.compile(
     r"max_\w*tokens|temperature|top_p|\b(model|parameter|argument)\b|too (large|small)", re.IGNORECASE
 )
-"""Words about a setting of the request, and so not about its texts."""
+"""Words of a complaint about a setting, and so not about the prompt."""
 ADAPTED = "adapted"
-"""Flag of a refused try after which the request is written otherwise; the quirks that were new stand beside it."""
+"""Flag of a refused try after which the request is rewritten; the new quirks follow it."""
 
 FailureSink = Callable[[Failure], Awaitable[None]]
-"""Called with every try that brought no reply."""
+"""Called with every try without a reply."""
 
 
-def response_format(ability: str, schema: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """The `response_format` of a request at a rung of the ladder, None for plain text."""
-    match ability:
+def response_format(output_mode: str, schema: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """The `response_format` of a request in a structured-output mode; None for plain text."""
+    match output_mode:
         case "json_schema":
             return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
         case "json_object_schema":
@@ -49,16 +50,16 @@ def response_format(ability: str, schema: dict[str, Any], name: str) -> dict[str
 
 
 class Endpoint:
-    """One model at one address. Calls through it find out once what the server understands and remember it.
+    """One model at one address. The first call finds out what the server supports; later calls use that.
 
     Args:
         role: model, address and sampling of the role(s) that use it; `base_url` must be set.
         settings: time limit.
         api_key: the key, never stored anywhere else.
-        client: HTTP client to send with (the in-process transport of the rehearsal comes in here).
-        limiter: lets calls to this address go, those of other models there too.
-        patience: what is known of the address's failures.
-        known: what `known` was in an earlier run, None to find out with the first call.
+        client: HTTP client to send with.
+        limiter: limits the calls to this address, for all its models.
+        retry_policy: decides on repeats, for all models of this address.
+        known: what `known` was in an earlier run; None to find out with the first call.
     """
 
     def __init__(
@@ -68,131 +69,133 @@ class Endpoint:
         api_key: str,
         client: "httpx2.AsyncClient",
         limiter: Limiter,
-        patience: RetryPolicy,
+        retry_policy: RetryPolicy,
         known: str | None = None,
     ) -> None:
         self.model = role.model or settings.model
         self.base_url = role.base_url or ""
-        ability, _, rest = (known or "").partition(" ")
-        self.ability = ability or None
+        output_mode, _, rest = (known or "").partition(" ")
+        self.output_mode = output_mode or None
         self.quirks = read_quirks(rest.split())
         self.limiter = limiter
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._timeout = settings.timeout
         self._probing = asyncio.Lock()
         self._has_refused = False
         self._role, self._client, self._key = role, client, SecretStr(api_key)
-        self._wire = ModelConnection(self.model, role, api_key, client)
+        self._connection = ModelConnection(self.model, role, api_key, client)
 
     @property
     def known(self) -> str | None:
-        """What was found out, as one string to be remembered; None while nothing was."""
-        return self.ability and " ".join([self.ability, *sorted(self.quirks)])
+        """What the endpoint supports, as one string to be stored; None before the first reply."""
+        return self.output_mode and " ".join([self.output_mode, *sorted(self.quirks)])
 
-    async def call(self, call: Call, on_failure: FailureSink, gate: Gate) -> Reply:
-        """Send one request; the first one on an endpoint also finds out which rung of the ladder it stands on.
+    async def call(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply:
+        """Send one request; the first one also finds out which structured-output mode the endpoint supports.
 
-        A reply with `error` set means that the server refuses this request, or fails over it time and again while it
+        A reply with `error` set means that the server refuses this request, or fails over it again and again while it
         serves others.
 
         Raises:
-            TeacherUnreachable: no answer for longer than the patience lasts.
+            TeacherUnreachable: no response for longer than the retry policy allows.
             TeacherRefused: the endpoint refuses the key, the model or every form of the request.
-            BudgetSpent: the gate lets nothing more out.
+            BudgetSpent: nothing more may be spent.
         """
-        if self.ability is None:
+        if self.output_mode is None:
             async with self._probing:
-                if self.ability is None:
-                    return await self._probe(call, on_failure, gate)
-        found = await self._persist(call, self.ability, on_failure, gate)
-        return found if isinstance(found, Reply) else _left_out(found)
+                if self.output_mode is None:
+                    return await self._probe(call, on_failure, reserve)
+        outcome = await self._persist(call, self.output_mode, on_failure, reserve)
+        return outcome if isinstance(outcome, Reply) else _skipped(outcome)
 
-    async def _probe(self, call: Call, on_failure: FailureSink, gate: Gate) -> Reply:
+    async def _probe(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply:
         refusal, failure = "", None
-        for ability in LADDER:
-            found = await self._persist(call, ability, on_failure, gate, probing=True)
-            if isinstance(found, Reply):
-                self.ability = ability
-                return found
-            if found.refusal.about in ("prompt", "length"):
-                # that says nothing about what the endpoint understands; the next call finds out
-                return _left_out(found)
-            if found.kind == "passing" and not found.own:
-                # other models at this address work meanwhile: that says nothing about what this one understands
-                return _left_out(found)
-            if found.kind == "refused":
-                refusal = found.told
-            failure = found
+        for output_mode in OUTPUT_MODES:
+            outcome = await self._persist(call, output_mode, on_failure, reserve, probing=True)
+            if isinstance(outcome, Reply):
+                self.output_mode = output_mode
+                return outcome
+            if outcome.refusal.about in ("prompt", "length"):
+                # that says nothing about what the endpoint supports; the next call finds out
+                return _skipped(outcome)
+            if outcome.kind == "passing" and not outcome.blames_request:
+                # other models at this address work meanwhile: that says nothing about what this one supports
+                return _skipped(outcome)
+            if outcome.kind == "refused":
+                refusal = outcome.message
+            failure = outcome
         if refusal and call.optional:
-            return Reply((), None, LADDER[0], error=refusal)
+            return Reply((), None, OUTPUT_MODES[0], error=refusal)
         if refusal and failure is not None and not self._has_refused and _may_be_the_prompt(failure):
-            # perhaps a filter dislikes this prompt and says so in words of its own; a second one will tell
+            # a content filter may have rejected this prompt in unusual words; a second prompt will show
             self._has_refused = True
-            return _left_out(failure)
+            return _skipped(failure)
         if refusal:
             raise TeacherRefused(f"{self.base_url}: the endpoint refuses every form of the request: {refusal}")
-        # every rung failed with 500, so it was not the form
+        # every mode failed with 500, so the form was not the cause
         assert failure is not None
-        found = await self._persist(call, LADDER[0], on_failure, gate)
-        if isinstance(found, Failure):
-            if found.refusal.about == "reply":
-                return _left_out(found)
-            raise self._give_up(found)
-        self.ability = LADDER[0]
-        return found
+        outcome = await self._persist(call, OUTPUT_MODES[0], on_failure, reserve)
+        if isinstance(outcome, Failure):
+            if outcome.refusal.about == "reply":
+                return _skipped(outcome)
+            raise self._give_up(outcome)
+        self.output_mode = OUTPUT_MODES[0]
+        return outcome
 
     async def _persist(
-        self, call: Call, ability: str, on_failure: FailureSink, gate: Gate, probing: bool = False
+        self, call: Call, output_mode: str, on_failure: FailureSink, reserve: Reservation, probing: bool = False
     ) -> Reply | Failure:
-        """Try until there is a reply, or until it is no use: the one place where calls are repeated."""
-        form = response_format(ability, call.schema, call.name)
-        since, tries, late, changes = self._patience.now(), 0, 0, 0
+        """Try until there is a reply or a repeat cannot help; calls are repeated nowhere else."""
+        form = response_format(output_mode, call.schema, call.name)
+        since, tries, late, adaptations = self._retry_policy.now(), 0, 0, 0
         last = since
         while True:
             quirks = self.quirks
-            limit = self._timeout * min(2**late, LONGER)
-            async with self.limiter.slot(call.tokens, gate):
+            limit = self._timeout * min(2**late, MAX_TIMEOUT_FACTOR)
+            async with self.limiter.slot(call.tokens, reserve):
                 with under_way(limit):
-                    found = await self._wire.send(call, form, ability, quirks, limit)
-                self._learn(call, found)
-                if isinstance(found, Failure):
-                    found = self._adapt(call, found, quirks) if changes < MOST_CHANGES else found
-                    await on_failure(found)
-            if isinstance(found, Reply):
-                return found
-            go_on()
-            if ADAPTED in found.flags:
-                changes += 1
+                    outcome = await self._connection.send(call, form, output_mode, quirks, limit)
+                self._learn(call, outcome)
+                if isinstance(outcome, Failure):
+                    outcome = self._adapt(call, outcome, quirks) if adaptations < MAX_ADAPTATIONS else outcome
+                    await on_failure(outcome)
+            if isinstance(outcome, Reply):
+                return outcome
+            stop_if_abandoned()
+            if ADAPTED in outcome.flags:
+                adaptations += 1
                 continue
-            if found.kind == "fatal":
-                raise await self._refuse(found)
-            if found.kind == "refused" or (probing and found.status == 500 and found.refusal.about == "form"):
-                return found
+            if outcome.kind == "fatal":
+                raise await self._refuse(outcome)
+            if outcome.kind == "refused" or (probing and outcome.status == 500 and outcome.refusal.about == "form"):
+                return outcome
             tries += 1
-            late += found.late
-            if probing and found.own and tries > 1:
-                return found  # twice: perhaps it is the form after all
-            verdict = self._patience.judge(tries, since, last, found.wait, found.own, found.refusal.about == "reply")
-            last = self._patience.now()
-            if verdict == "park":
-                raise self._give_up(found)
-            if verdict == "leave":
-                return found
-            await asyncio.sleep(verdict)
+            late += outcome.late
+            if probing and outcome.blames_request and tries > 1:
+                return outcome  # twice: the form may be the cause after all
+            decision = self._retry_policy.judge(
+                tries, since, last, outcome.wait, outcome.blames_request, outcome.refusal.about == "reply"
+            )
+            last = self._retry_policy.now()
+            if decision == "abort_run":
+                raise self._give_up(outcome)
+            if decision == "skip_call":
+                return outcome
+            await asyncio.sleep(decision)
 
-    def _adapt(self, call: Call, found: Failure, sent: Quirks) -> Failure:
-        """Learn from a refusal of a part of the request how to write it; flagged where the next try is another one."""
-        refused = {name for name in found.refusal.parts if self._sends(call, name)}
-        learned = learn_quirks(sent, refused, found.refusal.other_name)
+    def _adapt(self, call: Call, failure: Failure, sent: Quirks) -> Failure:
+        """Learn how to write a request of which a part was refused; flagged if the next try differs."""
+        refused = {name for name in failure.refusal.parts if self._sends(call, name)}
+        learned = learn_quirks(sent, refused, failure.refusal.other_name)
         if learned == sent:
-            return found
+            return failure
         new = learned - self.quirks
-        # what a call in flight beside this one has learned stays
+        # keep what other calls in flight have learned
         self.quirks = (self.quirks - (sent - learned)) | learned
-        return replace(found, flags=(ADAPTED, *sorted(new)))
+        return replace(failure, flags=(ADAPTED, *sorted(new)))
 
     def _sends(self, call: Call, name: str) -> bool:
-        """Whether a part that is refused is sent at all."""
+        """Whether a refused part is sent at all."""
         match name:
             case "temperature":
                 return self._role.temperature is not None
@@ -203,33 +206,33 @@ class Endpoint:
             case _:
                 return True
 
-    def _learn(self, call: Call, found: Reply | Failure) -> None:
-        if isinstance(found, Reply):
-            self._patience.answered()
-            self.limiter.answered(call.role, found.seconds)
-            self.limiter.settle(call.tokens, sum(found.tokens) if found.tokens else call.tokens)
-        elif found.overloaded:
-            self.limiter.overloaded(found.wait)
+    def _learn(self, call: Call, outcome: Reply | Failure) -> None:
+        if isinstance(outcome, Reply):
+            self._retry_policy.answered()
+            self.limiter.answered(call.role, outcome.seconds)
+            self.limiter.settle(call.tokens, sum(outcome.tokens) if outcome.tokens else call.tokens)
+        elif outcome.overloaded:
+            self.limiter.overloaded(outcome.wait)
 
-    async def _refuse(self, found: Failure) -> TeacherRefused:
-        what = FATAL.get(found.status or 0, "the account has no credit left")
-        hint = f" (see {self._role.api_key_env} in the environment)" if found.status == 401 else ""
-        if found.status in (404, 405) and not self.base_url.rstrip("/").endswith("/v1"):
+    async def _refuse(self, failure: Failure) -> TeacherRefused:
+        what = FATAL.get(failure.status or 0, "the account has no credit left")
+        hint = f" (see {self._role.api_key_env} in the environment)" if failure.status == 401 else ""
+        if failure.status in (404, 405) and not self.base_url.rstrip("/").endswith("/v1"):
             better = await find_address(self._client, self.base_url, self._key.get_secret_value())
             hint = f" (it answers under {better}: use that address)" if better else " (most addresses end in /v1)"
-        return TeacherRefused(f"{self.base_url}, model {self.model!r}: {what}{hint}: {found.told}")
+        return TeacherRefused(f"{self.base_url}, model {self.model!r}: {what}{hint}: {failure.message}")
 
-    def _give_up(self, found: Failure) -> TeacherUnreachable:
-        if found.status is None and not found.sent:
-            return TeacherUnreachable(f"{self.base_url}: no connection to the teacher ({found.told})")
-        asked = f" (it asks to wait {found.wait:,.0f} s)" if found.wait and found.wait >= 1 else ""
-        return TeacherUnreachable(f"{self.base_url}: the teacher keeps failing: {found.told}{asked}")
-
-
-def _may_be_the_prompt(found: Failure) -> bool:
-    return found.refusal.about is None and not _SETTING.search(found.told)
+    def _give_up(self, failure: Failure) -> TeacherUnreachable:
+        if failure.status is None and not failure.sent:
+            return TeacherUnreachable(f"{self.base_url}: no connection to the teacher ({failure.message})")
+        wait_note = f" (it asks to wait {failure.wait:,.0f} s)" if failure.wait and failure.wait >= 1 else ""
+        return TeacherUnreachable(f"{self.base_url}: the teacher keeps failing: {failure.message}{wait_note}")
 
 
-def _left_out(found: Failure) -> Reply:
-    """What stands for the reply to a request that is left alone."""
-    return Reply((), None, found.ability, error=found.told)
+def _may_be_the_prompt(failure: Failure) -> bool:
+    return failure.refusal.about is None and not _SETTING.search(failure.message)
+
+
+def _skipped(failure: Failure) -> Reply:
+    """The reply that stands for a skipped request."""
+    return Reply((), None, failure.output_mode, error=failure.message)

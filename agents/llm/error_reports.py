@@ -1,4 +1,4 @@
-"""Errors that a server reports in a body: their status, the words for people, and how long it asks to be left alone."""
+"""Errors that a server reports in a body: status, message, and how long the server asks to wait."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_WORDS = 20_000
-"""Characters of a message that are looked at."""
+"""Characters of a message that are examined."""
 UNKNOWN = 500
-"""Status of a reported error that says no other: the server has failed over this request."""
+"""Status of a reported error without one: the server has failed over this request."""
 _CODES = {
     "rate_limit": 429,
     "too_many_requests": 429,
@@ -42,7 +42,7 @@ _CODES = {
     "badrequest": 400,
     "unprocessable": 422,
 }
-"""What codes and types hold, lower case, words joined by underscores -> the HTTP status that it stands for."""
+"""Part of a code or type (lower case, words joined by underscores) -> equivalent HTTP status."""
 _PHRASES = (
     (r"rate.?limit|too many requests|throttl", 429),
     (r"insufficient (quota|credit|balance|fund)|exceeded your current quota|out of credits|no credits? left", 402),
@@ -52,7 +52,7 @@ _PHRASES = (
     (r"model\b.{0,80}\b(not found|does ?n.t exist|does not exist|not loaded)|no such model|unknown model", 404),
     (r"overloaded|at capacity|server is busy|try again later|temporarily unavailable", 503),
 )
-"""What messages say where no code does."""
+"""Pattern of a message -> HTTP status, for errors without a code."""
 _HINTS = ("retry_after", "retry-after", "retryafter", "retry_after_seconds", "retrydelay")
 _RESETS = ("x-ratelimit-reset", "x-ratelimit-reset-requests", "ratelimit-reset")
 _IN_WORDS = re.compile(
@@ -62,7 +62,7 @@ _IN_WORDS = re.compile(
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|min|minutes?|h|hours?)?(?![a-z])")
 _UNITS = {"ms": 0.001, "mi": 0.001, "s": 1.0, "se": 1.0, "m": 60.0, "h": 3600.0, "ho": 3600.0}
 _LONGEST = 1e13
-"""Largest number that is read as a time: milliseconds since 1970 are smaller."""
+"""Largest number that is read as a time; milliseconds since 1970 are smaller."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,17 @@ class Report:
     """An error that a server reports in a body."""
 
     status: int
-    """HTTP status that it stands for."""
+    """Equivalent HTTP status."""
     message: str
-    """The server's own words."""
+    """The server's message."""
     wait: float | None = None
-    """Seconds that it asks to be left alone."""
+    """Seconds that it asks to wait."""
     tokens: tuple[int, int] | None = None
-    """What the failed reply used, where the server counts it."""
+    """Input and output tokens of the failed reply, if the server counts them."""
 
 
 def read_json(text: str) -> dict[str, Any]:
-    """The JSON object that a body is; {} for anything else."""
+    """Parse a body as a JSON object; {} for anything else."""
     try:
         body = json.loads(text.lstrip("\ufeff"), strict=False)
     except (ValueError, RecursionError):
@@ -89,7 +89,7 @@ def read_json(text: str) -> dict[str, Any]:
 
 
 def find_report(body: Mapping[str, Any], tokens: tuple[int, int] | None = None) -> Report | None:
-    """Find the error that a body without a usable reply reports; None where it reports none."""
+    """Find the error that a body without a usable reply reports; None if it reports none."""
     error = _find_error(body)
     if error is None:
         return None
@@ -98,16 +98,16 @@ def find_report(body: Mapping[str, Any], tokens: tuple[int, int] | None = None) 
 
 
 def _find_error(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The part of a body that tells of an error, a text as {"message": text}."""
+    """The part of a body that describes an error; a mere text as {"message": text}."""
     errors = body.get("errors")
     state = body.get("base_resp")
-    told = [body.get("error"), errors[0] if isinstance(errors, list) and errors else errors]
+    candidates = [body.get("error"), errors[0] if isinstance(errors, list) and errors else errors]
     if isinstance(state, dict) and state.get("status_code"):
-        told.append({"message": state.get("status_msg"), "code": state["status_code"]})
-    for error in told:
+        candidates.append({"message": state.get("status_msg"), "code": state["status_code"]})
+    for error in candidates:
         if isinstance(error, str) and error.strip():
             around = {key: body[key] for key in ("code", "status", "type") if key in body}
-            return {**around, "message": error, **_told_beside(body, error)}
+            return {**around, "message": error, **_message_beside(body, error)}
         if isinstance(error, dict) and error:
             return dict(error)
     fine = str(body.get("status", body.get("code", ""))).lower() in ("success", "ok", "true", "0", "200")
@@ -116,8 +116,8 @@ def _find_error(body: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"message": _words(body)} if body.get("object") == "error" else None
 
 
-def _told_beside(body: Mapping[str, Any], error: str) -> dict[str, Any]:
-    """The message where `error` is a mere name and the words stand beside it."""
+def _message_beside(body: Mapping[str, Any], error: str) -> dict[str, Any]:
+    """The message, if `error` is only a name and the message stands beside it."""
     beside = body.get("message") or body.get("error_description")
     return {"message": f"{error}: {beside}"} if isinstance(beside, str) and beside.strip() else {}
 
@@ -165,11 +165,11 @@ def _is_status(value: Any) -> bool:
 
 
 def read_wait(error: Mapping[str, Any], now: float | None = None) -> float | None:
-    """Read how long an error asks to wait, in seconds: a field of it, a header that it quotes, or its own words.
+    """Read how long an error asks to wait, in seconds: from a field, a header that it quotes, or its message.
 
     Args:
         error: the error as the server wrote it.
-        now: seconds since 1970, for the time of a reset; None for this machine's clock.
+        now: seconds since 1970, to compare with the time of a reset; None for this machine's clock.
     """
     now = time.time() if now is None else now
     fields = list(_fields(error, 0))
@@ -179,8 +179,8 @@ def read_wait(error: Mapping[str, Any], now: float | None = None) -> float | Non
     for name, value in fields:
         if name in _RESETS and (wait := _until(value, now)):
             return wait
-    found = _IN_WORDS.search(_find_message(error)[:2_000])
-    return (read_duration(found.group(1)) or None) if found else None
+    match = _IN_WORDS.search(_find_message(error)[:2_000])
+    return (read_duration(match.group(1)) or None) if match else None
 
 
 def _fields(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
@@ -195,7 +195,7 @@ def _fields(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def read_duration(value: Any) -> float | None:
-    """Read a time as servers write it (20, "20", "1.5s", "6m0s", "350ms"), in seconds; None for anything else."""
+    """Read a duration as servers write it (20, "20", "1.5s", "6m0s", "350ms"), in seconds; None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if 0 <= value <= _LONGEST else None
     if not isinstance(value, str) or len(value) > 40:
@@ -215,7 +215,7 @@ def _unit(name: str | None) -> float:
 
 
 def _until(value: Any, now: float) -> float | None:
-    """Seconds until a reset: some servers give a time since 1970, in seconds or milliseconds, others what is left."""
+    """Seconds until a reset: some servers give the time since 1970, in s or ms, others the seconds left."""
     number = read_duration(value)
     if number is None:
         return None

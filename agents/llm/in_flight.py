@@ -1,4 +1,4 @@
-"""Calls under way: each comes to its own end, whatever becomes of the one who asked, so that no paid reply is lost."""
+"""Calls in flight. Each runs to its end even if its caller is cancelled, so that no paid reply is lost."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 STOPPED = "left under way when the run was stopped"
-"""What is told of a call whose reply nobody waited for to the end."""
+"""Recorded for a call that was given up while its reply was on the way."""
 
 
 class PendingCall:
@@ -18,123 +18,127 @@ class PendingCall:
 
     def __init__(self) -> None:
         self.task: asyncio.Task[Any] | None = None
-        self.left = False
-        """Nobody waits for the answer any more: what is under way may end, nothing new is sent."""
-        self.why: Exception | None = None
-        """What the asker is told instead of an answer, where the run was stopped by another call."""
+        self.abandoned = False
+        """Nobody waits for the answer: a request in flight may end, but nothing new is sent."""
+        self.error: Exception | None = None
+        """What the caller gets instead of an answer if another call has stopped the run."""
         self.ends_by: float | None = None
-        """Time (monotonic) by which the request that is under way has an end; None while none is."""
+        """Time (monotonic) by which the request in flight ends; None while there is none."""
         self.busy = False
-        """A request is under way, or a record on its way to the disk."""
+        """A request is in flight, or a record is being written."""
 
-    def leave(self) -> None:
-        """Wait for it no longer: it ends now, or when what is under way has ended."""
-        self.left = True
+    def abandon(self) -> None:
+        """Stop waiting for it: it ends now, or with the request in flight."""
+        self.abandoned = True
         if not self.busy:
             self.drop()
 
     def drop(self) -> None:
-        """End it now. A request that is under way is recorded as lost."""
+        """End it now; a request in flight is recorded as lost."""
         if self.task is not None:
             self.task.cancel()
 
 
-_FLIGHT: ContextVar[PendingCall | None] = ContextVar("FLIGHT", default=None)
+_CURRENT: ContextVar[PendingCall | None] = ContextVar("FLIGHT", default=None)
 
 
 @contextmanager
 def under_way(limit: float | None = None) -> Iterator[None]:
-    """Mark what must not be broken off: a request, with the seconds after which it is given up, or a record."""
-    flight = _FLIGHT.get()
-    if flight is None:
+    """Protect a request, or the writing of a record, from being interrupted.
+
+    Args:
+        limit: seconds after which the request is given up; None for a record.
+    """
+    pending = _CURRENT.get()
+    if pending is None:
         yield
         return
-    flight.busy = True
-    flight.ends_by = None if limit is None else time.monotonic() + limit
+    pending.busy = True
+    pending.ends_by = None if limit is None else time.monotonic() + limit
     try:
         yield
     finally:
-        flight.busy, flight.ends_by = False, None
+        pending.busy, pending.ends_by = False, None
 
 
-def go_on() -> None:
-    """Come here before a further try.
+def stop_if_abandoned() -> None:
+    """Check, before a further try, that somebody still waits for this call.
 
     Raises:
-        asyncio.CancelledError: nobody waits for this call any more.
+        asyncio.CancelledError: nobody does.
     """
-    flight = _FLIGHT.get()
-    if flight is not None and flight.left:
+    pending = _CURRENT.get()
+    if pending is not None and pending.abandoned:
         raise asyncio.CancelledError
 
 
 class PendingCalls:
-    """All calls of a teacher that are under way. Each is a task of its own: who asked may go, the call stays."""
+    """All calls of a teacher in flight. Each is a task of its own, which outlives a cancelled caller."""
 
     def __init__(self) -> None:
-        self._flights: set[PendingCall] = set()
+        self._calls: set[PendingCall] = set()
         self.closed = False
         """Nothing more is sent."""
 
     async def make(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a call; if the one who asks is cancelled, what is under way still comes to its end.
+        """Make a call; if the caller is cancelled, the request in flight still runs to its end.
 
         Raises:
-            asyncio.CancelledError: the asker was cancelled, or the calls are over.
+            asyncio.CancelledError: the caller was cancelled, or no more calls may be made.
         """
         if self.closed:
             raise asyncio.CancelledError
-        flight = PendingCall()
-        flight.task = asyncio.create_task(self._fly(flight, call))
-        self._flights.add(flight)
-        flight.task.add_done_callback(lambda task: self._end(flight, task))
+        pending = PendingCall()
+        pending.task = asyncio.create_task(self._run(pending, call))
+        self._calls.add(pending)
+        pending.task.add_done_callback(lambda task: self._end(pending, task))
         try:
-            found: T = await asyncio.shield(flight.task)
+            result: T = await asyncio.shield(pending.task)
         except asyncio.CancelledError:
-            flight.leave()
-            if flight.why is not None and not _is_cancelled():
-                raise flight.why from None
+            pending.abandon()
+            if pending.error is not None and not _is_cancelled():
+                raise pending.error from None
             raise
-        return found
+        return result
 
-    async def _fly(self, flight: PendingCall, call: Callable[[], Awaitable[T]]) -> T:
-        _FLIGHT.set(flight)
+    async def _run(self, pending: PendingCall, call: Callable[[], Awaitable[T]]) -> T:
+        _CURRENT.set(pending)
         return await call()
 
-    def _end(self, flight: PendingCall, task: "asyncio.Task[Any]") -> None:
-        self._flights.discard(flight)
-        if flight.left and not task.cancelled():
-            task.exception()  # nobody is there to be told
+    def _end(self, pending: PendingCall, task: "asyncio.Task[Any]") -> None:
+        self._calls.discard(pending)
+        if pending.abandoned and not task.cancelled():
+            task.exception()  # mark the exception as retrieved: nobody else will
 
-    def ground(self, why: Exception) -> None:
-        """Send nothing more, for the reason that one call has found: the others that wait are told the same."""
-        for flight in list(self._flights):
-            if flight.task is not asyncio.current_task():
-                flight.why = type(why)(*why.args)
-                flight.leave()
+    def abort(self, error: Exception) -> None:
+        """Send nothing more; all callers that wait get a copy of this error, which one call has raised."""
+        for pending in list(self._calls):
+            if pending.task is not asyncio.current_task():
+                pending.error = type(error)(*error.args)
+                pending.abandon()
 
     @property
     def under_way(self) -> int:
-        """Requests that are under way."""
-        return sum(flight.ends_by is not None for flight in self._flights)
+        """Requests in flight."""
+        return sum(pending.ends_by is not None for pending in self._calls)
 
     @property
     def seconds_left(self) -> float:
-        """Seconds after which the last request that is under way has an end."""
-        ends = [flight.ends_by for flight in self._flights if flight.ends_by is not None]
+        """Seconds until the last request in flight has ended at the latest."""
+        ends = [pending.ends_by for pending in self._calls if pending.ends_by is not None]
         return max(0.0, max(ends, default=0.0) - time.monotonic()) if ends else 0.0
 
     def close(self) -> None:
-        """Send nothing more: calls that wait for their turn end now."""
+        """Send nothing more; calls that wait for their turn end now."""
         self.closed = True
-        for flight in list(self._flights):
-            flight.leave()
+        for pending in list(self._calls):
+            pending.abandon()
 
-    async def land(self, hurry: asyncio.Event) -> None:
-        """Send nothing more, and wait until every request has its end and every record is stored.
+    async def drain(self, hurry: asyncio.Event) -> None:
+        """Send nothing more, and wait until every request has ended and every record is stored.
 
         Args:
-            hurry: once set, the requests that are under way are given up and recorded as lost.
+            hurry: once set, the requests in flight are given up and recorded as lost.
         """
         self.close()
         hurried = asyncio.create_task(hurry.wait())
@@ -148,7 +152,7 @@ class PendingCalls:
             hurried.cancel()
 
     async def _wait_for_all(self, hurried: "asyncio.Task[Any] | None") -> None:
-        while tasks := [flight.task for flight in self._flights if flight.task is not None]:
+        while tasks := [pending.task for pending in self._calls if pending.task is not None]:
             if hurried is not None and hurried.done():
                 self._drop()
                 hurried = None
@@ -156,26 +160,26 @@ class PendingCalls:
             await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
 
     def _drop(self) -> None:
-        # a record on its way to the disk needs milliseconds, and is not broken off
-        for flight in list(self._flights):
-            if flight.ends_by is not None:
-                flight.drop()
+        # writing a record takes milliseconds and is not interrupted
+        for pending in list(self._calls):
+            if pending.ends_by is not None:
+                pending.drop()
 
 
 def _is_cancelled() -> bool:
-    """Whether the running task itself is to end."""
+    """Whether the current task itself was cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
-def take_back() -> bool:
-    """Take back that the running call was cancelled, so that its record can still be stored.
+def undo_cancellation() -> bool:
+    """Undo the cancellation of the current call, so that its record can still be stored.
 
     Returns:
-        Whether it was; code that is no such call has to obey.
+        Whether this was possible; outside a call the cancellation stands.
     """
     task = asyncio.current_task()
-    if task is None or _FLIGHT.get() is None:
+    if task is None or _CURRENT.get() is None:
         return False
     task.uncancel()
     return True

@@ -1,4 +1,4 @@
-"""Values of a reply that are off by case, blanks, type or scale: put right where they can be read in one way alone."""
+"""Corrects values of a reply with wrong case, blanks, type or scale if they can be read in only one way."""
 
 import json
 import re
@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 CONFIDENCE = "confidence"
-"""Key of a number from 0 to 1 that models also give in percent."""
+"""Key of a number from 0 to 1 that some models give in percent."""
 _LEAST_PERCENT = 10
-"""Where no confidence of a reply is above this, a scale to 5 or to 10 may be meant: that stays a fault."""
+"""If no confidence of a reply is above this, the scale may end at 5 or 10: that stays a fault."""
 _BLANKS = re.compile(r"[\s_\-]+")
 _LISTED = re.compile(r"\s*[,;|/]\s*")
 _NUMBER = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(%?)\s*")
@@ -20,16 +20,16 @@ PERCENT = "percent"
 
 
 def fold_word(word: str) -> str:
-    """A word without what models change about it: case, blanks and their like, Unicode form."""
+    """A word without what models change: case, blanks and similar characters, Unicode form."""
     return _BLANKS.sub("_", unicodedata.normalize("NFKC", word).strip(" \t\r\n\"'`*.").casefold())
 
 
 class Normaliser:
-    """Puts the values of one kind of reply right.
+    """Corrects the values of one kind of reply.
 
     Args:
         schema: JSON Schema of the reply, closed words as enums.
-        names: key -> the words that may stand there, where the schema does not say.
+        names: key -> allowed words, if the schema does not list them.
     """
 
     def __init__(self, schema: Mapping[str, Any], names: Mapping[str, Collection[str]]) -> None:
@@ -41,7 +41,7 @@ class Normaliser:
         self._flags: list[str] = []
 
     def __call__(self, value: dict[str, Any], flags: list[str]) -> dict[str, Any]:
-        """Return the reply with its values put right; what was done is added to the flags."""
+        """Return the reply with corrected values; add what was done to the flags."""
         self._flags = []
         made = self._walk(value, self._schema, "")
         if _scale_confidences(made):
@@ -68,11 +68,11 @@ class Normaliser:
         return value
 
     def _as_list(self, value: Any, items: Mapping[str, Any]) -> Any:
-        """A list in place of its one item; of words also where they stand in one text, each of them known."""
+        """Make a list of its single item, or of known words in one text."""
         if isinstance(value, str) and "enum" in items:
             text = value.strip()
-            found = _load_list(text) if text.startswith("[") else None
-            words = found if found is not None else [text]
+            listed = _load_list(text) if text.startswith("[") else None
+            words = listed if listed is not None else [text]
             if len(words) == 1 and self._find(str(words[0]), items["enum"]) is None:
                 parts = _LISTED.split(text)
                 words = parts if all(self._find(part, items["enum"]) is not None for part in parts) else words
@@ -92,22 +92,22 @@ class Normaliser:
         if not isinstance(value, str):
             return value
         if "enum" in node:
-            found = None if value in node["enum"] else self._find(value, node["enum"])
+            known_word = None if value in node["enum"] else self._find(value, node["enum"])
         elif key in self._words:
-            found = None if value in self._names[key] else self._find_name(value, key)
+            known_word = None if value in self._names[key] else self._find_name(value, key)
         else:
             return value
-        if found is None:
+        if known_word is None:
             return value
         self._flags.append(RESPELLED)
-        return found
+        return known_word
 
     def _as_number(self, value: str) -> Any:
-        found = _NUMBER.fullmatch(value[:40])
-        if found is None:
+        match = _NUMBER.fullmatch(value[:40])
+        if match is None:
             return value
         self._flags.append(RETYPED)
-        return float(found[1]) / (100 if found[2] else 1)
+        return float(match[1]) / (100 if match[2] else 1)
 
     def _find(self, word: str, words: Sequence[str]) -> str | None:
         if id(words) not in self._enums:
@@ -115,34 +115,34 @@ class Normaliser:
         return self._enums[id(words)].get(fold_word(word[:400]))
 
     def _find_name(self, word: str, key: str) -> str | None:
-        """A name in another spelling, or its number alone (1 or "1" for t1)."""
+        """Find a name in another spelling, or by its number alone (1 or "1" for t1)."""
         folded = fold_word(word[:400])
-        found = self._words[key].get(folded)
-        if found is None and folded.isascii() and folded.isdigit():
+        name = self._words[key].get(folded)
+        if name is None and folded.isascii() and folded.isdigit():
             same = [name for name in self._names[key] if re.sub(r"\D", "", name) == str(int(folded))]
-            found = same[0] if len(same) == 1 else None
-        return found
+            name = same[0] if len(same) == 1 else None
+        return name
 
 
 def _fold_all(words: Collection[str]) -> dict[str, str | None]:
-    """Folded word -> the word; None where two words fold to the same."""
-    found: dict[str, str | None] = {}
+    """Folded word -> word; None if two words have the same folded form."""
+    by_folded: dict[str, str | None] = {}
     for word in words:
         folded = fold_word(word)
-        found[folded] = None if folded in found else word
-    return found
+        by_folded[folded] = None if folded in by_folded else word
+    return by_folded
 
 
 def _load_list(text: str) -> list[Any] | None:
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, list) and found else None
+    return value if isinstance(value, list) and value else None
 
 
 def _scale_confidences(reply: Any) -> bool:
-    """Read the confidences of a reply as percent, in place, where they can be nothing else; says whether it did."""
+    """Convert the confidences of a reply from percent, in place, if they can be nothing else; return whether it did."""
     holders = [
         item
         for items in (reply.values() if isinstance(reply, dict) else ())

@@ -1,4 +1,4 @@
-"""From the raw text of a reply to a checked message: strip, parse, repair, validate; say what was done."""
+"""From the raw text of a reply to a validated message: strip, parse, repair, validate; flag each step."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from evokd.agents.llm.json_repair_limit import mend
+from evokd.agents.llm.json_repair_limit import repair
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -20,86 +20,86 @@ _START = re.compile(r"\{|\[\s*\{")
 _DECODER = json.JSONDecoder(strict=False)
 MAX_FAULTS = 8
 MAX_STARTS = 64
-"""Opening braces that are tried in vain in a reply where objects and prose are mixed, or items are broken."""
+"""Failed attempts to parse an object at an opening brace, in a reply with prose or broken items."""
 
 MAX_BLOCKS = 1_000
-"""Fenced blocks that are looked at."""
+"""Fenced blocks that are examined."""
 MAX_READ = 1_000_000
-"""Characters that are read of a reply: more than any model writes. What is behind them counts as cut off."""
+"""Characters of a reply that are read, more than any model writes; the rest counts as cut off."""
 MAX_MARKS = 40_000
-"""Commas and opening brackets, and so values, that are read of a reply; what is behind them counts as cut off."""
+"""Commas and opening brackets (so, values) of a reply that are read; the rest counts as cut off."""
 MAX_ERRORS = 5_000
-"""Faults that are looked at one by one."""
+"""Faults that are examined one by one."""
 _MANY_MARKS = re.compile(rf"(?:[^,{{\[]*[,{{\[]){{{MAX_MARKS}}}")
 Tidy = Callable[[dict[str, Any], list[str]], dict[str, Any]]
-"""Puts the values of an object right before it is validated, and adds to the flags what it did."""
+"""Corrects the values of an object before validation, and adds what it did to the flags."""
 NO_TEXT = "the reply holds no text to read"
 BROKEN = "the reply breaks off or is broken; write it again as one complete JSON object"
 
 
 @dataclass(frozen=True)
 class Parsed(Generic[ReplyT]):
-    """What became of a raw reply: a message or a fault, and what had to be mended on the way."""
+    """A parsed reply: a message or a fault, and the repairs that were needed."""
 
     reply: ReplyT | None
     fault: str | None
     flags: tuple[str, ...]
     rest: ReplyT | None = None
-    """Where there is a fault: the reply without its faulty items, for when asking again has not helped."""
+    """If there is a fault: the reply without its faulty items, for when re-asking does not help."""
 
 
 def parse_reply(raw: str, model: type[ReplyT], cut_off: bool = False, tidy: Tidy | None = None) -> Parsed[ReplyT]:
     """Parse a language model's reply into a message.
 
-    Order: JSON as it stands (raw control characters allowed); else reasoning is stripped, code fences and prose around
-    one object are cut off, json-repair mends what is left, and where that is too broken or too long, the complete items
-    of its list are kept; keys that are merely too many are dropped; pydantic validates. Whatever was done is flagged.
-    Never raises, and is done in a fraction of a second whatever comes.
+    The text is first read as plain JSON (raw control characters allowed). If that fails, reasoning, code fences and
+    prose around one object are removed, and json-repair repairs the rest; of a text that is too broken or too long, the
+    complete items of its list are used. Unknown keys are dropped; pydantic validates. Each step is flagged. Never
+    raises, and takes a fraction of a second for any text.
 
     Args:
-        raw: the reply's text as it came.
+        raw: the reply's text as received.
         model: a reply class.
-        cut_off: whether the server says that the reply ends at a limit: its last item is not completed by guessing.
-        tidy: puts values right that can be read in one way alone.
+        cut_off: whether the reply ends at the token limit: its last item is then not completed by guessing.
+        tidy: corrects values that can be read in only one way.
     """
     flags: list[str] = []
     raw = _shorten(raw, flags).encode("utf-8", "replace").decode()
-    found = _read(raw, model, flags, cut_off)
-    if found is None:
+    value = _read(raw, model, flags, cut_off)
+    if value is None:
         text = _strip_reasoning(raw)[1].strip()
         fault = (BROKEN if cut_off else "the reply is not a JSON object") if text else NO_TEXT
         return Parsed(None, fault, tuple(flags))
-    found = tidy(found, flags) if tidy is not None else found
-    reply, told, rest = _validate(found, model, flags)
+    value = tidy(value, flags) if tidy is not None else value
+    reply, fault_found, rest = _validate(value, model, flags)
     if "salvaged" in flags:
         return Parsed(None, BROKEN, tuple(flags), reply or rest)
-    return Parsed(reply, told, tuple(flags), rest)
+    return Parsed(reply, fault_found, tuple(flags), rest)
 
 
 def _shorten(raw: str, flags: list[str]) -> str:
-    """Cut off what no reply needs, so that whatever comes is read in bounded time."""
-    kept = raw[:MAX_READ]
-    if kept.count(",") + kept.count("{") + kept.count("[") > MAX_MARKS:
-        many = _MANY_MARKS.match(kept)
-        kept = many.group() if many else kept
-    if len(kept) < len(raw):
+    """Cut off what no reply needs, so that any text is read in bounded time."""
+    shortened = raw[:MAX_READ]
+    if shortened.count(",") + shortened.count("{") + shortened.count("[") > MAX_MARKS:
+        many = _MANY_MARKS.match(shortened)
+        shortened = many.group() if many else shortened
+    if len(shortened) < len(raw):
         flags.append("shortened")
-    return kept
+    return shortened
 
 
 def _validate(
-    found: dict[str, Any], model: type[ReplyT], flags: list[str]
+    value: dict[str, Any], model: type[ReplyT], flags: list[str]
 ) -> tuple[ReplyT | None, str | None, ReplyT | None]:
-    """Make the reply of what was read; else tell what is wrong, and give the reply without its faulty items."""
+    """Make the message of a parsed value; otherwise the fault, and the message without its faulty items."""
     try:
-        return model.model_validate(found), None, None
+        return model.model_validate(value), None, None
     except ValidationError as exc:
         if exc.error_count() > MAX_ERRORS:
             return None, f"the reply has {exc.error_count()} faults; it is not what the schema asks for", None
-        told, left = _describe(exc), _drop_extra_keys(found, model, exc, flags)
+        fault, left = _describe(exc), _drop_extra_keys(value, model, exc, flags)
     if left is None:
-        return model.model_validate(found), None, None
-    return None, told, _drop_faulty_items(found, model, left)
+        return model.model_validate(value), None, None
+    return None, fault, _drop_faulty_items(value, model, left)
 
 
 def _read(raw: str, model: type[BaseModel], flags: list[str], cut_off: bool) -> dict[str, Any] | None:
@@ -113,7 +113,7 @@ def _read(raw: str, model: type[BaseModel], flags: list[str], cut_off: bool) -> 
         value = _as_object(_loads(part), model, flags) if part is not raw else None
         if value is not None and (part is answer or _is_near(value, model)):
             return _flagged(value, flag, flags)
-    # a closing tag inside a string of the reply: strict JSON around it tells it from the end of the reasoning
+    # a closing tag may stand inside a string of the reply: then strict JSON surrounds it
     start, end = whole.find("{"), whole.rfind("}") + 1
     if answer != whole and end > len(whole) - len(answer):
         value = _as_object(_loads(whole[start:end]), model, flags)
@@ -126,7 +126,7 @@ def _read(raw: str, model: type[BaseModel], flags: list[str], cut_off: bool) -> 
 
 
 def _strip_reasoning(raw: str) -> tuple[str, str]:
-    """The reply behind its leading blocks of reasoning, and what of it follows the last closing tag."""
+    """The reply after its leading blocks of reasoning, and the part of it after the last closing tag."""
     start = 0
     while opening := _OPENING.match(raw, start):
         closing = _CLOSING.search(raw, opening.end())
@@ -140,7 +140,7 @@ def _strip_reasoning(raw: str) -> tuple[str, str]:
 
 
 def _parts(text: str) -> Iterator[tuple[str | None, str]]:
-    """Where the reply may stand in a text, and the flag that tells what was cut off."""
+    """Parts of a text that may hold the reply, with the flag for what was removed."""
     yield None, text
     starts = {opening: text.find(opening) for opening in "[{"}
     for opening, closing in ("[]", "{}"):
@@ -171,7 +171,7 @@ def _find_object(text: str, model: type[BaseModel]) -> dict[str, Any] | None:
 
 
 def _objects(text: str, at: int) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Read the objects in a text, each as strict JSON: (start, end, object). Gives up after too many tries in vain."""
+    """Parse the objects in a text, each as strict JSON: (start, end, object). Stops after too many failed attempts."""
     left, starts = 2 * len(text), MAX_STARTS
     while (start := text.find("{", at)) >= 0 and left >= 0 and starts:
         try:
@@ -194,17 +194,17 @@ def _repair(text: str, model: type[BaseModel], flags: list[str], cut_off: bool) 
         return None
     text = text[start.start() :]
     if cut_off and len(model.model_fields) == 1:
-        return _salvage(text, model, flags)  # what a repair makes of the last item is no word of the model's
+        return _salvage(text, model, flags)  # a repair would invent the rest of the last item
     flags.append("repaired")
-    value = mend(text) if "shortened" not in flags else None
-    found = _as_object(_replace_surrogates(value), model, flags)
-    if found is not None:
-        return found
+    value = repair(text) if "shortened" not in flags else None
+    repaired = _as_object(_replace_surrogates(value), model, flags)
+    if repaired is not None:
+        return repaired
     return _salvage(text, model, flags)
 
 
 def _salvage(text: str, model: type[BaseModel], flags: list[str]) -> dict[str, Any] | None:
-    """The complete items of a reply's list that breaks off, or that is broken in between."""
+    """The complete items of a reply's list that is cut off or broken in between."""
     key, *others = model.model_fields
     opening = re.search(rf'"{re.escape(key)}"\s*:\s*\[|^\[', text)
     if opening is None or others:
@@ -222,7 +222,7 @@ def _as_object(value: Any, model: type[BaseModel], flags: list[str]) -> dict[str
 
 
 def _is_near(value: dict[str, Any], model: type[BaseModel]) -> bool:
-    """Whether an object is the reply rather than a part of it, or an object in the prose around it."""
+    """Whether an object is the reply, not a part of it or an object in the prose around it."""
     return any(key in value for key in model.model_fields)
 
 
@@ -241,9 +241,9 @@ def _loads(text: str) -> Any:
 
 
 def _replace_surrogates(value: Any) -> Any:
-    """Half a surrogate pair (an escape from D800 to DFFF) cannot be stored as text: it becomes a question mark.
+    """Replace lone surrogates (escapes from D800 to DFFF), which cannot be stored as text, with question marks.
 
-    None where the value is too deep to be written.
+    None if the value is nested too deeply.
     """
     try:
         return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"), strict=False)
@@ -254,7 +254,7 @@ def _replace_surrogates(value: Any) -> Any:
 def _drop_extra_keys(
     value: dict[str, Any], model: type[BaseModel], exc: ValidationError, flags: list[str]
 ) -> ValidationError | None:
-    """Remove keys that the model does not know, in place; returns what is wrong besides."""
+    """Remove keys that the model does not know, in place; return the remaining error."""
     extra = [fault["loc"] for fault in exc.errors() if fault["type"] == "extra_forbidden"]
     if not extra:
         return exc
@@ -273,7 +273,7 @@ def _drop_extra_keys(
 
 def _describe(exc: ValidationError) -> str:
     lines = []
-    # keys too many last: they do no harm, but often tell why another one is missing
+    # unknown keys last: they do no harm, but often explain why another key is missing
     faults = sorted(exc.errors(), key=lambda fault: fault["type"] == "extra_forbidden")
     for fault in faults[:MAX_FAULTS]:
         where = ".".join(str(step)[:80] for step in fault["loc"]) or "reply"
@@ -283,7 +283,7 @@ def _describe(exc: ValidationError) -> str:
 
 
 def _drop_faulty_items(value: dict[str, Any], model: type[ReplyT], exc: ValidationError) -> ReplyT | None:
-    """Leave out the list items that an error points at; None when more is wrong, or when no item would be left."""
+    """Leave out the list items that an error points at; None if more is wrong, or no item would remain."""
     faulty: dict[str, set[int]] = {}
     for fault in exc.errors():
         match fault["loc"]:
@@ -291,12 +291,12 @@ def _drop_faulty_items(value: dict[str, Any], model: type[ReplyT], exc: Validati
                 faulty.setdefault(key, set()).add(index)
             case _:
                 return None
-    kept = dict(value)
+    sound = dict(value)
     for key, indices in faulty.items():
-        kept[key] = [item for index, item in enumerate(kept[key]) if index not in indices]
-        if not kept[key]:
+        sound[key] = [item for index, item in enumerate(sound[key]) if index not in indices]
+        if not sound[key]:
             return None
     try:
-        return model.model_validate(kept)
+        return model.model_validate(sound)
     except ValidationError:
         return None

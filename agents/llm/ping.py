@@ -1,4 +1,4 @@
-"""Ask an endpoint, free of charge, whether it is there and which models it has."""
+"""Check, free of charge, whether an endpoint answers and which models it lists."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +9,16 @@ from evokd.agents.llm.teacher_settings import OPENAI_URL, RoleSettings
 if TYPE_CHECKING:
     import httpx2
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Seconds to wait for the list of models."""
 
 
 def ping(role: RoleSettings, key: str) -> str:
-    """Say in one line what an endpoint answers to `GET /models`; nothing is paid for.
+    """Describe in one line what an endpoint answers to `GET /models`, which is free.
 
     Args:
         role: model and address.
-        key: the key, told to nobody else; it is struck out of what the server says.
+        key: the key, sent only there; it is removed from what the server says.
     """
     return make_redactor(key)(_ask(role, key))
 
@@ -28,7 +28,7 @@ def _ask(role: RoleSettings, key: str) -> str:
 
     url = (role.base_url or OPENAI_URL).rstrip("/")
     try:
-        with httpx2.Client(timeout=PATIENCE, follow_redirects=True) as client:
+        with httpx2.Client(timeout=TIMEOUT, follow_redirects=True) as client:
             headers = {"authorization": f"Bearer {key}"}
             response = client.get(f"{url}/models", headers=headers)
             if not url.endswith("/v1") and not _lists_models(response):
@@ -53,10 +53,10 @@ def _ask(role: RoleSettings, key: str) -> str:
 
 
 async def find_address(client: "httpx2.AsyncClient", url: str, key: str) -> str | None:
-    """Find out whether a server that knows nothing at an address has its models below it, under `/v1`.
+    """Find out whether a server lists its models under `/v1` below an address that it does not know.
 
     Args:
-        client: to ask with.
+        client: HTTP client to send with.
         url: the address that was refused.
         key: the key, for the same server.
 
@@ -67,10 +67,10 @@ async def find_address(client: "httpx2.AsyncClient", url: str, key: str) -> str 
 
     below = f"{url.rstrip('/')}/v1"
     try:
-        found = await client.get(f"{below}/models", headers={"authorization": f"Bearer {key}"}, timeout=PATIENCE)
+        response = await client.get(f"{below}/models", headers={"authorization": f"Bearer {key}"}, timeout=TIMEOUT)
     except (httpx2.HTTPError, httpx2.InvalidURL):
         return None
-    return below if _lists_models(found) else None
+    return below if _lists_models(response) else None
 
 
 def _lists_models(response: "httpx2.Response") -> bool:
@@ -78,5 +78,5 @@ def _lists_models(response: "httpx2.Response") -> bool:
 
 
 def _read(response: "httpx2.Response") -> dict[str, Any]:
-    """The body, as UTF-8 whatever the server calls it."""
+    """The body, decoded as UTF-8 whatever charset the server names."""
     return read_json(response.content.decode("utf-8", "replace"))

@@ -15,7 +15,7 @@ def price(prices: Prices | None, model: str, base_url: str, tokens: tuple[int, i
         tokens: (input, output).
 
     Returns:
-        US dollars and the source of the price; (None, None) when nobody knows the price.
+        US dollars and the source of the price; (None, None) if the price is unknown.
     """
     if prices is not None:
         return (tokens[0] * prices.input + tokens[1] * prices.output) / 1_000_000, "user"

@@ -1,4 +1,4 @@
-"""What a refused request was refused for: its prompt, the reply that came of it, a part of it, or its format."""
+"""Why a request was refused: its prompt, the model's reply, a part of the request, or its format."""
 
 import json
 import re
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 MAX_LOOKED_AT = 4_000
-"""Characters of a server's words that are looked at."""
+"""Characters of a server's message that are examined."""
 About = Literal["prompt", "length", "reply", "parts", "form"]
-"""`prompt`: a filter dislikes it; `length`: it is too long; `reply`: the model's output was none, which may not happen
-again; `parts`: settings or roles that the server does not take; `form`: the response format."""
+"""`prompt`: a content filter rejects it; `length`: it is too long; `reply`: the model's output was invalid, which a
+repeat may cure; `parts`: settings or roles that the server does not accept; `form`: the response format."""
 
 _PROMPT = re.compile(
     r"content.?filter|content management policy|responsible.?ai.?policy|content.?policy|safety (system|filter|polic)"
@@ -27,7 +27,7 @@ _LENGTH = re.compile(
     re.IGNORECASE,
 )
 _LIMIT = re.compile(r"max_(completion_)?tokens\b.{0,60}\btoo large|\d+ in the completion", re.IGNORECASE)
-"""A limit of the reply that is larger than what the model has room for: the user's setting, and not the prompt."""
+"""A reply limit larger than the model allows: the fault of the user's setting, not of the prompt."""
 _REPLY = re.compile(
     r"failed to (generate|validate) json|json_validate_failed|failed.generation|tool_use_failed"
     r"|model (did not|failed to) (produce|generate|output|return)|model (output|generated).{0,40}(invalid|not valid)",
@@ -52,70 +52,70 @@ _VALUE = re.compile(
     r"|\d\s*[<>]=?\s*\d|(maximum|minimum|max|min)\b.{0,20}\b(allowed|value|number)",
     re.IGNORECASE,
 )
-"""A complaint about a value: the setting as such is known, and the user's value is wrong."""
+"""A complaint about a value: the server knows the setting, and the user's value is wrong."""
 _INSTEAD = re.compile(r"(?:\buse|\btry|\bdid you mean|replaced by|in favou?r of)\s+[`'\"]?(\w+)", re.IGNORECASE)
-_SAID = ("message", "msg", "error", "detail", "code", "type", "reason", "title", "")
-"""Keys of a body under which a server's own words stand; of a list's items there is none."""
+_MESSAGE_KEYS = ("message", "msg", "error", "detail", "code", "type", "reason", "title", "")
+"""Keys of a body that hold the server's message; "" stands for the items of a list."""
 _QUOTED = ("input", "ctx", "request", "body", "value")
-"""Keys under which it quotes the request or the reply."""
+"""Keys under which the server quotes the request or the reply."""
 _NAMES = ("seed", "temperature", "max_completion_tokens", "max_tokens")
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What is known of a refused request."""
+    """What the server says about a refused request."""
 
     about: About | None = None
-    """None: the server does not say."""
+    """None if the server does not say."""
     parts: frozenset[str] = frozenset()
-    """With `parts`: seed, temperature, max_completion_tokens, max_tokens or system."""
+    """For `parts`: seed, temperature, max_completion_tokens, max_tokens or system."""
     other_name: bool = False
     """Whether the server names `max_completion_tokens` as the name to use."""
 
 
-UNTOLD = Refusal()
+UNEXPLAINED = Refusal()
 
 
 def read_refusal(status: int, raw: str) -> Refusal:
     """Read why a request was refused.
 
-    What a server quotes of the request does not count: words of a prompt must not decide about its format.
+    Quotations of the request do not count: the words of a prompt must not decide about the format.
 
     Args:
-        status: HTTP status; of a 500 only what its words say plainly counts.
-        raw: the body as it came.
+        status: HTTP status; a 500 counts only if its message is explicit.
+        raw: the body as received.
     """
     body = _load(raw)
-    words = " ".join(_told(body) if body is not None else [raw])[:MAX_LOOKED_AT]
+    words = " ".join(_server_words(body) if body is not None else [raw])[:MAX_LOOKED_AT]
     if _PROMPT.search(words):
         return Refusal("prompt")
     if _REPLY.search(words):
         return Refusal("reply")
     if status != 413 and _LIMIT.search(words):
-        return UNTOLD
+        return UNEXPLAINED
     if status == 413 or _LENGTH.search(words):
         return Refusal("length")
-    places = set(_places(body))
+    fields = set(_field_names(body))
     if _SYSTEM.search(words):
         return Refusal("parts", frozenset({"system"}))
     if status == 500:
         return Refusal("form") if _FORM.search(words) else Refusal()
     instead = {name.lower() for name in _INSTEAD.findall(words)}
-    parts = _find_parts(words, places, instead)
+    parts = _find_parts(words, fields, instead)
     if parts:
         return Refusal("parts", parts, "max_completion_tokens" in instead)
-    formed = any(place.startswith("response_format") for place in places) or bool(_FORM.search(words))
+    formed = any(field.startswith("response_format") for field in fields) or bool(_FORM.search(words))
     return Refusal("form") if formed else Refusal()
 
 
-def _find_parts(words: str, places: set[str], instead: set[str]) -> frozenset[str]:
-    """The settings that are refused as such; a value that is too large or too small is the user's to mend."""
-    named = {name for name in _NAMES if name in places}
-    if not named and not any(place.startswith("response_format") for place in places):
+def _find_parts(words: str, fields: set[str], instead: set[str]) -> frozenset[str]:
+    """The settings that the server does not know; the user must correct a value that is too large or too small."""
+    named = {name for name in _NAMES if name in fields}
+    if not named and not any(field.startswith("response_format") for field in fields):
         named = {name for name in _NAMES if re.search(rf"\b{name}\b", words, re.IGNORECASE)}
     named -= instead
     unknown = bool(_UNSUPPORTED.search(words)) or not _VALUE.search(words)
-    # nobody sets the seed by hand, so it may always be left out
+    # the user does not set the seed, so it may always be left out
     return frozenset(name for name in named if name == "seed" or unknown)
 
 
@@ -127,22 +127,22 @@ def _load(raw: str) -> Any:
     return body if isinstance(body, dict | list) else None
 
 
-def _told(body: Any, depth: int = 0) -> Iterator[str]:
-    """The server's own words: messages, codes and types, and not what it quotes of the request."""
+def _server_words(body: Any, depth: int = 0) -> Iterator[str]:
+    """The server's messages, codes and types, without quotations of the request."""
     if depth > 6:
         return
     for name, value in _items(body):
         if name == "failed_generation":
-            yield name  # that it is there says what happened
+            yield name  # the key alone says what happened
         elif isinstance(value, dict | list):
             if name not in _QUOTED:
-                yield from _told(value, depth + 1)
-        elif isinstance(value, str) and name in _SAID:
+                yield from _server_words(value, depth + 1)
+        elif isinstance(value, str) and name in _MESSAGE_KEYS:
             yield value
 
 
-def _places(body: Any, depth: int = 0) -> Iterator[str]:
-    """Names of the parts of the request that a body points at: `param`, or the `loc` of a list of faults."""
+def _field_names(body: Any, depth: int = 0) -> Iterator[str]:
+    """Names of the fields of the request that a body points at: `param`, or the `loc` of a list of faults."""
     if depth > 6:
         return
     for name, value in _items(body):
@@ -151,7 +151,7 @@ def _places(body: Any, depth: int = 0) -> Iterator[str]:
         elif name == "loc" and isinstance(value, list):
             yield ".".join(str(step) for step in value if step != "body")
         elif isinstance(value, dict | list) and name not in ("input", "ctx"):
-            yield from _places(value, depth + 1)
+            yield from _field_names(value, depth + 1)
 
 
 def _items(body: Any) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""Where in an answer the reply stands: the first of its texts that can be read as one, and why none can."""
+"""Finds the reply in a response: the first text that can be parsed as one; otherwise why none can."""
 
 import json
 from collections.abc import Sequence
@@ -14,68 +14,68 @@ from evokd.agents.llm.response_body import ReplyPart
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 CUT_OFF = "cut_off"
-"""Flag of a reply that ends at the limit of tokens."""
+"""Flag of a reply that ends at the token limit."""
 UNREAD = "unread"
-"""Flag of an answer in which no reply stands: the record has its whole body instead of a text."""
+"""Flag of a response without a reply; its record holds the whole body."""
 THOUGHTS = "thoughts"
-"""Flag of an answer that holds thoughts and no reply."""
+"""Flag of a response with reasoning and no reply."""
 _ENDS = ("}", "]", "```")
 _STARTS = ("{", "[", "```")
 
 
 @dataclass(frozen=True)
 class Reading(Generic[ReplyT]):
-    """What was read in an answer."""
+    """What was parsed from a response."""
 
     raw: str
-    """The text in which the reply was found; the whole body where there is none."""
+    """The text that holds the reply; the whole body if there is none."""
     flags: tuple[str, ...]
     parsed: Parsed[ReplyT]
 
 
 def read_reply(reply: Reply, model: type[ReplyT], tidy: Tidy | None) -> Reading[ReplyT]:
-    """Read the reply out of an answer.
+    """Parse the reply of a response.
 
-    Content comes first; where it is empty or no reply, what a tool was to be called with, then thoughts that begin or
-    end as a reply does: some servers put the whole reply there.
+    The content comes first; if it is no reply, the arguments of tool calls; then reasoning that begins or ends as a
+    reply does, since some servers put the whole reply there.
 
     Args:
-        reply: the answer.
+        reply: the response.
         model: a reply class.
         tidy: see `parse_reply`.
     """
-    found: list[tuple[ReplyPart, Parsed[ReplyT], tuple[str, ...]]] = []
+    candidates: list[tuple[ReplyPart, Parsed[ReplyT], tuple[str, ...]]] = []
     for piece in reply.pieces:
         if piece.is_thought and not _is_like_a_reply(piece.text):
             continue
         flags = reply.flags if _is_broken_off(reply.flags) or not _ends_open(piece.text) else (CUT_OFF, *reply.flags)
         parsed = parse_reply(piece.text, model, _is_broken_off(flags), tidy)
-        found.append((piece, parsed, flags))
+        candidates.append((piece, parsed, flags))
         if parsed.reply is not None:
             break
-    best = next((one for one in found if one[1].reply is not None), None)
-    best = best or next((one for one in found if one[1].rest is not None), None)
-    best = best or next((one for one in found if not one[0].is_thought), None)
+    best = next((one for one in candidates if one[1].reply is not None), None)
+    best = best or next((one for one in candidates if one[1].rest is not None), None)
+    best = best or next((one for one in candidates if not one[0].is_thought), None)
     if best is None or best[1].fault == NO_TEXT:
-        return _tell_unread(reply)
+        return _report_unread(reply)
     piece, parsed, flags = best
-    return Reading(piece.text, _join(flags, _name_place(piece), parsed.flags), parsed)
+    return Reading(piece.text, _join(flags, _name_key(piece), parsed.flags), parsed)
 
 
 def read_stored(raw: str, flags: Sequence[str], model: type[ReplyT], tidy: Tidy | None) -> Parsed[ReplyT]:
-    """Read a stored reply again, as it was read when it came."""
+    """Parse a stored reply, as it was parsed on arrival."""
     if UNREAD in flags:
         return Parsed(None, "no reply", tuple(flags))
     return parse_reply(raw, model, _is_broken_off(flags), tidy)
 
 
 def _is_broken_off(flags: Sequence[str]) -> bool:
-    """Whether a reply ends before its time, so that its last item may be half of one."""
+    """Whether a reply ends too early, so that its last item may be incomplete."""
     return CUT_OFF in flags or "filtered" in flags
 
 
 def _ends_open(text: str) -> bool:
-    """Whether JSON begins and never ends: some servers cut a reply off and call that its end."""
+    """Whether a JSON value begins and never ends: some servers cut off a reply without saying so."""
     text = text.strip()
     start = text.find("{")
     if not text.startswith(_STARTS) or text.endswith(_ENDS) or start < 0:
@@ -92,16 +92,16 @@ def _is_like_a_reply(text: str) -> bool:
     return text.startswith(_STARTS) or text.endswith(_ENDS)
 
 
-def _name_place(piece: ReplyPart) -> tuple[str, ...]:
-    """The flag of a reply that does not stand where it belongs."""
-    if piece.place in ("content", "refusal", "body"):
+def _name_key(piece: ReplyPart) -> tuple[str, ...]:
+    """The flag of a reply under an unusual key."""
+    if piece.key in ("content", "refusal", "body"):
         return ()
-    return (f"in_{piece.place.removesuffix('.arguments').removesuffix('.function').replace('.', '_')}",)
+    return (f"in_{piece.key.removesuffix('.arguments').removesuffix('.function').replace('.', '_')}",)
 
 
-def _tell_unread(reply: Reply) -> Reading[ReplyT]:
-    # content of which nothing is left is a block of thoughts as well
-    thoughts = [piece.place for piece in reply.pieces if piece.is_thought or piece.place == "content"]
+def _report_unread(reply: Reply) -> Reading[ReplyT]:
+    # content that is empty after parsing was a block of reasoning as well
+    thoughts = [piece.key for piece in reply.pieces if piece.is_thought or piece.key == "content"]
     fault = NO_TEXT
     if thoughts:
         why = "the limit of tokens was reached first" if CUT_OFF in reply.flags else "no reply stands there"

@@ -1,4 +1,4 @@
-"""A question to the teacher, its answer, and the store where every attempt is recorded."""
+"""A request to the teacher, its response, and the store that records every attempt."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 
 class CallStore(Protocol):
-    """Where calls are recorded before they are used (the ledger)."""
+    """Records calls before their replies are used (the ledger)."""
 
     def find_call(self, key: str) -> CallRecord | None:
         """The stored attempt with this key whose reply may be used again."""
 
     def check_room(self) -> None:
-        """Refuse to let a call out whose reply there would be no room for."""
+        """Raise if there would be no room to store another reply."""
 
     async def keep_call(self, record: CallRecord) -> None:
         """Store one attempt durably."""
@@ -30,15 +30,15 @@ class CallStore(Protocol):
         """Tokens and US dollars used so far, in a cycle or in all; calls of unknown price count as 0 dollars."""
 
     def find_ability(self, endpoint: str, model: str) -> str | None:
-        """What an endpoint was found to understand."""
+        """What an endpoint supports, as stored in an earlier call or run."""
 
     def remember_ability(self, endpoint: str, model: str, ability: str) -> None:
-        """Keep what an endpoint was found to understand."""
+        """Store what an endpoint supports."""
 
 
 @dataclass(frozen=True)
 class LLMRequest(Generic[ReplyT]):
-    """One question to the teacher."""
+    """One request to the teacher."""
 
     role: str
     cycle: int
@@ -53,39 +53,39 @@ class LLMRequest(Generic[ReplyT]):
     check: Callable[[ReplyT], list[str]]
     """Faults of a reply that fits the schema: invented ids, unknown labels and the like."""
     count: Callable[[ReplyT], int]
-    """Items of a reply that can be used; of several faulty replies the one with most counts."""
+    """Number of usable items of a reply; of several faulty replies, the one with most is used."""
     seed: int
     vocabularies: Mapping[str, Sequence[str]] = field(default_factory=dict)
     without: frozenset[str] = frozenset({PAIR})
-    """Keys of the reply that this question has no use for."""
+    """Keys of the reply that this request does not use."""
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Key of the reply -> the words that may stand there, where its schema does not say."""
+    """Key of the reply -> allowed words, if its schema does not list them."""
     size: int = 0
-    """Items that a whole reply has; 0: any number."""
+    """Number of items of a complete reply; 0: any number."""
     remainder: "Remainder[ReplyT] | None" = None
-    """Makes the question for what a reply lacks that was cut off; None: there is no such question."""
+    """Makes the request for the items that a cut-off reply lacks; None if there is no such request."""
     optional: bool = False
-    """The run can do without an answer: a refusal stops nothing, and a reply that cannot be used is not asked again."""
+    """The run can do without a reply: a refusal stops nothing, and an unusable reply is not asked for again."""
 
 
 class Remainder(Protocol[ReplyT]):
-    """Makes the question for what a reply lacks."""
+    """Makes the request for the items that a reply lacks."""
 
     def __call__(self, reply: ReplyT | None, most: int) -> "LLMRequest[ReplyT] | None":
-        """The question for what `reply` lacks, for at most so many items; None where it has enough."""
+        """The request for the items that `reply` lacks, at most `most` of them; None if it has enough."""
 
 
 @dataclass(frozen=True)
 class LLMResponse(Generic[ReplyT]):
-    """The teacher's answer: `reply` is the most useful readable one, `faults` what is still wrong with it."""
+    """The teacher's response: `reply` is the most useful one that could be parsed, `faults` its remaining faults."""
 
     reply: ReplyT | None
     faults: tuple[str, ...]
     call_id: str
-    """The call that `reply` came with; the last one where there is no reply."""
+    """The call that brought `reply`; the last one if there is no reply."""
     parts: tuple[tuple[str, ReplyT], ...] = ()
-    """The calls that `reply` came with, and what each of them brought, where it took several."""
+    """If `reply` took several calls: each call and its part."""
 
     def pieces(self) -> tuple[tuple[str, ReplyT], ...]:
-        """Call -> what it brought, in order; nothing where there is no reply."""
+        """Each call and its part of the reply, in order; empty without a reply."""
         return self.parts or (((self.call_id, self.reply),) if self.reply is not None else ())

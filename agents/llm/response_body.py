@@ -1,4 +1,4 @@
-"""What a server sent with status 200: where in it the reply stands, or that it is a report of an error after all."""
+"""Reads the body of a response with status 200: the texts that may hold the reply, or the error that it reports."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,47 +8,47 @@ from typing import Any
 from evokd.agents.llm.error_reports import Report, find_report
 
 MOST_TOKENS = 10**9
-"""Tokens of one call beyond which a server's count is not believed."""
+"""Largest number of tokens of one call that is believed."""
 MOST_CHUNKS = 200_000
 """Chunks of an event stream that are read."""
 _TAIL = 200
-"""Characters at the end of an event stream in which its end is looked for."""
+"""Characters at the end of an event stream that may hold its end mark."""
 THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
-"""Where servers put what a model thinks before it answers; some put the whole answer there."""
+"""Keys of a model's reasoning; some servers put the whole answer there."""
 _THINKING = ("thinking", "reasoning", "redacted_thinking")
 _ASSISTANT = (None, "", "assistant", "model", "ai")
 _CUT = ("length", "max_tokens", "MAX_TOKENS", "model_length", "max_output_tokens")
-"""What servers call the end of a reply at its limit of tokens."""
+"""Finish reasons of a reply that reached its token limit."""
 _FILTERED = ("content_filter", "SAFETY", "safety", "content_filtered")
 
 
 @dataclass(frozen=True)
 class ReplyPart:
-    """A text of an answer, and the key that it stood under."""
+    """A text of a response, and its key."""
 
-    place: str
+    key: str
     text: str
 
     @property
     def is_thought(self) -> bool:
-        """Whether thoughts are to be expected there rather than a reply."""
-        return self.place in THOUGHTS or self.place.endswith("thinking")
+        """Whether reasoning is expected there, not a reply."""
+        return self.key in THOUGHTS or self.key.endswith("thinking")
 
 
 @dataclass(frozen=True)
 class Body:
-    """A chat completion, however it was written."""
+    """A chat completion, in whatever format it came."""
 
     pieces: tuple[ReplyPart, ...] = ()
-    """Texts in which the reply may stand, the likeliest first; none is blank."""
+    """Texts that may hold the reply, the likeliest first; none is blank."""
     flags: tuple[str, ...] = ()
     tokens: tuple[int, int] | None = None
-    """Tokens read and written as the server counts them; None where it does not, or tells what cannot be."""
+    """Input and output tokens by the server's count; None if it gives none, or an impossible one."""
 
 
 @dataclass
 class _Gathered:
-    """What the chunks of an event stream add up to."""
+    """The sum of the chunks of an event stream."""
 
     message: dict[str, Any] = field(default_factory=dict)
     calls: dict[Any, dict[str, Any]] = field(default_factory=dict)
@@ -60,10 +60,10 @@ def read_body(text: str) -> Body | Report | None:
     """Read a body.
 
     Args:
-        text: JSON, or an event stream although none was asked for.
+        text: JSON, or an event stream although none was requested.
 
     Returns:
-        The completion; the error that the server reports instead; None for what is neither.
+        The completion; the error that the server reports instead; None for anything else.
     """
     body = _load(text)
     if body is None and _is_stream(text):
@@ -75,12 +75,12 @@ def read_body(text: str) -> Body | Report | None:
     failed = next((choice for choice in usable if choice.get("error") or choice.get("finish_reason") == "error"), None)
     ended = any(choice.get("finish_reason") for choice in usable)
     if failed is None and usable and not ended and isinstance(body.get("error"), str | dict) and body["error"]:
-        failed = {"error": body["error"]}  # it broke off in the middle of the reply
+        failed = {"error": body["error"]}  # the server failed in the middle of the reply
     tokens = _read_usage(body.get("usage"))
     if failed is not None:
         error = failed.get("error") or body.get("error") or "the reply ended in an error"
         return find_report({"error": error}, tokens)
-    best = next((found for found in read if found is not None and found.pieces), None) or next(iter(read), None)
+    best = next((one for one in read if one is not None and one.pieces), None) or next(iter(read), None)
     if best is None or not best.pieces:
         report = find_report(body, tokens)
         if report is not None:
@@ -123,7 +123,7 @@ def _read_choice(choice: Mapping[str, Any]) -> Body | None:
 
 
 def _read_message(message: Mapping[str, Any]) -> Iterator[ReplyPart]:
-    """The texts of a message: its content, what it calls tools with, its thoughts."""
+    """The texts of a message: its content, the arguments of its tool calls, its reasoning."""
     content = message.get("content")
     yield from _read_parts(content) if isinstance(content, list) else [ReplyPart("content", _as_text(content))]
     calls = message.get("tool_calls")
@@ -142,8 +142,8 @@ def _read_message(message: Mapping[str, Any]) -> Iterator[ReplyPart]:
 
 
 def _read_parts(parts: list[Any]) -> Iterator[ReplyPart]:
-    said = [part for part in parts if not _is_thinking(part)]
-    yield ReplyPart("content", "".join(_part_text(part) for part in said))
+    answers = [part for part in parts if not _is_thinking(part)]
+    yield ReplyPart("content", "".join(_part_text(part) for part in answers))
     yield ReplyPart("content.thinking", "".join(_part_text(part) for part in parts if _is_thinking(part)))
 
 
@@ -152,19 +152,19 @@ def _is_thinking(part: Any) -> bool:
 
 
 def _part_text(part: Any) -> str:
-    """The text of a part: a string, {"text": ...}, or one that holds parts of its own, as thoughts do."""
+    """The text of a part: a string, {"text": ...}, or nested parts, as in reasoning."""
     if isinstance(part, str):
         return part
     if not isinstance(part, dict):
         return ""
     for key in ("text", "content", "thinking", "summary", "value"):
-        found = part.get(key)
-        if isinstance(found, str):
-            return found
-        if isinstance(found, dict) and isinstance(found.get("value"), str):
-            return str(found["value"])
-        if isinstance(found, list):
-            return "".join(inner["text"] for inner in found if isinstance(inner, dict) and _has_text(inner))
+        value = part.get(key)
+        if isinstance(value, str):
+            return value
+        if isinstance(value, dict) and isinstance(value.get("value"), str):
+            return str(value["value"])
+        if isinstance(value, list):
+            return "".join(inner["text"] for inner in value if isinstance(inner, dict) and _has_text(inner))
     return ""
 
 
@@ -177,7 +177,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _as_text(value: Any) -> str:
-    """A text as it is; an object, as some servers give it instead of its JSON, as JSON."""
+    """A text as it is; an object, which some servers send instead of its JSON, as JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else ""
@@ -195,7 +195,7 @@ def _read_usage(usage: Any) -> tuple[int, int] | None:
 
 
 def _count_thoughts(usage: Mapping[str, Any], read: int) -> int:
-    """Tokens written by the total: some servers count thoughts there alone, and not among those of the completion."""
+    """Output tokens by the total: some servers count reasoning only there."""
     total = usage.get("total_tokens")
     return total - read if isinstance(total, int) and total <= MOST_TOKENS else 0
 
@@ -208,7 +208,7 @@ def _is_stream(text: str) -> bool:
 
 
 def _gather(text: str) -> dict[str, Any]:
-    """Put the chunks of an event stream together as the completion that they are parts of."""
+    """Join the chunks of an event stream into a completion."""
     gathered, count = _Gathered(), 0
     for chunk in _chunks(text):
         count += 1

@@ -1,4 +1,4 @@
-"""How long a call that failed is tried again, and when the whole endpoint is given up (the circuit breaker)."""
+"""How long a failed call is repeated, and when the run gives up an endpoint (the circuit breaker)."""
 
 import random
 import time
@@ -13,16 +13,16 @@ LONGEST_WAIT = 30.0
 
 
 class RetryPolicy:
-    """What is known of an endpoint's failures.
+    """Decides on repeats from the failures and answers of an endpoint.
 
-    An endpoint that has not answered yet gets `retries` repeats of a call. One that has answered before is given up
-    when nothing has worked for `seconds`. Where other calls work between two failures of a call, it is the call: after
-    `retries` repeats that one is left alone; where the server says that it failed over this very request (500), one
-    answer since it was first sent is enough.
+    While the endpoint has never answered, a call is repeated `retries` times. Once it has answered, the run gives it up
+    after `seconds` without any answer. If other calls work between two failures of a call, the call is at fault and is
+    skipped after `retries` repeats. If the server says that it failed over this very request (500), one answer to
+    another call since it was first sent is enough.
 
     Args:
         retries: repeats of a call.
-        seconds: time of failures, without any answer between them, after which the endpoint is given up.
+        seconds: time of failures without any answer, after which the run gives up the endpoint.
         clock: seconds, monotonic.
     """
 
@@ -32,7 +32,7 @@ class RetryPolicy:
         self._clock = clock
         self._answered_at: float | None = None
         self._failing_since: float | None = None
-        self._chance = random.Random()
+        self._random = random.Random()
 
     def now(self) -> float:
         """The time by this clock."""
@@ -48,42 +48,42 @@ class RetryPolicy:
         tries: int,
         since: float,
         last: float,
-        asked: float | None,
-        own: bool = False,
-        bounded: bool = False,
-    ) -> float | Literal["park", "leave"]:
+        requested_wait: float | None,
+        blames_request: bool = False,
+        server_works: bool = False,
+    ) -> float | Literal["abort_run", "skip_call"]:
         """Decide after a failed try.
 
         Args:
-            tries: how often this call has failed.
+            tries: times that this call has failed.
             since: when it was first sent.
-            last: when it failed before this time; when it was first sent, for the first failure.
-            asked: seconds that the server asks to wait, None if it does not say.
-            own: the server says that it failed over this request, and not that it is down or busy.
-            bounded: it has worked on the request, so that it is there, whatever became of the reply.
+            last: when it last failed before; when it was first sent, for the first failure.
+            requested_wait: seconds that the server asks to wait; None if it does not say.
+            blames_request: the server says that it failed over this request, and is not down or busy.
+            server_works: the server has processed the request, so it is up, whatever became of the reply.
 
         Returns:
-            Seconds to wait before the next try; `park` to give the endpoint up; `leave` to give up this call alone.
+            Seconds to wait before the next try; `abort_run` to give up the endpoint; `skip_call` to skip this call.
         """
         now = self._clock()
         if self._failing_since is None:
             self._failing_since = now
         if tries > self._retries:
-            if bounded:
-                return "leave"
+            if server_works:
+                return "skip_call"
             if self._answered_at is None:
-                return "park"
-            # else an answer of before the last failure does not count: the server may have gone down since
-            if self._answered_at > (since if own else last):
-                return "leave"
-        # failures before this call began are old news: perhaps nothing was asked for a long time since
+                return "abort_run"
+            # otherwise only an answer after the last failure counts: the server may have gone down since
+            if self._answered_at > (since if blames_request else last):
+                return "skip_call"
+        # failures before this call do not count: there may have been no calls for a long time since
         left = max(self._failing_since, since) + self._seconds - now
-        if left <= 0 or (asked is not None and asked > left):
-            return "park"
-        if asked is not None:
-            return asked
+        if left <= 0 or (requested_wait is not None and requested_wait > left):
+            return "abort_run"
+        if requested_wait is not None:
+            return requested_wait
         longest = min(FIRST_WAIT * 2 ** min(tries - 1, 10), LONGEST_WAIT)
-        return min(longest * self._chance.uniform(0.5, 1.0), left)
+        return min(longest * self._random.uniform(0.5, 1.0), left)
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:
@@ -97,7 +97,7 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
             return seconds
     try:
         date = parsedate_to_datetime(headers["retry-after"])
-        known = date if date.tzinfo else date.replace(tzinfo=UTC)  # "-0000" is a time in UTC as well
-        return max(0.0, (known - datetime.now(UTC)).total_seconds())
+        aware = date if date.tzinfo else date.replace(tzinfo=UTC)  # "-0000" is a time in UTC as well
+        return max(0.0, (aware - datetime.now(UTC)).total_seconds())
     except (KeyError, ValueError, OverflowError):
         return None

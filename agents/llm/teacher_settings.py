@@ -16,7 +16,7 @@ _SECRETS = ("key", "token", "secret", "password", "passwd", "auth", "sig", "cred
 
 
 def _check_address(value: str | None) -> str | None:
-    """Refuse what is no address, and keys in one: it is written into config.yaml, events and errors."""
+    """Refuse a malformed address, and one with a key: addresses are written into config.yaml, events and errors."""
     if value is None:
         return None
     if not value.startswith(("http://", "https://")) or not value.isprintable() or " " in value:
@@ -39,7 +39,7 @@ class Prices(ClosedModel):
 
 
 class RoleSettings(ClosedModel):
-    """What one role has different from the others; unset values fall back to the teacher's."""
+    """Overrides for one role; unset values fall back to the teacher's."""
 
     model: str | None = Field(default=None, description="model name as the endpoint knows it")
     base_url: Address = Field(default=None, description="address of an OpenAI-compatible endpoint, up to /v1")
@@ -58,7 +58,7 @@ class RolesSettings(ClosedModel):
 
 
 class LimitSettings(ClosedModel):
-    """What an endpoint allows, and how long its failures are sat out."""
+    """Quotas of an endpoint, and how long the run waits while it fails."""
 
     requests_per_minute: float | None = Field(default=None, gt=0, description="calls a minute at most, per address")
     tokens_per_minute: float | None = Field(
@@ -108,14 +108,14 @@ class TeacherSettings(ClosedModel):
 
     def role(self, name: str) -> "RoleSettings":
         """The settings of one role, fallbacks filled in."""
-        own: RoleSettings = getattr(self.roles, name)
+        override: RoleSettings = getattr(self.roles, name)
         return RoleSettings(
-            model=own.model or self.model,
-            base_url=own.base_url or self.base_url,
-            api_key_env=own.api_key_env or self.api_key_env,
-            temperature=own.temperature if own.temperature is not None else self.temperature,
-            max_tokens=own.max_tokens or self.max_tokens,
-            prices=own.prices or (self.prices if own.model is None else None),
+            model=override.model or self.model,
+            base_url=override.base_url or self.base_url,
+            api_key_env=override.api_key_env or self.api_key_env,
+            temperature=override.temperature if override.temperature is not None else self.temperature,
+            max_tokens=override.max_tokens or self.max_tokens,
+            prices=override.prices or (self.prices if override.model is None else None),
         )
 
     def is_rehearsal(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from evokd.agents.llm.attempt import TeacherError, TeacherRefused, TeacherUnreachable
 from evokd.agents.llm.client import Teacher
-from evokd.agents.llm.endpoint import LADDER
+from evokd.agents.llm.endpoint import OUTPUT_MODES
 from evokd.messages import Draft, GeneratorReply, reply_schema
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import LABELS, URL, make_ask, make_drafts, make_settings
@@ -32,8 +32,8 @@ def statuses(ledger: Ledger) -> list[str]:
 
 
 @pytest.mark.parametrize("refusal", [(400, "response_format is not supported"), (500, "1 validation error for Body")])
-@pytest.mark.parametrize("rung", range(4), ids=LADDER)
-async def test_the_ladder_is_gone_down_to_what_the_endpoint_takes(
+@pytest.mark.parametrize("rung", range(4), ids=OUTPUT_MODES)
+async def test_the_output_mode_falls_back_to_what_the_endpoint_supports(
     door: Open, ledger: Ledger, rung: int, refusal: tuple[int, str]
 ) -> None:
     teacher, script = door([refusal] * rung + [GOOD, GOOD])
@@ -41,10 +41,10 @@ async def test_the_ladder_is_gone_down_to_what_the_endpoint_takes(
     second = await teacher.ask(make_ask(seed=8))
     assert first.reply == second.reply == GeneratorReply[Draft].model_validate(GOOD)
     sent = [request.get("response_format") for request in script.requests]
-    assert sent == [FORMATS[ability] for ability in (*LADDER[: rung + 1], LADDER[rung])]
+    assert sent == [FORMATS[ability] for ability in (*OUTPUT_MODES[: rung + 1], OUTPUT_MODES[rung])]
     calls = ledger.calls()
     assert [call.status for call in calls] == ["error"] * rung + ["ok", "ok"]
-    assert [call.ability for call in calls] == [*LADDER[: rung + 1], LADDER[rung]]
+    assert [call.ability for call in calls] == [*OUTPUT_MODES[: rung + 1], OUTPUT_MODES[rung]]
     assert all(refusal[1] in call.raw and f"HTTP {refusal[0]}" in call.raw for call in calls[:rung])
     assert first.call_id == calls[rung].id
 

@@ -1,4 +1,4 @@
-"""The purse: a cap holds with calls in flight, nobody waits for ever, what is stored costs nothing."""
+"""The budget guard: a cap holds with calls in flight, nobody waits for ever, what is stored costs nothing."""
 
 import asyncio
 import math
@@ -25,7 +25,7 @@ JOBS = st.lists(
 
 
 def make(run: BudgetLimit = NO_CAP, cycle: BudgetLimit = NO_CAP, before: Sequence[int] = ()) -> BudgetGuard:
-    """A purse of a run whose cycles from 1 on have used that many tokens, at a thousandth of a dollar each."""
+    """A budget guard of a run whose cycles from 1 on have used that many tokens, at a thousandth of a dollar each."""
 
     def read(number: int | None) -> tuple[int, float]:
         tokens = sum(before) if number is None else sum(before[number - 1 : number])
@@ -35,12 +35,12 @@ def make(run: BudgetLimit = NO_CAP, cycle: BudgetLimit = NO_CAP, before: Sequenc
 
 
 class Till:
-    """Sends jobs through a purse as the door does, and counts."""
+    """Sends jobs through a budget guard as the door does, and counts."""
 
-    def __init__(self, purse: BudgetGuard, cap: float, price: float = 1.0) -> None:
-        self.purse, self.cap, self.price = purse, cap, price
+    def __init__(self, budget: BudgetGuard, cap: float, price: float = 1.0) -> None:
+        self.budget, self.cap, self.price = budget, cap, price
         self.used = 0.0
-        self.flying: dict[int, float] = {}
+        self.in_flight: dict[int, float] = {}
         self.refused = 0
         self.at_cap: float | None = None
         """What the calls in flight used, the one with which the cap was reached among them."""
@@ -52,18 +52,18 @@ class Till:
         await asyncio.sleep(comes)
         money = (expected * self.price, uses * self.price) if usd else (0.0, 0.0)
         try:
-            async with self.purse.admit(1, 0 if usd else expected, money[0]):
+            async with self.budget.reserve(1, 0 if usd else expected, money[0]):
                 assert self.used < self.cap, "sent although the cap was reached"
-                self.flying[number] = uses * self.price
+                self.in_flight[number] = uses * self.price
                 await asyncio.sleep(takes)
         except BudgetSpent:
             self.refused += 1
             return
-        self.purse.charge(1, 0 if usd else uses, money[1])
+        self.budget.charge(1, 0 if usd else uses, money[1])
         self.used += uses * self.price
         if self.used >= self.cap and self.at_cap is None:
-            self.at_cap = sum(self.flying.values())
-        del self.flying[number]
+            self.at_cap = sum(self.in_flight.values())
+        del self.in_flight[number]
 
 
 @settings(max_examples=50, deadline=None)
@@ -96,16 +96,16 @@ def test_the_same_holds_for_money(jobs: list[Job], cap: float, price: float) -> 
 
 def test_sums_of_money_that_do_not_come_out_even_make_nobody_wait_for_ever() -> None:
     async def play() -> None:
-        purse = make(BudgetLimit(usd=1.0))
-        calls = [purse.admit(1, 0, usd) for usd in (0.1, 0.2, 0.3)]
+        budget = make(BudgetLimit(usd=1.0))
+        calls = [budget.reserve(1, 0, usd) for usd in (0.1, 0.2, 0.3)]
         for call in calls:
             await call.__aenter__()
         for call in calls:
             await call.__aexit__(None, None, None)
         assert 0.1 + 0.2 + 0.3 - 0.1 - 0.2 - 0.3 > 0, "what is left in flight is not quite nothing"
-        purse.charge(1, 0, math.nextafter(1.0, 0.0))
-        assert not purse.is_spent(1)
-        async with purse.admit(1, 0, 0.1):
+        budget.charge(1, 0, math.nextafter(1.0, 0.0))
+        assert not budget.is_spent(1)
+        async with budget.reserve(1, 0, 0.1):
             pass
 
     run_fast(play())
@@ -113,14 +113,14 @@ def test_sums_of_money_that_do_not_come_out_even_make_nobody_wait_for_ever() -> 
 
 def test_a_call_waits_for_those_in_flight_where_they_may_take_the_rest() -> None:
     async def play() -> None:
-        purse = make(BudgetLimit(100))
+        budget = make(BudgetLimit(100))
         order: list[str] = []
 
         async def one(name: str, done: asyncio.Event, uses: int) -> None:
-            async with purse.admit(1, 100, 0.0):
+            async with budget.reserve(1, 100, 0.0):
                 order.append(name)
                 await done.wait()
-            purse.charge(1, uses, 0.0)
+            budget.charge(1, uses, 0.0)
 
         doors = [asyncio.Event() for _ in range(3)]
         calls = [asyncio.create_task(one(name, door, 40)) for name, door in zip("abc", doors, strict=True)]
@@ -140,11 +140,11 @@ def test_a_call_waits_for_those_in_flight_where_they_may_take_the_rest() -> None
 
 def test_a_call_that_failed_or_was_cancelled_holds_nothing_back() -> None:
     async def play() -> None:
-        purse = make(BudgetLimit(100))
+        budget = make(BudgetLimit(100))
         with pytest.raises(ValueError, match="lost"):
-            async with purse.admit(1, 100, 0.0):
+            async with budget.reserve(1, 100, 0.0):
                 raise ValueError("lost")
-        async with purse.admit(1, 100, 0.0):
+        async with budget.reserve(1, 100, 0.0):
             pass
 
     run_fast(play())
@@ -162,23 +162,23 @@ CAPS: dict[str, tuple[BudgetLimit, BudgetLimit, str]] = {
 async def test_what_was_spent_before_counts_and_the_cap_is_named(
     run: BudgetLimit, cycle: BudgetLimit, told: str
 ) -> None:
-    purse = make(run, cycle, before=[1_000, 500])
-    assert purse.is_spent(2)
+    budget = make(run, cycle, before=[1_000, 500])
+    assert budget.is_spent(2)
     with pytest.raises(BudgetSpent, match=told):
-        async with purse.admit(2, 1, 0.0):
+        async with budget.reserve(2, 1, 0.0):
             pass
 
 
 async def test_a_spent_cycle_leaves_the_next_one_its_own() -> None:
-    purse = make(BudgetLimit(2_000), BudgetLimit(600))
+    budget = make(BudgetLimit(2_000), BudgetLimit(600))
     for cycle in (1, 2, 3):
-        assert not purse.is_spent(cycle)
-        async with purse.admit(cycle, 600, 0.0):
+        assert not budget.is_spent(cycle)
+        async with budget.reserve(cycle, 600, 0.0):
             pass
-        purse.charge(cycle, 600, 0.0)
-        assert purse.is_spent(cycle)
-    purse.charge(4, 200, 0.0)
-    assert purse.is_spent(4), "the run's own cap"
+        budget.charge(cycle, 600, 0.0)
+        assert budget.is_spent(cycle)
+    budget.charge(4, 200, 0.0)
+    assert budget.is_spent(4), "the run's own cap"
 
 
 # -------------------------------------------------------------------------------------------------------- at the door

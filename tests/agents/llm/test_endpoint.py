@@ -31,42 +31,42 @@ def respond(status: int, text: str = "", **headers: str) -> httpx2.Response:
     return httpx2.Response(status, headers=names, text=text)
 
 
-class Place:
-    """An address with a server behind it; models share its limiter and its patience. Made in a running loop."""
+class FakeServer:
+    """A server whose models share a limiter and a retry policy. Make it in a running loop."""
 
     def __init__(
         self, handler: Handler, seconds: float = 600.0, retries: int = 2, most: int = 8, **limits: Any
     ) -> None:
         self.limiter = Limiter(most, LimitSettings.model_validate(limits), clock=now)
-        self.patience = RetryPolicy(retries, seconds, clock=now)
-        self.asked: list[tuple[float, dict[str, Any]]] = []
+        self.retry_policy = RetryPolicy(retries, seconds, clock=now)
+        self.requests: list[tuple[float, dict[str, Any]]] = []
         self.failures: list[Failure] = []
         self._handler = handler
         self._client = httpx2.AsyncClient(transport=RecordingTransport(httpx2.MockTransport(self._handle)))
 
     async def _handle(self, request: httpx2.Request) -> httpx2.Response:
         body = json.loads(request.content)
-        self.asked.append((now(), body))
-        found = self._handler(body)
-        found = await found if asyncio.iscoroutine(found) else found
-        if found == 200:
+        self.requests.append((now(), body))
+        answer = self._handler(body)
+        answer = await answer if asyncio.iscoroutine(answer) else answer
+        if answer == 200:
             return httpx2.Response(200, json=completion(Say(GOOD)))
-        return found if isinstance(found, httpx2.Response) else respond(found, "no")
+        return answer if isinstance(answer, httpx2.Response) else respond(answer, "no")
 
     def open(self, known: str | None = "json_schema", model: str = "m-1", timeout: float = 300.0) -> Endpoint:
         role = RoleSettings(model=model, base_url=URL)
         settings = make_settings(timeout=timeout)
-        return Endpoint(role, settings, "no-key", self._client, self.limiter, self.patience, known)
+        return Endpoint(role, settings, "no-key", self._client, self.limiter, self.retry_policy, known)
 
     async def ask(
         self,
         endpoint: Endpoint,
         seed: int = 1,
-        gate: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        reserve: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
         tokens: int = 100,
     ) -> Reply:
         call = Call([("user", "hello")], {"type": "object"}, "drafts", seed, "generator", tokens)
-        return await endpoint.call(call, self._note, gate)
+        return await endpoint.call(call, self._note, reserve)
 
     async def _note(self, failure: Failure) -> None:
         self.failures.append(failure)
@@ -75,41 +75,41 @@ class Place:
 # ----------------------------------------------------------------------------------------------------------- breaker
 
 
-def test_an_endpoint_that_worked_is_given_up_when_nothing_has_worked_for_the_patience() -> None:
+def test_an_endpoint_that_worked_is_given_up_when_nothing_has_worked_for_the_time_limit() -> None:
     async def play() -> None:
-        place = Place(lambda body: 200 if body["seed"] == 1 else 503, seconds=600.0, retries=1)
-        endpoint = place.open()
-        assert (await place.ask(endpoint)).error is None
+        server = FakeServer(lambda body: 200 if body["seed"] == 1 else 503, seconds=600.0, retries=1)
+        endpoint = server.open()
+        assert (await server.ask(endpoint)).error is None
         began = now()
         with pytest.raises(TeacherUnreachable, match=f"{URL}: the teacher keeps failing: HTTP 503: no"):
-            await place.ask(endpoint, seed=2)
+            await server.ask(endpoint, seed=2)
         assert 600 <= now() - began < 600 + LONGEST_WAIT
-        times = [at for at, _ in place.asked[1:]]
-        assert len(place.failures) == len(times) > 600 / LONGEST_WAIT
+        times = [at for at, _ in server.requests[1:]]
+        assert len(server.failures) == len(times) > 600 / LONGEST_WAIT
         assert max(after - before for before, after in itertools.pairwise(times)) <= LONGEST_WAIT
 
     run_fast(play())
 
 
-def test_an_outage_that_ends_in_time_is_sat_out() -> None:
+def test_an_outage_that_ends_in_time_is_waited_for() -> None:
     async def play() -> None:
-        place = Place(lambda _: 200 if not 10 < now() < 590 else 502, seconds=600.0, retries=0)
-        endpoint = place.open()
-        await place.ask(endpoint)
+        server = FakeServer(lambda _: 200 if not 10 < now() < 590 else 502, seconds=600.0, retries=0)
+        endpoint = server.open()
+        await server.ask(endpoint)
         await asyncio.sleep(11)
-        replies = await asyncio.gather(*(place.ask(endpoint, seed=seed) for seed in range(2, 6)))
+        replies = await asyncio.gather(*(server.ask(endpoint, seed=seed) for seed in range(2, 6)))
         assert [reply.error for reply in replies] == [None] * 4
-        assert {failure.status for failure in place.failures} == {502}
+        assert {failure.status for failure in server.failures} == {502}
 
     run_fast(play())
 
 
 def test_an_endpoint_that_never_answered_is_given_up_after_the_repeats() -> None:
     async def play() -> None:
-        place = Place(lambda _: 502, retries=3)
+        server = FakeServer(lambda _: 502, retries=3)
         with pytest.raises(TeacherUnreachable):
-            await place.ask(place.open())
-        assert len(place.asked) == 4
+            await server.ask(server.open())
+        assert len(server.requests) == 4
         assert now() < 8 * LONGEST_WAIT
 
     run_fast(play())
@@ -118,10 +118,10 @@ def test_an_endpoint_that_never_answered_is_given_up_after_the_repeats() -> None
 @pytest.mark.parametrize("asked", ["86400", "700"])
 def test_a_server_that_asks_to_be_left_alone_for_too_long_is_given_up_at_once(asked: str) -> None:
     async def play() -> None:
-        place = Place(lambda _: respond(429, "tomorrow", retry_after=asked), seconds=600.0)
+        server = FakeServer(lambda _: respond(429, "tomorrow", retry_after=asked), seconds=600.0)
         with pytest.raises(TeacherUnreachable, match=rf"HTTP 429: tomorrow \(it asks to wait {int(asked):,} s\)"):
-            await place.ask(place.open())
-        assert len(place.asked) == 1
+            await server.ask(server.open())
+        assert len(server.requests) == 1
         assert now() < 1
 
     run_fast(play())
@@ -130,10 +130,10 @@ def test_a_server_that_asks_to_be_left_alone_for_too_long_is_given_up_at_once(as
 def test_all_calls_wait_as_long_as_the_server_asks_for() -> None:
     async def play() -> None:
         answers = iter([respond(429, "slower", retry_after="40"), *[200] * 5])
-        place = Place(lambda _: next(answers))
-        endpoint = place.open()
-        await asyncio.gather(*(place.ask(endpoint, seed=seed) for seed in range(5)))
-        times = [at for at, _ in place.asked]
+        server = FakeServer(lambda _: next(answers))
+        endpoint = server.open()
+        await asyncio.gather(*(server.ask(endpoint, seed=seed) for seed in range(5)))
+        times = [at for at, _ in server.requests]
         first = [at for at in times if at < 1]
         assert len(first) < 5, "not all of them had left"
         assert min(set(times) - set(first)) >= 40
@@ -147,29 +147,29 @@ def test_an_outage_costs_none_of_the_calls_that_were_under_way() -> None:
             await asyncio.sleep(body["seed"])
             return 502 if 3 < now() < 200 else 200
 
-        place = Place(answer, seconds=600.0, retries=1)
-        endpoint = place.open()
-        replies = await asyncio.gather(*(place.ask(endpoint, seed=seed) for seed in range(1, 9)))
+        server = FakeServer(answer, seconds=600.0, retries=1)
+        endpoint = server.open()
+        replies = await asyncio.gather(*(server.ask(endpoint, seed=seed) for seed in range(1, 9)))
         assert [reply.error for reply in replies] == [None] * 8
-        assert len(place.failures) > 20
+        assert len(server.failures) > 20
 
     run_fast(play())
 
 
 def test_one_call_that_fails_for_ever_is_left_alone_while_others_work() -> None:
     async def play() -> None:
-        place = Place(lambda body: 500 if body["seed"] == 13 else 200, retries=2)
-        endpoint = place.open()
+        server = FakeServer(lambda body: 500 if body["seed"] == 13 else 200, retries=2)
+        endpoint = server.open()
 
         async def work() -> None:
             for seed in range(100, 140):
-                await place.ask(endpoint, seed=seed)
+                await server.ask(endpoint, seed=seed)
                 await asyncio.sleep(1)
 
-        (bad, _) = await asyncio.gather(place.ask(endpoint, seed=13), work())
+        (bad, _) = await asyncio.gather(server.ask(endpoint, seed=13), work())
         assert (bad.error, bad.pieces) == ("HTTP 500: no", ())
-        assert sum(body["seed"] == 13 for _, body in place.asked) == len(place.failures)
-        assert 3 <= len(place.failures) <= 5, "once an answer to another one came between two of its failures"
+        assert sum(body["seed"] == 13 for _, body in server.requests) == len(server.failures)
+        assert 3 <= len(server.failures) <= 5, "once an answer to another one came between two of its failures"
 
     run_fast(play())
 
@@ -179,13 +179,13 @@ def test_one_call_that_fails_for_ever_is_left_alone_while_others_work() -> None:
 
 def test_a_late_call_gets_more_time_with_each_try() -> None:
     async def play() -> None:
-        place = Place(lambda _: asyncio.sleep(10_000), retries=4, seconds=100_000)
+        server = FakeServer(lambda _: asyncio.sleep(10_000), retries=4, seconds=100_000)
         with pytest.raises(TeacherUnreachable, match="no whole reply within 40 s"):
-            await place.ask(place.open(timeout=10.0))
-        assert [failure.told for failure in place.failures] == [
+            await server.ask(server.open(timeout=10.0))
+        assert [failure.message for failure in server.failures] == [
             f"no whole reply within {seconds} s" for seconds in (10, 20, 40, 40, 40)
         ]
-        assert [failure.late and failure.sent for failure in place.failures] == [True] * 5
+        assert [failure.late and failure.sent for failure in server.failures] == [True] * 5
 
     run_fast(play())
 
@@ -193,13 +193,13 @@ def test_a_late_call_gets_more_time_with_each_try() -> None:
 def test_only_late_tries_make_the_limit_longer() -> None:
     async def play() -> None:
         answers = iter([502, asyncio.sleep(10_000), 502, asyncio.sleep(10_000), 200])
-        place = Place(lambda _: next(answers))
-        endpoint = place.open(timeout=10.0)
-        place.patience.answered()
-        assert (await place.ask(endpoint)).error is None
-        told = [failure.told for failure in place.failures if failure.late]
-        assert told == ["no whole reply within 10 s", "no whole reply within 20 s"]
-        assert place.limiter.allowed < 8, "late is too much work"
+        server = FakeServer(lambda _: next(answers))
+        endpoint = server.open(timeout=10.0)
+        server.retry_policy.answered()
+        assert (await server.ask(endpoint)).error is None
+        message = [failure.message for failure in server.failures if failure.late]
+        assert message == ["no whole reply within 10 s", "no whole reply within 20 s"]
+        assert server.limiter.allowed < 8, "late is too much work"
 
     run_fast(play())
 
@@ -211,95 +211,95 @@ def test_only_late_tries_make_the_limit_longer() -> None:
 def test_too_much_work_halves_the_slots_and_other_failures_do_not(status: int, allowed: int) -> None:
     async def play() -> None:
         answers = iter([status, 200])
-        place = Place(lambda _: next(answers))
+        server = FakeServer(lambda _: next(answers))
         seen: list[float] = []
 
         @asynccontextmanager
-        async def gate() -> Any:
-            seen.append(place.limiter.allowed)
+        async def reserve() -> Any:
+            seen.append(server.limiter.allowed)
             yield
 
-        await place.ask(place.open(), gate=gate)
+        await server.ask(server.open(), reserve=reserve)
         assert seen == [8, allowed]
 
     run_fast(play())
 
 
-@pytest.mark.parametrize("told", ["boom", "For more information ask your administrator.", ""])
-def test_a_passing_500_at_the_first_call_does_not_lower_the_ability(told: str) -> None:
+@pytest.mark.parametrize("message", ["boom", "For more information ask your administrator.", ""])
+def test_a_passing_500_at_the_first_call_does_not_lower_the_ability(message: str) -> None:
     async def play() -> None:
-        answers = iter([respond(500, told), 200])
-        place = Place(lambda _: next(answers))
-        endpoint = place.open(known=None)
-        await place.ask(endpoint)
+        answers = iter([respond(500, message), 200])
+        server = FakeServer(lambda _: next(answers))
+        endpoint = server.open(known=None)
+        await server.ask(endpoint)
         assert endpoint.known == "json_schema"
 
     run_fast(play())
 
 
 @pytest.mark.parametrize(
-    "told",
+    "message",
     [
         '{"error":{"code":500,"message":"failed to parse grammar","type":"server_error"}}',
         "1 validation error for Body: response_format.type: Input should be 'text' or 'json_object'",
         "Invalid FORMAT",
     ],
 )
-def test_a_500_that_names_the_form_lowers_the_ability_at_once(told: str) -> None:
+def test_a_500_that_names_the_form_lowers_the_ability_at_once(message: str) -> None:
     async def play() -> None:
-        place = Place(
-            lambda body: respond(500, told) if body.get("response_format", {}).get("type") == "json_schema" else 200
+        server = FakeServer(
+            lambda body: respond(500, message) if body.get("response_format", {}).get("type") == "json_schema" else 200
         )
-        endpoint = place.open(known=None)
-        await place.ask(endpoint)
+        endpoint = server.open(known=None)
+        await server.ask(endpoint)
         assert endpoint.known == "json_object_schema"
-        assert len(place.asked) == 2
+        assert len(server.requests) == 2
 
     run_fast(play())
 
 
 def test_a_model_that_is_still_loading_does_not_lose_its_ability_while_another_works() -> None:
     async def play() -> None:
-        place = Place(lambda body: 503 if body["model"] == "slow" and now() < 100 else 200, retries=2)
-        quick, slow = place.open(), place.open(known=None, model="slow")
+        server = FakeServer(lambda body: 503 if body["model"] == "slow" and now() < 100 else 200, retries=2)
+        quick, slow = server.open(), server.open(known=None, model="slow")
 
         async def work() -> None:
             for seed in range(120):
-                await place.ask(quick, seed=seed)
+                await server.ask(quick, seed=seed)
                 await asyncio.sleep(1)
 
-        (left, _) = await asyncio.gather(place.ask(slow), work())
+        (left, _) = await asyncio.gather(server.ask(slow), work())
         assert left.error == "HTTP 503: no"
         assert slow.known is None
-        assert (await place.ask(slow)).error is None
+        assert (await server.ask(slow)).error is None
         assert slow.known == "json_schema"
 
     run_fast(play())
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told"),
+    ("status", "body", "message"),
     [
         (402, "pay first", "the account has no credit left: HTTP 402: pay first"),
         (429, '{"error":{"code":"insufficient_quota"}}', 'no credit left: HTTP 429: {"error":{"code":"insuff'),
     ],
 )
-def test_an_account_without_credit_is_no_storm(status: int, body: str, told: str) -> None:
+def test_an_account_without_credit_is_no_storm(status: int, body: str, message: str) -> None:
     async def play() -> None:
-        place = Place(lambda _: respond(status, body, retry_after="1"))
+        server = FakeServer(lambda _: respond(status, body, retry_after="1"))
         with pytest.raises(TeacherRefused) as caught:
-            await place.ask(place.open())
-        assert told in str(caught.value)
-        assert len(place.asked) == 1
+            await server.ask(server.open())
+        assert message in str(caught.value)
+        assert len(server.requests) == 1
 
     run_fast(play())
 
 
 def test_a_call_that_may_not_be_paid_for_takes_no_turn() -> None:
     async def play() -> None:
-        place = Place(lambda _: 200, requests_per_minute=1, tokens_per_minute=100)
-        endpoint = place.open()
-        await place.ask(endpoint)
+        server = FakeServer(lambda _: 200, requests_per_minute=1, tokens_per_minute=100)
+        endpoint = server.open()
+        await server.ask(endpoint)
 
         @asynccontextmanager
         async def shut() -> Any:
@@ -308,9 +308,9 @@ def test_a_call_that_may_not_be_paid_for_takes_no_turn() -> None:
 
         for seed in range(5):
             with pytest.raises(BudgetSpent):
-                await place.ask(endpoint, seed=seed, gate=shut)
-        assert now() == 0, "told at once"
-        await place.ask(endpoint)
+                await server.ask(endpoint, seed=seed, reserve=shut)
+        assert now() == 0, "raised at once"
+        await server.ask(endpoint)
         assert now() == pytest.approx(72), "by what the first one has used, 120 tokens, and by nothing else"
 
     run_fast(play())
@@ -318,21 +318,21 @@ def test_a_call_that_may_not_be_paid_for_takes_no_turn() -> None:
 
 def test_each_try_asks_anew_whether_it_may_be_paid_for() -> None:
     async def play() -> None:
-        place = Place(lambda _: 503)
+        server = FakeServer(lambda _: 503)
         seen: list[bool] = []
 
         @asynccontextmanager
-        async def gate() -> Any:
+        async def reserve() -> Any:
             if len(seen) == 2:
                 raise BudgetSpent("budget.tokens")
             seen.append(True)
             yield
 
-        endpoint = place.open()
-        place.patience.answered()
+        endpoint = server.open()
+        server.retry_policy.answered()
         with pytest.raises(BudgetSpent):
-            await place.ask(endpoint, gate=gate)
-        assert len(place.asked) == 2
-        assert place.limiter.flying == 0
+            await server.ask(endpoint, reserve=reserve)
+        assert len(server.requests) == 2
+        assert server.limiter.in_flight == 0
 
     run_fast(play())

@@ -10,7 +10,7 @@ from evokd.agents.llm.error_reports import find_report, read_duration, read_wait
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import URL, make_ask, make_drafts
 from tests.agents.conftest import Open
-from tests.agents.llm.test_endpoint import Place
+from tests.agents.llm.test_endpoint import FakeServer
 from tests.agents.odd_bodies import body, message
 from tests.fake_time import now, run_fast
 
@@ -79,15 +79,15 @@ def test_where_no_error_is_none_is_found(sent: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("code", [429, "rate_limit_exceeded", 502, "overloaded_error"])
-@pytest.mark.parametrize("place", ["body", "choice"])
+@pytest.mark.parametrize("position", ["body", "choice"])
 async def test_a_storm_inside_200_is_sat_out(
-    door: Open, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, code: Any, place: str
+    door: Open, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, code: Any, position: str
 ) -> None:
     monkeypatch.setattr("evokd.agents.llm.retry.FIRST_WAIT", 0.001)
     ledger.remember_ability(URL, "m-1", "json_schema")
     sent = (
         {**choice_error(code), "usage": None}
-        if place == "choice"
+        if position == "choice"
         else {"error": {"message": "Provider error", "code": code}}
     )
     teacher, script = door([body(sent), body(sent), GOOD])
@@ -135,10 +135,10 @@ async def test_what_a_failed_reply_used_is_booked(door: Open, ledger: Ledger, mo
 def test_429_inside_200_slows_the_other_calls_down_and_is_waited_for_as_long_as_it_asks() -> None:
     async def play() -> None:
         error = {"error": {"message": "slow", "code": 429, "metadata": {"headers": {"Retry-After": "7"}}}}
-        place = Place(lambda _: body(error) if now() < 5 else 200)
-        endpoint = place.open()
-        assert (await place.ask(endpoint)).error is None
-        assert place.limiter.allowed < 8
+        server = FakeServer(lambda _: body(error) if now() < 5 else 200)
+        endpoint = server.open()
+        assert (await server.ask(endpoint)).error is None
+        assert server.limiter.allowed < 8
         assert now() == pytest.approx(7, abs=0.1)
 
     run_fast(play())

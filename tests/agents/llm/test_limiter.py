@@ -99,13 +99,13 @@ def test_slots_go_to_those_who_came_first_and_come_back_from_those_who_are_gone(
         for op, pick in ops:
             await crowd.do(op, pick)
             assert crowd.inside == crowd.holders
-            assert crowd.limiter.flying == len(crowd.holders)
+            assert crowd.limiter.in_flight == len(crowd.holders)
             assert 1 <= crowd.limiter.allowed <= most
         while crowd.holders:
             await crowd.do("leave", 0)
             assert crowd.inside == crowd.holders
         assert not crowd.queue, "somebody was never let in"
-        assert crowd.limiter.flying == 0
+        assert crowd.limiter.in_flight == 0
         await asyncio.gather(*crowd.tasks, return_exceptions=True)
 
     with patch.object(evokd.agents.llm.limiter, "SPACING", 0.0), patch.object(evokd.agents.llm.limiter, "_SPREAD", 0.0):
@@ -308,9 +308,9 @@ def test_a_call_that_is_cancelled_while_it_waits_gives_its_slot_back() -> None:
             pass
         waiting = asyncio.ensure_future(depart(limiter, [(0, 1, 0)]))
         await settle()
-        assert limiter.flying == 1
+        assert limiter.in_flight == 1
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        assert limiter.flying == 0
+        assert limiter.in_flight == 0
 
     run_fast(play())

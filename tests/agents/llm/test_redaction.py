@@ -33,11 +33,11 @@ WAYS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_key_is_struck_out_however_it_is_written(way: str, key: str) -> None:
     written = WAYS[way](key)
-    told = make_redactor(key)(f"The server said: {written}; and again {written}.")
-    assert HIDDEN in told
-    assert written not in told
-    assert key not in told
-    assert told.startswith("The server said: ")
+    redacted = make_redactor(key)(f"The server said: {written}; and again {written}.")
+    assert HIDDEN in redacted
+    assert written not in redacted
+    assert key not in redacted
+    assert redacted.startswith("The server said: ")
 
 
 @given(text=st.text(), key=st.text(min_size=8, max_size=40))

@@ -8,7 +8,7 @@ import pytest
 
 from evokd.agents.llm.attempt import TeacherRefused
 from evokd.agents.llm.compatibility import read_quirks
-from evokd.agents.llm.endpoint import LADDER
+from evokd.agents.llm.endpoint import OUTPUT_MODES
 from evokd.agents.llm.refusals import read_refusal
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import URL, make_ask, make_drafts
@@ -131,7 +131,7 @@ async def test_too_long_a_prompt_says_which_settings_make_it_shorter(door: Open)
     assert "curriculum.quotas.lesson" in (await teacher.ask(make_ask())).faults[0]
 
 
-async def test_a_filter_in_the_middle_of_the_ladder_does_not_lead_further_down(door: Open, ledger: Ledger) -> None:
+async def test_a_filter_between_two_output_modes_does_not_lead_further_down(door: Open, ledger: Ledger) -> None:
     teacher, _ = door([(400, error("response_format is not supported")), (400, AZURE), (400, error("no schema")), GOOD])
     assert (await teacher.ask(make_ask(seed=1))).reply is None
     assert (await teacher.ask(make_ask(seed=2))).faults == ()
@@ -169,7 +169,7 @@ async def test_a_model_that_fails_at_json_in_every_form_leaves_the_call_and_not_
     door: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("evokd.agents.llm.retry.FIRST_WAIT", 0.001)
-    teacher, _ = door([(400, NO_JSON)] * (2 * len(LADDER) + 3), retries=2)
+    teacher, _ = door([(400, NO_JSON)] * (2 * len(OUTPUT_MODES) + 3), retries=2)
     assert "Failed to generate JSON" in (await teacher.ask(make_ask())).faults[0]
 
 

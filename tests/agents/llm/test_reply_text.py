@@ -149,7 +149,7 @@ async def test_an_event_stream_is_put_together(door: Open, ledger: Ledger, gap: 
 def test_every_part_of_a_stream_is_put_together(stream: str, places: list[tuple[str, str]]) -> None:
     found = read_body(stream)
     assert isinstance(found, Body)
-    assert [(piece.place, piece.text) for piece in found.pieces] == places
+    assert [(piece.key, piece.text) for piece in found.pieces] == places
 
 
 def test_what_a_stream_says_of_its_end_and_its_use_is_read() -> None:

@@ -21,24 +21,24 @@ class Clock:
 
 def make(retries: int = 2, seconds: float = 600.0, answered: bool = True) -> tuple[RetryPolicy, Clock]:
     clock = Clock()
-    patience = RetryPolicy(retries, seconds, clock)
+    policy = RetryPolicy(retries, seconds, clock)
     if answered:
-        patience.answered()
+        policy.answered()
         clock.now += 10
-    return patience, clock
+    return policy, clock
 
 
 def test_a_request_over_which_the_server_fails_is_left_alone_when_others_were_answered_since_it_began() -> None:
-    patience, clock = make(retries=2)
+    policy, clock = make(retries=2)
     since = clock.now
     clock.now += 1
-    patience.answered()
+    policy.answered()
     for tries in (1, 2):
         clock.now += 1
-        assert isinstance(patience.judge(tries, since, clock.now - 1, None, own=True), float)
+        assert isinstance(policy.judge(tries, since, clock.now - 1, None, blames_request=True), float)
     clock.now += 1
-    assert isinstance(patience.judge(3, since, clock.now - 1, None), float), "a server that is down"
-    assert patience.judge(3, since, clock.now - 1, None, own=True) == "leave"
+    assert isinstance(policy.judge(3, since, clock.now - 1, None), float), "a server that is down"
+    assert policy.judge(3, since, clock.now - 1, None, blames_request=True) == "skip_call"
 
 
 def test_the_waits_double_up_to_a_limit_and_are_never_the_same_for_all() -> None:
@@ -50,82 +50,80 @@ def test_the_waits_double_up_to_a_limit_and_are_never_the_same_for_all() -> None
 
 
 def test_an_endpoint_that_never_answered_gets_the_repeats_and_no_more() -> None:
-    patience, _ = make(retries=2, answered=False)
-    assert isinstance(patience.judge(1, 1_000.0, 1_000.0, None), float)
-    assert isinstance(patience.judge(2, 1_000.0, 1_000.0, None), float)
-    assert patience.judge(3, 1_000.0, 1_000.0, None) == "park"
+    policy, _ = make(retries=2, answered=False)
+    assert isinstance(policy.judge(1, 1_000.0, 1_000.0, None), float)
+    assert isinstance(policy.judge(2, 1_000.0, 1_000.0, None), float)
+    assert policy.judge(3, 1_000.0, 1_000.0, None) == "abort_run"
 
 
 def test_an_endpoint_that_has_answered_is_given_up_by_time_and_not_by_repeats() -> None:
-    patience, clock = make(retries=0, seconds=600.0)
+    policy, clock = make(retries=0, seconds=600.0)
     since = clock.now
-    assert isinstance(patience.judge(1, since, since, None), float)
+    assert isinstance(policy.judge(1, since, since, None), float)
     clock.now += 599.9
-    wait = patience.judge(50, since, since, None)
+    wait = policy.judge(50, since, since, None)
     assert wait == pytest.approx(0.1), "not longer than what is left"
     clock.now += 0.1
-    assert patience.judge(51, since, since, None) == "park"
+    assert policy.judge(51, since, since, None) == "abort_run"
 
 
 def test_a_call_that_fails_while_others_work_is_left_alone_after_its_repeats() -> None:
-    patience, clock = make(retries=1)
+    policy, clock = make(retries=1)
     since = clock.now
-    assert isinstance(patience.judge(1, since, since, None), float)
+    assert isinstance(policy.judge(1, since, since, None), float)
     clock.now += 1
-    patience.answered()
-    assert isinstance(patience.judge(1, since, since, None), float)
-    assert patience.judge(2, since, since, None) == "leave"
-    assert isinstance(patience.judge(2, clock.now, clock.now, None), float), "nothing was answered since that one began"
+    policy.answered()
+    assert isinstance(policy.judge(1, since, since, None), float)
+    assert policy.judge(2, since, since, None) == "skip_call"
+    assert isinstance(policy.judge(2, clock.now, clock.now, None), float), "nothing was answered since that one began"
 
 
 def test_an_answer_before_the_server_went_down_does_not_cost_the_calls_that_were_under_way() -> None:
-    patience, clock = make(retries=1)
+    policy, clock = make(retries=1)
     since = clock.now
     clock.now += 1
-    patience.answered()  # another call, the last one that is answered
+    policy.answered()  # another call, the last one that is answered
     clock.now += 1
-    assert isinstance(patience.judge(1, since, since, None), float)
+    assert isinstance(policy.judge(1, since, since, None), float)
     for tries in range(2, 20):
         last = clock.now
         clock.now += 20
-        assert isinstance(patience.judge(tries, since, last, None), float)
-    patience.answered()
-    assert patience.judge(20, since, last, None) == "leave"
+        assert isinstance(policy.judge(tries, since, last, None), float)
+    policy.answered()
+    assert policy.judge(20, since, last, None) == "skip_call"
 
 
 def test_an_answer_begins_the_time_of_failures_anew() -> None:
-    patience, clock = make(retries=99, seconds=60.0)
+    policy, clock = make(retries=99, seconds=60.0)
     since = clock.now
-    patience.judge(1, since, since, None)
+    policy.judge(1, since, since, None)
     clock.now += 59
-    patience.answered()
+    policy.answered()
     clock.now += 59
-    assert isinstance(patience.judge(2, since, since, None), float)
+    assert isinstance(policy.judge(2, since, since, None), float)
     clock.now += 60
-    assert patience.judge(3, since, since, None) == "park"
+    assert policy.judge(3, since, since, None) == "abort_run"
 
 
 def test_failures_of_long_ago_are_not_held_against_a_call_that_has_just_begun() -> None:
-    patience, clock = make(retries=0, seconds=60.0)
-    patience.answered()
+    policy, clock = make(retries=0, seconds=60.0)
+    policy.answered()
     clock.now += 1
-    patience.judge(
-        1, clock.now, clock.now, None
-    )  # the last failure of a cycle; then the student is trained for an hour
+    policy.judge(1, clock.now, clock.now, None)  # the last failure of a cycle; then the student is trained for an hour
     clock.now += 3_600
     began = clock.now
-    assert isinstance(patience.judge(1, began, began, None), float)
+    assert isinstance(policy.judge(1, began, began, None), float)
     clock.now += 60
-    assert patience.judge(2, began, began, None) == "park"
+    assert policy.judge(2, began, began, None) == "abort_run"
 
 
-@pytest.mark.parametrize(("asked", "verdict"), [(0.0, 0.0), (29.0, 29.0), (30.0, 30.0), (30.1, "park")])
+@pytest.mark.parametrize(("asked", "verdict"), [(0.0, 0.0), (29.0, 29.0), (30.0, 30.0), (30.1, "abort_run")])
 def test_what_the_server_asks_for_is_done_if_there_is_time_for_it(asked: float, verdict: Any) -> None:
-    patience, clock = make(seconds=50.0)
+    policy, clock = make(seconds=50.0)
     since = clock.now
-    patience.judge(1, since, since, None)
+    policy.judge(1, since, since, None)
     clock.now += 20
-    assert patience.judge(2, since, since, asked) == verdict
+    assert policy.judge(2, since, since, asked) == verdict
 
 
 # ------------------------------------------------------------------------------------------------------ Retry-After

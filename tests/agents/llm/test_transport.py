@@ -138,12 +138,12 @@ async def test_a_status_is_known_whatever_code_the_server_says_its_page_is_in(
 async def test_bytes_that_keep_coming_do_not_hold_off_the_time_limit(
     serve: Serve, teacher: OpenTeacher, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tapes: list[RecordedResponse] = []
+    recordings: list[RecordedResponse] = []
     limits: list[asyncio.Timeout] = []
 
-    def make_tape() -> RecordedResponse:
-        tapes.append(RecordedResponse())
-        return tapes[-1]
+    def make_recording() -> RecordedResponse:
+        recordings.append(RecordedResponse())
+        return recordings[-1]
 
     def make_limit(seconds: float) -> asyncio.Timeout:
         limits.append(asyncio.timeout(seconds))
@@ -151,7 +151,7 @@ async def test_bytes_that_keep_coming_do_not_hold_off_the_time_limit(
 
     async def answer(line: Line, _: dict[str, Any]) -> None:
         await line.send(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n{")
-        while len(tapes[0].body) < 100:
+        while len(recordings[0].body) < 100:
             await line.send(b" ")
             await asyncio.sleep(0)
         limits[0].reschedule(0.0)  # the time is over
@@ -159,7 +159,7 @@ async def test_bytes_that_keep_coming_do_not_hold_off_the_time_limit(
             await line.send(b" ")
             await asyncio.sleep(0)
 
-    monkeypatch.setattr("evokd.agents.llm.attempt.RecordedResponse", make_tape)
+    monkeypatch.setattr("evokd.agents.llm.attempt.RecordedResponse", make_recording)
     monkeypatch.setattr("evokd.agents.llm.attempt.asyncio", SimpleNamespace(timeout=make_limit))
     server = await serve(answer)
     with pytest.raises(TeacherUnreachable, match="no whole reply within 300 s"):
