@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evokd.simulator.entity_analyst import name_mistakes
-from evokd.simulator.keywords import all_texts, describe, find_telling_words, join, mention, quote, remember
+from evokd.simulator.keywords import all_texts, describe, find_keywords, join, mention, quote, remember
 from evokd.simulator.requests import CaseIn, PacketIn, labels_in, read_message
 
 MOST_WEAKNESSES = 4
@@ -37,11 +37,11 @@ def answer_analyst(packet: dict[str, Any]) -> dict[str, Any]:
     cases = [case for case in read.cases if case.is_tagged or case.gold in read.labels]
     wrong = [case for case in cases if case.verdict != "right"]
     right = [case for case in cases if case.verdict == "right"]
-    found = name_mistakes([case for case in wrong if case.is_tagged], right, read)
-    found += _name_confusions([case for case in wrong if not case.is_tagged], right, read)
-    if not found:
-        found = [_name_unsure(group, right, read) for group in _least_learnt(right, read)]
-    return {"weaknesses": found[:MOST_WEAKNESSES]}
+    weaknesses = name_mistakes([case for case in wrong if case.is_tagged], right, read)
+    weaknesses += _name_confusions([case for case in wrong if not case.is_tagged], right, read)
+    if not weaknesses:
+        weaknesses = [_name_unsure(group, right, read) for group in _least_learnt(right, read)]
+    return {"weaknesses": weaknesses[:MOST_WEAKNESSES]}
 
 
 def _name_confusions(wrong: Sequence[CaseIn], right: Sequence[CaseIn], packet: PacketIn) -> list[dict[str, Any]]:
@@ -93,7 +93,7 @@ def _name_confusion(group: _Group, right: Sequence[CaseIn], packet: PacketIn) ->
     rivals = [label for label in group.predicted if label in packet.labels and label != group.gold]
     seen = join(rivals) or "something else"
     contrast = [case for case in right if case.predicted in rivals] or list(right)
-    words = find_telling_words([case.text for case in group.cases], [case.text for case in contrast], all_texts(packet))
+    words = find_keywords([case.text for case in group.cases], [case.text for case in contrast], all_texts(packet))
     cases = sorted(group.cases, key=lambda case: (case.verdict != "confident_wrong", -case.confidence, case.id))
     sure = sum(case.verdict == "confident_wrong" for case in cases)
     count = f"{len(cases)} text{'s' if len(cases) > 1 else ''}" + (f", {sure} with high confidence" if sure else "")
@@ -114,7 +114,7 @@ def _name_confusion(group: _Group, right: Sequence[CaseIn], packet: PacketIn) ->
 def _name_unsure(group: _Group, right: Sequence[CaseIn], packet: PacketIn) -> dict[str, Any]:
     others = [case.text for case in right if group.gold not in labels_in(case.gold)]
     cases = group.cases[:_MOST_EVIDENCE]
-    words = find_telling_words([case.text for case in cases], others, all_texts(packet))
+    words = find_keywords([case.text for case in cases], others, all_texts(packet))
     name = f"{group.gold} known least"
     advice = f"Write varied texts of {describe(group.gold, packet)}, unlike those that are there"
     advice += f", some with words such as {quote(words)}." if words else "."

@@ -84,15 +84,15 @@ def _complete(body: dict[str, Any], answer: AnswerFunction, seed: int) -> dict[s
     _check_options(body)
     turns = read_turns(body.get("messages"))
     kind, message = find_message(body.get("messages"))
-    own = body.get("seed")
-    effective = own if isinstance(own, int) and not isinstance(own, bool) else seed
-    reply = answer(kind, message, effective)
+    requested = body.get("seed")
+    effective_seed = requested if isinstance(requested, int) and not isinstance(requested, bool) else seed
+    reply = answer(kind, message, effective_seed)
     content = json.dumps(reply, ensure_ascii=False)
     model = body.get("model") or MODEL
-    asked, said = sum(len(text) for _, text in turns), len(content)
-    usage = {"prompt_tokens": math.ceil(asked / 4), "completion_tokens": math.ceil(said / 4)}
+    prompt_length, reply_length = sum(len(text) for _, text in turns), len(content)
+    usage = {"prompt_tokens": math.ceil(prompt_length / 4), "completion_tokens": math.ceil(reply_length / 4)}
     return {
-        "id": f"chatcmpl-{digest(kind, message, effective, model, content).hex()[:24]}",
+        "id": f"chatcmpl-{digest(kind, message, effective_seed, model, content).hex()[:24]}",
         "object": "chat.completion",
         "created": 0,
         "model": model,
@@ -120,13 +120,13 @@ def _check_options(body: dict[str, Any]) -> None:
 
 
 async def _read_body(request: Request) -> bytes:
-    kept, size = bytearray(), 0
+    content, size = bytearray(), 0
     try:
         async with asyncio.timeout(LONGEST_READ):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size <= LARGEST_BODY:
-                    kept += chunk
+                    content += chunk
                 elif size > 8 * LARGEST_BODY:
                     break
     except TimeoutError as exc:
@@ -136,7 +136,7 @@ async def _read_body(request: Request) -> bytes:
     # Answered only once the client has sent its body (within reason): many cannot read an answer before that.
     if size > LARGEST_BODY:
         raise RequestError(f"the request is larger than {LARGEST_BODY} bytes", None, 413)
-    return bytes(kept)
+    return bytes(content)
 
 
 def _read_object(body: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The labelled corpus that the rehearsal teacher answers from.
 
-The seam between tasks: what the rows' answers are decides how hard a text is and who labels; the choosing is the same.
+The kind of the answers (labels or entities) decides how difficulty is measured and who labels; retrieval is the same.
 """
 
 import bisect
@@ -26,9 +26,9 @@ class Corpus:
 
     Attributes:
         rows: the rows, all with a label or all with entities.
-        index: where their texts lie to each other.
-        mentions: what they say of names; None where the answers are labels.
-        hardness: how hard the texts of a label are.
+        index: similarities of their texts.
+        mentions: their entity names; None if the answers are labels.
+        difficulty: how hard the texts of a label are.
     """
 
     def __init__(self, rows: Iterable[CorpusRow], never: Iterable[str] = ()) -> None:
@@ -42,25 +42,25 @@ class Corpus:
             ValueError: there is no row, no row holds a word, or none has a label or an entity.
         """
         self._position: dict[str, int] = {}
-        kept: list[CorpusRow] = []
+        unique: list[CorpusRow] = []
         for row in rows:
-            if self._position.setdefault(normalise(row.text), len(kept)) == len(kept):
-                kept.append(row)
-        self.rows: tuple[CorpusRow, ...] = tuple(kept)
-        self.index = TextIndex([row.text for row in kept], [row.labels for row in kept])
+            if self._position.setdefault(normalise(row.text), len(unique)) == len(unique):
+                unique.append(row)
+        self.rows: tuple[CorpusRow, ...] = tuple(unique)
+        self.index = TextIndex([row.text for row in unique], [row.labels for row in unique])
         self.mentions: Gazetteer | None = None
-        self.hardness: DifficultyMeasure = TextDifficulty(self.index)
-        if not isinstance(kept[0].answer, str):
+        self.difficulty: DifficultyMeasure = TextDifficulty(self.index)
+        if not isinstance(unique[0].answer, str):
             self.mentions = Gazetteer(self.rows)
-            self.hardness = EntityDifficulty(self.index, self.mentions, self.rows)
+            self.difficulty = EntityDifficulty(self.index, self.mentions, self.rows)
         self._sorted = sorted(self._position.items())
         self._forbid(never)
 
     def but_never(self, texts: Iterable[str]) -> "Corpus":
-        """Give a corpus that retrieves other texts and shares the index with this one, which is what takes time.
+        """Make a corpus that retrieves other texts but shares the index, which is slow to build.
 
         Args:
-            texts: what the other one never retrieves, as `never` of the constructor.
+            texts: texts that the new corpus never retrieves, as `never` of the constructor.
         """
         other = copy.copy(self)
         other._forbid(texts)
@@ -70,11 +70,11 @@ class Corpus:
         self._forbidden = {normalise(text) for text in never}
         served = np.array([key not in self._forbidden for key in self._position], dtype=bool)
         self._of_label: list[Ints] = [np.flatnonzero(served & member) for member in self.index.members.T]
-        self._blank: Ints = np.flatnonzero(served & ~self.index.members.any(axis=1))
+        self._no_label: Ints = np.flatnonzero(served & ~self.index.members.any(axis=1))
 
     @classmethod
     def of_examples(cls, examples: Iterable[tuple[str, Gold]], never: Iterable[str] = ()) -> "Corpus":
-        """Make a corpus of what has been read already.
+        """Make a corpus of parsed examples.
 
         Args:
             examples: texts with their answers as they are on the wire: a label, or the list of entities.
@@ -98,7 +98,7 @@ class Corpus:
 
     @cached_property
     def tagger(self) -> EntityTagger:
-        """What finds entities in a text that is not here; trained when it is first asked for."""
+        """Finds entities in a text that is not in the corpus; trained on first use."""
         return EntityTagger(self.rows)
 
     def is_seed(self, text: str) -> bool:
@@ -119,13 +119,13 @@ class Corpus:
         `NO_ENTITY` stands for the rows without any.
         """
         if label == NO_ENTITY and self.mentions is not None:
-            return self._blank
+            return self._no_label
         column = self.index.column(label)
         return np.empty(0, dtype=np.intp) if column is None else self._of_label[column]
 
     def beginning_with(self, openings: Sequence[str]) -> set[int]:
         """Find the rows whose text begins with one of the openings; both sides normalised, a final ellipsis ignored."""
-        found: set[int] = set()
+        matches: set[int] = set()
         for opening in openings:
             prefix = normalise(opening).removesuffix("...").rstrip()
             if not prefix:
@@ -134,8 +134,8 @@ class Corpus:
                 key, row = self._sorted[at]
                 if not key.startswith(prefix):
                     break
-                found.add(row)
-        return found
+                matches.add(row)
+        return matches
 
 
 def load_corpus(path: Path, never: Iterable[str] = ()) -> Corpus:

@@ -1,4 +1,4 @@
-"""How hard the texts of a label are: by their words as a whole, or by the entities that they hold."""
+"""Measures how hard the texts of a label are: by all their words, or by their entities."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,9 +10,9 @@ from evokd.simulator.gazetteer import Gazetteer
 from evokd.simulator.text_index import Floats, Ints, TextIndex, rank
 
 _OUTLIERS = 0.15
-"""Share of a label's texts, those that speak least of any label, that is no borderline text but an odd one."""
+"""Share of a label's texts, those least similar to any label, that count as odd, not as borderline."""
 _INVERTED = 0.05
-"""Share of a label's texts, those deepest inside another label, that is probably labelled wrong."""
+"""Share of a label's texts, those deepest inside another label, that are probably mislabelled."""
 
 
 class DifficultyMeasure(Protocol):
@@ -37,17 +37,17 @@ class TextDifficulty:
 
     def grade(self, rows: Ints, column: int, rivals: Sequence[int]) -> tuple[Floats, Floats]:
         """Grade by the margin between the label's centre and the nearest rival's; see `DifficultyMeasure.grade`."""
-        own, rival = self._index.margins(rows, column, rivals or range(len(self._index.labels)))
-        clear = rank(own - rival)
+        to_label, to_rival = self._index.margins(rows, column, rivals or range(len(self._index.labels)))
+        clear = rank(to_label - to_rival)
         border = np.where(
-            (rank(own + rival) < _OUTLIERS) | (clear < _INVERTED), -1.0, 1.0 - np.maximum(clear, _INVERTED)
+            (rank(to_label + to_rival) < _OUTLIERS) | (clear < _INVERTED), -1.0, 1.0 - np.maximum(clear, _INVERTED)
         )
-        return border, 0.5 * clear + 0.5 * rank(own)
+        return border, 0.5 * clear + 0.5 * rank(to_label)
 
     def order(self, rows: Ints, column: int) -> Ints:
         """Order by the margin, smallest first."""
-        own, rival = self._index.margins(rows, column, range(len(self._index.labels)))
-        return rows[np.argsort(own - rival, kind="stable")]
+        to_label, to_rival = self._index.margins(rows, column, range(len(self._index.labels)))
+        return rows[np.argsort(to_label - to_rival, kind="stable")]
 
 
 class EntityDifficulty:

@@ -8,13 +8,13 @@ from typing import Any
 from evokd.messages import Entity
 from evokd.messages.spans import AlignmentError, Span, align
 from evokd.simulator.gazetteer import neighbours
-from evokd.simulator.keywords import describe, find_telling_words, quote, remember
+from evokd.simulator.keywords import describe, find_keywords, quote, remember
 from evokd.simulator.requests import CaseIn, EntityIn, ErrorIn, PacketIn, entities_of
 
 _MOST_EVIDENCE = 8
 _MOST_NAMES = 4
 _REACH = 4
-"""Words on each side of an entity among which telling words are looked for."""
+"""Words on each side of an entity that are searched for keywords."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ def _read_mistakes(case: CaseIn, packet: PacketIn) -> Iterator[_Mistake]:
     for error in case.errors or find_mistakes(case):
         gold = error.gold if error.kind != "invented" else None
         predicted = error.predicted if error.kind != "missed" else None
-        told = [entity for entity in (gold, predicted) if entity is not None]
+        entities = [entity for entity in (gold, predicted) if entity is not None]
         needed = {"boundary": 2, "type": 2, "missed": 1, "invented": 1}.get(error.kind)
-        if len(told) == needed and all(entity.label in packet.labels for entity in told):
+        if len(entities) == needed and all(entity.label in packet.labels for entity in entities):
             names = ["" if entity is None else entity.label for entity in (gold, predicted)]
-            yield _Mistake(error.kind, names[0], names[1], told[0].text, case)
+            yield _Mistake(error.kind, names[0], names[1], entities[0].text, case)
 
 
 def find_mistakes(case: CaseIn) -> list[ErrorIn]:
@@ -68,19 +68,19 @@ def find_mistakes(case: CaseIn) -> list[ErrorIn]:
     right = gold & predicted
     gold, predicted = gold - right, predicted - right
     pairs = [(min(one.end, two.end) - max(one.start, two.start), one, two) for one in gold for two in predicted]
-    found: list[tuple[int, str, Span | None, Span | None]] = []
+    mistakes: list[tuple[int, str, Span | None, Span | None]] = []
     for shared, one, two in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
         if shared > 0 and one in gold and two in predicted:
             gold.remove(one)
             predicted.remove(two)
-            found.append((one.start, "boundary" if one.label == two.label else "type", one, two))
-    found += [(one.start, "missed", one, None) for one in gold]
-    found += [(two.start, "invented", None, two) for two in predicted]
+            mistakes.append((one.start, "boundary" if one.label == two.label else "type", one, two))
+    mistakes += [(one.start, "missed", one, None) for one in gold]
+    mistakes += [(two.start, "invented", None, two) for two in predicted]
 
     def write(span: Span | None) -> EntityIn | None:
         return None if span is None else EntityIn(text=case.text[span.start : span.end], label=span.label)
 
-    ordered = sorted(found, key=lambda mistake: mistake[:2])
+    ordered = sorted(mistakes, key=lambda mistake: mistake[:2])
     return [ErrorIn(kind=kind, gold=write(one), predicted=write(two)) for _, kind, one, two in ordered]
 
 
@@ -99,7 +99,7 @@ def _name_group(group: Sequence[_Mistake], contrast: Sequence[str], packet: Pack
     surfaces = Counter(mistake.surface for mistake in group)
     names = quote(sorted(surfaces, key=lambda surface: (-surfaces[surface], surface))[:_MOST_NAMES])
     around = [_around(mistake.case.text, mistake.surface) for mistake in group]
-    words = find_telling_words(around, contrast, [*around, *contrast])
+    words = find_keywords(around, contrast, [*around, *contrast])
     cases = {mistake.case.id: mistake.case for mistake in group}.values()
     ordered = sorted(cases, key=lambda case: (case.verdict != "confident_wrong", -case.confidence, case.id))
     name, pattern, advice = _SENTENCES[kind](gold, predicted, names, packet)
@@ -163,7 +163,7 @@ _SENTENCES: dict[str, Callable[[str, str, str, PacketIn], _Sentences]] = {
 
 
 def _around(text: str, surface: str) -> str:
-    """The words around an entity's first place in a text; the whole text where it is not found."""
+    """The words around an entity's first occurrence in a text; the whole text if it does not occur."""
     try:
         (span,) = align(text, [Entity(text=surface, label="entity")])
     except AlignmentError:

@@ -70,7 +70,7 @@ class EntityTagger:
                 spans[-1] = spans[-1]._replace(end=end)
         return spans, float(share[np.arange(len(path)), path].min())
 
-    def _describe(self, text: str, own: _Names) -> list[list[str]]:
+    def _describe(self, text: str, row_names: _Names) -> list[list[str]]:
         """Describe each word of a text: itself, its form, the words around it, the known names that it is part of."""
         surfaces = [text[start:end] for start, end in split_words(text)]
         words = ["<", "<", *(surface.casefold() for surface in surfaces), ">", ">"]
@@ -78,19 +78,19 @@ class EntityTagger:
         described: list[list[str]] = []
         for at in range(2, len(words) - 2):
             word, form = words[at], forms[at]
-            found = ["all", f"word {word}", f"form {form}", f"begins {word[:3]}", f"ends {word[-3:]}"]
-            found += [f"both {word} {form}", f"first {at == 2} {form}", f"forms {' '.join(forms[at - 1 : at + 2])}"]
+            features = ["all", f"word {word}", f"form {form}", f"begins {word[:3]}", f"ends {word[-3:]}"]
+            features += [f"both {word} {form}", f"first {at == 2} {form}", f"forms {' '.join(forms[at - 1 : at + 2])}"]
             for step in (-2, -1, 1, 2):
-                found += [f"{step} word {words[at + step]}", f"{step} form {forms[at + step]}"]
-            found += [f"-1 pair {words[at - 1]} {word}", f"1 pair {word} {words[at + 1]}"]
-            found += [f"-2 pair {words[at - 2]} {words[at - 1]}", f"around {words[at - 1]} {words[at + 1]}"]
-            found += [f"-1 {words[at - 1]} {form}", f"1 {form} {words[at + 1]}"]
-            described.append(found)
+                features += [f"{step} word {words[at + step]}", f"{step} form {forms[at + step]}"]
+            features += [f"-1 pair {words[at - 1]} {word}", f"1 pair {word} {words[at + 1]}"]
+            features += [f"-2 pair {words[at - 2]} {words[at - 1]}", f"around {words[at - 1]} {words[at + 1]}"]
+            features += [f"-1 {words[at - 1]} {form}", f"1 {form} {words[at + 1]}"]
+            described.append(features)
         known = words[2:-2]
         for at in range(len(known)):
             for length in range(1, min(_LONGEST, len(known) - at) + 1):
                 name = tuple(known[at : at + length])
-                here = own.get(name, Counter())
+                here = row_names.get(name, Counter())
                 for label in sorted(self._names[name] - here if name in self._names else ()):
                     for step in range(length):
                         described[at + step].append(f"known {'BI'[step > 0]} {min(length, 2)} {label}")

@@ -66,9 +66,9 @@ class Gazetteer:
                 typed = self._typed.get(tuple(names[at : at + length]))
                 start, end = words[at][0], words[at + length - 1][1]
                 if typed and not overlaps(start, end, taken):
-                    found = Span(start, end, _most(typed))
-                    taken.append(found)
-                    yield found
+                    span = Span(start, end, _most(typed))
+                    taken.append(span)
+                    yield span
 
     def ambiguity(self, name: Name, label: str) -> float:
         """The share of a name's places where it is no entity of this type, 0 to 1 (0 for an unknown name)."""
@@ -82,7 +82,7 @@ class Gazetteer:
         A name is strange where its words are of another type or no entity elsewhere, where no other text has it as one
         of this type, and where it is long.
         """
-        found: dict[str, float] = {}
+        by_label: dict[str, float] = {}
         here = Counter((name_of(row.text[span.start : span.end]), span.label) for span in row.spans)
         for (name, label), times in here.items():
             typed = self._typed[name]
@@ -90,8 +90,8 @@ class Gazetteer:
             other = sum(typed.values()) - typed[label] + self._unmarked[name]
             value = other / (elsewhere + other + 1) + (0.0 if elsewhere else _UNSEEN)
             value += _PER_WORD * min(len(name) - 1, _MOST_EXTRA_WORDS)
-            found[label] = max(found.get(label, 0.0), value)
-        return found
+            by_label[label] = max(by_label.get(label, 0.0), value)
+        return by_label
 
     def rivals(self, text: str, span: Span, allowed: Sequence[str]) -> list[str]:
         """The other types that an entity could be taken for, likeliest first.

@@ -45,7 +45,7 @@ def answer_generator(plan: dict[str, Any], corpus: Corpus, settings: RehearsalSe
     read = read_message(PlanIn, plan)
     lesson = _Lesson(read, corpus, settings, open_stream("lesson", seed, plan))
     if corpus.mentions is not None and read.mode in MODES:
-        lesson.remaker = Augmenter(read, corpus, corpus.mentions, lesson.given, open_stream("remake", seed, plan))
+        lesson.augmenter = Augmenter(read, corpus, corpus.mentions, lesson.given, open_stream("remake", seed, plan))
     drafts: list[dict[str, Any]] = []
     for quota in lesson.plan.quotas:
         if quota.label in lesson.plan.labels or quota.label == NO_ENTITY:
@@ -75,7 +75,7 @@ class _Lesson:
         self._rng = rng
         known = [corpus.find(example.text) for example in plan.examples]
         self.given: set[int] = {row for row in known if row is not None}
-        self.remaker: Augmenter | None = None
+        self.augmenter: Augmenter | None = None
         self._avoid = corpus.beginning_with(plan.avoid)
         self._topics = _list_topics(plan, TOPIC)
 
@@ -83,13 +83,13 @@ class _Lesson:
         """Make or choose the texts of one label, hard ones first."""
         drafts: dict[str, list[dict[str, Any]]] = {"hard": [], "easy": []}
         wanted = {"hard": quota.hard, "easy": quota.easy}
-        asked = quota.hard + quota.easy
+        total = quota.hard + quota.easy
         topics = _list_topics(self.plan, f"{TOPIC} of {quota.label}")
         if not topics:
-            topics, self._topics = self._topics[:asked], self._topics[asked:]
-        if self.remaker is not None:
+            topics, self._topics = self._topics[:total], self._topics[total:]
+        if self.augmenter is not None:
             for difficulty, made in drafts.items():
-                made.extend(self.remaker.make(quota.label, difficulty, wanted[difficulty]))
+                made.extend(self.augmenter.make(quota.label, difficulty, wanted[difficulty]))
                 wanted[difficulty] -= len(made)
         chosen, hard = self._choose(quota.label, wanted["hard"], wanted["easy"], topics)
         for at, row in enumerate(chosen):
@@ -127,9 +127,9 @@ class _Lesson:
         hard = min(hard, wanted)
         column = self._index.column(label)
         if wanted and label == NO_ENTITY:
-            blank = [int(row) for row in self._rng.choice(rows, size=wanted, replace=False)]
-            self.given.update(blank)
-            return blank, hard
+            no_label = [int(row) for row in self._rng.choice(rows, size=wanted, replace=False)]
+            self.given.update(no_label)
+            return no_label, hard
         if not wanted or column is None:
             return [], 0
         topic = self.plan.weakness
@@ -176,12 +176,12 @@ class _Lesson:
     def _guide(self, label: str, column: int, rows: Ints, topics: tuple[Sequence[str], Sequence[str]]) -> list[int]:
         """Choose texts that fit advice and topics (of hard texts, of easy ones), by chance weighted with the fit."""
         rivals = self._index.columns([other for other in self.plan.weakness.labels if other != label])
-        border, plain = self._corpus.hardness.grade(rows, column, rivals)
+        border, plain = self._corpus.difficulty.grade(rows, column, rivals)
         fit = rank(self._relevance(label, rows))
         chosen: list[int] = []
-        for scores, asked in zip((0.5 * fit + 0.5 * border, 0.25 * fit + 0.75 * plain), topics, strict=True):
+        for scores, wanted_topics in zip((0.5 * fit + 0.5 * border, 0.25 * fit + 0.75 * plain), topics, strict=True):
             # chance is drawn for a kind of which none is wanted as well, so that the other's texts do not depend on it
-            for topic, count in (Counter(asked) or {"": 0}).items():
+            for topic, count in (Counter(wanted_topics) or {"": 0}).items():
                 left = ~np.isin(rows, chosen)
                 fits = scores + _TOPIC * self._touch(topic, rows) if topic else scores
                 chosen = self._pick(rows[left], fits[left], count, chosen)
@@ -226,4 +226,4 @@ class _Lesson:
         return [*picked, *[*spare, *tail.tolist()][:missing]]
 
     def _hardest_first(self, rows: Ints, column: int) -> list[int]:
-        return [int(row) for row in self._corpus.hardness.order(rows, column)]
+        return [int(row) for row in self._corpus.difficulty.order(rows, column)]

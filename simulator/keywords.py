@@ -1,4 +1,4 @@
-"""Telling words, and the small change of the Analyst's sentences."""
+"""Keywords of texts, and phrases of the Analyst's sentences."""
 
 import math
 from collections import Counter
@@ -12,12 +12,12 @@ _LONG = 7
 """Letters from which a word counts fully."""
 
 
-def find_telling_words(texts: Sequence[str], contrast: Sequence[str], everything: Sequence[str]) -> list[str]:
+def find_keywords(texts: Sequence[str], contrast: Sequence[str], everything: Sequence[str]) -> list[str]:
     """Find the words that are over-represented in texts against others: smoothed log-odds over their standard error.
 
-    Without a list of stop words, which would be of one language: a word counts the less, the more of all the packet's
-    texts hold it, and one that more than a quarter of many hold does not count at all; and short words, which are
-    grammar in most languages, count less than long ones.
+    There is no list of stop words, which would be of one language. Instead, a word counts less the more texts of the
+    packet hold it, and not at all if more than a quarter of many texts do; and short words, which are mostly grammar,
+    count less than long ones.
 
     Source: Monroe et al. 2008, "Fightin' Words", section 3.5.1; counted in texts, with 0.5 as the prior.
     """

@@ -24,7 +24,7 @@ def _count(name: str, texts: list[str], tell: Callable[[str], str]) -> dict[str,
 
 def _length(text: str) -> str:
     words = len(text.split())
-    return next((told for most, told in _LENGTHS if words <= most), "over 30 words")
+    return next((description for most, description in _LENGTHS if words <= most), "over 30 words")
 
 
 def _mark(text: str) -> str:

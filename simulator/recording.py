@@ -40,8 +40,8 @@ class WrittenText(_Row):
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels that occur in the answer, each once."""
-        found = [self.label] if self.label is not None else [entity.label for entity in self.entities or []]
-        return tuple(dict.fromkeys(found))
+        labels = [self.label] if self.label is not None else [entity.label for entity in self.entities or []]
+        return tuple(dict.fromkeys(labels))
 
 
 class RecordedVerdict(_Row):
@@ -53,8 +53,8 @@ class RecordedVerdict(_Row):
     @property
     def given_labels(self) -> tuple[str, ...]:
         """Labels that occur in the answer: its candidates, or those of its entities."""
-        found = self.labels if self.labels is not None else [entity.label for entity in self.entities or []]
-        return tuple(dict.fromkeys(found))
+        labels = self.labels if self.labels is not None else [entity.label for entity in self.entities or []]
+        return tuple(dict.fromkeys(labels))
 
 
 RowT = TypeVar("RowT", bound=_Row)

@@ -51,8 +51,8 @@ def labels_in(answer: AnswerIn) -> list[str]:
 
 def entities_of(answer: AnswerIn) -> list[Entity]:
     """The entities of an answer as `messages.spans` takes them; a label has none."""
-    found = [] if isinstance(answer, str) else answer
-    return [Entity(text=entity.text, label=entity.label) for entity in found]
+    entities = [] if isinstance(answer, str) else answer
+    return [Entity(text=entity.text, label=entity.label) for entity in entities]
 
 
 def write_entities(text: str, spans: Iterable[Span], labels: Collection[str]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Chance without state: every draw is a function of what it is drawn for."""
+"""Stateless random numbers: every draw is a function of its arguments."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ def digest(*parts: object) -> bytes:
 
 
 def draw_share(*parts: object) -> float:
-    """Draw a number that is uniform over [0, 1) and depends on the parts alone."""
+    """Draw a uniform number from [0, 1) that depends on the parts alone."""
     return int.from_bytes(digest(*parts)[:7], "big") / 2**56
 
 

@@ -53,8 +53,8 @@ class TextIndex:
         squares = np.asarray(self._matrix.multiply(self._matrix).sum(axis=1))
         others = dots - squares
         rest = np.sqrt(np.maximum(self._norms**2 - 2 * dots + squares, 0.0))
-        own = others / np.maximum(rest, 1e-6)
-        self.near: Floats = np.where(self.members, own, dots / np.maximum(self._norms, 1e-12))
+        to_others = others / np.maximum(rest, 1e-6)
+        self.near: Floats = np.where(self.members, to_others, dots / np.maximum(self._norms, 1e-12))
         sizes = self.members.sum(axis=0).astype(np.float64)
         self.density: Floats = np.where(self.members, others / np.maximum(sizes - 1, 1.0), 0.0)
         # The scale on which a labeler feels sure: how far apart the two nearest centres lie for the corpus texts.
