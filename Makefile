@@ -53,7 +53,7 @@ chaos: $(STAMP)  ## kill runs, break their teacher, fill their disk: a table of 
 chaos-short: $(STAMP)  ## the short form of it that CI runs
 	$(BIN)/python -m tests.chaos --short
 
-bench: $(STAMP)  ## backtests of both shipped domains; simulated; docs/benchmarks.md has the commands of all figures (long)
+bench: $(STAMP)  ## experiments on both shipped domains; simulated; docs/benchmarks.md has the commands of all figures (long)
 	$(BIN)/evokd bench support_tickets --seeds 5 --validation 100 --cycles 5 --out bench/support_tickets
 	$(BIN)/evokd bench field_reports --seeds 5 --validation 84 --cycles 5 --out bench/field_reports
 

@@ -79,5 +79,5 @@ def _log_elsewhere() -> Iterator[Path]:
 
 def _tell_no_student(folder: RunFolder) -> str:
     if folder.summary.is_file():
-        return "its student was deleted, as a backtest does with its runs; make one that keeps it with: evokd run"
+        return "its student was deleted, as an experiment does with its runs; make one that keeps it with: evokd run"
     return f"no student yet; the run has not ended: wait for it, or go on with: evokd resume {folder.path}"

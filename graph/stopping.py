@@ -1,4 +1,4 @@
-"""Signals that end a run or a backtest: the first one lets it come to its end in order, a further one hurries it."""
+"""Signals that end a run or an experiment: the first lets it end in order, a further one hurries it."""
 
 import asyncio
 import signal

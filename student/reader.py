@@ -61,7 +61,7 @@ class Reader:
     limit: int | None
     """Sub-words that the base can read at once; None: nothing says so."""
 
-    @lru_cache(maxsize=32)  # noqa: B019 - readers are few and cached anyway; a backtest plans the same texts often
+    @lru_cache(maxsize=32)  # noqa: B019 - readers are few and cached anyway; experiments plan the same texts often
     def look(self, texts: tuple[str, ...]) -> Look:
         """Look at texts."""
         lengths, signs, unknown, unreadable, letters, pieces = [], 0, 0, 0, 0, 0

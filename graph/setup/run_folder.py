@@ -192,7 +192,7 @@ def _list_known(runs_dir: Path) -> list[str]:
 
 
 def _find_inside(path: Path) -> str | None:
-    """Say where the runs are if somebody names a folder that holds some, such as a backtest's."""
+    """Say where the runs are if somebody names a folder that holds some, such as an experiment's."""
     try:
         for folder in (path, path / "runs"):
             if next(folder.glob("*/config.yaml"), None) is not None:

@@ -12,7 +12,7 @@ from evokd.student.student_settings import CurationSettings, StudentSettings
 
 
 class RowsSettings(ClosedModel):
-    """Which labelled rows of the domain a run may see; all of them where nothing is said. For backtests."""
+    """Which labelled rows of the domain a run may see; all of them if not set. For experiments."""
 
     shots: int | None = Field(
         default=None,

@@ -1,7 +1,7 @@
 """The student in this very process, for whoever trains many of them: torch is loaded once, caches live on.
 
-A crash here ends the process, so it is for processes that may end: workers of a backtest. One call at a time; the event
-loop waits for it.
+A crash here ends the process, so it is for processes that may end: workers of an experiment. One call at a time; the
+event loop waits for it.
 """
 
 from collections.abc import Sequence
