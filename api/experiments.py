@@ -76,7 +76,7 @@ def bench(
     arms = [*(Arm(name, name) for name in presets), *(read_arm(text) for text in variants)]
     spec = ExperimentSpec(
         domains=list(domains),
-        columns=arms,
+        arms=arms,
         seeds=seeds,
         typicality=typicality or (None,),
         noise=noise or (None,),

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from evokd.experiments.chart_data import UNITS
-from evokd.experiments.charts import HINT, Sheet, can_draw, draw
-from evokd.experiments.finished_runs import Finished, group, measure_group, pages, read_finished, tell_gate
+from evokd.experiments.charts import HINT, ChartData, can_draw, draw
+from evokd.experiments.finished_runs import Finished, describe_gate, group, measure_group, pages, read_finished
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.messages import InputError
 from evokd.messages.files import write_atomically
@@ -16,7 +16,7 @@ from evokd.tracing.files import make_folder, write_json
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs in tables."""
+    """Finished runs, grouped into tables."""
 
     groups: Sequence[Sequence[Finished]]
     record: Mapping[str, Any]
@@ -26,7 +26,7 @@ class Comparison:
 
 
 def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
-    """Compare finished runs; runs on other data, metrics or validation rows come into another table.
+    """Compare finished runs; runs on other data, metrics or validation rows get a table of their own.
 
     Raises:
         InputError: a run has not ended, or is named twice.
@@ -38,7 +38,7 @@ def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
             {
                 "domain": runs[0].summary["domain"],
                 "metric": runs[0].summary["metric"],
-                "gate": tell_gate(runs),
+                "gate": describe_gate(runs),
                 "runs": rows,
             }
             for runs, rows in zip(groups, tables, strict=True)
@@ -47,47 +47,50 @@ def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
     return Comparison(groups, record, "\n".join(pages(groups, tables)).rstrip() + "\n")
 
 
-def write_comparison(found: Comparison, out: Path) -> None:
+def write_comparison(comparison: Comparison, out: Path) -> None:
     """Write `compare.md`, `compare.json` and, where they can be drawn, pictures of the gate metric.
 
     Raises:
-        InputError: they cannot be written there.
+        InputError: the folder cannot be written.
     """
     make_folder(out, "--out")
     try:
-        _write(found, out)
+        _write(comparison, out)
     except OSError as exc:
-        told = f"cannot be written ({exc.strerror}); make room, or name another folder"
-        raise InputError(f"--out {exc.filename or out}: {told}") from exc
+        path = exc.filename or out
+        raise InputError(
+            f"--out {path}: cannot be written ({exc.strerror}); make room, or name another folder"
+        ) from exc
 
 
-def _write(found: Comparison, out: Path) -> None:
-    write_json(out / "compare.json", found.record)
-    sheets = list(make_gate_sheets(found.groups))
-    text = f"# Comparison\n\n{found.text}"
-    if sheets and can_draw():
-        for sheet in sheets:
-            draw(sheet, out / "pictures")
-        text += "\n## Pictures\n\n" + "\n".join(f"![{sheet.name}](pictures/{sheet.name}.svg)\n" for sheet in sheets)
-    elif sheets:
+def _write(comparison: Comparison, out: Path) -> None:
+    write_json(out / "compare.json", comparison.record)
+    charts = list(make_gate_charts(comparison.groups))
+    text = f"# Comparison\n\n{comparison.text}"
+    if charts and can_draw():
+        for chart in charts:
+            draw(chart, out / "pictures")
+        images = [f"![{chart.name}](pictures/{chart.name}.svg)\n" for chart in charts]
+        text += "\n## Pictures\n\n" + "\n".join(images)
+    elif charts:
         text += f"\nNo pictures: {HINT}\n"
     write_atomically(out / "compare.md", text)
 
 
-def make_gate_sheets(groups: Sequence[Sequence[Finished]]) -> Iterator[Sheet]:
+def make_gate_charts(groups: Sequence[Sequence[Finished]]) -> Iterator[ChartData]:
     """A picture per table and unit: the champion's gate metric after every cycle, a line per run."""
     for number, runs in enumerate(groups, start=1):
         first = runs[0]
         for over, unit in UNITS.items():
-            curves = {run.name: [run.curve(over)] for run in runs if len(run.curve(over)) > 1}
-            limit = max((curve[-1][0] for (curve,) in curves.values()), default=0)
+            curves = {run.name: run.curve(over) for run in runs if len(run.curve(over)) > 1}
+            limit = max((curve[-1][0] for curve in curves.values()), default=0)
             if limit:
-                yield Sheet(
+                yield ChartData(
                     name=f"{number}-{first.summary['domain']}-{over}",
                     title=f"{first.summary['domain']}: {first.summary['gate_metric']} over {over}",
-                    subtitle=[f"the gate's measure: {tell_gate(runs)}", "each line is one run"],
+                    subtitle=[f"the gate's measure: {describe_gate(runs)}", "each line is one run"],
                     x=unit,
                     y=f"{first.summary['gate_metric']} at the gate (0 to 1)",
                     limit=limit,
-                    curves=curves,
+                    curves={name: [curve] for name, curve in curves.items()},
                 )

@@ -1,11 +1,11 @@
-"""Drive a planned backtest: what is done is read, what is missing is made by workers."""
+"""Drive a planned experiment: read what is done, let workers do what is missing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evokd.experiments.execution import FullDataBaseline, find_ceiling, find_curve, make_ceiling
+from evokd.experiments.execution import FullDataBaseline, plan_baseline, read_baseline, read_curve
 from evokd.experiments.results import Outcome
 from evokd.experiments.spec import Experiment, ExperimentRun
 from evokd.experiments.worker_pool import Interrupted, JobFailure, PoolJob, Tell, WorkerPool
@@ -16,7 +16,7 @@ from evokd.tracing.files import make_folder
 
 
 class RunsFailed(EvokdError):
-    """Some cells could not be done; the others are."""
+    """Some runs or full-data trainings failed; the others are done."""
 
 
 class TeacherFailed(RunsFailed):
@@ -27,42 +27,40 @@ class TeacherFailed(RunsFailed):
 
 @dataclass(frozen=True)
 class Results:
-    """What a backtest has brought up to now."""
+    """What an experiment has brought so far."""
 
     outcomes: Sequence[Outcome]
-    ceilings: Mapping[tuple[str, int], Mapping[str, Any]]
-    """Domain and seed -> the full-shot student, where there is one."""
+    baselines: Mapping[tuple[str, int], Mapping[str, Any]]
+    """Domain and seed -> the student trained on the full data, where there is one."""
     failures: Sequence[JobFailure]
 
     def check(self) -> None:
-        """Raise where something could not be done.
+        """Raise if anything failed.
 
         Raises:
-            CellsFailed: names the first failure, and how to go on.
+            RunsFailed: names the first failure, and how to go on.
+            TeacherFailed: the same, where the teacher could not be reached.
         """
-        if self.failures:
-            first = self.failures[0]
-            kind = (
-                TeacherFailed
-                if any(failure.code == TeacherFailed.exit_code for failure in self.failures)
-                else RunsFailed
-            )
-            raise kind(
-                f"{len(self.failures)} of the runs and full-shot trainings failed, first {first.piece.name}:"
-                f" {first.message}; the same command tries them again"
-            )
+        if not self.failures:
+            return
+        first = self.failures[0]
+        unreachable = any(failure.code == TeacherFailed.exit_code for failure in self.failures)
+        error = TeacherFailed if unreachable else RunsFailed
+        raise error(
+            f"{len(self.failures)} of the runs and full-shot trainings failed, first {first.job.name}:"
+            f" {first.message}; the same command tries them again"
+        )
 
 
-def drive(backtest: Experiment, out: Path, jobs: int, full_shot: int | None, tell: Tell) -> Results:
+def drive(experiment: Experiment, out: Path, processes: int, full_shot: int | None, tell: Tell) -> Results:
     """Do what is missing, and collect everything.
 
     Args:
-        backtest: the planned cells.
+        experiment: the planned runs.
         out: its folder.
-        jobs: processes at most.
-        full_shot: of how many seeds the student of the whole corpus is trained for comparison; 0: of none, None: of
-            all.
-        tell: called with events; see `WorkerPool`. First comes `planned` with the number of pieces and of those done.
+        processes: how many at most.
+        full_shot: for how many seeds a student is trained on the full data; 0: for none, None: for all.
+        tell: called with events; see `WorkerPool`. First comes `planned` with the number of jobs and of those done.
 
     Raises:
         InputError: the folder cannot be made, or holds a domain.
@@ -73,52 +71,58 @@ def drive(backtest: Experiment, out: Path, jobs: int, full_shot: int | None, tel
         raise InputError(f"--out {out}: is the folder of a domain; name another one")
     make_folder(out, "--out")
     with RunFolder(out).lock():
-        ceilings = _ceilings(backtest, full_shot)
-        pieces = [_ceiling_piece(item) for item in ceilings.values() if find_ceiling(out, item) is None]
-        pieces += [_cell_piece(cell) for cell in backtest.cells if find_curve(out, cell) is None]
-        total = len(backtest.cells) + len(ceilings)
-        tell({"event": "planned", "total": total, "done": total - len(pieces), "jobs": min(jobs, len(pieces))})
+        baselines = _plan_baselines(experiment, full_shot)
+        jobs = [_baseline_job(baseline) for baseline in baselines.values() if read_baseline(out, baseline) is None]
+        jobs += [_run_job(run) for run in experiment.runs if read_curve(out, run) is None]
+        total = len(experiment.runs) + len(baselines)
+        busy = min(processes, len(jobs))
+        tell({"event": "planned", "total": total, "done": total - len(jobs), "processes": busy})
         try:
-            failures = WorkerPool(out, jobs, tell).work(pieces)
+            failures = WorkerPool(out, processes, tell).work(jobs)
         except KeyboardInterrupt as exc:
-            left = sum(find_curve(out, cell) is None for cell in backtest.cells)
-            told = f"interrupted: {len(backtest.cells) - left} of {len(backtest.cells)} cells are done"
-            raise Interrupted(f"{told}; go on with the same command", exit_code(exc)) from exc
-        return _collect(backtest, out, ceilings, failures)
+            done = sum(read_curve(out, run) is not None for run in experiment.runs)
+            progress = f"{done} of {len(experiment.runs)} runs are done"
+            raise Interrupted(f"interrupted: {progress}; go on with the same command", exit_code(exc)) from exc
+        return _collect(experiment, out, baselines, failures)
 
 
-def _ceilings(backtest: Experiment, seeds: int | None) -> dict[tuple[str, int], FullDataBaseline]:
-    """One per domain and each of the first seeds, where the domain has a corpus."""
-    chosen = sorted({cell.seed for cell in backtest.cells})[:seeds]
-    found: dict[tuple[str, int], FullDataBaseline] = {}
-    for cell in backtest.cells:
-        domain = backtest.domains[cell.folder]
-        if domain.corpus_rows and cell.seed in chosen:
-            found.setdefault((cell.domain, cell.seed), make_ceiling(cell, domain))
-    return found
+def _plan_baselines(experiment: Experiment, count: int | None) -> dict[tuple[str, int], FullDataBaseline]:
+    """One per domain and each of the first `count` seeds, where the domain has a corpus."""
+    seeds = sorted({run.seed for run in experiment.runs})[:count]
+    baselines: dict[tuple[str, int], FullDataBaseline] = {}
+    for run in experiment.runs:
+        domain = experiment.domains[run.folder]
+        if domain.corpus_rows and run.seed in seeds:
+            baselines.setdefault((run.domain, run.seed), plan_baseline(run, domain))
+    return baselines
 
 
-def _ceiling_piece(ceiling: FullDataBaseline) -> PoolJob:
-    name = f"{ceiling.domain} full-shot s{ceiling.seed}"
-    return PoolJob(ceiling.id, "ceiling", ceiling.folder, name, asdict(ceiling))
+def _baseline_job(baseline: FullDataBaseline) -> PoolJob:
+    name = f"{baseline.domain} full-shot s{baseline.seed}"
+    return PoolJob(baseline.id, "baseline", baseline.folder, name, asdict(baseline))
 
 
-def _cell_piece(cell: ExperimentRun) -> PoolJob:
-    told = f" t{cell.typicality:g} n{cell.noise:g}" if any(cell.condition) else ""
-    return PoolJob(cell.id, "cell", cell.folder, f"{cell.domain} {cell.column} s{cell.seed}{told}", asdict(cell))
+def _run_job(run: ExperimentRun) -> PoolJob:
+    condition = f" t{run.typicality:g} n{run.noise:g}" if any(run.condition) else ""
+    name = f"{run.domain} {run.arm} s{run.seed}{condition}"
+    return PoolJob(run.id, "run", run.folder, name, asdict(run))
 
 
 def _collect(
-    backtest: Experiment,
+    experiment: Experiment,
     out: Path,
-    ceilings: Mapping[tuple[str, int], FullDataBaseline],
+    planned: Mapping[tuple[str, int], FullDataBaseline],
     failures: Sequence[JobFailure],
 ) -> Results:
-    full = {key: found for key, item in ceilings.items() if (found := find_ceiling(out, item)) is not None}
+    baselines = {}
+    for key, baseline in planned.items():
+        record = read_baseline(out, baseline)
+        if record is not None:
+            baselines[key] = record
     outcomes = []
-    for cell in backtest.cells:
-        curve = find_curve(out, cell)
+    for run in experiment.runs:
+        curve = read_curve(out, run)
         if curve is not None:
-            ceiling = full.get((cell.domain, cell.seed))
-            outcomes.append(Outcome(cell, curve["points"], ceiling, curve["totals"], curve["stop_reason"]))
-    return Results(outcomes, full, failures)
+            full_data = baselines.get((run.domain, run.seed))
+            outcomes.append(Outcome(run, curve["points"], full_data, curve["totals"], curve["stop_reason"]))
+    return Results(outcomes, baselines, failures)

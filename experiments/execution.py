@@ -1,4 +1,4 @@
-"""Do one piece of a backtest in this process: a run with its learning curve, or the student of the whole corpus."""
+"""Do one job of an experiment in this process: a run with its learning curve, or a training on the full data."""
 
 import asyncio
 import shutil
@@ -27,70 +27,71 @@ from evokd.tracing.summary import read_summary
 if TYPE_CHECKING:
     from evokd.simulator.corpus import Corpus
 
+_BASELINES = "ceilings"
+"""Folder of the full-data baselines. Folders of experiments that were begun earlier have this name."""
+
 
 @dataclass(frozen=True)
 class FullDataBaseline:
-    """The student of a domain and seed, trained without noise on the seeds and the whole corpus but for test texts."""
+    """A student of a domain and seed, trained on the seeds and the whole corpus without noise, test texts left out."""
 
     id: str
     folder: str
     domain: str
     seed: int
-    cell: ExperimentRun
-    """Any cell with that student."""
+    run: ExperimentRun
+    """Any run with that student."""
 
 
-def plan_cell(cell: ExperimentRun, domain: Domain) -> Plan:
-    """Plan a cell's run again, on a domain that was read before."""
-    return plan_settings(domain, cell.preset, [ConfigSource(cell.id, cell.settings)])
+def plan_run(run: ExperimentRun, domain: Domain) -> Plan:
+    """Plan a run again, on a domain that has been read."""
+    return plan_settings(domain, run.preset, [ConfigSource(run.id, run.settings)])
 
 
-def find_curve(out: Path, cell: ExperimentRun) -> dict[str, Any] | None:
-    """Read what a cell has left, None while it is not done."""
-    return read_result(out / "runs" / cell.id / FILE, "points")
+def read_curve(out: Path, run: ExperimentRun) -> dict[str, Any] | None:
+    """Read the learning curve of a run; None while the run is not done."""
+    return read_result(out / "runs" / run.id / FILE, "points")
 
 
 @dataclass
 class DomainCache:
-    """A domain as all cells on it use it: read once, its corpus indexed once."""
+    """A domain that all runs on it share: read once, its corpus indexed once."""
 
     domain: Domain
     corpus: "Corpus | None" = None
 
-    def host(self, plan: Plan, student: Student) -> RunOverrides:
-        """What is lent to a run."""
-        own = plan.settings.teacher.is_rehearsal() and plan.settings.rehearsal.corpus is None
-        if own and self.corpus is None:
+    def overrides(self, plan: Plan, student: Student) -> RunOverrides:
+        """What a run takes from here instead of making it: the student, and the corpus unless it names another."""
+        shares_corpus = plan.settings.teacher.is_rehearsal() and plan.settings.rehearsal.corpus is None
+        if shares_corpus and self.corpus is None:
             self.corpus = make_corpus(replace(self.domain, seeds=()))
-        return RunOverrides(student, keep_versions=True, corpus=self.corpus if own else None)
+        corpus = self.corpus if shares_corpus else None
+        return RunOverrides(student, keep_versions=True, corpus=corpus)
 
 
-def run_cell(
-    cell: ExperimentRun, stock: DomainCache, out: Path, student: Student, listeners: tuple[Listener, ...] = ()
+def execute_run(
+    run: ExperimentRun, cache: DomainCache, out: Path, student: Student, listeners: tuple[Listener, ...] = ()
 ) -> dict[str, Any]:
-    """Run a cell to its end, or on from where it was, and write its learning curve; what is done is left as it is.
+    """Start a run, or resume it, and write its learning curve; a finished run is only read.
 
-    The students, which are large, are deleted once they are scored.
+    The students are large, so they are deleted once they are scored.
     """
-    done = find_curve(out, cell)
-    if done is not None:
-        return done
-    folder = RunFolder(out / "runs" / cell.id)
-    summary = read_summary(folder.summary)
-    if summary is not None and not _versions_are_there(summary, folder):
-        shutil.rmtree(folder.path)
-        summary = None
-    plan = plan_cell(cell, stock.domain)
+    curve = read_curve(out, run)
+    if curve is not None:
+        return curve
+    folder = RunFolder(out / "runs" / run.id)
+    plan = plan_run(run, cache.domain)
+    summary = _read_scorable_summary(folder)
     if summary is None:
-        host = stock.host(plan, student)
+        overrides = cache.overrides(plan, student)
         if folder.config.is_file():
-            summary = resume_run(folder, listeners, overrides=host, domain=str(stock.domain.folder))
+            summary = resume_run(folder, listeners, overrides=overrides, domain=str(cache.domain.folder))
         else:
-            summary = start_run(plan, out / "runs", cell.id, listeners, host)
+            summary = start_run(plan, out / "runs", run.id, listeners, overrides)
     points = asyncio.run(score_versions(summary, folder, plan.domain, student))
     head = {
-        "cell": cell.id,
-        "metric": cell.metric,
+        "cell": run.id,  # the name of this key in files of earlier versions
+        "metric": run.metric,
         "stop_reason": summary["stop_reason"],
         "totals": summary["totals"],
         "seeds": len(plan.domain.seeds),
@@ -102,55 +103,63 @@ def run_cell(
     return record
 
 
-def _versions_are_there(summary: Mapping[str, Any], folder: RunFolder) -> bool:
+def _read_scorable_summary(folder: RunFolder) -> Mapping[str, Any] | None:
+    """The summary of a finished run; None, with the folder gone, where its students are no longer there."""
+    summary = read_summary(folder.summary)
+    if summary is not None and not _has_all_versions(summary, folder):
+        shutil.rmtree(folder.path)
+        return None
+    return summary
+
+
+def _has_all_versions(summary: Mapping[str, Any], folder: RunFolder) -> bool:
     promoted = [cycle["cycle"] for cycle in summary["cycles"] if cycle["gate"]["promoted"]]
     return all(folder.version(cycle_name(cycle)).is_dir() for cycle in (0, *promoted))
 
 
-def make_ceiling(cell: ExperimentRun, domain: Domain) -> FullDataBaseline:
-    """Name the ceiling of a cell; cells with the same student, seed and data have the same."""
-    student = {key: value for key, value in cell.settings["student"].items() if f"student.{key}" not in MAY_DIFFER}
+def plan_baseline(run: ExperimentRun, domain: Domain) -> FullDataBaseline:
+    """Name the baseline of a run; runs with the same student, seed and data share one."""
+    student = {key: value for key, value in run.settings["student"].items() if f"student.{key}" not in MAY_DIFFER}
     parts = {
         "student": student,
-        "seed": cell.seed,
-        "shots": cell.settings["rows"]["shots"],
+        "seed": run.seed,
+        "shots": run.settings["rows"]["shots"],
         "data": dict(domain.fingerprint),
-        "corpus": cell.settings["rehearsal"]["corpus"],
+        "corpus": run.settings["rehearsal"]["corpus"],
         "versions": counted_versions(),
     }
-    return FullDataBaseline(
-        f"{cell.domain[:40]}-s{cell.seed}-{digest(parts)}", cell.folder, cell.domain, cell.seed, cell
-    )
+    name = f"{run.domain[:40]}-s{run.seed}-{digest(parts)}"
+    return FullDataBaseline(name, run.folder, run.domain, run.seed, run)
 
 
-def find_ceiling(out: Path, ceiling: FullDataBaseline) -> dict[str, Any] | None:
-    """Read a ceiling, None while it is not there."""
-    return read_result(out / "ceilings" / f"{ceiling.id}.json", "test")
+def read_baseline(out: Path, baseline: FullDataBaseline) -> dict[str, Any] | None:
+    """Read the scores of a baseline; None while it is not trained."""
+    return read_result(out / _BASELINES / f"{baseline.id}.json", "test")
 
 
-def train_ceiling(ceiling: FullDataBaseline, domain: Domain, out: Path, student: Student) -> dict[str, Any]:
-    """Train the student on the seeds and the whole corpus but for test texts, and score it on test data.
+def train_baseline(baseline: FullDataBaseline, domain: Domain, out: Path, student: Student) -> dict[str, Any]:
+    """Train a student on the seeds and the whole corpus except test texts, and score it on test data.
 
     Raises:
         EvokdError: the domain has no corpus.
     """
-    done = find_ceiling(out, ceiling)
+    done = read_baseline(out, baseline)
     if done is not None:
         return done
-    plan = plan_cell(ceiling.cell, domain)
+    plan = plan_run(baseline.run, domain)
     if not plan.domain.corpus_rows:
         raise EvokdError(f"{plan.domain.folder}: no corpus to train on")
-    record = asyncio.run(_train_ceiling(plan, out / "ceilings" / ceiling.id, student))
-    (out / "ceilings").mkdir(parents=True, exist_ok=True)
-    write_json(out / "ceilings" / f"{ceiling.id}.json", record)
+    record = asyncio.run(_train_baseline(plan, out / _BASELINES / baseline.id, student))
+    (out / _BASELINES).mkdir(parents=True, exist_ok=True)
+    write_json(out / _BASELINES / f"{baseline.id}.json", record)
     return record
 
 
-async def _train_ceiling(plan: Plan, work: Path, student: Student) -> dict[str, Any]:
+async def _train_baseline(plan: Plan, work: Path, student: Student) -> dict[str, Any]:
     domain = plan.domain
-    held = {normalise(row.text) for row in domain.test}
-    own = {row.text: row for row in (*reversed(domain.corpus_rows), *domain.seeds)}
-    rows = [row for row in own.values() if normalise(row.text) not in held]
+    test_texts = {normalise(row.text) for row in domain.test}
+    by_text = {row.text: row for row in (*reversed(domain.corpus_rows), *domain.seeds)}
+    rows = [row for row in by_text.values() if normalise(row.text) not in test_texts]
     job = TrainJob(
         task=domain.codec.name,
         labels=list(domain.codec.labels),
@@ -162,10 +171,11 @@ async def _train_ceiling(plan: Plan, work: Path, student: Student) -> dict[str, 
     )
     try:
         result = await student.train(job)
-        found = await student.predict(work, [example.text for example in domain.test])
+        predictions = await student.predict(work, [example.text for example in domain.test])
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    scores = domain.codec.evaluate([example.gold for example in domain.test], [item.answer for item in found])
+    gold = [example.gold for example in domain.test]
+    scores = domain.codec.evaluate(gold, [prediction.answer for prediction in predictions])
     return {
         "samples": len(rows),
         "tune": result.tune,

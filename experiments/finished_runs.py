@@ -8,7 +8,7 @@ from typing import Any
 from evokd.experiments.measures import area
 from evokd.experiments.spec import digest
 from evokd.experiments.statistics import compare
-from evokd.experiments.tables import spread, tell_difference, write_table
+from evokd.experiments.tables import format_difference, spread, write_table
 from evokd.graph.setup.resume_check import PLACES, flatten
 from evokd.graph.setup.run_folder import RunFolder, read_config
 from evokd.graph.setup.run_settings import is_free
@@ -17,8 +17,9 @@ from evokd.messages.escape import clean
 from evokd.tracing.summary import read_summary
 
 SPLITS = ("validation", "test")
-MOST_TOLD = 20
-"""Differences of settings that are told."""
+UNITS = ("samples", "tokens")
+MAX_SETTINGS = 20
+"""Differing settings that a comparison lists at most."""
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,18 @@ class Finished:
 
     name: str
     summary: Mapping[str, Any]
-    kin: str
+    comparison_key: str
     """Digest of domain, data, metrics and validation rows: runs with the same one stand in one table."""
     settings: Mapping[str, Any]
     """Dotted key -> value, without the seed and what changes no sample."""
 
     @property
     def gate(self) -> str:
-        """Where the gate metric comes from, in words; empty where it was never measured."""
+        """The gate metric and its data, in words; empty where it was never measured."""
         if not self.curve("samples"):
             return ""
-        has = self.summary["start"]["validation"] is not None
-        source = "validation data" if has else "generated samples that were set aside"
+        has_validation = self.summary["start"]["validation"] is not None
+        source = "validation data" if has_validation else "generated samples that were set aside"
         return f"{self.summary['gate_metric']} on {source}"
 
     def curve(self, over: str) -> list[tuple[float, float]]:
@@ -46,8 +47,8 @@ class Finished:
         points: list[tuple[float, float]] = []
         spent = 0
         for cycle in self.summary["cycles"]:
-            used = cycle["input_tokens"] + cycle["output_tokens"]
-            spent += cycle["accepted"] if over == "samples" else used
+            tokens = cycle["input_tokens"] + cycle["output_tokens"]
+            spent += cycle["accepted"] if over == "samples" else tokens
             score = cycle["gate"]["after" if cycle["gate"]["promoted"] else "before"]
             if score is not None:
                 points.append((spent, score))
@@ -55,8 +56,13 @@ class Finished:
 
     def score(self, when: str, split: str) -> float | None:
         """The headline metric at the `start` or at the `final` end, on a split."""
-        found = self.summary[when][split]
-        return None if found is None else float(found[self.summary["metric"]])
+        scores = self.summary[when][split]
+        return None if scores is None else float(scores[self.summary["metric"]])
+
+    @property
+    def settings_digest(self) -> str:
+        """Digest of the settings: runs of one loop have the same."""
+        return digest(self.settings)
 
     @property
     def tokens(self) -> int:
@@ -70,7 +76,7 @@ def read_finished(folders: Sequence[RunFolder]) -> list[Finished]:
     Raises:
         InputError: a run has not ended, or is named twice.
     """
-    found: list[Finished] = []
+    runs: list[Finished] = []
     paths: set[Path] = set()
     for folder in folders:
         if folder.path in paths:
@@ -79,30 +85,38 @@ def read_finished(folders: Sequence[RunFolder]) -> list[Finished]:
         summary = read_summary(folder.summary)
         if summary is None:
             raise InputError(f"{folder.path}: the run has not ended; go on with: evokd resume {folder.path}")
-        record = read_config(folder)
-        settings = {
-            key: value
-            for key, value in flatten(record["settings"]).items()
-            if key not in ("seed", *PLACES) and (not is_free(key) or key.startswith(("budget.", "stop.")))
-        }
-        if record.get("base"):  # wherever it lay
-            settings["student.base"] = f"{Path(settings['student.base']).name} ({record['base'][:12]})"
-        found.append(Finished(clean(folder.run_id, 100), summary, _kin(record, summary), settings))
-    names = [run.name for run in found]
+        config = read_config(folder)
+        name = clean(folder.run_id, 100)
+        runs.append(Finished(name, summary, _comparison_key(config, summary), _compared_settings(config)))
+    names = [run.name for run in runs]
     if len(set(names)) < len(names):
         raise InputError("two of the runs have the same id; rename the folder of one")
-    return found
+    return runs
 
 
-def _kin(record: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    rows = record["settings"].get("rows", {}).get("validation")
-    has = summary["start"]["validation"] is not None
+def _compared_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted key -> value, without the seed, addresses, paths and what changes no sample."""
+    settings = {key: value for key, value in flatten(config["settings"]).items() if _is_compared(key)}
+    if config.get("base"):  # the digest of its weights, wherever they lay
+        settings["student.base"] = f"{Path(settings['student.base']).name} ({config['base'][:12]})"
+    return settings
+
+
+def _is_compared(key: str) -> bool:
+    if key in ("seed", *PLACES):
+        return False
+    return not is_free(key) or key.startswith(("budget.", "stop."))
+
+
+def _comparison_key(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    has_validation = summary["start"]["validation"] is not None
+    rows = config["settings"].get("rows", {}).get("validation")
     return digest(
         {
             "domain": summary["domain"],
-            "data": sorted(record["data"].values()),  # names of files outside the domain tell where they lay
+            "data": sorted(config["data"].values()),  # names of files outside the domain depend on their folder
             "metrics": [summary["metric"], summary["gate_metric"]],
-            "validation": rows if has else 0,
+            "validation": rows if has_validation else 0,
         }
     )
 
@@ -111,22 +125,23 @@ def group(runs: Sequence[Finished]) -> list[list[Finished]]:
     """Put runs that can be compared together, in the order in which they were named."""
     groups: dict[str, list[Finished]] = {}
     for run in runs:
-        groups.setdefault(run.kin, []).append(run)
+        groups.setdefault(run.comparison_key, []).append(run)
     return list(groups.values())
 
 
 def name_loops(runs: Sequence[Finished]) -> list[str]:
-    """Name what each run ran: its preset, with a letter where runs of that preset have other settings."""
-    kinds: dict[str, list[str]] = {}
-    digests = [digest(run.settings) for run in runs]
-    for run, found in zip(runs, digests, strict=True):
-        known = kinds.setdefault(run.summary["preset"], [])
-        known += [found] if found not in known else []
+    """Name the loop of each run: its preset, with a letter where runs of that preset have different settings."""
+    variants: dict[str, list[str]] = {}
+    for run in runs:
+        known = variants.setdefault(run.summary["preset"], [])
+        if run.settings_digest not in known:
+            known.append(run.settings_digest)
     names = []
-    for run, found in zip(runs, digests, strict=True):
-        known = kinds[run.summary["preset"]]
-        letter = f" ({_letter(known.index(found))})" if len(known) > 1 else ""
-        names.append(run.summary["preset"] + letter)
+    for run in runs:
+        preset = run.summary["preset"]
+        known = variants[preset]
+        letter = f" ({_letter(known.index(run.settings_digest))})" if len(known) > 1 else ""
+        names.append(preset + letter)
     return names
 
 
@@ -134,67 +149,71 @@ def _letter(number: int) -> str:
     return chr(ord("a") + number) if number < 26 else str(number + 1)
 
 
-def tell_settings(runs: Sequence[Finished]) -> list[str]:
-    """Lines that tell which settings the runs of one preset differ in."""
-    lines = []
-    loops = name_loops(runs)
-    for preset in dict.fromkeys(run.summary["preset"] for run in runs):
-        own = {loop: run for loop, run in zip(loops, runs, strict=True) if run.summary["preset"] == preset}
-        keys = [key for run in own.values() for key in run.settings]
-        for key in dict.fromkeys(keys) if len(own) > 1 else ():
-            values = {loop: run.settings.get(key) for loop, run in own.items()}
-            if len({str(value) for value in values.values()}) > 1:
-                told = ", ".join(f"{clean(str(value), 60)} in {loop}" for loop, value in values.items())
-                lines.append(f"- {key}: {told}")
-    rest = len(lines) - MOST_TOLD
-    return [*lines[:MOST_TOLD], *([f"- and {rest} more"] if rest > 0 else [])]
+def describe_settings(runs: Sequence[Finished]) -> list[str]:
+    """Lines that name the settings in which the runs of one preset differ."""
+    by_preset: dict[str, dict[str, Finished]] = {}
+    for loop, run in zip(name_loops(runs), runs, strict=True):
+        by_preset.setdefault(run.summary["preset"], {})[loop] = run
+    lines = [line for by_loop in by_preset.values() if len(by_loop) > 1 for line in _differing_settings(by_loop)]
+    rest = len(lines) - MAX_SETTINGS
+    return [*lines[:MAX_SETTINGS], f"- and {rest} more"] if rest > 0 else lines
+
+
+def _differing_settings(by_loop: Mapping[str, Finished]) -> Iterator[str]:
+    keys = dict.fromkeys(key for run in by_loop.values() for key in run.settings)
+    for key in keys:
+        values = {loop: str(run.settings.get(key)) for loop, run in by_loop.items()}
+        if len(set(values.values())) > 1:
+            listed = ", ".join(f"{clean(value, 60)} in {loop}" for loop, value in values.items())
+            yield f"- {key}: {listed}"
 
 
 def measure_group(runs: Sequence[Finished]) -> list[dict[str, Any]]:
     """Figures of runs that stand in one table; areas go up to what the cheapest of them has spent."""
-    limits = {over: _end_of_all(runs, over) for over in ("samples", "tokens")}
-    rows = []
-    for run, loop in zip(runs, name_loops(runs), strict=True):
-        totals = run.summary["totals"]
-        areas = {
-            f"gate_area_{over}": area(curve, limits[over])
-            if limits[over] and (curve := run.curve(over)) and not curve[0][0]
-            else None
-            for over in limits
-        }
-        rows.append(
-            {
-                "run": run.name,
-                "preset": run.summary["preset"],
-                "loop": loop,
-                "seed": run.summary["seed"],
-                "rehearsal": run.summary["rehearsal"],
-                "teacher": run.summary["teacher"],
-                "student": run.summary["student"],
-                "start": {split: run.score("start", split) for split in SPLITS},
-                "final": {split: run.score("final", split) for split in SPLITS},
-                "stop_reason": run.summary["stop_reason"],
-                "samples": totals["samples"],
-                "calls": totals["calls"],
-                "tokens": run.tokens,
-                "cost_usd": totals["cost_usd"],
-                **areas,
-                "gate": {over: [list(point) for point in run.curve(over)] for over in limits},
-            }
-        )
-    return rows
+    limits = {over: _shortest_end(runs, over) for over in UNITS}
+    return [_measure_run(run, loop, limits) for run, loop in zip(runs, name_loops(runs), strict=True)]
 
 
-def tell_gate(runs: Sequence[Finished]) -> str:
+def _measure_run(run: Finished, loop: str, limits: Mapping[str, int]) -> dict[str, Any]:
+    summary = run.summary
+    return {
+        "run": run.name,
+        "preset": summary["preset"],
+        "loop": loop,
+        "seed": summary["seed"],
+        "rehearsal": summary["rehearsal"],
+        "teacher": summary["teacher"],
+        "student": summary["student"],
+        "start": {split: run.score("start", split) for split in SPLITS},
+        "final": {split: run.score("final", split) for split in SPLITS},
+        "stop_reason": summary["stop_reason"],
+        "samples": summary["totals"]["samples"],
+        "calls": summary["totals"]["calls"],
+        "tokens": run.tokens,
+        "cost_usd": summary["totals"]["cost_usd"],
+        **{f"gate_area_{over}": _gate_area(run, over, limit) for over, limit in limits.items()},
+        "gate": {over: [list(point) for point in run.curve(over)] for over in limits},
+    }
+
+
+def _gate_area(run: Finished, over: str, limit: int) -> float | None:
+    """Area of the gate metric up to a limit; None where the gate did not measure from the start."""
+    curve = run.curve(over)
+    starts_at_zero = bool(curve) and curve[0][0] == 0
+    return area(curve, limit) if limit and starts_at_zero else None
+
+
+def describe_gate(runs: Sequence[Finished]) -> str:
     """Say what the gates of runs that stand in one table have measured, and in how many of them."""
-    found = [run.gate for run in runs if run.gate]
-    some = "" if len(found) == len(runs) else f" in {len(found)} of {len(runs)} runs"
-    return f"{found[0]}{some}" if found else "nothing"
+    gates = [run.gate for run in runs if run.gate]
+    some = "" if len(gates) == len(runs) else f" in {len(gates)} of {len(runs)} runs"
+    return f"{gates[0]}{some}" if gates else "nothing"
 
 
-def _end_of_all(runs: Sequence[Finished], over: str) -> int:
-    """Where the shortest curve ends, 0 where one has no points."""
-    return min(int(curve[-1][0]) if (curve := run.curve(over)) else 0 for run in runs)
+def _shortest_end(runs: Sequence[Finished], over: str) -> int:
+    """Where the shortest curve ends; 0 where one has no points."""
+    curves = [run.curve(over) for run in runs]
+    return min(int(curve[-1][0]) if curve else 0 for curve in curves)
 
 
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -205,7 +224,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for row in rows:
         scores = [_arrow(row["start"][split], row["final"][split]) for split in splits]
-        areas = [_number(row[f"gate_area_{over}"]) for over in ("samples", "tokens")]
+        areas = [_number(row[f"gate_area_{over}"]) for over in UNITS]
         spent = [f"{row[key]:,}" for key in ("samples", "calls", "tokens")]
         cost = "unknown" if row["cost_usd"] is None else f"{row['cost_usd']:.4f}"
         lines.append([row["run"], row["loop"], str(row["seed"]), *scores, *areas, *spent, cost, row["stop_reason"]])
@@ -223,21 +242,25 @@ def _number(value: float | None) -> str:
 def loops_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Scores at the end per loop, and the first loop minus each other one, paired by seed.
 
-    Nothing where no loop has several runs. A seed that a loop has more than once is left out of the pairs.
+    No lines where no loop has several runs. A seed that a loop has more than once is left out of the pairs.
     """
-    loops = list(dict.fromkeys(row["loop"] for row in rows))
+    by_loop: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_loop.setdefault(row["loop"], []).append(row)
     split = "test" if all(row["final"]["test"] is not None for row in rows) else "validation"
-    if len(loops) == len(rows) or any(row["final"][split] is None for row in rows):
+    if len(by_loop) == len(rows) or any(row["final"][split] is None for row in rows):
         return []
-    by_seed = {loop: _by_seed([row for row in rows if row["loop"] == loop], split) for loop in loops}
+    reference, *_ = by_loop
+    reference_scores = _by_seed(by_loop[reference], split)
     lines = []
-    for loop in loops:
-        own = [row["final"][split] for row in rows if row["loop"] == loop]
-        seeds = sorted(by_seed[loops[0]].keys() & by_seed[loop].keys())
-        pairs = [by_seed[loops[0]][seed] - by_seed[loop][seed] for seed in seeds]
-        told = tell_difference(compare({"": pairs})) if pairs and loop != loops[0] else "-"
-        lines.append([loop, str(len(own)), spread(own), told, str(len(pairs)) if loop != loops[0] else "-"])
-    return write_table(["loop", "n", f"{split} at the end", f"{loops[0]} minus it", "pairs"], lines)
+    for loop, loop_rows in by_loop.items():
+        scores = _by_seed(loop_rows, split)
+        pairs = [reference_scores[seed] - scores[seed] for seed in sorted(reference_scores.keys() & scores.keys())]
+        difference = format_difference(compare({"": pairs})) if pairs and loop != reference else "-"
+        count = str(len(pairs)) if loop != reference else "-"
+        end = spread([row["final"][split] for row in loop_rows])
+        lines.append([loop, str(len(loop_rows)), end, difference, count])
+    return write_table(["loop", "n", f"{split} at the end", f"{reference} minus it", "pairs"], lines)
 
 
 def _by_seed(rows: Sequence[Mapping[str, Any]], split: str) -> dict[int, float]:
@@ -249,14 +272,14 @@ def pages(groups: Sequence[Sequence[Finished]], tables: Sequence[Sequence[Mappin
     """The comparison in Markdown."""
     for runs, rows in zip(groups, tables, strict=True):
         first = runs[0]
-        yield f"## {first.summary['domain']}: {first.summary['metric']}; the gate measured {tell_gate(runs)}\n"
+        yield f"## {first.summary['domain']}: {first.summary['metric']}; the gate measured {describe_gate(runs)}\n"
         if any(run.summary["rehearsal"] for run in runs):
             yield "Rehearsal teacher: no language model was called in these runs, or in some of them.\n"
         yield from runs_table(rows)
-        limits = [f"{_end_of_all(runs, over):,} {over}" for over in ("samples", "tokens")]
         if any(row["gate_area_samples"] is not None for row in rows) and len(rows) > 1:
+            limits = [f"{_shortest_end(runs, over):,} {over}" for over in UNITS]
             yield f"Areas go up to what the cheapest run of the table has spent: {' and '.join(limits)}.\n"
-        told = tell_settings(runs)
-        if told:
-            yield from ["Settings that differ between runs of one preset:\n", *told, ""]
+        settings = describe_settings(runs)
+        if settings:
+            yield from ["Settings that differ between runs of one preset:\n", *settings, ""]
         yield from loops_table(rows)

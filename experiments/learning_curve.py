@@ -24,11 +24,11 @@ class Point:
 
     cycle: int
     version: str
-    """The student version that is champion: of this cycle, or of an earlier one where it was rolled back."""
+    """The champion's student version: of this cycle, or of an earlier one if this cycle was rolled back."""
     samples: int
-    """Samples accepted so far, those of rolled back cycles left out."""
+    """Samples accepted so far, without those of cycles that were rolled back."""
     tokens: int
-    """Tokens read and written by the teacher so far, those of rolled back cycles counted."""
+    """Tokens read and written by the teacher so far, including those of cycles that were rolled back."""
     calls: int
     test: Mapping[str, float]
     """Metric -> score on test data, 0 to 1."""
@@ -39,13 +39,13 @@ class Point:
 async def score_versions(
     summary: Mapping[str, Any], folder: RunFolder, domain: Domain, student: Student
 ) -> list[Point]:
-    """Score on test data what was champion after each cycle; each version once.
+    """Score the champion after each cycle on test data; each version is scored once.
 
     Args:
         summary: of the finished run.
-        folder: of the run, with its student versions; its ledger has the answers of the first and the last one.
+        folder: the run's, with its student versions; its ledger has the answers of the first and the last one.
         domain: the run's, with its test data.
-        student: who answers.
+        student: gives the answers.
     """
     ledger = Ledger(folder.ledger)
     try:
@@ -58,20 +58,20 @@ async def _score_versions(
     summary: Mapping[str, Any], folder: RunFolder, domain: Domain, ledger: Ledger, student: Student
 ) -> list[Point]:
     points: list[Point] = []
-    known: dict[str, Scores] = {}
+    scored: dict[str, Scores] = {}
     samples = tokens = calls = 0
     champion = cycle_name(0)
     for cycle in summary["cycles"]:
         if cycle["gate"]["promoted"]:
             champion = cycle_name(cycle["cycle"])
-        if champion not in known:
-            found = await answer_once(ledger, student, folder.version(champion), "test", domain.test)
+        if champion not in scored:
+            predictions = await answer_once(ledger, student, folder.version(champion), "test", domain.test)
             gold = [example.gold for example in domain.test]
-            known[champion] = domain.codec.evaluate(gold, [item.answer for item in found])
+            scored[champion] = domain.codec.evaluate(gold, [prediction.answer for prediction in predictions])
         samples += cycle["accepted"]
         tokens += cycle["input_tokens"] + cycle["output_tokens"]
         calls += cycle["calls"]
-        scores = known[champion]
+        scores = scored[champion]
         metrics = {name: round(value, 6) for name, value in scores.metrics.items()}
         labels = {line.label: round(line.f1, 6) for line in scores.report}
         points.append(Point(cycle["cycle"], champion, samples, tokens, calls, metrics, labels))
@@ -86,7 +86,7 @@ def write_curve(folder: Path, head: Mapping[str, Any], points: list[Point]) -> d
 
 
 def read_result(path: Path, needed: str) -> dict[str, Any] | None:
-    """Read what a piece of a backtest has left; None where there is none yet.
+    """Read the result of a job of an experiment; None while there is none.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""What a learning curve amounts to. Pure functions of points (x, y): x what was spent, y the score, 0 to 1."""
+"""Measures of a learning curve. Pure functions of points (x, y): x is what was spent, y the score, 0 to 1."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,7 +10,7 @@ Points = Sequence[tuple[float, float]]
 def area(points: Points, limit: float) -> float:
     """Area under a curve from 0 to `limit`, divided by `limit`: the mean score on the way, 0 to 1.
 
-    Trapezoids; behind the last point its value is held, and a segment that crosses the limit is cut off there.
+    Trapezoids. After the last point its value is held; a segment that crosses the limit is cut off there.
 
     Raises:
         ValueError: no points, the first x is not 0, x falls, or the limit is not above 0.
@@ -29,7 +29,7 @@ def area(points: Points, limit: float) -> float:
 
 
 def value_at(points: Points, x: float) -> float:
-    """The score when so much was spent: between points in proportion, behind the last point held.
+    """The score after spending `x`: linear between points, held after the last one.
 
     Raises:
         ValueError: as `area`.
@@ -42,7 +42,7 @@ def value_at(points: Points, x: float) -> float:
 
 
 def reach(points: Points, goal: float) -> float | None:
-    """What was spent when the curve first reached a score, between points in proportion; None: it never did.
+    """What was spent when the curve first reached a score, linear between points; None: it never did.
 
     Raises:
         ValueError: as `area`.
@@ -63,9 +63,9 @@ def _check(points: Points) -> None:
         raise ValueError("what a learning curve has spent cannot fall")
 
 
-def median_reach(found: Sequence[float | None]) -> float | None:
-    """Median of what was spent, a curve that never got there counted as infinite; None where the median is that."""
-    ordered = sorted(float("inf") if value is None else value for value in found)
+def median_reach(reached: Sequence[float | None]) -> float | None:
+    """Median of what was spent. A curve that never got there counts as infinite; None: the median is infinite."""
+    ordered = sorted(float("inf") if value is None else value for value in reached)
     middle = len(ordered) // 2
     value = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
     return None if value == float("inf") else value

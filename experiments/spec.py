@@ -1,4 +1,4 @@
-"""The cells of a backtest: one run each, all planned and checked before the first one starts."""
+"""The runs of an experiment, all planned and checked before the first one starts."""
 
 import hashlib
 import json
@@ -20,43 +20,43 @@ from evokd.messages import InputError
 _COUNTED_VERSIONS = ("evokd", "torch", "transformers")
 _ADDRESS = tuple(key for key in RESUMABLE if key.startswith("teacher."))
 MAY_DIFFER = ("student.regime", "student.replay", "student.update_steps", "student.self_training")
-"""Settings of the student that belong to a loop; all others are the same for every column."""
+"""Student settings in which arms may differ; all others are the same for every arm."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _NEXT = re.compile(r",(?=\s*[A-Za-z_][\w.]*=)")
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A loop that is compared: a preset, perhaps under a few other settings."""
+    """One side of the comparison: a preset, perhaps with a few settings changed."""
 
     name: str
     preset: str
     changes: tuple[str, ...] = ()
-    """Settings that are other than the preset's, as `a.b=c`."""
+    """Settings that differ from the preset's, as `a.b=c`."""
 
 
 @dataclass(frozen=True)
 class ExperimentSpec:
-    """What is asked of a backtest."""
+    """What an experiment is to compare."""
 
     domains: Sequence[str]
-    columns: Sequence[Arm]
+    arms: Sequence[Arm]
     seeds: Sequence[int]
     typicality: Sequence[float | None] = (None,)
     noise: Sequence[float | None] = (None,)
     layers: Sequence[ConfigSource] = ()
-    """Settings of all cells, later ones win."""
+    """Settings of all runs; later layers win."""
 
 
 @dataclass(frozen=True)
 class ExperimentRun:
-    """One run of a backtest, as JSON can carry it."""
+    """One run of an experiment, as JSON can carry it."""
 
     id: str
     domain: str
     folder: str
     """The domain folder."""
-    column: str
+    arm: str
     preset: str
     seed: int
     typicality: float
@@ -64,7 +64,7 @@ class ExperimentRun:
     settings: Mapping[str, Any]
     metric: str
     start: str
-    """Digest of all that the start depends on: cells with the same one begin with the same student."""
+    """Digest of everything the start depends on: runs with the same digest begin with the same student."""
 
     @property
     def condition(self) -> tuple[float, float]:
@@ -74,12 +74,12 @@ class ExperimentRun:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Cells with what they have in common."""
+    """Planned runs with what they have in common."""
 
-    cells: Sequence[ExperimentRun]
+    runs: Sequence[ExperimentRun]
     domains: Mapping[str, Domain]
     """Domain folder -> the domain as it was read."""
-    columns: Sequence[Arm]
+    arms: Sequence[Arm]
     rehearsal: bool
 
 
@@ -87,7 +87,7 @@ def read_arm(text: str) -> Arm:
     """Read `NAME:PRESET:a.b=c,d.e=f`, a preset under other settings.
 
     Raises:
-        InputError: it is not written so.
+        InputError: the text has another form.
     """
     name, _, rest = text.partition(":")
     preset, _, changes = rest.partition(":")
@@ -99,146 +99,154 @@ def read_arm(text: str) -> Arm:
 
 
 def read_domain(folder: str) -> Domain:
-    """Read a domain and its corpus, once for all cells."""
+    """Read a domain and its corpus, once for all runs."""
     domain = load_domain(find_domain(folder))
     return domain if domain.corpus is None else read_corpus(domain)
 
 
-def plan_experiment(order: ExperimentSpec) -> Experiment:
-    """Plan all cells: by domain, then seed, then condition, so that what is alike lies together.
+def plan_experiment(spec: ExperimentSpec) -> Experiment:
+    """Plan all runs: by domain, then seed, then condition, so that similar runs are neighbours.
 
     Raises:
-        InputError: what is wrong with the order, a domain or the settings, and how to mend it.
+        InputError: what is wrong with the spec, a domain or the settings, and how to mend it.
     """
-    _check_columns(order.columns)
-    cells: list[ExperimentRun] = []
+    _check_arms(spec.arms)
+    if not spec.arms or not spec.domains:
+        raise InputError("nothing to compare; name a domain, and presets with --presets or --variant")
+    runs: list[ExperimentRun] = []
     domains: dict[str, Domain] = {}
     rehearsal = True
-    if not order.columns or not order.domains:
-        raise InputError("nothing to compare; name a domain, and presets with --presets or --variant")
-    for name in order.domains:
+    for name in spec.domains:
         domain = read_domain(name)
-        if str(domain.folder) in domains:
-            raise InputError(f"the domain {name!r} is named twice; name every domain once")
-        if any(other.file.name.casefold() == domain.file.name.casefold() for other in domains.values()):
-            raise InputError(f"two domains are called {domain.file.name!r}; rename one in its domain.yaml")
-        if not domain.test:
-            raise InputError(
-                f"{domain.folder / 'domain.yaml'}: no test data, and a backtest scores on nothing else; give data.test"
-            )
+        _check_domain(name, domain, domains)
         domains[str(domain.folder)] = domain
-        for seed, typicality, noise in product(order.seeds, order.typicality, order.noise):
-            same = []
-            for column in order.columns:
-                plan = _plan(domain, column, order, seed, typicality, noise)
-                rehearsal = rehearsal and plan.settings.teacher.is_rehearsal()
-                same.append((column, plan))
-            _check_same(domain, same)
-            budget = same[0][1].settings.budget
-            if budget.samples is None and budget.tokens is None:
-                raise InputError(
-                    "budget: a backtest compares at equal tokens or samples; pass --budget-tokens or --budget-samples"
-                )
-            cells += [make_run(column.name, plan) for column, plan in same]
-    if not rehearsal and (any(value is not None for value in (*order.typicality, *order.noise))):
+        for seed, typicality, noise in product(spec.seeds, spec.typicality, spec.noise):
+            plans = [(arm, _plan(domain, arm, spec, seed, typicality, noise)) for arm in spec.arms]
+            rehearsal = rehearsal and all(plan.settings.teacher.is_rehearsal() for _, plan in plans)
+            _check_same_start(domain, plans)
+            _check_budget(plans[0][1])
+            runs += [make_run(arm.name, plan) for arm, plan in plans]
+    conditions = (*spec.typicality, *spec.noise)
+    if not rehearsal and any(value is not None for value in conditions):
         raise InputError("--typicality and --noise belong to the rehearsal teacher; leave them out with another one")
-    return Experiment(cells, domains, order.columns, rehearsal)
+    return Experiment(runs, domains, spec.arms, rehearsal)
 
 
-def _check_columns(columns: Sequence[Arm]) -> None:
+def _check_arms(arms: Sequence[Arm]) -> None:
     seen: set[str] = set()
-    for column in columns:
-        if not _NAME.fullmatch(column.name):
-            raise InputError(f"--variant {column.name!r}: use letters, digits, '-', '_' and '.' in the name")
-        # folders are named after columns, and not every file system tells capitals apart
-        if column.name.casefold() in seen:
-            raise InputError(f"the column {column.name!r} is there twice; give every variant a name of its own")
-        seen.add(column.name.casefold())
-        load_preset(column.preset)
+    for arm in arms:
+        if not _NAME.fullmatch(arm.name):
+            raise InputError(f"--variant {arm.name!r}: use letters, digits, '-', '_' and '.' in the name")
+        # folders are named after arms, and some file systems ignore case
+        if arm.name.casefold() in seen:
+            raise InputError(f"two arms are named {arm.name!r}; give every variant a different name")
+        seen.add(arm.name.casefold())
+        load_preset(arm.preset)
+
+
+def _check_domain(name: str, domain: Domain, earlier: Mapping[str, Domain]) -> None:
+    """Refuse a domain that was named before, shares its name with another one, or has no test data."""
+    if str(domain.folder) in earlier:
+        raise InputError(f"the domain {name!r} is named twice; name every domain once")
+    if any(other.file.name.casefold() == domain.file.name.casefold() for other in earlier.values()):
+        raise InputError(f"two domains are called {domain.file.name!r}; rename one in its domain.yaml")
+    if not domain.test:
+        raise InputError(
+            f"{domain.folder / 'domain.yaml'}: no test data, and an experiment scores on nothing else; give data.test"
+        )
+
+
+def _check_budget(plan: Plan) -> None:
+    budget = plan.settings.budget
+    if budget.samples is None and budget.tokens is None:
+        raise InputError(
+            "budget: an experiment compares at equal tokens or samples; pass --budget-tokens or --budget-samples"
+        )
 
 
 def _plan(
-    domain: Domain, column: Arm, order: ExperimentSpec, seed: int, typicality: float | None, noise: float | None
+    domain: Domain, arm: Arm, spec: ExperimentSpec, seed: int, typicality: float | None, noise: float | None
 ) -> Plan:
-    layers = [*order.layers]
-    if column.changes:
-        layers.append(ConfigSource(f"--variant {column.name}", parse_assignments(column.changes).values))
+    layers = [*spec.layers]
+    if arm.changes:
+        layers.append(ConfigSource(f"--variant {arm.name}", parse_assignments(arm.changes).values))
     layers.append(ConfigSource("--seeds", {"seed": seed}))
-    given = {"typicality": typicality, "noise": noise}
-    layers += [
-        ConfigSource(f"--{key}", {"rehearsal": {key: value}}) for key, value in given.items() if value is not None
-    ]
-    plan = plan_loaded(domain, column.preset, layers)
+    for key, value in (("typicality", typicality), ("noise", noise)):
+        if value is not None:
+            layers.append(ConfigSource(f"--{key}", {"rehearsal": {key: value}}))
+    plan = plan_loaded(domain, arm.preset, layers)
     refuse_unreadable(plan.sight, plan.settings)
     return plan
 
 
-def _check_same(domain: Domain, same: Sequence[tuple[Arm, Plan]]) -> None:
-    """Hold the columns to one start, one student and one budget."""
-    first, plan = same[0]
-    began = _shared(plan)
-    for column, other in same[1:]:
-        for key, value in _shared(other).items():
-            if began.get(key) != value:
-                one, two = (json.dumps(found, ensure_ascii=False) for found in (began.get(key), value))
+def _check_same_start(domain: Domain, plans: Sequence[tuple[Arm, Plan]]) -> None:
+    """Hold the arms to one start, one student and one budget."""
+    reference, reference_plan = plans[0]
+    expected = _shared_settings(reference_plan)
+    for arm, plan in plans[1:]:
+        for key, value in _shared_settings(plan).items():
+            if expected.get(key) != value:
+                first, second = (json.dumps(each, ensure_ascii=False) for each in (expected.get(key), value))
                 raise InputError(
-                    f"{domain.file.name}: {first.name!r} and {column.name!r} differ in {key} ({one} and {two}), so they"
-                    f" would not start alike; set it for all, such as --set {key}={two}"
+                    f"{domain.file.name}: {reference.name!r} and {arm.name!r} differ in {key} ({first} and {second}),"
+                    f" so they would not start alike; set it for all, such as --set {key}={second}"
                 )
 
 
-def _shared(plan: Plan) -> dict[str, Any]:
+def _shared_settings(plan: Plan) -> dict[str, Any]:
+    """The settings, by dotted key, that must be the same in all arms."""
     settings = plan.settings.model_dump(mode="json")
-    kept = flatten({key: settings[key] for key in ("student", "rows", "budget", "rehearsal", "seed")})
-    kept["teacher.model"] = plan.settings.teacher.model
-    return {key: value for key, value in kept.items() if key not in MAY_DIFFER}
+    shared = flatten({key: settings[key] for key in ("student", "rows", "budget", "rehearsal", "seed")})
+    shared["teacher.model"] = plan.settings.teacher.model
+    return {key: value for key, value in shared.items() if key not in MAY_DIFFER}
 
 
-def make_run(column: str, plan: Plan) -> ExperimentRun:
-    """Make the cell of a planned run."""
+def make_run(arm: str, plan: Plan) -> ExperimentRun:
+    """Make the experiment's record of a planned run."""
     domain, settings = plan.domain, plan.settings
     rehearsal = settings.rehearsal
-    parts = [domain.file.name[:40], column, f"s{settings.seed}"]
-    parts += [f"t{rehearsal.typicality:g}", f"n{rehearsal.noise:g}"] if settings.teacher.is_rehearsal() else []
-    shared = {**_shared(plan), "data": dict(domain.fingerprint)}
+    parts = [domain.file.name[:40], arm, f"s{settings.seed}"]
+    if settings.teacher.is_rehearsal():
+        parts += [f"t{rehearsal.typicality:g}", f"n{rehearsal.noise:g}"]
+    start = {**_shared_settings(plan), "data": dict(domain.fingerprint)}
     for key in ("rehearsal.typicality", "rehearsal.noise"):
-        shared.pop(key, None)  # the teacher has said nothing yet
+        start.pop(key, None)  # the teacher has not been called yet
     return ExperimentRun(
         id="-".join([*parts, digest(_fingerprint(plan))]),
         domain=domain.file.name,
         folder=str(domain.folder),
-        column=column,
+        arm=arm,
         preset=plan.preset,
         seed=settings.seed,
         typicality=rehearsal.typicality,
         noise=rehearsal.noise,
         settings=settings.model_dump(mode="json"),
         metric=domain.metric,
-        start=digest(shared),
+        start=digest(start),
     )
 
 
 def _fingerprint(plan: Plan) -> dict[str, Any]:
-    """All that the result of a run depends on: settings, prompts, data, versions; not where the teacher is."""
-    told = describe_plan(plan)
-    settings = {
-        key: value
-        for key, value in flatten(told["settings"]).items()
-        if not any(key == free or key.startswith(f"{free}.") for free in _ADDRESS)
-    }
+    """Everything the result of a run depends on: settings, prompts, data, versions; not the teacher's address."""
+    description = describe_plan(plan)
+    settings = {key: value for key, value in flatten(description["settings"]).items() if not _is_address(key)}
     return {
         "preset": plan.preset,
         "settings": settings,
-        "prompts": told["prompts"]["hash"],
-        "data": told["data"],
+        "prompts": description["prompts"]["hash"],
+        "data": description["data"],
         "versions": counted_versions(),
     }
 
 
+def _is_address(key: str) -> bool:
+    return any(key == address or key.startswith(f"{address}.") for address in _ADDRESS)
+
+
 def counted_versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    found = library_versions()
-    return {name: found[name] for name in _COUNTED_VERSIONS}
+    """Versions of the packages that a result depends on."""
+    versions = library_versions()
+    return {name: versions[name] for name in _COUNTED_VERSIONS}
 
 
 def digest(value: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Tables of a backtest's report, in Markdown."""
+"""Tables of an experiment's report, in Markdown."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -14,139 +14,151 @@ MEASURES = {
     "share": "share of full-shot",
 }
 MARKS = (2_500, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 40_000, 60_000, 80_000, 120_000, 160_000)
-"""Tokens at which scores are told."""
+"""Tokens spent at which scores are shown."""
 
 
 def write_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Write a Markdown table, as lines with an empty one behind."""
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in (head, *rows)]
-    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    """Write a Markdown table, as lines with an empty one at the end."""
+    lines = []
+    for row in (head, *rows):
+        cells = [cell.replace("|", "\\|") for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
     return [lines[0], "|" + "---|" * len(head), *lines[1:], ""]
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:
-    """Mean and standard deviation over seeds; `-` where there is nothing."""
+    """Mean and standard deviation over seeds; `-` where there are none."""
     if not values:
         return "-"
     deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.{digits}f}{deviation}"
 
 
-def tell_difference(found: Difference) -> str:
-    """Write a difference with its interval, in bold where the interval leaves 0 out."""
-    if found.low is None or found.high is None:
-        return f"{found.mean:+.3f}"
-    told = f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
-    return f"**{told}**" if found.sign else told
+def format_difference(difference: Difference) -> str:
+    """Write a difference with its interval, in bold where the interval excludes 0."""
+    if difference.low is None or difference.high is None:
+        return f"{difference.mean:+.3f}"
+    text = f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+    return f"**{text}**" if difference.sign else text
 
 
-def tell_reach(found: Sequence[float | None]) -> str:
-    """Write what was spent until a score was reached: the median over seeds, and how many got there."""
-    if not found:
+def format_reach(spent: Sequence[float | None]) -> str:
+    """Write what was spent until a score was reached: the median over seeds, and how many reached it.
+
+    Args:
+        spent: tokens or samples per seed; None: the seed never reached the score.
+    """
+    if not spent:
         return "-"
-    median, got = median_reach(found), sum(value is not None for value in found)
-    counted = "" if got == len(found) else f" ({got} of {len(found)})"
-    return ("not reached" if median is None else f"{median:,.0f}") + counted
+    median = median_reach(spent)
+    count = sum(value is not None for value in spent)
+    some = "" if count == len(spent) else f" ({count} of {len(spent)})"
+    return ("not reached" if median is None else f"{median:,.0f}") + some
 
 
-def scores_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[str]:
-    """Scores per column, of one domain and condition."""
-    head = ["column", "n", "start", "end", "full-shot", "share", "area/tokens", "area/samples", "tokens", "samples"]
-    rows = []
-    for column in columns:
-        own = [item for item in measured if item.cell.column == column]
-        if not own:
-            continue
-        full = [item.full for item in own if item.full is not None and item.outcome.ceiling is not None]
-        share = [item.share for item in own if item.share is not None]
-        tokens = [item.area_tokens for item in own if item.area_tokens is not None]
-        rows.append(
-            [
-                column,
-                str(len(own)),
-                spread([item.start for item in own]),
-                spread([item.final for item in own]),
-                spread(full),
-                f"{statistics.mean(share):.1%}" if share else "-",
-                spread(tokens),
-                spread([item.area_samples for item in own]),
-                f"{statistics.mean(item.tokens for item in own):,.0f}",
-                f"{statistics.mean(item.samples for item in own):,.0f}",
-            ]
-        )
+def of_arm(measured: Sequence[Measured], arm: str) -> list[Measured]:
+    """The measured runs of one arm, in their order."""
+    return [item for item in measured if item.run.arm == arm]
+
+
+def scores_table(measured: Sequence[Measured], arms: Sequence[str]) -> list[str]:
+    """Scores per arm, of one domain and condition."""
+    head = ["arm", "n", "start", "end", "full-shot", "share", "area/tokens", "area/samples", "tokens", "samples"]
+    rows = [_scores_row(arm, items) for arm in arms if (items := of_arm(measured, arm))]
     return write_table(head, rows)
 
 
-def tokens_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[str]:
-    """Scores when so many tokens were spent, per column, the mean over domains and seeds; nothing where none were."""
+def _scores_row(arm: str, items: Sequence[Measured]) -> list[str]:
+    full = [item.full for item in items if item.full is not None and item.outcome.baseline is not None]
+    shares = [item.share for item in items if item.share is not None]
+    token_areas = [item.area_tokens for item in items if item.area_tokens is not None]
+    return [
+        arm,
+        str(len(items)),
+        spread([item.start for item in items]),
+        spread([item.final for item in items]),
+        spread(full),
+        f"{statistics.mean(shares):.1%}" if shares else "-",
+        spread(token_areas),
+        spread([item.area_samples for item in items]),
+        f"{statistics.mean(item.tokens for item in items):,.0f}",
+        f"{statistics.mean(item.samples for item in items):,.0f}",
+    ]
+
+
+def tokens_table(measured: Sequence[Measured], arms: Sequence[str]) -> list[str]:
+    """Scores at marks of tokens spent, per arm: means over domains and seeds; no lines where no mark was reached."""
     most = max((item.tokens for item in measured), default=0)
     marks = [mark for mark in MARKS if mark <= most]
     if not marks:
         return []
     rows = []
-    for column in columns:
-        own = [item.outcome.curve("tokens") for item in measured if item.cell.column == column]
-        if own:
-            rows.append([column, *(f"{statistics.mean(value_at(curve, mark) for curve in own):.3f}" for mark in marks)])
+    for arm in arms:
+        curves = [item.outcome.curve("tokens") for item in of_arm(measured, arm)]
+        if curves:
+            scores = [statistics.mean(value_at(curve, mark) for curve in curves) for mark in marks]
+            rows.append([arm, *(f"{score:.3f}" for score in scores)])
     return write_table(["tokens", *(f"{mark:,}" for mark in marks)], rows)
 
 
-def reach_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[str]:
-    """Samples and tokens until shares of the full-shot score, per column; nothing where there is no full-shot score."""
+def reach_table(measured: Sequence[Measured], arms: Sequence[str]) -> list[str]:
+    """Samples and tokens until shares of the full-shot score, per arm; no lines where there is no full-shot score."""
     shares = sorted({share for item in measured for share in item.reached["samples"]})
     if not shares:
         return []
-    units = [(over, share) for over in ("tokens", "samples") for share in shares]
+    goals = [(over, share) for over in ("tokens", "samples") for share in shares]
     rows = []
-    for column in columns:
-        own = [item for item in measured if item.cell.column == column and item.full is not None]
-        if own:
-            rows.append([column, *(tell_reach([item.reached[over][share] for item in own]) for over, share in units)])
-    return write_table(["column", *(f"{over} to {share:.0%}" for over, share in units)], rows)
+    for arm in arms:
+        items = [item for item in of_arm(measured, arm) if item.full is not None]
+        if items:
+            spent = [[item.reached[over][share] for item in items] for over, share in goals]
+            rows.append([arm, *map(format_reach, spent)])
+    return write_table(["arm", *(f"{over} to {share:.0%}" for over, share in goals)], rows)
 
 
-def difference_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[str]:
-    """Paired differences: the first column minus each other one, for every measure, over all cells given."""
-    first, others = columns[0], columns[1:]
+def difference_table(measured: Sequence[Measured], arms: Sequence[str]) -> list[str]:
+    """Paired differences: the first arm minus each other one, for every measure, over all runs given."""
+    first, others = arms[0], arms[1:]
     rows = []
     for other in others:
-        row = [f"{first} - {other}"]
+        differences = []
         count = 0
         for value in MEASURES:
             pairs = pair(measured, first, other, value)
-            row.append(tell_difference(compare(pairs)) if pairs else "-")
+            differences.append(format_difference(compare(pairs)) if pairs else "-")
             count = max(count, sum(map(len, pairs.values())))
         if count:
-            rows.append([row[0], str(count), *row[1:]])
+            rows.append([f"{first} - {other}", str(count), *differences])
     return write_table(["difference", "pairs", *MEASURES.values()], rows) if rows else []
 
 
-def label_table(measured: Sequence[Measured], columns: Sequence[str]) -> list[str]:
-    """F1 per label at the end of the budget, per column, and the first column minus each other one."""
-    own = {column: [item for item in measured if item.cell.column == column] for column in columns}
-    own = {column: items for column, items in own.items() if items}
-    labels = list(dict.fromkeys(label for item in measured for label in _labels(item)))
-    first, *others = own
+def label_table(measured: Sequence[Measured], arms: Sequence[str]) -> list[str]:
+    """F1 per label at the end of the budget, per arm, and the first arm minus each other one."""
+    by_arm = {arm: items for arm in arms if (items := of_arm(measured, arm))}
+    labels = list(dict.fromkeys(label for item in measured for label in _label_scores(item)))
+    first, *others = by_arm
     rows = []
     for label in labels:
-        means = {column: [_labels(item).get(label, 0.0) for item in items] for column, items in own.items()}
-        row = [label, *(spread(values) for values in means.values())]
+        row = [label]
+        for items in by_arm.values():
+            row.append(spread([_label_scores(item).get(label, 0.0) for item in items]))
         for other in others:
-            pairs = _pair_label(own[first], own[other], label)
-            row.append(tell_difference(compare({"": pairs})) if pairs else "-")
+            differences = _label_differences(by_arm[first], by_arm[other], label)
+            row.append(format_difference(compare({"": differences})) if differences else "-")
         rows.append(row)
-    return write_table(["label", *own, *(f"{first} - {other}" for other in others)], rows)
+    return write_table(["label", *by_arm, *(f"{first} - {other}" for other in others)], rows)
 
 
-def _labels(item: Measured) -> Mapping[str, float]:
-    found: Mapping[str, float] = item.outcome.points[-1]["labels"]
-    return found
+def _label_scores(item: Measured) -> Mapping[str, float]:
+    scores: Mapping[str, float] = item.outcome.points[-1]["labels"]
+    return scores
 
 
-def _pair_label(first: Sequence[Measured], second: Sequence[Measured], label: str) -> list[float]:
-    known = {item.cell.seed: _labels(item).get(label, 0.0) for item in second}
+def _label_differences(first: Sequence[Measured], second: Sequence[Measured], label: str) -> list[float]:
+    """F1 of a label, first minus second, per seed that both have, in the order of seeds."""
+    by_seed = {item.run.seed: _label_scores(item).get(label, 0.0) for item in second}
     return [
-        _labels(item).get(label, 0.0) - known[item.cell.seed]
-        for item in sorted(first, key=lambda item: item.cell.seed)
-        if item.cell.seed in known
+        _label_scores(item).get(label, 0.0) - by_seed[item.run.seed]
+        for item in sorted(first, key=lambda item: item.run.seed)
+        if item.run.seed in by_seed
     ]

@@ -1,4 +1,4 @@
-"""A process that does the jobs of a backtest; torch is loaded once for all of them. See `student.process.serving`.
+"""A process that does the jobs of an experiment; torch is loaded once for all of them. See `student.process.serving`.
 
 It ends when its standard input closes, also in the middle of a job, which can be gone on with.
 """
@@ -24,30 +24,30 @@ def main(out: Path) -> None:
     """Do jobs until standard input closes.
 
     Args:
-        out: the backtest's folder.
+        out: the experiment's folder.
     """
     serve(lambda emit: _load_handlers(out, emit))
 
 
 def _load_handlers(out: Path, emit: Emit) -> dict[str, Handler]:
     load_torch()
-    from evokd.experiments.execution import FullDataBaseline, run_cell, train_ceiling
+    from evokd.experiments.execution import FullDataBaseline, execute_run, train_baseline
     from evokd.experiments.spec import ExperimentRun
 
     def pass_on(event: Mapping[str, Any]) -> None:
         if event["event"] in EMITTED:
             emit({key: event.get(key) for key in ("event", "cycle", "cycles")})
 
-    def cell(body: dict[str, Any]) -> Any:
+    def execute(body: dict[str, Any]) -> Any:
         run = ExperimentRun(**body)
-        return run_cell(run, _open_stock(run.folder), out, _make_student(run), (pass_on,))
+        return execute_run(run, _open_cache(run.folder), out, _make_student(run), (pass_on,))
 
-    def ceiling(body: dict[str, Any]) -> Any:
-        run = ExperimentRun(**body["cell"])
-        baseline = FullDataBaseline(**{**body, "cell": run})
-        return train_ceiling(baseline, _open_stock(run.folder).domain, out, _make_student(run))
+    def train(body: dict[str, Any]) -> Any:
+        run = ExperimentRun(**body["run"])
+        baseline = FullDataBaseline(**{**body, "run": run})
+        return train_baseline(baseline, _open_cache(run.folder).domain, out, _make_student(run))
 
-    return {"cell": cell, "ceiling": ceiling}
+    return {"run": execute, "baseline": train}
 
 
 def _make_student(run: "ExperimentRun") -> "LocalStudent":
@@ -57,7 +57,7 @@ def _make_student(run: "ExperimentRun") -> "LocalStudent":
 
 
 @functools.lru_cache(maxsize=2)
-def _open_stock(folder: str) -> "DomainCache":
+def _open_cache(folder: str) -> "DomainCache":
     from evokd.experiments.execution import DomainCache
     from evokd.experiments.spec import read_domain
 

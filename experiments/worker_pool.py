@@ -1,4 +1,4 @@
-"""Worker processes that do the pieces of a backtest; each stays with a domain as long as there is work on it."""
+"""Worker processes that do the jobs of an experiment; each stays with a domain as long as there is work on it."""
 
 import json
 import queue
@@ -16,9 +16,9 @@ from evokd.student.process.child import child_command, child_options, encode_req
 Tell = Callable[[Mapping[str, Any]], None]
 
 _PARKS = 3
-"""Exit code of a piece whose teacher cannot be reached: the others would fare no better."""
+"""Exit code of a job whose teacher cannot be reached: the others would fare no better."""
 _TRIES = 2
-"""Processes that a piece may end before it is given up."""
+"""Processes that a job may end before it is given up."""
 
 
 class Interrupted(EvokdError):
@@ -35,9 +35,9 @@ class PoolJob:
 
     id: str
     kind: str
-    """`cell` or `ceiling`."""
+    """`run` or `baseline`."""
     group: str
-    """Pieces of one group share caches."""
+    """Jobs of one group share caches."""
     name: str
     """For people."""
     body: Mapping[str, Any]
@@ -45,9 +45,9 @@ class PoolJob:
 
 @dataclass(frozen=True)
 class JobFailure:
-    """A piece that could not be done."""
+    """A job that could not be done."""
 
-    piece: PoolJob
+    job: PoolJob
     message: str
     code: int
 
@@ -60,7 +60,7 @@ class _Worker:
     ) -> None:
         with log.open("ab") as file:
             self.process = subprocess.Popen(child_command(program), **child_options(file))
-        self.piece: PoolJob | None = None
+        self.job: PoolJob | None = None
         self.group: str | None = None
         self._listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
         self._listener.start()
@@ -72,12 +72,12 @@ class _Worker:
         self.process.wait()
         inbox.put((self, None))
 
-    def give(self, piece: PoolJob) -> None:
-        """Hand a piece over."""
-        self.piece, self.group = piece, piece.group
+    def give(self, job: PoolJob) -> None:
+        """Hand a job over."""
+        self.job, self.group = job, job.group
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):  # it has died; the listener tells
-            self.process.stdin.write(encode_request(piece.id, piece.kind, piece.body))
+            self.process.stdin.write(encode_request(job.id, job.kind, job.body))
             self.process.stdin.flush()
 
     def end(self) -> None:
@@ -92,21 +92,21 @@ class _Worker:
 
 
 class WorkerPool:
-    """Does pieces on several processes, one after another on each."""
+    """Does jobs on several processes, one after another on each."""
 
     program: ClassVar[tuple[str, ...]] = ("-m", "evokd.experiments.worker")
-    """What Python runs in a process; the backtest's folder is its last argument."""
+    """What Python runs in a process; the experiment's folder is its last argument."""
 
-    def __init__(self, out: Path, jobs: int, tell: Tell) -> None:
+    def __init__(self, out: Path, processes: int, tell: Tell) -> None:
         """Prepare; nothing is started.
 
         Args:
-            out: the backtest's folder.
-            jobs: processes at most.
+            out: the experiment's folder.
+            processes: processes at most.
             tell: called with an event (`started`, `cycle`, `done`, `failed`, `repeated`) as things happen.
         """
         self._out = out
-        self._jobs = jobs
+        self._processes = processes
         self._tell = tell
         self._inbox: queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]] = queue.SimpleQueue()
         self._waiting: list[PoolJob] = []
@@ -114,19 +114,19 @@ class WorkerPool:
         self._tries: dict[str, int] = {}
         self._failures: list[JobFailure] = []
 
-    def work(self, pieces: Sequence[PoolJob]) -> list[JobFailure]:
-        """Do all pieces; returns those that could not be done.
+    def work(self, jobs: Sequence[PoolJob]) -> list[JobFailure]:
+        """Do all jobs; returns those that could not be done.
 
         Raises:
             KeyboardInterrupt: after every process has ended.
         """
-        self._waiting = list(pieces)
+        self._waiting = list(jobs)
         self._out.mkdir(parents=True, exist_ok=True)
         try:
-            self._workers = [self._start() for _ in range(min(self._jobs, len(pieces)))]
+            self._workers = [self._start() for _ in range(min(self._processes, len(jobs)))]
             for worker in self._workers:
                 self._next(worker)
-            while any(worker.piece for worker in self._workers):
+            while any(worker.job for worker in self._workers):
                 worker, message = self._inbox.get()
                 self._take(worker, message)
         finally:
@@ -138,21 +138,21 @@ class WorkerPool:
         return _Worker((*self.program, str(self._out)), self._out / "workers.log", self._inbox)
 
     def _next(self, worker: _Worker) -> None:
-        piece = self._choose(worker)
-        worker.piece = None
-        if piece is not None:
-            self._waiting.remove(piece)
-            self._tell({"event": "started", "piece": piece})
-            worker.give(piece)
+        job = self._choose(worker)
+        worker.job = None
+        if job is not None:
+            self._waiting.remove(job)
+            self._tell({"event": "started", "job": job})
+            worker.give(job)
 
     def _choose(self, worker: _Worker) -> PoolJob | None:
-        """A piece of the worker's own group, else of a group that nobody is at, else of the fullest one."""
+        """A job of the worker's own group, else of a group that nobody is at, else of the fullest one."""
         sizes: dict[str, int] = {}
-        for piece in self._waiting:
-            sizes[piece.group] = sizes.get(piece.group, 0) + 1
+        for job in self._waiting:
+            sizes[job.group] = sizes.get(job.group, 0) + 1
         if not sizes:
             return None
-        taken = {other.group for other in self._workers if other is not worker and other.piece}
+        taken = {other.group for other in self._workers if other is not worker and other.job}
         rest = [group for group in sizes if group not in taken]
         if worker.group in sizes:
             group = worker.group
@@ -160,45 +160,45 @@ class WorkerPool:
             group = rest[0]
         else:
             group = max(sizes, key=lambda name: sizes[name])
-        return next(piece for piece in self._waiting if piece.group == group)
+        return next(job for job in self._waiting if job.group == group)
 
     def _take(self, worker: _Worker, message: Mapping[str, Any] | None) -> None:
-        piece = worker.piece
+        job = worker.job
         if message is None:
-            self._bury(worker)
-        elif piece is None or message.get("id") != piece.id:
+            self._on_worker_death(worker)
+        elif job is None or message.get("id") != job.id:
             return
         elif "event" in message:
-            self._tell({**message["event"], "event": "cycle", "piece": piece})
+            self._tell({**message["event"], "event": "cycle", "job": job})
         else:
             if "error" in message:
-                self._fail(JobFailure(piece, **message["error"]))
+                self._fail(JobFailure(job, **message["error"]))
             else:
-                self._tell({"event": "done", "piece": piece})
+                self._tell({"event": "done", "job": job})
             self._next(worker)
 
     def _fail(self, failure: JobFailure) -> None:
         self._failures.append(failure)
-        self._tell({"event": "failed", "piece": failure.piece, "message": failure.message})
+        self._tell({"event": "failed", "job": failure.job, "message": failure.message})
         if failure.code == _PARKS:
             self._waiting.clear()
 
-    def _bury(self, worker: _Worker) -> None:
-        """A process has died: its piece is done again in a new one, a limited number of times."""
+    def _on_worker_death(self, worker: _Worker) -> None:
+        """A process has died: its job is done again in a new one, a limited number of times."""
         if worker not in self._workers:
             return
         self._workers.remove(worker)
         worker.end()
-        piece = worker.piece
-        if piece is None:
+        job = worker.job
+        if job is None:
             return
-        self._tries[piece.id] = self._tries.get(piece.id, 0) + 1
-        if self._tries[piece.id] < _TRIES:
-            self._tell({"event": "repeated", "piece": piece})
-            self._waiting.insert(0, piece)
+        self._tries[job.id] = self._tries.get(job.id, 0) + 1
+        if self._tries[job.id] < _TRIES:
+            self._tell({"event": "repeated", "job": job})
+            self._waiting.insert(0, job)
         else:
             told = f"its process died {_TRIES} times (exit code {worker.process.returncode})"
-            self._fail(JobFailure(piece, f"{told}; see {self._out / 'workers.log'}", 1))
+            self._fail(JobFailure(job, f"{told}; see {self._out / 'workers.log'}", 1))
         if self._waiting:
             fresh = self._start()
             fresh.group = worker.group

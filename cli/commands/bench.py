@@ -19,7 +19,7 @@ def bench(
     ),
     variant: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME:PRESET:a.b=c,d.e=f", help="A preset under other settings; may be repeated."),
+        typer.Option(metavar="NAME:PRESET:a.b=c,d.e=f", help="A preset with settings changed; may be repeated."),
     ] = None,
     seeds: Annotated[str, typer.Option(metavar="N|A-B", help="Seeds 1 to N, or A to B.")] = "3",
     budget_samples: Annotated[int | None, typer.Option(help="Accepted samples of each run.")] = None,
@@ -34,19 +34,17 @@ def bench(
     teacher: Annotated[str | None, typer.Option(metavar="MODEL|recorded|rehearsal", help="The language model.")] = None,
     base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint, up to /v1.")] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file with settings.")] = None,
-    assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting of all cells.")
-    ] = None,
+    assign: Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting of all runs.")] = None,
     target_shares: Annotated[
-        str, typer.Option(metavar="X,Y,..", help="Shares of the full-shot score whose price is told.")
+        str, typer.Option(metavar="X,Y,..", help="Shares of the full-shot score; the report says what each cost.")
     ] = "0.8,0.9,0.95",
-    full_shot: Annotated[bool, typer.Option(help="Train on the whole corpus too, for comparison.")] = True,
+    full_shot: Annotated[bool, typer.Option(help="Train on the whole corpus as well, as a full-data baseline.")] = True,
     full_shot_seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="Of how many seeds; the others are held to their mean. All if not given."),
+        typer.Option(min=1, help="For how many seeds; the others are compared with their mean. All if not given."),
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores if not given.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the backtest; what is done in it is not done again.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder of the experiment; what is done in it is not done again.")] = Path(
         "bench"
     ),
     as_json: ReportAsJson = False,

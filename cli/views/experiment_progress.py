@@ -1,4 +1,4 @@
-"""Progress of a backtest in the terminal: a line per finished run or training, and a live line at the bottom."""
+"""Progress of an experiment in the terminal: a line per finished job, and a live line on a real terminal."""
 
 import time
 from collections.abc import Mapping
@@ -10,15 +10,19 @@ from evokd.cli.markup import literal
 from evokd.cli.views.live_line import LiveLine
 
 
-def tell_time(seconds: float) -> str:
-    """Write a duration in the unit that suits it."""
+def format_duration(seconds: float) -> str:
+    """Write a duration in seconds, minutes or hours, whichever suits it.
+
+    Args:
+        seconds: the duration.
+    """
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class ExperimentProgress(LiveLine):
-    """Shows the progress of a backtest; use it as a listener and as a context manager.
+    """Follows an experiment; use it as a listener and as a context manager.
 
     Args:
         console: the console to write to.
@@ -27,51 +31,52 @@ class ExperimentProgress(LiveLine):
     def __init__(self, console: Console) -> None:
         super().__init__(console, "planning")
         self._total = self._done = self._fresh = 0
-        self._jobs = 1
         self._began = time.monotonic()
         self._started: dict[str, float] = {}
         self._running: dict[str, str] = {}
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        """Take one event in."""
+        """Take in one event."""
         getattr(self, f"_on_{event['event']}")(event)
         self._update(self._outline())
 
     def _on_planned(self, event: Mapping[str, Any]) -> None:
-        self._total, self._done, self._jobs = event["total"], event["done"], event["jobs"]
+        self._total, self._done = event["total"], event["done"]
         self._began = time.monotonic()
-        at_once = f", {self._jobs} at once" if self._jobs else "; nothing left to do"
-        self._say(f"{self._total} runs and full-shot trainings, {self._done} done before{at_once}")
+        rest = f", {event['processes']} at once" if event["processes"] else "; nothing left to do"
+        self._say(f"{self._total} runs and full-shot trainings, {self._done} done before{rest}")
 
     def _on_started(self, event: Mapping[str, Any]) -> None:
-        piece = event["piece"]
-        self._started[piece.id], self._running[piece.id] = time.monotonic(), literal(piece.name)
+        job = event["job"]
+        self._started[job.id], self._running[job.id] = time.monotonic(), literal(job.name)
 
     def _on_cycle(self, event: Mapping[str, Any]) -> None:
-        piece = event["piece"]
+        job = event["job"]
         if event.get("cycle") is not None:
-            self._running[piece.id] = f"{literal(piece.name)} (cycle {event['cycle']})"
+            self._running[job.id] = f"{literal(job.name)} (cycle {event['cycle']})"
 
     def _on_done(self, event: Mapping[str, Any]) -> None:
-        piece = event["piece"]
+        job = event["job"]
         self._done += 1
         self._fresh += 1
-        took = time.monotonic() - self._started[piece.id]
-        self._running.pop(piece.id, None)
-        self._say(f"{self._done}/{self._total} {literal(piece.name)}, {took:.1f} s{self._left()}")
+        took = time.monotonic() - self._started[job.id]
+        self._running.pop(job.id, None)
+        self._say(f"{self._done}/{self._total} {literal(job.name)}, {took:.1f} s{self._left()}")
 
     def _on_repeated(self, event: Mapping[str, Any]) -> None:
-        self._say(f"[yellow]the process of {literal(event['piece'].name)} died; once more[/]")
+        self._say(f"[yellow]the process of {literal(event['job'].name)} died; once more[/]")
 
     def _on_failed(self, event: Mapping[str, Any]) -> None:
-        self._running.pop(event["piece"].id, None)
-        self._say(f"[red]{literal(event['piece'].name)} failed:[/] {literal(event['message'])}")
+        self._running.pop(event["job"].id, None)
+        self._say(f"[red]{literal(event['job'].name)} failed:[/] {literal(event['message'])}")
 
     def _left(self) -> str:
+        """Estimate the time left from the jobs done since the start; empty where there is nothing to go by."""
         rest = self._total - self._done
         if not rest or not self._fresh:
             return ""
-        return f"; about {tell_time((time.monotonic() - self._began) / self._fresh * rest)} left"
+        seconds_per_job = (time.monotonic() - self._began) / self._fresh
+        return f"; about {format_duration(seconds_per_job * rest)} left"
 
     def _outline(self) -> str:
         running = ", ".join(self._running.values())

@@ -1,4 +1,4 @@
-"""Backtests in this process: the word student, and a pool without processes."""
+"""Experiments in this process: the word student, and a pool without processes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import evokd.experiments.driver
-from evokd.experiments.execution import DomainCache, FullDataBaseline, run_cell, train_ceiling
+from evokd.experiments.execution import DomainCache, FullDataBaseline, execute_run, train_baseline
 from evokd.experiments.results import Outcome
 from evokd.experiments.spec import Arm, ExperimentRun, ExperimentSpec, read_domain
 from evokd.experiments.worker_pool import JobFailure, PoolJob, Tell
@@ -34,50 +34,50 @@ def toy_domain(tmp_path: Path) -> Path:
     return write_domain(tmp_path / "toy")
 
 
-def make_order(
-    folder: Path, *layers: ConfigSource, columns: Sequence[Arm] = (PLAIN, CHANGED), **more: Any
+def make_spec(
+    folder: Path, *layers: ConfigSource, arms: Sequence[Arm] = (PLAIN, CHANGED), **more: Any
 ) -> ExperimentSpec:
     fields: dict[str, Any] = {"domains": [str(folder)], "seeds": [1, 2], **more}
-    return ExperimentSpec(columns=columns, layers=[SMALL, *layers], **fields)
+    return ExperimentSpec(arms=arms, layers=[SMALL, *layers], **fields)
 
 
 class InlinePool:
-    """Stands in for `experiments.worker_pool.WorkerPool`: does the pieces in this process, with the word student.
+    """Stands in for `experiments.worker_pool.WorkerPool`: does the jobs in this process, with the word student.
 
     Attributes:
-        given: ids of the pieces that pools were given, a list per pool.
-        stop_after: pieces after which Ctrl-C is pressed.
+        given: ids of the jobs that pools were given, a list per pool.
+        stop_after: jobs after which Ctrl-C is pressed.
     """
 
     def __init__(self) -> None:
         self.given: list[list[str]] = []
         self.stop_after: int | None = None
 
-    def __call__(self, out: Path, jobs: int, tell: Tell) -> "InlinePool":
+    def __call__(self, out: Path, processes: int, tell: Tell) -> "InlinePool":
         self._out, self._tell = out, tell
         return self
 
-    def work(self, pieces: Sequence[PoolJob]) -> list[JobFailure]:
-        self.given.append([piece.id for piece in pieces])
-        for number, piece in enumerate(pieces):
+    def work(self, jobs: Sequence[PoolJob]) -> list[JobFailure]:
+        self.given.append([job.id for job in jobs])
+        for number, job in enumerate(jobs):
             if number == self.stop_after:
                 raise KeyboardInterrupt
-            self._tell({"event": "started", "piece": piece})
-            body = dict(piece.body)
-            cell = ExperimentRun(**(body if piece.kind == "cell" else body["cell"]))
-            stock = DomainCache(read_domain(cell.folder))
+            self._tell({"event": "started", "job": job})
+            body = dict(job.body)
+            run = ExperimentRun(**(body if job.kind == "run" else body["run"]))
+            cache = DomainCache(read_domain(run.folder))
             student = WordStudent(self._out / "log")
-            if piece.kind == "cell":
-                run_cell(cell, stock, self._out, student)
+            if job.kind == "run":
+                execute_run(run, cache, self._out, student)
             else:
-                train_ceiling(FullDataBaseline(**{**body, "cell": cell}), stock.domain, self._out, student)
-            self._tell({"event": "done", "piece": piece})
+                train_baseline(FullDataBaseline(**{**body, "run": run}), cache.domain, self._out, student)
+            self._tell({"event": "done", "job": job})
         return []
 
 
 @pytest.fixture
 def inline_pool(monkeypatch: pytest.MonkeyPatch) -> InlinePool:
-    """Backtests do their pieces in this process."""
+    """Experiments do their jobs in this process."""
     pool = InlinePool()
     monkeypatch.setattr(evokd.experiments.driver, "WorkerPool", pool)
     return pool
@@ -86,7 +86,7 @@ def inline_pool(monkeypatch: pytest.MonkeyPatch) -> InlinePool:
 def make_outcome(
     scores: Sequence[float],
     *,
-    column: str = "a",
+    arm: str = "a",
     domain: str = "d",
     seed: int = 1,
     step: int = 10,
@@ -95,11 +95,11 @@ def make_outcome(
     typicality: float = 0.0,
 ) -> Outcome:
     """An outcome whose score moves as given, `step` samples and `tokens` tokens a cycle; budget 40."""
-    cell = ExperimentRun(
-        id=f"{domain}-{column}-{seed}",
+    run = ExperimentRun(
+        id=f"{domain}-{arm}-{seed}",
         domain=domain,
         folder=f"/{domain}",
-        column=column,
+        arm=arm,
         preset="evokd",
         seed=seed,
         typicality=typicality,
@@ -120,5 +120,5 @@ def make_outcome(
         }
         for number, score in enumerate(scores)
     ]
-    ceiling = None if full is None else {"test": {"f1": full}}
-    return Outcome(cell, points, ceiling, {"seconds": 1.0}, "budget.samples")
+    baseline = None if full is None else {"test": {"f1": full}}
+    return Outcome(run, points, baseline, {"seconds": 1.0}, "budget.samples")

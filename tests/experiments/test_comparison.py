@@ -25,9 +25,9 @@ def test_runs_that_differ_in_their_loop_stand_in_one_table(
         for seed in (1, 2)
         for name, options in {"plain": [], "blind": ["--set", "curriculum.weaknesses=0"]}.items()
     ]
-    found = compare_runs(folders)
-    assert len(found.groups) == 1
-    (table,) = found.record["tables"]
+    comparison = compare_runs(folders)
+    assert len(comparison.groups) == 1
+    (table,) = comparison.record["tables"]
     assert table["gate"] == "macro_f1 on validation data"
     rows = {row["run"]: row for row in table["runs"]}
     summary = json.loads(folders[0].summary.read_bytes())
@@ -37,8 +37,8 @@ def test_runs_that_differ_in_their_loop_stand_in_one_table(
     assert curve[0][0] == 0
     assert curve[-1][0] == summary["totals"]["samples"]
     assert [row["loop"] for row in table["runs"]] == ["evokd (a)", "evokd (b)"] * 2
-    assert "- curriculum.weaknesses: 2 in evokd (a), 0 in evokd (b)" in found.text
-    assert "evokd (a) minus it" in found.text
+    assert "- curriculum.weaknesses: 2 in evokd (a), 0 in evokd (b)" in comparison.text
+    assert "evokd (a) minus it" in comparison.text
     capsys.readouterr()
     out = tmp_path / "compared"
     assert main.run_cli(["compare", *(str(folder.path) for folder in folders), "--out", str(out), "--json"]) == 0
@@ -51,9 +51,9 @@ def test_runs_with_and_without_validation_are_never_in_one_table(
 ) -> None:
     options = {"all": [], "none": ["--set", "rows.validation=0"], "some": ["--set", "rows.validation=9"]}
     folders = [run_quick(toy_domain, *more, run_id=name) for name, more in options.items()]
-    found = compare_runs(folders)
-    assert [[run.name for run in runs] for runs in found.groups] == [["all"], ["none"], ["some"]]
-    assert [table["gate"] for table in found.record["tables"]] == [
+    comparison = compare_runs(folders)
+    assert [[run.name for run in runs] for runs in comparison.groups] == [["all"], ["none"], ["some"]]
+    assert [table["gate"] for table in comparison.record["tables"]] == [
         "macro_f1 on validation data",
         "nothing",  # with so few samples none is set aside
         "macro_f1 on validation data",

@@ -47,8 +47,8 @@ def test_the_area_is_the_mean_score_up_to_the_limit(
 def test_a_score_is_reached_between_points_in_proportion_or_not_at_all(
     points: list[tuple[float, float]], goal: float, expected: float | None
 ) -> None:
-    found = reach(points, goal)
-    assert found is None if expected is None else found == pytest.approx(expected)
+    spent = reach(points, goal)
+    assert spent is None if expected is None else spent == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("points", [[], [(5, 0.1)], [(0, 0.1), (10, 0.2), (9, 0.3)]])
@@ -65,7 +65,7 @@ def test_an_area_needs_a_width() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("reached", "expected"),
     [
         ([30.0, 10.0, None], 30),
         ([10.0, 20.0], 15),
@@ -75,8 +75,10 @@ def test_an_area_needs_a_width() -> None:
         ([None], None),
     ],
 )
-def test_a_median_counts_what_was_never_reached_as_infinite(found: list[float | None], expected: float | None) -> None:
-    assert median_reach(found) == expected
+def test_a_median_counts_what_was_never_reached_as_infinite(
+    reached: list[float | None], expected: float | None
+) -> None:
+    assert median_reach(reached) == expected
 
 
 @pytest.mark.parametrize(("x", "expected"), [(0, 0.2), (5, 0.3), (10, 0.4), (20, 0.6), (30, 0.8), (99, 0.8)])

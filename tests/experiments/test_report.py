@@ -1,4 +1,4 @@
-"""Measured cells, tables, the report and its pictures."""
+"""Measured runs, tables, the report and its pictures."""
 
 import json
 import re
@@ -8,15 +8,22 @@ import pytest
 
 import evokd.experiments.report
 from evokd.cli import main
-from evokd.experiments.charts import Sheet, average, draw
+from evokd.experiments.charts import ChartData, average, draw
 from evokd.experiments.results import measure, pair
-from evokd.experiments.tables import difference_table, label_table, reach_table, scores_table, tell_reach, tokens_table
+from evokd.experiments.tables import (
+    difference_table,
+    format_reach,
+    label_table,
+    reach_table,
+    scores_table,
+    tokens_table,
+)
 from tests.experiments.conftest import InlinePool, make_outcome
 
 
-def test_a_cell_is_measured_as_worked_out_by_hand() -> None:
+def test_a_run_is_measured_as_worked_out_by_hand() -> None:
     cheap = make_outcome([0.2, 0.4, 0.6], tokens=50, seed=1)
-    dear = make_outcome([0.2, 0.4, 0.6], tokens=100, column="b", seed=1)
+    dear = make_outcome([0.2, 0.4, 0.6], tokens=100, arm="b", seed=1)
     first, second = measure([cheap, dear], shares=(0.5, 0.9))
     # budget 40: 10 * 0.3 + 10 * 0.5 + 20 * 0.6 = 20; 20 / 40
     assert first.area_samples == second.area_samples == pytest.approx(0.5)
@@ -30,10 +37,10 @@ def test_a_cell_is_measured_as_worked_out_by_hand() -> None:
 
 
 def test_without_full_shot_there_is_no_share_and_nothing_to_reach() -> None:
-    (found,) = measure([make_outcome([0.2, 0.4], full=None)])
-    assert (found.full, found.share, found.reached["samples"]) == (None, None, {})
-    assert reach_table([found], ["a"]) == []
-    assert "| - | - |" in scores_table([found], ["a"])[2]
+    (measured,) = measure([make_outcome([0.2, 0.4], full=None)])
+    assert (measured.full, measured.share, measured.reached["samples"]) == (None, None, {})
+    assert reach_table([measured], ["a"]) == []
+    assert "| - | - |" in scores_table([measured], ["a"])[2]
 
 
 def test_the_spread_of_full_shot_counts_seeds_that_have_a_student_of_their_own() -> None:
@@ -45,28 +52,28 @@ def test_the_spread_of_full_shot_counts_seeds_that_have_a_student_of_their_own()
 
 def test_pairs_are_of_the_same_domain_and_seed_alone() -> None:
     outcomes = [
-        make_outcome([0.2, 0.5], column="a", seed=1),
-        make_outcome([0.2, 0.4], column="b", seed=1),
-        make_outcome([0.2, 0.9], column="a", seed=2),
-        make_outcome([0.2, 0.3], column="b", seed=3),
-        make_outcome([0.2, 0.8], column="a", seed=1, domain="e"),
-        make_outcome([0.2, 0.5], column="b", seed=1, domain="e"),
+        make_outcome([0.2, 0.5], arm="a", seed=1),
+        make_outcome([0.2, 0.4], arm="b", seed=1),
+        make_outcome([0.2, 0.9], arm="a", seed=2),
+        make_outcome([0.2, 0.3], arm="b", seed=3),
+        make_outcome([0.2, 0.8], arm="a", seed=1, domain="e"),
+        make_outcome([0.2, 0.5], arm="b", seed=1, domain="e"),
     ]
-    found = pair(measure(outcomes), "a", "b", "final")
-    assert found == {"d": [pytest.approx(0.1)], "e": [pytest.approx(0.3)]}
+    differences = pair(measure(outcomes), "a", "b", "final")
+    assert differences == {"d": [pytest.approx(0.1)], "e": [pytest.approx(0.3)]}
 
 
 def test_what_was_not_reached_is_never_a_number() -> None:
-    assert tell_reach([None, None, 10.0]) == "not reached (1 of 3)"
-    assert tell_reach([10.0, 30.0, None]) == "30 (2 of 3)"
-    assert tell_reach([10.0, 30.0]) == "20"
-    assert tell_reach([]) == "-"
+    assert format_reach([None, None, 10.0]) == "not reached (1 of 3)"
+    assert format_reach([10.0, 30.0, None]) == "30 (2 of 3)"
+    assert format_reach([10.0, 30.0]) == "20"
+    assert format_reach([]) == "-"
 
 
-def test_tables_hold_every_column_and_label() -> None:
+def test_tables_hold_every_arm_and_label() -> None:
     seeds = range(1, 6)
-    outcomes = [make_outcome([0.2, 0.5 + seed / 100], column="a", seed=seed) for seed in seeds]
-    outcomes += [make_outcome([0.2, 0.4], column="b", seed=seed) for seed in seeds]
+    outcomes = [make_outcome([0.2, 0.5 + seed / 100], arm="a", seed=seed) for seed in seeds]
+    outcomes += [make_outcome([0.2, 0.4], arm="b", seed=seed) for seed in seeds]
     measured = measure(outcomes)
     assert "| a | 5 | 0.200 ± 0.000 | 0.530 ± 0.016 | 0.800 ± 0.000 | 66.2% |" in "\n".join(
         scores_table(measured, ["a", "b"])
@@ -80,32 +87,32 @@ def test_tables_hold_every_column_and_label() -> None:
     assert "**+0.065 [" in labels[3]
 
 
-def test_curves_are_averaged_at_equal_places() -> None:
-    places = average([[(0, 0.2), (10, 0.4)], [(0, 0.4), (20, 0.8)]], limit=40)
-    assert (places[0]["x"], places[-1]["x"]) == (0, 20)
-    half = next(place for place in places if place["x"] == 10)
+def test_curves_are_averaged_on_one_grid() -> None:
+    points = average([[(0, 0.2), (10, 0.4)], [(0, 0.4), (20, 0.8)]], limit=40)
+    assert (points[0]["x"], points[-1]["x"]) == (0, 20)
+    half = next(point for point in points if point["x"] == 10)
     assert (half["low"], half["mean"], half["high"]) == pytest.approx((0.4, 0.5, 0.6))
-    assert (places[-1]["low"], places[-1]["high"]) == pytest.approx((0.4, 0.8))
+    assert (points[-1]["low"], points[-1]["high"]) == pytest.approx((0.4, 0.8))
 
 
 def test_a_picture_is_drawn_twice_with_its_axes_named(tmp_path: Path) -> None:
     pytest.importorskip("altair")
     names = [f"loop {number}" for number in range(9)]
     curves = {name: [[(0.0, 0.2), (10.0, 0.4)], [(0.0, 0.3), (10.0, 0.6)]] for name in names}
-    sheet = Sheet("one", "a title", ["2 shots"], "accepted samples", "f1 (0 to 1)", 10, curves, line=0.8)
-    svg, png = draw(sheet, tmp_path)
+    chart = ChartData("one", "a title", ["2 shots"], "accepted samples", "f1 (0 to 1)", 10, curves, line=0.8)
+    svg, png = draw(chart, tmp_path)
     text = svg.read_text(encoding="utf-8")
-    for told in ("a title", "2 shots", "accepted samples", "f1 (0 to 1)", "full-shot 0.800", *names):
-        assert told in text, told
+    for label in ("a title", "2 shots", "accepted samples", "f1 (0 to 1)", "full-shot 0.800", *names):
+        assert label in text, label
     signs = set(re.findall(r'stroke="(#\w{6})"', text))
     assert len(signs) >= 8
     assert png.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_curve_of_one_place_is_a_dot(tmp_path: Path) -> None:
+def test_a_curve_of_one_point_is_a_dot(tmp_path: Path) -> None:
     def draw_dots(*curve: tuple[float, float]) -> int:
-        sheet = Sheet("one", "t", [], "x", "y", 10, {"still": [curve], "moves": [[(0, 0.2), (5, 0.6)]]})
-        return draw(sheet, tmp_path)[0].read_text(encoding="utf-8").count('aria-roledescription="point"')
+        chart = ChartData("one", "t", [], "x", "y", 10, {"still": [curve], "moves": [[(0, 0.2), (5, 0.6)]]})
+        return draw(chart, tmp_path)[0].read_text(encoding="utf-8").count('aria-roledescription="point"')
 
     assert draw_dots((0, 0.2)) == 1
     assert draw_dots((0, 0.2), (5, 0.3)) == 0
@@ -126,20 +133,20 @@ def test_the_report_says_what_was_done_and_how_to_do_it_again(
     record = json.loads(printed.out)
     assert json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8")) == record
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    for told in (
+    for passage in (
         "no language model was called",
         f"evokd bench {arguments[1]} --presets evokd --variant bold:evokd:gate.tolerance=1.0 --seeds 1",
         "2 shots per label, no validation rows, typicality 0, noise 0, slips 0.1",
-        "Column bold: preset evokd under gate.tolerance=1.0",
+        "Arm bold: preset evokd under gate.tolerance=1.0",
         "| evokd - bold |",
         "full-shot",
         "| cancel_plan |",
     ):
-        assert told in text, told
+        assert passage in text, passage
     for name in re.findall(r"\]\((pictures/[^)]+)\)", text):
         assert (tmp_path / "out" / name).is_file()
     assert record["setting"]["validation"] == 0
-    assert [cell["column"] for cell in record["cells"]] == ["evokd", "bold"]
+    assert [run["column"] for run in record["cells"]] == ["evokd", "bold"]
     assert record["missing"] == []
     assert "3/3 toy bold s1" in printed.err
 
@@ -184,10 +191,10 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
 ) -> None:
     inline_pool.stop_after = 1
     assert main.run_cli(arguments) == 130
-    assert "0 of 2 cells are done; go on with the same command" in capsys.readouterr().err
+    assert "0 of 2 runs are done; go on with the same command" in capsys.readouterr().err
 
 
-def test_seeds_may_begin_where_another_backtest_ended(
+def test_seeds_may_begin_where_another_experiment_ended(
     arguments: list[str], inline_pool: InlinePool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main.run_cli([*arguments, "--seeds", "2-3", "--no-full-shot", "--json"]) == 0
@@ -195,7 +202,7 @@ def test_seeds_may_begin_where_another_backtest_ended(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--presets", "evokb"], "did you mean 'evokd'"),
         (["--typicality", "2"], "--typicality '2'"),
@@ -219,7 +226,7 @@ def test_seeds_may_begin_where_another_backtest_ended(
 )
 def test_a_faulty_command_is_refused_before_anything_is_written(
     options: list[str],
-    told: str,
+    message: str,
     arguments: list[str],
     tmp_path: Path,
     inline_pool: InlinePool,
@@ -227,7 +234,7 @@ def test_a_faulty_command_is_refused_before_anything_is_written(
 ) -> None:
     assert main.run_cli([*arguments, *options]) == 2
     printed = capsys.readouterr()
-    assert told in printed.err
+    assert message in printed.err
     assert printed.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
     assert inline_pool.given == []
@@ -235,8 +242,8 @@ def test_a_faulty_command_is_refused_before_anything_is_written(
 
 def test_scores_stand_at_marks_of_tokens_spent() -> None:
     outcomes = [
-        make_outcome([0.2, 0.4, 0.6], tokens=tokens, column=column, seed=seed)
-        for column, tokens in (("a", 2_500), ("b", 5_000))
+        make_outcome([0.2, 0.4, 0.6], tokens=tokens, arm=arm, seed=seed)
+        for arm, tokens in (("a", 2_500), ("b", 5_000))
         for seed in (1, 2)
     ]
     table = tokens_table(measure(outcomes), ["a", "b"])

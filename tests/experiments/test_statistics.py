@@ -10,9 +10,9 @@ from evokd.experiments.statistics import compare
 
 
 def test_the_mean_counts_every_domain_once() -> None:
-    found = compare({"a": [0.1, 0.2, 0.3], "b": [0.6, 0.6, 0.6, 0.6, 0.6, 0.6]})
-    assert found.mean == pytest.approx((0.2 + 0.6) / 2)
-    assert found.pairs == 9
+    difference = compare({"a": [0.1, 0.2, 0.3], "b": [0.6, 0.6, 0.6, 0.6, 0.6, 0.6]})
+    assert difference.mean == pytest.approx((0.2 + 0.6) / 2)
+    assert difference.pairs == 9
 
 
 def test_the_interval_is_that_of_all_resamples() -> None:
@@ -20,9 +20,9 @@ def test_the_interval_is_that_of_all_resamples() -> None:
     values = [0.0, 0.1, 0.2, 0.7]
     means = [statistics.mean(drawn) for drawn in itertools.product(values, repeat=4)]
     low, high = np.quantile(means, [0.025, 0.975])
-    found = compare({"a": values})
-    assert found.low == pytest.approx(low, abs=0.02)
-    assert found.high == pytest.approx(high, abs=0.02)
+    difference = compare({"a": values})
+    assert difference.low == pytest.approx(low, abs=0.02)
+    assert difference.high == pytest.approx(high, abs=0.02)
 
 
 def test_two_domains_vary_less_than_one() -> None:
@@ -38,8 +38,8 @@ def test_the_same_differences_give_the_same_interval_whatever_the_order_of_domai
 
 
 def test_equal_differences_have_no_width_and_few_have_no_interval() -> None:
-    found = compare({"a": [0.25] * 5})
-    assert (found.low, found.high, found.sign) == (0.25, 0.25, 1)
+    difference = compare({"a": [0.25] * 5})
+    assert (difference.low, difference.high, difference.sign) == (0.25, 0.25, 1)
     assert compare({"a": [0.1, 0.2]}).low is None
     assert compare({"a": [0.1, 0.2, 0.3], "b": [0.1]}).high is None
 

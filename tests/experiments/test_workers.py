@@ -1,4 +1,4 @@
-"""Backtests in real worker processes."""
+"""Experiments in real worker processes."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from tests.student.conftest import tiny_student
 __all__ = ["tiny_student"]
 
 
-def test_a_small_backtest_of_a_shipped_domain(
+def test_a_small_experiment_of_a_shipped_domain(
     tiny_student: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -39,35 +39,35 @@ def test_a_small_backtest_of_a_shipped_domain(
     assert json.loads((out / "report.json").read_text(encoding="utf-8")) == record
 
 
-def piece(name: str, group: str = "one", **body: Any) -> PoolJob:
-    return PoolJob(name, "cell", group, name, body)
+def job(name: str, group: str = "one", **body: Any) -> PoolJob:
+    return PoolJob(name, "run", group, name, body)
 
 
-def test_a_piece_that_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_job_that_fails_is_reported_and_the_others_go_on(tmp_path: Path) -> None:
     events: list[Mapping[str, Any]] = []
-    failures = WorkerPool(tmp_path, 1, events.append).work([piece("bad"), piece("worse")])
-    assert [failure.piece.name for failure in failures] == ["bad", "worse"]
+    failures = WorkerPool(tmp_path, 1, events.append).work([job("bad"), job("worse")])
+    assert [failure.job.name for failure in failures] == ["bad", "worse"]
     assert [event["event"] for event in events] == ["started", "failed", "started", "failed"]
     assert all("TypeError" in failure.message for failure in failures)
 
 
 class FragilePool(WorkerPool):
-    """Its processes die at the first piece they are given."""
+    """Its processes die at the first job they are given."""
 
     program = ("-c", "import sys; sys.stdin.readline(); sys.exit(7)")
 
 
-def test_a_piece_whose_process_dies_is_done_once_more_and_then_given_up(tmp_path: Path) -> None:
+def test_a_job_whose_process_dies_is_done_once_more_and_then_given_up(tmp_path: Path) -> None:
     events: list[Mapping[str, Any]] = []
-    failures = FragilePool(tmp_path, 1, events.append).work([piece("bad"), piece("worse")])
-    told = [(event["event"], event["piece"].name) for event in events]
+    failures = FragilePool(tmp_path, 1, events.append).work([job("bad"), job("worse")])
+    seen = [(event["event"], event["job"].name) for event in events]
     once = [("started", "bad"), ("repeated", "bad"), ("started", "bad"), ("failed", "bad")]
-    assert told == [*once, *((event, "worse") for event, _ in once)]
+    assert seen == [*once, *((event, "worse") for event, _ in once)]
     assert all("died 2 times (exit code 7)" in failure.message for failure in failures)
 
 
 class TalkingPool(WorkerPool):
-    """Its processes answer with the piece, after a piece of group `park` with an error that parks."""
+    """Its processes answer with the job, after a job of group `park` with an error that parks."""
 
     program = (
         "-c",
@@ -82,14 +82,14 @@ class TalkingPool(WorkerPool):
 
 def test_a_process_stays_with_its_group(tmp_path: Path) -> None:
     events: list[Mapping[str, Any]] = []
-    pieces = [piece(f"{group}{number}", group) for number in range(3) for group in "ab"]
-    assert TalkingPool(tmp_path, 1, events.append).work(pieces) == []
-    done = [event["piece"].name for event in events if event["event"] == "done"]
+    jobs = [job(f"{group}{number}", group) for number in range(3) for group in "ab"]
+    assert TalkingPool(tmp_path, 1, events.append).work(jobs) == []
+    done = [event["job"].name for event in events if event["event"] == "done"]
     assert done == ["a0", "a1", "a2", "b0", "b1", "b2"]
 
 
 def test_a_teacher_that_is_gone_ends_all(tmp_path: Path) -> None:
     events: list[Mapping[str, Any]] = []
-    failures = TalkingPool(tmp_path, 1, events.append).work([piece("one", park=True), piece("two")])
-    assert [(failure.piece.name, failure.code) for failure in failures] == [("one", 3)]
+    failures = TalkingPool(tmp_path, 1, events.append).work([job("one", park=True), job("two")])
+    assert [(failure.job.name, failure.code) for failure in failures] == [("one", 3)]
     assert [event["event"] for event in events] == ["started", "failed"]

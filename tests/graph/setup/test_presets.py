@@ -162,13 +162,13 @@ def test_random_draws_labels_by_chance_and_has_the_same_student_as_evokd() -> No
     assert settings.student == settings_of("evokd").student.model_copy(update={"self_training": 0})
 
 
-def test_all_presets_can_stand_in_one_backtest() -> None:
+def test_all_presets_can_stand_in_one_experiment() -> None:
     names = [path.stem for path in PRESETS.glob("*.yaml")]
-    columns = [Arm(name, name) for name in names]
-    order = ExperimentSpec(
-        ["support_tickets"], columns, [1], (None,), (None,), [ConfigSource("x", {"student": {"threads": 1}})]
+    arms = [Arm(name, name) for name in names]
+    spec = ExperimentSpec(
+        ["support_tickets"], arms, [1], (None,), (None,), [ConfigSource("x", {"student": {"threads": 1}})]
     )
-    assert {cell.preset for cell in plan_experiment(order).cells} == set(names)
+    assert {run.preset for run in plan_experiment(spec).runs} == set(names)
 
 
 WITHOUT_OURS = sorted({path.stem for path in PRESETS.glob("*.yaml")} - {"evokd"})
