@@ -1,6 +1,6 @@
 """The public Python API, which `import evokd` hands on, and what the command line needs beyond it.
 
-Must not know: the command line, or how a run works; it names what the other rooms do, and checks what it is given.
+Must not know: the command line, or how a run works; it calls the other rooms and checks its arguments.
 A name is loaded when it is first used.
 """
 

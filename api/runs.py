@@ -86,8 +86,8 @@ def resume(
     Args:
         run: the run, its folder, or its id in `runs_dir`.
         domain: where the run's domain is now, if it was moved.
-        settings: settings that are to be other than they were.
-        force: go on whatever has become different.
+        settings: changed settings.
+        force: go on whatever has changed.
         runs_dir: folder that holds the runs.
         on_event: see `run`.
 
@@ -107,17 +107,17 @@ def resume(
 
 
 async def run_async(domain: str | Path | Domain, **options: Any) -> Run:
-    """Start a run as `run` does, without blocking the event loop; cancelled, the run is parked."""
+    """Start a run as `run` does, without blocking the event loop; if cancelled, the run can be resumed."""
     return await _in_thread(lambda listener: run(domain, **{**options, "on_event": listener}), options.get("on_event"))
 
 
 async def resume_async(name: str | Path | Run, **options: Any) -> Run:
-    """Go on with a run as `resume` does, without blocking the event loop; cancelled, the run is parked."""
+    """Go on with a run as `resume` does, without blocking the event loop; if cancelled, it can be resumed again."""
     return await _in_thread(lambda listener: resume(name, **{**options, "on_event": listener}), options.get("on_event"))
 
 
 def stream(domain: str | Path | Domain, **options: Any) -> Iterator[Event]:
-    """Start a run as `run` does, and give its events as they happen; left early, the run is parked.
+    """Start a run as `run` does, and yield its events as they happen; if left early, the run can be resumed.
 
     The last event, `finished`, holds the summary.
     """
@@ -135,7 +135,7 @@ def stream(domain: str | Path | Domain, **options: Any) -> Iterator[Event]:
 
 
 class _Stoppable:
-    """Hands events on until nobody wants them any more; then it ends the run as a closed pipe does."""
+    """Passes events on until the consumer stops; then it ends the run as a closed pipe does."""
 
     def __init__(self, listener: Callable[[Event], None] | None) -> None:
         self.stopped = False
@@ -161,7 +161,7 @@ async def _in_thread(work: Callable[[_Stoppable], Run], on_event: Callable[[Even
 
 
 def _drive(work: Callable[[Listener], Run], on_event: Callable[[Event], None] | None) -> Run:
-    """Do the work in this thread, or in another one where an event loop runs here already, as in a notebook."""
+    """Work in this thread, or in another one if an event loop is already running here, as in a notebook."""
 
     def listen(entry: Mapping[str, Any]) -> None:
         if on_event is not None:

@@ -19,7 +19,7 @@ class Student:
         self._run = run
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """Answer texts, in a process of their own.
+        """Answer texts in a separate process.
 
         Returns:
             Per text a row of the data format ("text" with "label" or "entities"), "confidence" (0 to 1) and "scores".

@@ -1,4 +1,4 @@
-"""Texts to predict, from a file or standard input, in whatever format they stand."""
+"""Texts to predict, from a file or standard input, in any supported format."""
 
 from dataclasses import dataclass
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Where commands write: the consoles and JSON lines. Light: rich comes when needed."""
+"""Where commands write: the consoles and JSON lines. Imports rich only when needed."""
 
 import json
 import os
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def program() -> str:
-    """How this program is called from here: `evokd` where the shell finds it, else as it was started."""
+    """How to call this program: `evokd` if the shell finds it, else as it was started."""
     started = Path(sys.argv[0])
     found = shutil.which("evokd")
     if started.name == "main.py":
@@ -44,7 +44,7 @@ def _make_console(**options: Any) -> "Console":
     from rich.console import Console
 
     class PlainConsole(Console):
-        """Leaves it to the command what a closed pipe means; rich would end the process, inside a run as well."""
+        """Leaves the handling of a closed pipe to the command; rich would end the process, even inside a run."""
 
         def on_broken_pipe(self) -> None:
             # called while the error is being handled
@@ -61,10 +61,10 @@ def say(message: str) -> None:
 
 
 def print_json(row: Mapping[str, Any]) -> None:
-    """Print one JSON line on standard output, at once. What its encoding lacks stands there as an escape.
+    """Print one JSON line on standard output, at once. Characters that its encoding lacks are escaped.
 
     Raises:
-        BrokenPipeError: nobody reads it any more.
+        BrokenPipeError: the reader has closed the pipe.
         EvokdError: it cannot be written, such as to a full disk.
     """
     from evokd.cli.streams import can_write

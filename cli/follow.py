@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Interrupted(Exception):
-    """A signal has ended the work; typer makes a silent exit code of a KeyboardInterrupt."""
+    """A signal has ended the work; typer would turn a KeyboardInterrupt into a silent exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 
 def escape(message: str) -> str:
-    """Write what a terminal would obey as escapes: names of files and runs may hold anything. Line ends are kept."""
+    """Escape what a terminal would obey: names of files and runs may hold anything. Line ends stay."""
     return "".join(char if char.isprintable() or char in "\n\u200c\u200d" else ascii(char)[1:-1] for char in message)
 
 

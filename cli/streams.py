@@ -1,4 +1,4 @@
-"""The three standard streams: there, able to take every character, and quiet once they are closed."""
+"""The three standard streams: always open, able to take every character, silent once they are closed."""
 
 import contextlib
 import io
@@ -9,10 +9,10 @@ from typing import Any, TextIO
 
 
 def prepare_streams() -> None:
-    """Make sure that all three are there, and that no character that a terminal lacks ends a command.
+    """Make sure that all three are open, and that a character that the terminal lacks does not end a command.
 
-    A stream that is closed at the start leaves its number free, and the next file that is opened would get it: what a
-    library says on standard error would end in the ledger.
+    A stream that is closed at the start leaves its file number free, and the next opened file would get it: a library's
+    output on standard error could end up in the ledger.
     """
     with contextlib.suppress(OSError):
         while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
@@ -39,7 +39,7 @@ def can_write(text: str) -> bool:
 
 
 def finish_output() -> OSError | None:
-    """Write what is left; returns why that is not possible, and then nothing is tried once more at the very end."""
+    """Flush both output streams; returns why standard output failed. A failed stream is not tried again at exit."""
     failed: OSError | None = None
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -55,7 +55,7 @@ def finish_output() -> OSError | None:
 
 
 def _silence(stream: TextIO) -> None:
-    """Let what is left in a stream go nowhere."""
+    """Discard what is left in a stream."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

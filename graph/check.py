@@ -1,4 +1,4 @@
-"""What a run would work with and take, before anything is written or paid for."""
+"""What a run would use and cost, before anything is written or paid for."""
 
 import os
 from typing import Any
@@ -12,7 +12,7 @@ from evokd.prompts.loader import ROLES
 
 NO_TEACHER = "a run needs one: --teacher MODEL (with a key or --base-url)"
 FEW_LINES = 150
-"""Unlabelled texts below which more of them are advised."""
+"""With fewer unlabelled texts than this, the check advises to add some."""
 
 
 def describe_domain(plan: Plan) -> dict[str, Any]:

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_checkpoints(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
-    """Open the checkpoints of a run; plain types alone are read back, whenever langgraph was imported.
+    """Open the checkpoints of a run. Only plain types are read back, whenever langgraph was imported.
 
-    A graph that fails leaves behind writes of its other lessons. They are waited for: one that is cut off in its
-    transaction would leave the file locked for a resume in the same process.
+    A graph that fails may still be writing for its other lessons. This waits for those writes: one that is cut off in
+    its transaction would leave the file locked for a resume in the same process.
     """
     import aiosqlite
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer

@@ -32,9 +32,9 @@ class RunContext:
     teacher: Teacher
     briefing: PromptContext
     draft_cost: tuple[float, float] = (0.0, 0.0)
-    """Tokens and US dollars that a draft is expected to take, before any was written."""
+    """Tokens and US dollars that a draft is expected to cost, before any is written."""
     vectors: dict[str, "NDArray[np.float64]"] = field(default_factory=dict)
-    """Texts as the untrained student reads them, as far as this process has needed them."""
+    """Embeddings of texts by the untrained student, as far as this process has needed them."""
     keep_versions: bool = False
     """Whether every student that became champion stays on the disk."""
 

@@ -1,4 +1,4 @@
-"""What a run will probably take of the teacher: calls, tokens and money, from messages like those it will send."""
+"""What a run will probably cost: calls, tokens and money, estimated from messages like those it will send."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from evokd.prompts.loader import ROLES
 
 @dataclass(frozen=True)
 class RoleEstimate:
-    """What one role will probably take."""
+    """What one role will probably cost."""
 
     calls: int
     input_tokens: int
@@ -25,7 +25,7 @@ class RoleEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will probably take; calls that must be repeated come on top."""
+    """What a run will probably cost, without repeated calls."""
 
     cycles: int
     roles: Mapping[str, RoleEstimate]
@@ -48,7 +48,7 @@ class Estimate:
 
 
 def estimate_draft(plan: Plan) -> tuple[float, float]:
-    """Tokens and US dollars that a text will probably take, of the first cycle's calls (0 dollars: unknown)."""
+    """Tokens and US dollars that a text will probably cost, from the first cycle's calls (0 dollars: unknown)."""
     forecast = Forecast(plan)
     parts = _price_roles(plan, [(1.0, forecast.cycle(1))]).values()
     drafts = max(1, forecast.drafts(1))
@@ -57,7 +57,7 @@ def estimate_draft(plan: Plan) -> tuple[float, float]:
 
 
 def estimate_run(plan: Plan) -> Estimate:
-    """Estimate what a planned run will take; nothing is called."""
+    """Estimate what a planned run will cost, without any call."""
     settings = plan.settings
     forecast = Forecast(plan)
     most, capped = float(min(settings.stop.cycles, forecast.last_cycle())), None
@@ -81,7 +81,7 @@ def _used(roles: Mapping[str, RoleEstimate], what: str) -> float:
 
 
 def _afford(take: Callable[[float], Mapping[str, RoleEstimate]], what: str, cap: float, most: float) -> float:
-    """Find how many cycles, parts of one too, a cap pays for."""
+    """Find how many cycles a cap pays for, fractions included."""
     least = 0.0
     for _ in range(40):
         middle = (least + most) / 2
@@ -90,7 +90,7 @@ def _afford(take: Callable[[float], Mapping[str, RoleEstimate]], what: str, cap:
 
 
 def _price_roles(plan: Plan, cycles: Sequence[tuple[float, CallTokens]]) -> dict[str, RoleEstimate]:
-    """Add up the calls of some cycles, each with the part of it that is made."""
+    """Add up the calls of some cycles, each with the fraction of it that is made."""
     found = {}
     for role in ROLES:
         read, written = (

@@ -36,7 +36,7 @@ from evokd.prompts.loader import ROLES
 from evokd.student.tasks.base import LabeledExample
 
 ACCEPTED = 0.95
-"""Share of texts that become samples, as it was with language models."""
+"""Share of texts that become samples, as measured with language models."""
 PROFILE_REPLY = {False: 250, True: 60}
 """Tokens of a profile, about; of the embedded teacher's (True)."""
 _WEAKNESS = Weakness(name="n" * 50, pattern="p" * 160, labels=[], evidence=["e10", "e20", "e30"], advice="a" * 240)
@@ -46,9 +46,9 @@ CONTESTED = 0.15
 LONGEST_DRAFT = 4_000
 """Characters of the longest text that a teacher is expected to write, whatever the length of the examples."""
 DETAILED = 60
-"""Cycles that are planned one by one; later ones are taken to be like the last of these."""
+"""Cycles that are planned one by one; later ones are assumed to be like the last of these."""
 DOUBTED = 0.4
-"""Share of drafts that the student does not confirm, as it was on public data."""
+"""Share of drafts that the student does not confirm, as measured on public data."""
 
 
 CallTokens = dict[str, list[tuple[int, int]]]
@@ -56,7 +56,7 @@ CallTokens = dict[str, list[tuple[int, int]]]
 
 
 class Forecast:
-    """The cycles of a run as they will probably be planned: by the curriculum's own functions, on texts that are there.
+    """The cycles of a run as they will probably be planned, by the curriculum's functions on the texts at hand.
 
     Args:
         plan: the plan.
@@ -235,7 +235,7 @@ def _make_packet(plan: Plan, texts: Sequence[LabeledExample]) -> FeedbackPacket:
             predicted=codec.to_wire(item.text, codec.drop_masked(item.gold, [(0, len(item.text))])),
             confidence=0.123,
             verdict="wrong",
-            # as if it had found nothing in the text
+            # as if there were no entity in the text
             **codec.case_fields(item.text, item.gold, codec.drop_masked(item.gold, [(0, len(item.text))])),
         )
         for number, item in enumerate(shown)

@@ -1,4 +1,4 @@
-"""The border at which errors of the disk become one line: full, read-only, over a limit, permissions gone, damaged."""
+"""Turns disk errors into one line each: full, read-only, over a limit, no permission, damaged."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ _SQLITE = {
     sqlite3.SQLITE_CANTOPEN: errno.EACCES,
     sqlite3.SQLITE_IOERR: errno.EIO,
 }
-"""What an error of SQLite would be as one of the system; a limit on the size of files is an I/O error to SQLite."""
+"""SQLite errors and the system errors they stand for; SQLite reports a file size limit as an I/O error."""
 _NOTHING = 64 * 1024
 """Free bytes below which an I/O error of SQLite means a full disk: some of its files are mapped, not written."""
 _TOLD = {
@@ -40,7 +40,7 @@ _TOLD = {
 
 
 class DiskError(EvokdError):
-    """A file of the run cannot be written or read; the run goes on from its last checkpoint once that is mended."""
+    """A file of the run cannot be written or read; once that is fixed, the run resumes from its last checkpoint."""
 
     def __init__(self, message: str, folder: Path | None) -> None:
         super().__init__(message)
@@ -50,7 +50,7 @@ class DiskError(EvokdError):
 
 @contextmanager
 def disk_errors(folder: RunFolder) -> Iterator[None]:
-    """Turn whatever a disk does to a run into one kind of error.
+    """Turn every disk error of a run into one kind of error.
 
     Raises:
         DiskError: what could not be written, where, how much is free, and what to do.
@@ -65,7 +65,7 @@ def disk_errors(folder: RunFolder) -> Iterator[None]:
 
 
 def _tell(exc: Exception, folder: RunFolder) -> str | None:
-    """Say what happened to which file; None where it was not the disk."""
+    """Say what happened to which file; None if it was no disk error."""
     cause = exc.__cause__ if isinstance(exc, LedgerError) else exc
     if isinstance(cause, sqlite3.Error):
         path = folder.ledger if isinstance(exc, LedgerError) else folder.checkpoints
@@ -112,7 +112,7 @@ def _tell_code(code: int, path: Path, reason: str) -> str | None:
 
 
 def _free_bytes(path: Path) -> float:
-    """Bytes that are free where a file lies, infinite where that is unknown."""
+    """Free bytes on the disk of a file; infinite if unknown."""
     place = next((parent for parent in (path, *path.parents) if parent.is_dir()), None)
     try:
         return shutil.disk_usage(place or "/").free
@@ -121,7 +121,7 @@ def _free_bytes(path: Path) -> float:
 
 
 def _free(path: Path) -> str:
-    """How much room there is where a file lies."""
+    """How much space is free on the disk of a file, in words."""
     found = _free_bytes(path)
     if found == float("inf"):
         return "how much is free there is unknown"

@@ -19,10 +19,10 @@ from evokd.student.tasks.registry import codec
 
 
 def note_sight(folder: RunFolder, texts: list[str]) -> list[str]:
-    """Say what the run's student cannot see of texts; nothing where it has none that can be asked."""
+    """Say what the run's student cannot read of texts; empty if the run has no student to ask."""
     try:
         record = read_record(folder.student)
-    except StudentError:  # `predict_texts` tells it
+    except StudentError:  # `predict_texts` reports it
         return []
     task = codec(record["task"], record["labels"])
     return note_texts(folder.student, texts, record.get("max_length", sys.maxsize), task.windows)
@@ -57,9 +57,9 @@ def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:
 
 @contextmanager
 def _log_elsewhere() -> Iterator[Path]:
-    """A file for the words of the student process: the run's folder may be read-only, or hold a run that goes on.
+    """A log file for the student process outside the run's folder, which may be read-only or in use by the run.
 
-    It is kept where something went wrong, for the error names it.
+    It stays if something went wrong, since the error names it.
     """
     try:
         number, name = tempfile.mkstemp(prefix="evokd-student-", suffix=".log")

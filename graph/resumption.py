@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
 PLAN = "plan"
-"""Under which name the ledger keeps what a run was begun with."""
+"""Name under which the ledger stores the plan that a run began with."""
 THREAD: "RunnableConfig" = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
 
 
@@ -42,7 +42,7 @@ def replan(
         domain: where the run's domain is now; None: where it was.
 
     Raises:
-        ResumeError: something is different that must not be, without force.
+        ResumeError: something has changed that must not, and `force` is not given.
     """
     record = read_config(folder)
     plan = replan_run(folder, record, layers, domain)
@@ -57,7 +57,7 @@ def replan(
 
 
 def _tell_move(record: Mapping[str, Any], plan: Plan) -> str | None:
-    """Tell where the domain is now, if that is another place."""
+    """Say where the domain is now, if it has moved."""
     old, new = record["domain_folder"], str(plan.domain.folder)
     return None if old == new else f"the domain is in {new} now; it was in {old}"
 
@@ -73,8 +73,8 @@ def recall_plan(folder: RunFolder) -> dict[str, Any] | None:
 async def rewind(graph: "CompiledStateGraph[Any, Any, Any, Any]", run_context: RunContext, info: ResumeInfo) -> None:
     """Go back a step where the last checkpoint says done, but what was done would come out differently now.
 
-    Lessons that all failed are given again: the teacher may be mended. A decision to stop is taken again under other
-    limits.
+    If all lessons failed, they are given again, since the teacher may work now. A decision to stop is made again with
+    the new limits.
 
     Raises:
         ResumeError: the ledger has lost what the checkpoints build on.

@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 
 class Decision(TypedDict):
-    """What `decide` found; routers only read it."""
+    """The decision of `decide`; routers only read it."""
 
     next: str
     """`analyze` or `publish`."""

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Signals that end a process at once, if nobody takes them."""
+"""Signals that end a process at once if they are not handled."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -22,12 +22,12 @@ class Stopped(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What the command line ends with: 128 and the signal's number, as shells count."""
+        """Exit code of the command line: 128 plus the signal's number, as in shells."""
         return 128 + self.number
 
 
 def exit_code(exc: BaseException) -> int:
-    """What the command line ends with after an interruption."""
+    """Exit code of the command line after an interruption."""
     return exc.exit_code if isinstance(exc, Stopped) else 128 + signal.SIGINT
 
 
@@ -41,7 +41,7 @@ def _is_main() -> bool:
 
 @contextmanager
 def signals_stop() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise `Stopped`, as Ctrl-C raises KeyboardInterrupt; what is ignored stays so (nohup)."""
+    """Let SIGTERM and SIGHUP raise `Stopped`, as Ctrl-C raises KeyboardInterrupt; ignored ones stay ignored (nohup)."""
     taken = [number for number in _ENDING if _is_main() and signal.getsignal(number) == signal.SIG_DFL]
     for number in taken:
         signal.signal(number, _raise)
@@ -53,7 +53,7 @@ def signals_stop() -> Iterator[None]:
 
 
 class Stop:
-    """What signals do to a task that drives a run: the first one cancels it, the next one hurries its end.
+    """What signals do to a task that drives a run: the first cancels it, the next one makes it end sooner.
 
     Use it as a context manager inside the task. A third signal does what it would do without.
     """
@@ -69,7 +69,7 @@ class Stop:
         self._task: asyncio.Task[Any] | None = None
 
     def __enter__(self) -> "Stop":
-        """Take the signals that would raise an exception."""
+        """Handle the signals that would raise an exception."""
         self._task, loop = asyncio.current_task(), asyncio.get_running_loop()
         for number in (signal.SIGINT, *_ENDING):
             before = signal.getsignal(number) if _is_main() else None
@@ -79,7 +79,7 @@ class Stop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the signals back."""
+        """Restore the previous handlers."""
         self._give_back()
 
     def _taker(self, call_soon: Callable[..., Any]) -> Callable[[int, FrameType | None], None]:

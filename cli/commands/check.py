@@ -31,7 +31,7 @@ def check(
     assign: Assign = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a domain and everything a run on it needs, and say what the run will take. Nothing is paid for.
+    """Check a domain and everything a run on it needs, and say what the run will cost. Nothing is paid for.
 
     \b
     Examples:

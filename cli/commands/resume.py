@@ -37,8 +37,8 @@ def resume(
 ) -> None:
     """Go on with an interrupted run. Replies that had arrived are not asked for again.
 
-    Where the teacher is, how hard it is pushed, budgets and limits may be other ones, and a domain or a student may lie
-    in another place; any other difference of settings, prompts, data or version is refused and shown, unless --force.
+    The teacher's address and limits and the budgets may differ from before, and a domain or a student may have moved.
+    Any other difference of settings, prompts, data or version is shown and refused, unless --force is given.
 
     \b
     Examples:

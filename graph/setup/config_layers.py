@@ -23,7 +23,7 @@ MAX_YAML = 200_000
 MAX_DEPTH = 50
 """Levels of brackets and indentation."""
 _YAML_SLIPS = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
-"""What PyYAML lets through where a scalar looks like a date or a number and is none, or brackets never end."""
+"""Errors PyYAML raises if a scalar looks like a date or number but is none, or if brackets never end."""
 MAX_SHOWN = 200
 """Characters of a value that an error shows."""
 
@@ -37,7 +37,7 @@ class ConfigSource:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML without two things: aliases, a few lines of which stand for billions of values, and doubled keys."""
+    """Safe YAML without aliases (a few lines of them can stand for billions of values) and without duplicate keys."""
 
     _depth = 0
 
@@ -67,7 +67,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def show(value: object) -> str:
-    """Write a value as an error shows it: on one line, and not all of a long one."""
+    """Write a value for an error message: on one line, cut if it is long."""
     written = repr(value)
     return written if len(written) <= MAX_SHOWN else f"{written[:MAX_SHOWN]}..."
 
@@ -160,7 +160,7 @@ def _plant(tree: dict[str, Any], path: Sequence[str], value: Any, text: str) -> 
 
 
 def build_settings(layers: Sequence[ConfigSource]) -> Settings:
-    """Merge layers, later ones win, and check the whole.
+    """Merge layers, where later ones win, and check the result.
 
     Raises:
         InputError: an unknown key (the nearest is suggested) or a value that does not fit, with the source and the key.

@@ -1,4 +1,4 @@
-"""Files of a domain as people name them, found in its folder alone."""
+"""Finds the files that a domain names, only inside its folder."""
 
 import os
 import unicodedata
@@ -47,7 +47,7 @@ def _find_part(place: Path, part: str) -> Path:
 
 
 def list_files(folder: Path) -> list[Path]:
-    """What lies in a folder, by name; nothing where this user may not look, or there is none."""
+    """Names in a folder; empty if it does not exist or cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError:
@@ -73,7 +73,7 @@ def keep_inside(folder: Path, *paths: Path) -> None:
 
 
 def tell_absent(path: Path) -> str:
-    """Say why a path is no file that can be read: a folder, a pipe or a device, or nothing at all."""
+    """Say why a path is not a readable file: it is a folder, a pipe or a device, or does not exist."""
     if path.is_dir():
         return "is a folder"
     return "is no regular file" if path.exists() else "no such file"

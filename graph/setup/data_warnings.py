@@ -1,4 +1,4 @@
-"""What is odd about a domain's data, though nothing in it is wrong: said before a run, and with its figures."""
+"""Warnings about a domain's data that is valid but odd, shown before a run and beside its figures."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ Split = tuple[Path, Sequence[LabeledExample]]
 
 
 def note_data(codec: TaskCodec, seeds: Split, validation: Split, test: Split) -> Iterator[str]:
-    """Say all that is odd about labelled data."""
+    """All warnings about labelled data."""
     yield from note_missing_labels(codec, [validation, test])
     for split in (seeds, validation, test):
         yield from note_opposed(split)
@@ -21,7 +21,7 @@ def note_data(codec: TaskCodec, seeds: Split, validation: Split, test: Split) ->
 
 
 def note_missing_labels(codec: TaskCodec, splits: Sequence[Split]) -> Iterator[str]:
-    """Name labels of which data to score on holds no text."""
+    """Name labels without any text in the data that scores are computed on."""
     for file, rows in splits:
         found = {label for row in rows for label in codec.labels_in(row.gold)}
         lacking = [label for label in codec.labels if label not in found]
@@ -30,21 +30,21 @@ def note_missing_labels(codec: TaskCodec, splits: Sequence[Split]) -> Iterator[s
 
 
 def note_opposed(split: Split) -> Iterator[str]:
-    """Say how many texts stand in a file under several answers."""
+    """Say how many texts occur in a file with different answers."""
     pairs = _find_doubles(split[1], same=False)
     if pairs:
         yield f"{split[0]}: {_count(len(pairs))} in it more than once, with different answers{_places(pairs)}"
 
 
 def note_repeated(split: Split) -> Iterator[str]:
-    """Say how many texts stand in a file several times with one answer."""
+    """Say how many texts occur in a file more than once with the same answer."""
     pairs = _find_doubles(split[1], same=True)
     if pairs:
         yield f"{split[0]}: {_count(len(pairs))} in it more than once{_places(pairs)}; one of each is enough"
 
 
 def _find_doubles(rows: Sequence[LabeledExample], same: bool) -> list[tuple[LabeledExample, LabeledExample]]:
-    """Pair each text that stands more than once with its first row, where the answers are the same or are not."""
+    """Pair each repeated text with its first row, for equal or for different answers."""
     first: dict[str, LabeledExample] = {}
     found: dict[str, tuple[LabeledExample, LabeledExample]] = {}
     for row in rows:
@@ -56,7 +56,7 @@ def _find_doubles(rows: Sequence[LabeledExample], same: bool) -> list[tuple[Labe
 
 
 def note_shared(rows: Split, scored: Split) -> Iterator[str]:
-    """Say how many rows of one file stand in another, on which the student is scored."""
+    """Say how many rows of one file also occur in a file on which the student is scored."""
     if rows[1] and scored[1] and rows[0] == scored[0]:
         yield f"{rows[0]}: named twice in domain.yaml, so the score on it flatters; give each split a file of its own"
         return
@@ -72,7 +72,7 @@ def note_shared(rows: Split, scored: Split) -> Iterator[str]:
 
 
 def note_overlaps(splits: Sequence[Split], test: Split) -> Iterator[str]:
-    """Say how many test texts stand elsewhere too."""
+    """Say how many test texts also occur in other files."""
     for split in splits:
         yield from note_shared(split, test)
 

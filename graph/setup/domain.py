@@ -22,7 +22,7 @@ from evokd.student.tasks.registry import codec
 
 SHIPPED = Path(__file__).parents[2] / "domains"
 RECORDING = "llm"
-"""Folder of a domain that holds a recording, where none is named."""
+"""Folder of a domain's recording, unless the domain names one."""
 
 
 class DataFile(NamedTuple):
@@ -167,7 +167,7 @@ def replace_corpus(domain: Domain, corpus: Path) -> Domain:
 
 
 def _check_teacher(path: Path, teacher: Any) -> None:
-    """Refuse that a folder, which may come from anywhere, says where the user's key is sent, or which key."""
+    """Refuse settings by which a folder, which may come from anywhere, chooses the key or where it is sent."""
     sections = [("teacher", teacher)]
     if isinstance(teacher, dict) and isinstance(teacher.get("roles"), dict):
         sections += [(f"teacher.roles.{role}", section) for role, section in teacher["roles"].items()]
@@ -260,7 +260,7 @@ def _fingerprint(folder: Path, file: DomainFile, corpus: Path | None) -> dict[st
 
 
 def digest_files(folder: Path, paths: Sequence[Path], setting: str) -> dict[str, str]:
-    """Give the SHA-256 of each file's bytes, by the file's name as of `name_file`."""
+    """File name (see `name_file`) -> SHA-256 of the file's bytes."""
     found = {}
     for path in paths:
         with path.open("rb") as file:
@@ -269,7 +269,7 @@ def digest_files(folder: Path, paths: Sequence[Path], setting: str) -> dict[str,
 
 
 def name_file(folder: Path, path: Path, setting: str) -> str:
-    """Name a file of a domain in a record, in a way that outlives a move of the domain and of the file.
+    """Name a file of a domain in a record, so that the name stays valid if the domain or the file moves.
 
     Args:
         folder: the domain folder.

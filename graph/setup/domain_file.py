@@ -1,4 +1,4 @@
-"""`domain.yaml`: its keys, and what is wrong with them, told with file and line."""
+"""`domain.yaml`: its keys, and errors in them with file and line."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from evokd.messages.suggest import suggest
 from evokd.student.tasks.spelling import spell
 
 OVERRIDES = tuple(Settings.model_fields)
-"""Sections of the configuration that a domain may set otherwise."""
+"""Sections of the configuration that a domain may override."""
 
 
 class DataFiles(ClosedModel):
@@ -111,7 +111,7 @@ def parse_domain(path: Path, own: dict[str, Any]) -> DomainFile:
 
 
 def _spell_files(path: Path, file: DomainFile) -> DomainFile:
-    """Write the names of data files as the folder has them."""
+    """Spell the names of data files as the folder does."""
     named = file.data.model_dump()
     spelled = {key: _spell(path, f"data.{key}", name) for key, name in named.items() if name is not None}
     return file.model_copy(update={"data": file.data.model_copy(update=spelled)})
@@ -129,7 +129,7 @@ def _spell(path: Path, key: str, name: str) -> str:
 
 
 def find_line(path: Path, key: str) -> str:
-    """Line of a key in a YAML file as `:n`, empty when it is not found."""
+    """Line of a key in a YAML file as `:n`; empty if the key is missing."""
     pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*:""")
     for number, line in enumerate(read_utf8(path).splitlines(), start=1):
         if pattern.match(line):
@@ -138,7 +138,7 @@ def find_line(path: Path, key: str) -> str:
 
 
 def locate_inside(path: Path, key: str, name: str) -> Path:
-    """Find what a key of domain.yaml names, in the domain folder alone.
+    """Find the file that a key of domain.yaml names, only inside the domain folder.
 
     A domain may come from anywhere, and what lies in its files is sent to the teacher.
     """

@@ -1,6 +1,6 @@
 """Two files that people may edit, in the domain or in a run: `profile.yaml` and `guide.yaml`.
 
-The profile says on which axes the domain's real texts differ; the guide what each label takes in and leaves out.
+The profile says on which axes the domain's real texts differ; the guide says what each label includes and excludes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from evokd.student.tasks.spelling import spell
 PROFILE = "profile.yaml"
 GUIDE = "guide.yaml"
 LARGEST_SHARE = 1_000_000
-"""Shares count against each other, so a larger number is a slip of the pen."""
+"""Shares are relative to each other, so a larger number is a typing error."""
 ProfileAxes = dict[str, list[tuple[str, float]]]
 """Axis -> values with their shares, which add up to 1."""
 _HEAD = {
@@ -77,12 +77,12 @@ def load_guide(path: Path, labels: Sequence[str]) -> dict[str, str]:
 
 
 def write_profile_file(path: Path, axes: ProfileAxes) -> None:
-    """Write a profile, whole or not at all."""
+    """Write a profile atomically."""
     _write(path, {name: {value: round(share, 3) for value, share in values} for name, values in axes.items()})
 
 
 def write_guide_file(path: Path, guide: Mapping[str, str]) -> None:
-    """Write a guide, whole or not at all."""
+    """Write a guide atomically."""
     _write(path, dict(guide))
 
 

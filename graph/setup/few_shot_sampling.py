@@ -1,7 +1,7 @@
 """Which labelled rows a run may see: a few drawn examples to start from, a part of the validation data.
 
-The draw depends on the data, the seed and the number asked for, and on nothing else: runs that differ in their loop
-alone start from the same rows, and a resumed run finds its own again.
+The draw depends only on the data, the seed and the requested number: runs that differ only in their loop start from
+the same rows, and a resumed run draws the same rows again.
 """
 
 import random
@@ -17,13 +17,13 @@ from evokd.student.curate import normalise
 from evokd.student.tasks.base import LabeledExample, TaskCodec
 
 LEAST_TO_DIVIDE = 60
-"""Validation rows from which on some are set aside to be learned from."""
+"""From this many validation rows on, some of them become seeds."""
 SHARE_SET_ASIDE = 0.4
 MOST_SET_ASIDE = 40
 
 
 def choose_rows(domain: Domain, rows: RowsSettings, seed: int, served: bool) -> Domain:
-    """Put drawn rows in the place of a domain's seeds and validation data, as the settings say.
+    """Replace a domain's seeds and validation data by drawn rows, as the settings say.
 
     Args:
         domain: the domain; its corpus is read where examples are drawn from it and it was not read before.
@@ -48,10 +48,10 @@ def choose_rows(domain: Domain, rows: RowsSettings, seed: int, served: bool) -> 
 
 
 def _set_aside(domain: Domain, wanted: int | None, seed: int) -> Domain:
-    """Make seeds of some validation rows: labelled real texts are worth more learned from than steered by.
+    """Turn some validation rows into seeds: labelled real texts help more in training than in steering.
 
     Raises:
-        InputError: there are not so many.
+        InputError: there are fewer.
     """
     rows = domain.validation
     if wanted is None:
@@ -131,7 +131,7 @@ def _draw_validation(domain: Domain, wanted: int, seed: int) -> tuple[LabeledExa
 
 
 def _draw_places(codec: TaskCodec, rows: Sequence[LabeledExample], wanted: int, seed: str) -> set[int]:
-    """Draw places of rows, every group of labels in proportion, largest remainders first."""
+    """Draw row numbers, every group of labels in proportion, largest remainders first."""
     groups = _group(codec, rows)
     chance = random.Random(seed)
     shares = {name: wanted * len(members) / len(rows) for name, members in groups.items()}
@@ -143,7 +143,7 @@ def _draw_places(codec: TaskCodec, rows: Sequence[LabeledExample], wanted: int, 
 
 
 def _group(codec: TaskCodec, rows: Iterable[LabeledExample]) -> dict[str, list[int]]:
-    """Places of the rows by their rarest label; a row without any is of the group without a name."""
+    """Rarest label -> row numbers; rows without a label are in a group without a name."""
     rows = list(rows)
     counts = Counter(label for row in rows for label in codec.labels_in(row.gold))
     groups: dict[str, list[int]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Where the things lie that a run is made of: its domain, its untrained student, a recording; and when they moved."""
+"""Paths of what a run needs (domain, untrained student, recording), and what to do if they have moved."""
 
 import re
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ def _is_domain(folder: Path) -> bool:
 
 
 def check_base(run: RunFolder, base: str) -> None:
-    """Say how to go on where the untrained student of a run was moved.
+    """Say how to go on if the untrained student of a run was moved.
 
     Raises:
         ResumeError: it is not where it was.

@@ -34,7 +34,7 @@ VERSIONED = ("evokd", "langgraph", "langchain-openai", "openai", "transformers",
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked run that has not begun: nothing was written and no call made."""
+    """A checked run that has not begun: nothing is written, no call is made."""
 
     domain: Domain
     settings: Settings
@@ -45,7 +45,7 @@ class Plan:
 
     @property
     def has_teacher(self) -> bool:
-        """Whether there is anybody to ask: a model, a recording, or a corpus to rehearse with."""
+        """Whether there is a teacher: a model, a recording, or a corpus to rehearse with."""
         return not self.settings.teacher.is_rehearsal() or bool(self.domain.corpus_rows)
 
 
@@ -56,7 +56,7 @@ def plan_run(domain: str, preset: str, layers: Sequence[ConfigSource], needs_tea
         domain: a domain folder or the name of a shipped domain.
         preset: name of a preset.
         layers: configuration file, `--set` and flags, later ones win.
-        needs_teacher: whether a plan without a teacher is refused; such a plan can only be looked at.
+        needs_teacher: whether a plan without a teacher is refused; such a plan can be shown, not run.
 
     Raises:
         InputError: what is wrong and how to mend it.
@@ -132,7 +132,7 @@ def _check_gate_data(domain: Domain, settings: Settings) -> None:
 
 
 def _check_pool(domain: Domain, settings: Settings) -> None:
-    """Refuse to label a pool that is not there, and shares that the source or a missing pool would change silently."""
+    """Refuse to label a missing pool, and shares that the source or a missing pool would change silently."""
     source, shares = settings.curriculum.source, settings.curriculum.shares
     if source in ("pool", "mix") and not domain.pool:
         raise InputError(
@@ -165,7 +165,7 @@ def _check_modes(domain: Domain, settings: Settings) -> None:
 
 
 def _check_prices(settings: Settings, key: str) -> None:
-    """Refuse a budget in money where a price is unknown: it could never be held."""
+    """Refuse a budget in money if a price is unknown: it could not be enforced."""
     if settings.teacher.is_embedded():
         raise InputError(
             f"{key}: the {settings.teacher.model} teacher has no price; remove --budget-usd or name a model"
@@ -180,7 +180,7 @@ def _check_prices(settings: Settings, key: str) -> None:
 
 
 def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:
-    """Read the rehearsal teacher's corpus once, so that its faults are told before anything is written.
+    """Read the rehearsal teacher's corpus once, so that its errors show before anything is written.
 
     A corpus named in the settings takes the place of the domain's: by its full path, and as part of the fingerprint.
     """
@@ -206,7 +206,7 @@ def replan_run(
     Args:
         folder: the run's.
         record: its `config.yaml`.
-        layers: what is to be other than it says there, later ones win.
+        layers: changed settings; later layers win.
         domain: where the domain is now, a folder or the name of a shipped one; None: where it was.
 
     Raises:
@@ -220,7 +220,7 @@ def replan_run(
 
 
 def plan_settings(loaded: Domain, preset: str, layers: Sequence[ConfigSource]) -> Plan:
-    """Plan a run under complete settings, to which preset and domain have nothing to add.
+    """Plan a run from complete settings; preset and domain add nothing.
 
     Raises:
         InputError: what is wrong with the domain or the settings.
@@ -251,7 +251,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
 
 
 def record_plan(plan: Plan) -> dict[str, Any]:
-    """What the ledger keeps of a plan, prompt texts included, so that a resumed run can show what is different."""
+    """What the ledger stores of a plan, prompt texts included, so that a resumed run can show the differences."""
     told = describe_plan(plan)
     texts = plan.briefing.systems
     prompts = {role: {"digest": found, "text": texts[role]} for role, found in told["prompts"]["digests"].items()}

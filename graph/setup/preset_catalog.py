@@ -1,4 +1,4 @@
-"""The shipped presets: where each loop was published, and what it sets otherwise than the defaults."""
+"""The shipped presets: where each loop was published, and where its settings differ from the defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

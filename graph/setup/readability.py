@@ -1,4 +1,4 @@
-"""What a student can see of a domain's texts: told before a run and before the first call; no torch."""
+"""How much of a domain's texts a student can read, checked before a run and its first call, without torch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,51 +16,51 @@ HOPELESS = 0.5
 """Share of unknown signs, or of unreadable texts, from which on a student cannot learn the language: it sees the same
 in texts that have nothing in common."""
 NOTED = 0.05
-"""Share of unknown signs that is worth a note; emoji and foreign names in texts that are read well stay below it."""
+"""Share of unknown characters from which a note is shown; emoji and foreign names alone stay below it."""
 NOTED_TEXTS = 0.02
-"""Share of unreadable texts that is worth a note."""
+"""Share of unreadable texts from which a note is shown."""
 SPELLED = 1.3
 """Letters per sub-word below which a text is spelled rather than read: European languages have 1.7 or more."""
 LEAST_LETTERS = 40
-"""Letters below which nothing is said of that."""
+"""With fewer letters, nothing is said about spelling."""
 MOST_TEXTS = 2_000
-"""Texts of a split that are looked at, spread over all of them."""
+"""Texts of a split that are examined, spread evenly."""
 MEANINGS = "label meanings"
 _STEERING = ("seeds", "validation", "pool")
-"""What a run is paid to learn from, or steered by."""
+"""Splits that a run learns from or is steered by."""
 _COVERED = 0.99
-"""Share of the texts that a length taken from the data holds whole."""
+"""Share of the texts that fit into a length chosen from the data."""
 _LENGTHS = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What was found."""
+    """The result of the check."""
 
     unreadable: str | None = None
-    """Why a run would be money for nothing, and how to mend it; None where it would not."""
+    """Why a run would waste money, and how to mend it; None if it would not."""
     notes: tuple[str, ...] = ()
-    """All that is to be told, `unreadable` included."""
+    """All notes, `unreadable` included."""
     splits: Mapping[str, Any] = field(default_factory=dict)
     """Per split: texts, unknown (share), unreadable, longer, longest."""
 
 
 NOTHING = Sight()
-"""Of a run that was not looked at: one that goes on."""
+"""For a resumed run, whose texts are not examined."""
 
 
 def look_ahead(domain: Domain, settings: Settings) -> tuple[Settings, Sight]:
-    """Look at a domain's texts with the tokenizer of the base.
+    """Examine a domain's texts with the tokenizer of the base.
 
     Args:
         domain: the domain, rows chosen.
-        settings: the settings; a length that is `auto` is put in its place.
+        settings: the settings; a length of `auto` is replaced by a number.
 
     Returns:
-        The settings, and what there is to tell.
+        The settings, and the notes.
 
     Raises:
-        InputError: a length is to be taken from texts that cannot be looked at.
+        InputError: the length depends on texts that cannot be examined.
     """
     student = settings.student
     source = find_local(student.base)
@@ -97,7 +97,7 @@ def refuse_unreadable(sight: Sight, settings: Settings) -> None:
 
 
 def note_texts(folder: Path, texts: Sequence[str], limit: int, windows: bool) -> list[str]:
-    """Say what a trained student cannot see of texts that it is asked about.
+    """Say what a trained student cannot read of the texts it is asked about.
 
     Args:
         folder: of the student.
@@ -137,7 +137,7 @@ def _cap(length: int, reader: Reader) -> int:
 
 
 def _choose_length(settings: Settings, looks: Mapping[str, Look], reader: Reader) -> tuple[Settings, str]:
-    """Take the length from seeds, validation and pool; test data decides nothing."""
+    """Choose the length from seeds, validation and pool; test data has no influence."""
     lengths = sorted(length for name in _STEERING if name in looks for length in looks[name].lengths)
     needed = lengths[min(len(lengths) - 1, int(len(lengths) * _COVERED))]
     chosen = _cap(next((length for length in _LENGTHS if length >= needed), _LENGTHS[-1]), reader)

@@ -40,7 +40,7 @@ def find_recording(domain: Domain, settings: Settings) -> Path:
 
 
 def add_recording(domain: Domain, settings: Settings) -> Domain:
-    """Let a domain be answered by its recording; its pool is what the recorded Labeler has an answer to.
+    """Prepare a domain for its recording: the pool becomes the texts to which the recorded Labeler has an answer.
 
     Raises:
         InputError: there is no recording, or a row of it is faulty.
@@ -85,7 +85,7 @@ def _check_labels(recording: Recording, domain: Domain) -> None:
 
 
 def make_transport(domain: Domain, seed: int, ledger: Ledger) -> "httpx2.AsyncBaseTransport":
-    """Serve the recording in this process; the lesson plans that the ledger holds say what was dealt before.
+    """Serve the recording in this process; the lesson plans in the ledger say which texts were given out before.
 
     Args:
         domain: with its recording.

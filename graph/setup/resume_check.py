@@ -1,4 +1,4 @@
-"""What is different between a run as it was begun and as it would go on, and which of it is refused."""
+"""The differences between a run as it began and as it would go on, and which of them are refused."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +13,14 @@ from evokd.messages.escape import clean
 from evokd.student.base import EMBEDDED
 
 SHOWN_LINES = 12
-"""Lines of a prompt's difference that are shown at most."""
+"""Lines of a prompt's difference to show at most."""
 WIDTH = 160
 """Characters of a shown line at most."""
 MISSING = "(none)"
 UNKNOWN_VERSION = "not installed"
 
 PLACES = ("rehearsal.corpus", "rehearsal.recording")
-"""Settings that say where data lies. What is in it counts, and that is compared as data."""
+"""Settings that are paths of data. Their contents count, and are compared as data."""
 
 ChangeKind = Literal["version", "settings", "prompts", "data"]
 _NAMED: dict[ChangeKind, str] = {
@@ -33,7 +33,7 @@ _NAMED: dict[ChangeKind, str] = {
 
 @dataclass(frozen=True)
 class Change:
-    """One difference; `lines` tell it, the first names it."""
+    """One difference; `lines` describe it, the first line names it."""
 
     kind: ChangeKind
     key: str
@@ -49,10 +49,10 @@ def find_changes(began: Mapping[str, Any], now: Mapping[str, Any]) -> list[Chang
 
 
 def refuse(run_id: str, changes: Sequence[Change]) -> None:
-    """Refuse to go on under changes that are not free.
+    """Refuse to go on with changes that are not allowed.
 
     Raises:
-        ResumeError: names what is different, and shows it line by line.
+        ResumeError: names the differences, and shows them line by line.
     """
     wrong = [change for change in changes if not change.free]
     if not wrong:
@@ -68,7 +68,7 @@ def refuse(run_id: str, changes: Sequence[Change]) -> None:
 
 
 def compare_libraries(began: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """Tell in one line which libraries are of another version than those that the run has worked with."""
+    """Say in one line which libraries have another version than the run used so far."""
     old, new = began["versions"], now["versions"]
     told = [f"{name} {old.get(name, MISSING)} -> {new[name]}" for name in new if new[name] != old.get(name)]
     told = [line for line in told if not line.startswith("evokd ")]
@@ -92,7 +92,7 @@ def _settings(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Chan
 
 
 def _base(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
-    """Tell that another untrained student lies where the run's own was."""
+    """Say that the path of the run's untrained student now holds a different one."""
     old, new = began.get("base"), now.get("base")
     if None in (old, new) or old == new:
         return
@@ -104,7 +104,7 @@ def _base(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
 
 
 def _has_moved(began: Mapping[str, Any], now: Mapping[str, Any], before: Any, after: Any) -> bool:
-    """Whether the untrained student is the same one in another place."""
+    """Whether the untrained student is the same one at another path."""
     if "base" in began:
         return began["base"] is not None and bool(began["base"] == now.get("base"))
     # runs of earlier versions keep a path as it was typed
@@ -158,7 +158,7 @@ def _data(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
 
 
 def _leave_out_renamed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Leave out files that are the same under another name: one beside the domain, which was moved without it."""
+    """Leave out files that only changed their name, such as one beside the domain that did not move with it."""
     gone = {name: digest for name, digest in old.items() if name not in new}
     come = {name: digest for name, digest in new.items() if name not in old}
     for name, digest in list(gone.items()):

@@ -1,4 +1,4 @@
-"""The run folder: where everything of a run lies, who may write to it, and how it is found again."""
+"""The run folder: the paths of a run's files, the lock for writing, and finding a run by its id."""
 
 import contextlib
 import re
@@ -25,7 +25,7 @@ SHIPPED_EXAMPLE = Path(__file__).parents[2] / "domains" / "support_tickets" / EX
 """A finished run with a language model, without its student."""
 
 _BEFORE_CONFIG = {LOCK, HOLDER, "config.part", "work"}
-"""What a start leaves in its folder before the configuration makes it a run."""
+"""Files that exist in the folder before the configuration makes it a run."""
 
 
 class ResumeError(EvokdError):
@@ -87,7 +87,7 @@ class RunFolder:
 
     @property
     def guide(self) -> Path:
-        """What each label takes in and leaves out."""
+        """What each label includes and excludes."""
         return self.path / "guide.yaml"
 
     @property
@@ -107,7 +107,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for this process.
+        """Lock the run for this process.
 
         Raises:
             ResumeError: another process holds it, or the file system knows no locks.
@@ -155,9 +155,9 @@ def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
 
 
 def find_run(name: str, runs_dir: Path) -> RunFolder:
-    """Find a run by id or path. An id is looked for in the runs folder alone, wherever it seems to point.
+    """Find a run by id or path. An id is looked up only in the runs folder, even if it looks like a path.
 
-    Many programs have a `config.yaml`: of two folders with one, that with the other files of a run is meant.
+    Many programs have a `config.yaml`. Of two such folders, the one with the other files of a run is chosen.
 
     Raises:
         InputError: there is none, or it cannot be read.
@@ -173,7 +173,7 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
 
 
 def find_run_to_show(name: str, runs_dir: Path) -> RunFolder:
-    """Find a run as `find_run` does; `example` is the one that is shipped, unless a run of the user has that name.
+    """Find a run as `find_run` does; `example` is the shipped run, unless the user has a run of that name.
 
     Raises:
         InputError: there is none.
@@ -192,7 +192,7 @@ def _list_known(runs_dir: Path) -> list[str]:
 
 
 def _find_inside(path: Path) -> str | None:
-    """Say where the runs are if somebody names a folder that holds some, such as an experiment's."""
+    """Name the runs inside a folder that holds some, such as an experiment's."""
     try:
         for folder in (path, path / "runs"):
             if next(folder.glob("*/config.yaml"), None) is not None:
@@ -217,13 +217,13 @@ def _holds_config(path: Path) -> bool:
 
 
 def _has_begun(path: Path) -> bool:
-    """Whether a folder holds what every run has as soon as it has begun."""
+    """Whether a folder holds the files that every run has once it has begun."""
     folder = RunFolder(path)
     return any(file.is_file() for file in (folder.ledger, folder.events, folder.summary))
 
 
 def write_config(folder: RunFolder, record: dict[str, Any]) -> None:
-    """Write the resolved configuration, whole or not at all."""
+    """Write the resolved configuration atomically."""
     write_atomically(folder.config, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
 
 

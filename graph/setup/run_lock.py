@@ -1,4 +1,4 @@
-"""Who works on a folder: a lock that ends with its process, on every system, and a note of who holds it."""
+"""A lock on a folder that ends with its process, on every system, and a note of the process that holds it."""
 
 import contextlib
 import errno
@@ -31,7 +31,7 @@ class HeldError(Exception):
 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; the system lets go of it when the process ends, however it does.
+    """Lock a folder for this process; the system releases it when the process ends, for whatever reason.
 
     Raises:
         HeldError: another process, or another part of this one, holds it.

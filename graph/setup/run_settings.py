@@ -67,7 +67,7 @@ class CycleBudget(ClosedModel):
 
 
 class BudgetSettings(ClosedModel):
-    """What a run may use; it ends well when one is spent. Checked before every call, those in flight counted in."""
+    """What a run may use; it ends normally once one is spent. Checked before every call, including calls in flight."""
 
     samples: int | None = Field(default=240, ge=1, description="accepted samples; spent at 99 %")
     tokens: int | None = Field(default=None, ge=1, description="tokens read and written by the teacher")
@@ -80,7 +80,7 @@ class BudgetSettings(ClosedModel):
 
 
 class PublishSettings(ClosedModel):
-    """What becomes of the champion at the end."""
+    """What is done with the champion at the end."""
 
     refit: bool = Field(
         default=True,

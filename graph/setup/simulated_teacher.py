@@ -1,4 +1,4 @@
-"""The rehearsal teacher's corpus, made of what a domain's own loader reads."""
+"""The rehearsal teacher's corpus, read with the domain's loader."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +38,7 @@ def read_corpus(domain: Domain) -> Domain:
 
 
 def make_corpus(domain: Domain) -> "Corpus":
-    """Index the corpus that was read; seeds and texts of the pool are never served, their labels are known."""
+    """Index the corpus. Seeds and texts of the pool are never served: the user has them already."""
     from evokd.simulator.corpus import Corpus
 
     rows = ((row.text, domain.codec.to_wire(row.text, row.gold)) for row in domain.corpus_rows)
@@ -46,7 +46,7 @@ def make_corpus(domain: Domain) -> "Corpus":
 
 
 def check_left(domain: Domain) -> None:
-    """Refuse a corpus that holds nothing but what is never served: there would be no text to hand out.
+    """Refuse a corpus that holds only texts that are never served: there would be nothing to answer with.
 
     Raises:
         InputError: names the file.
@@ -60,7 +60,7 @@ def check_left(domain: Domain) -> None:
 
 
 def never_served(domain: Domain) -> list[str]:
-    """Texts that no Generator may hand out: the user's own, which it would otherwise seem to have written."""
+    """The user's texts, which the Generator must not return as if it had written them."""
     return [*(example.text for example in domain.seeds), *(item.text for item in domain.pool)]
 
 

@@ -1,4 +1,4 @@
-"""The domain's own unlabelled texts: read, freed of what must not be learned, cut down to what can be looked at."""
+"""The domain's unlabelled texts: read, without what must not be learned, reduced to a size that can be handled."""
 
 import hashlib
 import heapq
@@ -42,14 +42,14 @@ def add_pool(domain: Domain, settings: Settings) -> Domain:
 
 
 def tell_layout(domain: Domain, source: Path, layout: Layout) -> Domain:
-    """Add to a domain how the file of its pool was understood, once it was read to its end."""
+    """Add to a domain how the file of its pool was understood, after reading all of it."""
     notes = [f"{source}: {note}" for note in layout.notes]
     files = (*domain.files, DataFile("pool", source, layout))
     return replace(domain, files=files, notes=(*domain.notes, *notes))
 
 
 def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[tuple[int, str]]) -> Domain:
-    """Make the pool of a domain from lines, whatever they come from; seeds, validation and test texts are left out.
+    """Make the pool of a domain from lines of any source; seeds, validation and test texts are left out.
 
     Args:
         domain: the domain, its seeds and validation data those of the run.
@@ -67,7 +67,7 @@ def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[
 
 
 def _keep_some(lines: Iterable[tuple[int, str]], rules: CurationSettings) -> tuple[list[tuple[int, str]], Counter[str]]:
-    """Keep the valid lines with the smallest digests, each text once: a sample that no order of the lines changes.
+    """Keep the valid lines with the smallest digests, each text once: a sample that does not depend on their order.
 
     Source: bottom-k sketches (Cohen and Kaplan, PODC 2007): the k smallest hashes are a uniform sample.
     """
