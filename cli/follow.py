@@ -17,7 +17,7 @@ class Interrupted(Exception):
 
 
 class OutputClosed(Exception):
-    """Nobody reads what a run says; typer would make a silent exit of a closed pipe."""
+    """The reader of the output is gone; typer would exit silently on a closed pipe."""
 
 
 def follow(as_json: bool, work: "Callable[[Callable[[Event], None]], Run]", folder: str | None = None) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunOverrides:
-    """What somebody who drives many runs lends to each of them; without any, a run has all for itself."""
+    """What an experiment provides to each of its runs, in place of what a run makes itself."""
 
     student: Student | None = None
     """Trains and answers, and outlives the run; None: the run has a student process of its own."""

@@ -33,12 +33,12 @@ class ResumeInfo:
 def replan(
     folder: RunFolder, layers: Sequence[ConfigSource], force: bool, domain: str | None
 ) -> tuple[Plan, ResumeInfo]:
-    """Plan a run again, and compare with what it was begun with; what may differ is written into its `config.yaml`.
+    """Plan a run again, and compare the plan with the one it began with; changes are written into its `config.yaml`.
 
     Args:
         folder: the run's; the caller holds its lock.
-        layers: settings that are to be other than they were, later ones win.
-        force: go on whatever has become different.
+        layers: changed settings; later ones win.
+        force: go on whatever has changed.
         domain: where the run's domain is now; None: where it was.
 
     Raises:
@@ -63,7 +63,7 @@ def _tell_move(record: Mapping[str, Any], plan: Plan) -> str | None:
 
 
 def recall_plan(folder: RunFolder) -> dict[str, Any] | None:
-    """What the run was begun with, as its ledger has it; None where it ended before its ledger was begun."""
+    """The plan that the run began with, from its ledger; None where it ended before its ledger was begun."""
     if not folder.ledger.is_file():
         return None
     with Ledger(folder.ledger, read_only=True) as ledger:

@@ -70,9 +70,9 @@ def resume_run(
     Args:
         folder: the run's.
         listeners: called with every event.
-        layers: settings that are to be other than they were, later ones win.
-        force: go on whatever has become different.
-        overrides: what is lent to the run, where it is one of many.
+        layers: changed settings; later ones win.
+        force: go on whatever has changed.
+        overrides: what the experiment provides, if the run belongs to one.
         domain: where the run's domain is now; None: where it was.
 
     Raises:

@@ -108,7 +108,7 @@ class StudentSettings(ClosedModel):
     @classmethod
     def _refuse_removed(cls, value: object) -> object:
         if value in ("candidates", "small_loss"):
-            raise ValueError(f"{value} was removed; use bootstrap, which learns better from wrong labels")
+            raise ValueError(f"{value} was removed; use bootstrap for labels that may be wrong")
         return value
 
     @field_validator("max_length", mode="plain")
