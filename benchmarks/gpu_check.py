@@ -43,7 +43,7 @@ BATCH = 512
 def check_training(bench: Bench, task: str, tune: str) -> str:
     """`auto` takes the GPU, and bfloat16 for a full training; the student learns."""
     rate, steps = (1e-4, 300) if task == "classification" else (3e-4, 200)
-    job = bench.job(task, f"{task}-{tune}", tune=tune, steps=steps, passes=0, rate=rate)
+    job = bench.job(task, f"{task}-{tune}", tune=tune, steps=steps, min_epochs=0, rate=rate)
     result = train(job)
     expected = "bfloat16" if tune == "full" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     expect(result.device == "cuda", f"device {result.device}")
@@ -72,7 +72,9 @@ def check_answers(bench: Bench, task: str) -> str:
 
 def check_repeat(bench: Bench) -> str:
     """The same job gives the same weights, also where texts are long."""
-    jobs = [bench.job("classification", name, long=True, tune="full", steps=20, passes=0) for name in ("one", "two")]
+    jobs = [
+        bench.job("classification", name, long=True, tune="full", steps=20, min_epochs=0) for name in ("one", "two")
+    ]
     losses = [train(job).loss for job in jobs]
     one, two = (Path(job.out, "model.safetensors").read_bytes() for job in jobs)
     expect(one == two, f"weights are not the same bytes, losses {losses}")
@@ -81,7 +83,7 @@ def check_repeat(bench: Bench) -> str:
 
 def check_shortage(bench: Bench, task: str) -> str:
     """A batch that does not fit is computed in parts, with the same samples per step."""
-    job = bench.job(task, "short", count=400, long=True, tune="full", steps=3, passes=0, batch=BATCH)
+    job = bench.job(task, "short", count=400, long=True, tune="full", steps=3, min_epochs=0, batch=BATCH)
     whole, weights, peak = measure(job)
     expect(not whole.faults, f"faults without a limit: {whole.faults}")
     with limit(weights + 0.3 * (peak - weights)) as allowed:
@@ -124,7 +126,7 @@ def check_short_answers(bench: Bench) -> str:
 
 def check_hopeless(bench: Bench) -> str:
     """Where not even one text fits, the error says what was tried, and the next training works."""
-    job = bench.job("classification", "hopeless", tune="full", steps=2, passes=0, batch=4)
+    job = bench.job("classification", "hopeless", tune="full", steps=2, min_epochs=0, batch=4)
     said = ""
     with limit(torch.cuda.memory_reserved() + 8 * MIB):
         try:
@@ -139,8 +141,8 @@ def check_hopeless(bench: Bench) -> str:
 
 def check_divergence(bench: Bench) -> str:
     """A loss that is not a number brings the start's weights back and lowers the rate."""
-    job = bench.job("classification", "wild", tune="full", steps=60, passes=0, rate=1.6e-3)
-    plain = bench.job("classification", "plain", tune="full", steps=60, passes=0, rate=1e-4)
+    job = bench.job("classification", "wild", tune="full", steps=60, min_epochs=0, rate=1.6e-3)
+    plain = bench.job("classification", "plain", tune="full", steps=60, min_epochs=0, rate=1e-4)
     kind = torch.optim.AdamW
     torch.optim.AdamW = Diverging  # type: ignore[misc]
     try:
@@ -160,7 +162,7 @@ def check_release(bench: Bench) -> str:
     """Trainings leave nothing behind on the GPU."""
     left: list[tuple[int, int]] = []
     for number in range(4):
-        job = bench.job("ner", "left", tune="full", steps=5 + number, passes=0)
+        job = bench.job("ner", "left", tune="full", steps=5 + number, min_epochs=0)
         train(job)
         predict(PredictJob(folder=job.out, texts=[row.text for row in job.examples]))
         release()
@@ -181,7 +183,7 @@ def check_process(bench: Bench) -> str:
         client = StudentClient(bench.place / "student.log")
         try:
             job = bench.job(
-                "classification", "child", count=400, long=True, tune="full", steps=3, passes=0, batch=BATCH
+                "classification", "child", count=400, long=True, tune="full", steps=3, min_epochs=0, batch=BATCH
             )
             result = await client.train(job)
             free["after the training"] = torch.cuda.mem_get_info()[0]

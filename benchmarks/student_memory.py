@@ -53,7 +53,7 @@ async def measure(options: argparse.Namespace) -> None:
             chosen = random.Random(cycle).sample(corpus, min(options.samples, len(corpus)))
             examples = [TrainExample(id=str(i), text=row.text, gold=row.gold) for i, row in enumerate(chosen)]
             for tune in ("head", "full"):
-                settings = StudentSettings(base=options.base, tune=tune, steps=options.steps, passes=0)
+                settings = StudentSettings(base=options.base, tune=tune, steps=options.steps, min_epochs=0)
                 job = TrainJob(
                     task=task.name,
                     labels=list(task.labels),

@@ -8,6 +8,7 @@ from evokd.graph.context import RunContext
 from evokd.graph.nodes.curate import brought_nothing
 from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import Plan, describe_plan, record_config, record_plan, replan_run
+from evokd.graph.setup.renamed_keys import note_renamed, rename_keys
 from evokd.graph.setup.resume_check import Change, compare_libraries, find_changes, refuse
 from evokd.graph.setup.run_folder import ResumeError, RunFolder, read_config, write_config
 from evokd.tracing.ledger import Ledger
@@ -51,6 +52,7 @@ def replan(
     if not force:
         refuse(folder.run_id, changes)
     notes = [note for note in (compare_libraries(began, now), _tell_move(record, plan)) if note]
+    notes += [note for layer in layers for note in note_renamed(layer.source, layer.values)]
     if changes or notes:
         write_config(folder, describe_plan(plan))
     return plan, ResumeInfo(True, tuple(changes), tuple(notes))
@@ -67,7 +69,8 @@ def recall_plan(folder: RunFolder) -> dict[str, Any] | None:
     if not folder.ledger.is_file():
         return None
     with Ledger(folder.ledger, read_only=True) as ledger:
-        return ledger.recall(PLAN)
+        plan = ledger.recall(PLAN)
+    return plan and {**plan, "settings": rename_keys(str(folder.ledger), plan["settings"])}
 
 
 async def rewind(graph: "CompiledStateGraph[Any, Any, Any, Any]", run_context: RunContext, info: ResumeInfo) -> None:

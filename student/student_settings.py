@@ -37,9 +37,9 @@ class StudentSettings(ClosedModel):
     regime: Regime = Field("base", description="start a training from the champion (continue) or the base (base)")
     steps: int = Field(60, ge=1, description="optimizer steps of one full training, at least, however few the samples")
     update_steps: int | None = Field(
-        None, ge=1, description="optimizer steps of a full training that continues, instead of `steps` and `passes`"
+        None, ge=1, description="optimizer steps of a full training that continues, instead of `steps` and `min_epochs`"
     )
-    passes: float = Field(
+    min_epochs: float = Field(
         6.0, ge=0, description="passes over the samples of one full training, at least; raises `steps` for many samples"
     )
     rate: float = Field(5e-5, gt=0, lt=1, description="peak learning rate of full training")
@@ -72,14 +72,14 @@ class StudentSettings(ClosedModel):
         description="weight of unlabelled texts of the domain that a trained student answers itself and then learns"
         " from, where a whole text has one label; 0 = they are not used",
     )
-    self_until: int = Field(
+    self_training_until: int = Field(
         30,
         ge=0,
         description="labelled texts per label, on average, from which on a full training does without them: its own"
         " answers teach it nothing more then, and harm",
     )
-    self_texts: int = Field(400, ge=0, description="such texts at most, drawn by chance where there are more")
-    self_steps: int = Field(80, ge=1, description="optimizer steps of a full training that go on with them")
+    self_training_texts: int = Field(400, ge=0, description="such texts at most, drawn by chance where there are more")
+    self_training_steps: int = Field(80, ge=1, description="optimizer steps of a full training that go on with them")
     meaning_weight: float = Field(
         8.0,
         ge=0,

@@ -39,7 +39,7 @@ _NO_CREDIT = "insufficient_quota"
 _HINTS = {
     "prompt": "a filter of the server refuses this prompt, which is left out",
     "length": "the prompt is too long for the model and left out (shorter ones: curriculum.quotas.lesson,"
-    " curriculum.label_examples, curriculum.tone)",
+    " curriculum.label_examples, curriculum.style_examples)",
 }
 
 

@@ -95,7 +95,9 @@ class Teacher:
     def asks_again(self, record: CallRecord) -> bool:
         """Whether a faulty reply is asked for again: not after the last attempt, nor once the budget is spent."""
         may_ask = (
-            record.status == "fault" and record.attempt <= self._settings.reasks and "optional" not in record.flags
+            record.status == "fault"
+            and record.attempt <= self._settings.max_reprompts
+            and "optional" not in record.flags
         )
         return may_ask and not self._pending.closed and not self.is_spent(record.cycle)
 
@@ -134,7 +136,7 @@ class Teacher:
         best: ReplyT | None = None
         faults: list[str] = []
         call_id = ""
-        for number in range(1, 2 if ask.optional else self._settings.reasks + 2):
+        for number in range(1, 2 if ask.optional else self._settings.max_reprompts + 2):
             try:
                 record, parsed = await self._attempt(ask, turns, number)
             except BudgetSpent as exc:
@@ -166,7 +168,7 @@ class Teacher:
         async def attempt(part: LLMRequest[ReplyT], number: int) -> tuple[CallRecord, Parsed[ReplyT] | None]:
             return await self._attempt(part, _first_turns(part, fence(part.message)), number)
 
-        extra_requests = 0 if ask.optional else self._settings.reasks
+        extra_requests = 0 if ask.optional else self._settings.max_reprompts
         return await complete(ask, (record, parsed), number, extra_requests, attempt)
 
     async def _attempt(

@@ -103,7 +103,9 @@ class TeacherSettings(ClosedModel):
         " or answers other calls meanwhile; else limits.patience decides",
     )
     limits: LimitSettings = Field(default=LimitSettings(), description="what the endpoint allows; patience with it")
-    reasks: int = Field(default=2, ge=0, le=10, description="times an unusable reply is asked again with the error")
+    max_reprompts: int = Field(
+        default=2, ge=0, le=10, description="times an unusable reply is asked again with the error"
+    )
     prices: Prices | None = Field(default=None, description="price of the model; none = the price table, else unknown")
 
     def role(self, name: str) -> "RoleSettings":

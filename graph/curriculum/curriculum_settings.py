@@ -42,21 +42,21 @@ class QuotaSettings(ClosedModel):
         default=True, description="all labels in each request, so that no topic or tone of a request becomes a label's"
     )
     hard: float = Field(default=0.0, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
-    hard_breadth: float = Field(default=0.0, ge=0, le=1, description="share of hard texts in breadth")
+    hard_coverage: float = Field(default=0.0, ge=0, le=1, description="share of hard texts about no weakness")
     pairs: bool = Field(
         default=True,
         description="write texts on a weakness in pairs that differ in their label alone, where a whole text has one",
     )
-    breadth: Literal["poorest", "chance"] = Field(
+    coverage: Literal["poorest", "chance"] = Field(
         default="poorest",
-        description="labels of the texts for breadth: fill up those with the fewest samples, or draw each by chance",
+        description="labels of the texts about no weakness: fill up those with the fewest samples, or draw each by chance",
     )
-    blank: float = Field(
+    no_label: float = Field(
         default=0.05,
         ge=0,
         le=1,
-        description="share of texts without any label in breadth, where a task has such texts, until real ones tell how"
-        " many there are",
+        description="share of texts without any label among those about no weakness, where a task has such texts, until"
+        " real ones tell how many there are",
     )
     weaknesses: float = Field(
         default=1.0,
@@ -64,7 +64,9 @@ class QuotaSettings(ClosedModel):
         le=1,
         description="share of the written texts for weaknesses in a cycle that asks the Analyst",
     )
-    fill: bool = Field(default=True, description="use leftover texts for breadth")
+    fill: bool = Field(
+        default=True, description="write texts about no weakness where fewer are needed for weaknesses and errors"
+    )
 
 
 class AnalystSettings(ClosedModel):
@@ -102,7 +104,7 @@ class PoolSettings(ClosedModel):
 
 
 class WarmUpSettings(ClosedModel):
-    """First cycles that ask for breadth alone, before any feedback."""
+    """First cycles that ask only for texts about no weakness, before any feedback."""
 
     cycles: int = Field(default=0, ge=0, description="cycles; 0 = none")
     mode: LessonMode = Field(default="write", description="lesson mode of these cycles")
@@ -163,12 +165,12 @@ class CurriculumSettings(ClosedModel):
     )
     strategies: int = Field(default=4, ge=0, description="context strategies shown with a lesson that rewrites")
     quotas: QuotaSettings = Field(default=QuotaSettings(), description="texts per cycle and their shares")
-    tone: int = Field(
+    style_examples: int = Field(
         default=15,
         ge=0,
         description="real unlabelled lines shown with a lesson for their tone, others every time; 0 = none",
     )
-    tone_tokens: int = Field(default=500, ge=0, description="tokens that these lines take at most")
+    style_example_tokens: int = Field(default=500, ge=0, description="tokens that these lines take at most")
     examples: int = Field(
         default=8, ge=0, description="labelled real examples shown to Analyst and Generator with a request at most"
     )

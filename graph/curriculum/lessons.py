@@ -95,7 +95,7 @@ class PlanningInput:
     grounding: Grounding = field(default_factory=Grounding)
     """What is known of real texts."""
     blank: float | None = None
-    """Share of real texts without any label, where it is known; None: `quotas.blank`."""
+    """Share of real texts without any label, where it is known; None: `quotas.no_label`."""
     before: int = 0
     """Lessons of the cycle that have their numbers already."""
 
@@ -159,16 +159,16 @@ def _ask_breadth(
 ) -> Iterator[_LessonSpec]:
     rng = random.Random(f"{seed}/breadth")
     level = dict(given.counts)
-    blank = settings.quotas.blank if given.blank is None else given.blank
+    blank = settings.quotas.no_label if given.blank is None else given.blank
     for kind in WRITTEN:
         count = wanted.get(kind, 0)
         if not count:
             continue
         without = round(count * blank) if given.form.blank is not None else 0
-        counts = breadth_counts(given.labels, level, count - without, settings.quotas.breadth, rng)
+        counts = breadth_counts(given.labels, level, count - without, settings.quotas.coverage, rng)
         counts |= {given.form.blank: without} if given.form.blank is not None else {}
         level = {label: level.get(label, 0) + counts.get(label, 0) for label in {*level, *counts}}
-        hard = 1.0 if kind == "dense" else settings.quotas.hard_breadth
+        hard = 1.0 if kind == "dense" else settings.quotas.hard_coverage
         for quotas in cut_requests(counts, settings.quotas.lesson, settings.quotas.mixed, hard):
             yield _LessonSpec(DENSE if kind == "dense" else BREADTH, quotas, kind, mode=mode)
 
@@ -266,9 +266,13 @@ def _choose_tone(
     given: PlanningInput, spec: _LessonSpec, settings: CurriculumSettings, rng: random.Random
 ) -> list[str]:
     """Pick real lines, others for every lesson; lessons that ask for something else besides get half of them."""
-    count = {"toned": settings.tone, "weakness": settings.tone // 2, "dense": settings.tone // 2}.get(spec.kind, 0)
+    count = {
+        "toned": settings.style_examples,
+        "weakness": settings.style_examples // 2,
+        "dense": settings.style_examples // 2,
+    }.get(spec.kind, 0)
     lines = given.grounding.lines
-    return fit_tokens(rng.sample(lines, min(count, len(lines))), settings.tone_tokens)
+    return fit_tokens(rng.sample(lines, min(count, len(lines))), settings.style_example_tokens)
 
 
 def _choose_examples(

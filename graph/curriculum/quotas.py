@@ -22,7 +22,7 @@ def breadth_counts(
         labels: label -> meaning.
         level: label -> how many samples have it.
         wanted: texts in all.
-        choice: how labels are chosen, see `quotas.breadth`.
+        choice: how labels are chosen, see `quotas.coverage`.
         rng: chooses labels where chance is to.
     """
     filled = {label: level.get(label, 0) for label in labels}

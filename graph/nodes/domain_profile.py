@@ -71,7 +71,7 @@ def _wants_profile(context: RunContext) -> bool:
     curriculum = context.settings.curriculum
     entities = context.entities
     shares = begin_shares(entities, bool(context.domain.pool), curriculum.source, curriculum.shares)
-    return "toned" in shares and curriculum.tone > 0 and len(context.domain.pool) >= LEAST_LINES
+    return "toned" in shares and curriculum.style_examples > 0 and len(context.domain.pool) >= LEAST_LINES
 
 
 def copy_guide(context: RunContext) -> None:

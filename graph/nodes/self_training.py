@@ -29,12 +29,12 @@ def is_used(context: RunContext, material: Material) -> bool:
     (docs/benchmarks.md has the figures).
     """
     settings = context.settings.student
-    if context.entities or not (context.domain.pool and settings.self_training and settings.self_texts):
+    if context.entities or not (context.domain.pool and settings.self_training and settings.self_training_texts):
         return False
     labelled = len(material.examples) + len(material.replay)
     per_label = labelled / len(context.domain.codec.labels)
     is_head = settings.tune == "head" or (settings.tune == "auto" and per_label < settings.head_until)
-    return is_head or per_label < settings.self_until
+    return is_head or per_label < settings.self_training_until
 
 
 async def train_twice(context: RunContext, cycle: int, version: str, material: Material, seed: int) -> TrainResult:
@@ -58,7 +58,7 @@ async def train_twice(context: RunContext, cycle: int, version: str, material: M
     job = make_job(
         context, version, Material([*material.examples, *material.replay, *self_labelled], (), str(folder)), seed
     )
-    steps = {"update_steps": context.settings.student.self_steps, "replay": _MEANINGS}
+    steps = {"update_steps": context.settings.student.self_training_steps, "replay": _MEANINGS}
     job = job.model_copy(update={"settings": job.settings.model_copy(update=steps), "unlabelled": len(self_labelled)})
     second = await run_training(context, cycle, job)
     shutil.rmtree(folder, ignore_errors=True)
@@ -77,7 +77,7 @@ def _choose_texts(context: RunContext, material: Material, seed: int) -> list[st
     """Draw texts of the pool that nobody has labelled."""
     labelled = {item.text for item in (*material.examples, *material.replay)}
     texts = [item.text for item in context.domain.pool if item.text not in labelled]
-    return random.Random(f"{seed}/self").sample(texts, min(context.settings.student.self_texts, len(texts)))
+    return random.Random(f"{seed}/self").sample(texts, min(context.settings.student.self_training_texts, len(texts)))
 
 
 def _to_example(context: RunContext, number: int, text: str, answer: Prediction, tune: str) -> TrainExample:

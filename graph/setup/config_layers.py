@@ -9,6 +9,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from evokd.graph.setup.renamed_keys import rename_keys
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import InputError
 from evokd.messages.files import read_utf8
@@ -166,6 +167,7 @@ def build_settings(layers: Sequence[ConfigSource]) -> Settings:
         InputError: an unknown key (the nearest is suggested) or a value that does not fit, with the source and the key.
     """
     merged: dict[str, Any] = {}
+    layers = [ConfigSource(layer.source, rename_keys(layer.source, layer.values)) for layer in layers]
     for layer in layers:
         _check_keys(layer, layer.values, Settings, ())
         _merge(merged, layer.values)

@@ -20,6 +20,7 @@ from evokd.graph.setup.few_shot_sampling import choose_rows
 from evokd.graph.setup.moved_paths import check_base, digest_base, find_domain_of, settle
 from evokd.graph.setup.readability import NOTHING, Sight, look_ahead
 from evokd.graph.setup.recorded_teacher import add_recording
+from evokd.graph.setup.renamed_keys import note_renamed
 from evokd.graph.setup.resume_check import UNKNOWN_VERSION
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.run_settings import Settings
@@ -70,8 +71,10 @@ def plan_loaded(loaded: Domain, preset: str, layers: Sequence[ConfigSource], nee
     Raises:
         InputError: what is wrong and how to mend it.
     """
-    recipe = ConfigSource("the task's own recipe", {"student": loaded.codec.recipe})
-    layers = [recipe, load_preset(preset), loaded.overrides, *layers]
+    task_defaults = ConfigSource("the task's defaults", {"student": loaded.codec.recipe})
+    layers = [task_defaults, load_preset(preset), loaded.overrides, *layers]
+    renamed = [note for layer in layers for note in note_renamed(layer.source, layer.values)]
+    loaded = replace(loaded, notes=(*loaded.notes, *renamed))
     settings = build_settings(layers)
     if settings.teacher.base_url and not any("model" in (layer.values.get("teacher") or {}) for layer in layers):
         raise InputError(

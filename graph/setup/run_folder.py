@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import yaml
 
 from evokd.graph.setup.config_layers import read_yaml
+from evokd.graph.setup.renamed_keys import rename_keys
 from evokd.graph.setup.run_lock import HOLDER, LOCK, HeldError, NoLocksError, hold
 from evokd.messages import EvokdError, InputError
 from evokd.messages.escape import clean
@@ -242,4 +243,4 @@ def read_config(folder: RunFolder) -> dict[str, Any]:
                 f"{folder.config}: not the configuration of a run (the key {key!r} is missing or no {kind.__name__});"
                 " restore the file or start a new run"
             )
-    return record
+    return {**record, "settings": rename_keys(str(folder.config), record["settings"])}

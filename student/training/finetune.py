@@ -102,7 +102,7 @@ class FullTraining:
             data.groups,
             [len(encoding["input_ids"]) for encoding in data.encodings],
             data.older,
-            steps=max(settings.steps, math.ceil(settings.passes * data.older.count(False) / settings.batch)),
+            steps=max(settings.steps, math.ceil(settings.min_epochs * data.older.count(False) / settings.batch)),
             batch=settings.batch,
             replay=settings.replay,
             balance=settings.balance,

@@ -202,5 +202,5 @@ def _current_settings(job: TrainJob, retry: RetryState) -> StudentSettings:
     """Give the settings of this attempt: the rate of the retry state, and fewer steps where a student is continued."""
     changes: dict[str, Any] = {"rate": retry.rate}
     if job.start is not None and job.settings.update_steps is not None:
-        changes |= {"steps": job.settings.update_steps, "passes": 0.0}
+        changes |= {"steps": job.settings.update_steps, "min_epochs": 0.0}
     return job.settings.model_copy(update=changes)

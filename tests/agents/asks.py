@@ -26,7 +26,9 @@ def brief(max_weaknesses: int = 3) -> PromptContext:
 
 
 def make_settings(**changes: Any) -> TeacherSettings:
-    return TeacherSettings.model_validate({"model": "m-1", "base_url": URL, "reasks": 2, "retries": 2, **changes})
+    return TeacherSettings.model_validate(
+        {"model": "m-1", "base_url": URL, "max_reprompts": 2, "retries": 2, **changes}
+    )
 
 
 def make_packet(verdicts: str = "wr", cycle: int = 1, **changes: Any) -> FeedbackPacket:

@@ -66,7 +66,7 @@ def real_cases() -> list[Case]:
     options = ("--cycles", "2", "--device", "cpu", "--seed", "1", *sets(*_LESSONS))
     shipped = ROOT / "domains"
     head = (*options, *sets("student.tune=head"))
-    full = (*options, *sets("student.tune=full", "student.steps=6", "student.passes=0.1"))
+    full = (*options, *sets("student.tune=full", "student.steps=6", "student.min_epochs=0.1"))
     return [
         Case("support_tickets", shipped / "support_tickets", head),
         Case("field_reports", shipped / "field_reports", full),

@@ -80,7 +80,7 @@ def test_show_says_who_gave_the_label(
 def test_entities_are_confirmed_as_a_whole(reports: Path, word_taggers: list[WordStudent]) -> None:
     samples = [
         sample
-        for sample in learn(reports, "curriculum.confirm=0", "curriculum.quotas.blank=0.4")[0]
+        for sample in learn(reports, "curriculum.confirm=0", "curriculum.quotas.no_label=0.4")[0]
         if sample.cycle > 1
     ]
     confirmed = [sample for sample in samples if sample.label_call is None]

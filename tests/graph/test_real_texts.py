@@ -24,7 +24,7 @@ _CHOSEN = (
     "curriculum.analyst.real=true",
     "curriculum.labels=auto",
     "curriculum.profile=auto",
-    "student.self_steps=4",
+    "student.self_training_steps=4",
     "gate.rule=off",
 )
 POOLED = ["--cycles", "3", *(part for choice in _CHOSEN for part in ("--set", choice))]

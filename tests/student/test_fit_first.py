@@ -23,8 +23,8 @@ def test_a_full_training_begins_at_the_fitted_output_layer(make_job: MakeJob, st
     confidences = []
     for name, changes in (
         ("head", {"tune": "head"}),
-        ("fitted", {"rate": 1e-12, "steps": 1, "passes": 0}),
-        ("zero", {"rate": 1e-12, "steps": 1, "passes": 0, "fit_first": False}),
+        ("fitted", {"rate": 1e-12, "steps": 1, "min_epochs": 0}),
+        ("zero", {"rate": 1e-12, "steps": 1, "min_epochs": 0, "fit_first": False}),
     ):
         job = make_job(name, **begun, **changes)
         train(job)
@@ -37,7 +37,7 @@ def test_a_full_training_begins_at_the_fitted_output_layer(make_job: MakeJob, st
 
 
 def test_the_output_layer_learns_at_a_rate_of_its_own(make_job: MakeJob) -> None:
-    jobs = [make_job(str(rate), output_rate=rate, rate=1e-6, steps=3, passes=0) for rate in (1, 1000)]
+    jobs = [make_job(str(rate), output_rate=rate, rate=1e-6, steps=3, min_epochs=0) for rate in (1, 1000)]
     for job in jobs:
         train(job)
     one, two = (load_file(Path(job.out, "model.safetensors")) for job in jobs)

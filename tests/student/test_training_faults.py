@@ -60,7 +60,7 @@ def test_a_full_training_goes_on_with_less_at_once(
 ) -> None:
     seen = room(4, shortage)
     make = make_job if task == "classification" else functools.partial(ner, make_job)
-    result = train(make(batch=16, steps=3, passes=0, fit_first=False))
+    result = train(make(batch=16, steps=3, min_epochs=0, fit_first=False))
     assert (result.at_once, result.steps, result.rate) == (4, 3, 5e-3)
     assert seen == [16, 8, *[4] * 12]
     assert result.faults == [
@@ -71,7 +71,7 @@ def test_a_full_training_goes_on_with_less_at_once(
 
 def test_fitting_first_reads_no_more_at_once_than_a_step(make_job: MakeJob, room: Callable[..., list[int]]) -> None:
     seen = room(4)
-    result = train(make_job(batch=16, steps=3, passes=0))
+    result = train(make_job(batch=16, steps=3, min_epochs=0))
     assert (result.at_once, len(result.faults)) == (4, 2)
     assert seen == [16, 8, *[4] * 6, *[4] * 12]  # 24 texts, then three steps of 16
 
@@ -109,7 +109,7 @@ def test_where_one_text_is_too_much_the_error_says_what_was_tried(
 
 def test_halvings_are_made_beforehand(make_job: MakeJob, room: Callable[..., list[int]]) -> None:
     seen = room(99)
-    job = make_job(batch=16, steps=2, passes=0, fit_first=False)
+    job = make_job(batch=16, steps=2, min_epochs=0, fit_first=False)
     result = train(job.model_copy(update={"halvings": 2}))
     assert (result.at_once, result.faults) == (4, [])
     assert seen == [4] * 8

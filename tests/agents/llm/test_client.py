@@ -67,20 +67,20 @@ async def test_a_long_reply_and_many_faults_are_shortened_in_the_reask(door: Ope
     assert len(script.requests[2]["messages"][3]["content"]) < 12 * 510 + 2_000
 
 
-@pytest.mark.parametrize("reasks", [0, 1, 3])
-async def test_it_stops_asking_and_hands_over_what_is_usable(door: Open, ledger: Ledger, reasks: int) -> None:
-    replies = [json.dumps(make_drafts(f"bad {i}")) for i in range(reasks + 1)]
-    teacher, script = door(replies, reasks=reasks)
+@pytest.mark.parametrize("max_reprompts", [0, 1, 3])
+async def test_it_stops_asking_and_hands_over_what_is_usable(door: Open, ledger: Ledger, max_reprompts: int) -> None:
+    replies = [json.dumps(make_drafts(f"bad {i}")) for i in range(max_reprompts + 1)]
+    teacher, script = door(replies, max_reprompts=max_reprompts)
     answer = await teacher.ask(make_ask(refuse_bad))
-    assert len(script.requests) == reasks + 1
-    assert answer.faults == (f"text 'bad {reasks}' is <bad>",)
-    assert texts_of(answer.reply) == [f"bad {reasks}"]
+    assert len(script.requests) == max_reprompts + 1
+    assert answer.faults == (f"text 'bad {max_reprompts}' is <bad>",)
+    assert texts_of(answer.reply) == [f"bad {max_reprompts}"]
     assert answer.call_id == ledger.calls()[-1].id
 
 
 async def test_the_sound_items_of_a_faulty_reply_are_kept(door: Open) -> None:
     items = [*make_drafts("sound")["drafts"], {"text": "no more"}]
-    teacher, _ = door([{"drafts": items}], reasks=0)
+    teacher, _ = door([{"drafts": items}], max_reprompts=0)
     answer = await teacher.ask(make_ask())
     assert texts_of(answer.reply) == ["sound"]
     assert "drafts.1.difficulty: Field required" in answer.faults[0]
@@ -89,7 +89,7 @@ async def test_the_sound_items_of_a_faulty_reply_are_kept(door: Open) -> None:
 @pytest.mark.parametrize("second", ["I give up.", '{"drafts": [{"text": "cut', (400, "too long")])
 async def test_a_worse_second_reply_does_not_cost_the_first(door: Open, ledger: Ledger, second: Any) -> None:
     items = [*make_drafts("sound")["drafts"], {"text": "no more"}]
-    teacher, _ = door([{"drafts": items}, second], reasks=1)
+    teacher, _ = door([{"drafts": items}, second], max_reprompts=1)
     answer = await teacher.ask(make_ask())
     assert texts_of(answer.reply) == ["sound"]
     assert answer.faults

@@ -113,12 +113,12 @@ async def test_a_server_that_cuts_any_reply_is_left_after_a_few_requests(door: O
     assert done.faults == ("no verdict for t11, t12",)
 
 
-@pytest.mark.parametrize("reasks", [0, 1, 2])
-async def test_where_not_one_item_comes_it_is_left_after_the_reasks(door: Open, reasks: int) -> None:
-    teacher, script = door([at_most(0)] * (reasks + 1), reasks=reasks)
+@pytest.mark.parametrize("max_reprompts", [0, 1, 2])
+async def test_where_not_one_item_comes_it_is_left_after_the_reasks(door: Open, max_reprompts: int) -> None:
+    teacher, script = door([at_most(0)] * (max_reprompts + 1), max_reprompts=max_reprompts)
     done = await label(teacher, brief(), TEXTS, 1, "c1-l1", 5)
     assert done.labels == {}
-    assert sizes(script) == [12, 6, 3][: reasks + 1]
+    assert sizes(script) == [12, 6, 3][: max_reprompts + 1]
     assert "cut off by the token limit" in done.faults[0]
 
 

@@ -53,7 +53,7 @@ async def test_a_reply_that_comes_after_its_asker_has_gone_is_stored_and_used_by
     assert [call.status for call in ledger.calls()] == ["ok" if answer is GOOD else "fault"]
     assert ledger.spent(None)[0] == 120
     assert teacher.asks_again(ledger.calls()[0]) is False
-    again, _ = door([], reasks=0)
+    again, _ = door([], max_reprompts=0)
     assert (await again.ask(make_ask())).call_id == ledger.calls()[0].id
 
 

@@ -105,7 +105,7 @@ async def test_what_holds_no_reply_says_where_its_text_is_and_stays_in_the_ledge
 
 
 async def test_thoughts_that_meet_the_limit_twice_are_not_paid_for_a_third_time(door: Open) -> None:
-    teacher, script = door([body(message({"content": "", "reasoning": PROSE}, "length"))] * 2, reasks=4)
+    teacher, script = door([body(message({"content": "", "reasoning": PROSE}, "length"))] * 2, max_reprompts=4)
     answer = await teacher.ask(make_ask())
     assert "turn thinking off" in answer.faults[0]
     assert len(script.requests) == 2

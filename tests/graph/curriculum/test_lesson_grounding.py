@@ -10,20 +10,20 @@ AXES = {"tone": [("angry", 0.75), ("calm", 0.25)]}
 
 
 def test_a_lesson_in_the_tone_of_real_texts_shows_other_lines_every_time() -> None:
-    lessons = plan({"toned": 80}, grounding=grounding(), tone=10)
+    lessons = plan({"toned": 80}, grounding=grounding(), style_examples=10)
     shown = [set(lesson.plan.tone) for lesson in lessons]
     assert len(lessons) == 2
     assert all(len(lines) == 10 and lines <= set(grounding().lines) for lines in shown)
     assert shown[0] != shown[1]
-    (short,) = plan({"toned": 20}, grounding=grounding(), tone=10, tone_tokens=9)
+    (short,) = plan({"toned": 20}, grounding=grounding(), style_examples=10, style_example_tokens=9)
     assert len(short.plan.tone) == 3, "12 characters each, four to the token"
 
 
 def test_plain_texts_are_shown_no_line_and_others_half_as_many() -> None:
-    (plain,) = plan(20, grounding=grounding(), tone=10)
+    (plain,) = plan(20, grounding=grounding(), style_examples=10)
     assert "tone" not in plain.plan.model_dump(mode="json")
-    (dense,) = plan({"dense": 20}, grounding=grounding(), tone=10, task="ner")
-    (focused,) = plan(24, weaknesses={"w1": weakness("a", "b")}, grounding=grounding(), tone=10)
+    (dense,) = plan({"dense": 20}, grounding=grounding(), style_examples=10, task="ner")
+    (focused,) = plan(24, weaknesses={"w1": weakness("a", "b")}, grounding=grounding(), style_examples=10)
     assert len(dense.plan.tone) == len(focused.plan.tone) == 5
 
 
@@ -35,7 +35,7 @@ def test_only_texts_in_the_tone_of_real_ones_follow_the_profile() -> None:
 
 def test_attributes_are_planned_for_varied_texts_alone() -> None:
     for kind, count in (("varied", 9), ("plain", 0), ("dense", 0)):
-        (lesson,) = plan({kind: 9}, task="ner", quotas={"blank": 0})
+        (lesson,) = plan({kind: 9}, task="ner", quotas={"no_label": 0})
         assert len(lesson.plan.variety) == count
     (rewritten,) = plan({"varied": 9}, modes=["paraphrase"])
     assert "variety" not in rewritten.plan.model_dump(mode="json")

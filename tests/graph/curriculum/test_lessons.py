@@ -31,7 +31,7 @@ def test_kinds_of_breadth_together_fill_the_poorest_labels() -> None:
 
 
 def test_labels_by_chance_are_not_evened_out() -> None:
-    (lesson,) = plan(12, written(30, "a"), quotas={"breadth": "chance"})
+    (lesson,) = plan(12, written(30, "a"), quotas={"coverage": "chance"})
     assert quotas(lesson).get("a", 0) > 0
     assert drafts([lesson]) == 12
     assert asked(plan(12, written(30, "a"))) == {"b": 6, "c": 6}
@@ -72,7 +72,7 @@ def test_no_hard_text_is_asked_for_unless_a_setting_says_so() -> None:
     found = {"w1": weakness("b", "c")}
     (lesson,) = plan(30, weaknesses=found)
     assert {part.hard for part in lesson.plan.quotas} == {0}
-    (hard,) = plan(30, weaknesses=found, quotas={"hard": 0.5, "hard_breadth": 0.5})
+    (hard,) = plan(30, weaknesses=found, quotas={"hard": 0.5, "hard_coverage": 0.5})
     assert [(part.hard, part.easy) for part in hard.plan.quotas] == [(8, 7), (8, 7)]
 
 
@@ -128,7 +128,7 @@ def test_a_lesson_on_invented_entities_asks_for_texts_without_any() -> None:
 
 def test_breadth_asks_for_the_share_of_texts_without_a_label_that_real_ones_have() -> None:
     def blanks(**changes: Any) -> int:
-        return asked(plan(40, quotas={"blank": 0.25}, **changes))[NO_ENTITY]
+        return asked(plan(40, quotas={"no_label": 0.25}, **changes))[NO_ENTITY]
 
     assert blanks() == 0, "every text has a label where answers are labels"
     assert blanks(task="ner") == 10
@@ -136,7 +136,7 @@ def test_breadth_asks_for_the_share_of_texts_without_a_label_that_real_ones_have
 
 
 def test_dense_texts_name_much_and_are_hard() -> None:
-    (lesson,) = plan({"dense": 6}, task="ner", quotas={"blank": 0})
+    (lesson,) = plan({"dense": 6}, task="ner", quotas={"no_label": 0})
     assert {(part.hard, part.easy) for part in lesson.plan.quotas} == {(2, 0)}
     assert "several entities" in lesson.plan.weakness.advice
     (plain,) = plan(6, task="ner")
@@ -202,7 +202,7 @@ def test_lessons_ask_for_no_more_than_is_wanted_in_bearable_pieces(
 ) -> None:
     weak = {f"w{number}": weakness(*list(LABELS)[: number % 3 + 1]) for number in range(count)}
     items = [item for label in have for item in written(1, label)]
-    sizes = {"lesson": lesson, "hard": hard, "weaknesses": share, "blank": blank}
+    sizes = {"lesson": lesson, "hard": hard, "weaknesses": share, "no_label": blank}
     lessons = plan(wanted, items, weaknesses=weak, quotas=sizes, task=task)
     assert all(0 < drafts([item]) <= lesson * 1.25 for item in lessons)
     assert drafts(lessons) == wanted

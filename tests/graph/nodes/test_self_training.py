@@ -45,16 +45,18 @@ def test_the_provisional_student_is_thrown_away(pooled: Path, word_students: lis
     assert not folder.version(PROVISIONAL).exists()
 
 
-@pytest.mark.parametrize("setting", ["student.self_training=0", "student.self_texts=0", "student.self_until=0"])
+@pytest.mark.parametrize(
+    "setting", ["student.self_training=0", "student.self_training_texts=0", "student.self_training_until=0"]
+)
 def test_it_can_be_turned_off(setting: str, pooled: Path, word_students: list[WordStudent]) -> None:
-    run_quick(pooled, *FROM_BASE, "--set", setting)
+    run_quick(pooled, *FROM_BASE, "--set", f"student.{setting}")
     assert all(own_ids(job) == set() for job in word_students[0].jobs)
 
 
 def test_many_labelled_texts_teach_more_than_the_students_own_answers(
     pooled: Path, word_students: list[WordStudent]
 ) -> None:
-    run_quick(pooled, *FROM_BASE, "--set", "student.self_until=6")
+    run_quick(pooled, *FROM_BASE, "--set", "student.self_training_until=6")
     trained = [(len(job.examples) - len(own_ids(job)), bool(own_ids(job))) for job in word_students[0].jobs]
     labels = len(word_students[0].jobs[0].labels)
     assert any(own for _, own in trained), trained
@@ -65,7 +67,7 @@ def test_many_labelled_texts_teach_more_than_the_students_own_answers(
 def test_an_output_layer_alone_always_learns_from_its_own_answers(
     pooled: Path, word_students: list[WordStudent]
 ) -> None:
-    run_quick(pooled, *FROM_BASE, "--set", "student.self_until=0", "--set", "student.tune=head")
+    run_quick(pooled, *FROM_BASE, "--set", "student.self_training_until=0", "--set", "student.tune=head")
     assert any(own_ids(job) for job in word_students[0].jobs)
 
 

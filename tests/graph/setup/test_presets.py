@@ -157,7 +157,7 @@ def test_auggpt_paraphrases_seeds_alone() -> None:
 
 def test_random_draws_labels_by_chance_and_has_the_same_student_as_evokd() -> None:
     settings = settings_of("random")
-    assert settings.curriculum.quotas.breadth == "chance"
+    assert settings.curriculum.quotas.coverage == "chance"
     assert settings.curriculum.labels == "labeler"
     assert settings.student == settings_of("evokd").student.model_copy(update={"self_training": 0})
 
@@ -188,7 +188,7 @@ def test_other_loops_have_nothing_of_what_is_ours(name: str) -> None:
 def test_published_loops_write_plain_texts_without_the_tone_of_a_pool(name: str) -> None:
     curriculum = settings_of(name).curriculum
     assert begin_shares(False, True, curriculum.source, curriculum.shares) == {"plain": 1.0}
-    assert curriculum.tone == 0
+    assert curriculum.style_examples == 0
     assert curriculum.analyst.first == 1 or curriculum.weaknesses == 0
     assert all(plan.profile == {} and plan.guide == {} for plan in plans(name))
 

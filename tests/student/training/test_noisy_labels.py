@@ -109,7 +109,7 @@ def test_a_training_doubts_what_the_rule_says(make_job: MakeJob, tune: str, rule
     assert 0 < result.doubted < 30
     assert score(job.out) >= GOOD["head"]
     sure = [row.model_copy(update={"trusted": True}) for row in job.examples]
-    assert train(make_job("sure", tune=tune, steps=1, passes=0, loss=rule, examples=sure)).doubted == 0
+    assert train(make_job("sure", tune=tune, steps=1, min_epochs=0, loss=rule, examples=sure)).doubted == 0
 
 
 def test_entities_are_learnt_as_given(make_job: MakeJob) -> None:

@@ -128,15 +128,15 @@ def test_once_all_weights_are_trained_auto_keeps_to_it(make_job: MakeJob) -> Non
 
 
 def test_many_samples_raise_the_steps(make_job: MakeJob) -> None:
-    assert train(make_job(steps=2, passes=3, batch=8)).steps == 9
-    assert train(make_job("b", steps=10, passes=3, batch=8)).steps == 10
+    assert train(make_job(steps=2, min_epochs=3, batch=8)).steps == 9
+    assert train(make_job("b", steps=10, min_epochs=3, batch=8)).steps == 10
 
 
 def test_a_training_that_continues_may_have_steps_of_its_own(make_job: MakeJob) -> None:
     start = make_job("first", tune="full", steps=9, update_steps=2)
     assert train(start).steps == 9
     assert train(make_job("second", tune="full", steps=9, update_steps=2, start=start.out)).steps == 2
-    assert train(make_job("third", tune="full", steps=9, passes=0, start=start.out)).steps == 9
+    assert train(make_job("third", tune="full", steps=9, min_epochs=0, start=start.out)).steps == 9
 
 
 def test_meanings_are_new_at_first_and_old_in_a_training_that_continues(make_job: MakeJob) -> None:
