@@ -49,7 +49,7 @@ class QuotaSettings(ClosedModel):
     )
     coverage: Literal["poorest", "chance"] = Field(
         default="poorest",
-        description="labels of the texts about no weakness: fill up those with the fewest samples, or draw each by chance",
+        description="labels of texts about no weakness: fill up those with the fewest samples, or draw each by chance",
     )
     no_label: float = Field(
         default=0.05,
