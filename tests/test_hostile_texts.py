@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-import evokd.graph.predict
 from evokd.cli import main
 from evokd.cli.views.progress import Progress
 from evokd.simulator.corpus import load_corpus
@@ -110,7 +109,7 @@ def test_json_lines_hold_escapes_alone(
 ) -> None:
     assert main.run_cli([*teacher[1], "--json"]) == 0
     monkeypatch.setattr(
-        evokd.graph.predict, "predict_texts", lambda _, texts: [{"text": text, "label": HOSTILE} for text in texts]
+        "evokd.api.students.predict_texts", lambda _, texts: [{"text": text, "label": HOSTILE} for text in texts]
     )
     texts = tmp_path / "texts.txt"
     texts.write_text("a line\nwhere is it\x9b31m \u202e\n", encoding="utf-8")

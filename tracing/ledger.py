@@ -149,10 +149,18 @@ class Ledger(Samples):
         self._insert("messages", [row])
 
     def message(self, span: str, model: type[MessageT]) -> MessageT | None:
-        """The stored message of a span that is of this model, such as `FeedbackPacket`."""
+        """The stored message of a span that is of this model, such as `FeedbackPacket`.
+
+        Raises:
+            LedgerError: the message is damaged, or of another version.
+        """
         kind = model.model_fields["kind"].default
         rows = self._rows("SELECT body FROM messages WHERE span = ? AND kind = ?", span, kind)
-        return model.model_validate(json.loads(rows[0]["body"])) if rows else None
+        try:
+            return model.model_validate(json.loads(rows[0]["body"])) if rows else None
+        except ValueError as exc:
+            fault = " ".join(str(exc).split())[:200]
+            raise LedgerError(f"{self.path}: the {kind} of {span} cannot be read by this version: {fault}") from exc
 
     # ----------------------------------------------------------------------------------------- weaknesses, lessons
 

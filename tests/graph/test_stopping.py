@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import evokd.agents.generator
+from evokd.api.run_list import list_runs
 from evokd.cli import main
-from evokd.cli.views.run_list import list_runs
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.stopping import Stopped, exit_code, signals_stop
 from evokd.student.protocol import StudentError

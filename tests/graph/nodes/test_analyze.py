@@ -7,7 +7,8 @@ import pytest
 
 from evokd.graph.nodes.analyze import analyze
 from evokd.graph.nodes.examine import examine
-from evokd.messages import PoolText
+from evokd.messages import Analysis, PoolText
+from evokd.tracing.rows import KINDS
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import ToyContext, give_label, make_state
 from tests.graph.toy import LABELS
@@ -46,7 +47,7 @@ async def test_without_the_analyst_plain_texts_of_all_labels_are_planned(make_to
     counts = {quota["label"]: quota["hard"] + quota["easy"] for quota in lesson["plan"]["quotas"]}
     assert counts == dict.fromkeys(LABELS, 2)
     assert sent_lessons(toy) == [("c001-l01", "curriculum", "generator")]
-    record = toy.context.ledger.part(1, "kinds")
+    record = toy.context.ledger.cycle_record(1, KINDS)
     assert record is not None
     assert record["texts"] == {"plain": 6}
     assert toy.script.requests == []
@@ -63,9 +64,9 @@ async def test_a_weakness_that_the_analyst_names_gets_a_lesson(make_toy: MakeToy
     assert (lesson["kind"], lesson["weakness"]) == ("weakness", "c001-w1")
     assert lesson["plan"]["weakness"]["advice"] == "differ"
     assert sent_lessons(toy) == [("c001-l01", "analyst", "generator")]
-    analysis = toy.context.ledger.message("c001", "analysis")
+    analysis = toy.context.ledger.message("c001", Analysis)
     assert analysis is not None
-    assert [item["name"] for item in analysis["weaknesses"]] == ["mix-up"]
+    assert [item.name for item in analysis.weaknesses] == ["mix-up"]
     assert toy.student.calls == asked, "what was examined is read from the ledger"
 
 

@@ -10,6 +10,7 @@ from evokd.graph.nodes.curate import curate
 from evokd.messages.spans import split_words, surfaces
 from evokd.student.tasks.ner.spans import to_gold, to_spans
 from evokd.tracing.ledger import Ledger, Sample
+from evokd.tracing.rows import CURATION
 from tests.graph.conftest import run_quick
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import ToyContext, accepted, make_state, without_validation
@@ -115,7 +116,7 @@ async def test_what_both_agree_on_is_accepted_and_answered_by_the_champion(make_
     assert (second.state, second.disputed, second.exam) == ("rejected", True, None)
     assert (third.state, third.exam) == ("rejected", None)
     record = {"drafts": 3, "accepted": 1, "disputed": 1}
-    assert toy.context.ledger.part(1, "curation") == record
+    assert toy.context.ledger.cycle_record(1, CURATION) == record
     assert toy.event("curated")["disputed"] == 1
     assert toy.student.calls == [("c000", 1)]
 

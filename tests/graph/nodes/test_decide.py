@@ -10,7 +10,7 @@ from evokd.graph.nodes.decide import decide, find_reason
 from evokd.graph.routing import after_curate, after_decide, to_lessons
 from evokd.graph.setup.run_settings import Settings
 from evokd.tracing.ledger import Ledger
-from evokd.tracing.rows import GATE
+from evokd.tracing.rows import DECISION, GATE
 from evokd.tracing.summary import gain_of
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import make_state
@@ -130,6 +130,6 @@ async def test_the_decision_is_stored_and_the_next_cycle_begins(
     toy = make_toy(stop={"cycles": cycles})
     update = await decide(make_state(score=0.5, accepted=7), toy.context)
     assert update == {"decision": expected, "cycle": cycle}
-    assert toy.context.ledger.part(1, "decision") == expected
+    assert toy.context.ledger.cycle_record(1, DECISION) == expected
     event = toy.event("decided")
     assert (event["cycle"], event["accepted"], event["score"], event["reason"]) == (1, 7, 0.5, expected["reason"])

@@ -8,16 +8,19 @@ import pytest
 from evokd.graph.nodes.evaluation import LEAST_REAL, evaluate_cycle
 from evokd.graph.nodes.examine import examine
 from evokd.graph.nodes.gate import gate
+from evokd.messages import FeedbackPacket
 from evokd.student.tasks.classification.codec import ClassificationCodec
+from evokd.tracing.rows import GATE, TRAINING
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import ToyContext, accepted, make_state, without_validation
 from tests.graph.toy import LABELS
 
 
 def packet_of(toy: ToyContext, span: str = "c002") -> dict[str, Any]:
-    packet = toy.context.ledger.message(span, "feedback_packet")
+    """The feedback packet of a span as JSON."""
+    packet = toy.context.ledger.message(span, FeedbackPacket)
     assert packet is not None
-    return packet
+    return packet.model_dump(mode="json")
 
 
 def examined(name: str, answer: str, **changes: Any) -> Any:
@@ -47,7 +50,7 @@ async def test_the_scores_of_the_gate_are_not_computed_again(
 ) -> None:
     toy = make_toy()
     toy.teach("c001")
-    toy.context.ledger.put_part(1, "training", {"samples": 1, "steps": 1, "seconds": 0.1, "loss": 0.5})
+    toy.context.ledger.put_cycle_record(1, TRAINING, {"samples": 1, "steps": 1, "seconds": 0.1, "loss": 0.5})
     update = await gate(make_state(champion=None), toy.context)
     monkeypatch.delattr(ClassificationCodec, "evaluate")
     monkeypatch.delattr(ClassificationCodec, "from_wire")
@@ -98,7 +101,7 @@ async def test_at_the_very_start_the_seeds_are_examined_and_answered_once(make_t
 async def test_a_roll_back_is_noticed_and_history_can_be_left_out(make_toy: MakeToy) -> None:
     toy = make_toy()
     toy.teach("c000")
-    toy.context.ledger.put_part(1, "gate", {"before": 0.75, "after": 0.5, "promoted": False})
+    toy.context.ledger.put_cycle_record(1, GATE, {"before": 0.75, "after": 0.5, "promoted": False})
     await examine(make_state(), toy.context)
     (notice,) = packet_of(toy)["notices"]
     assert "macro_f1 fell from 0.750 to 0.500" in notice

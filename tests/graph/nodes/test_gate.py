@@ -5,21 +5,23 @@ from typing import Any
 import pytest
 
 from evokd.graph.nodes.gate import gate
+from evokd.messages import TrainingReport
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.rows import GATE, TRAINING
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import ToyContext, accepted, make_state, without_validation
 from tests.tracing.rows import weakness
 
 
 def gate_record(ledger: Ledger, cycle: int) -> dict[str, Any]:
-    record = ledger.part(cycle, "gate")
+    record = ledger.cycle_record(cycle, GATE)
     assert record is not None
     return record
 
 
 def note_training(toy: ToyContext, cycle: int) -> None:
     record = {"samples": 15, "steps": 3, "seconds": 0.5, "loss": 0.25}
-    toy.context.ledger.put_part(cycle, "training", record)
+    toy.context.ledger.put_cycle_record(cycle, TRAINING, record)
 
 
 def train_worse(toy: ToyContext) -> None:
@@ -40,9 +42,9 @@ async def test_the_first_student_becomes_champion_with_its_score_on_validation_d
     assert update == {"challenger": None, "champion": "c000", "score": score, "best": score, "stale": 0}
     assert 0.5 < score <= 1
     assert gate_record(toy.context.ledger, 0) == {"before": None, "after": score, "promoted": True}
-    report = toy.context.ledger.message("c000", "training_report")
+    report = toy.context.ledger.message("c000", TrainingReport)
     assert report is not None
-    assert (report["samples"], report["after"], report["promoted"]) == (15, score, True)
+    assert (report.samples, report.after, report.promoted) == (15, score, True)
     assert toy.event("trained")["after"] == score
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from evokd.graph.nodes.lesson import generate, label
 from evokd.graph.state import LessonState
-from evokd.messages import LabelPlan, PoolText
+from evokd.messages import DraftBatch, LabelPlan, PoolText
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import ToyContext, accepted, give_label, make_plan
 from tests.graph.toy import LABELS
@@ -83,7 +83,7 @@ async def test_the_labeler_is_not_told_what_a_text_was_written_for(make_toy: Mak
     assert [(row.candidates, row.confidence, row.intended) for row in rows] == [([LABELS[1]], 0.9, LABELS[0])] * 2
     event = toy.event("lesson")
     assert (event["drafts"], event["labelled"], event["kind"]) == (2, 2, "plain")
-    assert toy.context.ledger.message("c001-l01", "draft_batch") is not None
+    assert toy.context.ledger.message("c001-l01", DraftBatch) is not None
 
 
 async def test_where_the_generators_word_counts_nobody_labels(make_toy: MakeToy) -> None:

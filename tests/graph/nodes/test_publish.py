@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evokd.graph.nodes.publish import REFIT, publish
+from evokd.tracing.rows import REFITTING
 from evokd.tracing.summary import read_summary
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import ToyContext, accepted, make_state
@@ -52,7 +53,7 @@ async def test_the_last_training_takes_in_the_validation_rows_and_is_scored_on_t
     assert not {row.text for row in domain.test} & {item.text for item in job.examples}
     rows, held = len(domain.validation), len(domain.test)
     assert toy.student.calls == [("c000", rows), ("c000", held), ("c001", rows), (REFIT, held)]
-    assert toy.context.ledger.part(1, "refit") is not None
+    assert toy.context.ledger.cycle_record(1, REFITTING) is not None
     assert toy.event("refit")["rows"] == rows
 
 

@@ -1,6 +1,7 @@
 """Which older samples may come back into a training."""
 
 from evokd.graph.nodes.review import review
+from evokd.tracing.rows import REVIEW
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import accepted, make_state
 
@@ -11,7 +12,7 @@ async def test_older_training_samples_alone_may_come_back(make_toy: MakeToy) -> 
     toy.add_lesson("c001-l01", [*first, accepted("c001-l01-d03", state="tombstoned")])
     toy.add_lesson("c002-l01", [accepted("c002-l01-d01")])
     assert await review(make_state(cycle=2), toy.context) == {}
-    assert toy.context.ledger.part(2, "review") == {"samples": ["c001-l01-d01"]}
+    assert toy.context.ledger.cycle_record(2, REVIEW) == {"samples": ["c001-l01-d01"]}
 
 
 async def test_of_many_some_are_drawn_the_same_each_time(make_toy: MakeToy) -> None:
@@ -21,7 +22,7 @@ async def test_of_many_some_are_drawn_the_same_each_time(make_toy: MakeToy) -> N
     records = []
     for _ in range(2):
         await review(make_state(cycle=2), toy.context)
-        records.append(toy.context.ledger.part(2, "review"))
+        records.append(toy.context.ledger.cycle_record(2, REVIEW))
     assert records[0] == records[1]
     assert records[0] is not None
     drawn = records[0]["samples"]

@@ -49,7 +49,7 @@ def test_the_provisional_student_is_thrown_away(pooled: Path, word_students: lis
     "setting", ["student.self_training=0", "student.self_training_texts=0", "student.self_training_until=0"]
 )
 def test_it_can_be_turned_off(setting: str, pooled: Path, word_students: list[WordStudent]) -> None:
-    run_quick(pooled, *FROM_BASE, "--set", f"student.{setting}")
+    run_quick(pooled, *FROM_BASE, "--set", setting)
     assert all(own_ids(job) == set() for job in word_students[0].jobs)
 
 

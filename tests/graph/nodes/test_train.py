@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from evokd.graph.nodes.train import train
+from evokd.tracing.rows import REVIEW, TRAINING
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import ToyContext, accepted, make_state
 
@@ -31,7 +32,7 @@ async def test_the_first_student_learns_the_seeds_alone(make_toy: MakeToy) -> No
     assert [item.id for item in job.examples] == seed_ids(toy)
     assert all(item.trusted for item in job.examples)
     assert (job.start, job.replay) == (None, [])
-    record = toy.context.ledger.part(0, "training")
+    record = toy.context.ledger.cycle_record(0, TRAINING)
     assert record is not None
     assert record["samples"] == len(toy.context.domain.seeds)
     assert (toy.context.folder.version("c000") / "words.json").is_file()
@@ -42,7 +43,7 @@ async def test_nothing_is_trained_where_a_cycle_brought_nothing(make_toy: MakeTo
     toy.add_lesson("c001-l01", [accepted("c001-l01-d01", state="rejected")])
     assert await train(make_state(), toy.context) == {"challenger": None}
     assert toy.student.jobs == []
-    assert toy.context.ledger.part(1, "training") is None
+    assert toy.context.ledger.cycle_record(1, TRAINING) is None
 
 
 async def test_from_the_base_a_student_learns_seeds_and_all_samples_for_training(make_toy: MakeToy) -> None:
@@ -61,7 +62,7 @@ async def test_a_student_that_continues_learns_the_cycle_and_replays_what_review
     toy = make_toy(**CONTINUE)
     add_samples(toy)
     toy.teach("c001")
-    toy.context.ledger.put_part(2, "review", {"samples": reviewed})
+    toy.context.ledger.put_cycle_record(2, REVIEW, {"samples": reviewed})
     await train(make_state(cycle=2, champion="c001"), toy.context)
     (job,) = toy.student.jobs
     assert [item.id for item in job.examples] == ["c002-l01-d01", "c002-l01-d02"]
