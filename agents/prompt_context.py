@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from evokd.agents.llm.request import LLMRequest, ReplyT
 from evokd.agents.output_schemas import OutputSchema, output_schema
 from evokd.messages import PAIR, AnalystReply, GuideReply, ProfileReply, Sendable, describe_reply
-from evokd.prompts.loader import digest, load_prompts
+from evokd.prompts.loader import digest_prompts, load_prompts
 
 PromptName = Literal["analyst", "generator", "labeler", "profile", "guide"]
 _ROLES: Mapping[PromptName, str] = {
@@ -48,7 +48,7 @@ class PromptContext:
     @property
     def hash(self) -> str:
         """Hash of the rendered prompt set."""
-        return digest(self.systems)
+        return digest_prompts(self.systems)
 
     def make_request(
         self,

@@ -63,8 +63,8 @@ def read_texts(name: str, stdin: BinaryIO, form: str | None) -> Texts:
     check_file(path)
     source, ending = file_source(path), path.suffix.lower()
     if form is None and ending in _FOREIGN:
-        told = "save its texts as .txt, .csv or .jsonl"
-        raise InputError(f"{path}: {ending} files are not read; {told}")
+        advice = "save its texts as .txt, .csv or .jsonl"
+        raise InputError(f"{path}: {ending} files are not read; {advice}")
     form = form or ENDINGS.get(ending) or ("jsonl" if ending == ".json" else None)
     return _read(source, name, form)
 
@@ -79,14 +79,14 @@ def _read_stream(name: str, raw: bytes, form: str | None) -> Texts:
 def _read(source: Source, name: str, known: str | None) -> Texts:
     form, layout = known or _recognise(source), Layout()
     try:
-        found = list(cut_texts(source, form, layout))
+        lines = list(cut_texts(source, form, layout))
     except InputError as exc:
         hint = "; for plain texts, one a line: --format lines" if known is None and form != "lines" else ""
         raise InputError(f"{exc}{hint}") from exc
-    if not found:
+    if not lines:
         raise InputError(f"{source.name}: no texts; give one a line, or rows with a column or key 'text'")
-    texts = [line.text.strip() if form == "lines" else line.text for line in found]
-    return Texts(name, texts, layout, [line.number for line in found], is_guess=known is None)
+    texts = [line.text.strip() if form == "lines" else line.text for line in lines]
+    return Texts(name, texts, layout, [line.number for line in lines], is_guess=known is None)
 
 
 def _recognise(source: Source) -> str:

@@ -34,7 +34,7 @@ from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import plan_run
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.student.process.client import StudentClient, TrainJob, TrainResult
-from evokd.student.protocol import Appraisal, AppraiseJob, Prediction, Student
+from evokd.student.protocol import Appraisal, AppraiseJob, Prediction, StudentProtocol
 
 SETTINGS: dict[str, Any] = {
     "student": {"tune": "head", "device": "cpu"},
@@ -142,7 +142,7 @@ def _clocked(clock: _Clock, index: _Clock) -> Iterator[None]:
         yield
 
 
-def _time_student(kind: Callable[..., Student], clock: _Clock) -> Callable[..., Any]:
+def _time_student(kind: Callable[..., StudentProtocol], clock: _Clock) -> Callable[..., Any]:
     def make(*args: Any, **options: Any) -> Any:
         client = kind(*args, **options)
         for name in ("train", "predict", "embed", "warm_up"):

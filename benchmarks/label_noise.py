@@ -25,7 +25,7 @@ import yaml
 from transformers.utils import logging
 
 from evokd.simulator.corpus import Corpus
-from evokd.simulator.corpus_rows import read_rows
+from evokd.simulator.corpus_rows import read_corpus_rows
 from evokd.simulator.labeler import answer_labeler
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.student.base import find_local
@@ -92,7 +92,7 @@ class _Bench:
         self._rows = read_examples(corpus, self._codec)
         test = read_examples(folder / domain["data"]["test"], self._codec)
         self._test = random.Random(0).sample(test, min(options.test_rows, len(test)))
-        self._corpus = Corpus(read_rows(corpus))
+        self._corpus = Corpus(read_corpus_rows(corpus))
 
     def cells(self) -> Iterator[Cell]:
         """List what is measured."""

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 def program() -> str:
     """How to call this program: `evokd` if the shell finds it, else as it was started."""
     started = Path(sys.argv[0])
-    found = shutil.which("evokd")
+    command = shutil.which("evokd")
     if started.name == "main.py":
         return f"python {started}"
     # on Windows the shell finds evokd.exe, and the path that it was started with may lack the ending
     if started.stem != "evokd" or (
-        found and Path(found).resolve().with_suffix("") == started.resolve().with_suffix("")
+        command and Path(command).resolve().with_suffix("") == started.resolve().with_suffix("")
     ):
         return "evokd"
     try:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from evokd.api.runs import Event
 
 
-class Interrupted(Exception):
+class RunInterrupted(Exception):
     """A signal has ended the work; typer would turn a KeyboardInterrupt into a silent exit code."""
 
     def __init__(self, code: int) -> None:
@@ -51,7 +51,7 @@ def follow(as_json: bool, work: "Callable[[Callable[[Event], None]], Run]", fold
         except BaseException as exc:
             error = exc
             if isinstance(exc, KeyboardInterrupt):
-                error = Interrupted(exit_code(exc))
+                error = RunInterrupted(exit_code(exc))
             elif isinstance(exc, BrokenPipeError):
                 error = OutputClosed()
             error.add_note(f"{FOLDER_NOTE}{getattr(exc, 'folder', None) or progress.folder}")

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from evokd.cli.app import app
-from evokd.cli.follow import FOLDER_NOTE, Interrupted, OutputClosed
+from evokd.cli.follow import FOLDER_NOTE, OutputClosed, RunInterrupted
 
 # typer carries its own copy of click or uses the installed one, by version
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
@@ -41,7 +41,7 @@ def _run_command(arguments: list[str] | None) -> int:
         return exc.exit_code
     except UsageError as exc:
         return _fail(exc.format_message(), 2)
-    except Interrupted as exc:
+    except RunInterrupted as exc:
         return _fail("interrupted" + _resume_hint(exc), exc.code)
     except (KeyboardInterrupt, typer.Abort) as exc:
         return _fail("interrupted" + _resume_hint(exc), 130)

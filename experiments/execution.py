@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evokd.experiments.learning_curve import FILE, read_result, score_versions, write_curve
-from evokd.experiments.spec import MAY_DIFFER, ExperimentRun, counted_versions, digest
+from evokd.experiments.spec import MAY_DIFFER, ExperimentRun, counted_versions, digest_parts
 from evokd.graph.context import cycle_name
 from evokd.graph.open_context import RunOverrides
 from evokd.graph.runner import resume_run, start_run
@@ -19,7 +19,7 @@ from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.simulated_teacher import make_corpus
 from evokd.messages import EvokdError
 from evokd.student.curate import normalise
-from evokd.student.protocol import Student, TrainExample, TrainJob
+from evokd.student.protocol import StudentProtocol, TrainExample, TrainJob
 from evokd.tracing.events import Listener
 from evokd.tracing.files import write_json
 from evokd.tracing.summary import read_summary
@@ -43,7 +43,7 @@ class FullDataBaseline:
     """Any run with that student."""
 
 
-def plan_run(run: ExperimentRun, domain: Domain) -> Plan:
+def plan_experiment_run(run: ExperimentRun, domain: Domain) -> Plan:
     """Plan a run again, on a domain that has been read."""
     return plan_settings(domain, run.preset, [ConfigSource(run.id, run.settings)])
 
@@ -60,7 +60,7 @@ class DomainCache:
     domain: Domain
     corpus: "Corpus | None" = None
 
-    def overrides(self, plan: Plan, student: Student) -> RunOverrides:
+    def overrides(self, plan: Plan, student: StudentProtocol) -> RunOverrides:
         """What a run takes from here instead of making it: the student, and the corpus unless it names another."""
         shares_corpus = plan.settings.teacher.is_rehearsal() and plan.settings.rehearsal.corpus is None
         if shares_corpus and self.corpus is None:
@@ -70,7 +70,7 @@ class DomainCache:
 
 
 def execute_run(
-    run: ExperimentRun, cache: DomainCache, out: Path, student: Student, listeners: tuple[Listener, ...] = ()
+    run: ExperimentRun, cache: DomainCache, out: Path, student: StudentProtocol, listeners: tuple[Listener, ...] = ()
 ) -> dict[str, Any]:
     """Start a run, or resume it, and write its learning curve; a finished run is only read.
 
@@ -80,7 +80,7 @@ def execute_run(
     if curve is not None:
         return curve
     folder = RunFolder(out / "runs" / run.id)
-    plan = plan_run(run, cache.domain)
+    plan = plan_experiment_run(run, cache.domain)
     summary = _read_scorable_summary(folder)
     if summary is None:
         overrides = cache.overrides(plan, student)
@@ -128,7 +128,7 @@ def plan_baseline(run: ExperimentRun, domain: Domain) -> FullDataBaseline:
         "corpus": run.settings["rehearsal"]["corpus"],
         "versions": counted_versions(),
     }
-    name = f"{run.domain[:40]}-s{run.seed}-{digest(parts)}"
+    name = f"{run.domain[:40]}-s{run.seed}-{digest_parts(parts)}"
     return FullDataBaseline(name, run.folder, run.domain, run.seed, run)
 
 
@@ -137,7 +137,7 @@ def read_baseline(out: Path, baseline: FullDataBaseline) -> dict[str, Any] | Non
     return read_result(out / _BASELINES / f"{baseline.id}.json", "test")
 
 
-def train_baseline(baseline: FullDataBaseline, domain: Domain, out: Path, student: Student) -> dict[str, Any]:
+def train_baseline(baseline: FullDataBaseline, domain: Domain, out: Path, student: StudentProtocol) -> dict[str, Any]:
     """Train a student on the seeds and the whole corpus except test texts, and score it on test data.
 
     Raises:
@@ -146,7 +146,7 @@ def train_baseline(baseline: FullDataBaseline, domain: Domain, out: Path, studen
     done = read_baseline(out, baseline)
     if done is not None:
         return done
-    plan = plan_run(baseline.run, domain)
+    plan = plan_experiment_run(baseline.run, domain)
     if not plan.domain.corpus_rows:
         raise EvokdError(f"{plan.domain.folder}: no corpus to train on")
     record = asyncio.run(_train_baseline(plan, out / _BASELINES / baseline.id, student))
@@ -155,7 +155,7 @@ def train_baseline(baseline: FullDataBaseline, domain: Domain, out: Path, studen
     return record
 
 
-async def _train_baseline(plan: Plan, work: Path, student: Student) -> dict[str, Any]:
+async def _train_baseline(plan: Plan, work: Path, student: StudentProtocol) -> dict[str, Any]:
     domain = plan.domain
     test_texts = {normalise(row.text) for row in domain.test}
     by_text = {row.text: row for row in (*reversed(domain.corpus_rows), *domain.seeds)}

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from evokd.experiments.measures import area
-from evokd.experiments.spec import digest
-from evokd.experiments.statistics import compare
+from evokd.experiments.spec import digest_parts
+from evokd.experiments.statistics import compare_pairs
 from evokd.experiments.tables import format_difference, spread, write_table
 from evokd.graph.setup.resume_check import PLACES, flatten
 from evokd.graph.setup.run_folder import RunFolder, read_config
@@ -62,7 +62,7 @@ class Finished:
     @property
     def settings_digest(self) -> str:
         """Digest of the settings: runs of one loop have the same."""
-        return digest(self.settings)
+        return digest_parts(self.settings)
 
     @property
     def tokens(self) -> int:
@@ -111,7 +111,7 @@ def _is_compared(key: str) -> bool:
 def _comparison_key(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     has_validation = summary["start"]["validation"] is not None
     rows = config["settings"].get("rows", {}).get("validation")
-    return digest(
+    return digest_parts(
         {
             "domain": summary["domain"],
             "data": sorted(config["data"].values()),  # names of files outside the domain depend on their folder
@@ -256,7 +256,7 @@ def loops_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     for loop, loop_rows in by_loop.items():
         scores = _by_seed(loop_rows, split)
         pairs = [reference_scores[seed] - scores[seed] for seed in sorted(reference_scores.keys() & scores.keys())]
-        difference = format_difference(compare({"": pairs})) if pairs and loop != reference else "-"
+        difference = format_difference(compare_pairs({"": pairs})) if pairs and loop != reference else "-"
         count = str(len(pairs)) if loop != reference else "-"
         end = spread([row["final"][split] for row in loop_rows])
         lines.append([loop, str(len(loop_rows)), end, difference, count])

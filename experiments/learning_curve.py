@@ -9,7 +9,7 @@ from evokd.graph.context import cycle_name
 from evokd.graph.nodes.evaluation import answer_once
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_folder import RunFolder
-from evokd.student.protocol import Student
+from evokd.student.protocol import StudentProtocol
 from evokd.student.tasks.scores import Scores
 from evokd.tracing.files import read_json, write_json
 from evokd.tracing.ledger import Ledger
@@ -37,7 +37,7 @@ class Point:
 
 
 async def score_versions(
-    summary: Mapping[str, Any], folder: RunFolder, domain: Domain, student: Student
+    summary: Mapping[str, Any], folder: RunFolder, domain: Domain, student: StudentProtocol
 ) -> list[Point]:
     """Score the champion after each cycle on test data; each version is scored once.
 
@@ -55,7 +55,7 @@ async def score_versions(
 
 
 async def _score_versions(
-    summary: Mapping[str, Any], folder: RunFolder, domain: Domain, ledger: Ledger, student: Student
+    summary: Mapping[str, Any], folder: RunFolder, domain: Domain, ledger: Ledger, student: StudentProtocol
 ) -> list[Point]:
     points: list[Point] = []
     scored: dict[str, Scores] = {}

@@ -12,7 +12,7 @@ from evokd.experiments.charts import HINT, KINDS, ChartData, can_draw, draw
 from evokd.experiments.driver import Results
 from evokd.experiments.results import SHARES, Key, Measured, measure, pair
 from evokd.experiments.spec import Experiment
-from evokd.experiments.statistics import LEVEL, RESAMPLES, compare
+from evokd.experiments.statistics import LEVEL, RESAMPLES, compare_pairs
 from evokd.experiments.tables import MEASURES, difference_table, label_table, reach_table, scores_table, tokens_table
 from evokd.messages.escape import clean
 from evokd.messages.files import write_atomically
@@ -190,7 +190,7 @@ def _group_differences(
         for value in MEASURES:
             pairs = pair(items, first, other, value)
             if pairs:
-                yield {**scope, "first": first, "second": other, "measure": value, **asdict(compare(pairs))}
+                yield {**scope, "first": first, "second": other, "measure": value, **asdict(compare_pairs(pairs))}
 
 
 def _pages(

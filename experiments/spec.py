@@ -212,7 +212,7 @@ def make_run(arm: str, plan: Plan) -> ExperimentRun:
     for key in ("rehearsal.typicality", "rehearsal.noise"):
         start.pop(key, None)  # the teacher has not been called yet
     return ExperimentRun(
-        id="-".join([*parts, digest(_fingerprint(plan))]),
+        id="-".join([*parts, digest_parts(_fingerprint(plan))]),
         domain=domain.file.name,
         folder=str(domain.folder),
         arm=arm,
@@ -222,7 +222,7 @@ def make_run(arm: str, plan: Plan) -> ExperimentRun:
         noise=rehearsal.noise,
         settings=settings.model_dump(mode="json"),
         metric=domain.metric,
-        start=digest(start),
+        start=digest_parts(start),
     )
 
 
@@ -249,7 +249,7 @@ def counted_versions() -> dict[str, str]:
     return {name: versions[name] for name in _COUNTED_VERSIONS}
 
 
-def digest(value: Mapping[str, Any]) -> str:
+def digest_parts(value: Mapping[str, Any]) -> str:
     """A short digest of a value, the same whatever the order of its keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

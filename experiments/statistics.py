@@ -31,7 +31,7 @@ class Difference:
         return int(self.low > 0) - int(self.high < 0)
 
 
-def compare(pairs: Mapping[str, Sequence[float]], seed: int = 0) -> Difference:
+def compare_pairs(pairs: Mapping[str, Sequence[float]], seed: int = 0) -> Difference:
     """Mean of paired differences over domains, each domain counted once, with a percentile bootstrap interval.
 
     Seeds are resampled within each domain; domains are not resampled. So the interval says how the mean over these

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from evokd.experiments.measures import median_reach, value_at
 from evokd.experiments.results import Measured, pair
-from evokd.experiments.statistics import Difference, compare
+from evokd.experiments.statistics import Difference, compare_pairs
 
 MEASURES = {
     "area_tokens": "area over tokens",
@@ -125,7 +125,7 @@ def difference_table(measured: Sequence[Measured], arms: Sequence[str]) -> list[
         count = 0
         for value in MEASURES:
             pairs = pair(measured, first, other, value)
-            differences.append(format_difference(compare(pairs)) if pairs else "-")
+            differences.append(format_difference(compare_pairs(pairs)) if pairs else "-")
             count = max(count, sum(map(len, pairs.values())))
         if count:
             rows.append([f"{first} - {other}", str(count), *differences])
@@ -144,7 +144,7 @@ def label_table(measured: Sequence[Measured], arms: Sequence[str]) -> list[str]:
             row.append(spread([_label_scores(item).get(label, 0.0) for item in items]))
         for other in others:
             differences = _label_differences(by_arm[first], by_arm[other], label)
-            row.append(format_difference(compare({"": differences})) if differences else "-")
+            row.append(format_difference(compare_pairs({"": differences})) if differences else "-")
         rows.append(row)
     return write_table(["label", *by_arm, *(f"{first} - {other}" for other in others)], rows)
 

@@ -197,8 +197,8 @@ class WorkerPool:
             self._tell({"event": "repeated", "job": job})
             self._waiting.insert(0, job)
         else:
-            told = f"its process died {_TRIES} times (exit code {worker.process.returncode})"
-            self._fail(JobFailure(job, f"{told}; see {self._out / 'workers.log'}", 1))
+            message = f"its process died {_TRIES} times (exit code {worker.process.returncode})"
+            self._fail(JobFailure(job, f"{message}; see {self._out / 'workers.log'}", 1))
         if self._waiting:
             fresh = self._start()
             fresh.group = worker.group

@@ -41,13 +41,13 @@ def _traced(work: Callable[[StateT, RunContext], Awaitable[StateUpdate]], find_c
         context = await find_context(runtime, name)
         fields: dict[str, Any] = dict(state)
         cycle = fields.get("cycle", fields.get("lesson_cycle", 0))
-        place = {"cycle": cycle, "node": name, **({"lesson": fields["lesson"]} if "lesson" in fields else {})}
-        context.emit("node_started", **place)
+        where = {"cycle": cycle, "node": name, **({"lesson": fields["lesson"]} if "lesson" in fields else {})}
+        context.emit("node_started", **where)
         start = time.monotonic()
         update = await work(state, context)
         seconds = time.monotonic() - start
         context.ledger.add_time(cycle, name, seconds)
-        context.emit("node_finished", **place, seconds=round(seconds, 3))
+        context.emit("node_finished", **where, seconds=round(seconds, 3))
         return update
 
     node.__name__ = name

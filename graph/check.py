@@ -73,12 +73,17 @@ def _describe_teacher(plan: Plan) -> list[dict[str, Any]]:
         return [{"model": "none", "address": None, "roles": list(ROLES), "state": NO_TEACHER}]
     if teacher.is_embedded():
         return [{"model": teacher.model, "address": None, "roles": list(ROLES), "state": "in process"}]
-    found: dict[tuple[str | None, str | None], dict[str, Any]] = {}
+    teachers: dict[tuple[str | None, str | None], dict[str, Any]] = {}
     for role in ROLES:
-        own = teacher.role(role)
-        place = (own.model, own.base_url)
-        if place not in found:
-            state = ping(own, resolve_key(own, os.environ))
-            found[place] = {"model": own.model, "address": own.base_url or OPENAI_URL, "roles": [], "state": state}
-        found[place]["roles"].append(role)
-    return list(found.values())
+        role_settings = teacher.role(role)
+        endpoint = (role_settings.model, role_settings.base_url)
+        if endpoint not in teachers:
+            state = ping(role_settings, resolve_key(role_settings, os.environ))
+            teachers[endpoint] = {
+                "model": role_settings.model,
+                "address": role_settings.base_url or OPENAI_URL,
+                "roles": [],
+                "state": state,
+            }
+        teachers[endpoint]["roles"].append(role)
+    return list(teachers.values())

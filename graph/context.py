@@ -9,7 +9,7 @@ from evokd.agents.prompt_context import PromptContext
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.run_settings import Settings
-from evokd.student.protocol import Student
+from evokd.student.protocol import StudentProtocol
 from evokd.tracing.events import Emit
 from evokd.tracing.ledger import Ledger
 
@@ -28,7 +28,7 @@ class RunContext:
     folder: RunFolder
     ledger: Ledger
     emit: Emit
-    student: Student
+    student: StudentProtocol
     teacher: Teacher
     briefing: PromptContext
     draft_cost: tuple[float, float] = (0.0, 0.0)

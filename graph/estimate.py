@@ -91,15 +91,17 @@ def _afford(take: Callable[[float], Mapping[str, RoleEstimate]], what: str, cap:
 
 def _price_roles(plan: Plan, cycles: Sequence[tuple[float, CallTokens]]) -> dict[str, RoleEstimate]:
     """Add up the calls of some cycles, each with the fraction of it that is made."""
-    found = {}
+    estimates = {}
     for role in ROLES:
         read, written = (
             math.ceil(sum(part * pair[side] for part, calls in cycles for pair in calls[role])) for side in (0, 1)
         )
-        own = plan.settings.teacher.role(role)
+        role_settings = plan.settings.teacher.role(role)
         cost = None
         if not plan.settings.teacher.is_embedded():
-            cost = price(own.prices, own.model or "", own.base_url or OPENAI_URL, (read, written))[0]
+            cost = price(
+                role_settings.prices, role_settings.model or "", role_settings.base_url or OPENAI_URL, (read, written)
+            )[0]
         count = math.ceil(sum(part * len(calls[role]) for part, calls in cycles))
-        found[role] = RoleEstimate(count, read, written, cost)
-    return found
+        estimates[role] = RoleEstimate(count, read, written, cost)
+    return estimates

@@ -20,7 +20,7 @@ from evokd.graph.context import RunContext
 from evokd.graph.io_errors import disk_errors
 from evokd.graph.open_context import RunOverrides
 from evokd.graph.resumption import ResumeInfo, replan
-from evokd.graph.runner import finish_run, log_events, open_run
+from evokd.graph.runner import begin_run, finish_run, log_events
 from evokd.graph.setup.config_layers import ConfigSource, plant_dotted
 from evokd.graph.setup.plan import Plan, describe_plan, plan_run
 from evokd.graph.setup.readability import refuse_unreadable
@@ -77,7 +77,7 @@ class _LazyRun:
             write_config(folder, describe_plan(plan))
             info = ResumeInfo()
         log = self._resources.enter_context(log_events(folder))
-        opened = open_run(plan, folder, log, info, RunOverrides(), Stop())
+        opened = begin_run(plan, folder, log, info, RunOverrides(), Stop())
         context = await self._resources.enter_async_context(opened)
         if is_resumed and node == "prepare":
             # the tool has lost its checkpoints: all is done again from the stored replies

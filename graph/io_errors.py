@@ -58,10 +58,10 @@ def disk_errors(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error, LedgerError, StudentError) as exc:
-        told = _tell(exc, folder)
-        if told is None:
+        message = _tell(exc, folder)
+        if message is None:
             raise
-        raise DiskError(told, folder.path if folder.config.is_file() else None) from exc
+        raise DiskError(message, folder.path if folder.config.is_file() else None) from exc
 
 
 def _tell(exc: Exception, folder: RunFolder) -> str | None:
@@ -95,9 +95,9 @@ def _tell_words(exc: Exception, folder: RunFolder) -> str | None:
     for words, code in _TOLD.items():
         if words in text.lower():
             named = re.findall(r"'(/[^']+)'", text)
-            place = folder.work if isinstance(exc, StudentError) else folder.student
-            place = Path(named[-1]) if named else place
-            return _tell_code(code, place, os.strerror(code))
+            path = folder.work if isinstance(exc, StudentError) else folder.student
+            path = Path(named[-1]) if named else path
+            return _tell_code(code, path, os.strerror(code))
     return None
 
 
@@ -113,19 +113,19 @@ def _tell_code(code: int, path: Path, reason: str) -> str | None:
 
 def _free_bytes(path: Path) -> float:
     """Free bytes on the disk of a file; infinite if unknown."""
-    place = next((parent for parent in (path, *path.parents) if parent.is_dir()), None)
+    folder = next((parent for parent in (path, *path.parents) if parent.is_dir()), None)
     try:
-        return shutil.disk_usage(place or "/").free
+        return shutil.disk_usage(folder or "/").free
     except OSError:
         return float("inf")
 
 
 def _free(path: Path) -> str:
     """How much space is free on the disk of a file, in words."""
-    found = _free_bytes(path)
-    if found == float("inf"):
+    free = _free_bytes(path)
+    if free == float("inf"):
         return "how much is free there is unknown"
-    size = int(found)
+    size = int(free)
     units = ["bytes", "KB", "MB", "GB"]
     while size >= 1024 and len(units) > 1:
         size //= 1024

@@ -17,7 +17,7 @@ from evokd.graph.setup.simulated_teacher import make_corpus, never_served
 from evokd.graph.stopping import Stop
 from evokd.messages import CallRecord
 from evokd.student.process.client import StudentClient
-from evokd.student.protocol import Student
+from evokd.student.protocol import StudentProtocol
 from evokd.tracing.events import EventLog
 from evokd.tracing.ledger import Ledger
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class RunOverrides:
     """What an experiment provides to each of its runs, in place of what a run makes itself."""
 
-    student: Student | None = None
+    student: StudentProtocol | None = None
     """Trains and answers, and outlives the run; None: the run has a student process of its own."""
     keep_versions: bool = False
     """Whether the work folder stays, with every student that became champion."""

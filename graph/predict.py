@@ -43,12 +43,12 @@ def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:
     async def ask(log: Path) -> list[dict[str, Any]]:
         client = StudentClient(log, device=settings.student.device, threads=settings.student.threads)
         try:
-            found = await client.predict(folder.student, texts)
+            predictions = await client.predict(folder.student, texts)
         finally:
             await client.close()
         return [
             {**task.write_row(text, item.answer), "confidence": item.confidence, "scores": item.scores}
-            for text, item in zip(texts, found, strict=True)
+            for text, item in zip(texts, predictions, strict=True)
         ]
 
     with _log_elsewhere() as log:
@@ -66,14 +66,14 @@ def _log_elsewhere() -> Iterator[Path]:
         os.close(number)
     except OSError:  # no room anywhere
         name = os.devnull
-    kept = name == os.devnull
+    keep = name == os.devnull
     try:
         yield Path(name)
     except StudentError:
-        kept = True
+        keep = True
         raise
     finally:
-        if not kept:
+        if not keep:
             Path(name).unlink(missing_ok=True)
 
 

@@ -151,13 +151,13 @@ async def _run(
 async def _work(
     plan: Plan, folder: RunFolder, log: EventLog, info: ResumeInfo, overrides: RunOverrides, stop: Stop
 ) -> dict[str, Any]:
-    async with open_run(plan, folder, log, info, overrides, stop) as context:
+    async with begin_run(plan, folder, log, info, overrides, stop) as context:
         await _invoke(context, info)
     return finish_run(folder, log, overrides.keep_versions)
 
 
 @asynccontextmanager
-async def open_run(
+async def begin_run(
     plan: Plan, folder: RunFolder, log: EventLog, info: ResumeInfo, overrides: RunOverrides, stop: Stop
 ) -> AsyncIterator[RunContext]:
     """Open a run for whoever drives the graph: its context, with its start told and its plan on record.

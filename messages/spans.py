@@ -176,16 +176,16 @@ def span_fault(text: str, spans: Sequence[Span], words: Sequence[tuple[int, int]
     """
     starts, ends = [start for start, _ in words], [end for _, end in words]
     for span in spans:
-        told = f"entity {span.start}-{span.end} ({span.label})"
+        where = f"entity {span.start}-{span.end} ({span.label})"
         if span.start >= span.end:
-            return f"{told} holds no character; start must be less than end, the place behind the last character"
+            return f"{where} holds no character; start must be less than end, the place behind the last character"
         if span.start < 0 or span.end > len(text):
-            return f"{told} does not lie in the text of {len(text)} characters; count characters from 0, not bytes"
+            return f"{where} does not lie in the text of {len(text)} characters; count characters from 0, not bytes"
         if text[span.start].isspace() or text[span.end - 1].isspace():
-            return f"{told} begins or ends with white space; move its ends to the words"
+            return f"{where} begins or ends with white space; move its ends to the words"
         if not (_holds(starts, span.start) and _holds(ends, span.end)):
             return (
-                f"{told} {text[span.start : span.end]!r} cuts a word; move its ends to the words (end is not included)"
+                f"{where} {text[span.start : span.end]!r} cuts a word; move its ends to the words (end is not included)"
             )
     for left, right in pairwise(sorted(spans)):
         if right.start < left.end:

@@ -80,7 +80,7 @@ def describe_reply(model: type[BaseModel], without: Collection[str] = ()) -> str
     return _describe(schema, schema.get("$defs", {}), "")
 
 
-def _describe(node: Mapping[str, Any], parts: Mapping[str, Any], told: str) -> str:
+def _describe(node: Mapping[str, Any], parts: Mapping[str, Any], fallback: str) -> str:
     node = parts[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
     if "properties" in node:
         inner = (
@@ -90,7 +90,7 @@ def _describe(node: Mapping[str, Any], parts: Mapping[str, Any], told: str) -> s
         return f"{{{', '.join(inner)}}}"
     if node.get("type") == "array":
         items = node["items"]
-        return f"[{_describe(items, parts, told)}]" if "$ref" in items else f"[<{told}>]"
+        return f"[{_describe(items, parts, fallback)}]" if "$ref" in items else f"[<{fallback}>]"
     if "enum" in node:
         return " | ".join(json.dumps(value) for value in node["enum"])
-    return f"<{told}>"
+    return f"<{fallback}>"

@@ -162,7 +162,7 @@ def _first_words(exc: BaseException) -> str:
     return " ".join(str(exc).split())[:300]
 
 
-def digest(rendered: Mapping[str, str]) -> str:
+def digest_prompts(rendered: Mapping[str, str]) -> str:
     """Hash a set of rendered prompts (role -> text): the first 16 hex digits of a SHA-256."""
     joined = "\0".join(f"{role}\0{text}" for role, text in sorted(rendered.items()))
     return hashlib.sha256(joined.encode()).hexdigest()[:16]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evokd.simulator.entity_analyst import name_mistakes
-from evokd.simulator.keywords import all_texts, describe, find_keywords, join, mention, quote, remember
+from evokd.simulator.keywords import all_texts, describe, find_keywords, join_words, mention, quote, remember
 from evokd.simulator.requests import CaseIn, PacketIn, labels_in, read_message
 
 MOST_WEAKNESSES = 4
@@ -91,7 +91,7 @@ def _least_learnt(right: Sequence[CaseIn], packet: PacketIn) -> list[_Group]:
 
 def _name_confusion(group: _Group, right: Sequence[CaseIn], packet: PacketIn) -> dict[str, Any]:
     rivals = [label for label in group.predicted if label in packet.labels and label != group.gold]
-    seen = join(rivals) or "something else"
+    seen = join_words(rivals) or "something else"
     contrast = [case for case in right if case.predicted in rivals] or list(right)
     words = find_keywords([case.text for case in group.cases], [case.text for case in contrast], all_texts(packet))
     cases = sorted(group.cases, key=lambda case: (case.verdict != "confident_wrong", -case.confidence, case.id))

@@ -17,7 +17,7 @@ from evokd.simulator import roles
 from evokd.simulator.corpus import Corpus
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import RequestError, find_message, read_turns
-from evokd.simulator.seeded_rng import digest
+from evokd.simulator.seeded_rng import hash_key
 
 MODEL = "rehearsal"
 LARGEST_BODY = 8 * 2**20
@@ -92,7 +92,7 @@ def _complete(body: dict[str, Any], answer: AnswerFunction, seed: int) -> dict[s
     prompt_length, reply_length = sum(len(text) for _, text in turns), len(content)
     usage = {"prompt_tokens": math.ceil(prompt_length / 4), "completion_tokens": math.ceil(reply_length / 4)}
     return {
-        "id": f"chatcmpl-{digest(kind, message, effective_seed, model, content).hex()[:24]}",
+        "id": f"chatcmpl-{hash_key(kind, message, effective_seed, model, content).hex()[:24]}",
         "object": "chat.completion",
         "created": 0,
         "model": model,

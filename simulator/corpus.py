@@ -13,12 +13,12 @@ import numpy as np
 
 from evokd.messages import NO_ENTITY, Gold, InputError
 from evokd.messages.spans import AlignmentError, align
-from evokd.simulator.corpus_rows import CorpusRow, read_rows
+from evokd.simulator.corpus_rows import CorpusRow, read_corpus_rows
 from evokd.simulator.difficulty import DifficultyMeasure, EntityDifficulty, TextDifficulty
 from evokd.simulator.entity_tagger import EntityTagger
 from evokd.simulator.gazetteer import Gazetteer
 from evokd.simulator.text_index import Ints, TextIndex
-from evokd.simulator.words import normalise
+from evokd.simulator.words import fold_text
 
 
 class Corpus:
@@ -44,7 +44,7 @@ class Corpus:
         self._position: dict[str, int] = {}
         unique: list[CorpusRow] = []
         for row in rows:
-            if self._position.setdefault(normalise(row.text), len(unique)) == len(unique):
+            if self._position.setdefault(fold_text(row.text), len(unique)) == len(unique):
                 unique.append(row)
         self.rows: tuple[CorpusRow, ...] = tuple(unique)
         self.index = TextIndex([row.text for row in unique], [row.labels for row in unique])
@@ -67,7 +67,7 @@ class Corpus:
         return other
 
     def _forbid(self, never: Iterable[str]) -> None:
-        self._forbidden = {normalise(text) for text in never}
+        self._forbidden = {fold_text(text) for text in never}
         served = np.array([key not in self._forbidden for key in self._position], dtype=bool)
         self._of_label: list[Ints] = [np.flatnonzero(served & member) for member in self.index.members.T]
         self._no_label: Ints = np.flatnonzero(served & ~self.index.members.any(axis=1))
@@ -103,15 +103,15 @@ class Corpus:
 
     def is_seed(self, text: str) -> bool:
         """Tell whether a text must never be retrieved."""
-        return normalise(text) in self._forbidden
+        return fold_text(text) in self._forbidden
 
     def is_taken(self, text: str) -> bool:
         """Tell whether a text is a row or a seed."""
-        return normalise(text) in self._position or self.is_seed(text)
+        return fold_text(text) in self._position or self.is_seed(text)
 
     def find(self, text: str) -> int | None:
         """Find the row that holds this text, None when there is none."""
-        return self._position.get(normalise(text))
+        return self._position.get(fold_text(text))
 
     def retrievable(self, label: str) -> Ints:
         """Give the rows of a label that may be retrieved, seeds left out; empty for an unknown label.
@@ -127,7 +127,7 @@ class Corpus:
         """Find the rows whose text begins with one of the openings; both sides normalised, a final ellipsis ignored."""
         matches: set[int] = set()
         for opening in openings:
-            prefix = normalise(opening).removesuffix("...").rstrip()
+            prefix = fold_text(opening).removesuffix("...").rstrip()
             if not prefix:
                 continue
             for at in range(bisect.bisect_left(self._sorted, (prefix,)), len(self._sorted)):
@@ -148,7 +148,7 @@ def load_corpus(path: Path, never: Iterable[str] = ()) -> Corpus:
     Raises:
         InputError: the file cannot be read, or a row is not as it should be; says which line.
     """
-    return make_corpus(read_rows(path), never, str(path))
+    return make_corpus(read_corpus_rows(path), never, str(path))
 
 
 def make_corpus(rows: Sequence[CorpusRow], never: Iterable[str], where: str) -> Corpus:

@@ -37,14 +37,14 @@ class CorpusRow:
         return () if isinstance(self.answer, str) else self.answer
 
 
-def read_rows(path: Path) -> list[CorpusRow]:
+def read_corpus_rows(path: Path) -> list[CorpusRow]:
     """Read a .jsonl corpus; all its rows are of one kind, with a label or with entities.
 
     Raises:
         InputError: the file cannot be read, or a row is not as it should be; says which line.
     """
-    located = ((f"{path}:{number}", line) for number, line in read_lines(path))
-    return cut_rows(str(path), ((where, parse_object(line, where)) for where, line in located))
+    located = ((f"{path}:{number}", line) for number, line in read_corpus_lines(path))
+    return cut_rows(str(path), ((where, parse_corpus_object(line, where)) for where, line in located))
 
 
 def cut_rows(name: str, located: Iterable[tuple[str, dict[str, Any]]]) -> list[CorpusRow]:
@@ -69,7 +69,7 @@ def cut_rows(name: str, located: Iterable[tuple[str, dict[str, Any]]]) -> list[C
     return rows
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_corpus_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Read the lines of a UTF-8 file that are not blank, with their numbers from 1.
 
     Raises:
@@ -81,7 +81,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def parse_object(line: str, where: str) -> dict[str, Any]:
+def parse_corpus_object(line: str, where: str) -> dict[str, Any]:
     """Read a line that holds a JSON object.
 
     Raises:

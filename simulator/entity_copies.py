@@ -81,9 +81,9 @@ class _Copy:
         solid = [at for at, word in enumerate(copied_from) if word.isalnum() and at not in inside]
         beside = [at for at, word in enumerate(copied) if word.isalnum() and at not in covered]
         both = {at for first, _, size in matcher.get_matching_blocks() for at in range(first, first + size)}
-        kept = len(both.intersection(solid))
-        fits = kept >= _LEAST_WORDS and span_fault(text, self.spans, self._places) is None
-        self.kept = kept / max(len(solid), len(beside)) if fits else 0.0
+        matching = len(both.intersection(solid))
+        fits = matching >= _LEAST_WORDS and span_fault(text, self.spans, self._places) is None
+        self.kept = matching / max(len(solid), len(beside)) if fits else 0.0
 
     def _carry(self, begin: int, end: int, label: str, behind: int) -> tuple[int, int] | None:
         """Find the words (from, to) that stand where the row's words `begin` to `end` stood, rather a known name."""
@@ -102,11 +102,11 @@ class _Copy:
 
     def _edges(self, edge: int) -> list[int]:
         """Where an edge between two words of the row may lie in the text."""
-        found: set[int] = set()
+        words: set[int] = set()
         for kind, row_from, row_to, text_from, text_to in self._blocks:
             if row_from <= edge <= row_to:
-                found.update(_edges_in(kind, edge - row_from, row_to - row_from, range(text_from, text_to + 1)))
-        return sorted(found)
+                words.update(_edges_in(kind, edge - row_from, row_to - row_from, range(text_from, text_to + 1)))
+        return sorted(words)
 
 
 def _edges_in(kind: str, edge: int, width: int, options: Sequence[int]) -> Iterator[int]:

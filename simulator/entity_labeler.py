@@ -10,7 +10,7 @@ from evokd.simulator.gazetteer import Gazetteer, name_of, overlaps
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import BatchIn, read_message, write_entities
 from evokd.simulator.seeded_rng import draw_share
-from evokd.simulator.words import normalise
+from evokd.simulator.words import fold_text
 
 _INVENTING = 0.25
 """How often a text gets an entity too many, in terms of the noise."""
@@ -41,7 +41,7 @@ def answer_entity_labeler(
         spans, sure = _look_up(draft.text, corpus, mentions)
         known = [span for span in spans if span.label in read.labels]
         given = _Slips(draft.text, known, labels, mentions, settings.noise, seed).make()
-        jitter = draw_share("sure", seed, normalise(draft.text)) - 0.5
+        jitter = draw_share("sure", seed, fold_text(draft.text)) - 0.5
         confidence = 0.82 + 0.14 * sure + 0.1 * jitter - 0.05 * (given != known)
         verdicts.append(
             {
@@ -74,7 +74,7 @@ class _Slips:
         self._labels = labels
         self._mentions = mentions
         self._noise = noise
-        self._key = (seed, normalise(text))
+        self._key = (seed, fold_text(text))
         self._words = split_words(text)
 
     def make(self) -> list[Span]:
@@ -123,8 +123,8 @@ class _Slips:
 
     def _invent(self, given: Sequence[Span]) -> list[Span]:
         taken = [*self._spans, *given]
-        found = [place for place in self._mentions.unmarked(self._text, taken) if place.label in self._labels]
-        return [found[int(self._draw("place", 0) * len(found))]] if found else []
+        mentions = [place for place in self._mentions.unmarked(self._text, taken) if place.label in self._labels]
+        return [mentions[int(self._draw("place", 0) * len(mentions))]] if mentions else []
 
     def _draw(self, what: str, at: int) -> float:
         return draw_share(what, *self._key, at)

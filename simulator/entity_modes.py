@@ -11,7 +11,7 @@ from evokd.simulator.corpus import Corpus
 from evokd.simulator.gazetteer import Gazetteer, Name, name_of, overlaps, types_of
 from evokd.simulator.requests import PlanIn, entities_of, write_entities
 from evokd.simulator.text_index import Floats, rank
-from evokd.simulator.words import normalise, read_quotes
+from evokd.simulator.words import fold_text, read_quotes
 
 MODES = ENTITY_MODES
 _ATTEMPTS = 6
@@ -51,7 +51,7 @@ class Augmenter:
         self._given = given
         self._rng = rng
         self._examples = _read_examples(plan)
-        self._said = {normalise(example.text) for example in plan.examples} | {normalise(text) for text in plan.avoid}
+        self._said = {fold_text(example.text) for example in plan.examples} | {fold_text(text) for text in plan.avoid}
         advice = f"{plan.weakness.pattern} {plan.weakness.advice}"
         self._quoted = {name_of(quote) for quote in read_quotes(advice)}
         self._fit = rank(corpus.index.similarities(corpus.index.vectors([advice]))[0])
@@ -77,7 +77,7 @@ class Augmenter:
             if made is None or not self._is_new(made):
                 continue
             text, spans = made
-            self._said.add(normalise(text))
+            self._said.add(fold_text(text))
             self._made += 1
             intended = write_entities(text, spans, self._plan.labels)
             drafts.append({"text": text, "difficulty": difficulty, "intended": intended})
@@ -85,7 +85,7 @@ class Augmenter:
 
     def _is_new(self, made: Tagged) -> bool:
         text, spans = made
-        if normalise(text) in self._said or self._corpus.is_taken(text):
+        if fold_text(text) in self._said or self._corpus.is_taken(text):
             return False
         # Words may grow together at the seams, as in scripts without spaces.
         return span_fault(text, spans, split_words(text)) is None and align(text, surfaces(text, spans)) == spans

@@ -125,12 +125,12 @@ def _may_follow(left: str, right: str) -> bool:
 
 
 def _names_in(row: CorpusRow) -> _Names:
-    found: _Names = defaultdict(Counter)
+    names: _Names = defaultdict(Counter)
     words = split_words(row.text)
     for span in row.spans:
         name = tuple(row.text[start:end].casefold() for start, end in words if span.start <= start and end <= span.end)
-        found[name][span.label] += 1
-    return found
+        names[name][span.label] += 1
+    return names
 
 
 def _tags_of(row: CorpusRow) -> list[str]:

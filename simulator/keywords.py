@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from evokd.simulator.requests import PacketIn
-from evokd.simulator.words import split_words
+from evokd.simulator.words import list_words
 
 _MOST_WORDS = 6
 _LONG = 7
@@ -47,7 +47,7 @@ def all_texts(packet: PacketIn) -> list[str]:
 
 def _count_texts(texts: Iterable[str]) -> Counter[str]:
     """Count how many of the texts hold each word."""
-    return Counter(word for text in texts for word in dict.fromkeys(split_words(text)))
+    return Counter(word for text in texts for word in dict.fromkeys(list_words(text)))
 
 
 def describe(label: str, packet: PacketIn) -> str:
@@ -63,10 +63,10 @@ def mention(words: Sequence[str]) -> str:
 
 def quote(words: Sequence[str]) -> str:
     """List words in quotation marks."""
-    return join(f'"{word}"' for word in words)
+    return join_words(f'"{word}"' for word in words)
 
 
-def join(parts: Iterable[str]) -> str:
+def join_words(parts: Iterable[str]) -> str:
     """List parts as a sentence does: a, b and c."""
     *head, last = [*parts] or [""]
     return f"{', '.join(head)} and {last}" if head else last

@@ -11,7 +11,7 @@ from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import BatchIn, DraftIn, read_message
 from evokd.simulator.seeded_rng import draw_share
 from evokd.simulator.text_index import Floats
-from evokd.simulator.words import normalise, split_words
+from evokd.simulator.words import fold_text, list_words
 
 _CLEAR, _FAIR = 0.6, 0.25
 """Sureness from which a text has a single candidate, or two; below it has three."""
@@ -75,7 +75,7 @@ def _look_up(texts: Sequence[str], corpus: Corpus, allowed: Sequence[int]) -> li
 def _judge(
     draft: DraftIn, view: _View, corpus: Corpus, allowed: Sequence[int], noise: float, seed: int
 ) -> dict[str, Any]:
-    key = normalise(draft.text)
+    key = fold_text(draft.text)
     rivals = sorted((column for column in allowed if column != view.column), key=lambda column: -view.near[column])
     candidates = [view.column, *rivals]
     wrong = bool(rivals) and draw_share("noise", seed, key) < noise
@@ -94,10 +94,10 @@ def _judge(
 
 def _guess(draft: DraftIn, labels: dict[str, str], seed: int) -> dict[str, Any]:
     """Label a text of which the corpus knows nothing: by the words it shares with the labels and their meanings."""
-    words = set(split_words(draft.text))
+    words = set(list_words(draft.text))
 
     def prefer(label: str) -> tuple[int, float]:
-        shared = words & set(split_words(f"{label} {labels[label]}"))
-        return len(shared), draw_share("guess", seed, label, normalise(draft.text))
+        shared = words & set(list_words(f"{label} {labels[label]}"))
+        return len(shared), draw_share("guess", seed, label, fold_text(draft.text))
 
     return {"id": draft.id, "labels": sorted(labels, key=prefer, reverse=True)[:3], "confidence": 0.5}

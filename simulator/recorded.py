@@ -10,8 +10,8 @@ from evokd.messages import NO_ENTITY
 from evokd.simulator.analyst import answer_analyst
 from evokd.simulator.recording import How, RecordedVerdict, Recording, WrittenText
 from evokd.simulator.requests import BatchIn, DraftIn, PlanIn, QuotaIn, RequestError, read_message
-from evokd.simulator.seeded_rng import digest
-from evokd.simulator.words import normalise
+from evokd.simulator.seeded_rng import hash_key
+from evokd.simulator.words import fold_text
 
 TONED = 8
 """Real lines in a request from which on its texts are those that were written after real lines."""
@@ -38,9 +38,10 @@ class RecordedTeacher:
     def __init__(self, recording: Recording, seed: int, history: History) -> None:
         self._recording, self._history = recording, history
         self._decks: dict[str, list[WrittenText]] = {
-            how: sorted(rows, key=lambda row: digest("deck", seed, row.text)) for how, rows in recording.written.items()
+            how: sorted(rows, key=lambda row: hash_key("deck", seed, row.text))
+            for how, rows in recording.written.items()
         }
-        self._written = {normalise(row.text): row for rows in recording.written.values() for row in rows}
+        self._written = {fold_text(row.text): row for rows in recording.written.values() for row in rows}
 
     def answer(self, kind: str, message: dict[str, Any], seed: int) -> dict[str, Any]:
         """Answer a message as the role that it is sent to; the seed of the request changes nothing.
@@ -87,7 +88,7 @@ class RecordedTeacher:
 
     def _judge(self, draft: DraftIn) -> dict[str, Any] | None:
         """Give the recorded answer to a real text, the writer's to a written one; None to a text that is neither."""
-        key = normalise(draft.text)
+        key = fold_text(draft.text)
         verdict, written = self._recording.verdicts.get(key), self._written.get(key)
         if verdict is not None:
             return {"id": draft.id, **_tell(verdict), "confidence": verdict.confidence}

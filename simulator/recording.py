@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evokd.messages import Entity, InputError
 from evokd.messages.files import read_utf8
-from evokd.simulator.words import normalise
+from evokd.simulator.words import fold_text
 
 WRITTEN = "written.jsonl"
 LABELLED = "labelled.jsonl"
@@ -88,7 +88,7 @@ def read_recording(folder: Path) -> Recording:
     if not written:
         raise InputError(f"{folder / WRITTEN}: holds no rows; a recorded teacher has nothing to write")
     labelled = folder / LABELLED
-    verdicts = {normalise(row.text): row for row in _read(labelled, RecordedVerdict)} if labelled.is_file() else {}
+    verdicts = {fold_text(row.text): row for row in _read(labelled, RecordedVerdict)} if labelled.is_file() else {}
     return Recording(folder, written, verdicts)
 
 

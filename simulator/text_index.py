@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import sparse  # type: ignore[import-untyped, unused-ignore]
 from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped, unused-ignore]
 
-from evokd.simulator.words import split_words
+from evokd.simulator.words import list_words
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -45,7 +45,7 @@ class TextIndex:
         self.members: Flags = np.zeros((len(texts), len(self.labels)), dtype=bool)
         for row, of_text in enumerate(columns):
             self.members[row, of_text] = True
-        self._vectorizer = TfidfVectorizer(analyzer=split_words, sublinear_tf=True)
+        self._vectorizer = TfidfVectorizer(analyzer=list_words, sublinear_tf=True)
         self._matrix = self._vectorizer.fit_transform(texts).tocsr()
         self._sums = (sparse.csr_matrix(self.members.T.astype(np.float64)) @ self._matrix).tocsr()
         self._norms: Floats = np.sqrt(np.asarray(self._sums.multiply(self._sums).sum(axis=1)).ravel())

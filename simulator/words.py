@@ -13,15 +13,15 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 _QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”')
 
 
-def normalise(text: str) -> str:
+def fold_text(text: str) -> str:
     """Bring a text to the form in which it is compared: compatible characters, no case, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def split_words(text: str) -> list[str]:
+def list_words(text: str) -> list[str]:
     """Split a text into lower-case words; a run of a script without spaces becomes its pairs of characters."""
     words: list[str] = []
-    for word in _WORD.findall(normalise(text)):
+    for word in _WORD.findall(fold_text(text)):
         runs = _UNSPACED.findall(word)
         if not runs:
             words.append(word)

@@ -158,7 +158,7 @@ class Appraisal(ClosedModel):
     effects: list[GroupEffect] = Field(description="one per group")
 
 
-class Student(Protocol):
+class StudentProtocol(Protocol):
     """Trains students and predicts: in a child process (`student.process.client`) or in this one (`.local`)."""
 
     async def warm_up(self) -> None:

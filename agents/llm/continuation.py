@@ -88,10 +88,10 @@ class _Progress(Generic[ReplyT]):
             self.left += max(0, request.size - count) // count
         self.fits = max(self.fits, count)
         self.parts.append((record.id, brought))
-        self.whole = join([reply for _, reply in self.parts])
+        self.whole = join_parts([reply for _, reply in self.parts])
 
 
-def join(replies: list[ReplyT]) -> ReplyT | None:
+def join_parts(replies: list[ReplyT]) -> ReplyT | None:
     """Join the items of replies that have one list; None for no replies."""
     if len(replies) < 2:
         return replies[0] if replies else None

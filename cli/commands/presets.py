@@ -20,8 +20,8 @@ def presets(
             continue
         typer.echo(f"{preset.name}  ({preset.source})")
         typer.echo(textwrap.fill(preset.description, 110, initial_indent="  ", subsequent_indent="  "))
-        for key, (default, own) in preset.differs.items():
-            typer.echo(f"    {key}: {_write(own)}  (default {_write(default)})")
+        for key, (default, value) in preset.differs.items():
+            typer.echo(f"    {key}: {_write(value)}  (default {_write(default)})")
         typer.echo()
 
 

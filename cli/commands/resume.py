@@ -52,11 +52,11 @@ def resume(
 
     flags = limit_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd)
     settings = make_layers(None, assign, {**flags, "--student": ("student.base", student)})
-    found = api.find_run(run, runs_dir)
-    if found.has_ended and not settings:
-        console.stderr().print(f"run {found.id} has ended already; nothing to resume", highlight=False)
+    opened = api.find_run(run, runs_dir)
+    if opened.has_ended and not settings:
+        console.stderr().print(f"run {opened.id} has ended already; nothing to resume", highlight=False)
     follow(
         as_json,
-        lambda listen: api.resume(found, domain=domain, settings=settings, force=force, on_event=listen),
-        str(found.path),
+        lambda listen: api.resume(opened, domain=domain, settings=settings, force=force, on_event=listen),
+        str(opened.path),
     )

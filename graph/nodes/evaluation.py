@@ -10,7 +10,7 @@ from pathlib import Path
 from evokd.graph.context import RunContext
 from evokd.messages import CaseVerdict, Origin
 from evokd.student.process.client import Prediction
-from evokd.student.protocol import Answer, Student
+from evokd.student.protocol import Answer, StudentProtocol
 from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.scores import Scores, verdict
 from evokd.tracing.ledger import Ledger, Sample
@@ -38,7 +38,7 @@ async def predict_split(context: RunContext, version: str, split: str) -> list[P
 
 
 async def answer_once(
-    ledger: Ledger, student: Student, version: Path, split: str, examples: Sequence[LabeledExample]
+    ledger: Ledger, student: StudentProtocol, version: Path, split: str, examples: Sequence[LabeledExample]
 ) -> list[Prediction]:
     """Let a student answer examples; the second time, under the same names, the ledger's answers come back.
 

@@ -45,11 +45,11 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Read the next node."""
         if self.check_event(yaml.AliasEvent):
-            told = "aliases (*name) are not read; write the value out"
-            raise yaml.MarkedYAMLError(problem=told, problem_mark=self.get_mark())
+            problem = "aliases (*name) are not read; write the value out"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=self.get_mark())
         if self._depth == MAX_DEPTH:
-            told = f"nested more than {MAX_DEPTH} levels deep"
-            raise yaml.MarkedYAMLError(problem=told, problem_mark=self.get_mark())
+            problem = f"nested more than {MAX_DEPTH} levels deep"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=self.get_mark())
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -60,14 +60,14 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
-                told = f"the key {show(key.value)} is there twice; keep one of the two"
-                raise yaml.MarkedYAMLError(problem=told, problem_mark=key.start_mark)
+                problem = f"the key {show_value(key.value)} is there twice; keep one of the two"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             if isinstance(key, yaml.ScalarNode):
                 seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep)
 
 
-def show(value: object) -> str:
+def show_value(value: object) -> str:
     """Write a value for an error message: on one line, cut if it is long."""
     written = repr(value)
     return written if len(written) <= MAX_SHOWN else f"{written[:MAX_SHOWN]}..."
@@ -131,11 +131,11 @@ def parse_assignments(assignments: Sequence[str]) -> ConfigSource:
     for text in assignments:
         key, sign, raw = text.partition("=")
         if not sign or not key.strip():
-            raise InputError(f"--set {show(text)}: write it as key=value, such as --set student.steps=120")
+            raise InputError(f"--set {show_value(text)}: write it as key=value, such as --set student.steps=120")
         try:
             value = _load(raw)
         except (yaml.YAMLError, *_YAML_SLIPS) as exc:
-            raise InputError(f"--set {show(text)}: the value is not valid YAML") from exc
+            raise InputError(f"--set {show_value(text)}: the value is not valid YAML") from exc
         _plant(tree, key.strip().split("."), value, text)
     return ConfigSource("--set", tree)
 
@@ -156,7 +156,7 @@ def _plant(tree: dict[str, Any], path: Sequence[str], value: Any, text: str) -> 
     for step in path[:-1]:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):
-            raise InputError(f"--set {show(text)}: {step!r} was set to a value before")
+            raise InputError(f"--set {show_value(text)}: {step!r} was set to a value before")
     tree[path[-1]] = value
 
 
@@ -178,10 +178,10 @@ def build_settings(layers: Sequence[ConfigSource]) -> Settings:
         path = tuple(str(step) for step in fault["loc"])
         source = next((layer.source for layer in reversed(layers) if _has(layer.values, path)), "configuration")
         # an address with a user, a query or a fragment may hold a key
-        told = not isinstance(fault["input"], dict) and not (
+        may_show = not isinstance(fault["input"], dict) and not (
             path[-1] == "base_url" and {"@", "?", "#"} & {*str(fault["input"])}
         )
-        got = f", got {show(fault['input'])}" if told else ""
+        got = f", got {show_value(fault['input'])}" if may_show else ""
         raise InputError(f"{source}: {'.'.join(path)}: {_tell(fault['msg'])}{got}") from exc
 
 
@@ -193,9 +193,9 @@ def _tell(message: str) -> str:
 def _merge(target: dict[str, Any], values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         if isinstance(value, Mapping):
-            own = target.setdefault(key, {})
-            if isinstance(own, dict):
-                _merge(own, value)
+            section = target.setdefault(key, {})
+            if isinstance(section, dict):
+                _merge(section, value)
                 continue
         target[key] = value
 
@@ -217,7 +217,7 @@ def _check_keys(layer: ConfigSource, values: Mapping[str, Any], model: type[Base
             near = suggest(".".join(here), everything) or suggest(str(key), list(model.model_fields))
             where = f"under {'.'.join(path)!r}" if path else "at the top"
             raise InputError(
-                f"{layer.source}: unknown key {show('.'.join(here))}{near}; keys {where}:"
+                f"{layer.source}: unknown key {show_value('.'.join(here))}{near}; keys {where}:"
                 f" {', '.join(model.model_fields)}"
             )
         section = _section(model, key)
@@ -226,7 +226,7 @@ def _check_keys(layer: ConfigSource, values: Mapping[str, Any], model: type[Base
         if value is None:
             continue
         if not isinstance(value, Mapping):
-            raise InputError(f"{layer.source}: {'.'.join(here)} is a section with keys, got {show(value)}")
+            raise InputError(f"{layer.source}: {'.'.join(here)} is a section with keys, got {show_value(value)}")
         _check_keys(layer, value, section, here)
 
 

@@ -23,8 +23,8 @@ def note_data(codec: TaskCodec, seeds: Split, validation: Split, test: Split) ->
 def note_missing_labels(codec: TaskCodec, splits: Sequence[Split]) -> Iterator[str]:
     """Name labels without any text in the data that scores are computed on."""
     for file, rows in splits:
-        found = {label for row in rows for label in codec.labels_in(row.gold)}
-        lacking = [label for label in codec.labels if label not in found]
+        present = {label for row in rows for label in codec.labels_in(row.gold)}
+        lacking = [label for label in codec.labels if label not in present]
         if rows and lacking:
             yield f"{file}: no text has the label {_list(lacking)}, so no score says how well it is found; add some"
 
@@ -46,13 +46,13 @@ def note_repeated(split: Split) -> Iterator[str]:
 def _find_doubles(rows: Sequence[LabeledExample], same: bool) -> list[tuple[LabeledExample, LabeledExample]]:
     """Pair each repeated text with its first row, for equal or for different answers."""
     first: dict[str, LabeledExample] = {}
-    found: dict[str, tuple[LabeledExample, LabeledExample]] = {}
+    doubles: dict[str, tuple[LabeledExample, LabeledExample]] = {}
     for row in rows:
         form = normalise(row.text)
         before = first.setdefault(form, row)
         if before is not row and (before.gold == row.gold) is same:
-            found.setdefault(form, (before, row))
-    return list(found.values())
+            doubles.setdefault(form, (before, row))
+    return list(doubles.values())
 
 
 def note_shared(rows: Split, scored: Split) -> Iterator[str]:
@@ -66,9 +66,9 @@ def note_shared(rows: Split, scored: Split) -> Iterator[str]:
     forms = [(row.line, normalise(row.text)) for row in rows[1]]
     shared = [(line, lines[form]) for line, form in forms if form in lines]
     if shared:
-        place = f" (line {shared[0][0]}, there line {shared[0][1]})"
+        where = f" (line {shared[0][0]}, there line {shared[0][1]})"
         flatters = "so a score there flatters; keep each in one"
-        yield f"{rows[0]}: {_count(len(shared))} in {scored[0].name} as well{place}, {flatters}"
+        yield f"{rows[0]}: {_count(len(shared))} in {scored[0].name} as well{where}, {flatters}"
 
 
 def note_overlaps(splits: Sequence[Split], test: Split) -> Iterator[str]:
@@ -94,8 +94,8 @@ def _count(number: int) -> str:
 
 def _places(pairs: Sequence[tuple[LabeledExample, LabeledExample]]) -> str:
     """Name the lines of the first example."""
-    told = f"lines {pairs[0][0].line} and {pairs[0][1].line}"
-    return f" ({told})" if len(pairs) == 1 else f" (the first: {told})"
+    lines = f"lines {pairs[0][0].line} and {pairs[0][1].line}"
+    return f" ({lines})" if len(pairs) == 1 else f" (the first: {lines})"
 
 
 def _list(labels: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from evokd.graph.setup.config_layers import ConfigSource, read_yaml, show
+from evokd.graph.setup.config_layers import ConfigSource, read_yaml, show_value
 from evokd.graph.setup.contained_paths import keep_inside, list_files, tell_absent
 from evokd.graph.setup.data_warnings import note_data
 from evokd.graph.setup.domain_file import OVERRIDES, DomainFile, find_line, locate_inside, parse_domain
@@ -174,8 +174,8 @@ def _check_teacher(path: Path, teacher: Any) -> None:
     for name, section in sections:
         for key in ("base_url", "api_key_env"):
             if isinstance(section, dict) and section.get(key) is not None:
-                told = "a domain does not decide where your key is sent; use --base-url, --set or --config"
-                raise InputError(f"{path}{find_line(path, key)}: {name}.{key}: {told}")
+                advice = "a domain does not decide where your key is sent; use --base-url, --set or --config"
+                raise InputError(f"{path}{find_line(path, key)}: {name}.{key}: {advice}")
 
 
 def _read(
@@ -208,7 +208,9 @@ def _find_corpus(path: Path, name: Any) -> Path | None:
     if name is None:
         return None
     if not isinstance(name, str):
-        raise InputError(f"{path}{find_line(path, 'corpus')}: rehearsal.corpus must be a file name, got {show(name)}")
+        raise InputError(
+            f"{path}{find_line(path, 'corpus')}: rehearsal.corpus must be a file name, got {show_value(name)}"
+        )
     corpus = locate_inside(path, "rehearsal.corpus", name)
     if not corpus.is_file():
         raise InputError(f"{corpus}: {tell_absent(corpus)}; it is named under rehearsal.corpus in {path}")
@@ -243,7 +245,7 @@ def _find_recording(path: Path, name: Any) -> Path | None:
         return folder
     if not isinstance(name, str):
         raise InputError(
-            f"{path}{find_line(path, 'recording')}: rehearsal.recording must be a folder, got {show(name)}"
+            f"{path}{find_line(path, 'recording')}: rehearsal.recording must be a folder, got {show_value(name)}"
         )
     folder = locate_inside(path, "rehearsal.recording", name)
     if not folder.is_dir():
@@ -261,11 +263,11 @@ def _fingerprint(folder: Path, file: DomainFile, corpus: Path | None) -> dict[st
 
 def digest_files(folder: Path, paths: Sequence[Path], setting: str) -> dict[str, str]:
     """File name (see `name_file`) -> SHA-256 of the file's bytes."""
-    found = {}
+    digests = {}
     for path in paths:
         with path.open("rb") as file:
-            found[name_file(folder, path, setting)] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+            digests[name_file(folder, path, setting)] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def name_file(folder: Path, path: Path, setting: str) -> str:
@@ -276,7 +278,7 @@ def name_file(folder: Path, path: Path, setting: str) -> str:
         path: the file.
         setting: the setting that led to it, for a file that lies outside of the folder.
     """
-    home, place = (Path(os.path.normpath(found.absolute())) for found in (folder, path))
-    if not place.is_relative_to(home):
+    home, target = (Path(os.path.normpath(found.absolute())) for found in (folder, path))
+    if not target.is_relative_to(home):
         return setting
-    return unicodedata.normalize("NFC", place.relative_to(home).as_posix())
+    return unicodedata.normalize("NFC", target.relative_to(home).as_posix())

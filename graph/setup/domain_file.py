@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from evokd.graph.setup.config_layers import show
+from evokd.graph.setup.config_layers import show_value
 from evokd.graph.setup.contained_paths import find_name
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import ClosedModel, InputError
@@ -50,8 +50,8 @@ class DomainFile(ClosedModel):
     def _check_name(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
             raise ValueError(
-                f"{show(value)} becomes part of file names; use the letters a to z, digits, '-', '_' and '.', beginning"
-                " with a letter or digit"
+                f"{show_value(value)} becomes part of file names; use the letters a to z, digits, '-', '_' and '.',"
+                " beginning with a letter or digit"
             )
         return value
 
@@ -62,9 +62,11 @@ class DomainFile(ClosedModel):
             raise ValueError("write one line per label: the label, a colon and its meaning in quotes")
         for label, meaning in value.items():
             if not isinstance(label, str):
-                raise ValueError(f"the label {show(label)} is no text in YAML; put it in quotes")
+                raise ValueError(f"the label {show_value(label)} is no text in YAML; put it in quotes")
             if not isinstance(meaning, str) or not meaning.strip():
-                raise ValueError(f"the label {show(label)} has no meaning; write one line that says when it applies")
+                raise ValueError(
+                    f"the label {show_value(label)} has no meaning; write one line that says when it applies"
+                )
         return value
 
     @field_validator("topics", mode="before")
@@ -75,12 +77,14 @@ class DomainFile(ClosedModel):
         lists = {spell(label, list(labels)) if isinstance(label, str) else label: lists[label] for label in lists}
         for label, topics in lists.items():
             if label not in labels:
-                raise ValueError(f"{show(label)} is no label; name one of `labels`, or write one list for all of them")
+                raise ValueError(
+                    f"{show_value(label)} is no label; name one of `labels`, or write one list for all of them"
+                )
             if not isinstance(topics, list) or not topics:
                 raise ValueError("write a list of topics, such as [bills, repairs], or one such list per label")
             for topic in topics:
                 if not isinstance(topic, str) or not topic.strip():
-                    raise ValueError(f"the topic {show(topic)} is no text; write a few words in quotes")
+                    raise ValueError(f"the topic {show_value(topic)} is no text; write a few words in quotes")
         return {label: [" ".join(topic.split()) for topic in topics] for label, topics in lists.items()}
 
 
@@ -95,7 +99,7 @@ def parse_domain(path: Path, own: dict[str, Any]) -> DomainFile:
         if key not in DomainFile.model_fields:
             hint = suggest(str(key), known)
             raise InputError(
-                f"{path}{find_line(path, str(key))}: unknown key {show(key)}{hint}; keys: {', '.join(known)}"
+                f"{path}{find_line(path, str(key))}: unknown key {show_value(key)}{hint}; keys: {', '.join(known)}"
             )
     try:
         return _spell_files(path, DomainFile.model_validate(own))
@@ -148,7 +152,9 @@ def locate_inside(path: Path, key: str, name: str) -> Path:
         found = (folder / name).resolve()
         found.exists()
     except (OSError, ValueError, RuntimeError) as exc:
-        raise InputError(f"{where}: {show(name)} cannot be the name of a file") from exc
+        raise InputError(f"{where}: {show_value(name)} cannot be the name of a file") from exc
     if not found.is_relative_to(folder.resolve()):
-        raise InputError(f"{where}: {show(name)} leads out of the domain folder; put the file itself into the folder")
+        raise InputError(
+            f"{where}: {show_value(name)} leads out of the domain folder; put the file itself into the folder"
+        )
     return folder / _spell(path, key, name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from evokd.graph.setup.config_layers import read_yaml, show
+from evokd.graph.setup.config_layers import read_yaml, show_value
 from evokd.graph.setup.domain_file import find_line
 from evokd.messages import InputError
 from evokd.messages.files import write_atomically
@@ -37,20 +37,20 @@ def load_profile(path: Path) -> ProfileAxes:
     """
     axes: ProfileAxes = {}
     for name, values in read_yaml(path).items():
-        where = f"{path}{find_line(path, str(name))}: {show(name)}"
+        where = f"{path}{find_line(path, str(name))}: {show_value(name)}"
         if not isinstance(values, Mapping) or len(values) < 2:
             raise InputError(
                 f"{where}: write two values or more, each with its share, such as {{question: 0.3, reply: 0.7}}"
             )
         for key in (name, *values):
             if not isinstance(key, str | int | float) or isinstance(key, bool):
-                raise InputError(f"{where}: YAML reads {show(key)} as no word; put it in quotes, such as 'yes'")
+                raise InputError(f"{where}: YAML reads {show_value(key)} as no word; put it in quotes, such as 'yes'")
         for value, share in values.items():
             number = isinstance(share, int | float) and not isinstance(share, bool)
             if not number or not 0 <= share <= LARGEST_SHARE:  # false of .nan as well
                 raise InputError(
-                    f"{where}: the share of {show(value)} must be a number from 0 to {LARGEST_SHARE:,},"
-                    f" got {show(share)}"
+                    f"{where}: the share of {show_value(value)} must be a number from 0 to {LARGEST_SHARE:,},"
+                    f" got {show_value(share)}"
                 )
         total = float(sum(values.values()))
         if not total:
@@ -68,7 +68,7 @@ def load_guide(path: Path, labels: Sequence[str]) -> dict[str, str]:
     read = read_yaml(path)
     guide = {spell(label, labels) if isinstance(label, str) else label: text for label, text in read.items()}
     for label, text in guide.items():
-        where = f"{path}{find_line(path, str(label))}: {show(label)}"
+        where = f"{path}{find_line(path, str(label))}: {show_value(label)}"
         if label not in labels:
             raise InputError(f"{where} is no label; name one of: {', '.join(labels)}")
         if not isinstance(text, str) or not text.strip():

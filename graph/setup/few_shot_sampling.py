@@ -126,8 +126,8 @@ def _draw_validation(domain: Domain, wanted: int, seed: int) -> tuple[LabeledExa
         raise InputError(
             f"rows.validation: {wanted} asked for, {domain.folder / 'domain.yaml'} has {len(rows)} validation rows"
         )
-    kept = _draw_places(domain.codec, rows, wanted, f"{seed}/validation")
-    return tuple(row for at, row in enumerate(rows) if at in kept)
+    chosen = _draw_places(domain.codec, rows, wanted, f"{seed}/validation")
+    return tuple(row for at, row in enumerate(rows) if at in chosen)
 
 
 def _draw_places(codec: TaskCodec, rows: Sequence[LabeledExample], wanted: int, seed: str) -> set[int]:

@@ -41,15 +41,15 @@ def find_domain_of(run: RunFolder, record: Mapping[str, Any], named: str | None)
     """
     if named is not None:
         return find_domain(named)
-    place = Path(record["domain_folder"])
-    if _is_domain(place):
-        return place
+    folder = Path(record["domain_folder"])
+    if _is_domain(folder):
+        return folder
     # a shipped domain lies elsewhere in another environment, and on another machine; its contents are compared later
     *_, above, name = ["", *re.split(r"[\\/]", record["domain_folder"].rstrip("\\/"))]
     if above == SHIPPED.name and name and _is_domain(SHIPPED / name):
         return SHIPPED / name
     raise ResumeError(
-        f"the domain of this run is no longer in {place}; if it was moved or renamed, go on with:"
+        f"the domain of this run is no longer in {folder}; if it was moved or renamed, go on with:"
         f" evokd resume {run.path} --domain NEW"
     )
 

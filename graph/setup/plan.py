@@ -27,7 +27,7 @@ from evokd.graph.setup.run_settings import Settings
 from evokd.graph.setup.simulated_teacher import check_left, read_corpus
 from evokd.graph.setup.unlabeled_pool import add_pool
 from evokd.messages import InputError
-from evokd.prompts.loader import ROLES, digest
+from evokd.prompts.loader import ROLES, digest_prompts
 from evokd.student.base import check_student
 
 VERSIONED = ("evokd", "langgraph", "langchain-openai", "openai", "transformers", "torch", "pydantic")
@@ -122,15 +122,15 @@ def _check(domain: Domain, settings: Settings, preset: str, needs_teacher: bool 
 def _check_gate_data(domain: Domain, settings: Settings) -> None:
     """Refuse to stop by a gate metric that is never measured."""
     stop, gate, samples = settings.stop, settings.gate, settings.budget.samples
-    asked = [key for key in ("target", "patience", "gain") if getattr(stop, key) is not None]
-    if not asked or domain.validation:
+    conditions = [key for key in ("target", "patience", "gain") if getattr(stop, key) is not None]
+    if not conditions or domain.validation:
         return
     if not gate.holdout:
-        raise InputError(f"stop.{asked[0]}: there is no gate data; give data.validation or a gate.holdout")
+        raise InputError(f"stop.{conditions[0]}: there is no gate data; give data.validation or a gate.holdout")
     if samples is not None and gate.holdout_from >= samples:
         raise InputError(
-            f"stop.{asked[0]}: there is no gate data: samples are set aside from number {gate.holdout_from} on, the"
-            f" budget ends at {samples}; pass --set gate.holdout_from=0, or give data.validation"
+            f"stop.{conditions[0]}: there is no gate data: samples are set aside from number {gate.holdout_from} on,"
+            f" the budget ends at {samples}; pass --set gate.holdout_from=0, or give data.validation"
         )
 
 
@@ -174,10 +174,13 @@ def _check_prices(settings: Settings, key: str) -> None:
             f"{key}: the {settings.teacher.model} teacher has no price; remove --budget-usd or name a model"
         )
     for role in ROLES:
-        own = settings.teacher.role(role)
-        if price(own.prices, own.model or "", own.base_url or OPENAI_URL, (1, 1))[0] is None:
+        role_settings = settings.teacher.role(role)
+        if (
+            price(role_settings.prices, role_settings.model or "", role_settings.base_url or OPENAI_URL, (1, 1))[0]
+            is None
+        ):
             raise InputError(
-                f"{key}: the price of {own.model!r} is unknown; give it (US dollars per million tokens) with"
+                f"{key}: the price of {role_settings.model!r} is unknown; give it (US dollars per million tokens) with"
                 " --set teacher.prices.input=X --set teacher.prices.output=Y, or remove --budget-usd"
             )
 
@@ -216,10 +219,10 @@ def replan_run(
         InputError: what is wrong with the domain or the settings.
         ResumeError: the domain or the untrained student is not where it was.
     """
-    own = [ConfigSource(str(folder.config), record["settings"]), *layers]
+    sources = [ConfigSource(str(folder.config), record["settings"]), *layers]
     loaded = load_domain(find_domain_of(folder, record, domain))
-    check_base(folder, build_settings(own).student.base)
-    return plan_settings(loaded, record["preset"], own)
+    check_base(folder, build_settings(sources).student.base)
+    return plan_settings(loaded, record["preset"], sources)
 
 
 def plan_settings(loaded: Domain, preset: str, layers: Sequence[ConfigSource]) -> Plan:
@@ -245,7 +248,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "prompts": {
             "hash": plan.briefing.hash,
             "files": dict(plan.briefing.versions),
-            "digests": {role: digest({role: text}) for role, text in plan.briefing.systems.items()},
+            "digests": {role: digest_prompts({role: text}) for role, text in plan.briefing.systems.items()},
         },
         "data": dict(plan.domain.fingerprint),
         "base": digest_base(plan.settings.student.base),
@@ -255,18 +258,20 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
 
 def record_plan(plan: Plan) -> dict[str, Any]:
     """What the ledger stores of a plan, prompt texts included, so that a resumed run can show the differences."""
-    told = describe_plan(plan)
+    description = describe_plan(plan)
     texts = plan.briefing.systems
-    prompts = {role: {"digest": found, "text": texts[role]} for role, found in told["prompts"]["digests"].items()}
-    kept = {key: told[key] for key in ("preset", "settings", "data", "base", "versions")}
-    return {**kept, "prompts": prompts, "rows": _count_rows(plan.domain)}
+    prompts = {
+        role: {"digest": value, "text": texts[role]} for role, value in description["prompts"]["digests"].items()
+    }
+    common = {key: description[key] for key in ("preset", "settings", "data", "base", "versions")}
+    return {**common, "prompts": prompts, "rows": _count_rows(plan.domain)}
 
 
 def record_config(record: Mapping[str, Any]) -> dict[str, Any]:
     """The same from a `config.yaml`, for a run that ended before its ledger was begun: no texts, no numbers of rows."""
-    prompts = {role: {"digest": found} for role, found in record["prompts"].get("digests", {}).items()}
-    kept = {key: record[key] for key in ("preset", "settings", "data", "base", "versions") if key in record}
-    return {**kept, "prompts": prompts}
+    prompts = {role: {"digest": value} for role, value in record["prompts"].get("digests", {}).items()}
+    common = {key: record[key] for key in ("preset", "settings", "data", "base", "versions") if key in record}
+    return {**common, "prompts": prompts}
 
 
 def _count_rows(domain: Domain) -> dict[str, int]:
@@ -280,10 +285,10 @@ def _count_rows(domain: Domain) -> dict[str, int]:
 
 def library_versions() -> dict[str, str]:
     """Versions of this program and of the libraries that its results depend on."""
-    found = {}
+    versions = {}
     for name in VERSIONED:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = UNKNOWN_VERSION
-    return found
+            versions[name] = UNKNOWN_VERSION
+    return versions

@@ -44,8 +44,8 @@ class Change:
 
 def find_changes(began: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     """Compare two records of a run (see `graph.setup.plan.record_plan`): as it began, and as it would go on."""
-    found = (_versions, _settings, _base, _prompts, _data)
-    return [change for compare in found for change in compare(began, now)]
+    comparisons = (_versions, _settings, _base, _prompts, _data)
+    return [change for compare in comparisons for change in compare(began, now)]
 
 
 def refuse(run_id: str, changes: Sequence[Change]) -> None:
@@ -70,9 +70,9 @@ def refuse(run_id: str, changes: Sequence[Change]) -> None:
 def compare_libraries(began: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Say in one line which libraries have another version than the run used so far."""
     old, new = began["versions"], now["versions"]
-    told = [f"{name} {old.get(name, MISSING)} -> {new[name]}" for name in new if new[name] != old.get(name)]
-    told = [line for line in told if not line.startswith("evokd ")]
-    return f"libraries differ from those that this run began with: {', '.join(told)}" if told else None
+    differences = [f"{name} {old.get(name, MISSING)} -> {new[name]}" for name in new if new[name] != old.get(name)]
+    differences = [line for line in differences if not line.startswith("evokd ")]
+    return f"libraries differ from those that this run began with: {', '.join(differences)}" if differences else None
 
 
 def _versions(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
@@ -97,10 +97,10 @@ def _base(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
     if None in (old, new) or old == new:
         return
     key = "student.base"
-    place = flatten(now["settings"]).get(key)
-    if place == flatten(began["settings"]).get(key):
-        told = f"{key}: {_show(place)}: other contents (SHA-256 {str(old)[:12]} -> {str(new)[:12]})"
-        yield Change("settings", key, (told,))
+    base = flatten(now["settings"]).get(key)
+    if base == flatten(began["settings"]).get(key):
+        line = f"{key}: {_show(base)}: other contents (SHA-256 {str(old)[:12]} -> {str(new)[:12]})"
+        yield Change("settings", key, (line,))
 
 
 def _has_moved(began: Mapping[str, Any], now: Mapping[str, Any], before: Any, after: Any) -> bool:
@@ -162,13 +162,13 @@ def _leave_out_renamed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[
     gone = {name: digest for name, digest in old.items() if name not in new}
     come = {name: digest for name, digest in new.items() if name not in old}
     for name, digest in list(gone.items()):
-        same = next((other for other, found in come.items() if found == digest), None)
+        same = next((other for other, known in come.items() if known == digest), None)
         if same is not None:
             del gone[name], come[same]
-    kept = old.keys() & new.keys()
+    common = old.keys() & new.keys()
     return (
-        {name: digest for name, digest in old.items() if name in kept or name in gone},
-        {name: digest for name, digest in new.items() if name in kept or name in come},
+        {name: digest for name, digest in old.items() if name in common or name in gone},
+        {name: digest for name, digest in new.items() if name in common or name in come},
     )
 
 

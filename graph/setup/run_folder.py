@@ -164,9 +164,9 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
         InputError: there is none, or it cannot be read.
     """
     places = [Path(name), *([runs_dir / name] if Path(name).name == name != ".." else [])]
-    found = [path for path in places if _holds_config(path)]
-    if found:
-        return RunFolder(next(filter(_has_begun, found), found[0]).resolve())
+    candidates = [path for path in places if _holds_config(path)]
+    if candidates:
+        return RunFolder(next(filter(_has_begun, candidates), candidates[0]).resolve())
     known = _list_known(runs_dir)
     listed = ", ".join(clean(run, 100) for run in known[-8:])
     where = f"runs in {runs_dir}: {listed}" if known else f"there are no runs in {runs_dir}"
@@ -179,8 +179,8 @@ def find_run_to_show(name: str, runs_dir: Path) -> RunFolder:
     Raises:
         InputError: there is none.
     """
-    own = any(_holds_config(path) and _has_begun(path) for path in (Path(name), runs_dir / name))
-    if name != EXAMPLE or own or not _holds_config(SHIPPED_EXAMPLE):
+    is_own = any(_holds_config(path) and _has_begun(path) for path in (Path(name), runs_dir / name))
+    if name != EXAMPLE or is_own or not _holds_config(SHIPPED_EXAMPLE):
         return find_run(name, runs_dir)
     return RunFolder(SHIPPED_EXAMPLE)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evokd.graph.setup.data_warnings import note_corpus
 from evokd.graph.setup.domain import Domain, load_domain, replace_corpus
 from evokd.messages import InputError
-from evokd.simulator.words import normalise
+from evokd.simulator.words import fold_text
 from evokd.student.data import read_examples
 from evokd.student.reading.layout import Layout
 from evokd.student.reading.rows import TABLES, check_file, read_rows
@@ -26,8 +26,8 @@ def read_corpus(domain: Domain) -> Domain:
     assert domain.corpus is not None
     notes = list(domain.notes)
     rows = tuple(read_examples(domain.corpus, domain.codec, notes))
-    found = {label for row in rows for label in domain.codec.labels_in(row.gold)}
-    lacking = [label for label in domain.codec.labels if label not in found]
+    present = {label for row in rows for label in domain.codec.labels_in(row.gold)}
+    lacking = [label for label in domain.codec.labels if label not in present]
     if lacking:
         raise InputError(
             f"{domain.corpus}: no text has the label {lacking[0]!r}; a rehearsal needs texts of every label"
@@ -51,8 +51,8 @@ def check_left(domain: Domain) -> None:
     Raises:
         InputError: names the file.
     """
-    never = {normalise(text) for text in never_served(domain)}
-    if domain.corpus_rows and all(normalise(row.text) in never for row in domain.corpus_rows):
+    never = {fold_text(text) for text in never_served(domain)}
+    if domain.corpus_rows and all(fold_text(row.text) in never for row in domain.corpus_rows):
         raise InputError(
             f"{domain.corpus}: holds no text beyond the seeds and the pool, so the rehearsal teacher has nothing to"
             " hand out; add labelled texts to it, or name a language model with --teacher"

@@ -57,12 +57,12 @@ def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[
         source: the file, for lineage and notes.
         lines: number and text of each.
     """
-    kept, counts = _keep_some(lines, settings.curation)
+    used_lines, counts = _keep_some(lines, settings.curation)
     guarded = [example.text for example in (*domain.validation, *domain.test)]
-    kept = _without_known(kept, [row.text for row in domain.seeds], guarded, settings.curation.leak, counts)
+    used_lines = _without_known(used_lines, [row.text for row in domain.seeds], guarded, settings.curation.leak, counts)
     if settings.rows.pool is not None:
-        kept = _draw(kept, settings.rows.pool, settings.seed)
-    pool = tuple(PoolText(f"{source.name}:{number}", text) for number, text in kept)
+        used_lines = _draw(used_lines, settings.rows.pool, settings.seed)
+    pool = tuple(PoolText(f"{source.name}:{number}", text) for number, text in used_lines)
     return replace(domain, pool=pool, notes=(*domain.notes, _tell(source, len(pool), counts)))
 
 
@@ -96,17 +96,17 @@ def _keep_some(lines: Iterable[tuple[int, str]], rules: CurationSettings) -> tup
 def _without_known(
     lines: Sequence[tuple[int, str]], seeds: Sequence[str], guarded: Sequence[str], leak: float, counts: Counter[str]
 ) -> list[tuple[int, str]]:
-    own, held = {normalise(text) for text in seeds}, SimilarTexts(guarded)
-    kept = []
+    seed_forms, held = {normalise(text) for text in seeds}, SimilarTexts(guarded)
+    unknown = []
     for number, text in lines:
         form = normalise(text)
-        if form in own:
+        if form in seed_forms:
             counts["among the seeds"] += 1
         elif form in held or held.has_like(form, leak):
             counts["validation or test texts, or nearly"] += 1
         else:
-            kept.append((number, text))
-    return kept
+            unknown.append((number, text))
+    return unknown
 
 
 def _draw(lines: Sequence[tuple[int, str]], wanted: int, seed: int) -> list[tuple[int, str]]:
@@ -120,5 +120,5 @@ def _draw(lines: Sequence[tuple[int, str]], wanted: int, seed: int) -> list[tupl
 
 def _tell(source: Path, used: int, counts: Counter[str]) -> str:
     left = [f"{count:,} {why}" for why, count in counts.items() if why != "lines" and count]
-    told = f"{source}: a pool of {used:,} of {counts['lines']:,} lines"
-    return f"{told}; left out: {', '.join(left)}" if left else told
+    message = f"{source}: a pool of {used:,} of {counts['lines']:,} lines"
+    return f"{message}; left out: {', '.join(left)}" if left else message

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evokd.experiments.execution import plan_baseline, plan_run
+from evokd.experiments.execution import plan_baseline, plan_experiment_run
 from evokd.experiments.spec import Arm, ExperimentRun, plan_experiment, read_arm, read_domain
 from evokd.graph.setup.config_layers import ConfigSource
 from evokd.messages import InputError
@@ -38,7 +38,7 @@ def test_all_arms_and_conditions_of_a_seed_start_alike(toy_domain: Path) -> None
         starts.setdefault(run.seed, set()).add(run.start)
     assert [len(digests) for digests in starts.values()] == [1, 1]
     assert starts[1] != starts[2]
-    plans = [plan_run(run, experiment.domains[run.folder]) for run in experiment.runs if run.seed == 1]
+    plans = [plan_experiment_run(run, experiment.domains[run.folder]) for run in experiment.runs if run.seed == 1]
     assert len({tuple(row.text for row in plan.domain.seeds) for plan in plans}) == 1
     assert {plan.domain.validation for plan in plans} == {()}
 
@@ -138,7 +138,7 @@ def test_a_run_survives_json_and_its_plan_is_the_same(toy_domain: Path) -> None:
     for run in experiment.runs:
         back = ExperimentRun(**json.loads(json.dumps(asdict(run))))
         assert back == run
-        assert plan_run(back, read_domain(run.folder)).settings.model_dump(mode="json") == run.settings
+        assert plan_experiment_run(back, read_domain(run.folder)).settings.model_dump(mode="json") == run.settings
 
 
 def test_a_baseline_belongs_to_domain_seed_and_student(toy_domain: Path) -> None:

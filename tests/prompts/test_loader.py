@@ -22,7 +22,7 @@ from evokd.messages import (
     ProfileReply,
     describe_reply,
 )
-from evokd.prompts.loader import BASE, ROLES, Prompt, digest, load_prompt, load_prompts
+from evokd.prompts.loader import BASE, ROLES, Prompt, digest_prompts, load_prompt, load_prompts
 from tests.agents.asks import LABELS
 
 HEAD = {"name": "n", "version": "1", "description": "d", "inputs": "[language]", "reply": "LabelReply"}
@@ -254,11 +254,11 @@ def test_values_are_text_and_no_template(save: Save) -> None:
 def test_the_digest_changes_with_every_text_and_not_with_the_order() -> None:
     systems = {"analyst": "a", "generator": "g", "labeler": "l"}
     same = dict(reversed(systems.items()))
-    assert digest(systems) == digest(same)
-    changed = [digest({**systems, role: systems[role] + " "}) for role in systems]
-    swapped = digest({**systems, "analyst": "g", "generator": "a"})
-    assert len({digest(systems), swapped, *changed}) == 5
-    assert len(digest(systems)) == 16
+    assert digest_prompts(systems) == digest_prompts(same)
+    changed = [digest_prompts({**systems, role: systems[role] + " "}) for role in systems]
+    swapped = digest_prompts({**systems, "analyst": "g", "generator": "a"})
+    assert len({digest_prompts(systems), swapped, *changed}) == 5
+    assert len(digest_prompts(systems)) == 16
 
 
 def test_an_overlay_and_a_changed_domain_change_the_hash_of_a_briefing(save: Save) -> None:

@@ -7,7 +7,7 @@ from evokd.messages import Entity, Gold, InputError
 from evokd.messages.spans import Span
 from evokd.simulator.corpus import Corpus, load_corpus
 from evokd.simulator.corpus_rows import CorpusRow
-from evokd.simulator.words import normalise, split_words
+from evokd.simulator.words import fold_text, list_words
 from tests.simulator.entity_toy import SEEDS as ENTITY_SEEDS
 from tests.simulator.entity_toy import make_corpus as make_entity_corpus
 from tests.simulator.toy import SEEDS, TEXTS, make_corpus
@@ -198,7 +198,7 @@ def test_seeds_of_the_toy_corpus_are_not_retrievable() -> None:
 
 
 def test_words_of_scripts_with_and_without_spaces() -> None:
-    assert split_words("Don\u2019t PANIC, 3 cafés!") == ["don\u2019t", "panic", "3", "cafés"]
-    assert split_words("我喜欢 GPU卡") == ["我喜", "喜欢", "gpu", "卡"]
-    assert split_words("हिन्दी भाषा") == ["हिन्दी", "भाषा"]
-    assert normalise("  A\u00a0 B\t") == "a b"
+    assert list_words("Don\u2019t PANIC, 3 cafés!") == ["don\u2019t", "panic", "3", "cafés"]
+    assert list_words("我喜欢 GPU卡") == ["我喜", "喜欢", "gpu", "卡"]
+    assert list_words("हिन्दी भाषा") == ["हिन्दी", "भाषा"]
+    assert fold_text("  A\u00a0 B\t") == "a b"

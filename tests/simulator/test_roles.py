@@ -11,7 +11,7 @@ from evokd.simulator.entity_modes import MODES
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import RequestError
 from evokd.simulator.roles import KINDS, answer
-from evokd.simulator.words import normalise
+from evokd.simulator.words import fold_text
 from tests.simulator import entity_toy
 from tests.simulator.toy import LABEL_OF, MEANINGS, make_case, make_corpus
 
@@ -124,8 +124,8 @@ def test_every_message_with_entities_gets_a_well_formed_reply(
     for weakness in reply.get("weaknesses", []):
         assert set(weakness["labels"]) <= set(message["labels"])
     answered = [(draft["text"], draft["intended"]) for draft in reply.get("drafts", [])]
-    seeds = {normalise(text) for text in entity_toy.SEEDS}
-    assert seeds.isdisjoint(normalise(text) for text, _ in answered)
+    seeds = {fold_text(text) for text in entity_toy.SEEDS}
+    assert seeds.isdisjoint(fold_text(text) for text, _ in answered)
     for draft, verdict in zip(message.get("drafts", []), reply.get("verdicts", []), strict=True):
         answered.append((draft["text"], verdict["entities"]))
     for text, listed in answered:
