@@ -1,9 +1,9 @@
 """The samples in the ledger: drafts, and what became of them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from evokd.tracing.database import JSON_COLUMNS, Database, decode, encode
 from evokd.tracing.rows import Answer, ExamAnswer
@@ -56,6 +56,22 @@ class Sample:
         return self.source is not None
 
 
+class SampleChange(TypedDict, total=False):
+    """Columns of a sample that `label`, `curate` or `gate` change; see `Sample`."""
+
+    state: str
+    candidates: list[Answer] | None
+    confidence: float | None
+    label: Any
+    reason: str | None
+    disputed: bool
+    masked: list[list[int]]
+    purpose: str | None
+    exam: ExamAnswer | None
+    label_call: str | None
+    audited: bool
+
+
 class Samples(Database):
     """The part of the ledger that holds samples."""
 
@@ -65,7 +81,7 @@ class Samples(Database):
             self._execute("DELETE FROM samples WHERE lesson = ?", lesson)
             self._insert("samples", [vars(sample) for sample in samples])
 
-    def update_samples(self, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    def update_samples(self, changes: Iterable[tuple[str, SampleChange]]) -> None:
         """Change columns of samples, all in one transaction: (id, {column: value})."""
         with self._transaction():
             for sample, change in changes:

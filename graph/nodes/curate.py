@@ -11,6 +11,7 @@ from evokd.student.curate import Candidate, Curator, Ruling
 from evokd.student.protocol import Answer
 from evokd.tracing.ledger import Sample
 from evokd.tracing.rows import CURATION, CurationRecord
+from evokd.tracing.samples import SampleChange
 
 
 async def curate(state: State, context: RunContext) -> StateUpdate:
@@ -89,19 +90,19 @@ def _to_candidate(sample: Sample, mode: str, alone: bool) -> Candidate:
     return Candidate(sample.id, sample.text, intended, given, sample.confidence, variation)
 
 
-def _to_change(ruling: Ruling) -> dict[str, object]:
+def _to_change(ruling: Ruling) -> SampleChange:
     return {
         "state": "accepted" if ruling.accepted else "rejected",
         "reason": ruling.reason,
         "label": ruling.label,
-        "disputed": int(ruling.disputed),
+        "disputed": ruling.disputed,
         "masked": [list(span) for span in ruling.masked],
         "purpose": "train" if ruling.accepted else None,
     }
 
 
 async def _examine(
-    state: State, context: RunContext, accepted_samples: list[Sample], changes: dict[str, dict[str, object]]
+    state: State, context: RunContext, accepted_samples: list[Sample], changes: dict[str, SampleChange]
 ) -> None:
     champion = state["champion"]
     if champion is None:
@@ -114,7 +115,7 @@ async def _examine(
 
 
 def _set_aside(
-    context: RunContext, before: int, accepted_samples: list[Sample], changes: dict[str, dict[str, object]]
+    context: RunContext, before: int, accepted_samples: list[Sample], changes: dict[str, SampleChange]
 ) -> None:
     """Without validation data every n-th accepted sample serves the gate and is never trained on."""
     share, least = context.settings.gate.holdout, context.settings.gate.holdout_from

@@ -6,6 +6,7 @@ from evokd.graph.nodes.weaknesses import mark_rolled_back
 from evokd.graph.state import State, StateUpdate
 from evokd.messages import TrainingReport
 from evokd.tracing.rows import GATE, TRAINING, GateRecord
+from evokd.tracing.samples import SampleChange
 
 
 async def gate(state: State, context: RunContext) -> StateUpdate:
@@ -62,12 +63,12 @@ def _report(context: RunContext, cycle: int, before: float | None, after: float 
 def _restore(context: RunContext, cycle: int) -> None:
     """Undo the tombstones of an interrupted attempt of this node, so that it decides on the same samples."""
     samples = context.ledger.samples(cycle=cycle, state="tombstoned")
-    context.ledger.update_samples((sample.id, {"state": "accepted", "reason": None}) for sample in samples)
+    context.ledger.update_samples((sample.id, SampleChange(state="accepted", reason=None)) for sample in samples)
 
 
 def _tombstone(context: RunContext, cycle: int) -> int:
     """Take a cycle's samples out of the data set; they stay in the ledger with the reason."""
     samples = context.ledger.samples(cycle=cycle, state="accepted")
-    change = {"state": "tombstoned", "reason": "rolled_back"}
+    change: SampleChange = {"state": "tombstoned", "reason": "rolled_back"}
     context.ledger.update_samples((sample.id, change) for sample in samples)
     return len(samples)

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from evokd.agents import labeler
 from evokd.agents.llm.budget import BudgetSpent
@@ -12,12 +11,13 @@ from evokd.graph.nodes.reference_texts import guide_labeler
 from evokd.messages import DraftBatch, DraftText, LabelPlan, Message
 from evokd.tracing.ledger import Sample
 from evokd.tracing.rows import LessonRow
+from evokd.tracing.samples import SampleChange
 
 REAL = "real"
 """Kind of a lesson whose texts come from the pool."""
 NO_CALL = ""
 """Stands for the call that wrote a text where no call did."""
-Changes = dict[str, dict[str, Any]]
+Changes = dict[str, SampleChange]
 """Sample id -> columns that change."""
 
 

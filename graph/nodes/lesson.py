@@ -18,6 +18,7 @@ from evokd.graph.state import LessonState, StateUpdate
 from evokd.messages import LessonPlan
 from evokd.tracing.ledger import Sample
 from evokd.tracing.rows import LessonRow
+from evokd.tracing.samples import SampleChange
 
 
 async def generate(state: LessonState, context: RunContext) -> StateUpdate:
@@ -76,7 +77,7 @@ async def label(state: LessonState, context: RunContext) -> StateUpdate:
     trusted: Changes = {}
     if not real and rule in ("doubtful", "contested"):
         trusted, audited = await trust_drafts(context, lesson, samples, state["student"], rule)
-        context.ledger.update_samples((name, {"audited": 1}) for name in sorted(audited))
+        context.ledger.update_samples((name, SampleChange(audited=True)) for name in sorted(audited))
     # real texts may have been labelled before the Analyst was asked
     done = {sample.id for sample in samples if real and sample.candidates is not None}
     unlabelled = [sample for sample in samples if sample.id not in trusted and sample.id not in done]
