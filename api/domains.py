@@ -66,5 +66,8 @@ def make_plan(
     given = {key: value for key, value in arguments.items() if value is not None}
     loaded = domain if isinstance(domain, Domain) else load_domain(domain)
     return plan_loaded(
-        loaded, preset, [*to_sources(settings), ConfigSource("arguments", plant_dotted(given))], needs_teacher
+        loaded,
+        preset,
+        [*to_sources(settings), ConfigSource("arguments", plant_dotted(given, "arguments"))],
+        needs_teacher,
     )

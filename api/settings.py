@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.graph.setup.config_layers import ConfigSource, parse_assignments, plant_dotted, read_yaml
+from evokd.messages import InputError
 
 __all__ = ["ConfigSource", "Settings", "parse_assignments", "read_config_file", "to_sources"]
 
@@ -17,10 +18,12 @@ def to_sources(settings: Settings | None) -> list[ConfigSource]:
     """Settings as sources, with nested keys.
 
     Raises:
-        InputError: a key is given a value and keys below it.
+        InputError: they are no mapping, or a key is given a value and keys below it.
     """
     if settings is None or isinstance(settings, Mapping):
-        return [ConfigSource("settings", plant_dotted(settings or {}))]
+        return [ConfigSource("settings", plant_dotted(settings or {}, "settings"))]
+    if isinstance(settings, str) or not all(isinstance(source, ConfigSource) for source in settings):
+        raise InputError('settings: give a mapping, such as {"student.steps": 120}')
     return list(settings)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from evokd.api.record import Run, find_run
 from evokd.graph.predict import note_sight, predict_texts
+from evokd.messages import InputError
 
 
 class Student:
@@ -25,8 +26,11 @@ class Student:
             Per text a row of the data format ("text" with "label" or "entities"), "confidence" (0 to 1) and "scores".
 
         Raises:
+            InputError: `texts` is no list of texts.
             EvokdError: the run has no student yet, or the student fails.
         """
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise InputError("predict: give a list of texts, such as ['where is my parcel?']")
         return predict_texts(self._run.folder, list(texts))
 
     def note_unseen(self, texts: Sequence[str]) -> list[str]:

@@ -91,7 +91,9 @@ class _LazyRun:
 
 
 def _plan(options: RunOptions) -> Plan:
-    plan = plan_run(options.domain, options.preset, [ConfigSource("settings", plant_dotted(options.settings))])
+    plan = plan_run(
+        options.domain, options.preset, [ConfigSource("settings", plant_dotted(options.settings, "settings"))]
+    )
     refuse_unreadable(plan.sight, plan.settings)
     return plan
 

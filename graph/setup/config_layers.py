@@ -136,27 +136,33 @@ def parse_assignments(assignments: Sequence[str]) -> ConfigSource:
             value = _load(raw)
         except (yaml.YAMLError, *_YAML_SLIPS) as exc:
             raise InputError(f"--set {show_value(text)}: the value is not valid YAML") from exc
-        _plant(tree, key.strip().split("."), value, text)
+        _plant(tree, key.strip().split("."), value, f"--set {show_value(text)}")
     return ConfigSource("--set", tree)
 
 
-def plant_dotted(values: Mapping[str, Any]) -> dict[str, Any]:
+def plant_dotted(values: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Make a tree of settings whose keys are dotted or nested: {"a.b": 1} and {"a": {"b": 1}} are the same.
+
+    Args:
+        values: the settings.
+        source: where they come from, as an error names it.
 
     Raises:
         InputError: a key is given a value and keys below it.
     """
     tree: dict[str, Any] = {}
     for key, value in values.items():
-        _plant(tree, key.split("."), deepcopy(value), key)
+        if not isinstance(key, str):
+            raise InputError(f"{source}: a key is a text such as 'student.steps', got {show_value(key)}")
+        _plant(tree, key.split("."), deepcopy(value), f"{source}: {show_value(key)}")
     return tree
 
 
-def _plant(tree: dict[str, Any], path: Sequence[str], value: Any, text: str) -> None:
+def _plant(tree: dict[str, Any], path: Sequence[str], value: Any, where: str) -> None:
     for step in path[:-1]:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):
-            raise InputError(f"--set {show_value(text)}: {step!r} was set to a value before")
+            raise InputError(f"{where}: {step!r} was set to a value before")
     tree[path[-1]] = value
 
 

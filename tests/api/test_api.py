@@ -109,3 +109,31 @@ def test_what_is_wrong_is_raised_before_anything_is_written(toy_domain: Path, op
     with pytest.raises(evokd.EvokdError, match="nowhere"):
         evokd.open_run("nowhere", str(options["runs_dir"]))
     assert not Path(str(options["runs_dir"])).exists()
+
+
+WRONG = {
+    "no mapping": (["a=b"], "settings: give a mapping"),
+    "a text": ("student.steps=3", "settings: give a mapping"),
+    "no text as key": ({3: 1}, "settings: a key is a text such as 'student.steps', got 3"),
+    "value and keys": (
+        {"student": 3, "student.rate": 1},
+        "settings: 'student.rate': 'student' was set to a value before",
+    ),
+    "unknown": ({"student.stepz": 3}, "settings: unknown key 'student.stepz' (did you mean 'student.steps'?)"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_settings_are_refused_in_one_line(name: str, toy_domain: Path) -> None:
+    settings, message = WRONG[name]
+    with pytest.raises(evokd.InputError) as caught:
+        evokd.check(toy_domain, settings=settings)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("texts", ["one text", [3]])
+def test_a_student_answers_lists_of_texts_alone(texts: object) -> None:
+    student = evokd.load_student(evokd.open_run("example"))
+    with pytest.raises(evokd.InputError, match="predict: give a list of texts"):
+        student.predict(texts)  # type: ignore[arg-type]
