@@ -1,44 +1,47 @@
-"""Removes keys from what a server says, so that none reaches a file or a terminal."""
+"""Keys in what a server says: struck out however they are written, so that none reaches a file or a terminal."""
 
 import base64
 import html
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import quote
 
 HIDDEN = "[key]"
 MIN_KEY = 8
-"""Characters of the shortest key that is removed; shorter ones occur in any text."""
+"""Characters of the shortest key that is struck out; shorter ones occur in any text."""
 
 
 def make_redactor(key: str) -> Callable[[str], str]:
-    """Make a function that replaces a key in a text.
+    """Make a function that strikes a key out of a text.
 
-    It finds the key as it is, as written in JSON, URLs, HTML and base64 (also within something longer, such as
-    `user:key`), and each of these within a JSON string.
+    Found are the key itself and the key with any of its characters escaped as in JSON, in URLs or in HTML; and its
+    base64, alone or as part of something longer such as `user:key`, and its hexadecimal form.
     """
     if len(key) < MIN_KEY:
         return lambda text: text
-    spellings = set(_spellings(key))
-    spellings |= {_in_json(spelling) for spelling in spellings}
-    longest_first = sorted(spellings, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+    escaped = "".join(_spellings(char) for char in key)
+    pattern = re.compile("|".join([re.escape(key), escaped, *map(re.escape, _encoded(key))]))
     return lambda text: pattern.sub(HIDDEN, text)
 
 
-def _spellings(key: str) -> Iterator[str]:
-    yield from (key, html.escape(key), quote(key), quote(key, safe=""))
-    yield from (_in_json(key), _in_json(key).replace("/", "\\/"), json.dumps(key, ensure_ascii=False)[1:-1])
-    yield "".join(f"\\u{ord(char):04x}" for char in key)
-    # base64 after zero, one and two other bytes, without the characters that depend on the bytes around the key
+def _spellings(char: str) -> str:
+    """All ways to write a character, as a pattern that does not come back to it: else it might take for ever."""
+    code = ord(char)
+    percent = "".join(f"%(?:25){{0,3}}{byte:02x}" for byte in char.encode("utf-8", "replace"))
+    ways = [rf"\\{{1,8}}u(?i:{code:04x})", rf"&#0{{0,8}}{code};", rf"&#[xX]0{{0,8}}(?i:{code:x});", f"(?i:{percent})"]
+    if char in '"\\/':
+        ways.append(rf"\\{{1,3}}{re.escape(char)}")
+    ways += [re.escape(html.escape(char)), re.escape(char)]
+    return f"(?>{'|'.join(dict.fromkeys(ways))})"
+
+
+def _encoded(key: str) -> list[str]:
+    """Base64 of the key behind zero, one and two other bytes, without the characters that depend on its neighbours."""
     raw = key.encode("utf-8", "replace")
+    found = []
     for before in range(3):
-        encoded = base64.b64encode(bytes(before) + raw).decode().rstrip("=")
-        end = None if (before + len(raw)) % 3 == 0 else -1
-        encoded = encoded[(0, 2, 3)[before] : end]
-        yield from (encoded, encoded.replace("+", "-").replace("/", "_"))
-
-
-def _in_json(text: str) -> str:
-    return json.dumps(text)[1:-1]
+        whole = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
+        inner = whole[(0, 2, 3)[before] :]
+        inner = inner if (len(raw) + before) % 3 == 0 else inner[:-1]
+        found += [inner, inner.replace("+", "-").replace("/", "_"), quote(inner, safe="")]
+    return list(dict.fromkeys([*found, raw.hex(), raw.hex().upper()]))

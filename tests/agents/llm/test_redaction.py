@@ -18,9 +18,18 @@ WAYS: dict[str, Callable[[str], str]] = {
     "json": json.dumps,
     "json-in-json": lambda key: json.dumps(json.dumps(key)),
     "all-escaped": lambda key: "".join(f"\\u{ord(char):04X}" for char in key),
+    "half-escaped": lambda key: "".join(
+        f"\\u{ord(char):04x}" if at % 2 or char in '"\\' else char for at, char in enumerate(key)
+    ),
     "url": lambda key: f"http://a/?key={quote(key, safe='')}&b=1",
     "url-lower": lambda key: quote(key, safe="").lower() if key == key.lower() else quote(key, safe=""),
+    "all-percent": lambda key: "".join(f"%{byte:02x}" for byte in key.encode()),
     "html": html.escape,
+    "html-numbers": lambda key: "".join(f"&#{ord(char)};" for char in key),
+    "html-hex": lambda key: "".join(f"&#x{ord(char):X};" for char in key),
+    "percent-twice": lambda key: quote(quote(key, safe=""), safe=""),
+    "all-percent-thrice": lambda key: "".join(f"%2525{byte:02X}" for byte in key.encode()),
+    "hex": lambda key: key.encode().hex(),
     "base64": lambda key: base64.b64encode(key.encode()).decode(),
     "basic-1": lambda key: base64.b64encode(f"u:{key}".encode()).decode(),
     "basic-2": lambda key: base64.b64encode(f"user:{key}@host".encode()).decode(),
