@@ -21,11 +21,12 @@ from evokd.graph.io_errors import disk_errors
 from evokd.graph.open_context import RunOverrides
 from evokd.graph.resumption import ResumeInfo, replan
 from evokd.graph.runner import begin_run, finish_run, log_events
-from evokd.graph.setup.config_layers import ConfigSource, plant_dotted
+from evokd.graph.setup.config_layers import ConfigSource, plant_dotted, show_value
 from evokd.graph.setup.plan import Plan, describe_plan, plan_run
 from evokd.graph.setup.readability import refuse_unreadable
 from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, write_config
 from evokd.graph.stopping import Stop
+from evokd.messages import InputError
 
 RECURSION_LIMIT = 100_000
 """Steps of a run at most; the tools' default would end it in its third cycle."""
@@ -43,6 +44,14 @@ class RunOptions:
     """Settings by their keys, dotted or nested."""
     runs_dir: str = "runs"
     """Folder that holds the runs."""
+
+    def __post_init__(self) -> None:
+        """Check the types: a tool passes on whatever JSON it was given."""
+        for name, kind in (("domain", str), ("preset", str), ("settings", Mapping), ("runs_dir", str)):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                wanted = "a mapping" if kind is Mapping else "a text"
+                raise InputError(f"context: {name} is {wanted}, got {show_value(value)}")
 
 
 class _LazyRun:

@@ -112,4 +112,7 @@ async def test_wrong_options_are_one_error_and_leave_nothing(toy_domain: Path) -
     tool.context["settings"] = {"student.stepz": 3}
     with pytest.raises(InputError, match=r"settings: unknown key 'student.stepz'"):
         await tool.call({"cycle": 0})
+    tool.context["settings"] = "student.steps=3"
+    with pytest.raises(InputError, match=r"^context: settings is a mapping, got 'student.steps=3'$"):
+        await tool.call({"cycle": 0})
     assert not tool.runs.exists()
