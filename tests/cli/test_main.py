@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +13,11 @@ import pytest
 
 from evokd.cli import main
 from evokd.cli.app import app
-from tests.graph.conftest import toy_domain, word_students
-from tests.graph.toy import QUICK, WordStudent
+from tests.cli.conftest import check_refusal
+from tests.graph.toy import WordStudent
 from tests.student.conftest import tiny_student
 
-__all__ = ["tiny_student", "toy_domain", "word_students"]
+__all__ = ["tiny_student"]
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
     ["run"],
@@ -137,139 +136,6 @@ def test_a_faulty_command_is_refused_in_one_line(
     check_refusal([arg.format(tmp=tmp_path, runs=done_runs) for arg in args], told, capsys)
 
 
-def check_refusal(args: list[str], told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    capsys.readouterr()
-    code = main.run_cli(args)
-    printed = capsys.readouterr()
-    assert (code, printed.out) == (2, "")
-    assert printed.err.startswith("evokd: ")
-    assert printed.err.count("\n") == 1, printed.err
-    for part in told:
-        assert part in printed.err
-
-
-@pytest.fixture(scope="module")
-def done_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A runs folder with one finished run, `done`."""
-    from tests.graph.toy import write_domain
-
-    base = tmp_path_factory.mktemp("done")
-    domain = write_domain(base / "toy")
-    with pytest.MonkeyPatch.context() as patch:
-        import evokd.graph.open_context
-
-        patch.setattr(evokd.graph.open_context, "StudentClient", WordStudent)
-        assert main.run_cli(["run", str(domain), *QUICK, "--runs-dir", str(base / "runs"), "--run-id", "done"]) == 0
-    return base / "runs"
-
-
-def test_a_run_that_exists_is_not_overwritten(
-    toy_domain: Path, done_runs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = {path: path.stat().st_mtime_ns for path in (done_runs / "done").rglob("*")}
-    args = ["run", str(toy_domain), "--runs-dir", str(done_runs), "--run-id", "done"]
-    check_refusal(args, ["'done' exists already", "evokd resume"], capsys)
-    assert {path: path.stat().st_mtime_ns for path in (done_runs / "done").rglob("*")} == before
-
-
-def test_resume_leaves_a_finished_run_alone(done_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = (done_runs / "done" / "summary.json").read_bytes()
-    assert main.run_cli(["resume", "done", "--runs-dir", str(done_runs)]) == 0
-    assert "has ended already" in capsys.readouterr().err
-    assert (done_runs / "done" / "summary.json").read_bytes() == before
-
-
-def test_json_prints_events_alone_and_the_summary_last(
-    toy_domain: Path, word_students: list[WordStudent], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    args = ["run", str(toy_domain), *QUICK, "--runs-dir", str(tmp_path / "runs"), "--run-id", "one", "--json"]
-    assert main.run_cli(args) == 0
-    printed = capsys.readouterr()
-    events = [json.loads(line) for line in printed.out.splitlines()]
-    assert events[0]["event"] == "run_started"
-    assert events[-1]["event"] == "finished"
-    summary = json.loads((tmp_path / "runs" / "one" / "summary.json").read_text(encoding="utf-8"))
-    assert {key: events[-1][key] for key in summary} == summary
-    stored = (tmp_path / "runs" / "one" / "events.jsonl").read_text(encoding="utf-8")
-    assert [json.loads(line) for line in stored.splitlines()] == events
-    assert "cycle 2:" in printed.err
-    assert "evokd show" in printed.err
-    assert "no language model was called" in printed.err
-
-
-def test_runs_lists_a_run_as_table_and_as_json(done_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    capsys.readouterr()
-    assert main.run_cli(["runs", "--runs-dir", str(done_runs)]) == 0
-    assert "done" in capsys.readouterr().out
-    assert main.run_cli(["runs", "--runs-dir", str(done_runs), "--json"]) == 0
-    (row,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (row["run_id"], row["state"], row["domain"]) == ("done", "done (cycles)", "toy")
-
-
-def test_runs_of_an_empty_folder_say_how_to_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run_cli(["runs", "--runs-dir", str(tmp_path)]) == 0
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert "evokd run support_tickets" in printed.err
-
-
-@pytest.mark.parametrize("option", [[], ["--cycle", "1"], ["--weakness", "c001-w1"], ["--sample", "c001-l01-d01"]])
-def test_show_tells_of_a_finished_run(option: list[str], done_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    capsys.readouterr()
-    assert main.run_cli(["show", "done", "--runs-dir", str(done_runs), *option]) == 0
-    out = capsys.readouterr().out
-    assert "rehearsal" in out or option
-    assert all(word in out for word in option[1:])
-
-
-def test_predict_on_an_unfinished_run_names_the_resume_command(
-    done_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "unfinished"
-    folder.mkdir()
-    (folder / "config.yaml").write_bytes((done_runs / "done" / "config.yaml").read_bytes())
-    (tmp_path / "texts.txt").write_text("Where is my parcel?\n", encoding="utf-8")
-    capsys.readouterr()
-    assert main.run_cli(["predict", str(folder), str(tmp_path / "texts.txt")]) != 0
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.count("\n") == 1
-    assert f"evokd resume {folder}" in printed.err
-
-
-def test_predict_on_a_run_whose_student_was_deleted_says_so(
-    done_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "bare"
-    shutil.copytree(done_runs / "done", folder, ignore=shutil.ignore_patterns("student", "work"))
-    (tmp_path / "texts.txt").write_text("Where is my parcel?\n", encoding="utf-8")
-    capsys.readouterr()
-    assert main.run_cli(["predict", str(folder), str(tmp_path / "texts.txt")]) == 1
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(f"evokd: {folder}: its student was deleted, as an experiment does")
-    assert printed.err.count("\n") == 1
-
-
-def test_graph_prints_every_node(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run_cli(["graph"]) == 0
-    drawn = capsys.readouterr().out
-    for node in [
-        "prepare",
-        "train",
-        "gate",
-        "examine",
-        "decide",
-        "analyze",
-        "generate",
-        "label",
-        "curate",
-        "review",
-        "publish",
-    ]:
-        assert re.search(rf"\b{node}\b", drawn), node
-
-
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_has_a_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run_cli([*command, "--help"]) == 0
@@ -324,23 +190,3 @@ def test_a_command_line_of_the_readme_parses(line: str, monkeypatch: pytest.Monk
         command, args = command.commands[args[0]], args[1:]
     if not hasattr(command, "commands") and "--help" not in args:
         command.make_context("evokd", list(args))
-
-
-def test_the_shipped_example_is_shown_where_it_lies_unless_a_run_has_its_name(
-    done_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shipped = shutil.copytree(done_runs / "done", tmp_path / "shipped")
-    before = sorted(path.name for path in shipped.iterdir())
-    monkeypatch.setattr("evokd.graph.setup.run_folder.SHIPPED_EXAMPLE", shipped)
-    capsys.readouterr()
-    assert main.run_cli(["show", "example", "--runs-dir", str(tmp_path / "none")]) == 0
-    assert "domain toy" in capsys.readouterr().out
-    assert sorted(path.name for path in shipped.iterdir()) == before, "nothing is written beside it"
-    assert main.run_cli(["resume", "example", "--runs-dir", str(tmp_path / "none")]) == 2
-    own = tmp_path / "runs" / "example"
-    shutil.copytree(done_runs / "done", own)
-    text = (own / "summary.json").read_text(encoding="utf-8")
-    (own / "summary.json").write_text(text.replace('"domain": "toy"', '"domain": "mine"'), encoding="utf-8")
-    capsys.readouterr()
-    assert main.run_cli(["show", "example", "--runs-dir", str(tmp_path / "runs")]) == 0
-    assert "domain mine" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,3 +37,32 @@ def test_what_was_recognised_is_told_and_escaped(
     ]
     _, told = predict(b"stop\n", [], monkeypatch, capsys)
     assert told.startswith("standard input: 1 text, read as plain lines\n")
+
+
+def test_predict_on_an_unfinished_run_names_the_resume_command(
+    done_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "unfinished"
+    folder.mkdir()
+    (folder / "config.yaml").write_bytes((done_runs / "done" / "config.yaml").read_bytes())
+    (tmp_path / "texts.txt").write_text("Where is my parcel?\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main.run_cli(["predict", str(folder), str(tmp_path / "texts.txt")]) != 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert f"evokd resume {folder}" in printed.err
+
+
+def test_predict_on_a_run_whose_student_was_deleted_says_so(
+    done_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "bare"
+    shutil.copytree(done_runs / "done", folder, ignore=shutil.ignore_patterns("student", "work"))
+    (tmp_path / "texts.txt").write_text("Where is my parcel?\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main.run_cli(["predict", str(folder), str(tmp_path / "texts.txt")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"evokd: {folder}: its student was deleted, as an experiment does")
+    assert printed.err.count("\n") == 1
