@@ -135,7 +135,7 @@ RESUMABLE = (
     "student.device",
     "student.threads",
 )
-"""Settings that may be other ones when a run is resumed, a section with all its keys: where the teacher is and how hard
+"""Settings that may differ when a run is resumed, a section with all its keys: where the teacher is and how hard
 it is pushed, what may be spent, when to stop, where the student computes. They change no sample that a cycle makes."""
 
 
