@@ -7,18 +7,18 @@ AXES: dict[str, tuple[str, ...]] = {
     "length": ("shorter than usual here", "of usual length", "longer than usual here"),
     "situation": ("common case", "rare case", "unusual detail", "in passing"),
 }
-"""Axis -> values, short, since a request gives one of each for every text. None says anything about a label, and none
-clashes with how the texts of a domain are written.
+"""Axis -> values; short, since a request gives one of each for every text. No value says anything about a label or
+clashes with the style of a domain's texts.
 
-Used where `curriculum.shares` name the kind `varied`. By default they do not: with a language model, planned attributes
-scored lower than none, since they ask for texts that do not occur in the domain.
+Used only if `curriculum.shares` names the kind `varied`. By default it does not: with a language model, planned
+attributes scored lower than none, since they ask for texts that do not occur in the domain.
 
 Source: AttrPrompt (Yu et al. 2023, arXiv 2306.15895). Axes and values are ours.
 """
 
 
 def plan_variety(count: int, rng: random.Random) -> list[str]:
-    """Plan the attributes of some texts, a value of each axis: on every axis each value comes once before any again.
+    """Plan the attributes of some texts, one value per axis: on every axis, all values come once before any repeats.
 
     Args:
         count: how many texts.
@@ -36,14 +36,14 @@ def plan_variety(count: int, rng: random.Random) -> list[str]:
 def spread_profile(
     axes: Mapping[str, Sequence[tuple[str, float]]], count: int, rng: random.Random
 ) -> dict[str, dict[str, int]]:
-    """Say how many of some texts shall have each value of each axis, by the shares that real texts have.
+    """Say how many of some texts get each value of each axis, by the shares that real texts have.
 
-    Fractions of a text are given out by chance, so that over many lessons rare values come up too.
+    Fractions of a text are assigned at random, so that rare values also occur over many lessons.
 
     Args:
         axes: axis -> values with their shares, of any sum.
         count: how many texts.
-        rng: gives out the fractions.
+        rng: assigns the fractions.
     """
     counts: dict[str, dict[str, int]] = {}
     for name, values in axes.items():

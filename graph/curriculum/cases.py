@@ -9,12 +9,12 @@ from evokd.messages import Case, ErrorKind, Weakness
 
 
 def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> list[Case]:
-    """Choose the cases of a packet: wrong ones from as many confusions as possible, right ones least sure first.
+    """Choose the cases of a packet: wrong ones from as many confusions as possible, right ones least confident first.
 
     Args:
         cases: everything examined.
         settings: how many of each kind.
-        seed: decides among equals.
+        seed: breaks ties.
     """
     shuffled = list(cases)
     random.Random(seed).shuffle(shuffled)
@@ -34,7 +34,7 @@ def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> li
 
 
 def _mistake_of(case: Case) -> str:
-    """Name what went wrong, so that like mistakes fall together: the first in a text, or what was taken for what."""
+    """Name what went wrong, so that similar mistakes are grouped: the first in a text, or the two labels confused."""
     if not case.errors:
         return f"{case.gold!r} {case.predicted!r}"
     first = case.errors[0]
@@ -43,9 +43,9 @@ def _mistake_of(case: Case) -> str:
 
 
 def main_error(weakness: Weakness, cases: Sequence[Case]) -> ErrorKind | None:
-    """Find the kind of mistake that a weakness's evidence shows most; None where cases list no mistakes.
+    """Find the kind of mistake that a weakness's evidence shows most; None if the cases list no mistakes.
 
-    Mistakes on the weakness's own labels count, or all of them where none is on these.
+    Mistakes on the weakness's labels count, or all mistakes if there are none on these.
     """
     shown = [error for case in cases if case.id in weakness.evidence for error in case.errors]
     labels = set(weakness.labels)

@@ -14,10 +14,12 @@ class PacketSettings(ClosedModel):
     wrong: int = Field(default=6, ge=0, description="cases that the student got wrong")
     confident_wrong: int = Field(default=6, ge=0, description="cases that it got wrong with high confidence")
     right: int = Field(default=4, ge=0, description="cases that it got right")
-    confident: float = Field(default=0.8, ge=0, le=1, description="confidence from which an answer counts as confident")
+    confident: float = Field(
+        default=0.8, ge=0, le=1, description="from this confidence on, an answer counts as confident"
+    )
     report: bool = Field(default=True, description="show scores per label, confusions and kinds of mistakes")
     history: bool = Field(
-        default=True, description="show the weaknesses of earlier cycles, what became of them, notices"
+        default=True, description="show the weaknesses of earlier cycles, what became of them, and notices"
     )
     source: Literal["exam", "validation", "both", "seeds"] = Field(
         default="both",
@@ -30,32 +32,31 @@ class QuotaSettings(ClosedModel):
     """How many texts a cycle asks for, and for what."""
 
     drafts: int = Field(default=80, ge=1, description="texts per cycle, written and real ones together")
-    lesson: int = Field(
-        default=40, ge=1, description="texts per request; up to a quarter more where that saves a request"
-    )
+    lesson: int = Field(default=40, ge=1, description="texts per request; up to a quarter more if that saves a request")
     least: int = Field(
         default=24,
         ge=1,
-        description="texts of a lesson on a weakness at least; with less room fewer weaknesses are taught",
+        description="minimum texts of a lesson on a weakness; if there is less room, fewer weaknesses are taught",
     )
     mixed: bool = Field(
-        default=True, description="all labels in each request, so that no topic or tone of a request becomes a label's"
+        default=True,
+        description="all labels in each request, so that no label is tied to the topic or tone of a request",
     )
     hard: float = Field(default=0.0, ge=0, le=1, description="share of hard texts in a lesson on a weakness")
     hard_coverage: float = Field(default=0.0, ge=0, le=1, description="share of hard texts about no weakness")
     pairs: bool = Field(
         default=True,
-        description="write texts on a weakness in pairs that differ in their label alone, where a whole text has one",
+        description="write texts on a weakness in pairs that differ only in their label, if each text has one label",
     )
     coverage: Literal["poorest", "chance"] = Field(
         default="poorest",
-        description="labels of texts about no weakness: fill up those with the fewest samples, or draw each by chance",
+        description="labels of texts about no weakness: fill up those with the fewest samples, or draw each at random",
     )
     no_label: float = Field(
         default=0.05,
         ge=0,
         le=1,
-        description="share of texts without any label among those about no weakness, where a task has such texts, until"
+        description="share of texts without any label among those about no weakness, if a task has such texts, until"
         " real ones tell how many there are",
     )
     weaknesses: float = Field(
@@ -65,27 +66,25 @@ class QuotaSettings(ClosedModel):
         description="share of the written texts for weaknesses in a cycle that asks the Analyst",
     )
     fill: bool = Field(
-        default=True, description="write texts about no weakness where fewer are needed for weaknesses and errors"
+        default=True, description="fill up with texts about no weakness if weaknesses and errors need fewer"
     )
 
 
 class AnalystSettings(ClosedModel):
-    """When the Analyst is asked: feedback costs tokens, and tells nothing while the student answers by chance."""
+    """When the Analyst is asked: feedback costs tokens and is of no use while the student guesses."""
 
-    first: int = Field(default=2, ge=1, description="first cycle that asks it")
+    first: int = Field(default=2, ge=1, description="first cycle that asks the Analyst")
     every: int = Field(
-        default=2, ge=1, description="asked in every n-th cycle, whose written texts are about what it finds"
+        default=2, ge=1, description="ask in every n-th cycle, whose written texts are about what the Analyst finds"
     )
     above_chance: float = Field(
         default=0.2,
         ge=0,
         le=1,
         description="how far the student must be on the way from guessing to faultless (1) in the packet's report;"
-        " 0 = ask whatever it does",
+        " 0 = ask in any case",
     )
-    real: bool = Field(
-        default=True, description="asked only where cases are real texts: of the pool, or validation data"
-    )
+    real: bool = Field(default=True, description="ask only if cases are real texts: of the pool, or validation data")
 
 
 class PoolSettings(ClosedModel):
@@ -93,13 +92,13 @@ class PoolSettings(ClosedModel):
 
     select: Literal["auto", "random", "coverage", "doubt"] = Field(
         default="auto",
-        description="which texts are labelled: any (random), those that stand for the whole pool (coverage), those that"
+        description="which texts are labelled: any (random), those that represent the whole pool (coverage), those that"
         " the student is unsure of (doubt), or coverage first and both in turn later (auto)",
     )
     weigh_labels: bool = Field(
         default=True,
-        description="learn the label of a real text by the confidence that came with it, so that a doubtful one counts"
-        " for little; not for lists of entities, whose one confidence says nothing of each",
+        description="weight the label of a real text by the Labeler's confidence in it, so that a doubtful one counts"
+        " for little; not for lists of entities, whose one confidence says nothing about each entity",
     )
 
 
@@ -131,7 +130,7 @@ class CurriculumSettings(ClosedModel):
     source: Literal["auto", "pool", "write", "mix"] = Field(
         default="auto",
         description="where samples come from: real texts of the pool (pool), the Generator (write), half of each (mix),"
-        " or both in shares that follow what each kind of text teaches (auto); without a pool the Generator alone",
+        " or both in shares that follow what each kind of text teaches (auto); without a pool, only the Generator",
     )
     shares: dict[str, float] = Field(
         default={},
@@ -145,20 +144,20 @@ class CurriculumSettings(ClosedModel):
     analyst: AnalystSettings = Field(default=AnalystSettings(), description="when the Analyst is asked")
     pool: PoolSettings = Field(default=PoolSettings(), description="what becomes of unlabelled texts")
     warm_up: WarmUpSettings = Field(default=WarmUpSettings(), description="first cycles without feedback")
-    weaknesses: int = Field(default=2, ge=0, description="weaknesses per cycle at most; 0 asks no Analyst")
+    weaknesses: int = Field(default=2, ge=0, description="maximum weaknesses per cycle; 0 = the Analyst is not asked")
     test_statements: bool = Field(
-        default=True, description="use a weakness only if the student errs or doubts on the texts that it is about"
+        default=True, description="use a weakness only if the student errs or is unsure on the texts that it is about"
     )
     give_up: int = Field(
-        default=3, ge=0, description="cycles of lessons on a weakness without success after which it is left; 0 = never"
+        default=3, ge=0, description="give up a weakness after this many cycles of lessons without success; 0 = never"
     )
     errors: int = Field(
-        default=0, ge=0, description="wrong cases per cycle that are extrapolated into a text each, asking no Analyst"
+        default=0, ge=0, description="wrong cases per cycle, each extrapolated into one text without asking the Analyst"
     )
     modes: list[LessonMode] = Field(
         default=["write"],
         min_length=1,
-        description="lesson modes, taken in turn; for weaknesses with mistakes inside texts see error_modes",
+        description="lesson modes, taken in turn; for weaknesses with mistakes inside texts, see error_modes",
     )
     error_modes: ErrorModes = Field(
         default=ErrorModes(), description="lesson modes for weaknesses whose evidence shows mistakes inside texts"
@@ -168,45 +167,48 @@ class CurriculumSettings(ClosedModel):
     style_examples: int = Field(
         default=15,
         ge=0,
-        description="real unlabelled lines shown with a lesson for their tone, others every time; 0 = none",
+        description="real unlabelled lines shown with a lesson for their tone, different ones each time; 0 = none",
     )
-    style_example_tokens: int = Field(default=500, ge=0, description="tokens that these lines take at most")
+    style_example_tokens: int = Field(default=500, ge=0, description="maximum tokens of these lines")
     examples: int = Field(
-        default=8, ge=0, description="labelled real examples shown to Analyst and Generator with a request at most"
+        default=8, ge=0, description="maximum labelled real examples shown to Analyst and Generator with a request"
     )
     label_examples: int = Field(
         default=8,
         ge=0,
-        description="labelled real examples shown to the Labeler at most, those most like the texts it is to label",
+        description="maximum labelled real examples shown to the Labeler, those most similar to the texts to label",
     )
-    example_tokens: int = Field(default=600, ge=0, description="tokens that the examples of a request take at most")
+    example_tokens: int = Field(default=600, ge=0, description="maximum tokens of the examples of a request")
     examples_from: Literal["real", "all"] = Field(
         default="real",
-        description="what labelled examples are: the user's own rows (real), or these and accepted samples (all)",
+        description="what labelled examples are: the user's rows (real), or these and accepted samples (all)",
     )
     avoid: int = Field(default=12, ge=0, description="openings of accepted texts shown with a lesson plan")
     phrases: int = Field(
-        default=6, ge=0, description="phrases that accepted texts overuse, shown with a lesson plan to be avoided"
+        default=6,
+        ge=0,
+        description="phrases overused in accepted texts, shown with a lesson plan so that they are avoided",
     )
     profile: Literal["auto", "off"] = Field(
         default="auto",
-        description="auto: the Analyst reads real lines at the start and writes on which axes they differ, and written"
-        " texts follow it; a file `profile.yaml` of the domain takes its place",
+        description="auto: the Analyst reads real lines at the start and names the axes on which they differ, and"
+        " written texts follow these; a file `profile.yaml` of the domain replaces it",
     )
     guide: Literal["auto", "off"] = Field(
         default="off",
-        description="auto: the Analyst writes what each label takes in and leaves out; it is used only if the Labeler"
-        " agrees with labelled rows no less with it than without; a file `guide.yaml` of the domain takes its place",
+        description="auto: the Analyst writes what each label includes and excludes; it is used only if the Labeler"
+        " agrees with labelled rows at least as often with it as without; a file `guide.yaml` of the domain replaces"
+        " it",
     )
     measure_rows: int = Field(
         default=24,
         ge=0,
-        description="validation rows that the Labeler answers blindly at the start, so that the error of its labels is"
-        " known; 0 = none, as where there are fewer than 20",
+        description="validation rows that the Labeler answers blindly at the start, so that the error rate of its"
+        " labels is known; 0 = none, as with fewer than 20 rows",
     )
     labels: Literal["auto", "labeler", "doubtful", "contested", "generator"] = Field(
         default="auto",
-        description="whose label of a written text counts: a separate, blind one (labeler); the same, but it is asked"
+        description="whose label of a written text counts: a separate, blind one (labeler); the same, but asked"
         " only where the student is not sure of what the text was written for (doubtful), or where it is sure of"
         " something else (contested); or what the text was written for (generator). auto: contested. Real texts are"
         " always labelled blindly",
@@ -215,24 +217,24 @@ class CurriculumSettings(ClosedModel):
         default=0.5,
         ge=0,
         le=1,
-        description="confidence from which the student's answer spares the Labeler a text (doubtful), or from which it"
+        description="student confidence at which a text skips the Labeler (doubtful), or at which the student"
         " contests one (contested)",
     )
     audit: int = Field(
         default=4,
         ge=0,
-        description="texts that are checked with those in doubt although the student confirms them, drawn by chance",
+        description="randomly drawn texts that are checked with the doubtful ones although the student confirms them",
     )
     check_least: int = Field(
-        default=12, ge=1, description="texts in doubt below which none is checked: a request has its price"
+        default=12, ge=1, description="with fewer doubtful texts than this, none is checked: a request has its price"
     )
     trust_after: int = Field(
         default=12,
         ge=0,
-        description="checked texts without a single disputed label after which no more written texts are checked;"
-        " 0 = checked to the end",
+        description="after this many checked texts without a disputed label, no more written texts are checked;"
+        " 0 = check to the end",
     )
-    review: int = Field(default=400, ge=0, description="older samples per training that may come back; 0 = none")
+    review: int = Field(default=400, ge=0, description="older samples per training that may be used again; 0 = none")
 
     @property
     def label_rule(self) -> str:
@@ -244,7 +246,7 @@ class CurriculumSettings(ClosedModel):
     def _tell_moved(cls, value: object) -> object:
         if value in ("exam", "validation", "both", "seeds"):
             raise ValueError(
-                f"where cases come from is set by curriculum.packet.source now; write that key for {value!r}"
+                f"the source of cases is now set by curriculum.packet.source; write that key for {value!r}"
             )
         return value
 

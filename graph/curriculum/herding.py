@@ -1,4 +1,4 @@
-"""Choose few texts that stand for many: kernel herding."""
+"""Choose a few texts that represent many: kernel herding."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,19 +7,19 @@ from evokd.graph.curriculum.probes import Vectors
 
 
 def herd(candidates: Vectors, taken: Vectors, target: NDArray[np.float64], wanted: int) -> list[int]:
-    """Choose candidates one by one, each so that the mean of all that is taken comes as near to a target as it can.
+    """Choose candidates one by one, each so that the mean of all taken texts comes as close to a target as possible.
 
-    What is learned from a few texts is mostly where their mean lies, and the mean of a few drawn by chance lies
-    anywhere. Texts chosen so have nearly the mean of all that they are chosen from.
+    What is learned from a few texts is mostly where their mean is, and the mean of a few random texts may be anywhere.
+    Texts chosen this way have nearly the mean of all candidates.
 
     Args:
         candidates: vectors of the texts to choose from, (n, features).
-        taken: vectors of those that are there already, (m, features), m may be 0.
-        target: the mean to come near to, (features,).
+        taken: vectors of the texts that are already chosen, (m, features), m may be 0.
+        target: the mean to approach, (features,).
         wanted: how many to choose.
 
     Returns:
-        Places of the chosen ones, in the order of choice; all, if there are not more.
+        Indices of the chosen candidates, in the order of choice; all of them if there are no more than `wanted`.
 
     Source: Chen, Welling and Smola, Super-Samples from Kernel Herding (UAI 2010), with the linear kernel.
     """

@@ -1,7 +1,8 @@
-"""Kinds of texts: what a cycle is made of, to begin with by what was best on average, later by what each kind does.
+"""Kinds of texts that a cycle is made of: at first what was best on average, later by the effect of each kind.
 
-No kind of text is best everywhere: encyclopaedia sentences want the tone of real ones, film reviews and posts with few
-entities plain texts, emotions real texts. So the shares begin where they do least harm and follow the evidence.
+The best kind of text differs by domain: for encyclopaedia sentences it is texts in the tone of real ones, for film
+reviews and posts with few entities plain texts, for emotions real texts. So the shares begin where they do least harm,
+then follow the evidence.
 """
 
 import math
@@ -10,24 +11,24 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Kind = Literal["real", "plain", "toned", "varied", "dense", "weakness", "error"]
-"""How a sample comes about: real (a text of the pool, labelled), plain (different texts of a label), toned (to stand
-beside real lines that are shown), varied (attributes per text), dense (rich in entities), weakness (written on one),
-error (carried on from a wrong case)."""
+"""How a sample is made: real (a text of the pool, labelled), plain (different texts of a label), toned (in the tone of
+real lines that are shown), varied (attributes per text), dense (rich in entities), weakness (written for one), error
+(extrapolated from a wrong case)."""
 WRITTEN: tuple[Kind, ...] = ("plain", "toned", "varied", "dense")
 """Kinds of breadth that the Generator writes."""
 _WHOLE: Mapping[Kind, float] = {"real": 0.6, "plain": 0.2, "toned": 0.2}
 _ENTITIES: Mapping[Kind, float] = {"real": 0.4, "plain": 0.2, "toned": 0.4}
 _ENTITIES_ALONE: Mapping[Kind, float] = {"plain": 1.0}
 FLOOR = 0.1
-"""Least factor on the initial share of a kind: an estimate may err."""
+"""Smallest factor on the initial share of a kind: an estimate may be wrong."""
 PRIOR_SPREAD = 5.0
-"""Standard deviation of effects between kinds (see `Effect.mean`); an estimate that is less sure counts for less."""
+"""Standard deviation of effects between kinds (see `Effect.mean`); a less certain estimate counts for less."""
 SLACK = 0.25
-"""How far a request may exceed its size, as a share of it: a few texts more cost less than a prompt of their own."""
+"""How far a request may exceed its size, as a share of it: a few more texts cost less than a separate prompt."""
 PULL = 0.08
 """Exponent per unit of effect by which a share grows: a usual effect of 5 makes it one and a half times as large."""
 _REAL_BOUNDS = (0.2, 0.8)
-"""Least and greatest share of real texts, whatever the evidence: they are the exam as well."""
+"""Minimum and maximum share of real texts, whatever the evidence: they also serve as the exam."""
 
 
 def check_shares(shares: Mapping[str, float]) -> str | None:
@@ -37,14 +38,14 @@ def check_shares(shares: Mapping[str, float]) -> str | None:
         if kind not in known:
             return f"unknown kind of text {kind!r}; known kinds: {', '.join(known)}"
         if not 0 <= share <= 1:
-            return f"the share of {kind!r} must lie between 0 and 1"
+            return f"the share of {kind!r} must be between 0 and 1"
     if shares and not math.isclose(sum(shares.values()), 1.0, abs_tol=0.01):
         return f"the shares add up to {sum(shares.values()):g}; they must add up to 1"
     return None
 
 
 def find_contradiction(pool: bool, source: str, chosen: Mapping[str, float]) -> str | None:
-    """Say where chosen shares ask for what a run cannot give or its source rules out, None where they do not.
+    """Say which chosen shares ask for what a run cannot give or its source rules out; None if there are none.
 
     Args:
         pool: whether there are unlabelled real texts.
@@ -66,7 +67,7 @@ def find_contradiction(pool: bool, source: str, chosen: Mapping[str, float]) -> 
 
 
 def begin_shares(entities: bool, pool: bool, source: str, chosen: Mapping[str, float]) -> dict[Kind, float]:
-    """Give the shares that a run begins with.
+    """Return the shares that a run begins with.
 
     Args:
         entities: whether answers are lists of entities.
@@ -94,10 +95,10 @@ def begin_shares(entities: bool, pool: bool, source: str, chosen: Mapping[str, f
 
 @dataclass(frozen=True)
 class Effect:
-    """What more of a kind of text would do to the loss on real texts."""
+    """How more texts of a kind would change the loss on real texts."""
 
     mean: float
-    """Fall of the mean loss in thousandths of a nat, per 1,000 tokens spent on the kind; below 0 it harms."""
+    """Decrease of the mean loss in thousandths of a nat, per 1,000 tokens spent on the kind; below 0 it harms."""
     error: float
     """Standard error of the mean."""
     texts: int
@@ -105,7 +106,7 @@ class Effect:
 
 
 def move_shares(begin: Mapping[Kind, float], effects: Mapping[str, Effect]) -> dict[Kind, float]:
-    """Move the shares towards what helps: every estimate shrunk by its own uncertainty, no kind starved.
+    """Move the shares towards what helps: every estimate is shrunk by its uncertainty, and no kind is starved.
 
     Args:
         begin: the shares without evidence.
@@ -135,16 +136,16 @@ def describe_effects(effects: Mapping[str, Effect], judged: int) -> str:
 
 
 def divide(wanted: int, done: Mapping[str, int], shares: Mapping[Kind, float], left: int, size: int) -> dict[Kind, int]:
-    """Divide a cycle's texts between the kinds, so that the totals of the run come near to the shares.
+    """Divide a cycle's texts between the kinds, so that the totals of the run come close to the shares.
 
-    A request costs a prompt of its own, so a cycle writes few kinds, those that are most behind.
+    Each request costs a separate prompt, so a cycle writes few kinds: those that are furthest behind.
 
     Args:
         wanted: texts of the cycle.
         done: kind -> texts of the cycles before.
         shares: kind -> its share, adding up to 1.
-        left: texts of the pool that nobody has labelled.
-        size: texts per request, about.
+        left: texts of the pool that are not labelled yet.
+        size: approximate texts per request.
     """
     total = wanted + sum(done.get(kind, 0) for kind in shares)
     lacks = {kind: shares[kind] * total - done.get(kind, 0) for kind in shares}
@@ -159,17 +160,17 @@ def divide(wanted: int, done: Mapping[str, int], shares: Mapping[Kind, float], l
 
 
 def count_requests(texts: int, size: int) -> int:
-    """Say in how many requests texts are asked for, or sent.
+    """Say how many requests it takes to ask for texts, or to send them.
 
     Args:
         texts: how many there are.
-        size: texts per request, about.
+        size: approximate texts per request.
     """
     return math.ceil(texts / int(size * (1 + SLACK)))
 
 
 def cut_labelling(texts: int, size: int) -> int:
-    """Say in how many requests real texts are sent to be labelled: half as many again in each as are written in one."""
+    """Say how many requests it takes to label real texts: each holds half as many again as a request to write does."""
     return count_requests(texts, size + size // 2)
 
 
@@ -179,7 +180,7 @@ def shrink_kinds(weights: Mapping[Kind, float], total: int, size: int) -> dict[K
     Args:
         weights: kind -> how many were wanted of it, or how much it lacks; above 0.
         total: texts in all.
-        size: texts per request, about.
+        size: approximate texts per request.
     """
     kinds = sorted(weights, key=lambda kind: -weights[kind])
     while kinds:

@@ -44,21 +44,21 @@ DENSE = BREADTH.model_copy(
 ERRORS = LessonTopic(name="errors", pattern="", labels=[], advice="")
 REAL = LessonTopic(name="real texts", pattern="", labels=[], advice="")
 VARIED_EXAMPLES = 3
-"""Labelled texts per label from which on they differ enough to be shown beside a request for plain texts."""
+"""From this many labelled texts per label on, they vary enough to be shown with a request for plain texts."""
 TOPIC = "topic"
 """Axis of a profile that a domain's `topics` become."""
 
 
 @dataclass(frozen=True)
 class ReferenceText:
-    """A text that is already there: a seed or an accepted sample."""
+    """An existing text: a seed or an accepted sample."""
 
     text: str
     gold: Gold
     labels: tuple[str, ...]
     """Labels that occur in the answer."""
     whole: bool = True
-    """Nothing of the answer is left open, so the text may serve as an example."""
+    """The answer is complete, so the text may serve as an example."""
     seed: bool = False
     real: bool = False
     """Not written by the Generator."""
@@ -66,7 +66,7 @@ class ReferenceText:
 
 @dataclass(frozen=True)
 class PlanningInput:
-    """What the lessons of a cycle are planned on."""
+    """What the lessons of a cycle are planned from."""
 
     cycle: int
     """Evolution cycle, from 1."""
@@ -75,29 +75,29 @@ class PlanningInput:
     labels: Mapping[str, str]
     """Label -> meaning."""
     form: OutputSchema
-    """The task's, for its strategies and its texts without a label."""
+    """The task's answer format, for its strategies and its texts without a label."""
     known: Sequence[ReferenceText]
-    """Seeds and accepted samples, oldest first, of many the newest."""
+    """Seeds and accepted samples, oldest first; only the newest if there are many."""
     counts: Mapping[str, int]
     """Label -> how many of all seeds and accepted samples have it."""
     wanted: Mapping[Kind, int]
     """Kind of breadth -> texts to write."""
     weaknesses: Mapping[str, Weakness] = field(default_factory=dict)
-    """Id -> weakness, gravest first."""
+    """Id -> weakness, most serious first."""
     mistakes: Mapping[str, ErrorKind | None] = field(default_factory=dict)
     """Id of a weakness -> kind of mistake that its evidence shows most, if any."""
     evidence: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     """Id of a weakness -> the cases behind it that may be shown: never validation texts."""
     wrong: Sequence[Case] = ()
-    """Cases that the student got wrong, gravest first, that may be shown."""
+    """Cases that the student got wrong and that may be shown, most serious first."""
     topics: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Label -> what the domain says its texts can be about; of some labels."""
+    """Label -> topics of its texts, as the domain names them; only for some labels."""
     grounding: Grounding = field(default_factory=Grounding)
     """What is known of real texts."""
     blank: float | None = None
-    """Share of real texts without any label, where it is known; None: `quotas.no_label`."""
+    """Share of real texts without any label, if known; None: `quotas.no_label`."""
     before: int = 0
-    """Lessons of the cycle that have their numbers already."""
+    """Lessons of the cycle that already have numbers."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,9 @@ def plan_lessons(given: PlanningInput, settings: CurriculumSettings, seed: int) 
     """Divide a cycle's written texts between breadth, weaknesses and errors.
 
     Args:
-        given: what is planned on.
+        given: what the plan is made from.
         settings: the curriculum section.
-        seed: chooses examples and real lines, and labels where chance is to.
+        seed: chooses examples, real lines, and the labels that are drawn at random.
     """
     total = sum(given.wanted.values())
     if given.cycle <= settings.warm_up.cycles:
@@ -195,7 +195,7 @@ def _ask_weaknesses(given: PlanningInput, room: int, settings: CurriculumSetting
 
 
 def _ask_errors(given: PlanningInput, room: int, settings: CurriculumSettings) -> Iterator[_LessonSpec]:
-    """One text per wrong case: what made it hard, carried into another situation."""
+    """One text per wrong case: what made it hard, in a different situation."""
     cases = given.wrong[: min(settings.errors, room)]
     size = settings.quotas.lesson
     for start in range(0, len(cases), size):
@@ -265,7 +265,7 @@ def _choose_profile(
 def _choose_tone(
     given: PlanningInput, spec: _LessonSpec, settings: CurriculumSettings, rng: random.Random
 ) -> list[str]:
-    """Pick real lines, others for every lesson; lessons that ask for something else besides get half of them."""
+    """Pick real lines, different ones for every lesson; lessons that also ask for something else get half as many."""
     count = {
         "toned": settings.style_examples,
         "weakness": settings.style_examples // 2,
@@ -278,7 +278,7 @@ def _choose_tone(
 def _choose_examples(
     given: PlanningInput, spec: _LessonSpec, mode: LessonMode, settings: CurriculumSettings, rng: random.Random
 ) -> list[Example]:
-    """Show the cases behind a lesson, and labelled texts of those of its labels that none of them has."""
+    """Show the cases behind a lesson, and labelled texts for its labels that no case has."""
     if spec.kind == "error":
         return list(spec.examples)
     cases = list(spec.examples[: settings.examples])
@@ -296,10 +296,10 @@ def _choose_examples(
 def _would_sound_alike(
     given: PlanningInput, rows: Sequence[tuple[Example, Sequence[str | None]]], labels: Sequence[str]
 ) -> bool:
-    """Whether plain texts would all sound like the few examples that there are: film reviews lost by it.
+    """Whether plain texts would all sound like the few examples available, which made film reviews worse.
 
-    Entities keep theirs, since only examples tell where names begin and end, and so does a run on a pool, whose texts
-    are of many kinds.
+    Entity tasks keep their examples, since only examples tell where names begin and end. So does a run on a pool, whose
+    texts are of many kinds.
     """
     if given.form.blank is not None or given.grounding.lines:
         return False
@@ -308,7 +308,7 @@ def _would_sound_alike(
 
 
 def _choose_avoid(given: PlanningInput, labels: Sequence[str], settings: CurriculumSettings) -> list[str]:
-    """What new texts with these labels shall not repeat: first words of the newest, and overused phrases."""
+    """What new texts with these labels must not repeat: first words of the newest, and overused phrases."""
     written = [item for item in given.known if not item.real]
     groups = [[item.text for item in written if label in (item.labels or (given.form.blank,))] for label in labels]
     texts = list(dict.fromkeys(text for group in groups for text in group))

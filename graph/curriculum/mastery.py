@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from evokd.messages import MasteryState
 
 FIXED = 0.85
-"""Mastery from which a weakness counts as fixed."""
+"""From this mastery on, a weakness counts as fixed."""
 MOVED = 0.1
-"""Change of mastery from which it counts as improving or regressed."""
+"""From this change of mastery on, it counts as improving or regressed."""
 ENOUGH = 3.0
-"""Texts that must have been counted before a state is told."""
+"""Texts that must have been counted before a state is reported."""
 _FADE = 0.5
-"""What a text counted in a cycle still counts in the next one."""
+"""The weight in the next cycle of a text counted in this one."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Mastery:
 
     @property
     def value(self) -> float | None:
-        """Share answered right, pulled towards one half where few were counted, 0 to 1; None where none was."""
+        """Share answered right, pulled towards one half if few were counted, 0 to 1; None if none was."""
         return round((self.right + 0.5) / (self.count + 1.0), 4) if self.count else None
 
     def after(self, answers: Sequence[bool]) -> "Mastery":
@@ -37,7 +37,7 @@ class Mastery:
 
 
 def find_state(first: float | None, now: Mastery) -> MasteryState:
-    """Tell the state of a weakness from its mastery when it was named and now."""
+    """Return the state of a weakness from its mastery when it was named and now."""
     value = now.value
     if value is None or now.count < ENOUGH:
         return "open"

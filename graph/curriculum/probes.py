@@ -1,9 +1,9 @@
-"""Statements about weaknesses, tested on what the student does before anything is written on them.
+"""Statements about weaknesses, tested on the student's answers before any text is written on them.
 
 A statement names cases as its evidence. It holds if the student errs or doubts on them, and does not know other
-examined texts of their kind well. A probe says where such texts lie: a direction in the untrained
-student's embedding from right cases to the evidence. The probe decides nothing alone, since meaning can turn on what an
-embedding does not see; it measures the weakness on texts of its own kind, cycle after cycle.
+examined texts of their kind well. A probe says where such texts are: a direction in the untrained
+student's embedding from right cases to the evidence. The probe decides nothing by itself, since meaning can depend on
+what an embedding does not show; it measures the weakness on texts of its own kind, cycle after cycle.
 
 Source: DISCERN (Menon et al. 2024, arXiv 2410.22239) tests descriptions of error clusters inside and outside before it
 writes from them; there a language model judges, here the student's own answers do, which cost nothing.
@@ -26,9 +26,9 @@ DOUBTS = 0.6
 LEAST = 2
 """Cases that a statement needs as evidence."""
 NEIGHBOURS = 8
-"""Examined texts of the evidence's kind that are looked at."""
+"""Number of examined texts of the evidence's kind to compare with."""
 AT_LEAST_HALF = 0.5
-"""Part of the error rate at large that these texts must have; less, and the student knows such texts well."""
+"""Fraction of the overall error rate that these texts must have; below it, the student knows such texts well."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Probe:
     towards: tuple[float, ...]
     """Direction from right cases to the evidence."""
     border: float
-    """Projection on it from which a text is of the kind."""
+    """From this projection on it, a text is of the kind."""
 
     def picks(self, vectors: Vectors) -> NDArray[np.bool_]:
         """Say which of the texts (n, features) are of the kind: (n,)."""
@@ -52,7 +52,7 @@ class Answered:
 
     right: bool
     confidence: float
-    """In its answer, 0 to 1."""
+    """The student's confidence in its answer, 0 to 1."""
 
     @property
     def failed(self) -> bool:
@@ -68,13 +68,13 @@ class ProbeRuling:
     inside: float | None
     """Share of the evidence on which the student errs or doubts, 0 to 1."""
     near: float | None
-    """Share of other examined texts of its kind on which the student errs; None where there are none."""
+    """Share of other examined texts of its kind on which the student errs; None if there are none."""
     outside: float | None
     """Share of all other examined texts on which it errs."""
     remaining: tuple[int, ...]
     """Indices of the evidence that stays; all of it unless the statement was refined."""
     probe: Probe | None
-    """None where the statement fails, or there is nothing to compare with."""
+    """None if the statement fails, or there is nothing to compare with."""
 
 
 def judge(
@@ -101,7 +101,7 @@ def judge(
 
 
 def _compare(evidence: Vectors, others: Sequence[Answered], vectors: Vectors) -> tuple[float | None, float | None]:
-    """Error rates among the texts nearest to the evidence, and among all others; None where there are too few."""
+    """Error rates among the texts nearest to the evidence, and among all others; None if there are too few."""
     if len(others) < 2 * NEIGHBOURS:
         return None, None
     wrong = np.array([not answer.right for answer in others], dtype=np.float64)

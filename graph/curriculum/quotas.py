@@ -23,7 +23,7 @@ def breadth_counts(
         level: label -> how many samples have it.
         wanted: texts in all.
         choice: how labels are chosen, see `quotas.coverage`.
-        rng: chooses labels where chance is to.
+        rng: chooses labels that are drawn at random.
     """
     filled = {label: level.get(label, 0) for label in labels}
     extra = dict.fromkeys(labels, 0)
@@ -35,11 +35,11 @@ def breadth_counts(
 
 
 def cut_requests(counts: Mapping[str, int], size: int, mixed: bool, hard: float) -> list[list[Quota]]:
-    """Cut what is asked for into requests of about the same size, since each costs a prompt of its own.
+    """Split the wanted texts into requests of about the same size, since each costs a separate prompt.
 
     Args:
         counts: label -> how many.
-        size: texts per request, about.
+        size: approximate texts per request.
         mixed: all labels in each request; else one label after the other.
         hard: share of hard texts.
     """
@@ -62,7 +62,7 @@ def weakness_quotas(labels: Sequence[str], wanted: int, settings: QuotaSettings,
         labels: of the weakness.
         wanted: texts in all.
         settings: share of hard ones.
-        blank: what stands for texts without any label; None where none are wanted.
+        blank: what stands for texts without any label; None if none are wanted.
     """
     without = wanted // 4 if blank is not None else 0
     rest = wanted - without

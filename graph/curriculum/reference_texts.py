@@ -1,4 +1,4 @@
-"""What requests are grounded in: real lines, labelled real examples, and what was written already."""
+"""What requests are grounded in: real lines, labelled real examples, and texts that were already written."""
 
 import random
 from collections import Counter
@@ -11,9 +11,9 @@ from evokd.messages import Example
 OPENING_WORDS = 6
 PHRASE_WORDS = 4
 OVERUSED = 3
-"""Texts that hold a phrase from which on it is overused."""
+"""A phrase that occurs in this many texts is overused."""
 _CHARACTERS = 4
-"""Characters of a token, about."""
+"""Approximate characters per token."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Grounding:
     """What is known of the domain's real texts."""
 
     lines: Sequence[str] = ()
-    """Real texts that may be shown, unlabelled: of the pool, or the seeds where they are many."""
+    """Real texts that may be shown, unlabelled: of the pool, or the seeds if there are many."""
     axes: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
-    """Axis -> values with their shares: on what real texts differ, whatever their label."""
+    """Axis -> values with their shares: how real texts differ, regardless of label."""
     guide: Mapping[str, str] = field(default_factory=dict)
-    """Label -> what it takes in and leaves out."""
+    """Label -> what it includes and excludes."""
 
 
 def count_tokens(lines: Iterable[str]) -> int:
@@ -34,7 +34,7 @@ def count_tokens(lines: Iterable[str]) -> int:
 
 
 def fit_tokens(lines: Sequence[str], tokens: int) -> list[str]:
-    """Take lines in order as long as they fit; one that is longer than the rest of the room is passed over.
+    """Take lines in order while they fit; a line that is longer than the remaining room is skipped.
 
     Args:
         lines: the texts.
@@ -77,7 +77,7 @@ def pick_by_label(
 
 
 def choose_openings(groups: Sequence[Sequence[str]], count: int) -> list[str]:
-    """Give the first words of the newest texts, of every label in turn, each opening once.
+    """Return the first words of the newest texts, each label in turn, each opening once.
 
     Args:
         groups: texts of each label, oldest first.
@@ -89,7 +89,7 @@ def choose_openings(groups: Sequence[Sequence[str]], count: int) -> list[str]:
 
 
 def find_overused_names(names: Iterable[str], count: int) -> list[str]:
-    """Find the names that come up most, at least `OVERUSED` times, the most frequent first.
+    """Find the names that occur most often, at least `OVERUSED` times, the most frequent first.
 
     Args:
         names: those of each text, each once per text.
@@ -99,7 +99,7 @@ def find_overused_names(names: Iterable[str], count: int) -> list[str]:
 
 
 def find_overused(texts: Sequence[str], count: int) -> list[str]:
-    """Find the phrases that the most texts hold, at least `OVERUSED` of them; of those that overlap, one.
+    """Find the phrases that the most texts hold, at least `OVERUSED` of them; only one of those that overlap.
 
     Args:
         texts: accepted texts.

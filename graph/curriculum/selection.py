@@ -1,4 +1,4 @@
-"""Which real texts of a pool are labelled. Pure functions of what the student makes of them."""
+"""Which real texts of a pool are labelled. Pure functions of the student's view of them."""
 
 import random
 from collections.abc import Sequence
@@ -10,27 +10,27 @@ from evokd.graph.curriculum.herding import herd
 from evokd.graph.curriculum.probes import Vectors
 
 _CANDIDATES = 4
-"""Doubtful texts that each one labelled is chosen from, so that they are not all of a kind."""
+"""Number of doubtful texts from which each text to label is chosen, so that they are not all alike."""
 
 
 def choose_texts(
     vectors: Vectors, taken: Vectors, worth: NDArray[np.float64] | None, wanted: int, coverage: float, seed: int
 ) -> list[int]:
-    """Choose texts to label: first some that stand for the whole pool, then unlike ones that are worth most.
+    """Choose texts to label: first some that represent the whole pool, then varied ones that are worth most.
 
     Args:
         vectors: the texts to choose from as the untrained student reads them, (n, features), of length 1.
         taken: those that were labelled before, (m, features), m may be 0.
-        worth: what a label of each is worth, (n,), such as the student's doubt; None: nothing is known of that.
+        worth: what a label of each is worth, (n,), such as the student's doubt; None: unknown.
         wanted: how many to choose.
-        coverage: share of them that is to stand for the pool, 0 to 1; all where nothing is known of their worth.
-        seed: decides among equals.
+        coverage: share of them that represents the pool, 0 to 1; all if their worth is unknown.
+        seed: breaks ties.
 
     Returns:
         Indices of the chosen texts, in the order of choice.
 
     Source: coverage while the student knows little, the boundary later (methods of active learning from few labels);
-    with recorded language models both in turn were ahead of each alone and of chance.
+    with recorded language models, using both in turn beat each of them and random choice.
     """
     wanted = min(wanted, len(vectors))
     if not wanted:
@@ -47,7 +47,7 @@ def choose_texts(
 
 
 def _choose_worthy(pool: Vectors, worth: NDArray[np.float64], but: Sequence[int], wanted: int) -> list[int]:
-    """Choose among the texts that are worth most those that have together the mean of these."""
+    """Among the texts that are worth most, choose those that together have the mean of these."""
     left = np.setdiff1d(np.arange(len(pool)), np.array(but, dtype=np.intp))
     best = left[np.argsort(-worth[left], kind="stable")][: _CANDIDATES * wanted]
     picks = herd(pool[best], np.zeros((0, pool.shape[1])), pool[best].mean(axis=0), wanted)
@@ -55,7 +55,7 @@ def _choose_worthy(pool: Vectors, worth: NDArray[np.float64], but: Sequence[int]
 
 
 def doubt(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Say how unsure answers are: 1 minus the margin between the two likeliest labels, (n,), 0 to 1."""
+    """Say how unsure answers are: 1 minus the margin between the two most likely labels, (n,), 0 to 1."""
     rows = np.sort(np.array(scores, dtype=np.float64), axis=1)
     if rows.shape[1] < 2:
         return 1.0 - rows[:, -1]

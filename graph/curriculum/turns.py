@@ -6,16 +6,16 @@ from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
 from evokd.graph.curriculum.kinds import Kind
 
 LEAST_ROOM = 12
-"""Texts on weaknesses below which the Analyst is not asked, whatever the settings call enough."""
+"""With fewer texts on weaknesses, the Analyst is not asked, whatever the settings call enough."""
 
 
 def is_analysts_turn(settings: CurriculumSettings, cycle: int, mix: Mapping[Kind, int]) -> bool:
-    """Whether it is the Analyst's turn, and enough is written that could be about what it finds.
+    """Whether it is the Analyst's turn, and enough texts are written that could be about what it finds.
 
     Args:
         settings: the curriculum section.
         cycle: evolution cycle, from 1.
-        mix: kind of text -> how many the cycle brings.
+        mix: kind of text -> number of texts in the cycle.
     """
     rules = settings.analyst
     turn = cycle >= rules.first and (cycle - rules.first) % rules.every == 0

@@ -54,7 +54,7 @@ def test_the_users_own_shares_take_the_place_of_ours() -> None:
     [
         ({"plian": 1.0}, "unknown kind of text 'plian'"),
         ({"weakness": 1.0}, "unknown kind of text 'weakness'"),
-        ({"plain": 2.0}, "the share of 'plain' must lie between 0 and 1"),
+        ({"plain": 2.0}, "the share of 'plain' must be between 0 and 1"),
         ({"plain": 0.5}, "the shares add up to 0.5"),
     ],
 )
