@@ -25,7 +25,7 @@ from evokd.graph.state import LessonState, State, StateUpdate
 
 StateT = TypeVar("StateT", State, LessonState)
 FindContext = Callable[[Runtime[Any], str], Awaitable[RunContext]]
-"""Gives the node of this name what it works with."""
+"""Returns the context for the node of this name."""
 
 
 async def runtime_context(runtime: Runtime[RunContext], node: str) -> RunContext:
@@ -34,7 +34,7 @@ async def runtime_context(runtime: Runtime[RunContext], node: str) -> RunContext
 
 
 def _traced(work: Callable[[StateT, RunContext], Awaitable[StateUpdate]], find_context: FindContext) -> Any:
-    """Make a graph node of a function: its start and end are events, its time goes into the ledger."""
+    """Turn a function into a graph node that emits events at its start and end and records its time in the ledger."""
     name: str = work.__name__
 
     async def node(state: StateT, runtime: Runtime[Any]) -> StateUpdate:
@@ -74,9 +74,9 @@ def build_graph(
     """The evolution graph.
 
     Args:
-        checkpointer: where checkpoints go; None for a graph that is only looked at.
-        find_context: gives nodes what they work with; by default the context that the graph is called with.
-        context_schema: what the graph is called with.
+        checkpointer: where checkpoints are stored; None for a graph that is only inspected.
+        find_context: returns the context for a node; by default the one that the graph is called with.
+        context_schema: type of the context that the graph is called with.
     """
     graph = StateGraph(State, context_schema=context_schema)
     for work in (prepare, train, gate, examine, decide, analyze, curate, review, publish):
@@ -97,5 +97,5 @@ def build_graph(
 
 
 def draw_graph() -> str:
-    """The compiled graph as Mermaid text, the lesson's steps included."""
+    """The compiled graph as Mermaid text, including the steps of a lesson."""
     return str(build_graph().get_graph(xray=True).draw_mermaid())

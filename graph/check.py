@@ -12,7 +12,7 @@ from evokd.prompts.loader import ROLES
 
 NO_TEACHER = "a run needs one: --teacher MODEL (with a key or --base-url)"
 FEW_LINES = 150
-"""With fewer unlabelled texts than this, the check advises to add some."""
+"""With fewer unlabelled texts than this, the check advises adding some."""
 
 
 def describe_domain(plan: Plan) -> dict[str, Any]:
@@ -50,14 +50,14 @@ def describe_domain(plan: Plan) -> dict[str, Any]:
 
 
 def _advise(plan: Plan) -> list[str]:
-    """What would help a run most, as measured with language models (docs/benchmarks.md)."""
+    """What would improve a run most, as measured with language models (docs/benchmarks.md)."""
     source, lines, wanted = plan.settings.curriculum.source, len(plan.domain.pool), plan.settings.budget.samples
     if source == "write" or plan.settings.rows.pool == 0:
         return []
     if not lines:
         return [
-            "there are no unlabelled texts; a few hundred of your own help most: put them into a file, one a line, and"
-            f" name it in {plan.domain.folder / 'domain.yaml'} under data.pool"
+            "there are no unlabelled texts; a few hundred of your own help most: put them into a file, one per line,"
+            f" and name it in {plan.domain.folder / 'domain.yaml'} under data.pool"
         ]
     if source == "pool" and wanted is not None and lines < wanted:
         return [f"the pool holds {lines} texts, so this run ends before its {wanted} samples; add lines to data.pool"]

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_checkpoints(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
-    """Open the checkpoints of a run. Only plain types are read back, whenever langgraph was imported.
+    """Open the checkpoints of a run. Only plain types are read back, no matter when langgraph was imported.
 
-    A graph that fails may still be writing for its other lessons. This waits for those writes: one that is cut off in
-    its transaction would leave the file locked for a resume in the same process.
+    When a graph fails, its other lessons may still be writing. This waits for those writes: a write cut off
+    mid-transaction would leave the file locked for a resume in the same process.
     """
     import aiosqlite
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -25,7 +25,7 @@ async def open_checkpoints(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
         try:
             yield saver
         finally:
-            async with saver.lock:  # whoever waits comes first; a write waits twice, to set up and to write
+            async with saver.lock:  # waiting writes come first; a write waits twice, to set up and to write
                 pass
             async with saver.lock:
                 await store.rollback()

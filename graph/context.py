@@ -1,4 +1,4 @@
-"""What the nodes of a run work with, handed to the graph as its runtime context."""
+"""What the nodes of a run work with; passed to the graph as its runtime context."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -34,26 +34,26 @@ class RunContext:
     draft_cost: tuple[float, float] = (0.0, 0.0)
     """Tokens and US dollars that a draft is expected to cost, before any is written."""
     vectors: dict[str, "NDArray[np.float64]"] = field(default_factory=dict)
-    """Embeddings of texts by the untrained student, as far as this process has needed them."""
+    """Embeddings of texts by the untrained student: those that this process has needed so far."""
     keep_versions: bool = False
-    """Whether every student that became champion stays on the disk."""
+    """Whether every student that became champion is kept on disk."""
 
     @property
     def entities(self) -> bool:
-        """Whether an answer is a list of entities; else a whole text has one label."""
+        """Whether an answer is a list of entities; otherwise each text has one label."""
         return self.briefing.form.blank is not None
 
     @property
     def gate_metric(self) -> str:
-        """The metric that decides about champions."""
+        """The metric that decides which student is champion."""
         return self.settings.gate.metric or self.domain.metric
 
     def seed(self, *place: object) -> int:
-        """A seed for one place of the run (cycle, node, ...): 31 bits, the same on every machine and in every order."""
+        """A seed for one point in the run (cycle, node, ...): 31 bits, the same on every machine and in every order."""
         text = "/".join(str(part) for part in (self.settings.seed, *place))
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
 def cycle_name(cycle: int) -> str:
-    """Name of a cycle: of its student version, and the span of its messages."""
+    """Name of a cycle: its student version and the span of its messages."""
     return f"c{cycle:03d}"

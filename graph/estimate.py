@@ -20,12 +20,12 @@ class RoleEstimate:
     input_tokens: int
     output_tokens: int
     cost_usd: float | None
-    """None where the price is unknown."""
+    """None if the price is unknown."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will probably cost, without repeated calls."""
+    """What a run will probably cost, not counting repeated calls."""
 
     cycles: int
     roles: Mapping[str, RoleEstimate]
@@ -33,7 +33,7 @@ class Estimate:
     """The budget that will probably end the run before its cycles or samples do."""
 
     def tell(self) -> dict[str, Any]:
-        """Give it as JSON: cycles, capped_by, calls, tokens, cost_usd (null: unknown), and the same per role."""
+        """Return it as JSON: cycles, capped_by, calls, tokens, cost_usd (null: unknown), and the same per role."""
         parts = list(self.roles.values())
         costs = [part.cost_usd for part in parts if part.calls]
         return {
@@ -81,7 +81,7 @@ def _used(roles: Mapping[str, RoleEstimate], what: str) -> float:
 
 
 def _afford(take: Callable[[float], Mapping[str, RoleEstimate]], what: str, cap: float, most: float) -> float:
-    """Find how many cycles a cap pays for, fractions included."""
+    """Find how many cycles a cap pays for, including fractions."""
     least = 0.0
     for _ in range(40):
         middle = (least + most) / 2
@@ -90,7 +90,7 @@ def _afford(take: Callable[[float], Mapping[str, RoleEstimate]], what: str, cap:
 
 
 def _price_roles(plan: Plan, cycles: Sequence[tuple[float, CallTokens]]) -> dict[str, RoleEstimate]:
-    """Add up the calls of some cycles, each with the fraction of it that is made."""
+    """Add up the calls of cycles, each with the fraction of its calls that is made."""
     estimates = {}
     for role in ROLES:
         read, written = (

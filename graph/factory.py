@@ -1,7 +1,7 @@
-"""The graph for LangGraph's own tools, which `langgraph.json` names: it opens what a run needs by itself.
+"""The graph for LangGraph's tools, named in `langgraph.json`: it opens everything that a run needs.
 
-A thread is a run, and its folder has the thread's name. Nothing is opened or written before the first node works, so
-that tools can draw the graph and read its schemas.
+A thread is a run, and its folder has the thread's name. Nothing is opened or written before the first node runs, so
+tools can draw the graph and read its schemas.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ from evokd.graph.stopping import Stop
 from evokd.messages import InputError
 
 RECURSION_LIMIT = 100_000
-"""Steps of a run at most; the tools' default would end it in its third cycle."""
+"""Maximum steps of a run; the tools' default would end it in its third cycle."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a thread is started with; a thread that goes on takes what its run was begun with."""
+    """What a thread is started with; a continued thread uses what its run was started with."""
 
     domain: str = "support_tickets"
     """A domain folder, or the name of a shipped domain."""
@@ -55,7 +55,7 @@ class RunOptions:
 
 
 class _LazyRun:
-    """Opens the run of a thread when its first node works."""
+    """Opens the run of a thread when its first node runs."""
 
     def __init__(self, resources: AsyncExitStack) -> None:
         self._resources = resources
@@ -63,7 +63,7 @@ class _LazyRun:
         self._context: RunContext | None = None
 
     async def find_context(self, runtime: Runtime[Any], node: str) -> RunContext:
-        """The context of the run; opened once, also where lessons ask for it at the same time."""
+        """The context of the run; opened only once, even if lessons ask for it at the same time."""
         async with self._lock:
             if self._context is None:
                 thread = str(get_config()["configurable"]["thread_id"])
@@ -89,12 +89,12 @@ class _LazyRun:
         opened = begin_run(plan, folder, log, info, RunOverrides(), Stop())
         context = await self._resources.enter_async_context(opened)
         if is_resumed and node == "prepare":
-            # the tool has lost its checkpoints: all is done again from the stored replies
+            # the tool has lost its checkpoints: everything is redone from the stored replies
             context.ledger.start_over()
         return context
 
     def finish(self) -> None:
-        """Clear up after a run that has come to its end."""
+        """Clean up after a run that has ended."""
         if self._context is not None and self._context.folder.summary.is_file():
             finish_run(self._context.folder, self._context.emit)
 
@@ -115,7 +115,7 @@ def _read_options(context: RunOptions | Mapping[str, Any] | None) -> RunOptions:
 
 @asynccontextmanager
 async def make_graph() -> AsyncIterator[CompiledStateGraph[Any, Any, Any, Any]]:
-    """The evolution graph, for as long as a tool works on one thread; call it with the input `{"cycle": 0}`.
+    """The evolution graph, open while a tool works on one thread; call it with the input `{"cycle": 0}`.
 
     Its context is `RunOptions`. The tool keeps the checkpoints; going back to an earlier one is not supported, since
     the ledger of the run would be ahead of it.

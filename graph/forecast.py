@@ -38,13 +38,13 @@ from evokd.student.tasks.base import LabeledExample
 ACCEPTED = 0.95
 """Share of texts that become samples, as measured with language models."""
 PROFILE_REPLY = {False: 250, True: 60}
-"""Tokens of a profile, about; of the embedded teacher's (True)."""
+"""Approximate tokens of a profile; True: of the embedded teacher's."""
 _WEAKNESS = Weakness(name="n" * 50, pattern="p" * 160, labels=[], evidence=["e10", "e20", "e30"], advice="a" * 240)
-"""As long as what language models write."""
+"""About as long as those that language models write."""
 CONTESTED = 0.15
 """Share of drafts that the student contests."""
 LONGEST_DRAFT = 4_000
-"""Characters of the longest text that a teacher is expected to write, whatever the length of the examples."""
+"""Characters of the longest text that a teacher is expected to write, however long the examples are."""
 DETAILED = 60
 """Cycles that are planned one by one; later ones are assumed to be like the last of these."""
 DOUBTED = 0.4
@@ -88,7 +88,7 @@ class Forecast:
         return sum(self._mix(cycle).values())
 
     def _mix(self, cycle: int) -> dict[Kind, int]:
-        """What a cycle is made of; every cycle follows from those before it."""
+        """What a cycle is made of; each cycle depends on those before it."""
         curriculum, budget = self._plan.settings.curriculum, self._plan.settings.budget
         entities = self._plan.briefing.form.blank is not None
         shares = begin_shares(entities, bool(self._lines), curriculum.source, curriculum.shares)
@@ -169,7 +169,7 @@ class Forecast:
         return {f"c{cycle:03d}-w{number}": named for number in range(curriculum.weaknesses)}
 
     def _lessons(self, cycle: int, mix: Mapping[Kind, int], weaknesses: Mapping[str, Weakness]) -> list[PlannedLesson]:
-        """Lessons of a cycle; validation texts stand for samples that are not there yet."""
+        """Lessons of a cycle; validation texts stand in for samples that do not exist yet."""
         plan = self._plan
         codec, settings = plan.domain.codec, plan.settings.curriculum
         before = sum(sum(done.values()) for done in self._mixes[: cycle - 1])

@@ -36,7 +36,7 @@ _TOLD = {
     "permission denied": errno.EACCES,
     "input/output error": errno.EIO,
 }
-"""The same in words, as they come out of the student process and of `shutil.copytree`."""
+"""The same in words, as the student process and `shutil.copytree` report them."""
 
 
 class DiskError(EvokdError):
@@ -45,7 +45,7 @@ class DiskError(EvokdError):
     def __init__(self, message: str, folder: Path | None) -> None:
         super().__init__(message)
         self.folder = folder
-        """The run to go on with; None where nothing was begun."""
+        """The run to resume; None if none was started."""
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def disk_errors(folder: RunFolder) -> Iterator[None]:
 
 
 def _tell(exc: Exception, folder: RunFolder) -> str | None:
-    """Say what happened to which file; None if it was no disk error."""
+    """Say what happened to which file; None if it was not a disk error."""
     cause = exc.__cause__ if isinstance(exc, LedgerError) else exc
     if isinstance(cause, sqlite3.Error):
         path = folder.ledger if isinstance(exc, LedgerError) else folder.checkpoints
@@ -78,11 +78,11 @@ def _tell(exc: Exception, folder: RunFolder) -> str | None:
 
 
 def _tell_sqlite(exc: sqlite3.Error, path: Path) -> str | None:
-    # extended codes hold the plain one in their lowest byte
+    # extended codes hold the basic one in their lowest byte
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     if code in _DAMAGED:
         again = (
-            "remove it to begin again with the stored replies" if path.name == "checkpoints.db" else "start a new run"
+            "remove it to start again from the stored replies" if path.name == "checkpoints.db" else "start a new run"
         )
         return f"{path}: damaged ({exc}); restore a copy of the file, or {again}"
     if code == sqlite3.SQLITE_IOERR and _free_bytes(path) < _NOTHING:
@@ -105,9 +105,9 @@ def _tell_code(code: int, path: Path, reason: str) -> str | None:
     if code in _FULL:
         return f"{path}: cannot be written ({reason}); {_free(path)}; make room first"
     if code in _CLOSED:
-        return f"{path}: cannot be written ({reason}); give this user the right to write there first"
+        return f"{path}: cannot be written ({reason}); give this user write permission there first"
     if code in _BROKEN:
-        return f"{path}: cannot be written or read ({reason}); {_free(path)}; make room or mend the disk first"
+        return f"{path}: cannot be written or read ({reason}); {_free(path)}; make room or repair the disk first"
     return None
 
 
@@ -124,7 +124,7 @@ def _free(path: Path) -> str:
     """How much space is free on the disk of a file, in words."""
     free = _free_bytes(path)
     if free == float("inf"):
-        return "how much is free there is unknown"
+        return "free space there is unknown"
     size = int(free)
     units = ["bytes", "KB", "MB", "GB"]
     while size >= 1024 and len(units) > 1:

@@ -29,28 +29,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunOverrides:
-    """What an experiment provides to each of its runs, in place of what a run makes itself."""
+    """What an experiment provides to each of its runs, instead of what a run would make itself."""
 
     student: StudentProtocol | None = None
-    """Trains and answers, and outlives the run; None: the run has a student process of its own."""
+    """Trains and answers, and outlives the run; None: the run starts its own student process."""
     keep_versions: bool = False
-    """Whether the work folder stays, with every student that became champion."""
+    """Whether to keep the work folder, with every student that became champion."""
     corpus: "Corpus | None" = None
-    """What the rehearsal teacher answers from, indexed before; None: it is indexed for the run."""
+    """What the rehearsal teacher answers from, already indexed; None: it is indexed for the run."""
 
 
 @asynccontextmanager
 async def open_context(
     plan: Plan, folder: RunFolder, log: EventLog, overrides: RunOverrides, stop: Stop
 ) -> AsyncIterator[RunContext]:
-    """Open what a run works with; at the end calls under way are waited for and all is closed.
+    """Open what a run works with; at the end, wait for calls in flight and close everything.
 
     Args:
         plan: the checked run.
-        folder: the run's; nobody else must work on it.
+        folder: the run's folder; no other process may work on it.
         log: where events go.
-        overrides: what is lent to the run.
-        stop: says whether a signal has ended the run, and whether calls under way are still waited for.
+        overrides: what the run uses instead of making it.
+        stop: tells whether a signal has ended the run, and whether to wait for calls in flight.
     """
     ledger = Ledger(folder.ledger)
     settings = plan.settings
@@ -94,12 +94,12 @@ async def open_context(
 
 
 def _tell_waiting(log: EventLog, calls: int, seconds: float) -> None:
-    with suppress(OSError):  # what ended the run is the thing to tell
+    with suppress(OSError):  # report what ended the run, not this
         log("waiting", calls=calls, seconds=math.ceil(seconds))
 
 
 def _embed_teacher(plan: Plan, corpus: "Corpus | None", ledger: Ledger) -> "httpx2.AsyncBaseTransport | None":
-    """The transport to an embedded teacher, None where a language model is called."""
+    """The transport to an embedded teacher; None if a language model is called."""
     if plan.settings.teacher.is_recorded():
         return make_transport(plan.domain, plan.settings.seed, ledger)
     return _rehearse(plan, corpus) if plan.settings.teacher.is_rehearsal() else None
@@ -116,7 +116,7 @@ def _rehearse(plan: Plan, corpus: "Corpus | None") -> "httpx2.AsyncBaseTransport
 
 
 def _tell_call(log: EventLog, record: CallRecord, again: bool) -> None:
-    """Make an event of a call; `again`: its reply has faults and is asked for anew."""
+    """Turn a call into an event; `again`: its reply is faulty, so the call is repeated."""
     log(
         "call",
         id=record.id,

@@ -19,7 +19,7 @@ from evokd.student.tasks.registry import codec
 
 
 def note_sight(folder: RunFolder, texts: list[str]) -> list[str]:
-    """Say what the run's student cannot read of texts; empty if the run has no student to ask."""
+    """Say what the run's student cannot read in the texts; empty if the run has no student."""
     try:
         record = read_record(folder.student)
     except StudentError:  # `predict_texts` reports it
@@ -59,12 +59,12 @@ def predict_texts(folder: RunFolder, texts: list[str]) -> list[dict[str, Any]]:
 def _log_elsewhere() -> Iterator[Path]:
     """A log file for the student process outside the run's folder, which may be read-only or in use by the run.
 
-    It stays if something went wrong, since the error names it.
+    It is kept if something went wrong, since the error names it.
     """
     try:
         number, name = tempfile.mkstemp(prefix="evokd-student-", suffix=".log")
         os.close(number)
-    except OSError:  # no room anywhere
+    except OSError:  # no space anywhere
         name = os.devnull
     keep = name == os.devnull
     try:
@@ -79,5 +79,5 @@ def _log_elsewhere() -> Iterator[Path]:
 
 def _tell_no_student(folder: RunFolder) -> str:
     if folder.summary.is_file():
-        return "its student was deleted, as an experiment does with its runs; make one that keeps it with: evokd run"
-    return f"no student yet; the run has not ended: wait for it, or go on with: evokd resume {folder.path}"
+        return "its student was deleted, as experiments do after their runs; start a run that keeps it with: evokd run"
+    return f"no student yet, as the run has not ended; wait for it, or resume it with: evokd resume {folder.path}"

@@ -1,4 +1,4 @@
-"""Go on with an interrupted run: plan it again, refuse what must not have changed, go back a step where that helps."""
+"""Resume an interrupted run: plan it again, refuse forbidden changes, go back a step where that helps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ THREAD: "RunnableConfig" = {"configurable": {"thread_id": "run"}, "recursion_lim
 
 @dataclass(frozen=True)
 class ResumeInfo:
-    """Whether a run starts or goes on from where it was, and what is different from then."""
+    """Whether a run starts or resumes, and what has changed since it started."""
 
     resumed: bool = False
     changes: tuple[Change, ...] = ()
@@ -37,13 +37,13 @@ def replan(
     """Plan a run again, and compare the plan with the one it began with; changes are written into its `config.yaml`.
 
     Args:
-        folder: the run's; the caller holds its lock.
+        folder: the run's folder; the caller holds its lock.
         layers: changed settings; later ones win.
-        force: go on whatever has changed.
+        force: resume no matter what has changed.
         domain: where the run's domain is now; None: where it was.
 
     Raises:
-        ResumeError: something has changed that must not, and `force` is not given.
+        ResumeError: something has changed that must not change, and `force` is not set.
     """
     record = read_config(folder)
     plan = replan_run(folder, record, layers, domain)
@@ -61,11 +61,11 @@ def replan(
 def _tell_move(record: Mapping[str, Any], plan: Plan) -> str | None:
     """Say where the domain is now, if it has moved."""
     old, new = record["domain_folder"], str(plan.domain.folder)
-    return None if old == new else f"the domain is in {new} now; it was in {old}"
+    return None if old == new else f"the domain is now in {new}; it was in {old}"
 
 
 def recall_plan(folder: RunFolder) -> dict[str, Any] | None:
-    """The plan that the run began with, from its ledger; None where it ended before its ledger was begun."""
+    """The plan that the run began with, from its ledger; None if the run ended before it had a ledger."""
     if not folder.ledger.is_file():
         return None
     with Ledger(folder.ledger, read_only=True) as ledger:
@@ -74,16 +74,16 @@ def recall_plan(folder: RunFolder) -> dict[str, Any] | None:
 
 
 async def rewind(graph: "CompiledStateGraph[Any, Any, Any, Any]", run_context: RunContext, info: ResumeInfo) -> None:
-    """Go back a step where the last checkpoint says done, but what was done would come out differently now.
+    """Go back a step if the last checkpoint says that it is done, but it would now have another result.
 
-    If all lessons failed, they are given again, since the teacher may work now. A decision to stop is made again with
+    If all lessons failed, they run again, since the teacher may work now. A decision to stop is made again with
     the new limits.
 
     Raises:
         ResumeError: the ledger has lost what the checkpoints build on.
     """
     state = await graph.aget_state(THREAD)
-    # the first node has noted its time before its checkpoint was written
+    # the first node records its time before its checkpoint is written
     if "prepare" not in state.next and not run_context.ledger.times():
         raise ResumeError(
             f"{run_context.folder.ledger}: empty, but the run has begun; restore a copy of the file or start a new run"

@@ -18,7 +18,7 @@ def after_decide(state: State) -> Literal["analyze", "publish"]:
 
 
 def to_lessons(state: State) -> Sequence[Send] | Literal["curate"]:
-    """Start every lesson of the cycle in parallel; without lessons go on to curation."""
+    """Start every lesson of the cycle in parallel; without lessons, go straight to curation."""
     common = {"lesson_cycle": state["cycle"], "student": state["champion"]}
     return [Send("lesson", {"lesson": name, **common}) for name in state["lessons"]] or "curate"
 

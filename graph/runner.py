@@ -44,12 +44,12 @@ def start_run(
         TeacherError: the teacher cannot be used; the run can be resumed.
     """
     refuse_unreadable(plan.sight, plan.settings)
-    # a domain's name may be longer than a file's
+    # a domain's name may be longer than a file name can be
     made = f"{plan.domain.file.name[:60]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
     folder = create_folder(runs_dir, run_id if run_id is not None else made)
     with disk_errors(folder), folder.lock():
         try:
-            # from here on the folder is a run, and it is held already
+            # from here on the folder is a run, and it is already locked
             write_config(folder, describe_plan(plan))
             return _drive(plan, folder, listeners, ResumeInfo(), overrides)
         finally:
@@ -65,32 +65,32 @@ def resume_run(
     overrides: RunOverrides = _ALONE,
     domain: str | None = None,
 ) -> dict[str, Any]:
-    """Go on with an interrupted run; returns the summary. A finished run is left as it is.
+    """Resume an interrupted run; returns the summary. A finished run is left as it is.
 
     Args:
-        folder: the run's.
+        folder: the run's folder.
         listeners: called with every event.
         layers: changed settings; later ones win.
-        force: go on whatever has changed.
+        force: resume no matter what has changed.
         overrides: what the experiment provides, if the run belongs to one.
         domain: where the run's domain is now; None: where it was.
 
     Raises:
-        ResumeError: version, settings, prompts or data are other than those that the run was begun with, the run has
-            ended and cannot be prolonged, or another process works on it.
+        ResumeError: version, settings, prompts or data differ from those that the run was started with, the run has
+            ended and cannot be extended, or another process is working on it.
         DiskError: a file of the run cannot be read or written; the run can be resumed.
     """
     with disk_errors(folder):
         done = read_summary(folder.summary)
         if done is None:
             with folder.lock():
-                done = read_summary(folder.summary)  # another process may have ended it up to now
+                done = read_summary(folder.summary)  # another process may have ended it in the meantime
                 if done is None:
                     plan, info = replan(folder, layers, force, domain)
                     return _drive(plan, folder, listeners, info, overrides)
         if any(layer.values for layer in layers):
             raise ResumeError(
-                f"run {folder.run_id} has ended ({done['stop_reason']}), its test data was scored;"
+                f"run {folder.run_id} has ended ({done['stop_reason']}) and its test data was scored;"
                 " start a new run for other settings"
             )
         if not overrides.keep_versions:
@@ -110,7 +110,7 @@ def _clear_work(folder: RunFolder) -> None:
 def _drive(
     plan: Plan, folder: RunFolder, listeners: tuple[Listener, ...], info: ResumeInfo, overrides: RunOverrides
 ) -> dict[str, Any]:
-    # plain types alone are read back from checkpoints; LangGraph reads this when it is first imported
+    # only plain types are read back from checkpoints; LangGraph reads this when it is first imported
     os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
     with log_events(folder, listeners) as log:
         return asyncio.run(_run(plan, folder, log, info, overrides))
@@ -118,12 +118,12 @@ def _drive(
 
 @contextmanager
 def log_events(folder: RunFolder, listeners: tuple[Listener, ...] = ()) -> Iterator[EventLog]:
-    """The event log of a run, open while it is driven; it also says what has parked or interrupted the run."""
+    """The event log of a run, open while the run is driven; it also records what parked or interrupted the run."""
     log = EventLog(folder.events, folder.run_id, listeners)
     try:
         yield log
     except TeacherError as exc:
-        with suppress(OSError):  # the first error is the one to tell
+        with suppress(OSError):  # report the first error
             log("parked", reason=str(exc))
         raise
     except (KeyboardInterrupt, asyncio.CancelledError, BrokenPipeError) as exc:
@@ -160,14 +160,14 @@ async def _work(
 async def begin_run(
     plan: Plan, folder: RunFolder, log: EventLog, info: ResumeInfo, overrides: RunOverrides, stop: Stop
 ) -> AsyncIterator[RunContext]:
-    """Open a run for whoever drives the graph: its context, with its start told and its plan on record.
+    """Open a run for the code that drives the graph: yield its context, log its start and record its plan.
 
     Args:
         plan: the checked run.
-        folder: the run's, with its `config.yaml`; the caller holds its lock.
+        folder: the run's folder, with its `config.yaml`; the caller holds its lock.
         log: where events go.
-        info: whether it starts or goes on.
-        overrides: what is lent to the run.
+        info: whether it starts or resumes.
+        overrides: what the run uses instead of making it.
         stop: what signals do to it.
     """
     async with open_context(plan, folder, log, overrides, stop) as context:
@@ -180,7 +180,7 @@ async def begin_run(
 
 
 def finish_run(folder: RunFolder, log: Emit, keep_versions: bool = False) -> dict[str, Any]:
-    """Clear up after a run whose graph has ended, and tell its end; returns the summary.
+    """Clean up after a run whose graph has ended, and log its end; returns the summary.
 
     Raises:
         EvokdError: the graph has left no summary.
@@ -233,7 +233,7 @@ async def _invoke(context: RunContext, info: ResumeInfo) -> None:
         if begun:
             await rewind(graph, context, info)
         elif info.resumed:
-            # whatever the ledger holds without a checkpoint is done again from the stored replies
+            # work in the ledger that has no checkpoint is redone from the stored replies
             context.ledger.start_over()
         await graph.ainvoke(None if begun else {"cycle": 0}, THREAD, context=context, durability="sync")
         left = (await graph.aget_state(THREAD)).next

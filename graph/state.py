@@ -15,7 +15,7 @@ class Decision(TypedDict):
 
 
 class State(TypedDict, total=False):
-    """State of a run. Every field is replaced by whoever writes it; nothing is appended."""
+    """State of a run. A node that writes a field replaces it; nothing is appended."""
 
     cycle: int
     """Current evolution cycle; 0 is the start on the seeds. Written by `prepare` and `decide`."""
@@ -30,7 +30,7 @@ class State(TypedDict, total=False):
     stale: int
     """Cycles since `best` rose. Written by `gate`."""
     barren: int
-    """Cycles in a row that brought no sample. Written by `curate`."""
+    """Cycles in a row that yielded no sample. Written by `curate`."""
     accepted: int
     """Accepted samples of the whole run. Written by `curate` and `gate`."""
     decision: Decision

@@ -1,4 +1,4 @@
-"""Signals that end a run or an experiment: the first lets it end in order, a further one hurries it."""
+"""Signals that end a run or an experiment: the first ends it in an orderly way, a second one ends it sooner."""
 
 import asyncio
 import signal
@@ -13,7 +13,7 @@ _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal has ended the work, Ctrl-C among others."""
+    """A signal, such as Ctrl-C, has ended the work."""
 
     def __init__(self, number: int = signal.SIGINT) -> None:
         super().__init__()
@@ -55,16 +55,16 @@ def signals_stop() -> Iterator[None]:
 class Stop:
     """What signals do to a task that drives a run: the first cancels it, the next one makes it end sooner.
 
-    Use it as a context manager inside the task. A third signal does what it would do without.
+    Use it as a context manager inside the task. A third signal has its usual effect.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
         """The signal that has ended the run; None while none has."""
         self.hurry = asyncio.Event()
-        """Set once what is under way is not to be waited for."""
+        """Set once calls in flight are no longer waited for."""
         self.ending = False
-        """The run is coming to its end for another reason: a signal has nothing to cancel any more."""
+        """The run is already ending for another reason: a signal has nothing left to cancel."""
         self._before: dict[int, Any] = {}
         self._task: asyncio.Task[Any] | None = None
 

@@ -1,4 +1,4 @@
-"""The node that plans a cycle: its kinds of text, what the Analyst says, which lessons are given and texts labelled."""
+"""The node that plans a cycle: its kinds of text, the Analyst's advice, its lessons and the texts to label."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from evokd.messages import Case, Example, FeedbackPacket, LabelPlan, LessonPlan,
 from evokd.tracing.rows import LABEL_COUNTS, LessonRow, make_lesson
 
 NEWEST = 500
-"""Accepted samples that examples and openings of a lesson plan are taken from; with all, a cycle would slow down."""
+"""Accepted samples that examples and openings of a lesson plan are taken from; using all would slow a cycle down."""
 
 
 async def analyze(state: State, context: RunContext) -> StateUpdate:
@@ -68,7 +68,7 @@ async def analyze(state: State, context: RunContext) -> StateUpdate:
 
 @dataclass(frozen=True)
 class _Lesson:
-    """A lesson as it goes into the ledger."""
+    """A lesson as stored in the ledger."""
 
     kind: Kind
     weakness: str | None
@@ -85,14 +85,14 @@ async def _find_weaknesses(
     champion: str | None,
     mix: Mapping[Kind, int],
 ) -> dict[str, Weakness]:
-    """Ask the Analyst where it is its turn and the packet is worth asking about.
+    """Ask the Analyst if it is its turn and the packet is worth asking about.
 
     Args:
         context: what the run works with.
         packet: what it is shown.
         evaluation: all texts that the packet was chosen from; None: those of the last cycle, read from the ledger.
         champion: student version in force.
-        mix: kind of text -> how many this cycle brings.
+        mix: kind of text -> number of texts in this cycle.
     """
     cycle = packet.cycle
     if not is_analysts_turn(context.settings.curriculum, cycle, mix) or not _is_worth_asking(context, packet):
@@ -105,7 +105,7 @@ async def _find_weaknesses(
 
 
 def _is_worth_asking(context: RunContext, packet: FeedbackPacket) -> bool:
-    """Whether a packet shows errors on real texts, of a student that does better than guessing."""
+    """Whether a packet shows errors on real texts by a student that does better than guessing."""
     rules = context.settings.curriculum.analyst
     real = not rules.real or any(case.origin == "real" for case in packet.cases if case.verdict != "right")
     score = mean_f1(packet)
@@ -115,7 +115,7 @@ def _is_worth_asking(context: RunContext, packet: FeedbackPacket) -> bool:
 
 
 def mean_f1(packet: FeedbackPacket) -> float | None:
-    """Say how well the student does, 0 to 1, each label counting alike; None where the packet has no report."""
+    """Say how well the student does, 0 to 1, all labels weighted equally; None if the packet has no report."""
     examined = [line.f1 for line in packet.report if line.support]
     return fmean(examined) if examined else None
 
@@ -128,7 +128,7 @@ def _plan_written(
     weaknesses: Mapping[str, Weakness],
     before: int,
 ) -> list[_Lesson]:
-    """Plan the written lessons; `before` lessons of the cycle have numbers already."""
+    """Plan the written lessons; `before` lessons of the cycle already have numbers."""
     given = PlanningInput(
         cycle=cycle,
         span=cycle_name(cycle),
@@ -154,7 +154,7 @@ def _plan_written(
 
 
 def _count_blank(context: RunContext, cycle: int) -> float | None:
-    """Share of the real texts of earlier cycles in which nothing is named; None where too few are known."""
+    """Share of the real texts of earlier cycles without any label; None if there are too few."""
     answers = context.ledger.real_answers(before=cycle)
     if len(answers) < LEAST_REAL:
         return None
@@ -162,7 +162,7 @@ def _count_blank(context: RunContext, cycle: int) -> float | None:
 
 
 def may_be_shown(case: Case) -> bool:
-    """Whether the words of a case may reach the Generator: those of validation texts steer, and never do."""
+    """Whether the Generator may see the text of a case: validation texts only steer, so it never sees theirs."""
     return not case.id.startswith(VALIDATION_CASE)
 
 
@@ -213,7 +213,7 @@ def _known(context: RunContext) -> list[ReferenceText]:
 def _count_labels(context: RunContext, cycle: int) -> Counter[str]:
     """How many of all seeds and accepted samples have each label.
 
-    Samples of earlier cycles do not change any more, so every cycle stores the sum and the next one adds to it.
+    Samples of earlier cycles no longer change, so every cycle stores the sum and the next one adds to it.
     """
     codec = context.domain.codec
     earlier = context.ledger.cycle_record(cycle - 1, LABEL_COUNTS)

@@ -18,7 +18,7 @@ async def curate(state: State, context: RunContext) -> StateUpdate:
     """Decide which drafts become samples, and let the current student answer them before it is trained on them.
 
     Raises:
-        TeacherUseless: no lesson of the cycle brought a single draft, or a single label, that could be used.
+        TeacherUseless: no lesson of the cycle yielded a single usable draft, or a single usable label.
     """
     cycle = state["cycle"]
     drafts = context.ledger.samples(cycle=cycle)
@@ -64,7 +64,7 @@ def _refuse_useless_teacher(context: RunContext, cycle: int, drafts: list[Sample
 
 
 def brought_nothing(context: RunContext, cycle: int) -> bool:
-    """Whether a cycle had lessons and none of them brought a single label that could be used, budget or not."""
+    """Whether a cycle had lessons and none of them yielded anything usable, although the budget was not spent."""
     lessons = context.ledger.lessons(cycle)
     alone = label_rule(context) == "generator"
     brought = any(lesson["drafts" if alone and lesson["kind"] != REAL else "labelled"] for lesson in lessons)
@@ -84,7 +84,7 @@ def _judge(context: RunContext, cycle: int, drafts: list[Sample]) -> list[Ruling
 
 def _to_candidate(sample: Sample, mode: str, alone: bool) -> Candidate:
     given: Answer | None = sample.candidates[0] if sample.candidates else None
-    # without a verdict of the Labeler the intention alone is no label, unless nobody was to ask for one
+    # without a Labeler's verdict, the intended label does not count, unless the Labeler is not used
     intended = sample.intended if given is not None or alone else None
     variation = mode in NEAR_COPY_MODES
     return Candidate(sample.id, sample.text, intended, given, sample.confidence, variation)
@@ -117,7 +117,7 @@ async def _examine(
 def _set_aside(
     context: RunContext, before: int, accepted_samples: list[Sample], changes: dict[str, SampleChange]
 ) -> None:
-    """Without validation data every n-th accepted sample serves the gate and is never trained on."""
+    """Without validation data, every n-th accepted sample is kept for the gate and never trained on."""
     share, least = context.settings.gate.holdout, context.settings.gate.holdout_from
     if context.domain.validation or not share:
         return

@@ -7,13 +7,13 @@ from evokd.graph.nodes.labeling import label_rule
 from evokd.graph.state import State
 
 REMNANT = 0.1
-"""Share of a cycle's texts that is not worth another cycle with its requests and its training."""
+"""A remainder of at most this share of a cycle's texts is not worth another cycle, with its requests and training."""
 LEAST_RATE = 0.5
-"""Share of texts that is expected to be accepted at least."""
+"""Minimum share of texts that is expected to be accepted."""
 
 
 def count_wanted(state: State, context: RunContext) -> int:
-    """Texts to ask for: a cycle's worth, or what is left of the budget and a little for what will be refused."""
+    """Texts to ask for: a cycle's worth, or what is left of the budget plus a margin for rejected texts."""
     cycle, curriculum = state["cycle"], context.settings.curriculum
     warm = curriculum.warm_up.drafts if cycle <= curriculum.warm_up.cycles else None
     wanted = warm or curriculum.quotas.drafts
@@ -25,7 +25,7 @@ def count_wanted(state: State, context: RunContext) -> int:
 
 
 def cap_cycle(usual: int, left: int) -> int:
-    """Say how many texts a cycle asks for: its usual number, or all that are left where that spares another cycle.
+    """Say how many texts a cycle asks for: its usual number, or all that are left if that saves another cycle.
 
     Args:
         usual: texts of a cycle.
@@ -44,12 +44,12 @@ def _acceptance(context: RunContext, cycle: int) -> float:
 def _affordable(cycle: int, context: RunContext, most: int) -> int:
     """Texts that the budget in tokens and money still pays for, so that none is left unlabelled.
 
-    By what a labelled one has cost so far; in the first cycle by what it is expected to.
+    The estimate uses the cost of a labelled text so far; in the first cycle, its expected cost.
     """
     run, each = context.settings.budget, context.settings.budget.cycle
     if not run.caps_calls():
         return most
-    # drafts that the budget left without a label have cost something too
+    # drafts that the budget left unlabelled have cost something too
     before = context.ledger.count_drafts(before=cycle, labelled=label_rule(context) != "generator")
     (tokens, usd), (now_tokens, now_usd) = context.ledger.spent(None), context.ledger.spent(cycle)
     tokens, usd = tokens - now_tokens, usd - now_usd

@@ -6,9 +6,9 @@ from evokd.tracing.rows import DECISION, GATE, DecisionRecord
 from evokd.tracing.summary import gain_of
 
 BARREN = 2
-"""Cycles in a row without a new sample after which the teacher has nothing left to give."""
+"""After this many cycles in a row without a new sample, the teacher has nothing new to offer."""
 ENOUGH = 0.99
-"""Share of the budget's samples with which it is spent: the last one in a hundred is not worth a cycle."""
+"""Share of the budget's samples at which it counts as spent: the last one in a hundred is not worth a cycle."""
 GAIN_CYCLES = 3
 """Cycles that `stop.gain` looks at."""
 
@@ -40,7 +40,7 @@ def find_reason(state: State, context: RunContext) -> str | None:
 
 
 def _is_too_little(cycle: int, context: RunContext, wanted: float) -> bool:
-    """Whether the last cycles won less of the gate metric per 1,000 tokens than is wanted; unknown counts as enough."""
+    """Whether the last cycles raised the gate metric by less than wanted per 1,000 tokens; unknown counts as enough."""
     last = range(cycle - GAIN_CYCLES + 1, cycle + 1)
     if last[0] < 1:
         return False

@@ -1,4 +1,4 @@
-"""The domain's profile and guide in a run: the files of the domain, else what the Analyst writes at the start."""
+"""The domain's profile and guide in a run: the files of the domain, or else what the Analyst writes at the start."""
 
 import random
 
@@ -13,27 +13,27 @@ from evokd.tracing.rows import PROFILE, ProfileRecord
 
 SHOWN_LINES = 24
 SHOWN_TOKENS = 800
-"""Tokens of the real lines that the Analyst reads at most."""
+"""Maximum tokens of the real lines that the Analyst reads."""
 LEAST_LINES = 20
 
 
 def read_profile(context: RunContext) -> ProfileAxes:
-    """Read the profile that is in force, as it stands in the run's folder; empty where there is none."""
+    """Read the profile in force from the run's folder; empty if there is none."""
     path = context.folder.profile
     return load_profile(path) if context.settings.curriculum.profile != "off" and path.is_file() else {}
 
 
 def read_guide(context: RunContext) -> dict[str, str]:
-    """Read the guide that is in force, as it stands in the run's folder; empty where there is none."""
+    """Read the guide in force from the run's folder; empty if there is none."""
     path = context.folder.guide
     return load_guide(path, context.domain.codec.labels) if path.is_file() else {}
 
 
 async def find_profile(context: RunContext, cycle: int) -> None:
-    """Write a profile into the run's folder: that of the domain, else one that the Analyst writes from real lines.
+    """Write a profile into the run's folder: that of the domain, or else one that the Analyst writes from real lines.
 
-    Asked once in a run. A teacher that does not know the request, or gives nothing that can be used, leaves the run
-    without a profile.
+    The Analyst is asked once per run. If the teacher does not know the request, or its reply is unusable, the run has
+    no profile.
     """
     if context.settings.curriculum.profile == "off" or context.folder.profile.is_file():
         return
@@ -42,7 +42,7 @@ async def find_profile(context: RunContext, cycle: int) -> None:
         return
     record = context.ledger.cycle_record(0, PROFILE)
     if record is not None:
-        if record["axes"]:  # an interrupted attempt has stored the record and not yet written the file
+        if record["axes"]:  # an interrupted attempt stored the record but did not write the file
             write_profile_file(context.folder.profile, record["axes"])
         return
     if not _wants_profile(context):
@@ -67,7 +67,7 @@ async def find_profile(context: RunContext, cycle: int) -> None:
 
 
 def _wants_profile(context: RunContext) -> bool:
-    """Whether anything is written in the tone of real lines, and there are enough of them."""
+    """Whether texts are written in the tone of real lines, and there are enough of those lines."""
     curriculum = context.settings.curriculum
     entities = context.entities
     shares = begin_shares(entities, bool(context.domain.pool), curriculum.source, curriculum.shares)

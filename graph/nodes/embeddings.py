@@ -8,7 +8,7 @@ from evokd.graph.context import RunContext
 from evokd.graph.curriculum.probes import Vectors
 
 REMEMBERED = 16_000
-"""Vectors above which the cache is cleared: those of old batches are not needed again."""
+"""Above this many vectors, the cache is cleared: those of old batches are not needed again."""
 
 
 async def embed(context: RunContext, texts: Sequence[str]) -> Vectors:

@@ -17,16 +17,16 @@ from evokd.tracing.ledger import Ledger, Sample
 from evokd.tracing.rows import AnswersRecord, answers_of, scores_of
 
 VALIDATION_CASE = "v"
-"""How the ids of validation texts begin; their words reach no Generator."""
+"""Prefix of the ids of validation texts; no Generator sees their words."""
 LEAST_REAL = 12
-"""Real texts from which on written ones are left out."""
+"""From this many real texts on, written ones are left out."""
 
 
 # --------------------------------------------------------------------------------------------- answers and scores
 
 
 async def predict_split(context: RunContext, version: str, split: str) -> list[Prediction]:
-    """Let a student version answer a split of the domain; the second time the stored answers come back.
+    """Let a student version answer a split of the domain; a second call returns the stored answers.
 
     Args:
         context: what the run works with.
@@ -40,7 +40,7 @@ async def predict_split(context: RunContext, version: str, split: str) -> list[P
 async def answer_once(
     ledger: Ledger, student: StudentProtocol, version: Path, split: str, examples: Sequence[LabeledExample]
 ) -> list[Prediction]:
-    """Let a student answer examples; the second time, under the same names, the ledger's answers come back.
+    """Let a student answer examples; a second call with the same names returns the ledger's answers.
 
     Stored answers hold no probabilities per label: `scores` is empty.
     """
@@ -54,12 +54,12 @@ async def answer_once(
 
 
 async def score_split(context: RunContext, version: str, split: str) -> Scores | None:
-    """Score a student version on a split; the second time the stored scores come back.
+    """Score a student version on a split; a second call returns the stored scores.
 
-    The gate scores a champion on validation data, the next packet's report and the summary show the same scores.
+    The gate scores a champion on validation data; the next packet's report and the summary show the same scores.
 
     Returns:
-        The scores; None where the domain has no such data.
+        The scores; None if the domain has no such data.
     """
     examples: Sequence[LabeledExample] = getattr(context.domain, split)
     if not examples:
@@ -76,7 +76,7 @@ async def score_split(context: RunContext, version: str, split: str) -> Scores |
 
 
 async def gate_scores(context: RunContext, version: str) -> Scores | None:
-    """Scores that decide about champions: on validation data, else on accepted samples that were set aside.
+    """Scores that decide on champions: on validation data, or else on accepted samples that were set aside.
 
     None while there is not enough gate data.
     """
@@ -118,19 +118,19 @@ class CycleEvaluation:
     """All evaluated texts of a cycle, of which a packet shows some."""
 
     exam: Sequence[EvaluatedText]
-    """The texts of the cycle, answered before they were learned; where there is nothing else, the seeds."""
+    """The texts of the cycle, answered before they were learned; the seeds if there is nothing else."""
     validation: Sequence[EvaluatedText]
     """Validation data, answered by the champion."""
 
     @property
     def texts(self) -> Sequence[EvaluatedText]:
-        """All of them; real texts alone where there are enough of these."""
+        """All of them, or only the real texts if there are enough of these."""
         everything = [*self.exam, *self.validation]
         return _prefer_real(everything)
 
     @property
     def scored(self) -> Sequence[EvaluatedText]:
-        """Those that scores are made of: validation data, else real texts, else what was written."""
+        """Those that are scored: validation data, else real texts, else written ones."""
         return self.validation or _prefer_real(self.exam)
 
 
@@ -142,10 +142,10 @@ def _prefer_real(texts: Sequence[EvaluatedText]) -> Sequence[EvaluatedText]:
 async def evaluate_cycle(context: RunContext, cycle: int, champion: str | None) -> CycleEvaluation:
     """Gather the evaluated texts of a cycle by `curriculum.packet.source`.
 
-    They are the texts of this cycle, answered before they were learned, and validation data; at the very start, where
+    They are the texts of this cycle, answered before they were learned, and validation data; at the very start, when
     there is neither, the seeds.
 
-    The ledger is what hands them on: every answer is in it (`exam` of a sample, the answers of a split) before or when
+    The ledger passes them on: every answer is in it (`exam` of a sample, the answers of a split) before or when
     `examine` reads it. So `analyze`, one node later and perhaps in another process, reads the same texts under the same
     ids, and the student answers nothing twice.
     """
@@ -159,7 +159,7 @@ async def evaluate_cycle(context: RunContext, cycle: int, champion: str | None) 
 
 
 async def evaluate_validation(context: RunContext, champion: str) -> list[EvaluatedText]:
-    """Validation data as the champion answers it; none where it is not to be looked at."""
+    """Validation data with the champion's answers; empty if the settings leave it out."""
     if not context.domain.validation or context.settings.curriculum.packet.source not in ("validation", "both"):
         return []
     predictions = await predict_split(context, champion, "validation")
@@ -168,14 +168,14 @@ async def evaluate_validation(context: RunContext, champion: str) -> list[Evalua
 
 
 async def evaluate_fresh(context: RunContext, champion: str, samples: Sequence[Sample]) -> list[EvaluatedText]:
-    """Real texts that were labelled just now, as the champion answers them before it learns them."""
+    """Real texts that were just labelled, with the champion's answers before it learns them."""
     predictions = await context.student.predict(context.folder.version(champion), [sample.text for sample in samples])
     examples = [LabeledExample(text=sample.text, gold=(sample.candidates or [""])[0]) for sample in samples]
     return _evaluate(context, "r", examples, predictions, ["real"] * len(predictions))
 
 
 async def score_evaluation(context: RunContext, champion: str | None, evaluation: CycleEvaluation) -> Scores | None:
-    """Score a cycle: on validation data as the gate did, else on the cycle's texts; None where there are none."""
+    """Score a cycle: on validation data as the gate did, else on the cycle's texts; None if there are none."""
     if evaluation.validation and champion:
         return await score_split(context, champion, "validation")
     texts = evaluation.scored
@@ -186,7 +186,7 @@ async def score_evaluation(context: RunContext, champion: str | None, evaluation
 
 def _read_exam(context: RunContext, cycle: int) -> list[EvaluatedText]:
     """Accepted samples of a cycle with what the student answered before it learned them (also after a roll-back)."""
-    # a masked sample has no whole right answer to show
+    # a masked sample has no complete right answer to show
     examined = [sample for sample in context.ledger.samples(cycle=cycle) if sample.exam and not sample.masked]
     examples = [LabeledExample(text=sample.text, gold=sample.label) for sample in examined]
     predictions = [Prediction(**sample.exam, scores={}) for sample in examined if sample.exam]

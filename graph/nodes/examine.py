@@ -8,7 +8,7 @@ from evokd.graph.state import State, StateUpdate
 
 
 async def examine(state: State, context: RunContext) -> StateUpdate:
-    """Measure what became of the weaknesses, and make the next feedback packet of what the student answered."""
+    """Measure what became of the weaknesses, and make the next feedback packet from the student's answers."""
     cycle, champion = state["cycle"], state["champion"]
     evaluation = await evaluate_cycle(context, cycle, champion)
     await follow_weaknesses(context, cycle, evaluation)

@@ -11,7 +11,7 @@ from evokd.student.tasks.base import TaskCodec
 from evokd.tracing.rows import GATE
 
 MOST_COUNTED = 12
-"""Confusions and kinds of mistakes that a packet counts."""
+"""Maximum confusions and kinds of mistakes that a packet counts."""
 
 
 async def build_packet(
@@ -69,7 +69,7 @@ def write_case(codec: TaskCodec, item: EvaluatedText) -> Case:
 
 
 def _round_scores(line: LabelScore) -> LabelScore:
-    """Two digits are enough for a reader who pays by the token."""
+    """Round to two digits: more would cost tokens and help nobody."""
     return line.model_copy(update={name: round(getattr(line, name), 2) for name in ("precision", "recall", "f1")})
 
 

@@ -1,7 +1,7 @@
-"""The exam of a cycle that asks the Analyst: its real texts are labelled first, and answered by the student in force.
+"""The exam of a cycle that asks the Analyst: its real texts are labelled first, then answered by the student in force.
 
-So the Analyst sees what the current student gets wrong, on texts that it has not learned, and not what the one before
-it did.
+So the Analyst sees what the current student gets wrong, on texts that it has not learned, and not what the previous
+student got wrong.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from evokd.tracing.rows import LessonRow
 
 @dataclass(frozen=True)
 class FreshLesson:
-    """A lesson of real texts that is labelled before the cycle's lessons are given."""
+    """A lesson of real texts that is labelled before the cycle's lessons start."""
 
     row: LessonRow
-    """As it goes into the ledger."""
+    """The lesson as stored in the ledger."""
     samples: Sequence[Sample]
     labelled: Labelled
 
     def store(self, context: RunContext) -> None:
-        """Store samples, messages and faults; the ledger must hold the lesson itself."""
+        """Store samples, messages and faults; the ledger must already hold the lesson."""
         name, cycle = self.row["id"], self.row["cycle"]
         context.ledger.put_drafts(name, self.samples)
         self.labelled.store_messages(context, cycle, name)
@@ -36,23 +36,23 @@ class FreshLesson:
 
 @dataclass(frozen=True)
 class FreshEvaluation:
-    """Lessons that are labelled already, and what the student answered to their texts."""
+    """Lessons that are already labelled, and the student's answers to their texts."""
 
     lessons: Sequence[FreshLesson]
     evaluation: CycleEvaluation | None
-    """None where too few texts got a label."""
+    """None if too few texts got a label."""
     packet: FeedbackPacket | None
-    """Made of this evaluation; it replaces the packet that `examine` made."""
+    """Made from this evaluation; it replaces the packet that `examine` made."""
 
 
 async def examine_fresh(context: RunContext, cycle: int, champion: str, rows: Sequence[LessonRow]) -> FreshEvaluation:
-    """Have the real texts of a cycle labelled, and make the feedback packet of what the student answers to them.
+    """Have the real texts of a cycle labelled, and make the feedback packet from the student's answers.
 
     Args:
         context: what the run works with.
         cycle: evolution cycle, from 1.
         champion: student version in force.
-        rows: the cycle's lessons of real texts as they go into the ledger.
+        rows: the cycle's lessons of real texts as stored in the ledger.
     """
     lessons = []
     for row in rows:

@@ -33,7 +33,7 @@ async def gate(state: State, context: RunContext) -> StateUpdate:
         "champion": challenger if promoted else champion,
         "score": score,
         "best": score if rose else best,
-        # without gate data nothing was measured, so nothing has failed to rise either
+        # without gate data nothing was measured, so the cycle does not count as stale
         "stale": 0 if rose else state["stale"] + (score is not None),
     }
     if not promoted and rule.rule == "roll_back":

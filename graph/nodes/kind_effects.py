@@ -1,4 +1,4 @@
-"""Which kinds of text a cycle is made of: shares to begin with, moved by what each does to the loss on real texts."""
+"""Which kinds of text a cycle is made of: initial shares, adjusted by the effect of each on the loss on real texts."""
 
 from collections.abc import Sequence
 
@@ -10,21 +10,21 @@ from evokd.tracing.ledger import Sample
 from evokd.tracing.rows import KINDS, KindsRecord
 
 LEAST_JUDGES = 40
-"""Real texts below which nothing is judged."""
+"""With fewer real texts than this, nothing is judged."""
 MOST_JUDGES = 400
-"""Real texts that are judged on, the newest."""
+"""Number of real texts, the newest, on which effects are measured."""
 LEAST_TEXTS = 12
-"""Texts of a kind below which its effect is not estimated."""
+"""With fewer texts of a kind than this, its effect is not estimated."""
 
 
 async def divide_cycle(context: RunContext, cycle: int, wanted: int, left: int) -> dict[Kind, int]:
-    """Say how many texts of each kind a cycle is to bring, and keep the verdict for the trace.
+    """Say how many texts of each kind a cycle asks for, and store the verdict for the trace.
 
     Args:
         context: what the run works with.
         cycle: evolution cycle, from 1.
         wanted: texts in all.
-        left: texts of the pool that nobody has labelled.
+        left: texts of the pool that are not labelled yet.
     """
     curriculum = context.settings.curriculum
     entities = context.entities
@@ -42,7 +42,7 @@ async def divide_cycle(context: RunContext, cycle: int, wanted: int, left: int) 
 
 
 async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Effect], int]:
-    """Estimate what more of each kind would do to the loss on real texts; nothing where there are too few of them.
+    """Estimate how more texts of each kind would change the loss on real texts; empty if there are too few real ones.
 
     Real texts are those of the pool under the Labeler's labels and the user's validation rows.
     """
@@ -73,7 +73,7 @@ async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Ef
 
 
 def _gather(context: RunContext, samples: Sequence[Sample]) -> tuple[list[TrainExample], list[str], list[str]]:
-    """What the layers are fitted on, the kind of each, and the ids of those that are judged on."""
+    """The examples to fit the layers on, the kind of each, and the ids of those on which effects are measured."""
     seeds = seed_examples(context)
     trained = [to_example(context, sample) for sample in samples]
     validation = validation_examples(context)

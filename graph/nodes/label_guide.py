@@ -1,6 +1,6 @@
 """How good the teacher's labels are, and a guide for them that has to prove itself on labelled rows.
 
-Both need labelled rows that nothing was written from: validation rows, which the Labeler answers blindly.
+Both need labelled rows from which no text was written: validation rows, which the Labeler answers blindly.
 """
 
 import random
@@ -18,19 +18,19 @@ from evokd.student.tasks.base import LabeledExample
 from evokd.tracing.rows import AGREEMENT, AgreementRecord, GuideTrial
 
 LEAST_ROWS = 20
-"""Validation rows below which nothing is measured."""
+"""With fewer validation rows than this, nothing is measured."""
 LEAST_EVIDENCE = 12
-"""Labelled rows that a guide is written from at least."""
+"""Minimum number of labelled rows that a guide is written from."""
 EVIDENCE_TOKENS = 2_000
-"""Tokens of the rows that a guide is written from at most."""
+"""Maximum tokens of the rows that a guide is written from."""
 MOST_DISPUTES = 12
 
 
 async def measure_labeler(context: RunContext, cycle: int) -> None:
-    """Let the Labeler answer validation rows blindly, once in a run, and try a guide where one is asked for.
+    """Let the Labeler answer validation rows blindly, once per run, and try a guide if the settings ask for one.
 
-    The words of these rows reach the Labeler alone, as texts to label. An embedded teacher is not measured: it knows
-    the texts that it was given, and no others.
+    Only the Labeler sees the words of these rows, as texts to label. An embedded teacher is not measured: it knows only
+    the texts that it was given.
     """
     curriculum = context.settings.curriculum
     rows = context.domain.validation
@@ -51,14 +51,14 @@ async def measure_labeler(context: RunContext, cycle: int) -> None:
         context.emit("budget_spent", cycle=cycle, role="labeler", reason=str(exc))
         return
     context.ledger.put_cycle_record(0, AGREEMENT, record)
-    _write_guide(context, record)  # after the record: what is asked with a guide in force is another request
+    _write_guide(context, record)  # after the record: a guide in force changes the requests
     context.emit("labels_measured", cycle=cycle, **record)
 
 
 async def _agree(
     context: RunContext, cycle: int, rows: Sequence[LabeledExample], span: str, guide: Mapping[str, str] | None
 ) -> tuple[float | None, int]:
-    """Share of rows that the Labeler labels as the user did, and of how many; None where it answered none."""
+    """Share of rows that the Labeler labels as the user did, and the number of rows; None if it answered none."""
     texts = {f"r{number:03d}": row.text for number, row in enumerate(rows)}
     seed = context.seed(span)
     guidance = await guide_labeler(context, list(texts.values()), seed)
@@ -78,7 +78,7 @@ async def _agree(
 async def _try_guide(
     context: RunContext, cycle: int, rows: Sequence[LabeledExample], before: float | None
 ) -> GuideTrial | None:
-    """Have a guide written from other rows, and keep it only if the agreement does not fall with it."""
+    """Have a guide written from other rows, and keep it only if it does not lower the agreement."""
     shown = labelled_rows(context)
     if len(shown) < LEAST_EVIDENCE or before is None:
         return None
@@ -99,7 +99,7 @@ async def _try_guide(
 
 
 def _write_guide(context: RunContext, record: AgreementRecord) -> None:
-    """Put a guide that has proved itself into the run's folder, where none is."""
+    """Put a guide that has proved itself into the run's folder, unless there is one."""
     guide = record["guide"]
     if guide is not None and guide["used"] and not context.folder.guide.is_file():
         write_guide_file(context.folder.guide, guide["text"])

@@ -1,4 +1,4 @@
-"""Texts that go to the Labeler: which of them, what it is shown beside them, and what is stored of its answer."""
+"""Texts that go to the Labeler: which ones, what it is shown with them, and what is stored from its answers."""
 
 import random
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from evokd.tracing.samples import SampleChange
 REAL = "real"
 """Kind of a lesson whose texts come from the pool."""
 NO_CALL = ""
-"""Stands for the call that wrote a text where no call did."""
+"""Stands in for the call that wrote a text if no call did."""
 Changes = dict[str, SampleChange]
 """Sample id -> columns that change."""
 
 
 def take_texts(lesson: LessonRow) -> list[Sample]:
-    """The real texts of a lesson as samples that nobody has labelled yet."""
+    """The real texts of a lesson as samples that are not labelled yet."""
     plan = LabelPlan.model_validate(lesson["plan"])
     return [
         Sample(
@@ -51,7 +51,7 @@ class Labelled:
     """The Labeler's answers to some texts."""
 
     changes: Changes = field(default_factory=dict)
-    """Of the texts with a usable answer."""
+    """Changes of the texts with a usable answer."""
     faults: Sequence[str] = ()
     messages: Sequence[tuple[str, str, Message]] = ()
     """Sender, receiver and message, for the record."""
@@ -67,7 +67,7 @@ class Labelled:
 
 
 async def ask_labeler(context: RunContext, lesson: LessonRow, samples: Sequence[Sample]) -> Labelled:
-    """Send texts to the Labeler, who does not see where they come from."""
+    """Send texts to the Labeler without saying where they come from."""
     texts = {sample.id: sample.text for sample in samples}
     seed = context.seed(lesson["id"], "label")
     guidance = await guide_labeler(context, list(texts.values()), seed)
@@ -101,14 +101,14 @@ async def ask_labeler(context: RunContext, lesson: LessonRow, samples: Sequence[
 async def trust_drafts(
     context: RunContext, lesson: LessonRow, samples: Sequence[Sample], version: str | None, rule: str
 ) -> tuple[Changes, set[str]]:
-    """Choose the drafts whose intended label counts without the Labeler.
+    """Choose the drafts whose intended label counts without asking the Labeler.
 
-    A student of the seeds alone confirms nothing. A few texts in doubt are not worth a request. A Generator that was
-    right in enough checks is checked no more.
+    A student trained only on the seeds confirms nothing. A few doubtful texts are not worth a request. A Generator that
+    was right in enough checks is no longer checked.
 
     Returns:
-        Changes of these drafts, and the ids of those that are checked although the student confirms them: nobody would
-        see a wrong label that the student agrees with.
+        Changes of these drafts, and the ids of those that are checked although the student confirms them: otherwise a
+        wrong label that the student agrees with would go unnoticed.
     """
     curriculum = context.settings.curriculum
     everything: Changes = {sample.id: {"candidates": [sample.intended], "confidence": None} for sample in samples}
@@ -133,7 +133,7 @@ async def trust_drafts(
 
 
 def _is_proven(context: RunContext, cycle: int) -> bool:
-    """Whether the Labeler has disputed none of the labels that texts were written for, in enough checks."""
+    """Whether enough checks were made and the Labeler disputed none of the intended labels."""
     enough = context.settings.curriculum.trust_after
     checked, disputed = context.ledger.count_checks(before=cycle)
     return 0 < enough <= checked and not disputed

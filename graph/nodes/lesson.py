@@ -61,10 +61,10 @@ async def _write(context: RunContext, lesson: LessonRow) -> tuple[list[Sample], 
 
 
 async def label(state: LessonState, context: RunContext) -> StateUpdate:
-    """Ask the Labeler, who does not know what a text was written for, nor whether anybody wrote it for a purpose.
+    """Ask the Labeler, who knows neither what a text was written for nor whether it was written for a lesson at all.
 
-    All real texts go to it. Where it labels only those written texts that are in doubt, the ones that the student
-    confirms do not go to it, but for a random few.
+    It gets all real texts. If it labels only doubtful written texts, it does not get those that the student confirms,
+    except for a random few.
     """
     lesson = context.ledger.lesson(state["lesson"])
     samples = context.ledger.samples(lesson=lesson["id"], state="drafted")
@@ -84,7 +84,7 @@ async def label(state: LessonState, context: RunContext) -> StateUpdate:
     labels = await ask_labeler(context, lesson, unlabelled) if unlabelled and not done else Labelled()
     labels.store_messages(context, lesson["cycle"], lesson["id"])
     context.ledger.update_samples({**labels.changes, **trusted}.items())
-    # each once: an interrupted attempt may have stored the same
+    # store each once: an interrupted attempt may have stored it already
     faults = list(dict.fromkeys([*lesson["faults"], *labels.faults]))
     labelled = len(labels.changes) + len(trusted) + len(done)
     context.ledger.close_lesson(lesson["id"], lesson["drafts"], labelled, faults)

@@ -12,18 +12,18 @@ from evokd.graph.nodes.embeddings import embed
 from evokd.messages import PoolText
 
 MOST_OPTIONS = 3_000
-"""Texts of the pool that a cycle chooses from, drawn by chance where there are more: the student answers each."""
+"""Texts of the pool that a cycle chooses from, drawn at random if there are more: the student answers each."""
 COVERAGE_LATER = 0.5
-"""Share of the texts that stand for the whole pool once the student's doubt tells something."""
+"""Share of the texts that represent the whole pool once the student's doubt is informative."""
 
 
 def count_unlabelled(context: RunContext, cycle: int) -> int:
-    """How many texts of the pool no cycle before this one has had labelled."""
+    """Number of texts of the pool that were not labelled before this cycle."""
     return len(context.domain.pool) - len(context.ledger.used_sources(before=cycle)) if context.domain.pool else 0
 
 
 async def select_texts(context: RunContext, cycle: int, champion: str | None, wanted: int) -> list[PoolText]:
-    """Choose texts of the pool to label; a second call gives the same.
+    """Choose texts of the pool to label; a second call returns the same ones.
 
     Args:
         context: what the run works with.
@@ -41,7 +41,7 @@ async def select_texts(context: RunContext, cycle: int, champion: str | None, wa
         return _draw(options, wanted, seed)
     options = _draw(options, MOST_OPTIONS, seed)
     entities = context.entities
-    # what the seeds taught says little of whole texts, but where entities may stand
+    # a student of the seeds says little about whole texts, but does tell where entities may be
     uses_worth = rule == "doubt" or (rule == "auto" and (cycle > 1 or entities))
     worth = await _weigh(context, champion, options) if uses_worth and champion else None
     taken = [item.text for item in context.domain.pool if item.source in used]
@@ -52,13 +52,13 @@ async def select_texts(context: RunContext, cycle: int, champion: str | None, wa
 
 
 def _draw(texts: Sequence[PoolText], wanted: int, seed: int) -> list[PoolText]:
-    """Draw texts by chance, in the order of the pool."""
+    """Draw texts at random, in the order of the pool."""
     indices = random.Random(seed).sample(range(len(texts)), min(wanted, len(texts)))
     return [texts[index] for index in sorted(indices)]
 
 
 async def _weigh(context: RunContext, champion: str, texts: Sequence[PoolText]) -> NDArray[np.float64]:
-    """Say what a label of each is worth: the student's doubt, or where entities are named, how many there may be."""
+    """Say what a label of each is worth: the student's doubt, or for entities, how many there may be."""
     answers = await context.student.predict(context.folder.version(champion), [item.text for item in texts])
     scores = [list(answer.scores.values()) for answer in answers]
     return density(scores) if context.entities else doubt(scores)

@@ -18,7 +18,7 @@ from evokd.tracing.rows import REFITTING
 from evokd.tracing.summary import RunFacts, build_summary, write_summary
 
 REFIT = "refit"
-"""Student version that has learned the validation rows as well."""
+"""Student version that has also learned the validation rows."""
 
 
 async def publish(state: State, context: RunContext) -> StateUpdate:
@@ -27,7 +27,7 @@ async def publish(state: State, context: RunContext) -> StateUpdate:
     champion = state["champion"] or cycle_name(0)
     last = await _refit(state, context) or champion
     start = {split: await _metrics(context, cycle_name(0), split) for split in ("validation", "test")}
-    # the rows that the last training took in say nothing of it any more
+    # rows that the last training learned from no longer measure it
     scored = {"validation": champion, "test": last}
     final = {split: await _metrics(context, version, split) for split, version in scored.items()}
     _publish_student(context.folder, last, context.domain.metric, start, final)
@@ -56,7 +56,7 @@ async def publish(state: State, context: RunContext) -> StateUpdate:
 
 
 async def _refit(state: State, context: RunContext) -> str | None:
-    """Train once more with the validation rows taken in; None where there are none, or nothing to gain."""
+    """Train once more with the validation rows added; None if there are none, or nothing to gain."""
     if not context.settings.publish.refit or not context.domain.validation:
         return None
     samples = context.ledger.samples(state="accepted", purpose="train")

@@ -13,13 +13,13 @@ from evokd.graph.nodes.embeddings import embed
 from evokd.messages import Example
 
 LEAST_LINES = 20
-"""Real lines from which on seeds alone are shown for their tone."""
+"""From this many seeds on, they are shown for their tone when there is no pool."""
 
 
 def real_lines(context: RunContext) -> list[str]:
-    """Real texts whose words may reach the Generator: of the pool, and the seeds where they are many.
+    """Real texts that the Generator may see: the pool, or without one the seeds if there are enough.
 
-    Validation and test texts are none of them.
+    Validation and test texts are never among them.
     """
     lines = [item.text for item in context.domain.pool]
     seeds = [example.text for example in context.domain.seeds]
@@ -38,10 +38,10 @@ def labelled_rows(context: RunContext) -> list[Example]:
 
 
 async def guide_labeler(context: RunContext, texts: Sequence[str], seed: int) -> Guidance:
-    """Choose the labelled rows that are most like the texts to label, and add the guide.
+    """Choose the labelled rows that are most similar to the texts to label, and add the guide.
 
-    Source: demonstrations chosen by likeness (Liu et al. 2022, arXiv 2101.06804); for entities the largest lever known
-    for an annotator (arXiv 2504.15022).
+    Source: demonstrations chosen by similarity (Liu et al. 2022, arXiv 2101.06804); for entities, the most effective
+    help known for an annotator (arXiv 2504.15022).
     """
     rows = labelled_rows(context)
     curriculum = context.settings.curriculum
@@ -53,7 +53,7 @@ async def guide_labeler(context: RunContext, texts: Sequence[str], seed: int) ->
 async def _choose_nearest(
     context: RunContext, rows: Sequence[Example], texts: Sequence[str], count: int
 ) -> Sequence[Example]:
-    """Choose rows by turns: for each text in turn the nearest one that was not chosen yet."""
+    """Choose rows in turn: for each text, the nearest row that was not chosen yet."""
     if len(rows) <= count:
         return rows
     vectors = await embed(context, [*(row.text for row in rows), *texts])

@@ -8,7 +8,7 @@ from evokd.tracing.rows import REVIEW, ReviewRecord
 
 
 async def review(state: State, context: RunContext) -> StateUpdate:
-    """Choose the older samples that may come back in this training (the seeds always may)."""
+    """Choose the older samples that may be used again in this training (the seeds always may)."""
     cycle = state["cycle"]
     older = context.ledger.trained_ids(before=cycle)
     size = context.settings.curriculum.review

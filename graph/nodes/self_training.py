@@ -1,9 +1,9 @@
 """Self-training: the student answers unlabelled texts of the domain itself and learns from its own answers.
 
-It costs no token. What a few labelled texts teach is carried over to the words and forms that the domain's own texts
-use, which written texts lack.
+It costs no tokens. It transfers what a few labelled texts teach to the words and forms of the domain's texts, which
+written texts lack.
 
-Source: noisy student and its like (Lee 2013, pseudo-labels; Xie et al. 2020, arXiv 1911.04252).
+Source: noisy student and related methods (Lee 2013, pseudo-labels; Xie et al. 2020, arXiv 1911.04252).
 """
 
 import random
@@ -14,12 +14,12 @@ from evokd.graph.nodes.training_run import Material, make_job, run_training
 from evokd.student.protocol import Prediction, TrainExample, TrainResult
 
 PROVISIONAL = "provisional"
-"""Student version that answers the unlabelled texts; it is thrown away."""
+"""Student version that answers the unlabelled texts; it is discarded afterwards."""
 _MEANINGS = 0.8
-"""Share of the draws that the labels' meanings get in the steps that go on: they hold the student where it stands, so
-that its own mistakes do not carry it away (film reviews lost without)."""
+"""Share of the draws that the labels' meanings get in the continued steps: they anchor the student, so that its own
+mistakes do not make it drift (film reviews scored lower without them)."""
 _SHARP = 5.0
-"""Power of a fitted layer's probabilities: under its strong penalty it is far less sure than it is right."""
+"""Exponent of a fitted layer's probabilities: its strong penalty makes it far less confident than it is accurate."""
 
 
 def is_used(context: RunContext, material: Material) -> bool:
@@ -38,7 +38,7 @@ def is_used(context: RunContext, material: Material) -> bool:
 
 
 async def train_twice(context: RunContext, cycle: int, version: str, material: Material, seed: int) -> TrainResult:
-    """Train, let the student answer unlabelled texts, and train on with its own answers added.
+    """Train, let the student answer unlabelled texts, and continue training with its answers added.
 
     Args:
         context: what the run works with.
@@ -74,14 +74,14 @@ async def train_twice(context: RunContext, cycle: int, version: str, material: M
 
 
 def _choose_texts(context: RunContext, material: Material, seed: int) -> list[str]:
-    """Draw texts of the pool that nobody has labelled."""
+    """Draw texts of the pool that are not labelled yet."""
     labelled = {item.text for item in (*material.examples, *material.replay)}
     texts = [item.text for item in context.domain.pool if item.text not in labelled]
     return random.Random(f"{seed}/self").sample(texts, min(context.settings.student.self_training_texts, len(texts)))
 
 
 def _to_example(context: RunContext, number: int, text: str, answer: Prediction, tune: str) -> TrainExample:
-    """Make a sample of the student's own answer: its probabilities, and a weight by how sure they are."""
+    """Turn the student's answer into a sample: its probabilities, and a weight by how confident they are."""
     weight = context.settings.student.self_training
     shares = dict(answer.scores)
     if tune == "head":

@@ -30,7 +30,7 @@ async def train(state: State, context: RunContext) -> StateUpdate:
 def _choose_material(
     state: State, context: RunContext, fresh: list[Sample]
 ) -> tuple[list[TrainExample], list[TrainExample], str | None]:
-    """New examples, older ones that may come back, and the folder to continue from."""
+    """New examples, older ones that may be used again, and the folder to continue from."""
     seeds = seed_examples(context)
     if not state["cycle"]:
         return seeds, [], None

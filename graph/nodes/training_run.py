@@ -45,7 +45,7 @@ def make_job(context: RunContext, version: str, material: Material, seed: int) -
 
 
 async def run_training(context: RunContext, cycle: int, job: TrainJob) -> TrainResult:
-    """Train, and emit an event for every fault: those that were mended, and the one that was not."""
+    """Train, and emit an event for every fault: those that were recovered from, and the one that was not."""
     try:
         result = await context.student.train(job)
     except StudentError as exc:

@@ -1,4 +1,4 @@
-"""What a training learns from: the user's rows, and samples with what their labels are worth."""
+"""What a training learns from: the user's rows, and samples weighted by how reliable their labels are."""
 
 from evokd.graph.context import RunContext
 from evokd.student.protocol import TrainExample
@@ -25,10 +25,10 @@ def validation_examples(context: RunContext) -> list[TrainExample]:
 
 
 def to_example(context: RunContext, sample: Sample) -> TrainExample:
-    """Make an accepted sample fit to be trained on.
+    """Prepare an accepted sample for training.
 
-    The label of a real text comes from the Labeler alone, so it is learned by the confidence that came with it; a list
-    of entities is not, since its one confidence is that of its most doubtful member.
+    The label of a real text comes only from the Labeler, so its confidence weights it; a list of entities is not
+    weighted, since its one confidence is that of its most doubtful entity.
     """
     masked = [(start, end) for start, end in sample.masked]
     weighed = context.settings.curriculum.pool.weigh_labels and not context.entities
@@ -43,9 +43,9 @@ def to_example(context: RunContext, sample: Sample) -> TrainExample:
 
 
 def weigh(confidence: float) -> float:
-    """Turn the confidence in a label, 0 to 1, into the weight that it is learned with, up to 1.
+    """Turn the confidence in a label, 0 to 1, into its weight in training, up to 1.
 
-    A language model's confidence tells: from .9 on its labels of real texts were right in 97 to 100 %, below .6 in
-    about half of all cases.
+    A language model's confidence is informative: from .9 on, its labels of real texts were right in 97 to 100 % of
+    cases, below .6 in about half.
     """
     return max(LEAST_WEIGHT, min(1.0, max(0.0, 2 * confidence - 1) ** 2))

@@ -1,4 +1,4 @@
-"""Weaknesses: tested before anything is written on them, then measured on later texts of their kind."""
+"""Weaknesses: tested before any text is written on them, then measured on later texts of their kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from evokd.tracing.rows import MasteryRecord, ProbeRecord, StatementTest, Weakne
 SHOWN = 12
 """Weaknesses of earlier cycles that are followed and shown to the Analyst."""
 MOST_VALIDATION = 160
-"""Validation texts that are embedded, about."""
+"""Approximate number of validation texts that are embedded."""
 _OTHERS = 120
-"""Other cases that evidence is compared with, about."""
+"""Approximate number of other cases that evidence is compared with."""
 _FINAL = ("dropped", "given_up", "rolled_back")
 """States that no later measurement changes."""
 _HELPED = ("fixed", "improving", "dropped", "given_up")
-"""States of which no lesson counts as one without success."""
+"""States in which no lesson counts as unsuccessful."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ async def adopt_weaknesses(
         span: prefix of ids.
 
     Returns:
-        Id -> weakness, gravest first, without those whose evidence does not bear them out and those given up.
+        Id -> weakness, most serious first, without those that their evidence does not support and those given up.
     """
     embedded = await _embed_texts(context, evaluation)
     before = [row for row in context.ledger.weaknesses() if row["cycle"] < analysis.cycle]
@@ -103,7 +103,7 @@ async def _test(
 
 
 def _choose_others(context: RunContext, weakness: Weakness, evaluation: CycleEvaluation) -> Sequence[EvaluatedText]:
-    """Texts of the weakness's labels that are no evidence of it, about `_OTHERS` at most."""
+    """Texts of the weakness's labels that are not evidence of it, at most about `_OTHERS`."""
     codec, wanted = context.domain.codec, set(weakness.labels)
     others = [
         item
@@ -118,7 +118,7 @@ def _answered(item: Case | EvaluatedText) -> Answered:
 
 
 def _was_taught(rows: Sequence[WeaknessRow], weakness: Weakness, limit: int) -> bool:
-    """Whether lessons on the same confusion of labels did not help in `limit` cycles."""
+    """Whether lessons on the same confusion of labels have failed to help in `limit` cycles."""
 
     def key(labels: Sequence[str]) -> tuple[str, frozenset[str]]:
         return labels[0], frozenset(labels[1:])
@@ -161,10 +161,10 @@ def _make_row(
 
 
 async def follow_weaknesses(context: RunContext, cycle: int, evaluation: CycleEvaluation) -> None:
-    """Measure what became of the weaknesses: how many texts of their kind the student answers right by now.
+    """Measure what became of the weaknesses: how many texts of their kind the student now answers correctly.
 
     Texts that were written for a weakness count from the next cycle on: those of this one were answered before they
-    were learned. A second call gives the same.
+    were learned. A second call returns the same.
     """
     rows = [row for row in context.ledger.newest_weaknesses(SHOWN) if row["state"] not in _FINAL]
     followed = [
@@ -203,7 +203,7 @@ def mark_rolled_back(context: RunContext, cycle: int) -> None:
 
 
 def show_weaknesses(context: RunContext, before: int | None = None) -> list[OpenWeakness]:
-    """The newest weaknesses as the Analyst is shown them; `before`: those of the cycles before one alone."""
+    """The newest weaknesses as the Analyst is shown them; `before`: only those of the cycles before this one."""
     return [
         OpenWeakness(
             id=row["id"],
@@ -217,7 +217,7 @@ def show_weaknesses(context: RunContext, before: int | None = None) -> list[Open
 
 
 async def _embed_texts(context: RunContext, evaluation: CycleEvaluation) -> _EmbeddedTexts:
-    """Embed the cycle's texts, and of validation data about `MOST_VALIDATION`; none where statements are not tested."""
+    """Embed the cycle's texts and about `MOST_VALIDATION` validation texts; none if statements are not tested."""
     if not context.settings.curriculum.test_statements:
         return _EmbeddedTexts((), np.zeros((0, 0)), (), ())
     validation = evaluation.validation[:: max(1, len(evaluation.validation) // MOST_VALIDATION)]

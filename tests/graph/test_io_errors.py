@@ -52,11 +52,11 @@ FAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "data set": (
         {"call": "evokd.graph.nodes.publish.write_jsonl", "count": 1, "fault": "EROFS"},
-        ["cannot be written (Read-only file system)", "give this user the right"],
+        ["cannot be written (Read-only file system)", "give this user write permission"],
     ),
     "summary": (
         {"call": "evokd.graph.nodes.publish.write_summary", "count": 1, "fault": "EACCES"},
-        ["cannot be written (Permission denied)", "give this user the right"],
+        ["cannot be written (Permission denied)", "give this user write permission"],
     ),
 }
 
@@ -136,14 +136,18 @@ TORN = shutil.Error([("/a", "/r/one/.student.partial/model", "[Errno 28] No spac
 ERRORS: dict[str, tuple[Exception, str, str]] = {
     "full": (OSError(errno.ENOSPC, "No space left on device", "{run}/x"), "{run}/x", "make room first"),
     "limit": (OSError(errno.EFBIG, "File too large"), "{run}", "make room first"),
-    "closed": (OSError(errno.EROFS, "Read-only file system", "{run}/x"), "{run}/x", "give this user the right"),
-    "broken": (OSError(errno.EIO, "Input/output error", "{run}/x"), "{run}/x", "mend the disk"),
+    "closed": (OSError(errno.EROFS, "Read-only file system", "{run}/x"), "{run}/x", "give this user write permission"),
+    "broken": (OSError(errno.EIO, "Input/output error", "{run}/x"), "{run}/x", "repair the disk"),
     "ledger full": (ledger_error(sqlite3.SQLITE_FULL), "{run}/ledger.db", "make room first"),
-    "ledger broken": (ledger_error(sqlite3.SQLITE_IOERR_WRITE), "{run}/ledger.db", "mend the disk"),
-    "ledger closed": (ledger_error(sqlite3.SQLITE_READONLY_DBMOVED), "{run}/ledger.db", "give this user the right"),
+    "ledger broken": (ledger_error(sqlite3.SQLITE_IOERR_WRITE), "{run}/ledger.db", "repair the disk"),
+    "ledger closed": (
+        ledger_error(sqlite3.SQLITE_READONLY_DBMOVED),
+        "{run}/ledger.db",
+        "give this user write permission",
+    ),
     "ledger damaged": (ledger_error(sqlite3.SQLITE_CORRUPT), "{run}/ledger.db", "restore a copy"),
     "checkpoints full": (sqlite_error(sqlite3.SQLITE_FULL), "{run}/checkpoints.db", "make room first"),
-    "checkpoints damaged": (sqlite_error(sqlite3.SQLITE_NOTADB), "{run}/checkpoints.db", "remove it to begin again"),
+    "checkpoints damaged": (sqlite_error(sqlite3.SQLITE_NOTADB), "{run}/checkpoints.db", "remove it to start again"),
     "student saved": (
         StudentError("student train failed: OSError: [Errno 28] No space left on device: '/r/kept/c001'; see log"),
         "/r/kept/c001",

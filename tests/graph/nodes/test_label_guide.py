@@ -148,7 +148,7 @@ def test_the_domains_own_guide_is_used_without_a_trial(toy_domain: Path, word_st
 
 
 BAD = {
-    "guide.yaml": ("cancel_plan: x\nnonsense: y\n", 'guide.yaml:2: "nonsense" is no label; name one of: cancel_plan'),
+    "guide.yaml": ("cancel_plan: x\nnonsense: y\n", 'guide.yaml:2: "nonsense" is not a label; use one of: cancel_plan'),
     "profile.yaml": ("tone:\n  angry: 1\n", 'profile.yaml:1: "tone": write two values or more'),
 }
 
