@@ -20,13 +20,13 @@ PRESET_KEYS = ("name", "source", "description", "settings")
 
 
 MAX_YAML = 200_000
-"""Bytes of the largest settings file: the YAML reader takes about ten seconds for a million."""
+"""Maximum size of a settings file in bytes: the YAML reader takes about ten seconds for a million."""
 MAX_DEPTH = 50
-"""Levels of brackets and indentation."""
+"""Maximum levels of brackets and indentation."""
 _YAML_SLIPS = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
-"""Errors PyYAML raises if a scalar looks like a date or number but is none, or if brackets never end."""
+"""Errors PyYAML raises if a scalar looks like a date or number but is not one, or if brackets never end."""
 MAX_SHOWN = 200
-"""Characters of a value that an error shows."""
+"""Maximum characters of a value that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Read the next node."""
         if self.check_event(yaml.AliasEvent):
-            problem = "aliases (*name) are not read; write the value out"
+            problem = "aliases (*name) are not supported; write the value out"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=self.get_mark())
         if self._depth == MAX_DEPTH:
             problem = f"nested more than {MAX_DEPTH} levels deep"
@@ -60,7 +60,7 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
-                problem = f"the key {show_value(key.value)} is there twice; keep one of the two"
+                problem = f"the key {show_value(key.value)} occurs twice; keep one of the two"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             if isinstance(key, yaml.ScalarNode):
                 seen.add((key.tag, key.value))
@@ -86,9 +86,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping.
 
     Raises:
-        InputError: the file is missing, not UTF-8, not YAML, empty, or no mapping.
+        InputError: the file is missing, not UTF-8, not YAML, empty, or not a mapping.
     """
-    text = read_utf8(path, MAX_YAML, "settings are short, data belongs into files of rows")
+    text = read_utf8(path, MAX_YAML, "settings are short; data belongs in data files")
     try:
         value = _load(text)
     except yaml.YAMLError as exc:
@@ -141,7 +141,7 @@ def parse_assignments(assignments: Sequence[str]) -> ConfigSource:
 
 
 def plant_dotted(values: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Make a tree of settings whose keys are dotted or nested: {"a.b": 1} and {"a": {"b": 1}} are the same.
+    """Build a tree from settings whose keys are dotted or nested: {"a.b": 1} and {"a": {"b": 1}} are the same.
 
     Args:
         values: the settings.
@@ -162,7 +162,7 @@ def _plant(tree: dict[str, Any], path: Sequence[str], value: Any, where: str) ->
     for step in path[:-1]:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):
-            raise InputError(f"{where}: {step!r} was set to a value before")
+            raise InputError(f"{where}: {step!r} is already set to a value")
     tree[path[-1]] = value
 
 

@@ -8,17 +8,17 @@ from evokd.messages import InputError
 
 
 def find_name(folder: Path, name: str) -> str:
-    """Write a name as the file has it: systems differ in the Unicode form of names, and archives carry it on.
+    """Spell a name as its file does: systems differ in the Unicode form of names, and archives preserve it.
 
     Args:
         folder: the domain folder.
-        name: a path in it as domain.yaml has it.
+        name: a path in it, as written in domain.yaml.
 
     Returns:
-        The name of the file that is there, else the name as it was given.
+        The name of the existing file, or else the given name.
 
     Raises:
-        ValueError: there is a file whose name differs in capitals or in the kind of slash.
+        ValueError: there is a file whose name differs only in capitals or in the kind of slash.
     """
     if os.path.lexists(folder / name):
         return name
@@ -28,7 +28,7 @@ def find_name(folder: Path, name: str) -> str:
     if place.exists():
         return place.relative_to(folder).as_posix()
     if "\\" in name and (folder / name.replace("\\", "/")).exists():
-        raise ValueError(f"{name!r} is not there; write it with slashes (/)")
+        raise ValueError(f"{name!r} does not exist; write it with slashes (/)")
     folded = unicodedata.normalize("NFC", place.name).casefold()
     for other in list_files(place.parent):
         if unicodedata.normalize("NFC", other.name).casefold() == folded:
@@ -55,9 +55,9 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def keep_inside(folder: Path, *paths: Path) -> None:
-    """Refuse files of a domain that are links out of its folder.
+    """Refuse files of a domain that link to places outside its folder.
 
-    A domain may come from anywhere, and what lies in its files is sent to the teacher.
+    A domain may come from anywhere, and the contents of its files are sent to the teacher.
 
     Raises:
         InputError: names the first such file.
@@ -69,11 +69,11 @@ def keep_inside(folder: Path, *paths: Path) -> None:
         except (OSError, RuntimeError):  # a link to itself
             inside = False
         if not inside:
-            raise InputError(f"{path}: leads out of the domain folder; put the file itself into the folder")
+            raise InputError(f"{path}: points outside the domain folder; put the file itself into the folder")
 
 
 def tell_absent(path: Path) -> str:
     """Say why a path is not a readable file: it is a folder, a pipe or a device, or does not exist."""
     if path.is_dir():
         return "is a folder"
-    return "is no regular file" if path.exists() else "no such file"
+    return "is not a regular file" if path.exists() else "no such file"

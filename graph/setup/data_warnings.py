@@ -26,7 +26,7 @@ def note_missing_labels(codec: TaskCodec, splits: Sequence[Split]) -> Iterator[s
         present = {label for row in rows for label in codec.labels_in(row.gold)}
         lacking = [label for label in codec.labels if label not in present]
         if rows and lacking:
-            yield f"{file}: no text has the label {_list(lacking)}, so no score says how well it is found; add some"
+            yield f"{file}: no text has the label {_list(lacking)}, so no score measures it; add some"
 
 
 def note_opposed(split: Split) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _find_doubles(rows: Sequence[LabeledExample], same: bool) -> list[tuple[Labe
 def note_shared(rows: Split, scored: Split) -> Iterator[str]:
     """Say how many rows of one file also occur in a file on which the student is scored."""
     if rows[1] and scored[1] and rows[0] == scored[0]:
-        yield f"{rows[0]}: named twice in domain.yaml, so the score on it flatters; give each split a file of its own"
+        yield f"{rows[0]}: named twice in domain.yaml, so its score is too optimistic; give each split its own file"
         return
     lines: dict[str, int] = {}
     for row in scored[1]:
@@ -67,7 +67,7 @@ def note_shared(rows: Split, scored: Split) -> Iterator[str]:
     shared = [(line, lines[form]) for line, form in forms if form in lines]
     if shared:
         where = f" (line {shared[0][0]}, there line {shared[0][1]})"
-        flatters = "so a score there flatters; keep each in one"
+        flatters = "so scores there are too optimistic; keep each text in one file"
         yield f"{rows[0]}: {_count(len(shared))} in {scored[0].name} as well{where}, {flatters}"
 
 
@@ -83,13 +83,13 @@ def note_corpus(corpus: Split, test: Split) -> Iterator[str]:
     shared = sum(normalise(row.text) in held for row in corpus[1])
     if shared:
         yield (
-            f"{corpus[0]}: {_count(shared)} in {test[0].name} as well; a run refuses them as leaks, and the student"
-            " of the whole corpus does without them"
+            f"{corpus[0]}: {_count(shared)} in {test[0].name} as well; a run rejects them as leaks, and the student"
+            " trained on the whole corpus leaves them out"
         )
 
 
 def _count(number: int) -> str:
-    return "1 text stands" if number == 1 else f"{number} texts stand"
+    return "1 text occurs" if number == 1 else f"{number} texts occur"
 
 
 def _places(pairs: Sequence[tuple[LabeledExample, LabeledExample]]) -> str:

@@ -26,10 +26,10 @@ RECORDING = "llm"
 
 
 class DataFile(NamedTuple):
-    """A data file and how it was understood."""
+    """A data file and how it was read."""
 
     split: str
-    """Which key under `data` names it."""
+    """The key under `data` that names it."""
     path: Path
     layout: Layout
 
@@ -54,19 +54,19 @@ class Domain:
     fingerprint: Mapping[str, str]
     """Path from the folder -> SHA-256 of the file's bytes; a run is resumed only on the data it began with."""
     pool_file: Path | None = None
-    """Unlabelled texts, as many as there are."""
+    """File of the unlabelled texts."""
     recording: Path | None = None
     """Folder of what a language model wrote and labelled, for the recorded teacher."""
     profile: Mapping[str, list[tuple[str, float]]] | None = None
-    """On which axes its real texts differ, where the domain has a `profile.yaml`."""
+    """The axes on which its real texts differ, if the domain has a `profile.yaml`."""
     guide: Mapping[str, str] | None = None
-    """What its labels take in and leave out, where the domain has a `guide.yaml`."""
+    """What its labels include and exclude, if the domain has a `guide.yaml`."""
     pool: tuple[PoolText, ...] = ()
-    """The unlabelled texts that a run uses, once one was planned; see `graph.setup.unlabeled_pool`."""
+    """The unlabelled texts that a run uses, once a run is planned; see `graph.setup.unlabeled_pool`."""
     corpus_rows: tuple[LabeledExample, ...] = ()
-    """The corpus, where a rehearsal was planned."""
+    """The corpus, once a rehearsal is planned."""
     files: tuple[DataFile, ...] = ()
-    """How its data files were understood, that of the pool once one was planned."""
+    """How its data files were read; the pool's is added once a run is planned."""
 
 
 def find_domain(name: str) -> Path:
@@ -93,7 +93,7 @@ def load_domain(folder: Path) -> Domain:
     """Read and check a domain folder.
 
     Raises:
-        InputError: what is wrong, with file, line or key, and how to mend it.
+        InputError: what is wrong, with file, line or key, and how to fix it.
     """
     path = folder / "domain.yaml"
     if not path.is_file():
@@ -167,7 +167,7 @@ def replace_corpus(domain: Domain, corpus: Path) -> Domain:
 
 
 def _check_teacher(path: Path, teacher: Any) -> None:
-    """Refuse settings by which a folder, which may come from anywhere, chooses the key or where it is sent."""
+    """Refuse settings that let a folder, which may come from anywhere, choose the key or where it is sent."""
     sections = [("teacher", teacher)]
     if isinstance(teacher, dict) and isinstance(teacher.get("roles"), dict):
         sections += [(f"teacher.roles.{role}", section) for role, section in teacher["roles"].items()]
@@ -276,7 +276,7 @@ def name_file(folder: Path, path: Path, setting: str) -> str:
     Args:
         folder: the domain folder.
         path: the file.
-        setting: the setting that led to it, for a file that lies outside of the folder.
+        setting: the setting that led to it, for a file outside the folder.
     """
     home, target = (Path(os.path.normpath(found.absolute())) for found in (folder, path))
     if not target.is_relative_to(home):

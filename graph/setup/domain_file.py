@@ -19,14 +19,14 @@ OVERRIDES = tuple(Settings.model_fields)
 
 
 class DataFiles(ClosedModel):
-    """Where the data lies, relative to the domain folder."""
+    """Where the data is, relative to the domain folder."""
 
     seeds: str = Field(description="labelled examples to start from, at least one per label")
     validation: str | None = Field(default=None, description="labelled examples for feedback and the gate")
-    test: str | None = Field(default=None, description="labelled examples for the final score alone")
+    test: str | None = Field(default=None, description="labelled examples used only for the final score")
     pool: str | None = Field(
         default=None,
-        description="unlabelled texts of the domain (.txt, .jsonl, .csv, .tsv, .conll, .parquet), as many as there are",
+        description="unlabelled texts of the domain (.txt, .jsonl, .csv, .tsv, .conll, .parquet), as many as you have",
     )
 
 
@@ -34,9 +34,9 @@ class DomainFile(ClosedModel):
     """The keys of `domain.yaml` that describe the domain; the other keys override the configuration."""
 
     name: str = Field(description="short name")
-    task: str = Field(description="a task that the student room knows")
+    task: str = Field(description="a task that the student supports")
     language: str = Field(default="en", description="language of the texts, as a code or in words")
-    description: str = Field(min_length=1, description="what the texts are and what is to be found in them")
+    description: str = Field(min_length=1, description="what the texts are and what to find in them")
     metric: str | None = Field(default=None, description="headline metric; none = the task's first")
     labels: dict[str, str] = Field(min_length=1, description="label -> meaning")
     topics: dict[str, tuple[str, ...]] = Field(
@@ -62,7 +62,7 @@ class DomainFile(ClosedModel):
             raise ValueError("write one line per label: the label, a colon and its meaning in quotes")
         for label, meaning in value.items():
             if not isinstance(label, str):
-                raise ValueError(f"the label {show_value(label)} is no text in YAML; put it in quotes")
+                raise ValueError(f"the label {show_value(label)} is not text in YAML; put it in quotes")
             if not isinstance(meaning, str) or not meaning.strip():
                 raise ValueError(
                     f"the label {show_value(label)} has no meaning; write one line that says when it applies"
@@ -78,13 +78,13 @@ class DomainFile(ClosedModel):
         for label, topics in lists.items():
             if label not in labels:
                 raise ValueError(
-                    f"{show_value(label)} is no label; name one of `labels`, or write one list for all of them"
+                    f"{show_value(label)} is not a label; use one of `labels`, or write one list for all of them"
                 )
             if not isinstance(topics, list) or not topics:
                 raise ValueError("write a list of topics, such as [bills, repairs], or one such list per label")
             for topic in topics:
                 if not isinstance(topic, str) or not topic.strip():
-                    raise ValueError(f"the topic {show_value(topic)} is no text; write a few words in quotes")
+                    raise ValueError(f"the topic {show_value(topic)} is not text; write a few words in quotes")
         return {label: [" ".join(topic.split()) for topic in topics] for label, topics in lists.items()}
 
 
@@ -144,7 +144,7 @@ def find_line(path: Path, key: str) -> str:
 def locate_inside(path: Path, key: str, name: str) -> Path:
     """Find the file that a key of domain.yaml names, only inside the domain folder.
 
-    A domain may come from anywhere, and what lies in its files is sent to the teacher.
+    A domain may come from anywhere, and the contents of its files are sent to the teacher.
     """
     folder = path.parent
     where = f"{path}{find_line(path, key.rpartition('.')[2])}: {key}"
@@ -152,9 +152,9 @@ def locate_inside(path: Path, key: str, name: str) -> Path:
         found = (folder / name).resolve()
         found.exists()
     except (OSError, ValueError, RuntimeError) as exc:
-        raise InputError(f"{where}: {show_value(name)} cannot be the name of a file") from exc
+        raise InputError(f"{where}: {show_value(name)} cannot be a file name") from exc
     if not found.is_relative_to(folder.resolve()):
         raise InputError(
-            f"{where}: {show_value(name)} leads out of the domain folder; put the file itself into the folder"
+            f"{where}: {show_value(name)} points outside the domain folder; put the file itself into the folder"
         )
     return folder / _spell(path, key, name)

@@ -1,6 +1,7 @@
 """Two files that people may edit, in the domain or in a run: `profile.yaml` and `guide.yaml`.
 
-The profile says on which axes the domain's real texts differ; the guide says what each label includes and excludes.
+The profile names the axes on which the domain's real texts differ; the guide says what each label includes and
+excludes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +23,9 @@ LARGEST_SHARE = 1_000_000
 ProfileAxes = dict[str, list[tuple[str, float]]]
 """Axis -> values with their shares, which add up to 1."""
 _HEAD = {
-    PROFILE: "# On which axes the domain's real texts differ, whatever their label: axis, value, share of the texts.\n"
+    PROFILE: "# The axes on which the domain's real texts differ, regardless of label: axis, value, share.\n"
     "# Written by the Analyst from real lines; edit it, or copy it into the domain folder to have every run use it.\n",
-    GUIDE: "# What each label takes in and leaves out, as it is shown to Generator and Labeler.\n"
+    GUIDE: "# What each label includes and excludes, as shown to the Generator and the Labeler.\n"
     "# Edit it, or copy it into the domain folder to have every run use it.\n",
 }
 
@@ -33,7 +34,7 @@ def load_profile(path: Path) -> ProfileAxes:
     """Read a profile.
 
     Raises:
-        InputError: the file cannot be read, or is none; names line and key.
+        InputError: the file cannot be read or is not valid; names line and key.
     """
     axes: ProfileAxes = {}
     for name, values in read_yaml(path).items():
@@ -44,10 +45,12 @@ def load_profile(path: Path) -> ProfileAxes:
             )
         for key in (name, *values):
             if not isinstance(key, str | int | float) or isinstance(key, bool):
-                raise InputError(f"{where}: YAML reads {show_value(key)} as no word; put it in quotes, such as 'yes'")
+                raise InputError(
+                    f"{where}: YAML does not read {show_value(key)} as a word; put it in quotes, such as 'yes'"
+                )
         for value, share in values.items():
             number = isinstance(share, int | float) and not isinstance(share, bool)
-            if not number or not 0 <= share <= LARGEST_SHARE:  # false of .nan as well
+            if not number or not 0 <= share <= LARGEST_SHARE:  # also false for .nan
                 raise InputError(
                     f"{where}: the share of {show_value(value)} must be a number from 0 to {LARGEST_SHARE:,},"
                     f" got {show_value(share)}"
@@ -63,16 +66,16 @@ def load_guide(path: Path, labels: Sequence[str]) -> dict[str, str]:
     """Read a guide.
 
     Raises:
-        InputError: the file cannot be read, or is none; names line and key.
+        InputError: the file cannot be read or is not valid; names line and key.
     """
     read = read_yaml(path)
     guide = {spell(label, labels) if isinstance(label, str) else label: text for label, text in read.items()}
     for label, text in guide.items():
         where = f"{path}{find_line(path, str(label))}: {show_value(label)}"
         if label not in labels:
-            raise InputError(f"{where} is no label; name one of: {', '.join(labels)}")
+            raise InputError(f"{where} is not a label; use one of: {', '.join(labels)}")
         if not isinstance(text, str) or not text.strip():
-            raise InputError(f"{where}: write in a sentence or two what the label takes in and leaves out")
+            raise InputError(f"{where}: write in a sentence or two what the label includes and excludes")
     return {str(label): " ".join(text.split()) for label, text in guide.items()}
 
 

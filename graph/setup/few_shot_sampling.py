@@ -26,10 +26,10 @@ def choose_rows(domain: Domain, rows: RowsSettings, seed: int, served: bool) -> 
     """Replace a domain's seeds and validation data by drawn rows, as the settings say.
 
     Args:
-        domain: the domain; its corpus is read where examples are drawn from it and it was not read before.
+        domain: the domain; its corpus is read if examples are drawn from it and it was not read before.
         rows: how many are drawn.
         seed: the run's seed.
-        served: whether the corpus is what the teacher answers from, so that something of every label must be left.
+        served: whether the teacher answers from the corpus, so that texts of every label must be left.
 
     Raises:
         InputError: the domain has no corpus, or too few rows to draw from.
@@ -59,7 +59,7 @@ def _set_aside(domain: Domain, wanted: int | None, seed: int) -> Domain:
     if not wanted:
         return domain
     if wanted > len(rows):
-        raise InputError(f"rows.set_aside: {wanted} asked for, there are {len(rows)} validation rows")
+        raise InputError(f"rows.set_aside: {wanted} requested, but there are {len(rows)} validation rows")
     chosen = _draw_places(domain.codec, rows, wanted, f"{seed}/set aside")
     known = {normalise(example.text) for example in domain.seeds}
     moved = tuple(row for at, row in enumerate(rows) if at in chosen and normalise(row.text) not in known)
@@ -67,15 +67,15 @@ def _set_aside(domain: Domain, wanted: int | None, seed: int) -> Domain:
         domain,
         seeds=(*domain.seeds, *moved),
         validation=tuple(row for at, row in enumerate(rows) if at not in chosen),
-        notes=(*domain.notes, f"{wanted} of {len(rows)} validation rows are learned from and shown as examples"),
+        notes=(*domain.notes, f"{wanted} of {len(rows)} validation rows are used for training and shown as examples"),
     )
 
 
 def _draw_shots(domain: Domain, shots: int, seed: int, served: bool) -> tuple[LabeledExample, ...]:
     """Draw texts until every label occurs in `shots` of them, the rarest label first.
 
-    A text counts for all its labels, so texts with several labels are few. Texts of validation and test data are left
-    alone.
+    A text counts for all its labels, so texts with several labels are few. Texts of validation and test data are not
+    drawn.
 
     Source: Yang and Katiyar, Simple and Effective Few-Shot Named Entity Recognition (EMNLP 2020), algorithm 1.
     """
@@ -112,7 +112,7 @@ def _check_rest(domain: Domain, shots: int, free: Sequence[LabeledExample], draw
     for label in domain.codec.labels:
         if label not in left:
             raise InputError(
-                f"rows.shots: {domain.corpus}: with {shots} per label drawn no text with {label!r} is left for the"
+                f"rows.shots: {domain.corpus}: after drawing {shots} per label, no text with {label!r} is left for the"
                 " rehearsal; ask for fewer"
             )
 
@@ -124,7 +124,7 @@ def _draw_validation(domain: Domain, wanted: int, seed: int) -> tuple[LabeledExa
         return ()
     if wanted > len(rows):
         raise InputError(
-            f"rows.validation: {wanted} asked for, {domain.folder / 'domain.yaml'} has {len(rows)} validation rows"
+            f"rows.validation: {wanted} requested, but {domain.folder / 'domain.yaml'} has {len(rows)} validation rows"
         )
     chosen = _draw_places(domain.codec, rows, wanted, f"{seed}/validation")
     return tuple(row for at, row in enumerate(rows) if at in chosen)

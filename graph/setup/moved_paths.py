@@ -23,7 +23,7 @@ def settle(settings: Settings) -> Settings:
 
 
 def digest_base(base: str) -> str | None:
-    """The SHA-256 of a base that is a folder of the user's; None for the embedded one and for hub models."""
+    """The SHA-256 of a base that is a user's folder; None for the embedded one and for hub models."""
     return fingerprint(base) if base != EMBEDDED and Path(base).is_absolute() else None
 
 
@@ -33,7 +33,7 @@ def find_domain_of(run: RunFolder, record: Mapping[str, Any], named: str | None)
     Args:
         run: the run.
         record: its `config.yaml`.
-        named: where the user says that it is now; None: where it was.
+        named: where it is now, as the user says; None: where it was.
 
     Raises:
         InputError: the user names no domain.
@@ -44,12 +44,12 @@ def find_domain_of(run: RunFolder, record: Mapping[str, Any], named: str | None)
     folder = Path(record["domain_folder"])
     if _is_domain(folder):
         return folder
-    # a shipped domain lies elsewhere in another environment, and on another machine; its contents are compared later
+    # a shipped domain is elsewhere in another environment or on another machine; its contents are compared later
     *_, above, name = ["", *re.split(r"[\\/]", record["domain_folder"].rstrip("\\/"))]
     if above == SHIPPED.name and name and _is_domain(SHIPPED / name):
         return SHIPPED / name
     raise ResumeError(
-        f"the domain of this run is no longer in {folder}; if it was moved or renamed, go on with:"
+        f"the domain of this run is no longer in {folder}; if it was moved or renamed, resume with:"
         f" evokd resume {run.path} --domain NEW"
     )
 
@@ -62,7 +62,7 @@ def _is_domain(folder: Path) -> bool:
 
 
 def check_base(run: RunFolder, base: str) -> None:
-    """Say how to go on if the untrained student of a run was moved.
+    """Say how to resume if the untrained student of a run was moved.
 
     Raises:
         ResumeError: it is not where it was.
@@ -70,6 +70,6 @@ def check_base(run: RunFolder, base: str) -> None:
     full = Path(base).is_absolute() or PureWindowsPath(base).is_absolute()
     if full and not Path(base).exists():
         raise ResumeError(
-            f"the untrained student of this run is no longer in {base}; if it was moved or renamed, go on with:"
+            f"the untrained student of this run is no longer in {base}; if it was moved or renamed, resume with:"
             f" evokd resume {run.path} --student NEW"
         )

@@ -42,7 +42,7 @@ class Plan:
     preset: str
     briefing: PromptContext
     sight: Sight = NOTHING
-    """What the student can see of the texts, where the run is a new one."""
+    """What the student can read of the texts, if the run is new."""
 
     @property
     def has_teacher(self) -> bool:
@@ -60,16 +60,16 @@ def plan_run(domain: str, preset: str, layers: Sequence[ConfigSource], needs_tea
         needs_teacher: whether a plan without a teacher is refused; such a plan can be shown, not run.
 
     Raises:
-        InputError: what is wrong and how to mend it.
+        InputError: what is wrong and how to fix it.
     """
     return plan_loaded(load_domain(find_domain(domain)), preset, layers, needs_teacher)
 
 
 def plan_loaded(loaded: Domain, preset: str, layers: Sequence[ConfigSource], needs_teacher: bool = True) -> Plan:
-    """Plan a run as `plan_run` does, on a domain that was read before.
+    """Plan a run as `plan_run` does, on a domain that was already read.
 
     Raises:
-        InputError: what is wrong and how to mend it.
+        InputError: what is wrong and how to fix it.
     """
     task_defaults = ConfigSource("the task's defaults", {"student": loaded.codec.recipe})
     layers = [task_defaults, load_preset(preset), loaded.overrides, *layers]
@@ -129,8 +129,9 @@ def _check_gate_data(domain: Domain, settings: Settings) -> None:
         raise InputError(f"stop.{conditions[0]}: there is no gate data; give data.validation or a gate.holdout")
     if samples is not None and gate.holdout_from >= samples:
         raise InputError(
-            f"stop.{conditions[0]}: there is no gate data: samples are set aside from number {gate.holdout_from} on,"
-            f" the budget ends at {samples}; pass --set gate.holdout_from=0, or give data.validation"
+            f"stop.{conditions[0]}: there is no gate data: samples are set aside only from number"
+            f" {gate.holdout_from} on, but the budget ends at {samples}; pass --set gate.holdout_from=0, or"
+            " give data.validation"
         )
 
 
@@ -160,7 +161,7 @@ def _note_idle_profile(domain: Domain, settings: Settings) -> Domain:
 
 
 def _check_modes(domain: Domain, settings: Settings) -> None:
-    """Refuse lesson modes that this task has no use for."""
+    """Refuse lesson modes that do not suit this task."""
     able = output_schema(domain.codec.name).modes
     for mode in settings.curriculum.modes:
         if mode not in able:
@@ -188,7 +189,7 @@ def _check_prices(settings: Settings, key: str) -> None:
 def _use_corpus(domain: Domain, settings: Settings) -> tuple[Domain, Settings]:
     """Read the rehearsal teacher's corpus once, so that its errors show before anything is written.
 
-    A corpus named in the settings takes the place of the domain's: by its full path, and as part of the fingerprint.
+    A corpus named in the settings replaces the domain's: by its full path, and as part of the fingerprint.
     """
     named = settings.rehearsal.corpus
     if named is None and domain.corpus is None:
@@ -268,7 +269,7 @@ def record_plan(plan: Plan) -> dict[str, Any]:
 
 
 def record_config(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The same from a `config.yaml`, for a run that ended before its ledger was begun: no texts, no numbers of rows."""
+    """The same from a `config.yaml`, for a run that ended before it had a ledger: no texts, no row counts."""
     prompts = {role: {"digest": value} for role, value in record["prompts"].get("digests", {}).items()}
     common = {key: record[key] for key in ("preset", "settings", "data", "base", "versions") if key in record}
     return {**common, "prompts": prompts}

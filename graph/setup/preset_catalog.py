@@ -16,10 +16,10 @@ class Preset:
     source: str
     description: str
     differs: Mapping[str, tuple[Any, Any]]
-    """Dotted key -> default, and what the preset has instead."""
+    """Dotted key -> default and the preset's value."""
 
     def tell(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Return it as JSON."""
         differs = {key: {"default": default, "preset": own} for key, (default, own) in self.differs.items()}
         return {"name": self.name, "source": self.source, "description": self.description, "differs": differs}
 

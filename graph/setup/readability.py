@@ -13,14 +13,14 @@ from evokd.student.protocol import write_meaning
 from evokd.student.reader import Look, Reader, describe_longer, open_reader, spread
 
 HOPELESS = 0.5
-"""Share of unknown signs, or of unreadable texts, from which on a student cannot learn the language: it sees the same
-in texts that have nothing in common."""
+"""From this share of unknown characters, or of unreadable texts, a student cannot learn the language: texts that have
+nothing in common look the same to it."""
 NOTED = 0.05
-"""Share of unknown characters from which a note is shown; emoji and foreign names alone stay below it."""
+"""From this share of unknown characters, a note is shown; emoji and foreign names alone stay below it."""
 NOTED_TEXTS = 0.02
-"""Share of unreadable texts from which a note is shown."""
+"""From this share of unreadable texts, a note is shown."""
 SPELLED = 1.3
-"""Letters per sub-word below which a text is spelled rather than read: European languages have 1.7 or more."""
+"""With fewer letters per sub-word, a text is spelled rather than read: European languages have 1.7 or more."""
 LEAST_LETTERS = 40
 """With fewer letters, nothing is said about spelling."""
 MOST_TEXTS = 2_000
@@ -38,7 +38,7 @@ class Sight:
     """The result of the check."""
 
     unreadable: str | None = None
-    """Why a run would waste money, and how to mend it; None if it would not."""
+    """Why a run would waste money, and how to fix it; None if it would not."""
     notes: tuple[str, ...] = ()
     """All notes, `unreadable` included."""
     splits: Mapping[str, Any] = field(default_factory=dict)
@@ -71,7 +71,7 @@ def look_ahead(domain: Domain, settings: Settings) -> tuple[Settings, Sight]:
                 f"student.max_length: auto needs the tokenizer.json of {student.base!r} on this machine; give a number"
             )
         why = "is not on this machine yet" if source is None else "has no tokenizer.json"
-        return settings, Sight(notes=(f"student.base {student.base!r} {why}: what it can read was not looked at",))
+        return settings, Sight(notes=(f"student.base {student.base!r} {why}: what it can read was not checked",))
     looks = {name: reader.look(texts) for name, texts in _gather(domain, settings).items() if texts}
     notes = _tell_language(domain, student.base)
     if student.max_length == "auto":
@@ -79,7 +79,7 @@ def look_ahead(domain: Domain, settings: Settings) -> tuple[Settings, Sight]:
         notes.append(note)
     limit = _cap(settings.student.length, reader)
     if limit < settings.student.length:
-        notes.append(f"student.base reads {limit} sub-words at once at most, so student.max_length is {limit}")
+        notes.append(f"student.base reads at most {limit} sub-words at once, so student.max_length is {limit}")
     unreadable = _tell_unreadable(looks, student.base)
     notes += [unreadable] if unreadable else [*_tell_unknown(looks), *_tell_spelled(looks)]
     notes += _tell_longer(looks, limit, domain.codec.windows, reader)
@@ -87,17 +87,17 @@ def look_ahead(domain: Domain, settings: Settings) -> tuple[Settings, Sight]:
 
 
 def refuse_unreadable(sight: Sight, settings: Settings) -> None:
-    """Refuse a run on texts that the student cannot read, unless the user has said to go on.
+    """Refuse a run on texts that the student cannot read, unless the user has allowed it.
 
     Raises:
-        InputError: what it cannot read, and how to mend it.
+        InputError: what it cannot read, and how to fix it.
     """
     if sight.unreadable and not settings.student.allow_unreadable:
         raise InputError(sight.unreadable)
 
 
 def note_texts(folder: Path, texts: Sequence[str], limit: int, windows: bool) -> list[str]:
-    """Say what a trained student cannot read of the texts it is asked about.
+    """Say what a trained student cannot read in the texts that it is asked about.
 
     Args:
         folder: of the student.
@@ -142,7 +142,7 @@ def _choose_length(settings: Settings, looks: Mapping[str, Look], reader: Reader
     needed = lengths[min(len(lengths) - 1, int(len(lengths) * _COVERED))]
     chosen = _cap(next((length for length in _LENGTHS if length >= needed), _LENGTHS[-1]), reader)
     usual, more = (sum(min(length, limit) for length in lengths) for limit in (_LENGTHS[0], chosen))
-    cost = f", {more / usual:.1f} times as many as with {_LENGTHS[0]}, and about as much time" if more > usual else ""
+    cost = f", {more / usual:.1f} times as many as with {_LENGTHS[0]}, and time in proportion" if more > usual else ""
     student = settings.student.model_copy(update={"max_length": chosen})
     return settings.model_copy(update={"student": student}), f"student.max_length auto: {chosen} sub-words{cost}"
 
@@ -162,9 +162,9 @@ def _tell_unreadable(looks: Mapping[str, Look], base: str) -> str | None:
         return None
     told = ", ".join(f"{look.share:.0%} of {name}" for name, look in looks.items())
     return (
-        f"the student {base!r} cannot read these texts: its vocabulary lacks {told}; give a base that was trained on"
+        f"the student {base!r} cannot read these texts: its vocabulary lacks {told}; choose a base that was trained on"
         " their language, such as a multilingual one, with --student"
-        " (or go on with --set student.allow_unreadable=true)"
+        " (or run anyway with --set student.allow_unreadable=true)"
     )
 
 
@@ -172,8 +172,8 @@ def _tell_unknown(looks: Mapping[str, Look]) -> Iterator[str]:
     told = [f"{_tell_share(look)} of {name}" for name, look in looks.items() if _is_noted(look)]
     if told:
         yield (
-            f"the student's vocabulary lacks {', '.join(told)}; where that matters, give a base that knows the script,"
-            " such as a multilingual one, with --student"
+            f"the student's vocabulary lacks {', '.join(told)}; where that matters, choose a base that knows the"
+            " script, such as a multilingual one, with --student"
         )
 
 
@@ -183,7 +183,8 @@ def _tell_spelled(looks: Mapping[str, Look]) -> Iterator[str]:
     if letters >= LEAST_LETTERS and letters < SPELLED * pieces:
         yield (
             f"the student spells most words of these texts letter by letter ({letters / pieces:.1f} letters per"
-            " sub-word), as with a language that it was not trained on; a base that was learns more (--student)"
+            " sub-word), as in a language that it was not trained on; a base that was trained on it learns more"
+            " (--student)"
         )
 
 
@@ -196,7 +197,7 @@ def _tell_longer(looks: Mapping[str, Look], limit: int, windows: bool, reader: R
         yield f"texts longer than {limit} sub-words are read in overlapping windows: {told}"
         return
     free = reader.limit is None or limit < reader.limit
-    mend = "--set student.max_length=auto takes the length from the texts" if free else "the base reads no more at once"
+    mend = "--set student.max_length=auto takes the length from the texts" if free else "the base cannot read more"
     yield f"texts longer than student.max_length ({limit} sub-words) are cut off there: {told}; {mend}"
 
 

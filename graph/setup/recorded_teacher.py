@@ -56,7 +56,7 @@ def add_recording(domain: Domain, settings: Settings) -> Domain:
     if settings.rows.pool == 0:
         return domain
     if not recording.verdicts:
-        told = f"{folder / LABELLED}: no such file or nothing in it, so nobody can label real texts: there is no pool"
+        told = f"{folder / LABELLED}: missing or empty, so real texts cannot be labelled: there is no pool"
         return replace(domain, notes=(*domain.notes, told))
     lines = list(enumerate(recording.lines, start=1))
     if domain.pool_file is not None:
@@ -66,7 +66,7 @@ def add_recording(domain: Domain, settings: Settings) -> Domain:
         lines = [(number, text) for number, text in lines if normalise(text) in own]
         if not lines:
             raise InputError(
-                f"{folder / LABELLED}: no text of it stands in {domain.pool_file}, so no line of the pool has a"
+                f"{folder / LABELLED}: none of its texts is in {domain.pool_file}, so no line of the pool has a"
                 " recorded label; name the file that the recording was made from, or leave data.pool out"
             )
     return use_lines(domain, settings, folder / LABELLED, lines)
@@ -85,12 +85,12 @@ def _check_labels(recording: Recording, domain: Domain) -> None:
 
 
 def make_transport(domain: Domain, seed: int, ledger: Ledger) -> "httpx2.AsyncBaseTransport":
-    """Serve the recording in this process; the lesson plans in the ledger say which texts were given out before.
+    """Serve the recording in this process; the lesson plans in the ledger say which texts were already used.
 
     Args:
         domain: with its recording.
         seed: of the order of the texts.
-        ledger: the run's.
+        ledger: the run's ledger.
     """
     import httpx2
 

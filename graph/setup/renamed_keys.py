@@ -22,27 +22,27 @@ RENAMED = {
 
 
 def rename_keys(source: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give settings their new names.
+    """Rename settings to their new names.
 
     Args:
         source: where the settings come from, as an error names it.
         values: settings, nested; they are not changed.
 
     Raises:
-        InputError: a setting is there under its old and its new name.
+        InputError: a setting is given under both its old and its new name.
     """
     renamed = deepcopy(dict(values))
     for old, section, key in _find_old(renamed):
         new = RENAMED[old]
         if new in section:
-            both = f"{old} was renamed to {_write_new(old)}, and both are there"
+            both = f"{old} was renamed to {_write_new(old)}, and both are set"
             raise InputError(f"{source}: {both}; keep {_write_new(old)}")
         section[new] = section.pop(key)
     return renamed
 
 
 def note_renamed(source: str, values: Mapping[str, Any]) -> list[str]:
-    """Say which settings stand under their old names, a line each; arguments as in `rename_keys`."""
+    """Say which settings use their old names, one line each; arguments as in `rename_keys`."""
     return [
         f"{source}: {old} was renamed to {_write_new(old)}; the old name works in this release only"
         for old, _, _ in _find_old(values)

@@ -1,4 +1,4 @@
-"""The differences between a run as it began and as it would go on, and which of them are refused."""
+"""The differences between a run as it began and as it would resume, and which of them are refused."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +13,9 @@ from evokd.messages.escape import clean
 from evokd.student.base import EMBEDDED
 
 SHOWN_LINES = 12
-"""Lines of a prompt's difference to show at most."""
+"""Maximum lines of a prompt's difference to show."""
 WIDTH = 160
-"""Characters of a shown line at most."""
+"""Maximum characters of a shown line."""
 MISSING = "(none)"
 UNKNOWN_VERSION = "not installed"
 
@@ -43,13 +43,13 @@ class Change:
 
 
 def find_changes(began: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    """Compare two records of a run (see `graph.setup.plan.record_plan`): as it began, and as it would go on."""
+    """Compare two records of a run (see `graph.setup.plan.record_plan`): as it began, and as it would resume."""
     comparisons = (_versions, _settings, _base, _prompts, _data)
     return [change for compare in comparisons for change in compare(began, now)]
 
 
 def refuse(run_id: str, changes: Sequence[Change]) -> None:
-    """Refuse to go on with changes that are not allowed.
+    """Refuse to resume with changes that are not allowed.
 
     Raises:
         ResumeError: names the differences, and shows them line by line.
@@ -62,13 +62,13 @@ def refuse(run_id: str, changes: Sequence[Change]) -> None:
     lines = [f"  {line}" for change in wrong for line in change.lines]
     raise ResumeError(
         "\n".join(
-            [f"run {run_id} was begun with {named}; restore what follows, start a new run, or add --force", *lines]
+            [f"run {run_id} was started with {named}; restore the following, start a new run, or add --force", *lines]
         )
     )
 
 
 def compare_libraries(began: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """Say in one line which libraries have another version than the run used so far."""
+    """Say in one line which libraries have a different version from the one that the run used so far."""
     old, new = began["versions"], now["versions"]
     differences = [f"{name} {old.get(name, MISSING)} -> {new[name]}" for name in new if new[name] != old.get(name)]
     differences = [line for line in differences if not line.startswith("evokd ")]
@@ -99,7 +99,7 @@ def _base(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
     key = "student.base"
     base = flatten(now["settings"]).get(key)
     if base == flatten(began["settings"]).get(key):
-        line = f"{key}: {_show(base)}: other contents (SHA-256 {str(old)[:12]} -> {str(new)[:12]})"
+        line = f"{key}: {_show(base)}: different contents (SHA-256 {str(old)[:12]} -> {str(new)[:12]})"
         yield Change("settings", key, (line,))
 
 
@@ -107,13 +107,13 @@ def _has_moved(began: Mapping[str, Any], now: Mapping[str, Any], before: Any, af
     """Whether the untrained student is the same one at another path."""
     if "base" in began:
         return began["base"] is not None and bool(began["base"] == now.get("base"))
-    # runs of earlier versions keep a path as it was typed
+    # runs of earlier versions store a path as it was typed
     typed = isinstance(before, str) and before != EMBEDDED
     return typed and str(Path(before).expanduser().absolute()) == after
 
 
 def _moves_the_rehearsal(began: Mapping[str, Any], before: Any, after: Any) -> bool:
-    """With or without an address, the name of the rehearsal teacher means another teacher."""
+    """The name of the rehearsal teacher means another teacher with an address than without one."""
     return began["settings"].get("teacher", {}).get("model") == REHEARSAL and None in (before, after)
 
 
@@ -137,7 +137,7 @@ def _prompts(began: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Chang
     for role in new:
         before, after = old.get(role, {}), new[role]
         if before.get("digest") != after["digest"]:
-            head = f"prompt {role}.md: another text than the run began with"
+            head = f"prompt {role}.md: not the text that the run began with"
             shown = _diff(before["text"], after["text"]) if "text" in before else []
             yield Change("prompts", role, (head, *shown))
 
@@ -175,7 +175,7 @@ def _leave_out_renamed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[
 def _compare_file(began: Mapping[str, Any], now: Mapping[str, Any], name: str) -> str:
     old, new = began["data"].get(name), now["data"].get(name)
     if old is None or new is None:
-        return "no part of the data before" if old is None else "no part of the data any more"
+        return "not part of the data before" if old is None else "no longer part of the data"
     digests = f"SHA-256 {str(old)[:12]} -> {new[:12]}"
     before, after = (record.get("rows", {}).get(name) for record in (began, now))
     if before is None or after is None:

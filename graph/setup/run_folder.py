@@ -20,7 +20,7 @@ from evokd.tracing.files import make_folder
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""Names that stand for a device on Windows, where no file can have them."""
+"""Device names on Windows, where no file can have them."""
 EXAMPLE = "example"
 SHIPPED_EXAMPLE = Path(__file__).parents[2] / "domains" / "support_tickets" / EXAMPLE
 """A finished run with a language model, without its student."""
@@ -30,7 +30,7 @@ _BEFORE_CONFIG = {LOCK, HOLDER, "config.part", "work"}
 
 
 class ResumeError(EvokdError):
-    """The run cannot be resumed as asked."""
+    """The run cannot be resumed as requested."""
 
     exit_code: ClassVar[int] = 4
 
@@ -83,7 +83,7 @@ class RunFolder:
 
     @property
     def profile(self) -> Path:
-        """On which axes the domain's real texts differ."""
+        """The axes on which the domain's real texts differ."""
         return self.path / "profile.yaml"
 
     @property
@@ -93,7 +93,7 @@ class RunFolder:
 
     @property
     def work(self) -> Path:
-        """Student versions and logs while the run goes on."""
+        """Student versions and logs while the run is in progress."""
         return self.path / "work"
 
     def version(self, name: str) -> Path:
@@ -111,7 +111,7 @@ class RunFolder:
         """Lock the run for this process.
 
         Raises:
-            ResumeError: another process holds it, or the file system knows no locks.
+            ResumeError: another process holds it, or the file system has no locks.
         """
         try:
             with hold(self.path):
@@ -120,14 +120,14 @@ class RunFolder:
             raise ResumeError(f"{self.path}: cannot be locked; use a local file system") from exc
         except HeldError as exc:
             known = f" ({exc.holder})" if exc.holder is not None else ""
-            raise ResumeError(f"{self.path}: another process{known} works on this run; wait for it or stop it") from exc
+            raise ResumeError(f"{self.path}: another process{known} is using this run; wait for it or stop it") from exc
 
 
 def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
     """Make the folder of a new run.
 
     Raises:
-        InputError: the id is no plain name or exists already, or the folder cannot be written.
+        InputError: the id is not a plain name or already exists, or the folder cannot be written.
     """
     if not RUN_ID.fullmatch(run_id):
         raise InputError(
@@ -145,8 +145,8 @@ def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
         if {item.name for item in path.iterdir()} <= _BEFORE_CONFIG:
             return RunFolder(path)  # a start that was killed before it had written its configuration
         begun = (path / "config.yaml").is_file()
-        advice = f"or go on with: evokd resume {path}" if begun else f"or remove {path}, in which no run was begun"
-        raise InputError(f"run {run_id!r} exists already in {runs_dir}; choose another --run-id, {advice}") from exc
+        advice = f"or resume it with: evokd resume {path}" if begun else f"or remove {path}, which contains no run"
+        raise InputError(f"run {run_id!r} already exists in {runs_dir}; choose another --run-id, {advice}") from exc
     except (OSError, ValueError) as exc:
         raise InputError(
             f"--runs-dir {runs_dir}: the run folder cannot be written ({getattr(exc, 'strerror', None) or exc});"
@@ -197,7 +197,7 @@ def _find_inside(path: Path) -> str | None:
     try:
         for folder in (path, path / "runs"):
             if next(folder.glob("*/config.yaml"), None) is not None:
-                return f"this folder holds runs, name them one by one or with {clean(str(folder))}/*"
+                return f"this folder holds runs; name them one by one or with {clean(str(folder))}/*"
     except (OSError, ValueError):
         pass
     return None
@@ -207,12 +207,12 @@ def _holds_config(path: Path) -> bool:
     """Whether a folder may be a run: it has a configuration.
 
     Raises:
-        InputError: this user may not look into it.
+        InputError: this user may not read it.
     """
     try:
         return (path / "config.yaml").is_file()
     except PermissionError as exc:
-        raise InputError(f"{path}: this user may not read the folder; give it the right to") from exc
+        raise InputError(f"{path}: this user may not read the folder; give it read permission") from exc
     except (OSError, ValueError):  # a name that no file can have
         return False
 
@@ -232,7 +232,7 @@ def read_config(folder: RunFolder) -> dict[str, Any]:
     """Read the resolved configuration back.
 
     Raises:
-        InputError: the file cannot be read, or is no YAML.
+        InputError: the file cannot be read, or is not YAML.
         ResumeError: it is not the configuration of a run.
     """
     record = read_yaml(folder.config)
@@ -240,7 +240,7 @@ def read_config(folder: RunFolder) -> dict[str, Any]:
     for key, kind in kinds.items():
         if not isinstance(record.get(key), kind):
             raise ResumeError(
-                f"{folder.config}: not the configuration of a run (the key {key!r} is missing or no {kind.__name__});"
-                " restore the file or start a new run"
+                f"{folder.config}: not the configuration of a run (the key {key!r} is missing or not a"
+                f" {kind.__name__}); restore the file or start a new run"
             )
     return {**record, "settings": rename_keys(str(folder.config), record["settings"])}

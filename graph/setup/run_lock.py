@@ -10,14 +10,14 @@ from filelock import FileLock, SoftFileLock, Timeout
 
 LOCK = ".lock"
 HOLDER = ".holder"
-"""The number of the process that holds the lock. A file of its own: Windows lets nobody read a locked one."""
+"""The number of the process that holds the lock. A separate file: on Windows, nobody can read a locked one."""
 
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 class NoLocksError(Exception):
-    """The file system of the folder knows no locks."""
+    """The file system of the folder has no locks."""
 
 
 class HeldError(Exception):
@@ -26,16 +26,16 @@ class HeldError(Exception):
     def __init__(self, holder: int | None) -> None:
         super().__init__(holder)
         self.holder = holder
-        """Number of that process, None where it is unknown."""
+        """Number of that process; None if it is unknown."""
 
 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Lock a folder for this process; the system releases it when the process ends, for whatever reason.
+    """Lock a folder for this process; the system releases it when the process ends, however that happens.
 
     Raises:
         HeldError: another process, or another part of this one, holds it.
-        NoLocksError: the file system knows none.
+        NoLocksError: the file system has no locks.
         OSError: the folder cannot be written.
     """
     lock = FileLock(folder / LOCK)
@@ -49,7 +49,7 @@ def hold(folder: Path) -> Iterator[None]:
         raise NoLocksError from exc
     try:
         if isinstance(lock, SoftFileLock) and FileLock is not SoftFileLock:
-            raise NoLocksError  # filelock's way out is a file that outlives a kill
+            raise NoLocksError  # filelock would fall back to a file that outlives a kill
         with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
             (folder / HOLDER).write_text(str(os.getpid()), encoding="ascii", newline="\n")
         yield

@@ -26,8 +26,8 @@ class RowsSettings(ClosedModel):
     set_aside: int | None = Field(
         default=None,
         ge=0,
-        description="validation rows that are learned from the start and shown as examples instead of steering; null ="
-        " two fifths of them, at most 40, where there are 60 or more",
+        description="validation rows used for training and as examples from the start, instead of for steering; null ="
+        " two fifths of them, at most 40, if there are 60 or more",
     )
     pool: int | None = Field(
         default=None, ge=0, description="unlabelled lines of the pool, drawn by the seed; null = all, 0 = none"
@@ -40,17 +40,19 @@ class GateSettings(ClosedModel):
     metric: str | None = Field(default=None, description="metric that decides; none = the domain's")
     rule: Literal["roll_back", "keep_best", "off"] = Field(
         default="roll_back",
-        description="after a fall of the metric: give up the new student and its samples (roll_back), the new student"
-        " alone (keep_best), or nothing (off)",
+        description="after a drop in the metric: discard the new student and its samples (roll_back), only the new"
+        " student (keep_best), or nothing (off)",
     )
-    tolerance: float = Field(default=0.05, ge=0, le=1, description="fall of the metric that is still let through")
+    tolerance: float = Field(default=0.05, ge=0, le=1, description="drop in the metric that is still accepted")
     holdout: float = Field(
-        default=0.15, ge=0, lt=1, description="share of accepted samples set aside where there is no validation data"
+        default=0.15, ge=0, lt=1, description="share of accepted samples set aside if there is no validation data"
     )
     holdout_from: int = Field(
-        default=300, ge=0, description="accepted samples up to which none is set aside: fewer are too dear for that"
+        default=300,
+        ge=0,
+        description="up to this many accepted samples, none is set aside: so few are all needed for training",
     )
-    minimum: int = Field(default=20, ge=1, description="set-aside samples below which every student is let through")
+    minimum: int = Field(default=20, ge=1, description="with fewer set-aside samples, every student is accepted")
 
     @field_validator("rule", mode="before")
     @classmethod
@@ -59,7 +61,7 @@ class GateSettings(ClosedModel):
 
 
 class CycleBudget(ClosedModel):
-    """What each cycle may use; when one is spent the cycle goes on with what it has."""
+    """What each cycle may use; when a budget is spent, the cycle continues with what it has."""
 
     samples: int | None = Field(default=None, ge=1, description="accepted samples per cycle")
     tokens: int | None = Field(default=None, ge=1, description="tokens read and written by the teacher per cycle")
@@ -69,7 +71,7 @@ class CycleBudget(ClosedModel):
 class BudgetSettings(ClosedModel):
     """What a run may use; it ends normally once one is spent. Checked before every call, including calls in flight."""
 
-    samples: int | None = Field(default=240, ge=1, description="accepted samples; spent at 99 %")
+    samples: int | None = Field(default=240, ge=1, description="accepted samples; counts as spent at 99 %")
     tokens: int | None = Field(default=None, ge=1, description="tokens read and written by the teacher")
     usd: float | None = Field(default=None, gt=0, description="US dollars; needs a known price")
     cycle: CycleBudget = Field(default=CycleBudget(), description="what each cycle may use")
@@ -84,19 +86,23 @@ class PublishSettings(ClosedModel):
 
     refit: bool = Field(
         default=True,
-        description="train once more at the end with the validation rows taken in; the validation score told is the one"
-        " from before",
+        description="train once more at the end with the validation rows added; the reported validation score is the"
+        " one from before",
     )
 
 
 class StopSettings(ClosedModel):
     """When a run ends before its budget is spent."""
 
-    cycles: int = Field(default=20, ge=0, description="evolution cycles at most")
-    target: float | None = Field(default=None, ge=0, le=1, description="gate metric that is good enough")
-    patience: int | None = Field(default=None, ge=1, description="cycles without a better gate metric")
+    cycles: int = Field(default=20, ge=0, description="maximum number of evolution cycles")
+    target: float | None = Field(default=None, ge=0, le=1, description="stop at this gate metric")
+    patience: int | None = Field(
+        default=None, ge=1, description="stop after so many cycles without a better gate metric"
+    )
     gain: float | None = Field(
-        default=None, ge=0, description="gate metric won per 1,000 tokens in the last three cycles that is too little"
+        default=None,
+        ge=0,
+        description="stop if the last three cycles raise the gate metric by less than this per 1,000 tokens",
     )
 
 
@@ -109,7 +115,7 @@ class Settings(ClosedModel):
     curation: CurationSettings = Field(default=CurationSettings(), description="which drafts become samples")
     gate: GateSettings = Field(default=GateSettings(), description="which student becomes champion")
     budget: BudgetSettings = Field(default=BudgetSettings(), description="what may be spent")
-    publish: PublishSettings = Field(default=PublishSettings(), description="what is handed over at the end")
+    publish: PublishSettings = Field(default=PublishSettings(), description="what becomes of the champion at the end")
     stop: StopSettings = Field(default=StopSettings(), description="when to stop")
     rehearsal: RehearsalSettings = Field(default=RehearsalSettings(), description="the embedded teacher")
     rows: RowsSettings = Field(default=RowsSettings(), description="which labelled rows are used")
@@ -135,8 +141,8 @@ RESUMABLE = (
     "student.device",
     "student.threads",
 )
-"""Settings that may differ when a run is resumed, a section with all its keys: where the teacher is and how hard
-it is pushed, what may be spent, when to stop, where the student computes. They change no sample that a cycle makes."""
+"""Settings that may differ when a run is resumed, a section with all its keys: where the teacher is and how heavily it
+is used, what may be spent, when to stop, where the student computes. They change no sample that a cycle makes."""
 
 
 def is_free(key: str) -> bool:

@@ -1,4 +1,4 @@
-"""The domain's unlabelled texts: read, without what must not be learned, reduced to a size that can be handled."""
+"""The domain's unlabelled texts: read, without texts that must not be learned, and reduced to a manageable size."""
 
 import hashlib
 import heapq
@@ -17,7 +17,7 @@ from evokd.student.reading.layout import Layout
 from evokd.student.student_settings import CurationSettings
 
 MOST = 10_000
-"""Lines of a pool that are kept: each is read once by the untrained student."""
+"""Maximum lines of a pool that are kept: the untrained student reads each once."""
 
 
 class _Kept(NamedTuple):
@@ -42,7 +42,7 @@ def add_pool(domain: Domain, settings: Settings) -> Domain:
 
 
 def tell_layout(domain: Domain, source: Path, layout: Layout) -> Domain:
-    """Add to a domain how the file of its pool was understood, after reading all of it."""
+    """Add to a domain how its pool file was read, after reading all of it."""
     notes = [f"{source}: {note}" for note in layout.notes]
     files = (*domain.files, DataFile("pool", source, layout))
     return replace(domain, files=files, notes=(*domain.notes, *notes))
@@ -53,7 +53,7 @@ def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[
 
     Args:
         domain: the domain, its seeds and validation data those of the run.
-        settings: the run's.
+        settings: the run's settings.
         source: the file, for lineage and notes.
         lines: number and text of each.
     """
@@ -89,7 +89,7 @@ def _keep_some(lines: Iterable[tuple[int, str]], rules: CurationSettings) -> tup
             heapq.heappush(heap, item)
         else:
             orders.discard(heapq.heappushpop(heap, item).order)
-            counts[f"beyond the {MOST:,} that are looked at"] += 1
+            counts[f"beyond the {MOST:,} that are kept"] += 1
     return [(item.number, item.text) for item in sorted(heap, key=lambda item: item.number)], counts
 
 
@@ -103,7 +103,7 @@ def _without_known(
         if form in seed_forms:
             counts["among the seeds"] += 1
         elif form in held or held.has_like(form, leak):
-            counts["validation or test texts, or nearly"] += 1
+            counts["validation or test texts, or nearly the same"] += 1
         else:
             unknown.append((number, text))
     return unknown
@@ -120,5 +120,5 @@ def _draw(lines: Sequence[tuple[int, str]], wanted: int, seed: int) -> list[tupl
 
 def _tell(source: Path, used: int, counts: Counter[str]) -> str:
     left = [f"{count:,} {why}" for why, count in counts.items() if why != "lines" and count]
-    message = f"{source}: a pool of {used:,} of {counts['lines']:,} lines"
+    message = f"{source}: the pool has {used:,} of {counts['lines']:,} lines"
     return f"{message}; left out: {', '.join(left)}" if left else message

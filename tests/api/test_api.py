@@ -100,7 +100,7 @@ def test_what_is_wrong_is_raised_before_anything_is_written(toy_domain: Path, op
     for settings, told in (
         ({"student.tun": "head"}, "student.tun"),
         ({"student": {"tune": "tail"}}, "student.tune"),
-        ({"student": 3, "student.tune": "head"}, "was set to a value before"),
+        ({"student": 3, "student.tune": "head"}, "is already set to a value"),
     ):
         with pytest.raises(evokd.InputError, match=told):
             evokd.run(toy_domain, **{**options, "settings": settings})  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ WRONG = {
     "no text as key": ({3: 1}, "settings: a key is a text such as 'student.steps', got 3"),
     "value and keys": (
         {"student": 3, "student.rate": 1},
-        "settings: 'student.rate': 'student' was set to a value before",
+        "settings: 'student.rate': 'student' is already set to a value",
     ),
     "unknown": ({"student.stepz": 3}, "settings: unknown key 'student.stepz' (did you mean 'student.steps'?)"),
 }

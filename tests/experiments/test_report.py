@@ -172,7 +172,7 @@ def test_the_report_tells_what_is_odd_about_the_data(
     corpus.write_text(corpus.read_text(encoding="utf-8") + row + "\n", encoding="utf-8")
     assert main.run_cli([*arguments, "--no-full-shot"]) == 0
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    assert "- Note: toy/corpus.jsonl: 1 text stands in test.jsonl as well" in text
+    assert "- Note: toy/corpus.jsonl: 1 text occurs in test.jsonl as well" in text
 
 
 def test_without_the_packages_there_are_no_pictures_and_a_line_says_how_to_get_them(

@@ -74,13 +74,13 @@ def test_a_moved_domain_is_told_and_can_be_named(stop: Callable[..., RunFolder],
     folder = stop()
     new = domain.rename(domain.parent / "renamed")
     assert refused(folder, capsys) == (
-        f"evokd: the domain of this run is no longer in {domain}; if it was moved or renamed, go on with:"
+        f"evokd: the domain of this run is no longer in {domain}; if it was moved or renamed, resume with:"
         f" evokd resume {folder.path} --domain NEW\n"
     )
     resume(folder, "--domain", str(new))
     assert recorded(folder)["domain_folder"] == str(new)
     (event,) = events_of(folder, "run_resumed")
-    assert f"the domain is in {new} now; it was in {domain}" in event["notes"]
+    assert f"the domain is now in {new}; it was in {domain}" in event["notes"]
 
 
 def test_a_moved_domain_may_be_named_from_where_the_user_is(
@@ -211,7 +211,7 @@ def test_another_student_is_refused(
     else:
         write_weights(tmp_path / "base", 2.0)
         told = refused(folder, capsys)
-        assert f"student.base: '{tmp_path / 'base'}': other contents (SHA-256 " in told
+        assert f"student.base: '{tmp_path / 'base'}': different contents (SHA-256 " in told
     assert "with other settings" in told
 
 

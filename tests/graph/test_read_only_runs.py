@@ -187,7 +187,9 @@ def test_a_folder_that_this_user_may_not_enter_is_told(
 
     monkeypatch.setattr(Path, "is_file", refuse)
     assert main.run_cli(["show", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == (f"evokd: {tmp_path}: this user may not read the folder; give it the right to\n")
+    assert capsys.readouterr().err == (
+        f"evokd: {tmp_path}: this user may not read the folder; give it read permission\n"
+    )
 
 
 # ------------------------------------------------------------------------------------------ which run a name leads to

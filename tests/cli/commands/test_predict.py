@@ -64,5 +64,5 @@ def test_predict_on_a_run_whose_student_was_deleted_says_so(
     assert main.run_cli(["predict", str(folder), str(tmp_path / "texts.txt")]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith(f"evokd: {folder}: its student was deleted, as an experiment does")
+    assert printed.err.startswith(f"evokd: {folder}: its student was deleted, as experiments do")
     assert printed.err.count("\n") == 1

@@ -15,7 +15,7 @@ def test_a_run_that_exists_is_not_overwritten(
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in (done_runs / "done").rglob("*")}
     args = ["run", str(toy_domain), "--runs-dir", str(done_runs), "--run-id", "done"]
-    check_refusal(args, ["'done' exists already", "evokd resume"], capsys)
+    check_refusal(args, ["'done' already exists", "evokd resume"], capsys)
     assert {path: path.stat().st_mtime_ns for path in (done_runs / "done").rglob("*")} == before
 
 

@@ -123,7 +123,7 @@ def test_an_assignment_is_read_as_yaml(text: str, path: list[str], value: object
         (["=3"], "--set '=3': write it as key=value"),
         (["seed=[1"], "--set 'seed=[1': the value is not valid YAML"),
         (["seed=2024-13-45"], "--set 'seed=2024-13-45': the value is not valid YAML"),
-        (["student=3", "student.steps=3"], "--set 'student.steps=3': 'student' was set to a value before"),
+        (["student=3", "student.steps=3"], "--set 'student.steps=3': 'student' is already set to a value"),
     ],
     ids=["no sign", "no key", "broken", "no date", "twice"],
 )

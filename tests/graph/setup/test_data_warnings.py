@@ -34,7 +34,7 @@ def test_a_label_that_test_data_does_not_hold_is_named(folder: Path) -> None:
         file = folder / f"{name}.jsonl"
         write_rows(file, [row for row in read_rows(file) if row["label"] != labels[0]])
     notes = load_domain(folder).notes
-    told = f"no text has the label '{labels[0]}', so no score says how well it is found; add some"
+    told = f"no text has the label '{labels[0]}', so no score measures it; add some"
     assert notes == (f"{folder}/validation.jsonl: {told}", f"{folder}/test.jsonl: {told}")
 
 
@@ -42,8 +42,8 @@ def test_texts_that_stand_in_test_data_as_well_are_counted(folder: Path) -> None
     move(folder / "test.jsonl", folder / "seeds.jsonl", 1)
     move(folder / "test.jsonl", folder / "corpus.jsonl", 2)
     seeds, corpus = read_corpus(load_domain(folder)).notes
-    assert seeds.startswith(f"{folder}/seeds.jsonl: 1 text stands in test.jsonl as well")
-    assert corpus.startswith(f"{folder}/corpus.jsonl: 2 texts stand in test.jsonl as well; a run refuses them as leaks")
+    assert seeds.startswith(f"{folder}/seeds.jsonl: 1 text occurs in test.jsonl as well")
+    assert corpus.startswith(f"{folder}/corpus.jsonl: 2 texts occur in test.jsonl as well; a run rejects them as leaks")
 
 
 def test_a_text_with_two_answers_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +54,7 @@ def test_a_text_with_two_answers_is_told(folder: Path, capsys: pytest.CaptureFix
     assert load_domain(folder).notes == ()  # twice the same is no contradiction
     move(folder / "test.jsonl", folder / "test.jsonl", 1, label=changed)
     (note,) = load_domain(folder).notes
-    assert note == f"{folder}/test.jsonl: 1 text stands in it more than once, with different answers (lines 1 and 62)"
+    assert note == f"{folder}/test.jsonl: 1 text occurs in it more than once, with different answers (lines 1 and 62)"
     assert main.run_cli(["check", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["notes"] == [note]
 
@@ -63,14 +63,16 @@ def test_seeds_that_stand_twice_or_in_validation_data_are_told_with_their_lines(
     count = len(read_rows(folder / "seeds.jsonl"))
     move(folder / "seeds.jsonl", folder / "seeds.jsonl", 2)
     (note,) = load_domain(folder).notes
-    told = f"2 texts stand in it more than once (the first: lines 1 and {count + 1}); one of each is enough"
+    told = f"2 texts occur in it more than once (the first: lines 1 and {count + 1}); one of each is enough"
     assert note == f"{folder}/seeds.jsonl: {told}"
     write_rows(folder / "seeds.jsonl", read_rows(folder / "seeds.jsonl")[:count])
     rows = len(read_rows(folder / "validation.jsonl"))
     move(folder / "seeds.jsonl", folder / "validation.jsonl", 1)
     (note,) = load_domain(folder).notes
-    told = f"1 text stands in validation.jsonl as well (line 1, there line {rows + 1}), so a score there flatters"
-    assert note == f"{folder}/seeds.jsonl: {told}; keep each in one"
+    told = (
+        f"1 text occurs in validation.jsonl as well (line 1, there line {rows + 1}), so scores there are too optimistic"
+    )
+    assert note == f"{folder}/seeds.jsonl: {told}; keep each text in one file"
 
 
 @pytest.mark.parametrize("split", ["seeds", "validation"])
@@ -79,7 +81,7 @@ def test_a_text_under_two_labels_is_told_in_every_file(folder: Path, split: str)
     rows, labels = read_rows(file), list(load_domain(folder).codec.labels)
     other = next(label for label in labels if label != rows[0]["label"])
     move(file, file, 1, label=other)
-    told = f"1 text stands in it more than once, with different answers (lines 1 and {len(rows) + 1})"
+    told = f"1 text occurs in it more than once, with different answers (lines 1 and {len(rows) + 1})"
     assert load_domain(folder).notes == (f"{file}: {told}",)
 
 
@@ -89,5 +91,7 @@ def test_one_file_for_two_splits_is_told_as_that(folder: Path, capsys: pytest.Ca
     tree["data"]["test"] = tree["data"]["seeds"] = tree["data"]["validation"]
     file.write_text(yaml.safe_dump(tree), encoding="utf-8")
     assert main.run_cli(["check", str(folder)]) == 0
-    told = f"{folder / tree['data']['test']}: named twice in domain.yaml, so the score on it flatters; give each split"
+    told = (
+        f"{folder / tree['data']['test']}: named twice in domain.yaml, so its score is too optimistic; give each split"
+    )
     assert capsys.readouterr().out.count(told) == 1

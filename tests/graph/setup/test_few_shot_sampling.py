@@ -92,7 +92,7 @@ def test_validation_rows_keep_the_proportions_of_labels(toy_domain: Path) -> Non
     ("rows", "told"),
     [
         ({"shots": 10_000}, r"rows.shots: .*texts with the label 'cancel_plan', but 10000 are drawn .* ask for fewer"),
-        ({"validation": 10_000}, r"rows.validation: 10000 asked for, .* validation rows"),
+        ({"validation": 10_000}, r"rows.validation: 10000 requested, but .* validation rows"),
         ({"shots": 0}, r"rows.shots: .*greater than or equal to 1"),
         ({"validation": -1}, r"rows.validation: .*greater than or equal to 0"),
     ],

@@ -119,7 +119,7 @@ def test_texts_that_are_cut_are_counted_and_the_length_can_be_taken_from_the_dat
 def test_no_more_is_read_than_the_base_has_positions_for(asked: object, read: int, tmp_path: Path) -> None:
     sight = look(write_two(tmp_path / "two", (LONG * 200, "The tyre is flat again.")), max_length=asked)
     assert any(str(read) in note for note in sight.notes)
-    assert "the base reads no more at once" in sight.notes[-1]
+    assert "the base cannot read more" in sight.notes[-1]
 
 
 def test_short_texts_keep_the_usual_length(tmp_path: Path) -> None:

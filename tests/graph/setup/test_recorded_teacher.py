@@ -100,7 +100,7 @@ def test_a_recording_without_labels_says_that_there_is_no_pool(
 ) -> None:
     (recorded / "llm" / "labelled.jsonl").unlink()
     assert main.run_cli(["check", str(recorded), *RECORDED]) == 0
-    assert "labelled.jsonl: no such file" in " ".join(capsys.readouterr().out.split())
+    assert "labelled.jsonl: missing or empty" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_pool_of_which_nothing_was_recorded_is_refused(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:

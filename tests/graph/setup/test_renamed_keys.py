@@ -39,9 +39,7 @@ def test_a_setting_under_its_old_name_is_read_and_told() -> None:
 
 def test_both_names_at_once_are_refused() -> None:
     both = {"teacher": {"reasks": 1, "max_reprompts": 2}}
-    told = (
-        r"^--set: teacher.reasks was renamed to teacher.max_reprompts, and both are there; keep teacher.max_reprompts$"
-    )
+    told = r"^--set: teacher.reasks was renamed to teacher.max_reprompts, and both are set; keep teacher.max_reprompts$"
     with pytest.raises(InputError, match=told):
         build_settings([ConfigSource("--set", both)])
 

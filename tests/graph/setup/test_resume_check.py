@@ -118,7 +118,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "prompt": (
         change_prompt,
         "other prompts",
-        ["  prompt labeler.md: another text", "  @@ ", "  +Be \ufffd[31mquick."],
+        ["  prompt labeler.md: not the text", "  @@ ", "  +Be \ufffd[31mquick."],
     ),
 }
 
@@ -134,7 +134,7 @@ def test_other_data_or_prompts_are_refused_and_shown_unless_forced(
 ) -> None:
     change(domain)
     lines = refuse(stopped, capsys)
-    assert f"begun with {kind};" in lines[0]
+    assert f"started with {kind};" in lines[0]
     for part in told:
         assert any(line.startswith(part) for line in lines[1:]), (part, lines)
     resume(stopped, "--force")
@@ -332,7 +332,7 @@ def test_a_run_that_never_had_a_ledger_is_compared_with_its_configuration(
     for path in stopped.path.glob("*.db*"):
         path.unlink()
     change_prompt(domain)
-    assert refuse(stopped, capsys)[1:] == ["  prompt labeler.md: another text than the run began with"]
+    assert refuse(stopped, capsys)[1:] == ["  prompt labeler.md: not the text that the run began with"]
     resume(stopped, "--force")
 
 

@@ -93,7 +93,7 @@ def test_an_id_is_looked_for_in_the_runs_folder_alone(
 def test_a_folder_in_which_no_run_was_begun_is_not_offered_to_resume(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "notes.txt").touch()
-    with pytest.raises(InputError, match="in which no run was begun"):
+    with pytest.raises(InputError, match="which contains no run"):
         create_folder(tmp_path, "one")
     assert (tmp_path / "one" / "notes.txt").exists()
 
@@ -153,7 +153,7 @@ def test_a_second_process_is_refused_and_told_which_one_holds_the_run(
         capsys.readouterr()
         assert main.run_cli(["resume", str(folder.path)]) == 4
         assert capsys.readouterr().err == (
-            f"evokd: {folder.path}: another process ({holder.pid}) works on this run; wait for it or stop it\n"
+            f"evokd: {folder.path}: another process ({holder.pid}) is using this run; wait for it or stop it\n"
         )
         assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
         holder.kill()

@@ -31,7 +31,7 @@ def test_each_text_stands_in_the_pool_once_with_its_line(domain: Domain) -> None
         ("pool.txt:1", "where is my parcel"),
         ("pool.txt:2", "cancel it please"),
     ]
-    assert found.notes[-1] == "pool.txt: a pool of 2 of 3 lines; left out: 1 repeated"
+    assert found.notes[-1] == "pool.txt: the pool has 2 of 3 lines; left out: 1 repeated"
 
 
 def test_seeds_and_validation_and_test_texts_and_near_copies_of_these_are_left_out(domain: Domain) -> None:
@@ -39,7 +39,7 @@ def test_seeds_and_validation_and_test_texts_and_near_copies_of_these_are_left_o
     found = use(domain, domain.seeds[0].text, held, asked + " ok", "another text altogether")
     assert [item.text for item in found.pool] == ["another text altogether"]
     assert "1 among the seeds" in found.notes[-1]
-    assert "2 validation or test texts, or nearly" in found.notes[-1]
+    assert "2 validation or test texts, or nearly the same" in found.notes[-1]
 
 
 def test_texts_that_no_student_could_learn_are_left_out(domain: Domain) -> None:
@@ -55,7 +55,7 @@ def test_of_very_many_lines_a_sample_is_kept_whatever_their_order(
     lines = [f"this is the text of line {number}" for number in range(1_000)]
     found = use(domain, *lines)
     assert len(found.pool) == 50
-    assert "950 beyond the 50 that are looked at" in found.notes[-1]
+    assert "950 beyond the 50 that are kept" in found.notes[-1]
     numbers = [int(item.source.split(":")[1]) for item in found.pool]
     assert numbers == sorted(numbers)
     assert 300 < sum(numbers) / 50 < 700, "from all over the file"
@@ -91,7 +91,7 @@ def test_check_tells_of_the_pool_and_of_its_faults(tmp_path: Path, capsys: pytes
     (folder / "pool.jsonl").write_text('{"text": "my parcel did not come"}\n', encoding="utf-8")
     assert main.run_cli(["check", str(folder), "--teacher", "rehearsal"]) == 0
     told = capsys.readouterr().out
-    assert "a pool of 1 of 1 lines" in told
+    assert "the pool has 1 of 1 lines" in told
     assert ", 1 unlabelled" in told
     assert "advice: unlabelled texts: 1; a few hundred help most" in told
     (folder / "pool.jsonl").write_text('{"text": "my parcel"}\n{"txt": "x"}\n', encoding="utf-8")
