@@ -163,9 +163,10 @@ def _note_idle_profile(domain: Domain, settings: Settings) -> Domain:
 def _check_modes(domain: Domain, settings: Settings) -> None:
     """Refuse lesson modes that do not suit this task."""
     able = output_schema(domain.codec.name).modes
-    for mode in settings.curriculum.modes:
+    chosen = [("curriculum.modes", mode) for mode in settings.curriculum.modes]
+    for key, mode in [*chosen, ("curriculum.warm_up.mode", settings.curriculum.warm_up.mode)]:
         if mode not in able:
-            raise InputError(f"curriculum.modes: {mode!r} does not suit this domain's task; one of: {', '.join(able)}")
+            raise InputError(f"{key}: {mode!r} does not suit this domain's task; one of: {', '.join(able)}")
 
 
 def _check_prices(settings: Settings, key: str) -> None:

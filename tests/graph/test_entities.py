@@ -173,6 +173,9 @@ def test_a_mode_that_does_not_suit_the_task_is_refused_before_anything_is_writte
     assert printed.err.count("\n") == 1
     assert f"curriculum.modes: '{mode}' does not suit" in printed.err
     assert not runs.exists()
+    args = ["run", str(toy_domain), "--set", f"curriculum.warm_up.mode={mode}", "--runs-dir", str(runs)]
+    assert main.run_cli(args) == 2
+    assert f"curriculum.warm_up.mode: '{mode}' does not suit" in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------------------------------------ samples and masking

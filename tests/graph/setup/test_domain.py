@@ -63,7 +63,7 @@ FAULTS: dict[str, tuple[Damage, list[str]]] = {
     "topics no list": (edit(topics="bills"), ["domain.yaml:", "topics", "list of topics"]),
     "topics empty": (edit(topics=[]), ["domain.yaml:", "topics", "list of topics"]),
     "topic no text": (edit(topics=["bills", 3]), ["domain.yaml:", "topics", "the topic 3"]),
-    "topics of no label": (edit(topics={"nope": ["bills"]}), ["domain.yaml:", "'nope' is no label"]),
+    "topics of no label": (edit(topics={"nope": ["bills"]}), ["domain.yaml:", "'nope' is not a label"]),
     "topics of bad labels": (edit(labels=list(LABELS), topics=["bills"]), ["domain.yaml:", "one line per label"]),
     "one label": (edit(labels={"cancel_plan": "all"}), ["domain.yaml:", "labels"]),
     "data file missing": (lambda folder: (folder / "test.jsonl").unlink(), ["test.jsonl", "data.test"]),
