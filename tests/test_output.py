@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evokd.cli import main
-from tests.cli.test_main import done_runs
+from tests.cli.conftest import done_runs
 from tests.graph.conftest import toy_domain, word_students
 from tests.graph.toy import QUICK, WordStudent
 

@@ -171,7 +171,7 @@ def test_a_run_that_is_being_started_is_held(
 
     def spy(folder: RunFolder, record: dict[str, object]) -> None:
         real(folder, record)
-        with pytest.raises(ResumeError, match=rf"another process \({os.getpid()}\) works"), folder.lock():
+        with pytest.raises(ResumeError, match=rf"another process \({os.getpid()}\) is using this run"), folder.lock():
             pass
         seen.append(find_run(str(folder.path), folder.path.parent))
 
