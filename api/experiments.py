@@ -92,7 +92,8 @@ def _make_defaults(sources: Sequence[ConfigSource]) -> ConfigSource:
     """What experiments set otherwise than runs."""
     # one thread each: a result does not depend on how many processes there are
     defaults: dict[str, Any] = {"student": {"threads": 1}}
-    budgets = [source.values.get("budget") or {} for source in sources]
+    given = [source.values.get("budget") for source in sources]
+    budgets = [budget for budget in given if isinstance(budget, Mapping)]
     if any("tokens" in budget for budget in budgets) and not any("samples" in budget for budget in budgets):
         defaults["budget"] = {"samples": None}
     return ConfigSource("bench", defaults)

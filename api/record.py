@@ -121,12 +121,14 @@ class Run:
             ledger.close()
 
 
-def open_run(name: str | Path, runs_dir: str | Path = "runs") -> Run:
+def open_run(name: "str | Path | Run", runs_dir: str | Path = "runs") -> Run:
     """Open a run by its folder or by its id in `runs_dir`; `example` is the shipped example.
 
     Raises:
         InputError: there is no such run.
     """
+    if isinstance(name, Run):
+        return name
     return Run(find_run_to_show(str(name), Path(runs_dir)))
 
 

@@ -159,11 +159,17 @@ def plant_dotted(values: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 
 def _plant(tree: dict[str, Any], path: Sequence[str], value: Any, where: str) -> None:
+    """Put a value into a tree; a mapping is merged into what is there, and its keys may be dotted as well."""
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            steps = key.split(".") if isinstance(key, str) else [key]
+            _plant(tree, [*path, *steps], item, where)
+        return
     for step in path[:-1]:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):
             raise InputError(f"{where}: {step!r} is already set to a value")
-    tree[path[-1]] = value
+    tree[path[-1]] = deepcopy(value)
 
 
 def build_settings(layers: Sequence[ConfigSource]) -> Settings:

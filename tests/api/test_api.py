@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import evokd
+from evokd import api
+from evokd.api.settings import to_sources
 from tests.graph.toy import LABELS
 
 QUICK = {"student.tune": "head", "stop.cycles": 1, "budget": {"samples": 12}, "curriculum.quotas.drafts": 12}
@@ -137,3 +139,23 @@ def test_a_student_answers_lists_of_texts_alone(texts: object) -> None:
     student = evokd.load_student(evokd.open_run("example"))
     with pytest.raises(evokd.InputError, match="predict: give a list of texts"):
         student.predict(texts)  # type: ignore[arg-type]
+
+
+def test_dotted_and_nested_settings_of_one_section_stand_beside_each_other() -> None:
+    together = {"budget.samples": 24, "budget": {"tokens": 5000, "cycle.tokens": 900}}
+    for values in (together, dict(reversed(together.items()))):
+        (source,) = to_sources(values)
+        assert source.values == {"budget": {"samples": 24, "tokens": 5000, "cycle": {"tokens": 900}}}
+    both = {"curriculum.tone": 1, "curriculum": {"style_examples": 2}}
+    with pytest.raises(evokd.InputError, match=r"curriculum\.tone was renamed"):
+        evokd.check("support_tickets", settings=both)
+
+
+def test_an_opened_run_is_opened_again_as_it_is() -> None:
+    run = evokd.open_run("example")
+    assert evokd.open_run(run) is run
+
+
+def test_a_section_that_is_a_value_is_refused_by_bench_too(tmp_path: Path) -> None:
+    with pytest.raises(evokd.InputError, match="budget is a section with keys, got 5"):
+        api.bench(["support_tickets"], settings={"budget": 5}, out=tmp_path)
