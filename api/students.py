@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evokd.api.blocking import call_blocking
 from evokd.api.record import Run, find_run
 from evokd.graph.predict import note_sight, predict_texts
 from evokd.messages import InputError
@@ -31,7 +32,7 @@ class Student:
         """
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise InputError("predict: give a list of texts, such as ['where is my parcel?']")
-        return predict_texts(self._run.folder, list(texts))
+        return call_blocking(lambda: predict_texts(self._run.folder, list(texts)))
 
     def note_unseen(self, texts: Sequence[str]) -> list[str]:
         """Say what the student cannot see of texts: the ends of long ones, characters that it does not know."""

@@ -65,8 +65,10 @@ class _LazyRun:
     async def find_context(self, runtime: Runtime[Any], node: str) -> RunContext:
         """The context of the run; opened only once, even if lessons ask for it at the same time."""
         async with self._lock:
+            thread = str(get_config()["configurable"]["thread_id"])
+            if self._context is not None and self._context.folder.run_id != thread:
+                raise ResumeError(f"this graph works on thread {self._context.folder.run_id}; make one for {thread}")
             if self._context is None:
-                thread = str(get_config()["configurable"]["thread_id"])
                 self._context = await self._open(thread, _read_options(runtime.context), node)
         return self._context
 

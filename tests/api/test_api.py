@@ -159,3 +159,11 @@ def test_an_opened_run_is_opened_again_as_it_is() -> None:
 def test_a_section_that_is_a_value_is_refused_by_bench_too(tmp_path: Path) -> None:
     with pytest.raises(evokd.InputError, match="budget is a section with keys, got 5"):
         api.bench(["support_tickets"], settings={"budget": 5}, out=tmp_path)
+
+
+async def test_a_student_answers_where_an_event_loop_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(texts: list[str]) -> list[str]:
+        return texts
+
+    monkeypatch.setattr("evokd.api.students.predict_texts", lambda _, texts: asyncio.run(answer(texts)))
+    assert evokd.load_student(evokd.open_run("example")).predict(["one", "two"]) == ["one", "two"]
