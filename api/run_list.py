@@ -15,10 +15,10 @@ def list_runs(runs_dir: Path) -> list[dict[str, Any]]:
         folder = config.parent
         try:
             summary = read_summary(folder / "summary.json")
-        except EvokdError:
-            rows.append({**_unfinished(folder), "state": "damaged (summary.json)"})
-            continue
-        rows.append(_finished(summary, folder.name) if summary is not None else _unfinished(folder))
+            row = _finished(summary, folder.name) if summary is not None else _unfinished(folder)
+        except (EvokdError, KeyError, TypeError):  # also a summary of wrong types: the other runs are listed
+            row = {**_unfinished(folder), "state": "damaged (summary.json)"}
+        rows.append(row)
     return rows
 
 
