@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evokd.api.blocking import call_blocking
 from evokd.api.domains import make_plan
 from evokd.api.record import Run, find_run
 from evokd.api.settings import Settings, to_sources
@@ -161,16 +162,11 @@ async def _in_thread(work: Callable[[_Stoppable], Run], on_event: Callable[[Even
 
 
 def _drive(work: Callable[[Listener], Run], on_event: Callable[[Event], None] | None) -> Run:
-    """Work in this thread, or in another one if an event loop is already running here, as in a notebook."""
+    """Work with a listener that hears of every event as an `Event`."""
 
     def listen(entry: Mapping[str, Any]) -> None:
         if on_event is not None:
             data = {key: value for key, value in entry.items() if key not in ("event", "time", "run_id")}
             on_event(Event(str(entry["event"]), str(entry.get("time", "")), str(entry.get("run_id", "")), data))
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return work(listen)
-    with ThreadPoolExecutor(1, "evokd-run") as pool:
-        return pool.submit(work, listen).result()
+    return call_blocking(lambda: work(listen))

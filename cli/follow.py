@@ -21,7 +21,7 @@ class OutputClosed(Exception):
 
 
 def follow(as_json: bool, work: "Callable[[Callable[[Event], None]], Run]", folder: str | None = None) -> None:
-    """Drive a run with progress on standard error and, if wished for, events on standard output.
+    """Drive a run with progress on standard error and, if asked for, events on standard output.
 
     Args:
         as_json: whether events go to standard output.
@@ -29,7 +29,7 @@ def follow(as_json: bool, work: "Callable[[Callable[[Event], None]], Run]", fold
         folder: the run's folder, where it is there already.
 
     Raises:
-        Interrupted: a signal has ended the run.
+        RunInterrupted: a signal has ended the run.
         OutputClosed: nobody reads standard output or standard error any more.
     """
     from evokd.api.interruption import exit_code, signals_stop

@@ -59,6 +59,8 @@ def _run_command(arguments: list[str] | None) -> int:
         if isinstance(exc, OSError) and exc.filename is None and exc.errno in (errno.ENOSPC, errno.EIO):
             # of a file of a run, `graph.io_errors` would have made an error of ours
             return _fail(f"the output cannot be written ({exc.strerror}){_resume_hint(exc)}", 1)
+        if isinstance(exc, OSError) and exc.errno == errno.ENAMETOOLONG:
+            return _fail(f"{str(exc.filename)[:60]}...: the name is too long for this system; give a shorter one", 2)
         if not isinstance(exc, EvokdError):
             raise
         # wrong input (2) or a run that cannot go on as asked (4) is not mended by the same command

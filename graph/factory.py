@@ -29,7 +29,7 @@ from evokd.graph.stopping import Stop
 from evokd.messages import InputError
 
 RECURSION_LIMIT = 100_000
-"""Maximum steps of a run; the tools' default would end it in its third cycle."""
+"""Maximum steps of a run, far beyond any: a cycle takes eight."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class _LazyRun:
             if self._context is not None and self._context.folder.run_id != thread:
                 raise ResumeError(f"this graph works on thread {self._context.folder.run_id}; make one for {thread}")
             if self._context is None:
-                self._context = await self._open(thread, _read_options(runtime.context), node)
+                self._context = await self._open(thread, runtime.context or RunOptions(), node)
         return self._context
 
     async def _open(self, thread: str, options: RunOptions, node: str) -> RunContext:
@@ -107,12 +107,6 @@ def _plan(options: RunOptions) -> Plan:
     )
     refuse_unreadable(plan.sight, plan.settings)
     return plan
-
-
-def _read_options(context: RunOptions | Mapping[str, Any] | None) -> RunOptions:
-    if isinstance(context, RunOptions):
-        return context
-    return RunOptions(**(context or {}))
 
 
 @asynccontextmanager

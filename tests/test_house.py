@@ -71,7 +71,7 @@ BROKEN = {
     "student_knows_the_graph": ("Rooms", "student/protocol.py", "import evokd.graph.state"),
     "agents_know_the_student": ("Rooms", "agents/output_schemas.py", "from evokd.student.tasks.base import TaskCodec"),
     "messages_know_anything": ("Rooms", "messages/base.py", "from evokd.prompts.loader import digest"),
-    "prompts_know_the_agents": ("Rooms", "prompts/loader.py", "from evokd.agents.prompt_context import Briefing"),
+    "prompts_know_the_agents": ("Rooms", "prompts/loader.py", "from evokd.agents.prompt_context import PromptContext"),
     "a_room_knows_the_command_line": ("Rooms", "experiments/driver.py", "import evokd.cli.main"),
     "the_graph_knows_experiments": ("Rooms", "graph/runner.py", "import evokd.experiments.spec"),
     "a_type_alone": ("Rooms", "graph/state.py", "if TYPE_CHECKING:\n        import evokd.cli.main"),

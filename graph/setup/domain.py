@@ -4,7 +4,6 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -77,11 +76,10 @@ def find_domain(name: str) -> Path:
         InputError: neither exists.
     """
     path = Path(name)
-    with suppress(OSError):  # a name that is too long for the system is no folder either
-        if path.is_dir():
-            return path.resolve()
-        if path.name == "domain.yaml" and path.is_file():
-            return path.parent.resolve()
+    if path.is_dir():
+        return path.resolve()
+    if path.name == "domain.yaml" and path.is_file():
+        return path.parent.resolve()
     shipped = sorted(entry.parent.name for entry in SHIPPED.glob("*/domain.yaml"))
     if path.name in shipped and path.as_posix() in (path.name, f"domains/{path.name}"):
         return SHIPPED / path.name
