@@ -1,15 +1,18 @@
 """Draw the picture of the README from a finished run: its events as the terminal showed them, and one weakness.
 
-evokd run support_tickets --cycles 5 --seed 1 --run-id demo
+evokd run support_tickets --cycles 3 --seed 1 --run-id demo
 python -m benchmarks.picture runs/demo            # writes docs/demo.svg
 """
 
 import argparse
+import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from evokd.cli.views.progress import Progress
 from evokd.cli.views.result_view import tell_result
@@ -20,6 +23,8 @@ from evokd.tracing.ledger import open_ledger
 from evokd.tracing.summary import read_summary
 
 WIDTH = 140
+SHOWN_LINES = 26
+"""Lines of the weakness that the picture shows."""
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 
 
@@ -48,7 +53,7 @@ def draw(run: Path, weakness: str | None) -> str:
     chosen = weakness or next((row["id"] for row in ledger.weaknesses() if row["state"] != "dropped"), None)
     if chosen is not None:
         _type(console, f"evokd show {run.name} --weakness {chosen}")
-        show_weakness(console, ledger, chosen)
+        _show_beginning(console, lambda paper: show_weakness(paper, ledger, chosen))
     ledger.close()
     text = console.export_svg(title="evokd")
     return re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL).replace("Fira Code, monospace", FONT)
@@ -62,13 +67,27 @@ class _Paper(Console):
         super().print(*objects, soft_wrap=False, **options)
 
 
+def _show_beginning(console: Console, show: Callable[[Console], None]) -> None:
+    """Show the first lines of a page, and how many follow."""
+    page = io.StringIO()
+    show(_Paper(file=page, width=WIDTH, force_terminal=True))
+    lines = page.getvalue().splitlines()
+    for line in lines[:SHOWN_LINES]:
+        console.print(Text.from_ansi(line))
+    if len(lines) > SHOWN_LINES:
+        console.print(f"    ({len(lines) - SHOWN_LINES} more lines)", style="dim", highlight=False)
+
+
 def _type(console: Console, command: str) -> None:
     console.print(f"$ {command}", markup=False, highlight=False, style="bold")
 
 
 def _place(event: dict[str, Any], run: Path) -> dict[str, Any]:
-    """The event with its run folder as a user in the project's folder would see it."""
-    return {**event, "folder": f"runs/{run.name}"} if "folder" in event else event
+    """The event with the paths that a user in the project's folder would see."""
+    if "folder" not in event:
+        return event
+    notes = [re.sub(r"^\S*/(?=domains/)", "", note) for note in event.get("notes", [])]
+    return {**event, "folder": f"runs/{run.name}", "notes": notes}
 
 
 if __name__ == "__main__":
