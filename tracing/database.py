@@ -174,6 +174,10 @@ class Database:
         with self._named_errors():
             return self._base.execute(query, values).fetchall()
 
+    def query(self, statement: str, *values: Any) -> list[sqlite3.Row]:
+        """Read rows with a SELECT statement; for pages that show more than the nodes of the graph read."""
+        return self._rows(statement, *values)
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Store everything written inside, or nothing."""

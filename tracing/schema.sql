@@ -30,6 +30,11 @@ CREATE INDEX IF NOT EXISTS calls_by_span ON calls (span, role);
 CREATE INDEX IF NOT EXISTS calls_by_usage
     ON calls (cycle, role, status, input_tokens, output_tokens, cost_usd, estimated);
 
+-- holds all that lists of calls show, for the same reason
+CREATE INDEX IF NOT EXISTS calls_by_outline
+    ON calls (seq, id, cycle, role, span, attempt, model, status, input_tokens, output_tokens, estimated, cost_usd,
+    seconds, prompts, faults, flags);
+
 CREATE TABLE IF NOT EXISTS abilities (
     endpoint TEXT NOT NULL, model TEXT NOT NULL, ability TEXT NOT NULL, PRIMARY KEY (endpoint, model)
 );
