@@ -1,5 +1,6 @@
 """Runs side by side: curves, costs, and all settings and prompts in which they differ."""
 
+import difflib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -40,14 +41,14 @@ def _list_setup(record: RunRecord) -> dict[str, Any]:
     return {
         "domain": config.get("domain"),
         "preset": config.get("preset"),
-        **dict(flatten(config.get("settings") or {})),
+        **dict(flatten(record.settings)),
         **{f"data: {name}": digest for name, digest in (config.get("data") or {}).items()},
         **{f"prompt: {role}": digest for role, digest in ((config.get("prompts") or {}).get("digests") or {}).items()},
     }
 
 
 def _compare_prompts(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """Prompts that differ: role, and of each run its name with version and its text (None: not stored)."""
+    """Prompts that differ: role, name and version in each run, and the difference in lines (None: not stored)."""
     prompts = [show_prompts(record) for record in records]
     roles = sorted({role for known in prompts for role in known["files"]})
     shown = []
@@ -55,7 +56,7 @@ def _compare_prompts(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
         versions = [known["files"].get(role) for known in prompts]
         bodies = [_find_body(known, role) for known in prompts]
         if len(set(versions)) > 1 or len(set(bodies)) > 1:
-            shown.append({"role": role, "versions": versions, "bodies": bodies})
+            shown.append({"role": role, "versions": versions, "diff": _show_difference(bodies)})
     return shown
 
 
@@ -64,3 +65,12 @@ def _find_body(prompts: dict[str, Any], role: str) -> str | None:
     sets = prompts["sets"]
     body = (sets[-1].get("roles", {}).get(role) or {}).get("body") if sets else None
     return str(body) if body is not None else None
+
+
+def _show_difference(bodies: Sequence[str | None]) -> list[str] | None:
+    """The first text beside the last that differs from it, as a unified diff; None where a text is missing."""
+    known = [body for body in bodies if body is not None]
+    other = next((body for body in reversed(known) if body != known[0]), None)
+    if other is None or len(known) < len(bodies):
+        return None
+    return list(difflib.unified_diff(known[0].splitlines(), other.splitlines(), "first", "other", lineterm=""))

@@ -23,7 +23,9 @@ class ProgramFacts:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """The settings of a run for which nothing was set, as a tree."""
     graph: Mapping[str, Any] = field(default_factory=dict)
-    """The compiled graph: `nodes` (names in order) and `edges` ({"source", "target", "conditional"})."""
+    """The compiled graph: `nodes` (names) and `edges` ({"source", "target", "conditional"})."""
+    rename_settings: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
+    """Gives settings of an earlier version their names of today."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ class RunRecord:
         if not isinstance(content, dict):
             raise EvokdError(f"{path}: damaged (not a mapping)")
         return content
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the run as a tree, under their names of today."""
+        return self.facts.rename_settings(self.config.get("settings") or {})
 
     @cached_property
     def start(self) -> dict[str, Any]:

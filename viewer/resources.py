@@ -10,6 +10,7 @@ from evokd.viewer.overview import show_overview
 from evokd.viewer.record import RunRecord
 from evokd.viewer.scores import list_rows, list_versions, show_scores
 from evokd.viewer.setup import show_graph, show_settings
+from evokd.viewer.text_map import show_map
 from evokd.viewer.timeline import draw_timeline
 from evokd.viewer.weaknesses import list_weaknesses
 
@@ -100,12 +101,6 @@ def list_facets(record: RunRecord) -> dict[str, Any]:
         for name in names:
             labels[name] = labels.get(name, 0) + row["count"]
     return {**facets, "label": [{"label": name, "count": labels[name]} for name in sorted(labels)]}
-
-
-def show_map(record: RunRecord) -> list[dict[str, Any]]:
-    """The points of the map of texts, by cycle; those of cycle 0 are the user's own texts."""
-    cycles = ((cycle, record.part(cycle, "map")) for cycle in range(record.ledger.last_cycle() + 1))
-    return [{"cycle": cycle, **points} for cycle, points in cycles if points]
 
 
 _WHOLE: dict[str, Callable[[RunRecord], Any]] = {

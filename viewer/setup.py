@@ -10,7 +10,7 @@ from evokd.viewer.record import RunRecord
 def show_settings(record: RunRecord) -> dict[str, Any]:
     """Settings with their defaults, prompt sets, hashes of the data, versions of the packages."""
     config = record.config
-    settings = dict(flatten(config.get("settings") or {}))
+    settings = dict(flatten(record.settings))
     defaults = dict(flatten(record.facts.defaults))
     return {
         "preset": config.get("preset"),

@@ -1,1 +1,59 @@
 "use strict";
+// Runs side by side: curves with spread, what differs in settings and prompts.
+
+PAGES.compare = async (source) => {
+  const view = await source.get("compare");
+  const holder = h("div");
+  const show = (name) => holder.replaceChildren(compareChart(view.runs, name));
+  show("tokens");
+  return [
+    h("h1", {}, `${view.runs.length} runs side by side`),
+    card("Learning curves", choice("over", ["tokens", "samples", "time"], "tokens", show), holder, h("p", { class: "quiet" }, "Runs that differ in the seed alone have one colour; nothing is averaged over runs with other prompts, data or settings.")),
+    card("Results", compareTable(view)),
+    card("What differs", differenceTable(view)),
+    view.prompts.length ? card("Prompts that differ", view.prompts.map((prompt) => fold(`prompt-${prompt.role}`, [h("b", {}, nameAgent(prompt.role)), `: ${prompt.versions.join(" \u2013 ")}`], () => promptDiff(prompt)))) : null,
+  ];
+};
+
+const runLink = (id) => h("a", { href: runAddress(id) }, id);
+
+function compareTable(view) {
+  const shownScore = (run, split) => {
+    const known = run.scores[split];
+    return known ? [`${score(known.start)} \u2192 ${score(known.final)}`, known.intervals && h("div", { class: "quiet" }, `${score(known.intervals[1].low)} to ${score(known.intervals[1].high)}`)] : "\u2013";
+  };
+  return table(
+    ["run", "group", "domain, preset", ["seed", "num"], "test", "validation", ["samples", "num"], ["tokens", "num"], ["cost", "num"], ["time", "num"]],
+    view.runs.map((run) => [runLink(run.run.id), badge(`${run.group + 1}`, ""), `${run.run.domain}, ${run.run.preset}`, run.run.seed, shownScore(run, "test"), shownScore(run, "validation"), number(run.totals.samples), short(run.totals.input_tokens + run.totals.output_tokens), run.totals.cost_usd === null || run.totals.cost_usd === undefined ? "\u2013" : dollars(run.totals.cost_usd), duration(run.totals.seconds)]),
+    { caption: "Runs" },
+  );
+}
+
+function differenceTable(view) {
+  return table(
+    ["setting", ...view.runs.map((run) => run.run.id)],
+    view.settings.map((row) => [h("code", {}, row.key), ...row.values.map(sayValue)]),
+    { caption: "Settings, data and prompts that differ", empty: "Nothing differs." },
+  );
+}
+
+function promptDiff(prompt) {
+  if (!prompt.diff) return h("p", { class: "quiet" }, "The texts are not in the records of these runs.");
+  return h("pre", { class: "diff text", tabindex: "0" }, prompt.diff.map((line) => h("span", { class: line[0] === "+" ? "added" : line[0] === "-" ? "removed" : null }, `${line}\n`)));
+}
+
+function compareChart(runs, axisName) {
+  const [name, at] = CURVE_AXES[axisName];
+  const champion = (run) => run.curve.filter((point) => point.gate && point.gate.after !== null).map((point) => [at(point), point.gate.promoted ? point.gate.after : point.gate.before]);
+  return chart(
+    () => ({
+      grid: { left: 56, right: 24, top: 40, bottom: 48 },
+      legend: { type: "scroll", top: 0, textStyle: { color: colour("quiet") } },
+      tooltip: tip((item) => `${item.seriesName}: ${score(item.data[1])} at ${short(item.data[0])}`),
+      xAxis: axis(name, { type: "value", axisLabel: { formatter: short } }),
+      yAxis: axis("score on gate data", { type: "value", scale: true, nameGap: 42, axisLabel: { formatter: (value) => value.toFixed(2) } }),
+      series: runs.map((run) => ({ name: run.run.id, type: "line", data: champion(run), symbol: SYMBOLS[run.group % SYMBOLS.length], symbolSize: 8, lineStyle: { width: 2 }, itemStyle: { color: COLOURS[run.group % 7] } })),
+    }),
+    { description: `scores of ${runs.length} runs over ${name}` },
+  );
+}
