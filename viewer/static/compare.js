@@ -8,12 +8,21 @@ PAGES.compare = async (source) => {
   show("tokens");
   return [
     h("h1", {}, `${view.runs.length} runs side by side`),
+    isMixed(view) && h("p", { class: "notice" }, "These runs are on different data or metrics: their scores cannot be compared with one another."),
     card("Learning curves", choice("over", ["tokens", "samples", "time"], "tokens", show), holder, h("p", { class: "quiet" }, "Runs that differ in the seed alone have one colour; nothing is averaged over runs with other prompts, data or settings.")),
     card("Results", compareTable(view)),
     card("What differs", differenceTable(view)),
     view.prompts.length ? card("Prompts that differ", view.prompts.map((prompt) => fold(`prompt-${prompt.role}`, [h("b", {}, nameAgent(prompt.role)), `: ${prompt.versions.join(" \u2013 ")}`], () => promptDiff(prompt)))) : null,
   ];
 };
+
+/** Whether the scores of the runs are of different things. */
+function isMixed(view) {
+  return view.settings.some((row) => row.key === "domain" || /^data: (test|validation)/.test(row.key)) || new Set(view.runs.map((run) => run.metric)).size > 1;
+}
+
+/** A value of a setting; a long hash by its beginning. */
+const sayBriefly = (value) => (typeof value === "string" && /^[0-9a-f]{16,}$/.test(value) ? h("code", { title: value }, value.slice(0, 12)) : sayValue(value));
 
 const runLink = (id) => h("a", { href: runAddress(id) }, id);
 
@@ -32,7 +41,7 @@ function compareTable(view) {
 function differenceTable(view) {
   return table(
     ["setting", ...view.runs.map((run) => run.run.id)],
-    view.settings.map((row) => [h("code", {}, row.key), ...row.values.map(sayValue)]),
+    view.settings.map((row) => [h("code", {}, row.key), ...row.values.map(sayBriefly)]),
     { caption: "Settings, data and prompts that differ", empty: "Nothing differs." },
   );
 }

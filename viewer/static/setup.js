@@ -37,7 +37,7 @@ PAGES.graph = async (source) => {
   return [
     h("h1", {}, "The state machine"),
     h("p", { class: "quiet" }, "Drawn from the compiled graph. Arrows on the right go forward, arrows on the left go back; dashed ones are taken on a condition. The figures are of this run."),
-    card(null, view.nodes?.length ? graphDrawing(view) : nodeTable(view.work)),
+    view.nodes?.length ? h("div", { class: "columns" }, card(null, graphDrawing(view)), card("Seconds of each node", nodeTable(view.work))) : card(null, nodeTable(view.work)),
   ];
 };
 

@@ -12,17 +12,27 @@ PAGES.texts = async (source, _, query) => {
     h("h1", {}, "Texts"),
     filterBar(facets, query),
     h("p", { class: "quiet", "aria-live": "polite" }, `${number(page.total)} of ${count(all, "text")}`, page.total ? `, ${number(first + 1)} to ${number(first + page.rows.length)}` : ""),
-    card(
-      null,
-      table(
-        ["id", "text", "answer", "state", "before training the student said", "kind"],
-        page.rows.map((row) => [linkSample(row.id), Array.isArray(row.label ?? row.intended) ? marked(row.text, row.label ?? row.intended, CUT) : quote(row.text), Array.isArray(row.label) ? null : labelCell(row), [sampleBadge(row), row.reason && h("div", { class: "quiet" }, row.reason)], examCell(row), h("span", { title: KINDS[row.kind] }, row.kind)]),
-        { caption: "Texts", empty: "No text matches." },
-      ),
-    ),
+    card(null, textTable(page.rows)),
     pager(query, first, page),
   ];
 };
+
+function textTable(rows) {
+  const areMarked = rows.some((row) => Array.isArray(row.label ?? row.intended));
+  const columns = [
+    ["id", (row) => linkSample(row.id)],
+    ["text", (row) => (Array.isArray(row.label ?? row.intended) ? marked(row.text, row.label ?? row.intended, CUT) : quote(row.text))],
+    !areMarked && ["answer", labelCell],
+    ["state", (row) => [sampleBadge(row), row.reason && h("div", { class: "quiet" }, row.reason)]],
+    ["before training the student said", examCell],
+    ["kind", (row) => h("span", { title: KINDS[row.kind] }, row.kind)],
+  ].filter(Boolean);
+  return table(
+    columns.map(([name]) => name),
+    rows.map((row) => columns.map(([, cell]) => cell(row))),
+    { caption: "Texts", empty: "No text matches." },
+  );
+}
 
 function labelCell(row) {
   const label = row.label ?? row.candidates?.[0] ?? null;
