@@ -16,6 +16,7 @@ from evokd.api.settings import Settings, to_sources
 from evokd.graph.runner import resume_run, start_run
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.messages import InputError
 from evokd.tracing.events import Listener
 
 
@@ -64,6 +65,8 @@ def run(
         InputError: what is wrong with domain or settings; nothing was written or paid for.
         TeacherError: the teacher cannot be used; `resume` goes on.
     """
+    if run_id is not None and not isinstance(run_id, str):
+        raise InputError(f"run_id: give a name as text, such as 'first', or None for one made here, not {run_id!r}")
     plan = make_plan(domain, preset, settings, teacher, base_url, student)
 
     def work(listener: Listener) -> Run:

@@ -47,9 +47,13 @@ class Results:
         unreachable = any(failure.code == TeacherFailed.exit_code for failure in self.failures)
         error = TeacherFailed if unreachable else RunsFailed
         raise error(
-            f"{len(self.failures)} of the runs and full-shot trainings failed, first {first.job.name}:"
+            f"{len(self.failures)} of the {self._name_jobs()} failed, first {first.job.name}:"
             f" {first.message}; the same command tries them again"
         )
+
+    def _name_jobs(self) -> str:
+        failed_baselines = any(failure.job.kind == "baseline" for failure in self.failures)
+        return "runs and full-shot trainings" if self.baselines or failed_baselines else "runs"
 
 
 def drive(experiment: Experiment, out: Path, processes: int, full_shot: int | None, tell: Tell) -> Results:
@@ -76,7 +80,8 @@ def drive(experiment: Experiment, out: Path, processes: int, full_shot: int | No
         jobs += [_run_job(run) for run in experiment.runs if read_curve(out, run) is None]
         total = len(experiment.runs) + len(baselines)
         busy = min(processes, len(jobs))
-        tell({"event": "planned", "total": total, "done": total - len(jobs), "processes": busy})
+        done = total - len(jobs)
+        tell({"event": "planned", "total": total, "baselines": len(baselines), "done": done, "processes": busy})
         try:
             failures = WorkerPool(out, processes, tell).work(jobs)
         except KeyboardInterrupt as exc:

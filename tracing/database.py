@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from evokd.messages import EvokdError
+from evokd.messages.escape import clean
 from evokd.tracing.group_commit import GroupCommit
 from evokd.tracing.read_only import connect_to_read, copy_to_read
+from evokd.tracing.shapes import check_json, check_value, make
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 VERSION = 3
@@ -41,6 +43,8 @@ JSON_COLUMNS = frozenset(
 )
 _MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
 """Errors of SQLite that no disk causes: one of our statements is wrong."""
+_DAMAGE = ("no such column", "no such table", "could not decode")
+"""How SQLite begins to say that a file lacks a part of the schema, or that a text in it is none."""
 
 
 class LedgerError(EvokdError):
@@ -172,7 +176,12 @@ class Database:
 
     def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         with self._named_errors():
-            return self._base.execute(query, values).fetchall()
+            try:
+                return self._base.execute(query, values).fetchall()
+            except sqlite3.OperationalError as exc:
+                if str(exc).lower().startswith(_DAMAGE):
+                    raise self._damaged(str(exc)) from exc
+                raise
 
     def query(self, statement: str, *values: Any) -> list[sqlite3.Row]:
         """Read rows with a SELECT statement; for pages that show more than the nodes of the graph read."""
@@ -194,6 +203,45 @@ class Database:
                 raise
             raise LedgerError(f"{self.path}: the ledger cannot be read or written: {exc}") from exc
 
+    # What is read is checked here, so that nothing above meets a row of another form.
+
+    def _damaged(self, fault: str) -> LedgerError:
+        return LedgerError(f"{self.path}: damaged ({clean(fault, 300)}); put the file of a copy in its place")
+
+    def _load(self, text: Any, shape: Any = Any, place: str = "a JSON column") -> Any:
+        """Read JSON of this type; `place` names it in an error.
+
+        Raises:
+            LedgerError: it is not JSON, or not of this type.
+        """
+        try:
+            if shape is not Any:
+                check_json(text, shape)
+            return json.loads(text)
+        except (ValueError, TypeError) as exc:
+            raise self._damaged(f"{place}: {exc}") from exc
+
+    def _read(self, table: str, row: sqlite3.Row, shape: Any) -> dict[str, Any]:
+        """Read a row that holds a TypedDict."""
+        try:
+            fields = decode(row)
+            check_value(fields, shape)
+        except (ValueError, TypeError) as exc:
+            raise self._damaged(f"{_name_row(table, row)}: {exc}") from exc
+        return fields
+
+    def _make(self, table: str, row: sqlite3.Row, shape: type[Any], without: tuple[str, ...] = ()) -> Any:
+        """Read a row that holds a dataclass or a model; `without`: columns that are not part of it."""
+        try:
+            fields = decode(row)
+            for column in without:
+                fields.pop(column, None)
+            for column in sorted(shape.__annotations__.keys() - fields.keys()):  # one with a default is missed as well
+                raise ValueError(f"no column {column}")
+            return make(fields, shape)
+        except (ValueError, TypeError) as exc:
+            raise self._damaged(f"{_name_row(table, row)}: {exc}") from exc
+
     def _of_cycle(self, table: str, cycle: int | None, order: str) -> list[sqlite3.Row]:
         if cycle is None:
             return self._rows(f"SELECT * FROM {table} ORDER BY {order}")
@@ -208,6 +256,10 @@ class Database:
         """Store a row in one commit with others that come at the same time; return when it is on the disk."""
         with self._named_errors():
             await self._groups.write(*_to_insert(table, row))
+
+
+def _name_row(table: str, row: sqlite3.Row) -> str:
+    return f"{table} {row['id']}" if "id" in row.keys() else table  # noqa: SIM118 - it iterates over values
 
 
 def _define_columns(db: sqlite3.Connection, table: str) -> dict[str, str]:

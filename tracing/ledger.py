@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from evokd.messages import CallRecord, EvokdError, Message
-from evokd.tracing.database import LedgerError, decode, encode
+from evokd.tracing.database import LedgerError, encode
 from evokd.tracing.rows import LessonOutline, LessonRow, PlanRecord, RecordKind, RecordT, Usage, WeaknessRow
 from evokd.tracing.samples import Sample, Samples
 
@@ -40,7 +40,7 @@ class Ledger(Samples):
     def recall(self, key: str) -> dict[str, Any] | None:
         """Read a fact about the whole run; None where nothing is stored under the key."""
         rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
-        return dict(json.loads(rows[0]["value"])) if rows else None
+        return cast(dict[str, Any], self._load(rows[0]["value"], dict[str, Any], key)) if rows else None
 
     def start_over(self) -> None:
         """Delete everything but the calls and the facts, for a run that has lost its checkpoints."""
@@ -55,7 +55,7 @@ class Ledger(Samples):
         rows = self._rows(
             "SELECT * FROM calls WHERE key = ? AND status IN ('ok', 'fault') ORDER BY seq DESC LIMIT 1", key
         )
-        return _to_call(rows[0]) if rows else None
+        return self._to_call(rows[0]) if rows else None
 
     def record_call(self, record: CallRecord) -> None:
         """Store one attempt."""
@@ -78,11 +78,11 @@ class Ledger(Samples):
     def call(self, name: str) -> CallRecord | None:
         """One attempt by its id."""
         rows = self._rows("SELECT * FROM calls WHERE id = ?", name)
-        return _to_call(rows[0]) if rows else None
+        return self._to_call(rows[0]) if rows else None
 
     def calls(self, cycle: int | None = None) -> list[CallRecord]:
         """All attempts in order, of one cycle or of the run."""
-        return [_to_call(row) for row in self._of_cycle("calls", cycle, "seq")]
+        return [self._to_call(row) for row in self._of_cycle("calls", cycle, "seq")]
 
     def usage(self, cycle: int | None = None, role: str | None = None) -> Usage:
         """Sum up calls and tokens, of a cycle, of a role or of all.
@@ -178,7 +178,7 @@ class Ledger(Samples):
 
     def weaknesses(self, cycle: int | None = None) -> list[WeaknessRow]:
         """All weaknesses in order, of one cycle or of the run."""
-        return [_to_weakness(row) for row in self._of_cycle("weaknesses", cycle, _BY_ID)]
+        return [self._to_weakness(row) for row in self._of_cycle("weaknesses", cycle, _BY_ID)]
 
     def newest_weaknesses(self, count: int, before: int | None = None) -> list[WeaknessRow]:
         """The last `count` weaknesses, in order; `before`: of the cycles before this one only."""
@@ -188,7 +188,7 @@ class Ledger(Samples):
             before,
             count,
         )
-        return [_to_weakness(row) for row in reversed(rows)]
+        return [self._to_weakness(row) for row in reversed(rows)]
 
     def put_lessons(self, cycle: int, rows: Sequence[LessonRow]) -> None:
         """Store a cycle's lessons in place of those of an earlier attempt, whose samples and messages are deleted."""
@@ -200,12 +200,12 @@ class Ledger(Samples):
 
     def lessons(self, cycle: int) -> list[LessonRow]:
         """A cycle's lessons in order."""
-        return [_to_lesson(row) for row in self._of_cycle("lessons", cycle, _BY_ID)]
+        return [self._to_lesson(row) for row in self._of_cycle("lessons", cycle, _BY_ID)]
 
     def lesson_plans(self) -> list[tuple[str, PlanRecord]]:
         """Id and plan of all lessons in order."""
         rows = self._rows(f"SELECT id, plan FROM lessons ORDER BY {_BY_ID}")
-        return [(row["id"], json.loads(row["plan"])) for row in rows]
+        return [(row["id"], self._load(row["plan"], PlanRecord, f"the plan of {row['id']}")) for row in rows]
 
     def all_lessons(self) -> list[LessonOutline]:
         """All lessons of the run in order, without their plans."""
@@ -228,7 +228,7 @@ class Ledger(Samples):
         rows = self._rows("SELECT * FROM lessons WHERE id = ?", lesson)
         if not rows:
             raise LedgerError(f"{self.path}: no lesson {lesson!r}")
-        return _to_lesson(rows[0])
+        return self._to_lesson(rows[0])
 
     def close_lesson(self, lesson: str, drafts: int, labelled: int, faults: Sequence[str]) -> None:
         """Store the outcome of a lesson: numbers of drafts and labelled drafts, and faults."""
@@ -246,8 +246,8 @@ class Ledger(Samples):
     def cycle_record(self, cycle: int, kind: RecordKind[RecordT]) -> RecordT | None:
         """A record of a cycle, such as `rows.GATE`; None where it was not written yet."""
         rows = self._rows("SELECT body FROM cycles WHERE cycle = ? AND part = ?", cycle, kind.name)
-        record: RecordT | None = json.loads(rows[0]["body"]) if rows else None
-        return record
+        place = f"{kind.name} of cycle {cycle}"
+        return cast(RecordT, self._load(rows[0]["body"], kind.shape, place)) if rows else None
 
     def last_cycle(self) -> int:
         """The highest cycle whose lessons were planned or that has a record; 0 at the start."""
@@ -267,19 +267,14 @@ class Ledger(Samples):
         )
         return {row["node"]: round(row["s"], 3) for row in rows}
 
+    def _to_call(self, row: sqlite3.Row) -> CallRecord:
+        return cast(CallRecord, self._make("calls", row, CallRecord, without=("seq",)))
 
-def _to_call(row: sqlite3.Row) -> CallRecord:
-    fields = decode(row)
-    del fields["seq"]
-    return CallRecord.model_validate(fields)
+    def _to_weakness(self, row: sqlite3.Row) -> WeaknessRow:
+        return cast(WeaknessRow, self._read("weaknesses", row, WeaknessRow))
 
-
-def _to_weakness(row: sqlite3.Row) -> WeaknessRow:
-    return cast(WeaknessRow, decode(row))
-
-
-def _to_lesson(row: sqlite3.Row) -> LessonRow:
-    return cast(LessonRow, decode(row))
+    def _to_lesson(self, row: sqlite3.Row) -> LessonRow:
+        return cast(LessonRow, self._read("lessons", row, LessonRow))
 
 
 def open_ledger(path: Path) -> Ledger:

@@ -6,12 +6,38 @@ Scores, shares and confidences run from 0 to 1.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NotRequired, TypedDict, TypeVar, cast
+from typing import Annotated, Any, Generic, NotRequired, TypeVar, cast
+
+from pydantic import AfterValidator
+from typing_extensions import TypedDict
 
 from evokd.messages import LabelPlan, LessonMode, LessonPlan, MasteryState
 
-Answer = str | list[dict[str, Any]]
+_ENTITY = {"start": int, "end": int, "label": str}
+
+
+def _check_entity(entity: dict[str, Any]) -> dict[str, Any]:
+    for key, kind in _ENTITY.items():
+        if type(entity.get(key)) is not kind:
+            raise ValueError(f"{key!r} of an entity is missing or not of type {kind.__name__}")
+    return entity
+
+
+Answer = str | list[Annotated[dict[str, Any], AfterValidator(_check_entity)]]
 """An answer as JSON: a label for classification, a list of {"start", "end", "label"} for NER."""
+
+
+def check_answer(value: Any) -> Any:
+    """Return a value if it is an `Answer` or None.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if value is not None and not isinstance(value, str | list):
+        raise ValueError("an answer is a label or a list of entities")
+    for entity in value if isinstance(value, list) else ():
+        _check_entity(entity if isinstance(entity, dict) else {})
+    return value
 
 
 class ExamAnswer(TypedDict):
@@ -185,6 +211,8 @@ class RecordKind(Generic[RecordT]):
     """A kind of cycle record, with the type of what is stored under its name."""
 
     name: str
+    shape: Any
+    """The same type, to check what is read."""
 
 
 class TrainingRecord(TypedDict):
@@ -290,24 +318,24 @@ class AnswersRecord(TypedDict):
     """Answer and confidence per example."""
 
 
-TRAINING = RecordKind[TrainingRecord]("training")
-REFITTING = RecordKind[TrainingRecord]("refit")
-GATE = RecordKind[GateRecord]("gate")
-REVIEW = RecordKind[ReviewRecord]("review")
-KINDS = RecordKind[KindsRecord]("kinds")
-LABEL_COUNTS = RecordKind[dict[str, int]]("labels")
+TRAINING = RecordKind[TrainingRecord]("training", TrainingRecord)
+REFITTING = RecordKind[TrainingRecord]("refit", TrainingRecord)
+GATE = RecordKind[GateRecord]("gate", GateRecord)
+REVIEW = RecordKind[ReviewRecord]("review", ReviewRecord)
+KINDS = RecordKind[KindsRecord]("kinds", KindsRecord)
+LABEL_COUNTS = RecordKind[dict[str, int]]("labels", dict[str, int])
 """Label -> accepted samples of the cycles before that have it. `analyze` writes it."""
-CURATION = RecordKind[CurationRecord]("curation")
-DECISION = RecordKind[DecisionRecord]("decision")
-PROFILE = RecordKind[ProfileRecord]("profile")
-AGREEMENT = RecordKind[AgreementRecord]("labels measured")
+CURATION = RecordKind[CurationRecord]("curation", CurationRecord)
+DECISION = RecordKind[DecisionRecord]("decision", DecisionRecord)
+PROFILE = RecordKind[ProfileRecord]("profile", ProfileRecord)
+AGREEMENT = RecordKind[AgreementRecord]("labels measured", AgreementRecord)
 
 
 def answers_of(split: str, version: str) -> RecordKind[AnswersRecord]:
     """Name the answers of a student version, such as `c002`, to a split (`validation` or `test`)."""
-    return RecordKind(f"{split}:{version}")
+    return RecordKind(f"{split}:{version}", AnswersRecord)
 
 
 def scores_of(split: str, version: str) -> RecordKind[dict[str, Any]]:
     """Name the scores (`student.tasks.scores.Scores` as JSON) of a version on a split, in the record of cycle 0."""
-    return RecordKind(f"scores:{split}:{version}")
+    return RecordKind(f"scores:{split}:{version}", dict[str, Any])

@@ -1,13 +1,16 @@
 """The samples in the ledger: drafts, and what became of them."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Annotated, Any, cast
 
-from evokd.tracing.database import JSON_COLUMNS, Database, decode, encode
-from evokd.tracing.rows import Answer, ExamAnswer
+from pydantic import AfterValidator
+from typing_extensions import TypedDict
 
+from evokd.tracing.database import JSON_COLUMNS, Database, encode
+from evokd.tracing.rows import Answer, ExamAnswer, check_answer
+
+AnyAnswer = Annotated[Any, AfterValidator(check_answer)]
 _BY_DRAFT = "cycle, length(lesson), lesson, length(id), id"
 """Order of samples: l10 comes after l09, d100 after d99."""
 _BACKWARDS = ", ".join(f"{term} DESC" for term in _BY_DRAFT.split(", "))
@@ -23,14 +26,14 @@ class Sample:
     weakness: str | None
     text: str
     difficulty: str
-    intended: Any
+    intended: AnyAnswer
     """The `Answer` that the text was written for; None for a real text."""
     draft_call: str
     state: str = "drafted"
     candidates: list[Answer] | None = None
     """Answers of the Labeler, best first; None: not labelled."""
     confidence: float | None = None
-    label: Any = None
+    label: AnyAnswer = None
     """The `Answer` that curation decided on; None before that, and where the text was rejected."""
     reason: str | None = None
     disputed: bool = False
@@ -103,12 +106,12 @@ class Samples(Database):
         filters = {name: value for name, value in columns.items() if value is not None}
         where = " AND ".join(f"{name} = ?" for name in filters) or "1"
         rows = self._rows(f"SELECT * FROM samples WHERE {where} ORDER BY {_BY_DRAFT} LIMIT ?", *filters.values(), first)
-        return [Sample(**decode(row)) for row in rows]
+        return [cast(Sample, self._make("samples", row, Sample)) for row in rows]
 
     def sample(self, name: str) -> Sample | None:
         """One sample by its id."""
         rows = self._rows("SELECT * FROM samples WHERE id = ?", name)
-        return Sample(**decode(rows[0])) if rows else None
+        return cast(Sample, self._make("samples", rows[0], Sample)) if rows else None
 
     def first_and_last_sample(self) -> tuple[str, str] | None:
         """Ids of the first and the last sample in order."""
@@ -150,7 +153,7 @@ class Samples(Database):
             count,
         )
         return [
-            (row["text"], json.loads(row["label"]), row["masked"] == "[]", row["source"] is not None)
+            (row["text"], self._load(row["label"]), row["masked"] == "[]", row["source"] is not None)
             for row in reversed(rows)
         ]
 
@@ -162,7 +165,7 @@ class Samples(Database):
     def real_answers(self, before: int) -> list[Answer]:
         """Answers to the accepted real texts of the cycles before this one."""
         where = "state = 'accepted' AND source IS NOT NULL AND cycle < ?"
-        return [json.loads(row["label"]) for row in self._rows(f"SELECT label FROM samples WHERE {where}", before)]
+        return [self._load(row["label"]) for row in self._rows(f"SELECT label FROM samples WHERE {where}", before)]
 
     def count_kinds(self, before: int) -> dict[str, int]:
         """Kind -> number of accepted samples in the cycles before this one."""
@@ -174,7 +177,7 @@ class Samples(Database):
         """Answer and number of its accepted samples, in the cycles from `since` up to, not including, `before`."""
         where = "state = 'accepted' AND cycle >= ? AND cycle < ?"
         rows = self._rows(f"SELECT label, count(*) AS n FROM samples WHERE {where} GROUP BY label", since, before)
-        return [(json.loads(row["label"]), row["n"]) for row in rows]
+        return [(self._load(row["label"]), row["n"]) for row in rows]
 
     def count_samples(self, state: str = "accepted", but_of: int = -1) -> int:
         """Count the samples in a state; `but_of`: a cycle that is left out."""

@@ -3,11 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
+from typing_extensions import TypedDict
+
+from evokd.messages import EvokdError
+from evokd.messages.escape import clean
 from evokd.tracing.files import read_json, write_json
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.rows import AGREEMENT, GATE, GateRecord, Usage
+from evokd.tracing.shapes import ShapeError, check_value
 
 Metrics = dict[str, float] | None
 
@@ -157,6 +162,66 @@ def _summarise_cycle(ledger: Ledger, cycle: int) -> dict[str, Any]:
     }
 
 
+_ADVICE = "the last event of events.jsonl beside it has the same figures"
+
+
+class _SplitScores(TypedDict):
+    validation: Metrics
+    test: Metrics
+
+
+class _Totals(TypedDict):
+    samples: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    tokens_estimated: bool
+    cost_usd: float | None
+    seconds: float
+    node_seconds: NotRequired[dict[str, float]]
+
+
+class _CycleFigures(TypedDict):
+    cycle: int
+    accepted: int
+    rejected: dict[str, int]
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    seconds: dict[str, float]
+    gate: GateRecord
+
+
+class _LabelFigures(TypedDict):
+    real_texts: NotRequired[int]
+    expected_error: NotRequired[float | None]
+    measured_rows: NotRequired[int]
+    agreement: NotRequired[float | None]
+    audited: NotRequired[int]
+    audited_disputed: NotRequired[int]
+
+
+class _Summary(TypedDict):
+    """What programs rely on in a summary; those of earlier versions lack the keys that are `NotRequired`."""
+
+    run_id: str
+    domain: str
+    preset: str
+    teacher: str
+    rehearsal: bool
+    student: str
+    seed: int
+    stop_reason: str
+    metric: str
+    gate_metric: str
+    start: _SplitScores
+    final: _SplitScores
+    cycles: list[_CycleFigures]
+    totals: _Totals
+    labels: NotRequired[_LabelFigures]
+
+
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write the summary; the file appears whole or not at all."""
     write_json(path, summary)
@@ -168,4 +233,20 @@ def read_summary(path: Path) -> dict[str, Any] | None:
     Raises:
         EvokdError: the file is damaged.
     """
-    return read_json(path, "run_id", "the last event of events.jsonl beside it has the same figures")
+    record = read_json(path, "run_id", _ADVICE)
+    if record is None:
+        return None
+    try:
+        check_value(record, _Summary)
+        _check_metric(record)
+    except ShapeError as exc:
+        raise EvokdError(f"{path}: damaged ({clean(str(exc), 300)}); {_ADVICE}") from exc
+    return record
+
+
+def _check_metric(record: Mapping[str, Any]) -> None:
+    """Refuse scores without the metric that the summary names."""
+    for when in ("start", "final"):
+        for split, scores in record[when].items():
+            if scores is not None and record["metric"] not in scores:
+                raise ShapeError(f"{when}.{split}: no {record['metric']!r} in it")

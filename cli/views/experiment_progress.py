@@ -44,7 +44,8 @@ class ExperimentProgress(LiveLine):
         self._total, self._done = event["total"], event["done"]
         self._began = time.monotonic()
         rest = f", {event['processes']} at once" if event["processes"] else "; nothing left to do"
-        self._say(f"{self._total} runs and full-shot trainings, {self._done} done before{rest}")
+        jobs = "runs and full-shot trainings" if event["baselines"] else "runs"
+        self._say(f"{self._total} {jobs}, {self._done} done before{rest}")
 
     def _on_started(self, event: Mapping[str, Any]) -> None:
         job = event["job"]

@@ -112,6 +112,8 @@ def load_preset(name: str) -> ConfigSource:
         InputError: no such preset; the nearest name is suggested.
     """
     known = sorted(path.stem for path in PRESETS.glob("*.yaml"))
+    if not isinstance(name, str):  # of a call from Python
+        raise InputError(f"preset: give the name of a preset as text, not {name!r}; presets: {', '.join(known)}")
     if name not in known:
         raise InputError(f"unknown preset {name!r}{suggest(name, known)}; presets: {', '.join(known)}")
     values = read_yaml(PRESETS / f"{name}.yaml")

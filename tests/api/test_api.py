@@ -55,6 +55,18 @@ def test_a_run_is_started_read_and_asked(toy_domain: Path, options: dict[str, ob
     assert evokd.resume(again).summary == run.summary
 
 
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [({"run_id": 5}, "run_id: give a name as text, .* not 5"), ({"preset": None}, "preset: give the name .* not None")],
+)
+def test_an_argument_of_another_type_is_an_error_of_one_line(
+    odd: dict[str, object], told: str, toy_domain: Path, options: dict[str, object]
+) -> None:
+    with pytest.raises(evokd.InputError, match=f"^{told}"):
+        evokd.run(toy_domain, **{**options, **odd})  # type: ignore[arg-type]
+    assert not Path(str(options["runs_dir"])).exists()
+
+
 @pytest.mark.usefixtures("word_students")
 async def test_it_works_where_an_event_loop_runs(toy_domain: Path, options: dict[str, object]) -> None:
     run = await evokd.run_async(toy_domain, **options)

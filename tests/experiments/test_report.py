@@ -152,10 +152,11 @@ def test_the_report_says_what_was_done_and_how_to_do_it_again(
 
 
 def test_pictures_of_the_report_before_are_gone_other_files_stay(
-    arguments: list[str], tmp_path: Path, inline_pool: InlinePool
+    arguments: list[str], tmp_path: Path, inline_pool: InlinePool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pictures = tmp_path / "out" / "pictures"
     assert main.run_cli([*arguments, "--noise", "0.2", "--no-full-shot"]) == 0
+    assert "2 runs, 0 done before" in capsys.readouterr().err
     assert len(list(pictures.glob("toy-t0-n0.2-*"))) == 4
     (pictures / "mine.svg").write_text("<svg/>", encoding="utf-8")
     assert main.run_cli([*arguments, "--no-full-shot"]) == 0

@@ -70,7 +70,8 @@ def lesson(
 ) -> dict[str, Any]:
     quotas = [{"label": "cat", "hard": 1, "easy": 2}, {"label": "[dog]", "hard": 0, "easy": 1}]
     variety = {"variety": ["a few words; plain", "one long sentence; casual"]} if weakness is None else {}
-    plan = {"id": id, "weakness": {"name": topic}, "quotas": quotas, **variety}
+    about = {"name": topic, "pattern": "", "labels": [], "advice": ""}
+    plan = {"kind": "lesson_plan", "id": id, "weakness": about, "labels": {}, "quotas": quotas, **variety}
     kind = "plain" if weakness is None else "weakness"
     return {"id": id, "cycle": cycle, "weakness": weakness, "kind": kind, "plan": plan}
 
@@ -168,6 +169,8 @@ SUMMARY: dict[str, Any] = {
     "seed": 3,
     "stop_reason": "cycles",
     "metric": "macro_f1",
+    "gate_metric": "macro_f1",
+    "cycles": [],
     "start": {"validation": {"macro_f1": 0.4}, "test": None},
     "final": {"validation": {"macro_f1": 0.6}, "test": None},
     "totals": {

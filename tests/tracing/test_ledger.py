@@ -248,9 +248,9 @@ def test_samples_are_narrowed_down_and_counted(ledger: Ledger) -> None:
 def test_parts_times_and_the_last_cycle(ledger: Ledger) -> None:
     assert (ledger.last_cycle(), ledger.cycle_record(1, GATE), ledger.times()) == (0, None, {})
     for after in (0.5, 0.6):
-        ledger.put_cycle_record(2, GATE, {"after": after, "before": None})
-    ledger.put_cycle_record(1, GATE, {"after": 0.1})
-    assert (ledger.cycle_record(2, GATE), ledger.last_cycle()) == ({"after": 0.6, "before": None}, 2)
+        ledger.put_cycle_record(2, GATE, {"after": after, "before": None, "promoted": True})
+    ledger.put_cycle_record(1, GATE, {"before": None, "after": 0.1, "promoted": True})
+    assert (ledger.cycle_record(2, GATE), ledger.last_cycle()) == ({"before": None, "after": 0.6, "promoted": True}, 2)
     for cycle, node, seconds in ((1, "train", 1.0), (1, "label", 0.25), (2, "train", 0.5), (2, "train", 0.1)):
         ledger.add_time(cycle, node, seconds)
     assert list(ledger.times().items()) == [("train", 1.6), ("label", 0.25)]

@@ -1,11 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evokd.cli.views.run_sentences import describe_costs, describe_gains
+from evokd.messages import EvokdError
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.summary import RunFacts, build_summary, read_summary, write_summary
-from tests.tracing.rows import call, fill
+from tests.tracing.rows import SUMMARY, call, fill
 
 FACTS = RunFacts(
     run_id="r1",
@@ -103,17 +105,37 @@ def test_a_summary_is_written_whole_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
     assert read_summary(path) is None
     for name in ("alt", "neu \u2028 é"):
-        write_summary(path, {"run_id": name, "cost_usd": None})
-    assert read_summary(path) == {"run_id": "neu \u2028 é", "cost_usd": None}
+        write_summary(path, {**SUMMARY, "run_id": name, "later_key": None})
+    assert read_summary(path) == {**SUMMARY, "run_id": "neu \u2028 é", "later_key": None}
     assert [entry.name for entry in tmp_path.iterdir()] == ["summary.json"]
 
 
 def test_a_summary_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
-    write_summary(path, {"run_id": "old"})
+    write_summary(path, SUMMARY)
     with pytest.raises(TypeError):
         write_summary(path, {"run_id": path})
-    assert read_summary(path) == {"run_id": "old"}
+    assert read_summary(path) == SUMMARY
+
+
+ODD_SUMMARIES = {
+    "a number as text": ({"seed": "3"}, "seed: Input should be a valid integer"),
+    "no object": ({"totals": []}, "totals: Input should be"),
+    "a key missing": ({"totals": {"samples": 1}}, "totals.calls: Field required"),
+    "a score as text": ({"start": {"validation": {"macro_f1": "high"}, "test": None}}, "start.validation.macro_f1: "),
+    "no such score": ({"final": {"validation": {"accuracy": 0.5}, "test": None}}, "final.validation: no 'macro_f1'"),
+    "cycles that are none": ({"cycles": [{"cycle": 1}]}, "cycles.0.accepted: Field required"),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), ODD_SUMMARIES.values(), ids=ODD_SUMMARIES)
+def test_a_summary_of_wrong_types_is_damaged(change: dict[str, Any], told: str, tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    write_summary(path, {**SUMMARY, **change})
+    with pytest.raises(EvokdError) as caught:
+        read_summary(path)
+    assert str(caught.value).startswith(f"{path}: damaged ({told}")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

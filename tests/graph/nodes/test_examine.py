@@ -50,7 +50,9 @@ async def test_the_scores_of_the_gate_are_not_computed_again(
 ) -> None:
     toy = make_toy()
     toy.teach("c001")
-    toy.context.ledger.put_cycle_record(1, TRAINING, {"samples": 1, "steps": 1, "seconds": 0.1, "loss": 0.5})
+    toy.context.ledger.put_cycle_record(
+        1, TRAINING, {"tune": "head", "samples": 1, "steps": 1, "seconds": 0.1, "loss": 0.5}
+    )
     update = await gate(make_state(champion=None), toy.context)
     monkeypatch.delattr(ClassificationCodec, "evaluate")
     monkeypatch.delattr(ClassificationCodec, "from_wire")

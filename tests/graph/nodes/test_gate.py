@@ -20,7 +20,7 @@ def gate_record(ledger: Ledger, cycle: int) -> dict[str, Any]:
 
 
 def note_training(toy: ToyContext, cycle: int) -> None:
-    record = {"samples": 15, "steps": 3, "seconds": 0.5, "loss": 0.25}
+    record = {"tune": "head", "samples": 15, "steps": 3, "seconds": 0.5, "loss": 0.25}
     toy.context.ledger.put_cycle_record(cycle, TRAINING, record)
 
 
