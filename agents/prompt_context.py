@@ -1,7 +1,7 @@
 """What every agent is told about the domain: rendered prompts, labels, the task's wire form."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from evokd.agents.llm.request import LLMRequest, ReplyT
 from evokd.agents.output_schemas import OutputSchema, output_schema
 from evokd.messages import PAIR, AnalystReply, GuideReply, ProfileReply, Sendable, describe_reply
-from evokd.prompts.loader import digest_prompts, load_prompts
+from evokd.prompts.loader import Prompt, digest_prompts, load_prompts
 
 PromptName = Literal["analyst", "generator", "labeler", "profile", "guide"]
 _ROLES: Mapping[PromptName, str] = {
@@ -44,6 +44,8 @@ class PromptContext:
     """Role -> name and version of its prompt file."""
     domain_prompts: tuple[str, ...]
     """Prompt files that the domain brings itself."""
+    files: Mapping[str, Prompt] = field(default_factory=dict)
+    """Role -> its prompt file, as it was before it was rendered."""
 
     @property
     def hash(self) -> str:
@@ -126,4 +128,4 @@ def make_prompt_context(
     domain_prompts = tuple(
         str(prompt.path) for prompt in prompts.values() if overlay is not None and prompt.path.parent == overlay
     )
-    return PromptContext(task, dict(labels), form, systems, max_weaknesses, versions, domain_prompts)
+    return PromptContext(task, dict(labels), form, systems, max_weaknesses, versions, domain_prompts, prompts)

@@ -18,6 +18,7 @@ from evokd.graph.open_context import RunOverrides, open_context
 from evokd.graph.resumption import PLAN, THREAD, ResumeInfo, replan, rewind
 from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import Plan, describe_plan, record_plan
+from evokd.graph.setup.prompt_record import record_prompts
 from evokd.graph.setup.readability import refuse_unreadable
 from evokd.graph.setup.resume_check import Change
 from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, write_config
@@ -176,6 +177,7 @@ async def begin_run(
         if info.changes:
             log("changed", changes=[_describe_change(change) for change in info.changes])
         context.ledger.remember(PLAN, record_plan(plan))
+        context.ledger.add_prompts(plan.briefing.hash, record_prompts(plan))
         yield context
 
 

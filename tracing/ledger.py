@@ -14,7 +14,18 @@ from typing import Any, TypeVar, cast
 
 from evokd.messages import CallRecord, EvokdError, Message
 from evokd.tracing.database import LedgerError, encode
-from evokd.tracing.rows import LessonOutline, LessonRow, PlanRecord, RecordKind, RecordT, Usage, WeaknessRow
+from evokd.tracing.rows import (
+    LessonOutline,
+    LessonRow,
+    PlanRecord,
+    PromptHistory,
+    PromptRecord,
+    PromptSet,
+    RecordKind,
+    RecordT,
+    Usage,
+    WeaknessRow,
+)
 from evokd.tracing.samples import Sample, Samples
 
 __all__ = ["Ledger", "LedgerError", "Sample"]
@@ -23,6 +34,8 @@ MessageT = TypeVar("MessageT", bound=Message)
 
 LEAST_ROOM = 8 * 2**20
 """Bytes that must be free before a call goes out: all replies under way, and the second copy that SQLite writes."""
+_PROMPTS = "prompts"
+"""Key of the prompts among the facts."""
 _BY_ID = "cycle, length(id), id"
 """Order of ids that end in a number: w10 comes after w9."""
 
@@ -41,6 +54,19 @@ class Ledger(Samples):
         """Read a fact about the whole run; None where nothing is stored under the key."""
         rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
         return cast(dict[str, Any], self._load(rows[0]["value"], dict[str, Any], key)) if rows else None
+
+    def add_prompts(self, digest: str, roles: Mapping[str, PromptRecord]) -> None:
+        """Store the prompts that are in force from now on; nothing is added if the last ones have the same hash."""
+        sets = self.prompt_sets()
+        if not sets or sets[-1]["hash"] != digest:
+            entry = PromptSet(hash=digest, from_cycle=self.last_cycle(), roles=dict(roles))
+            self.remember(_PROMPTS, PromptHistory(sets=[*sets, entry]))
+
+    def prompt_sets(self) -> list[PromptSet]:
+        """The sets of prompts that the run has had, in order; [] in runs of earlier versions."""
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", _PROMPTS)
+        history = cast(PromptHistory, self._load(rows[0]["value"], PromptHistory, _PROMPTS)) if rows else None
+        return history["sets"] if history else []
 
     def start_over(self) -> None:
         """Delete everything but the calls and the facts, for a run that has lost its checkpoints."""

@@ -245,6 +245,21 @@ def test_samples_are_narrowed_down_and_counted(ledger: Ledger) -> None:
     assert ledger.count_rejected(2) == {}
 
 
+def test_prompts_are_added_when_they_change(ledger: Ledger) -> None:
+    assert ledger.prompt_sets() == []
+    prompt = {"name": "labeler", "version": 1, "hash": "h", "path": "base/x/labeler.md", "body": "é {{ labels }}"}
+    for digest in ("one", "one", "two", "one"):
+        ledger.add_prompts(digest, {"labeler": prompt})
+        ledger.put_cycle_record(3, GATE, {"before": None, "after": 0.1, "promoted": True})
+    assert [(entry["hash"], entry["from_cycle"]) for entry in ledger.prompt_sets()] == [
+        ("one", 0),
+        ("two", 3),
+        ("one", 3),
+    ]
+    ledger.start_over()
+    assert ledger.prompt_sets()[0]["roles"] == {"labeler": prompt}
+
+
 def test_parts_times_and_the_last_cycle(ledger: Ledger) -> None:
     assert (ledger.last_cycle(), ledger.cycle_record(1, GATE), ledger.times()) == (0, None, {})
     for after in (0.5, 0.6):

@@ -143,6 +143,27 @@ def test_other_data_or_prompts_are_refused_and_shown_unless_forced(
     assert [change["free"] for change in event["changes"]] == [False]
 
 
+def test_every_set_of_prompts_is_in_the_ledger_with_its_templates(domain: Path, stopped: RunFolder) -> None:
+    with Ledger(stopped.ledger, read_only=True) as ledger:
+        (first,) = ledger.prompt_sets()
+        assert {call.prompts for call in ledger.calls()} == {first["hash"]}
+    assert first["from_cycle"] == 0
+    assert first["roles"]["analyst"]["path"] == "base/classification/analyst.md"
+    labeler = first["roles"]["labeler"]
+    assert (labeler["path"], labeler["name"]) == ("toy/own/labeler.md", "classification-labeler")
+    assert "{{ description }}" in labeler["body"]
+    change_prompt(domain)
+    resume(stopped, "--force", "--set", "stop.cycles=2")
+    with Ledger(stopped.ledger, read_only=True) as ledger:
+        same, second = ledger.prompt_sets()
+        assert {call.prompts for call in ledger.calls(2)} == {second["hash"]}
+    assert same == first
+    assert second["from_cycle"] == 1
+    assert second["roles"]["labeler"]["body"] == labeler["body"] + "\nBe \x1b[31mquick.\n"
+    differing = [role for role, prompt in second["roles"].items() if prompt != first["roles"][role]]
+    assert differing == ["labeler"]
+
+
 def test_the_difference_of_a_prompt_shows_old_and_new(
     domain: Path, stopped: RunFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
