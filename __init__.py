@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from evokd.api import Event as Event
     from evokd.api import EvokdError as EvokdError
     from evokd.api import InputError as InputError
+    from evokd.api import Report as Report
     from evokd.api import Run as Run
     from evokd.api import Student as Student
     from evokd.api import build_graph as build_graph
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from evokd.api import load_domain as load_domain
     from evokd.api import load_student as load_student
     from evokd.api import open_run as open_run
+    from evokd.api import report as report
     from evokd.api import resume as resume
     from evokd.api import resume_async as resume_async
     from evokd.api import run as run
     from evokd.api import run_async as run_async
     from evokd.api import stream as stream
+    from evokd.api import view as view
 
     __version__: str
 
@@ -28,6 +31,7 @@ PUBLIC = (
     "Event",
     "EvokdError",
     "InputError",
+    "Report",
     "Run",
     "Student",
     "build_graph",
@@ -35,11 +39,13 @@ PUBLIC = (
     "load_domain",
     "load_student",
     "open_run",
+    "report",
     "resume",
     "resume_async",
     "run",
     "run_async",
     "stream",
+    "view",
 )
 """Names that are handed on."""
 

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from evokd.api.students import Student as Student
     from evokd.api.students import load_student as load_student
     from evokd.api.texts import read_texts as read_texts
+    from evokd.api.viewing import Report as Report
+    from evokd.api.viewing import address_of as address_of
+    from evokd.api.viewing import report as report
+    from evokd.api.viewing import view as view
+    from evokd.api.viewing import viewing as viewing
     from evokd.graph.build import build_graph as build_graph
     from evokd.graph.build import draw_graph as draw_graph
     from evokd.graph.setup.preset_catalog import list_presets as list_presets
@@ -42,8 +47,10 @@ _MODULES = {
     "Event": "api.runs",
     "EvokdError": "messages",
     "InputError": "messages",
+    "Report": "api.viewing",
     "Run": "api.record",
     "Student": "api.students",
+    "address_of": "api.viewing",
     "bench": "api.experiments",
     "build_graph": "graph.build",
     "check": "api.domains",
@@ -58,12 +65,15 @@ _MODULES = {
     "parse_assignments": "api.settings",
     "read_config_file": "api.settings",
     "read_texts": "api.texts",
+    "report": "api.viewing",
     "resume": "api.runs",
     "resume_async": "api.runs",
     "run": "api.runs",
     "run_async": "api.runs",
     "serve_rehearsal": "api.rehearsal",
     "stream": "api.runs",
+    "view": "api.viewing",
+    "viewing": "api.viewing",
 }
 """Name -> the module that has it."""
 

@@ -57,6 +57,13 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({str(self.folder.path)!r})"
 
+    def _repr_html_(self) -> str:
+        """The report in a frame, for notebooks."""
+        from evokd.api.viewing import make_page
+        from evokd.viewer.pages import make_frame
+
+        return make_frame(make_page([self]))
+
     @property
     def path(self) -> Path:
         """The run's folder."""

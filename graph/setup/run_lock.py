@@ -12,7 +12,8 @@ LOCK = ".lock"
 HOLDER = ".holder"
 """The number of the process that holds the lock. A separate file: on Windows, nobody can read a locked one."""
 
-
+_SLACK = 5.0
+"""Seconds by which a file's time and a process' start may differ although the process wrote the file at its start."""
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}
 
 
@@ -57,6 +58,48 @@ def hold(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             (folder / HOLDER).unlink(missing_ok=True)
         lock.release()
+
+
+def is_held(folder: Path) -> bool:
+    """Tell whether a living process holds the lock of a folder, without touching the lock.
+
+    A process that tried the lock to find out could make the one that wants it fail. A process of another machine or
+    container that shares the folder is not seen.
+    """
+    if os.name == "nt":
+        try:
+            (folder / LOCK).read_bytes()
+        except PermissionError:  # the locked byte cannot be read
+            return True
+        except OSError:
+            return False
+        return False
+    holder = _read_holder(folder / HOLDER)
+    return holder is not None and _lives(holder, folder / HOLDER)
+
+
+def _lives(number: int, note: Path) -> bool:
+    """Whether the process with this number lives and may be the one that wrote the note."""
+    try:
+        os.kill(number, 0)
+    except PermissionError:  # it is another user's
+        pass
+    except (OSError, OverflowError):
+        return False
+    # after a kill the number may have gone to a process that began later
+    started, noted = _read_start(number), note.stat().st_mtime if note.exists() else None
+    return started is None or noted is None or started <= noted + _SLACK
+
+
+def _read_start(number: int) -> float | None:
+    """When a process began, in seconds of the system's clock; None where nobody knows."""
+    try:
+        told = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+        ticks = int(told.rsplit(")", 1)[1].split()[19])  # field 22; a name in brackets may hold anything
+        system = Path("/proc/stat").read_text(encoding="ascii").split()
+        return float(system[system.index("btime") + 1]) + ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
 
 
 def _read_holder(path: Path) -> int | None:
