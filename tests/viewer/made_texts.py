@@ -104,4 +104,7 @@ class HostileTexts(Texts):
     def sample(self) -> str:
         """Write the text of a sample; the third one has a megabyte."""
         self._samples += 1
-        return self.write() + (" <b>" + "long text " * (MEGABYTE // 10) if self._samples == 3 else "")
+        attack = ATTACKS[self._samples % len(ATTACKS)]
+        return f"{attack} {super().write()} {attack}" + (
+            " <b>" + "long text " * (MEGABYTE // 10) if self._samples == 3 else ""
+        )
