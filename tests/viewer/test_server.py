@@ -22,9 +22,7 @@ RESOURCES = (
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_answers_every_resource_with_json_that_is_not_kept(
-    made_pages: Client, resource: str
-) -> None:
+def test_answers_every_resource_with_json_that_is_not_kept(made_pages: Client, resource: str) -> None:
     answer = made_pages.get(f"/api/run/made/{resource}")
     assert answer.status == 200, answer.body
     assert answer.headers["content-type"] == "application/json"
@@ -33,7 +31,7 @@ def test_answers_every_resource_with_json_that_is_not_kept(
 
 
 def test_pages_lists_comparison_and_files(made_pages: Client) -> None:
-        for path, mode in (("/", "runs"), ("/run/made", "run"), ("/run/made/x/y", "run"), ("/compare?run=made", "compare")):
+    for path, mode in (("/", "runs"), ("/run/made", "run"), ("/run/made/x/y", "run"), ("/compare?run=made", "compare")):
         answer = made_pages.get(path)
         assert answer.status == 200
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -50,7 +48,7 @@ def test_pages_lists_comparison_and_files(made_pages: Client) -> None:
 
 
 def test_long_answers_are_compressed_for_who_asks(made_pages: Client) -> None:
-        packed = made_pages.get("/api/run/made/samples", {"Accept-Encoding": "gzip, br"})
+    packed = made_pages.get("/api/run/made/samples", {"Accept-Encoding": "gzip, br"})
     plain = made_pages.get("/api/run/made/samples")
     assert packed.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
@@ -85,7 +83,7 @@ def test_what_is_not_there_is_one_line(made_pages: Client, path: str) -> None:
 
 
 def test_a_comparison_of_nothing_is_refused(made_pages: Client) -> None:
-        assert made_pages.get("/api/compare").status == 400
+    assert made_pages.get("/api/compare").status == 400
     assert made_pages.get("/api/compare?" + "&".join(["run=made"] * 51)).status == 400
 
 
@@ -93,7 +91,7 @@ def test_a_comparison_of_nothing_is_refused(made_pages: Client) -> None:
 
 
 def test_every_answer_says_what_a_browser_may_do(made_pages: Client) -> None:
-        for path in ("/", "/run/made", "/static/app.js", "/api/runs", "/api/run/made/none", "/nothing"):
+    for path in ("/", "/run/made", "/static/app.js", "/api/runs", "/api/run/made/none", "/nothing"):
         headers = made_pages.get(path).headers
         assert {name: headers[name.lower()] for name in HEADERS} == HEADERS
     assert "access-control-allow-origin" not in headers
@@ -101,7 +99,7 @@ def test_every_answer_says_what_a_browser_may_do(made_pages: Client) -> None:
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
 def test_own_names_are_answered(made_pages: Client, name: str) -> None:
-        port = made_pages.base.rsplit(":", 1)[1]
+    port = made_pages.base.rsplit(":", 1)[1]
     assert made_pages.get("/api/runs", {"Host": f"{name}:{port}"}).status == 200
     origin = f"http://{name.lower()}:{port}"
     assert made_pages.get("/api/runs", {"Host": f"{name}:{port}", "Origin": origin}).status == 200
@@ -124,7 +122,7 @@ STRANGERS = {
 @pytest.mark.parametrize("headers", STRANGERS.values(), ids=STRANGERS.keys())
 @pytest.mark.parametrize("path", ["/", "/api/runs", "/api/run/made/changes", "/static/app.js"])
 def test_strangers_are_refused(made_pages: Client, headers: dict[str, str], path: str) -> None:
-        port = made_pages.base.rsplit(":", 1)[1]
+    port = made_pages.base.rsplit(":", 1)[1]
     answer = made_pages.get(path, {name: value.format(port=port) for name, value in headers.items()})
     assert answer.status == 403
     assert "error" in answer.json()
