@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from evokd.api.program_facts import program_facts
 from evokd.api.record import Run, open_run
 from evokd.api.run_list import list_runs
 from evokd.api.run_state import read_state
-from evokd.graph.build import build_graph
 from evokd.graph.setup.run_folder import RunFolder
-from evokd.graph.setup.run_settings import Settings
 from evokd.messages import InputError
 from evokd.messages.files import write_atomically
 from evokd.viewer.pages import make_frame
-from evokd.viewer.record import ProgramFacts, RunPlace
+from evokd.viewer.record import RunPlace
 from evokd.viewer.report import make_report
 from evokd.viewer.server import Library, create_app
 from evokd.viewer.serving import serve, serve_beside
@@ -67,7 +66,7 @@ def report(*runs: str | Path | Run, out: str | Path | None = None, runs_dir: str
 
 def make_page(runs: Sequence[Run]) -> str:
     """Make the page of a report without writing it."""
-    return make_report([_to_place(run.folder) for run in runs], _gather_facts())
+    return make_report([_to_place(run.folder) for run in runs], program_facts())
 
 
 def _choose_path(runs: Sequence[Run], out: str | Path | None) -> Path:
@@ -150,24 +149,8 @@ def _gather_library(folder: Path) -> Library:
         place = folder / name
         return _to_place(RunFolder(place)) if known and (place / "config.yaml").is_file() else None
 
-    return Library(lambda: list_runs(folder), find, _gather_facts())
+    return Library(lambda: list_runs(folder), find, program_facts())
 
 
 def _to_place(folder: RunFolder) -> RunPlace:
     return RunPlace(folder.path, lambda: read_state(folder))
-
-
-def _gather_facts() -> ProgramFacts:
-    """The defaults of all settings, and the graph with the two steps of a lesson in its place."""
-    drawn = build_graph().get_graph(xray=True)
-    edges = [
-        {"source": _step(edge.source), "target": _step(edge.target), "conditional": edge.conditional}
-        for edge in drawn.edges
-    ]
-    graph = {"nodes": [_step(name) for name in drawn.nodes], "edges": edges}
-    return ProgramFacts(defaults=Settings().model_dump(mode="json"), graph=graph)
-
-
-def _step(name: str) -> str:
-    """The name under which the record has a step: `lesson:generate` is `generate`."""
-    return name.rsplit(":", 1)[-1]
