@@ -98,7 +98,15 @@ def make_run_span(timeline: Timeline, ledger: Ledger, summary: Mapping[str, Any]
     )
     error = None if timeline.ended else "the run has not ended"
     return Span(
-        trace, _span_id(trace, "run"), None, f"run {timeline.run_id}", timeline.start, timeline.end, found, events, error
+        trace,
+        _span_id(trace, "run"),
+        None,
+        f"run {timeline.run_id}",
+        timeline.start,
+        timeline.end,
+        found,
+        events,
+        error,
     )
 
 
@@ -132,9 +140,7 @@ def make_cycle_spans(timeline: Timeline, ledger: Ledger, cycle: int, content: bo
 class _CycleTree:
     """The spans of one cycle, in which at least one node was started."""
 
-    def __init__(
-        self, timeline: Timeline, ledger: Ledger, cycle: int, nodes: list[NodeTime], content: bool
-    ) -> None:
+    def __init__(self, timeline: Timeline, ledger: Ledger, cycle: int, nodes: list[NodeTime], content: bool) -> None:
         self._timeline, self._ledger, self._cycle, self._nodes, self._content = timeline, ledger, cycle, nodes, content
         self._trace = trace_id(timeline)
         self._id = self._make_id(f"cycle/{cycle}")

@@ -317,7 +317,7 @@ class MadeRun:
         self.ledger.put_cycle_record(0, answers_of(split, version), {"answers": answers})
 
     def _put(self, cycle: int, name: str, body: dict[str, Any]) -> None:
-        kind: RecordKind[dict[str, Any]] = RecordKind(name)
+        kind: RecordKind[dict[str, Any]] = RecordKind(name, dict[str, Any])
         self.ledger.put_cycle_record(cycle, kind, body)
 
 
