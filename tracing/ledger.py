@@ -18,15 +18,13 @@ from evokd.tracing.rows import (
     LessonOutline,
     LessonRow,
     PlanRecord,
-    PromptHistory,
-    PromptRecord,
-    PromptSet,
     RecordKind,
     RecordT,
     Usage,
     WeaknessRow,
 )
 from evokd.tracing.samples import Sample, Samples
+from evokd.tracing.view_rows import PromptHistory, PromptRecord, PromptSet
 
 __all__ = ["Ledger", "LedgerError", "Sample"]
 

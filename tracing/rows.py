@@ -201,40 +201,6 @@ class Usage(TypedDict):
     """Whether some of the token counts are estimates."""
 
 
-# ----------------------------------------------------------------------------------------------------------- prompts
-
-
-class PromptRecord(TypedDict):
-    """A prompt file of a run."""
-
-    name: str
-    version: int
-    """As the head of the file gives it."""
-    hash: str
-    """Of the rendered prompt: the first 16 hex digits of a SHA-256."""
-    path: str
-    """Such as `base/classification/analyst.md`, or `DOMAIN/prompts/analyst.md` for one that the domain brings."""
-    body: str
-    """The template, not rendered."""
-
-
-class PromptSet(TypedDict):
-    """The prompts that were in force together."""
-
-    hash: str
-    """As in `CallRecord.prompts`."""
-    from_cycle: int
-    """Cycle in which the run was when they came into force: 0 at its start, later where it was resumed."""
-    roles: dict[str, PromptRecord]
-    """`analyst`, `generator`, `labeler`, and the questions `profile` and `guide` -> the prompt."""
-
-
-class PromptHistory(TypedDict):
-    """All sets of a run in order; the last one is in force."""
-
-    sets: list[PromptSet]
-
-
 # ----------------------------------------------------------------------------------------------------- cycle records
 
 RecordT = TypeVar("RecordT", bound=Mapping[str, object])

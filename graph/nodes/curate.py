@@ -5,6 +5,7 @@ from collections import Counter
 from evokd.agents.llm.attempt import TeacherUseless
 from evokd.graph.context import RunContext
 from evokd.graph.nodes.labeling import REAL, label_rule
+from evokd.graph.nodes.text_map import map_drafts
 from evokd.graph.state import State, StateUpdate
 from evokd.messages import NEAR_COPY_MODES
 from evokd.student.curate import Candidate, Curator, Ruling
@@ -36,6 +37,7 @@ async def curate(state: State, context: RunContext) -> StateUpdate:
     await _examine(state, context, accepted_samples, changes)
     _set_aside(context, before, accepted_samples, changes)
     context.ledger.update_samples(changes.items())
+    await map_drafts(context, cycle)
     reasons = Counter(change["reason"] for change in changes.values() if change["reason"])
     disputed = sum(ruling.disputed for ruling in rulings)
     curation = CurationRecord(drafts=len(drafts), accepted=len(accepted_samples), disputed=disputed)

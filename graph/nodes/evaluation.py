@@ -18,6 +18,8 @@ from evokd.tracing.rows import AnswersRecord, answers_of, scores_of
 
 VALIDATION_CASE = "v"
 """Prefix of the ids of validation texts; no Generator sees their words."""
+SEED_CASE = "s"
+"""Prefix of the ids of seeds."""
 LEAST_REAL = 12
 """From this many real texts on, written ones are left out."""
 
@@ -154,7 +156,7 @@ async def evaluate_cycle(context: RunContext, cycle: int, champion: str | None) 
     validation = await evaluate_validation(context, champion) if champion else []
     if not exam and not validation and champion:
         predictions = await predict_split(context, champion, "seeds")
-        exam = _evaluate(context, "s", context.domain.seeds, predictions, ["real"] * len(predictions))
+        exam = _evaluate(context, SEED_CASE, context.domain.seeds, predictions, ["real"] * len(predictions))
     return CycleEvaluation(exam, validation)
 
 

@@ -2,6 +2,7 @@
 
 from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.evaluation import gate_scores
+from evokd.graph.nodes.split_rows import store_rows
 from evokd.graph.nodes.weaknesses import mark_rolled_back
 from evokd.graph.state import State, StateUpdate
 from evokd.messages import TrainingReport
@@ -16,6 +17,8 @@ async def gate(state: State, context: RunContext) -> StateUpdate:
         context.ledger.put_cycle_record(cycle, GATE, GateRecord(before=state["score"], after=None, promoted=False))
         return {"stale": state["stale"] + 1}
     _restore(context, cycle)
+    if not cycle:
+        store_rows(context, "validation")
     old = await gate_scores(context, champion) if champion else None
     new = await gate_scores(context, challenger)
     before, after = (scores.metrics[context.gate_metric] if scores else None for scores in (old, new))

@@ -6,6 +6,7 @@ import time
 from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.evaluation import score_split
 from evokd.graph.nodes.self_training import is_used, train_twice
+from evokd.graph.nodes.split_rows import store_rows
 from evokd.graph.nodes.training_run import Material, make_job, make_record, run_training
 from evokd.graph.nodes.training_set import seed_examples, to_example, validation_examples
 from evokd.graph.setup.run_folder import RunFolder
@@ -24,6 +25,7 @@ REFIT = "refit"
 async def publish(state: State, context: RunContext) -> StateUpdate:
     """Score the student of cycle 0 and the champion on test data, and write what the run leaves behind."""
     begun = time.monotonic()
+    store_rows(context, "test")
     champion = state["champion"] or cycle_name(0)
     last = await _refit(state, context) or champion
     start = {split: await _metrics(context, cycle_name(0), split) for split in ("validation", "test")}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from evokd.graph.setup.plan import Plan
 from evokd.prompts.loader import BASE, digest_prompts
-from evokd.tracing.rows import PromptRecord
+from evokd.tracing.view_rows import PromptRecord
 
 
 def record_prompts(plan: Plan) -> dict[str, PromptRecord]:
