@@ -7,7 +7,15 @@ from typing import Any
 
 from evokd.experiments.chart_data import UNITS
 from evokd.experiments.charts import HINT, ChartData, can_draw, draw
-from evokd.experiments.finished_runs import Finished, describe_gate, group, measure_group, pages, read_finished
+from evokd.experiments.finished_runs import (
+    Finished,
+    describe_gate,
+    find_prompt_differences,
+    group,
+    measure_group,
+    pages,
+    read_finished,
+)
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.messages import InputError
 from evokd.messages.files import write_atomically
@@ -26,7 +34,7 @@ class Comparison:
 
 
 def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
-    """Compare finished runs; runs on other data, metrics or validation rows get a table of their own.
+    """Compare finished runs; runs that were not scored on the same get a table of their own.
 
     Raises:
         InputError: a run has not ended, or is named twice.
@@ -40,6 +48,7 @@ def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
                 "metric": runs[0].summary["metric"],
                 "gate": describe_gate(runs),
                 "runs": rows,
+                "prompts": find_prompt_differences(runs, rows),
             }
             for runs, rows in zip(groups, tables, strict=True)
         ]

@@ -5,21 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evokd.experiments.differences import (
+    compare_prompts,
+    describe_differences,
+    describe_prompts,
+    find_differences,
+    name_by_difference,
+    name_loops,
+)
 from evokd.experiments.measures import area
+from evokd.experiments.run_setup import RunSetup, list_scored_files, read_setup
 from evokd.experiments.spec import digest_parts
 from evokd.experiments.statistics import compare_pairs
 from evokd.experiments.tables import format_difference, spread, write_table
-from evokd.graph.setup.resume_check import PLACES, flatten
 from evokd.graph.setup.run_folder import RunFolder, read_config
-from evokd.graph.setup.run_settings import is_free
 from evokd.messages import InputError
 from evokd.messages.escape import clean
 from evokd.tracing.summary import read_summary
 
 SPLITS = ("validation", "test")
 UNITS = ("samples", "tokens")
-MAX_SETTINGS = 20
-"""Differing settings that a comparison lists at most."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,9 @@ class Finished:
     name: str
     summary: Mapping[str, Any]
     comparison_key: str
-    """Digest of domain, data, metrics and validation rows: runs with the same one stand in one table."""
-    settings: Mapping[str, Any]
-    """Dotted key -> value, without the seed and what changes no sample."""
+    """Digest of domain, scored data, metrics and validation rows: runs with the same one stand in one table."""
+    setup: RunSetup
+    """What it was made with: runs in which it is the same are repetitions of one loop."""
 
     @property
     def gate(self) -> str:
@@ -60,11 +65,6 @@ class Finished:
         return None if scores is None else float(scores[self.summary["metric"]])
 
     @property
-    def settings_digest(self) -> str:
-        """Digest of the settings: runs of one loop have the same."""
-        return digest_parts(self.settings)
-
-    @property
     def tokens(self) -> int:
         """Tokens read and written."""
         return int(self.summary["totals"]["input_tokens"] + self.summary["totals"]["output_tokens"])
@@ -87,25 +87,11 @@ def read_finished(folders: Sequence[RunFolder]) -> list[Finished]:
             raise InputError(f"{folder.path}: the run has not ended; go on with: evokd resume {folder.path}")
         config = read_config(folder)
         name = clean(folder.run_id, 100)
-        runs.append(Finished(name, summary, _comparison_key(config, summary), _compared_settings(config)))
+        runs.append(Finished(name, summary, _comparison_key(config, summary), read_setup(folder, config)))
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
         raise InputError("two of the runs have the same id; rename the folder of one")
     return runs
-
-
-def _compared_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted key -> value, without the seed, addresses, paths and what changes no sample."""
-    settings = {key: value for key, value in flatten(config["settings"]).items() if _is_compared(key)}
-    if config.get("base"):  # the digest of its weights, wherever they lay
-        settings["student.base"] = f"{Path(settings['student.base']).name} ({config['base'][:12]})"
-    return settings
-
-
-def _is_compared(key: str) -> bool:
-    if key in ("seed", *PLACES):
-        return False
-    return not is_free(key) or key.startswith(("budget.", "stop."))
 
 
 def _comparison_key(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
@@ -114,7 +100,8 @@ def _comparison_key(config: Mapping[str, Any], summary: Mapping[str, Any]) -> st
     return digest_parts(
         {
             "domain": summary["domain"],
-            "data": sorted(config["data"].values()),  # names of files outside the domain depend on their folder
+            # names of files outside the domain depend on their folder
+            "data": sorted(config["data"][name] for name in list_scored_files(config)),
             "metrics": [summary["metric"], summary["gate_metric"]],
             "validation": rows if has_validation else 0,
         }
@@ -129,57 +116,22 @@ def group(runs: Sequence[Finished]) -> list[list[Finished]]:
     return list(groups.values())
 
 
-def name_loops(runs: Sequence[Finished]) -> list[str]:
-    """Name the loop of each run: its preset, with a letter where runs of that preset have different settings."""
-    variants: dict[str, list[str]] = {}
-    for run in runs:
-        known = variants.setdefault(run.summary["preset"], [])
-        if run.settings_digest not in known:
-            known.append(run.settings_digest)
-    names = []
-    for run in runs:
-        preset = run.summary["preset"]
-        known = variants[preset]
-        letter = f" ({_letter(known.index(run.settings_digest))})" if len(known) > 1 else ""
-        names.append(preset + letter)
-    return names
-
-
-def _letter(number: int) -> str:
-    return chr(ord("a") + number) if number < 26 else str(number + 1)
-
-
-def describe_settings(runs: Sequence[Finished]) -> list[str]:
-    """Lines that name the settings in which the runs of one preset differ."""
-    by_preset: dict[str, dict[str, Finished]] = {}
-    for loop, run in zip(name_loops(runs), runs, strict=True):
-        by_preset.setdefault(run.summary["preset"], {})[loop] = run
-    lines = [line for by_loop in by_preset.values() if len(by_loop) > 1 for line in _differing_settings(by_loop)]
-    rest = len(lines) - MAX_SETTINGS
-    return [*lines[:MAX_SETTINGS], f"- and {rest} more"] if rest > 0 else lines
-
-
-def _differing_settings(by_loop: Mapping[str, Finished]) -> Iterator[str]:
-    keys = dict.fromkeys(key for run in by_loop.values() for key in run.settings)
-    for key in keys:
-        values = {loop: str(run.settings.get(key)) for loop, run in by_loop.items()}
-        if len(set(values.values())) > 1:
-            listed = ", ".join(f"{clean(value, 60)} in {loop}" for loop, value in values.items())
-            yield f"- {key}: {listed}"
-
-
 def measure_group(runs: Sequence[Finished]) -> list[dict[str, Any]]:
     """Figures of runs that stand in one table; areas go up to what the cheapest of them has spent."""
     limits = {over: _shortest_end(runs, over) for over in UNITS}
-    return [_measure_run(run, loop, limits) for run, loop in zip(runs, name_loops(runs), strict=True)]
+    setups, presets = [run.setup for run in runs], [run.summary["preset"] for run in runs]
+    differences = find_differences(presets, setups)
+    return [
+        {**_measure_run(run, limits), "loop": loop, "differs": differences[loop]}
+        for run, loop in zip(runs, name_loops(presets, setups), strict=True)
+    ]
 
 
-def _measure_run(run: Finished, loop: str, limits: Mapping[str, int]) -> dict[str, Any]:
+def _measure_run(run: Finished, limits: Mapping[str, int]) -> dict[str, Any]:
     summary = run.summary
     return {
         "run": run.name,
         "preset": summary["preset"],
-        "loop": loop,
         "seed": summary["seed"],
         "rehearsal": summary["rehearsal"],
         "teacher": summary["teacher"],
@@ -259,7 +211,8 @@ def loops_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         difference = format_difference(compare_pairs({"": pairs})) if pairs and loop != reference else "-"
         count = str(len(pairs)) if loop != reference else "-"
         end = spread([row["final"][split] for row in loop_rows])
-        lines.append([loop, str(len(loop_rows)), end, difference, count])
+        name = name_by_difference(loop, loop_rows[0]["differs"])
+        lines.append([name, str(len(loop_rows)), end, difference, count])
     return write_table(["loop", "n", f"{split} at the end", f"{reference} minus it", "pairs"], lines)
 
 
@@ -279,7 +232,13 @@ def pages(groups: Sequence[Sequence[Finished]], tables: Sequence[Sequence[Mappin
         if any(row["gate_area_samples"] is not None for row in rows) and len(rows) > 1:
             limits = [f"{_shortest_end(runs, over):,} {over}" for over in UNITS]
             yield f"Areas go up to what the cheapest run of the table has spent: {' and '.join(limits)}.\n"
-        settings = describe_settings(runs)
-        if settings:
-            yield from ["Settings that differ between runs of one preset:\n", *settings, ""]
+        differences = describe_differences({row["loop"]: row["differs"] for row in rows})
+        if differences:
+            yield from ["What differs between runs of one preset:\n", *differences, ""]
+        yield from describe_prompts(find_prompt_differences(runs, rows))
         yield from loops_table(rows)
+
+
+def find_prompt_differences(runs: Sequence[Finished], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The prompts in which the loops of a table differ; see `differences.compare_prompts`."""
+    return compare_prompts([row["loop"] for row in rows], [run.setup for run in runs])

@@ -154,3 +154,9 @@ def time_nodes(ledger: Ledger) -> list[dict[str, Any]]:
         " GROUP BY cycle, node ORDER BY min(seq)"
     )
     return [dict(row) for row in rows]
+
+
+def list_prompt_sets(ledger: Ledger) -> list[str]:
+    """Hashes of the sets of rendered prompts that the calls were made with, in the order of their first use."""
+    rows = ledger.query("SELECT prompts FROM calls GROUP BY prompts ORDER BY min(seq)")
+    return [str(row["prompts"]) for row in rows]

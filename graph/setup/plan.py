@@ -253,6 +253,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
             "digests": {role: digest_prompts({role: text}) for role, text in plan.briefing.systems.items()},
         },
         "data": dict(plan.domain.fingerprint),
+        "files": _name_data(plan.domain),
         "base": digest_base(plan.settings.student.base),
         "versions": library_versions(),
     }
@@ -274,6 +275,12 @@ def record_config(record: Mapping[str, Any]) -> dict[str, Any]:
     prompts = {role: {"digest": value} for role, value in record["prompts"].get("digests", {}).items()}
     common = {key: record[key] for key in ("preset", "settings", "data", "base", "versions") if key in record}
     return {**common, "prompts": prompts}
+
+
+def _name_data(domain: Domain) -> dict[str, str]:
+    """What a data file is for -> its name in `data`."""
+    files = {use: name for use, name in domain.file.data.model_dump().items() if name}
+    return {use: name_file(domain.folder, domain.folder / name, f"data.{use}") for use, name in files.items()}
 
 
 def _count_rows(domain: Domain) -> dict[str, int]:
