@@ -149,7 +149,7 @@ def _gather_library(folder: Path) -> Library:
         place = folder / name
         return _to_place(RunFolder(place)) if known and (place / "config.yaml").is_file() else None
 
-    return Library(lambda: list_runs(folder), find, program_facts())
+    return Library(str(folder), lambda: list_runs(folder), find, program_facts())
 
 
 def _to_place(folder: RunFolder) -> RunPlace:

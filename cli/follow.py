@@ -1,6 +1,8 @@
 """Follow a run that a command drives: progress for people, events as JSON lines, and its result."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,15 +22,22 @@ class OutputClosed(Exception):
     """The reader of the output is gone; typer would exit silently on a closed pipe."""
 
 
-def follow(as_json: bool, work: "Callable[[Callable[[Event], None]], Run]", folder: str | None = None) -> None:
+def follow(
+    as_json: bool,
+    work: "Callable[[Callable[[Event], None]], Run]",
+    folder: str | None = None,
+    shown: Path | None = None,
+) -> None:
     """Drive a run with progress on standard error and, if asked for, events on standard output.
 
     Args:
         as_json: whether events go to standard output.
         work: drives the run; it is given a listener of its events.
         folder: the run's folder, where it is there already.
+        shown: the folder of runs of which live pages are served meanwhile; None: none are.
 
     Raises:
+        InputError: no port is free for the pages.
         RunInterrupted: a signal has ended the run.
         OutputClosed: nobody reads standard output or standard error any more.
     """
@@ -37,8 +46,12 @@ def follow(as_json: bool, work: "Callable[[Callable[[Event], None]], Run]", fold
     from evokd.cli.views.progress import Progress
     from evokd.cli.views.result_view import tell_result
 
-    with signals_stop(), Progress(console.stderr()) as progress:
+    with ExitStack() as stack, signals_stop(), Progress(console.stderr()) as progress:
         progress.folder = folder
+        if shown is not None:
+            from evokd.api.viewing import viewing
+
+            progress.pages = stack.enter_context(viewing(shown))
 
         def listen(event: "Event") -> None:
             entry = event.to_json()

@@ -27,6 +27,8 @@ BudgetUsd = Annotated[float | None, typer.Option("--budget-usd", help="US dollar
 Config = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 Assign = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting; may be repeated.")]
 
+View = Annotated[bool, typer.Option("--view", help="Show the run in the browser while it goes on; prints the address.")]
+
 
 def limit_flags(
     teacher: str | None,

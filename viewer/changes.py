@@ -67,8 +67,8 @@ class Watcher:
     async def listen(self, place: RunPlace) -> AsyncIterator[bytes]:
         """Yield server-sent events: at once what the run has come to, then every change of it.
 
-        The data of a `change` is JSON: `state`, `size` (bytes of the event log), and `event` and `cycle` of its last
-        event.
+        The data of a `change` is JSON: `state`, `size` (bytes of the event log), and `event` (name), `cycle` and `node`
+        of its last event.
         """
         woken = asyncio.Event()
         watch = self._join(place, woken)
@@ -110,8 +110,8 @@ class Watcher:
                 known = seen
                 state, size, _ = seen
                 last = await run_in_threadpool(read_last_event, place.path / "events.jsonl")
-                change = {"state": state, "size": size, "event": last.get("event"), "cycle": last.get("cycle")}
-                self._watches[place.path].tell(change)
+                told = {key: last.get(key) for key in ("event", "cycle", "node")}
+                self._watches[place.path].tell({"state": state, "size": size, **told})
             await asyncio.sleep(self._period)
 
 

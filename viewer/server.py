@@ -40,6 +40,8 @@ _DAMAGE = (LookupError, TypeError, ValueError, AttributeError, sqlite3.Error, OS
 class Library:
     """The runs that are shown."""
 
+    folder: str
+    """Where they lie, for people."""
     list_runs: Callable[[], Sequence[Mapping[str, Any]]]
     """A row per run, oldest first; `run_id` is its name in addresses."""
     find: Callable[[str], RunPlace | None]
@@ -106,8 +108,9 @@ class _Pages:
         return FileResponse(STATIC / name, media_type=kind, headers={"Cache-Control": "no-cache"})
 
     async def list_runs(self, request: Request) -> Response:
-        """The runs, a row each."""
-        return await self._answer(request, lambda: list(self._library.list_runs()))
+        """The runs, a row each, newest first, and the folder that holds them."""
+        library = self._library
+        return await self._answer(request, lambda: {"folder": library.folder, "runs": [*reversed(library.list_runs())]})
 
     async def compare(self, request: Request) -> Response:
         """Runs side by side: those that the address names, as `?run=A&run=B`."""

@@ -16,6 +16,7 @@ from evokd.cli.options import (
     Run,
     RunsDir,
     TeacherOption,
+    View,
     limit_flags,
 )
 
@@ -33,6 +34,7 @@ def resume(
     assign: Assign = None,
     force: Annotated[bool, typer.Option("--force", help="Go on whatever has become different.")] = False,
     runs_dir: RunsDir = Path("runs"),
+    view: View = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with an interrupted run. Replies that had arrived are not asked for again.
@@ -59,4 +61,5 @@ def resume(
         as_json,
         lambda listen: api.resume(opened, domain=domain, settings=settings, force=force, on_event=listen),
         str(opened.path),
+        opened.path.parent if view else None,
     )

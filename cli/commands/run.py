@@ -19,6 +19,7 @@ from evokd.cli.options import (
     RunsDir,
     StudentOption,
     TeacherOption,
+    View,
     limit_flags,
 )
 
@@ -40,6 +41,7 @@ def run(
     assign: Assign = None,
     runs_dir: RunsDir = Path("runs"),
     run_id: Annotated[str | None, typer.Option(help="Name of the run; made from domain, time and seed.")] = None,
+    view: View = False,
     as_json: AsJson = False,
 ) -> None:
     """Run evolution cycles on a domain.
@@ -67,4 +69,5 @@ def run(
         lambda listen: api.run(
             domain, preset=preset, settings=settings, runs_dir=runs_dir, run_id=run_id, on_event=listen
         ),
+        shown=runs_dir if view else None,
     )

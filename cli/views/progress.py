@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.console import Console
 
@@ -33,6 +35,8 @@ class Progress(LiveLine):
     def __init__(self, console: Console) -> None:
         super().__init__(console, "starting")
         self.folder: str | None = None
+        self.pages: str | None = None
+        """Address of the live pages; None: none are served."""
         self._began = time.monotonic()
         self._before: float | None = 0.0
         self._start: Mapping[str, Any] = {}
@@ -66,6 +70,11 @@ class Progress(LiveLine):
         if event.get("estimate"):
             self._say(describe_estimate(event["estimate"]))
         self._say(f"run folder {literal(event['folder'])}")
+        if self.pages is not None:
+            self._say(
+                f"pages at {literal(self.pages)}/run/{quote(Path(event['folder']).name, safe='')} while it runs; later:"
+                f" evokd view {literal(event['folder'])}"
+            )
 
     def _on_run_resumed(self, event: Mapping[str, Any]) -> None:
         self._on_run_started(event)

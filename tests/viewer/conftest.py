@@ -31,6 +31,7 @@ def make_library(folder: Path) -> Library:
         return sorted(path.parent.name for path in folder.glob("*/config.yaml"))
 
     return Library(
+        str(folder),
         lambda: [{"run_id": name} for name in names()],
         lambda name: place(name) if name in names() else None,
         ProgramFacts(),

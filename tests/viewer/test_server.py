@@ -30,14 +30,14 @@ def test_answers_every_resource_with_json_that_is_not_kept(made_pages: Client, r
     assert answer.json()
 
 
-def test_pages_lists_comparison_and_files(made_pages: Client) -> None:
+def test_pages_lists_comparison_and_files(made_pages: Client, made_run: Path) -> None:
     for path, mode in (("/", "runs"), ("/run/made", "run"), ("/run/made/x/y", "run"), ("/compare?run=made", "compare")):
         answer = made_pages.get(path)
         assert answer.status == 200
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         start = answer.body.decode().split('id="start">')[1].split("</script>")[0]
         assert json.loads(start)["mode"] == mode
-    assert made_pages.get("/api/runs").json() == [{"run_id": "made"}]
+    assert made_pages.get("/api/runs").json() == {"folder": str(made_run.parent), "runs": [{"run_id": "made"}]}
     assert [run["run"]["id"] for run in made_pages.get("/api/compare?run=made&run=made").json()["runs"]] == ["made"]
     for name in (*SCRIPTS, "style.css"):
         answer = made_pages.get(f"/static/{name}")

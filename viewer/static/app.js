@@ -127,11 +127,11 @@ async function showRuns(main) {
   showTop({ page: "runs", isWhole: true });
   document.querySelector(".run").textContent = "runs";
   const reply = await fetch("/api/runs");
-  const runs = await reply.json();
+  const { runs, folder } = await reply.json();
   const boxes = h("form", { action: "/compare", method: "get" }, runTable(runs), runs.length > 1 ? h("p", {}, h("button", { type: "submit" }, "Compare the marked runs")) : null);
   main.dataset.page = "runs";
   main.replaceChildren();
-  add(main, [h("h1", {}, "Runs"), card(null, boxes)]);
+  add(main, [h("h1", {}, "Runs"), h("p", { class: "quiet" }, `in ${folder}`), card(null, boxes)]);
   document.title = "Runs \u2013 EvoKD";
   document.body.setAttribute("data-ready", "runs");
   window.__ready ??= performance.now();
