@@ -48,7 +48,8 @@ function gainTiles(view) {
         gain === null ? score(final) : signed(gain),
         [
           `${score(start)} \u2192 ${score(final)}, ${rows ? count(rows, "row") : "rows unknown"}`,
-          intervals && `gain with 95 % interval: ${signed(intervals[2].low)} to ${signed(intervals[2].high)}`,
+          intervals && `95 % interval of the score: ${score(intervals[1].low)} to ${score(intervals[1].high)}`,
+          intervals && `of the gain: ${signed(intervals[2].low)} to ${signed(intervals[2].high)}`,
         ],
         gain !== null && gain > 0 ? "good" : gain !== null && gain < 0 ? "bad" : "",
       );
@@ -181,7 +182,7 @@ function roleTable(roles) {
       short(role.output_tokens),
       role.cost_usd === null ? "\u2013" : dollars(role.cost_usd),
       duration(role.seconds),
-      role.slowest && [linkCall(role.slowest.id), ` ${duration(role.slowest.seconds)}`],
+      role.slowest && h("a", { href: route("call", role.slowest.id), title: role.slowest.id }, duration(role.slowest.seconds)),
       role.faults + role.errors ? `${role.faults + role.errors}` : "0",
     ]),
     { caption: "Tokens and time of each agent", empty: "no call yet" },
