@@ -14,6 +14,7 @@ from evokd.student.process.client import StudentError
 from evokd.tracing.view_rows import MAP, MapRecord
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import CountingStudent, ToyContext, accepted, make_state
+from tests.graph.toy import LABELS
 from tests.tracing.rows import sample
 
 
@@ -63,8 +64,10 @@ async def test_the_users_texts_are_mapped_with_the_first_training_and_drafts_whe
     assert own["texts"] == texts
     assert len({tuple(point) for point in own["points"]}) > 10
     drafts = [sample("c001-l01-d01", text=domain.seeds[0].text), sample("c001-l01-d02", text=domain.validation[0].text)]
-    toy.add_lesson("c001-l01", [replace(draft, candidates=["a"], label=None) for draft in drafts])
+    toy.add_lesson("c001-l01", [replace(draft, candidates=[LABELS[0]], label=None) for draft in drafts])
+    toy.context.ledger.close_lesson("c001-l01", drafts=2, labelled=2, faults=[])
     await curate(make_state(), toy.context)
+    assert {draft.state for draft in toy.context.ledger.samples()} == {"rejected"}
     record = read(toy, 1)
     assert record["ids"] == [draft.id for draft in drafts], "whatever became of them"
     assert record["points"] == [own["points"][0], own["points"][len(seeds)]]
