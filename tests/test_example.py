@@ -13,6 +13,8 @@ from evokd.cli import main
 from evokd.graph.setup.domain import find_domain, load_domain
 from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.rows import answers_of
+from evokd.tracing.view_rows import MAP, rows_of
 
 LIMIT = 3_000_000
 FILES = {"config.yaml", "events.jsonl", "summary.json", "ledger.db", "profile.yaml", "dataset/train.jsonl"}
@@ -61,6 +63,37 @@ def test_it_was_made_on_the_domain_as_it_is_shipped(ledger: Ledger) -> None:
     assert domain.pool_file is not None
     pool = {json.loads(line)["text"] for line in domain.pool_file.read_text(encoding="utf-8").splitlines()}
     assert set(real) <= pool
+
+
+@pytest.mark.parametrize(
+    ("split", "when", "version"),
+    [
+        ("validation", "start", "c000"),
+        ("validation", "final", "c003"),
+        ("test", "start", "c000"),
+        ("test", "final", "refit"),
+    ],
+)
+def test_its_scores_follow_from_the_rows_and_answers_that_it_holds(
+    split: str, when: str, version: str, ledger: Ledger
+) -> None:
+    summary = json.loads((SHIPPED_EXAMPLE / "summary.json").read_text(encoding="utf-8"))
+    rows, answers = ledger.cycle_record(0, rows_of(split)), ledger.cycle_record(0, answers_of(split, version))
+    assert rows is not None
+    assert answers is not None
+    codec = load_domain(find_domain("support_tickets")).codec
+    scores = codec.evaluate([row["gold"] for row in rows["rows"]], [answer for answer, _ in answers["answers"]])
+    assert {name: round(value, 4) for name, value in scores.metrics.items()} == summary[when][split]
+
+
+def test_its_calls_lead_to_the_prompts_and_its_texts_to_the_map(ledger: Ledger) -> None:
+    (prompts,) = ledger.prompt_sets()
+    assert {call.prompts for call in ledger.calls()} == {prompts["hash"]}
+    assert all(prompt["body"] for prompt in prompts["roles"].values())
+    for cycle in range(1, ledger.last_cycle() + 1):
+        places = ledger.cycle_record(cycle, MAP)
+        assert places is not None
+        assert places["ids"] == [sample.id for sample in ledger.samples(cycle=cycle)]
 
 
 @pytest.mark.parametrize("options", [[], ["--cycle", "2"], ["--weakness", "c002-w1"], ["--sample", "c001-l01-d01"]])
