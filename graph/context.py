@@ -1,8 +1,9 @@
 """What the nodes of a run work with; passed to the graph as its runtime context."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evokd.agents.llm.client import Teacher
 from evokd.agents.prompt_context import PromptContext
@@ -16,6 +17,19 @@ from evokd.tracing.ledger import Ledger
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+@dataclass
+class TrainingProgress:
+    """Makes events of the steps of a training; `tell` takes events that are not kept."""
+
+    tell: Emit
+    cycle: int = 0
+    """Of the training that goes on."""
+
+    def __call__(self, step: int, steps: int) -> None:
+        """Tell of a step: its number, from 1, and the number of all."""
+        self.tell("training_step", cycle=self.cycle, step=step, steps=steps)
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,10 @@ class RunContext:
     """Embeddings of texts by the untrained student: those that this process has needed so far."""
     keep_versions: bool = False
     """Whether every student that became champion is kept on disk."""
+    progress: TrainingProgress | None = None
+    """Hears of the steps of trainings; None: nobody does."""
+    estimate_rest: Callable[[int, int], Mapping[str, Any]] | None = None
+    """Estimates what is still to come after a cycle with so many accepted samples; see `graph.estimate`."""
 
     @property
     def entities(self) -> bool:

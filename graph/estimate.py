@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from evokd.agents.llm.pricing import price
@@ -10,6 +12,11 @@ from evokd.agents.llm.teacher_settings import OPENAI_URL
 from evokd.graph.forecast import CallTokens, Forecast
 from evokd.graph.setup.plan import Plan
 from evokd.prompts.loader import ROLES
+from evokd.tracing.events import measure_wall
+from evokd.tracing.ledger import Ledger
+
+_LEAST_RATE = 0.05
+"""Share of drafts that becomes samples, at least, in an estimate after cycles that brought next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,95 @@ def estimate_run(plan: Plan) -> Estimate:
     return Estimate(math.ceil(cycles), take(cycles), capped)
 
 
+class RestEstimate:
+    """Estimates what is still to come of a run: its forecast, corrected by what the cycles so far took.
+
+    Args:
+        plan: the plan of the run.
+        ledger: its ledger.
+        events: its event log, for the time that it took.
+    """
+
+    def __init__(self, plan: Plan, ledger: Ledger, events: Path) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self._events = events
+
+    @cached_property
+    def _forecast(self) -> Forecast:
+        return Forecast(self._plan)
+
+    def after(self, cycle: int, accepted: int) -> dict[str, Any]:
+        """Estimate what follows a cycle.
+
+        Args:
+            cycle: the last cycle that is done, from 1.
+            accepted: samples so far.
+
+        Returns:
+            calls, input_tokens, output_tokens, cost_usd (None: unknown) and wall-clock seconds.
+        """
+        ahead = self._list_ahead(cycle, accepted)
+        expected = _price_roles(self._plan, [(1.0, self._forecast.cycle(done)) for done in range(1, cycle + 1)])
+        coming = _price_roles(self._plan, [(part, self._forecast.cycle(number)) for part, number in ahead])
+        roles = {role: self._correct(role, expected[role], coming[role]) for role in ROLES}
+        share = self._share_affordable(roles)
+        told = Estimate(len(ahead), roles, None).tell()
+        cost = told["cost_usd"]
+        return {
+            **{key: round(told[key] * share) for key in ("calls", "input_tokens", "output_tokens")},
+            "cost_usd": cost and round(cost * share, 6),
+            "seconds": round(self._time(cycle, sum(part for part, _ in ahead) * share), 1),
+        }
+
+    def _list_ahead(self, cycle: int, accepted: int) -> list[tuple[float, int]]:
+        """The cycles that will probably follow: the fraction of each, and the cycle of the forecast that it is like."""
+        forecast, most = self._forecast, self._plan.settings.stop.cycles
+        planned = min(most, forecast.last_cycle())
+        budget = self._plan.settings.budget.samples
+        if budget is None:
+            return [(1.0, number) for number in range(cycle + 1, planned + 1)]
+        drafts = sum(forecast.drafts(min(done, planned)) for done in range(1, cycle + 1))
+        rate = max(_LEAST_RATE, accepted / max(1, drafts))
+        ahead, wanted = [], budget - float(accepted)
+        for number in range(cycle + 1, most + 1):
+            like = min(number, planned)
+            brings = max(1.0, forecast.drafts(like) * rate)
+            if wanted <= budget * 0.01:
+                break
+            ahead.append((min(1.0, wanted / brings), like))
+            wanted -= brings
+        return ahead
+
+    def _correct(self, role: str, expected: RoleEstimate, coming: RoleEstimate) -> RoleEstimate:
+        """Scale what is to come of a role by what its calls so far took against the forecast."""
+        taken = self._ledger.usage(role=role)
+        calls = _scale(coming.calls, taken["calls"], expected.calls)
+        read = _scale(coming.input_tokens, taken["input_tokens"], expected.input_tokens)
+        written = _scale(coming.output_tokens, taken["output_tokens"], expected.output_tokens)
+        return RoleEstimate(calls, read, written, _price(self._plan, role, read, written))
+
+    def _share_affordable(self, roles: Mapping[str, RoleEstimate]) -> float:
+        """The share of what is to come that the budget pays for."""
+        tokens, usd = self._ledger.spent(None)
+        budget, share = self._plan.settings.budget, 1.0
+        for name, cap, spent in (("tokens", budget.tokens, tokens), ("usd", budget.usd, usd)):
+            needed = _used(roles, name)
+            if cap is not None and needed > 0:
+                share = min(share, max(0.0, cap - spent) / needed)
+        return share
+
+    def _time(self, cycle: int, ahead: float) -> float:
+        """Seconds of so many cycles like those so far, and of the last training."""
+        seconds = max(0.0, measure_wall(self._events) - sum(self._ledger.times(0).values())) / cycle * ahead
+        refits = self._plan.settings.publish.refit and bool(self._plan.domain.validation)
+        return seconds + (self._ledger.times(cycle).get("train", 0.0) if refits else 0.0)
+
+
+def _scale(coming: int, taken: int, expected: int) -> int:
+    return round(coming * taken / expected) if taken and expected else coming
+
+
 def _used(roles: Mapping[str, RoleEstimate], what: str) -> float:
     if what == "tokens":
         return sum(part.input_tokens + part.output_tokens for part in roles.values())
@@ -96,12 +192,14 @@ def _price_roles(plan: Plan, cycles: Sequence[tuple[float, CallTokens]]) -> dict
         read, written = (
             math.ceil(sum(part * pair[side] for part, calls in cycles for pair in calls[role])) for side in (0, 1)
         )
-        role_settings = plan.settings.teacher.role(role)
-        cost = None
-        if not plan.settings.teacher.is_embedded():
-            cost = price(
-                role_settings.prices, role_settings.model or "", role_settings.base_url or OPENAI_URL, (read, written)
-            )[0]
         count = math.ceil(sum(part * len(calls[role]) for part, calls in cycles))
-        estimates[role] = RoleEstimate(count, read, written, cost)
+        estimates[role] = RoleEstimate(count, read, written, _price(plan, role, read, written))
     return estimates
+
+
+def _price(plan: Plan, role: str, read: int, written: int) -> float | None:
+    """US dollars for tokens of a role; None where its price is unknown."""
+    if plan.settings.teacher.is_embedded():
+        return None
+    settings = plan.settings.teacher.role(role)
+    return price(settings.prices, settings.model or "", settings.base_url or OPENAI_URL, (read, written))[0]

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from evokd.agents.llm.budget import BudgetLimit
 from evokd.agents.llm.client import Teacher
-from evokd.graph.context import RunContext
-from evokd.graph.estimate import estimate_draft
+from evokd.graph.context import RunContext, TrainingProgress
+from evokd.graph.estimate import RestEstimate, estimate_draft
 from evokd.graph.setup.plan import Plan
 from evokd.graph.setup.recorded_teacher import make_transport
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.graph.setup.run_settings import Settings
 from evokd.graph.setup.simulated_teacher import make_corpus, never_served
 from evokd.graph.stopping import Stop
 from evokd.messages import CallRecord
@@ -54,9 +55,8 @@ async def open_context(
     """
     ledger = Ledger(folder.ledger)
     settings = plan.settings
-    student = overrides.student or StudentClient(
-        folder.path / "student.log", device=settings.student.device, threads=settings.student.threads
-    )
+    progress = TrainingProgress(log.pass_on)
+    student = overrides.student or _start_student(folder, settings, progress)
     budget = settings.budget
     teacher = Teacher(
         settings.teacher,
@@ -81,6 +81,8 @@ async def open_context(
             plan.briefing,
             cost,
             keep_versions=overrides.keep_versions,
+            progress=progress,
+            estimate_rest=RestEstimate(plan, ledger, folder.events).after,
         )
     finally:
         stop.ending = True
@@ -91,6 +93,14 @@ async def open_context(
                 await student.close()
             await teacher.close()
             ledger.close()
+
+
+def _start_student(folder: RunFolder, settings: Settings, progress: TrainingProgress) -> StudentClient:
+    student = StudentClient(
+        folder.path / "student.log", device=settings.student.device, threads=settings.student.threads
+    )
+    student.on_step = progress
+    return student
 
 
 def _tell_waiting(log: EventLog, calls: int, seconds: float) -> None:

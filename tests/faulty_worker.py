@@ -28,7 +28,7 @@ _AT_ONCE = 16
 def main(plan: Path, student: str) -> None:
     """Serve until the next planned fault."""
     load = worker._load_handlers
-    worker._load_handlers = lambda: _load_words(plan) if student == "words" else _load_torch(plan, load())
+    worker._load_handlers = lambda emit: _load_words(plan) if student == "words" else _load_torch(plan, load(emit))
     worker.main()
 
 

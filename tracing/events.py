@@ -40,9 +40,19 @@ class EventLog:
         Raises:
             OSError: the file cannot be written; it has no part of the event, and no listener was called.
         """
-        entry = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "run_id": self._run_id}
-        entry.update(fields)
+        entry = self._make(event, fields)
         self._append(json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+        self._tell(entry)
+
+    def pass_on(self, event: str, **fields: Any) -> None:
+        """Call the listeners with an event that is not written: of many such events only the newest matters."""
+        self._tell(self._make(event, fields))
+
+    def _make(self, event: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return {"event": event, "time": time, "run_id": self._run_id, **fields}
+
+    def _tell(self, entry: Mapping[str, Any]) -> None:
         for listener in self._listeners:
             try:
                 listener(entry)

@@ -19,6 +19,9 @@ async def decide(state: State, context: RunContext) -> StateUpdate:
     decision = Decision(next="publish" if reason else "analyze", reason=reason or "go on")
     context.ledger.put_cycle_record(state["cycle"], DECISION, DecisionRecord(**decision))
     context.emit("decided", cycle=state["cycle"], accepted=state["accepted"], score=state["score"], **decision)
+    if not reason and state["cycle"] and context.estimate_rest is not None:
+        rest = context.estimate_rest(state["cycle"], state["accepted"])
+        context.emit("estimate_revised", cycle=state["cycle"], **rest)
     return {"decision": decision, "cycle": state["cycle"] + (not reason)}
 
 

@@ -46,6 +46,8 @@ def make_job(context: RunContext, version: str, material: Material, seed: int) -
 
 async def run_training(context: RunContext, cycle: int, job: TrainJob) -> TrainResult:
     """Train, and emit an event for every fault: those that were recovered from, and the one that was not."""
+    if context.progress is not None:
+        context.progress.cycle = cycle
     try:
         result = await context.student.train(job)
     except StudentError as exc:

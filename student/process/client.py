@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,6 +49,9 @@ class StudentClient:
 
     worker: ClassVar[tuple[str, ...]] = ("-m", "evokd.student.process.worker")
     """What the child's Python runs."""
+
+    on_step: Callable[[int, int], None] | None = None
+    """Called now and then in a training of all weights, with the number of the step, from 1, and of all steps."""
 
     def __init__(self, log: Path, *, device: Device = "auto", threads: int | None = None) -> None:
         """Prepare; nothing is started.
@@ -170,8 +173,12 @@ class StudentClient:
             if not answer.endswith(b"\n"):
                 raise EOFError("the student process closed its output")
             reply: dict[str, Any] = json.loads(answer)
-            if reply.get("id") == self._calls:
+            if reply.get("id") != self._calls:
+                continue
+            if "event" not in reply:
                 return reply
+            if self.on_step is not None:
+                self.on_step(reply["event"]["step"], reply["event"]["steps"])
 
     async def _start(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:

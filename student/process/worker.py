@@ -1,19 +1,36 @@
 """The student process: trains, predicts, embeds, appraises. It alone imports torch; see `student.process.serving`."""
 
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from evokd.student.process.serving import Handler, load_torch, serve
+from evokd.student.process.serving import Emit, Handler, load_torch, serve
 
 _OOM_SCORE = 500
 """How readily Linux ends the process when memory runs out, -1000 to 1000; others begin at 0."""
+
+_REPORT_EVERY = 2.0
 
 
 def main() -> None:
     """Serve requests until standard input closes."""
     _raise_oom_score()
-    serve(lambda _emit: _load_handlers())
+    serve(_load_handlers)
+
+
+def _report_steps(emit: Emit) -> Callable[[int, int], None]:
+    """Make a function that tells the parent of the steps of a training, at most once in `_REPORT_EVERY` seconds."""
+    told = time.monotonic()
+
+    def report(step: int, steps: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _REPORT_EVERY:
+            told = time.monotonic()
+            emit({"step": step, "steps": steps})
+
+    return report
 
 
 def _raise_oom_score() -> None:
@@ -23,7 +40,7 @@ def _raise_oom_score() -> None:
         score.write_text(str(max(_OOM_SCORE, int(score.read_text(encoding="ascii")))), encoding="ascii", newline="\n")
 
 
-def _load_handlers() -> dict[str, Handler]:
+def _load_handlers(emit: Emit) -> dict[str, Handler]:
     load_torch()
     from evokd.student.memory import release
     from evokd.student.predict import embed, predict
@@ -32,7 +49,7 @@ def _load_handlers() -> dict[str, Handler]:
     from evokd.student.training.train import train
 
     handlers: dict[str, Handler] = {
-        "train": lambda body: train(TrainJob.model_validate(body)).model_dump(mode="json"),
+        "train": lambda body: train(TrainJob.model_validate(body), _report_steps(emit)).model_dump(mode="json"),
         "predict": lambda body: [item.model_dump(mode="json") for item in predict(PredictJob.model_validate(body))],
         "embed": lambda body: embed(EmbedJob.model_validate(body)),
         "appraise": lambda body: appraise(AppraiseJob.model_validate(body)).model_dump(mode="json"),

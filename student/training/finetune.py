@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ _CLIP = 1.0
 """Largest norm of the gradient."""
 _CHECK_EVERY = 25
 """Steps between checks of the losses; a check waits for the device."""
+
+
+OnStep = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class FullTraining:
     precision: torch.dtype
     at_once: int
     """Pieces computed at once; a batch of more is computed in parts, its gradient is the same."""
+    on_step: OnStep | None = None
+    """Called after every step with its number, from 1, and the number of all."""
 
     def run(self, seed: int) -> tuple[int, float]:
         """Train.
@@ -78,6 +84,8 @@ class FullTraining:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             schedule.step()
+            if self.on_step is not None:
+                self.on_step(len(losses), steps)
             if len(losses) % _CHECK_EVERY == 0 or len(losses) == steps:
                 _check_losses(losses)
         _check_weights(model, steps)

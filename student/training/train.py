@@ -19,7 +19,7 @@ from evokd.student.student_settings import StudentSettings
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.tokenizer import match_padding, open_tokenizer
-from evokd.student.training.finetune import FullTraining, TrainingSet, clear_layer
+from evokd.student.training.finetune import FullTraining, OnStep, TrainingSet, clear_layer
 from evokd.student.training.linear_head import write_layer
 from evokd.student.training.retry import Diverged, RetryState
 from evokd.student.training.samples import TrainingSamples, gather
@@ -36,11 +36,15 @@ class _Outcome:
     doubted: int
 
 
-def train(job: TrainJob) -> TrainResult:
+def train(job: TrainJob, on_step: OnStep | None = None) -> TrainResult:
     """Train a student and write it to `job.out`; the same job gives the same weights on one machine.
 
     Where memory runs short or the training diverges, it is tried again from the start's weights: with fewer texts at
     once, or at a lower learning rate.
+
+    Args:
+        job: what to train on.
+        on_step: called after every step that changes all weights, with its number, from 1, and the number of all.
 
     Raises:
         InputError: the base or the device asked for is not there.
@@ -48,7 +52,7 @@ def train(job: TrainJob) -> TrainResult:
     """
     began = time.monotonic()
     set_threads(job.settings.threads)
-    training = _prepare(job)
+    training = _prepare(job, on_step)
     largest = FEATURE_BATCH if training.tune == "head" else job.settings.batch
     retry = RetryState(halve(largest, job.halvings), job.settings.rate)
     while (outcome := _attempt(training, retry)) is None:
@@ -81,11 +85,11 @@ def _attempt(training: "_Training", retry: RetryState) -> _Outcome | None:
     return None
 
 
-def _prepare(job: TrainJob) -> "_Training":
+def _prepare(job: TrainJob, on_step: OnStep | None) -> "_Training":
     task = codec(job.task, job.labels)
     samples = gather(job, make_network(task))
     start = _read_start(job)
-    return _Training(samples, task, pick_device(job.settings.device), start, _choose_tune(samples, start))
+    return _Training(samples, task, pick_device(job.settings.device), start, _choose_tune(samples, start), on_step)
 
 
 def _read_start(job: TrainJob) -> Mapping[str, Any] | None:
@@ -120,6 +124,7 @@ class _Training:
     start: Mapping[str, Any] | None
     """Record of the student that it continues from; None for the base."""
     tune: str
+    on_step: OnStep | None
 
     @property
     def pretrained(self) -> bool:
@@ -181,7 +186,9 @@ class _Training:
             with small_vocabulary(model, data.encodings, tokenizer.pad_token_id or 0) as encodings:
                 data = replace(data, encodings=encodings)
                 settings = _current_settings(job, retry)
-                training = FullTraining(network, model, tokenizer, data, settings, precision, retry.at_once)
+                training = FullTraining(
+                    network, model, tokenizer, data, settings, precision, retry.at_once, self.on_step
+                )
                 steps, loss = training.run(job.seed)
         save_student(model, tokenizer, job, self.tune, network.pipeline)
         return _Outcome(steps, loss, precision, doubted)

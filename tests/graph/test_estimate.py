@@ -9,15 +9,17 @@ import yaml
 from evokd.agents.llm.teacher_settings import OPENAI_URL
 from evokd.cli.views.run_sentences import describe_estimate
 from evokd.graph.curriculum.lessons import plan_lessons
-from evokd.graph.estimate import estimate_run
+from evokd.graph.estimate import RestEstimate, estimate_run
 from evokd.graph.forecast import DETAILED
 from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import plan_run
 from evokd.prompts.loader import ROLES
-from evokd.tracing.events import read_events
+from evokd.tracing.events import EventLog, read_events
+from evokd.tracing.ledger import Ledger
 from evokd.tracing.summary import read_summary
 from tests.graph.conftest import give_student
 from tests.graph.toy import WordStudent, WordTagger, read_rows, write_domain, write_rows, write_yaml
+from tests.tracing.rows import call
 
 
 def estimate(domain: str | Path, **sections: Any) -> dict[str, Any]:
@@ -48,6 +50,61 @@ def test_the_estimate_is_near_what_a_run_takes(
     assert (found["cycles"], found["capped_by"], found["cost_usd"]) == (1, None, None)
     (started,) = [event for event in read_events(tmp_path / "one" / "events.jsonl") if event["event"] == "run_started"]
     assert started["estimate"] == found
+
+
+REVISED = ("calls", "input_tokens", "output_tokens", "cost_usd")
+
+
+def rest(ledger: Ledger, folder: Path, domain: str | Path, accepted: int, **sections: Any) -> dict[str, Any]:
+    """What is still to come after cycle 1."""
+    plan = plan_run(str(domain), "evokd", [ConfigSource("test", sections)])
+    return RestEstimate(plan, ledger, folder / "events.jsonl").after(1, accepted)
+
+
+def note_calls(ledger: Ledger, domain: str | Path, times: int, **sections: Any) -> None:
+    """Store calls of cycle 1 that took so many times the tokens that were expected."""
+    for role, part in estimate(domain, **{**sections, "stop": {"cycles": 1}})["roles"].items():
+        for number in range(part["calls"]):
+            read, written = (times * part[key] // part["calls"] for key in ("input_tokens", "output_tokens"))
+            ledger.record_call(call(f"{role}-{number}", role=role, input_tokens=read, output_tokens=written))
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_is_to_come_is_corrected_by_what_was_taken(
+    times: int, toy_domain: Path, ledger: Ledger, tmp_path: Path
+) -> None:
+    sections = {"teacher": {**HOSTED, "prices": {"input": 2.0, "output": 10.0}}, "curriculum": {"profile": "off"}}
+    whole, first = (estimate(toy_domain, **sections, stop={"cycles": cycles}) for cycles in (3, 1))
+    note_calls(ledger, toy_domain, times, **sections)
+    log = EventLog(tmp_path / "events.jsonl", "r1")
+    log("run_started")
+    log.close()
+    found = rest(ledger, tmp_path, toy_domain, 50, **sections, stop={"cycles": 3})
+    for key in ("input_tokens", "output_tokens"):
+        asked = {role: part for role, part in first["roles"].items() if part["calls"]}
+        expected = sum(
+            (part[key] - first["roles"][role][key]) * (times if role in asked else 1)
+            for role, part in whole["roles"].items()
+        )
+        assert found[key] == pytest.approx(expected, rel=0.02), key
+    assert found["cost_usd"] == pytest.approx((2 * found["input_tokens"] + 10 * found["output_tokens"]) / 1e6, rel=0.01)
+    assert found["seconds"] >= 0
+
+
+def test_fewer_samples_than_drafts_mean_more_cycles_and_a_budget_ends_what_is_to_come(
+    toy_domain: Path, ledger: Ledger, tmp_path: Path
+) -> None:
+    note_calls(ledger, toy_domain, 1)
+    limits = {"stop": {"cycles": 9}, "budget": {"samples": 120}}
+    many, few = (rest(ledger, tmp_path, toy_domain, accepted, **limits) for accepted in (60, 20))
+    assert 0 < many["input_tokens"] < few["input_tokens"]
+    assert many["cost_usd"] is few["cost_usd"] is None
+    spent, _ = ledger.spent(None)
+    limits["budget"] = {**limits["budget"], "tokens": spent + 500}
+    capped = rest(ledger, tmp_path, toy_domain, 20, **limits)
+    assert capped["input_tokens"] + capped["output_tokens"] == pytest.approx(500, abs=2)
+    done = rest(ledger, tmp_path, toy_domain, 120, **limits)
+    assert {key: done[key] for key in REVISED} == {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
 
 
 HOSTED = {"model": "m", "base_url": "http://127.0.0.1:9/v1"}

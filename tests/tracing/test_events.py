@@ -30,6 +30,17 @@ def test_an_event_is_on_disk_before_the_listeners_hear_of_it_in_order(path: Path
     log.close()
 
 
+def test_an_event_that_is_passed_on_is_heard_and_not_written(path: Path) -> None:
+    heard: list[Any] = []
+    log = EventLog(path, "r1", (heard.append,))
+    log.pass_on("training_step", cycle=1, step=3, steps=9)
+    (event,) = heard
+    assert datetime.fromisoformat(event.pop("time")).tzinfo == UTC
+    assert event == {"event": "training_step", "run_id": "r1", "cycle": 1, "step": 3, "steps": 9}
+    log.close()
+    assert read_events(path) == []
+
+
 def test_a_line_is_one_event_whatever_the_text_in_it(path: Path) -> None:
     texts = ["a\nb", "\u2028", "\u0085", "\x0c", "\x1c", 'é"\\', "\U0001f600"]
     log = EventLog(path, "r1")

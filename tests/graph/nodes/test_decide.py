@@ -1,5 +1,6 @@
 """Why a run stops, and that routers only read what was stored."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -133,3 +134,14 @@ async def test_the_decision_is_stored_and_the_next_cycle_begins(
     assert toy.context.ledger.cycle_record(1, DECISION) == expected
     event = toy.event("decided")
     assert (event["cycle"], event["accepted"], event["score"], event["reason"]) == (1, 7, 0.5, expected["reason"])
+
+
+@pytest.mark.parametrize(("cycle", "limit", "told"), [(0, 3, False), (1, 3, True), (3, 3, False)])
+async def test_what_is_still_to_come_is_told_after_a_cycle_that_another_one_follows(
+    cycle: int, limit: int, told: bool, make_toy: MakeToy
+) -> None:
+    toy = make_toy(stop={"cycles": limit})
+    toy.context = replace(toy.context, estimate_rest=lambda cycle, accepted: {"calls": cycle, "seconds": accepted})
+    await decide(make_state(cycle=cycle, accepted=7), toy.context)
+    revised = [event for event in toy.events if event["event"] == "estimate_revised"]
+    assert revised == [{"event": "estimate_revised", "cycle": cycle, "calls": cycle, "seconds": 7}] * told

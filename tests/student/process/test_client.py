@@ -170,6 +170,22 @@ async def test_a_cancelled_call_ends_the_child_and_the_next_call_works(
     assert (await client.train(make_job(tune="head"))).samples == 24
 
 
+async def test_it_hears_of_the_steps_of_a_training_now_and_then(
+    client: StudentClient, make_job: MakeJob, tmp_path: Path
+) -> None:
+    often = tmp_path / "often.py"
+    often.write_text("from evokd.student.process import worker\nworker._REPORT_EVERY = 0.0\nworker.main()\n", "utf-8")
+    client.worker = (str(often),)  # type: ignore[misc]
+    heard: list[tuple[int, int]] = []
+    client.on_step = lambda step, steps: heard.append((step, steps))
+    result = await client.train(make_job(tune="full", steps=6, min_epochs=0.0))
+    assert heard == [(step, result.steps) for step in range(1, result.steps + 1)]
+    await client.train(make_job("head", tune="head"))
+    assert len(heard) == result.steps
+    client.on_step = None
+    assert (await client.train(make_job("again", tune="full", steps=6, min_epochs=0.0))).steps == result.steps
+
+
 async def test_ctrl_c_does_not_reach_the_child(client: StudentClient, make_job: MakeJob) -> None:
     await client.warm_up()
     first = child_of(client)
