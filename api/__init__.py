@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from evokd.api.record import find_run as find_run
     from evokd.api.record import open_run as open_run
     from evokd.api.rehearsal import serve_rehearsal as serve_rehearsal
+    from evokd.api.run_deletion import delete_run as delete_run
+    from evokd.api.run_deletion import find_runs_to_delete as find_runs_to_delete
     from evokd.api.run_list import list_runs as list_runs
     from evokd.api.runs import Event as Event
     from evokd.api.runs import resume as resume
@@ -55,8 +57,10 @@ _MODULES = {
     "build_graph": "graph.build",
     "check": "api.domains",
     "compare": "api.experiments",
+    "delete_run": "api.run_deletion",
     "draw_graph": "graph.build",
     "find_run": "api.record",
+    "find_runs_to_delete": "api.run_deletion",
     "list_presets": "graph.setup.preset_catalog",
     "list_runs": "api.run_list",
     "load_domain": "api.domains",

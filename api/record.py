@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE, RunFolder, find_run_to_show
+from evokd.api.run_state import RunState, read_state
+from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE, RunFolder, find_run_to_show, read_config
 from evokd.graph.setup.run_folder import find_run as find_folder
 from evokd.messages import CallRecord
 from evokd.tracing.events import read_events
@@ -16,6 +17,7 @@ from evokd.tracing.rows import (
     KINDS,
     TRAINING,
     Answer,
+    GateRecord,
     LessonRow,
     PlanRecord,
     QuotaRecord,
@@ -28,6 +30,7 @@ __all__ = [
     "Answer",
     "CURATION",
     "GATE",
+    "GateRecord",
     "KINDS",
     "Ledger",
     "LessonRow",
@@ -85,6 +88,12 @@ class Run:
         return self.folder.path == SHIPPED_EXAMPLE
 
     @property
+    def state(self) -> RunState:
+        """Whether it is running, done, parked, interrupted or killed, and why it stopped."""
+        summary = self.summary
+        return read_state(self.folder, summary, () if summary is not None else self.events())
+
+    @property
     def student(self) -> Path:
         """The folder of the trained student, which plain transformers loads; it exists once the run has ended."""
         return self.folder.student
@@ -115,8 +124,21 @@ class Run:
             return ledger.calls(cycle)
 
     def events(self) -> list[dict[str, Any]]:
-        """The event log, in order."""
-        return read_events(self.folder.events)
+        """The event log, in order; [] where there is none."""
+        path = self.folder.events
+        return [event for event in read_events(path) if isinstance(event, dict)] if path.is_file() else []
+
+    def prompt_of(self, call: CallRecord) -> str | None:
+        """Name and version of the prompt with which a call was made; None where the record does not say."""
+        with self.ledger() as ledger:
+            stored = ledger.recall("prompts") or {}
+        for known in stored.get("sets") or ():
+            prompt = (known.get("roles") or {}).get(call.role)
+            if known.get("hash") == call.prompts and prompt:
+                return f"{prompt['name']} v{prompt['version']}"
+        prompts = read_config(self.folder)["prompts"]
+        name = (prompts.get("files") or {}).get(call.role) if prompts.get("hash") == call.prompts else None
+        return str(name) if name else None
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:

@@ -1,25 +1,44 @@
 """The runs of a folder, whatever state they are in."""
 
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from evokd.api.run_state import read_state
+from evokd.graph.setup.run_folder import RunFolder
 from evokd.messages import EvokdError
 from evokd.tracing.events import read_events
+from evokd.tracing.ledger import open_ledger
 from evokd.tracing.summary import read_summary
+
+_BEGINS = ("run_started", "run_resumed")
 
 
 def list_runs(runs_dir: Path) -> list[dict[str, Any]]:
-    """Runs of a folder, oldest first: run_id, state, domain, preset, teacher, metric, start, final, samples."""
-    rows = []
-    for config in sorted(runs_dir.glob("*/config.yaml"), key=_age):
-        folder = config.parent
-        try:
-            summary = read_summary(folder / "summary.json")
-            row = _finished(summary, folder.name) if summary is not None else _unfinished(folder)
-        except (EvokdError, KeyError, TypeError):  # also a summary of wrong types: the other runs are listed
-            row = {**_unfinished(folder), "state": "damaged (summary.json)"}
-        rows.append(row)
-    return rows
+    """Runs of a folder, oldest first.
+
+    Returns:
+        Per run: `run_id`, `state` (in words) and `status` (see `api.run_state.RunStatus`; also `damaged`), `started`
+        (UTC, ISO 8601), `domain`, `preset`, `teacher`, `samples`, `tokens`, `cost_usd` (None: unknown), `metric` with
+        `start`, `final` and `gain`, and `gate_scores`: the champion's gate metric after every cycle. The gain of a run
+        that has not ended is that of the gate metric.
+    """
+    rows = [read_row(RunFolder(config.parent)) for config in runs_dir.glob("*/config.yaml")]
+    return sorted(rows, key=lambda row: (row["started"], row["run_id"]))
+
+
+def read_row(folder: RunFolder) -> dict[str, Any]:
+    """The row of one run; see `list_runs`."""
+    try:
+        summary = read_summary(folder.summary)
+        row = _finished(summary, folder) if summary is not None else _unfinished(folder)
+    except (EvokdError, KeyError, TypeError):  # also a summary of wrong types: the other runs are listed
+        row = {**_unfinished(folder), "state": "damaged (summary.json)", "status": "damaged"}
+    if folder.is_running:
+        row.update(state="running", status="running")
+    return row
 
 
 def _age(path: Path) -> float:
@@ -30,32 +49,64 @@ def _age(path: Path) -> float:
         return 0.0
 
 
-def _finished(summary: dict[str, Any], name: str) -> dict[str, Any]:
+def _find_start(folder: RunFolder, event: Mapping[str, Any]) -> str:
+    """When a run began, by its first event; else when its configuration was written."""
+    time = event.get("time")
+    if isinstance(time, str):
+        return time
+    return datetime.fromtimestamp(_age(folder.config), UTC).isoformat(timespec="milliseconds")
+
+
+def _read_first_event(folder: RunFolder) -> dict[str, Any]:
+    try:
+        with folder.events.open(encoding="utf-8", errors="replace") as file:
+            event = json.loads(file.readline(1_000_000))
+    except (OSError, ValueError):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _finished(summary: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
     metric = summary["metric"]
     split = "test" if summary["final"]["test"] else "validation"
     before, after = summary["start"][split], summary["final"][split]
-    scored = f"{split} {metric}" if after else "no data to score on"
+    start, final = (scores[metric] if scores else None for scores in (before, after))
+    totals = summary["totals"]
     return {
-        "run_id": name,  # of the folder, which may have been renamed: other commands know it by that
+        "run_id": folder.run_id,  # of the folder, which may have been renamed: other commands know it by that
         "state": f"done ({summary['stop_reason']})",
         "domain": summary["domain"],
         "preset": summary["preset"],
         "teacher": summary["teacher"],
-        "samples": summary["totals"]["samples"],
-        "metric": scored,
-        "start": before[metric] if before else None,
-        "final": after[metric] if after else None,
+        "samples": totals["samples"],
+        "metric": f"{split} {metric}" if after else "no data to score on",
+        "start": start,
+        "final": final,
+        "status": "done",
+        "started": _find_start(folder, _read_first_event(folder)),
+        "tokens": totals["input_tokens"] + totals["output_tokens"],
+        "cost_usd": totals["cost_usd"],
+        "gain": None if start is None or final is None else final - start,
+        "gate_scores": _follow_champion([cycle["gate"] for cycle in summary["cycles"]]),
     }
 
 
-def _unfinished(folder: Path) -> dict[str, Any]:
-    events = _read_events(folder / "events.jsonl")
-    begun = next((event for event in events if event["event"] in ("run_started", "run_resumed")), {})
-    last = events[-1]["event"] if events else "created"
-    accepted = [event["accepted"] for event in events if event["event"] == "decided"]
+def _follow_champion(gates: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The champion's score after every cycle in which the gate measured it."""
+    scores = [gate["after" if gate["promoted"] else "before"] for gate in gates]
+    return [score for score in scores if score is not None]
+
+
+def _unfinished(folder: RunFolder) -> dict[str, Any]:
+    events = _read_events(folder.events)
+    begun = next((event for event in events if event.get("event") in _BEGINS), {})
+    accepted = [event["accepted"] for event in events if event.get("event") == "decided"]
+    state = read_state(folder, None, events)
+    scores = _follow_champion([event for event in events if event.get("event") == "trained" and "after" in event])
+    usage = _read_usage(folder)
     return {
-        "run_id": folder.name,
-        "state": {"parked": "parked", "interrupted": "interrupted"}.get(last, "not ended"),
+        "run_id": folder.run_id,
+        "state": state.status if state.status in ("parked", "interrupted") else "not ended",
         "domain": begun.get("domain", "?"),
         "preset": begun.get("preset", "?"),
         "teacher": begun.get("teacher", "?"),
@@ -63,11 +114,30 @@ def _unfinished(folder: Path) -> dict[str, Any]:
         "metric": begun.get("metric", "?"),
         "start": None,
         "final": None,
+        "status": state.status,
+        "started": _find_start(folder, events[0] if events else {}),
+        **usage,
+        "gain": scores[-1] - scores[0] if len(scores) > 1 else None,
+        "gate_scores": scores,
     }
+
+
+def _read_usage(folder: RunFolder) -> dict[str, Any]:
+    try:
+        ledger = open_ledger(folder.ledger)
+    except (EvokdError, OSError):  # not begun, damaged, or of another user
+        return {"tokens": 0, "cost_usd": None}
+    try:
+        usage = ledger.usage()
+    except EvokdError:
+        return {"tokens": 0, "cost_usd": None}
+    finally:
+        ledger.close()
+    return {"tokens": usage["input_tokens"] + usage["output_tokens"], "cost_usd": usage["cost_usd"]}
 
 
 def _read_events(path: Path) -> list[dict[str, Any]]:
     try:
-        return read_events(path) if path.is_file() else []
+        return [event for event in read_events(path) if isinstance(event, dict)] if path.is_file() else []
     except OSError:  # another user's run
         return []

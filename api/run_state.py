@@ -1,29 +1,60 @@
-"""What has become of a run, read quickly from its folder."""
+"""What has become of a run: running, done, or stopped on the way."""
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from evokd.graph.setup.run_folder import RunFolder
-from evokd.graph.setup.run_lock import is_held
 from evokd.viewer.changes import read_last_event
 
-RunState = Literal["running", "done", "parked", "interrupted", "killed"]
+RunStatus = Literal["running", "done", "parked", "interrupted", "killed", "created"]
+"""`killed`: its process ended without a word; `created`: nothing has happened in its folder yet."""
 
 
-def read_state(folder: RunFolder) -> RunState:
+@dataclass(frozen=True)
+class RunState:
+    """The state of a run."""
+
+    status: RunStatus
+    reason: str = ""
+    """Why a run stopped, where that is known."""
+
+    def __str__(self) -> str:
+        if self.status == "done" and self.reason:
+            return f"done ({self.reason})"
+        return "not begun" if self.status == "created" else self.status
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether `evokd resume` would go on with it."""
+        return self.status in ("parked", "interrupted", "killed", "created")
+
+
+def read_state(
+    folder: RunFolder, summary: Mapping[str, Any] | None, events: Sequence[Mapping[str, Any]] = ()
+) -> RunState:
     """Read the state of a run.
 
-    Returns:
-        `running`: a process works on it; `done`: it has a summary; `parked`: the teacher could not be used;
-        `interrupted`: somebody stopped it; `killed`: its process ended without a word.
+    Args:
+        folder: the run's.
+        summary: the content of its `summary.json`; None: it has not ended.
+        events: its event log; not looked at if it has ended.
     """
-    if is_held(folder.path):
-        return "running"
-    if folder.summary.is_file():
-        return "done"
-    match read_last_event(folder.events).get("event"):
-        case "parked":
-            return "parked"
-        case "interrupted":
-            return "interrupted"
-        case _:
-            return "killed"
+    if folder.is_running:
+        return RunState("running")
+    if summary is not None:
+        return RunState("done", str(summary.get("stop_reason", "")))
+    if not events:
+        return RunState("created")
+    last = events[-1]
+    if last.get("event") == "parked":
+        return RunState("parked", str(last.get("reason", "")))
+    if last.get("event") == "interrupted":
+        return RunState("interrupted", str(last.get("reason", "")))
+    return RunState("killed")
+
+
+def read_status(folder: RunFolder) -> RunStatus:
+    """Read the status of a run quickly: of its event log, the last event alone is looked at."""
+    last = read_last_event(folder.events)
+    return read_state(folder, {} if folder.summary.is_file() else None, [last] if last else ()).status

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from evokd.api.program_facts import program_facts
 from evokd.api.record import Run, open_run
 from evokd.api.run_list import list_runs
-from evokd.api.run_state import read_state
+from evokd.api.run_state import read_status
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.messages import InputError
 from evokd.messages.files import write_atomically
@@ -153,4 +153,4 @@ def _gather_library(folder: Path) -> Library:
 
 
 def _to_place(folder: RunFolder) -> RunPlace:
-    return RunPlace(folder.path, lambda: read_state(folder))
+    return RunPlace(folder.path, lambda: read_status(folder))

@@ -14,9 +14,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from evokd.cli.views.lineage_pages import show_weakness
 from evokd.cli.views.progress import Progress
 from evokd.cli.views.result_view import tell_result
-from evokd.cli.views.show import show_weakness
 from evokd.messages import InputError
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import open_ledger

@@ -37,7 +37,8 @@ def stderr() -> "Console":
 def stdout() -> "Console":
     """The console for results."""
     # what goes into a pipe or a file is not folded to the width of a terminal that is not there
-    return _make_console(width=None if sys.stdout.isatty() else 160)
+    is_measured = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    return _make_console(width=None if is_measured else 160)
 
 
 def _make_console(**options: Any) -> "Console":

@@ -23,6 +23,16 @@ def clean(text: str, limit: int | None = None) -> str:
     return folded
 
 
+def clean_lines(text: str) -> str:
+    """Make a text of many lines safe for a terminal, its lines and blanks left as they are; tabs become blanks."""
+    lines = text.replace("\r\n", "\n").expandtabs(4).split("\n")
+    return "\n".join("".join(char if _is_visible(char) else "\ufffd" for char in line) for line in lines)
+
+
+def _is_visible(char: str) -> bool:
+    return char.isprintable() or char in _JOINERS
+
+
 def inert(text: str) -> str:
     """Escape a text for a Markdown page: one line, no link, image, tag, heading or table."""
     return _MARKDOWN.sub(r"\\\g<0>", clean(text))

@@ -12,10 +12,11 @@ import yaml
 
 from evokd.graph.setup.config_layers import read_yaml
 from evokd.graph.setup.renamed_keys import rename_keys
-from evokd.graph.setup.run_lock import HOLDER, LOCK, HeldError, NoLocksError, hold
+from evokd.graph.setup.run_lock import HOLDER, LOCK, HeldError, NoLocksError, hold, is_held
 from evokd.messages import EvokdError, InputError
 from evokd.messages.escape import clean
 from evokd.messages.files import write_atomically
+from evokd.messages.suggest import suggest
 from evokd.tracing.files import make_folder
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -106,6 +107,11 @@ class RunFolder:
             if path.name not in keep:
                 shutil.rmtree(path, ignore_errors=True)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a process is working on the run: it holds the run's lock."""
+        return is_held(self.path)
+
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Lock the run for this process.
@@ -170,7 +176,7 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
     known = _list_known(runs_dir)
     listed = ", ".join(clean(run, 100) for run in known[-8:])
     where = f"runs in {runs_dir}: {listed}" if known else f"there are no runs in {runs_dir}"
-    raise InputError(f"no run {name[:200]!r}; {_find_inside(Path(name)) or where}")
+    raise InputError(f"no run {name[:200]!r}{suggest(name[:200], known)}; {_find_inside(Path(name)) or where}")
 
 
 def find_run_to_show(name: str, runs_dir: Path) -> RunFolder:

@@ -1,0 +1,190 @@
+"""The page of a cycle: what failed, what the agents said and wrote, what the student learned, who used what."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+
+from evokd.api.record import CURATION, GATE, KINDS, TRAINING, GateRecord, Ledger, LessonRow, PlanRecord, QuotaRecord
+from evokd.api.usage import measure_agents
+from evokd.cli.markup import literal
+from evokd.cli.views.answers import CUT, MARKED_CUT, tell_answer, tell_case, tell_error_count, tell_sample
+from evokd.cli.views.layout import count, say, say_heading
+from evokd.cli.views.usage_view import show_agents, tell_nodes
+from evokd.cli.views.weakness_lines import say_weakness
+from evokd.messages import Analysis, Case, FeedbackPacket, InputError
+
+SHOWN_TEXTS = 3
+MOST_COUNTED = 5
+"""Confusions and kinds of mistakes that are listed."""
+_WEAKNESS_CUT = 200
+"""Characters of the Analyst's words that a cycle shows; the page of the weakness has all of them."""
+
+
+def show_cycle(console: Console, ledger: Ledger, cycle: int, nodes: Mapping[str, float] | None = None) -> None:
+    """Print one cycle.
+
+    Args:
+        console: the console to write to.
+        ledger: the run's ledger.
+        cycle: its number; 0 is the start on the seeds.
+        nodes: wall-clock seconds of its nodes; None: the sums that the ledger has.
+
+    Raises:
+        InputError: the run has no such cycle.
+    """
+    last = ledger.last_cycle()
+    if not 0 <= cycle <= last:
+        raise InputError(f"--cycle {cycle}: the run has cycles 0 to {last}")
+    gate = ledger.cycle_record(cycle, GATE)
+    say_heading(console, f"cycle {cycle}" + (" (seeds alone)" if not cycle else ""), _tell_outcome(gate))
+    span = f"c{cycle:03d}"
+    if cycle:
+        _made_of(console, ledger, cycle)
+        lessons = ledger.lessons(cycle)
+        packet = ledger.message(span, FeedbackPacket)
+        if packet is not None:
+            _failed(console, packet)
+            _said(console, ledger, cycle, packet.cases, bool(lessons))
+        _written(console, ledger, lessons)
+        _refused(console, ledger, cycle)
+    _learned(console, ledger, cycle)
+    _used(console, ledger, cycle, ledger.times(cycle) if nodes is None else nodes)
+
+
+def _tell_outcome(gate: GateRecord | None) -> str:
+    """Write in a few words what the gate made of a cycle; empty where it has not measured."""
+    if gate is None or gate["after"] is None:
+        return ""
+    before = "" if gate["before"] is None else f"{gate['before']:.3f} -> "
+    return f"{before}{gate['after']:.3f} {_tell_verdict(gate)}"
+
+
+def _tell_verdict(gate: GateRecord) -> str:
+    return "[green]promoted[/]" if gate["promoted"] else "[red]rolled back[/]"
+
+
+def _used(console: Console, ledger: Ledger, cycle: int, nodes: Mapping[str, float]) -> None:
+    agents = measure_agents(ledger, cycle)
+    if agents:
+        say(console, "[bold]Used by the agents:[/]")
+        show_agents(console, agents)
+    if nodes:
+        say(console, f"[bold]Time of the nodes:[/] {tell_nodes(nodes)}.")
+
+
+def _made_of(console: Console, ledger: Ledger, cycle: int) -> None:
+    """Print the kinds of text of a cycle, with the reason for their shares."""
+    record = ledger.cycle_record(cycle, KINDS)
+    if record is not None:
+        texts = ", ".join(f"{count} {kind}" for kind, count in record["texts"].items() if count)
+        verdict = f"; {record['verdict']}" if record.get("verdict") else ""
+        say(console, f"[bold]Texts planned:[/] {literal(texts + verdict, 400)}.")
+
+
+def _failed(console: Console, packet: FeedbackPacket) -> None:
+    cases = packet.cases
+    wrong = [case for case in cases if case.verdict != "right"]
+    sure = sum(case.verdict == "confident_wrong" for case in cases)
+    say(
+        console,
+        f"[bold]The student failed[/] {len(wrong)} of the {len(cases)} cases shown, {sure} of them confidently"
+        f"{_tell_basis(packet)}.",
+    )
+    if packet.confusions:
+        say(console, "Most frequent confusions among all examined texts:")
+    for item in packet.confusions[:MOST_COUNTED]:
+        say(console, f"{item.count} x {tell_answer(item.gold)} taken for {tell_answer(item.predicted)}", 2)
+    if packet.errors:
+        say(console, "Most frequent mistakes in all examined texts:")
+    for error in packet.errors[:MOST_COUNTED]:
+        say(console, f"{tell_error_count(error)}", 2)
+    for case in wrong[:SHOWN_TEXTS]:
+        say(console, f"{tell_case(case)}", 2)
+    for line in packet.notices:
+        say(console, f"[red]{literal(line)}[/]", 2)
+
+
+def _tell_basis(packet: FeedbackPacket) -> str:
+    return f" ({packet.examined} {packet.origin} texts examined)" if packet.examined else ""
+
+
+def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Case], planned: bool) -> None:
+    rows = ledger.weaknesses(cycle)
+    if ledger.message(f"c{cycle:03d}", Analysis) is not None:
+        say(console, f"[bold]The Analyst named[/] {count(len(rows), 'weakness', 'es')}.")
+    elif planned:
+        say(console, "[bold]The Analyst was not asked:[/] no lesson of this cycle was to rest on a weakness.")
+    else:
+        say(console, "[yellow]The Analyst has not answered.[/]")
+    cases = {case.id: case for case in shown}
+    for row in rows:
+        say_weakness(console, row, _WEAKNESS_CUT)
+        known = [cases[name] for name in row["evidence"] if name in cases]
+        for case in known[:SHOWN_TEXTS]:
+            say(console, f"{tell_case(case)}", 6)
+        if len(known) > SHOWN_TEXTS:
+            rest = ", ".join(case.id for case in known[SHOWN_TEXTS:])
+            say(console, f"[dim]and {literal(rest)}[/]", 6)
+
+
+def _written(console: Console, ledger: Ledger, lessons: Sequence[LessonRow]) -> None:
+    say(console, f"[bold]The Generator wrote and the Labeler labelled[/] {count(len(lessons), 'lesson')}.")
+    for lesson in lessons:
+        topic = literal(lesson["plan"]["weakness"]["name"], 80)
+        accepted, first = ledger.outline_lesson(lesson["id"])
+        confirmed = ledger.count_confirmed(lesson["id"])
+        labelled = f"{lesson['labelled']} labelled" + (f" ({confirmed} not checked)" if confirmed else "")
+        kind = f" ({lesson['kind']})" if lesson["kind"] not in ("", "real", "weakness") else ""
+        drafts = f"{lesson['drafts']} texts" if lesson["kind"] == "real" else f"{lesson['drafts']} drafts"
+        say(console, f"{lesson['id']} {topic}{kind}: {drafts}, {labelled}, {accepted} accepted", 2)
+        if lesson["plan"]["quotas"]:
+            say(console, f"asked for: {_asked(lesson['plan'])}", 4)
+        sample = ledger.sample(first) if first is not None else None
+        if sample is not None:
+            say(console, f"{tell_sample(sample)}", 4)
+        for fault in lesson["faults"][:SHOWN_TEXTS]:
+            say(console, f"[yellow]fault: {literal(fault, CUT)}[/]", 4)
+
+
+def _asked(plan: PlanRecord) -> str:
+    """Describe how many texts of each label a lesson wanted, and the attributes of the first."""
+    texts = ", ".join(map(_tell_quota, plan["quotas"]))
+    variety = plan.get("variety") or []
+    return literal(f"{texts}; the first: {variety[0]}" if variety else texts, MARKED_CUT)
+
+
+def _tell_quota(quota: QuotaRecord) -> str:
+    texts = f"{quota['hard'] + quota['easy']} {quota['label']}"
+    return f"{texts} ({quota['hard']} hard)" if quota["hard"] else texts
+
+
+def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
+    reasons = ledger.count_rejected(cycle)
+    curation = ledger.cycle_record(cycle, CURATION)
+    if curation is None:
+        say(console, "[yellow]The drafts have not been curated yet.[/]")
+        return
+    refused = ", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "nothing"
+    disputed = curation.get("disputed", 0)
+    say(console, f"[bold]Refused:[/] {refused}; {disputed} labels were disputed.")
+    for sample in ledger.samples(cycle=cycle, state="rejected", first=SHOWN_TEXTS):
+        say(console, f"[red]{sample.reason}[/] {tell_sample(sample)}", 2)
+
+
+def _learned(console: Console, ledger: Ledger, cycle: int) -> None:
+    training, gate = ledger.cycle_record(cycle, TRAINING), ledger.cycle_record(cycle, GATE)
+    if training is not None:
+        unlabelled = training.get("unlabelled", 0)
+        added = f" and its own answers to {unlabelled} unlabelled texts" if unlabelled else ""
+        say(
+            console,
+            f"[bold]The student was trained[/] ({training['tune']}) for {training['steps']} steps on"
+            f" {training['samples']} samples{added} in {training['seconds']:.1f} s, loss {training['loss']:.3f}.",
+        )
+    if gate is None:
+        return
+    if gate["after"] is None:
+        say(console, "[bold]Gate:[/] no gate data." if gate["promoted"] else "[bold]Gate:[/] nothing new to train on.")
+        return
+    before = "" if gate["before"] is None else f"{gate['before']:.3f} -> "
+    say(console, f"[bold]Gate:[/] {before}{gate['after']:.3f}, {_tell_verdict(gate)}.")

@@ -1,0 +1,105 @@
+"""The page of a whole run: what was gained and for what, its state, its cycles, who used what."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from evokd.api.record import GATE, Ledger, Run
+from evokd.api.run_state import RunState
+from evokd.api.usage import NodeTimes, measure_agents
+from evokd.cli.markup import literal
+from evokd.cli.views.cycle_page import show_cycle
+from evokd.cli.views.layout import count, draw_curve, say, say_heading, tell_cost
+from evokd.cli.views.progress import notice
+from evokd.cli.views.run_sentences import describe_costs, describe_gains, describe_labels
+from evokd.cli.views.usage_view import show_agents, show_nodes
+
+_STATES = {
+    "running": "[green]running[/]: a process is working on it; this is how far it got",
+    "parked": "[yellow]parked[/]: it waits at a checkpoint",
+    "interrupted": "[yellow]interrupted[/]: it was stopped and waits at a checkpoint",
+    "killed": "[red]killed[/]: its process ended without a word; its checkpoints and replies are there",
+    "created": "[yellow]not begun[/]",
+}
+
+
+def show_run(console: Console, run: Run, ledger: Ledger, program: str = "evokd") -> None:
+    """Print the whole run.
+
+    Args:
+        console: the console to write to.
+        run: the run.
+        ledger: its ledger, open.
+        program: how to call this program.
+    """
+    summary, state, events = run.summary, run.state, run.events()
+    began: Mapping[str, Any] = next((event for event in events if event.get("event") in ("run_started",)), {})
+    say_heading(console, literal(run.id, 100), literal(str(state)))
+    if summary is not None:
+        _tell_gains(console, summary)
+    else:
+        _tell_so_far(console, ledger)
+    _tell_curve(console, ledger)
+    if state.status != "done":
+        _tell_state(console, run, state, program)
+    _tell_setup(console, summary or began, began)
+    nodes = NodeTimes(events, ledger)
+    for cycle in range(ledger.last_cycle() + 1):
+        show_cycle(console, ledger, cycle, nodes.of_cycle(cycle))
+    say_heading(console, "who used what", "in the whole run")
+    show_agents(console, measure_agents(ledger))
+    show_nodes(console, nodes.of_run())
+
+
+def _tell_gains(console: Console, summary: Mapping[str, Any]) -> None:
+    for line in describe_gains(summary):
+        say(console, f"[bold]{literal(line)}[/]")
+    for line in (describe_costs(summary), *describe_labels(summary)):
+        say(console, literal(line))
+
+
+def _tell_so_far(console: Console, ledger: Ledger) -> None:
+    usage = ledger.usage()
+    about = "about " if usage["estimated"] else ""
+    samples = count(ledger.count_samples("accepted"), "sample")
+    cost = tell_cost(usage["cost_usd"]) if usage["calls"] else "nothing spent"
+    say(
+        console,
+        f"[bold]so far:[/] {samples}, {count(usage['calls'], 'call')}, {about}{usage['input_tokens']:,} tokens read"
+        f" and {usage['output_tokens']:,} written ({cost})",
+    )
+
+
+def _tell_curve(console: Console, ledger: Ledger) -> None:
+    """Print the champion's score at the gate after every cycle as a curve."""
+    gates = [ledger.cycle_record(cycle, GATE) for cycle in range(ledger.last_cycle() + 1)]
+    known = [gate["after"] if gate["promoted"] else gate["before"] for gate in gates if gate is not None]
+    scores = [score for score in known if score is not None]
+    if len(scores) > 1:
+        curve = draw_curve(console, scores)
+        say(console, f"score at the gate, cycle by cycle: {scores[0]:.3f} {curve} {scores[-1]:.3f}")
+
+
+def _tell_state(console: Console, run: Run, state: RunState, program: str) -> None:
+    reason = f" ({literal(state.reason, 300)})" if state.reason else ""
+    say(console, f"{_STATES[state.status]}{reason}")
+    if state.can_resume:
+        say(console, f"go on with: [bold]{program} resume {literal(shlex.quote(str(run.path)))}[/]")
+
+
+def _tell_setup(console: Console, known: Mapping[str, Any], began: Mapping[str, Any]) -> None:
+    if not known:
+        return
+    say(
+        console,
+        f"teacher {literal(str(known['teacher']))}, student {literal(str(known['student']))}; domain"
+        f" {literal(str(known['domain']))}, preset {literal(str(known['preset']))}, seed {known['seed']}",
+    )
+    data = began.get("data")
+    if isinstance(data, Mapping):
+        rows = [f"{data[key]} {key}" for key in ("labels", "seeds", "validation", "test") if key in data]
+        say(console, f"[dim]data: {literal(', '.join(rows))}[/]")
+    if known.get("rehearsal"):
+        say(console, f"[yellow]{notice(str(known['teacher']))}[/]")
