@@ -7,7 +7,7 @@ SEED ?= 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz chaos chaos-short check format lint types imports bench clean
+.PHONY: help setup demo test browser fuzz chaos chaos-short check format lint types imports bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -26,6 +26,19 @@ demo: $(STAMP)  ## evolution cycles on both shipped domains, with the embedded t
 
 test: $(STAMP)  ## run the tests, WORKERS (2) files at a time
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
+
+BROWSER := tests/browser/node_modules/.installed
+
+$(BROWSER): $(STAMP) tests/browser/package-lock.json
+	@has() { command -v chromium && command -v chromedriver && command -v npm; } >/dev/null; \
+	has || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -qy chromium chromium-driver npm; } || true; \
+	has || { echo "the tests in a browser need the commands chromium, chromedriver and npm"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,browser]'
+	npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+browser: $(BROWSER)  ## tests of the pages in a browser (Chromium), with checks for accessibility
+	$(BIN)/python -m pytest tests/browser
 
 fuzz: $(STAMP)  ## 10,000 mutated replies, 2,500 domains, data files and options, 500 prompts (minutes)
 	FUZZ=1 $(BIN)/python -m pytest tests/agents/test_mutated_replies.py tests/agents/test_fence.py tests/graph/test_mutated_domains.py tests/prompts/test_malicious_prompts.py
