@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from evokd.api import Student as Student
     from evokd.api import build_graph as build_graph
     from evokd.api import check as check
+    from evokd.api import export_run as export_run
+    from evokd.api import exporting as exporting
     from evokd.api import load_domain as load_domain
     from evokd.api import load_student as load_student
     from evokd.api import open_run as open_run
@@ -36,6 +38,8 @@ PUBLIC = (
     "Student",
     "build_graph",
     "check",
+    "export_run",
+    "exporting",
     "load_domain",
     "load_student",
     "open_run",

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from evokd.api.domains import load_domain as load_domain
     from evokd.api.experiments import bench as bench
     from evokd.api.experiments import compare as compare
+    from evokd.api.exports import Exports as Exports
+    from evokd.api.exports import export_run as export_run
+    from evokd.api.exports import exporting as exporting
     from evokd.api.record import Run as Run
     from evokd.api.record import find_run as find_run
     from evokd.api.record import open_run as open_run
@@ -48,6 +51,7 @@ _MODULES = {
     "EXAMPLE": "graph.setup.run_folder",
     "Event": "api.runs",
     "EvokdError": "messages",
+    "Exports": "api.exports",
     "InputError": "messages",
     "Report": "api.viewing",
     "Run": "api.record",
@@ -59,6 +63,8 @@ _MODULES = {
     "compare": "api.experiments",
     "delete_run": "api.run_deletion",
     "draw_graph": "graph.build",
+    "export_run": "api.exports",
+    "exporting": "api.exports",
     "find_run": "api.record",
     "find_runs_to_delete": "api.run_deletion",
     "list_presets": "graph.setup.preset_catalog",

@@ -5,6 +5,7 @@ import typer
 from evokd.cli.commands.bench import bench
 from evokd.cli.commands.check import check
 from evokd.cli.commands.compare import compare
+from evokd.cli.commands.export import export
 from evokd.cli.commands.graph import graph
 from evokd.cli.commands.predict import predict
 from evokd.cli.commands.presets import presets
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Distil a language model into a small model for your own domain, by watching where the small model fails.",
 )
-for command in (run, check, resume, graph, predict, runs, show, view, report, presets, bench, compare):
+for command in (run, check, resume, graph, predict, runs, show, view, report, export, presets, bench, compare):
     app.command()(command)
 
 teacher = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded rehearsal teacher.")

@@ -27,6 +27,7 @@ def follow(
     work: "Callable[[Callable[[Event], None]], Run]",
     folder: str | None = None,
     shown: Path | None = None,
+    export: "Callable[[Event], None] | None" = None,
 ) -> None:
     """Drive a run with progress on standard error and, if asked for, events on standard output.
 
@@ -35,6 +36,7 @@ def follow(
         work: drives the run; it is given a listener of its events.
         folder: the run's folder, where it is there already.
         shown: the folder of runs of which live pages are served meanwhile; None: none are.
+        export: takes the events as well, and never fails.
 
     Raises:
         InputError: no port is free for the pages.
@@ -56,6 +58,8 @@ def follow(
         def listen(event: "Event") -> None:
             entry = event.to_json()
             progress(entry)
+            if export is not None:
+                export(event)
             if as_json:
                 console.print_json(entry)
 

@@ -29,6 +29,14 @@ Config = Annotated[Path | None, typer.Option("--config", help="A YAML file with 
 Assign = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting; may be repeated.")]
 
 View = Annotated[bool, typer.Option("--view", help="Show the run in the browser while it goes on; prints the address.")]
+TraceTo = Annotated[
+    str | None,
+    typer.Option("--trace", metavar="URL|env", help="Send spans to a receiver of OTLP/HTTP (docs/tracing.md)."),
+]
+MlflowTo = Annotated[
+    str | None, typer.Option("--mlflow", metavar="URI", help="Track in MLflow: sqlite:///FILE or a server's address.")
+]
+NoContent = Annotated[bool, typer.Option("--no-content", help="Spans without prompts, replies and texts.")]
 
 
 def limit_flags(

@@ -1,5 +1,6 @@
 """What exporters have in common: how they are told of a run, and how they say that they failed."""
 
+from importlib.util import find_spec
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
@@ -38,11 +39,22 @@ class Exporter(Protocol):
         """Count what `send` would send."""
 
 
+def is_installed(module: str) -> bool:
+    """Tell whether a module, such as one of an extra, can be imported."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it is missing
+        return False
+
+
 def hide_secrets(address: str) -> str:
     """Write an address without a user's name, a password and a query, so that it can be shown."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "an address that cannot be read"
     if not parts.netloc:
-        return clean(address, 200)
+        return clean(address, 200) if "@" not in address else "an address that cannot be read"
     return clean(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")), 200)
 
 
@@ -58,5 +70,5 @@ def check_address(address: str, option: str) -> None:
     except ValueError:
         fits = False
     if not fits:
-        shown = hide_secrets(address) if "@" not in address else "an address with a password"
+        shown = hide_secrets(address)
         raise InputError(f"{option}: expected an address such as http://127.0.0.1:6006, got {shown!r}")

@@ -1,6 +1,5 @@
 """Spans over OTLP/HTTP, to any receiver of OpenTelemetry. Needs the extra `trace`."""
 
-import importlib.util
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -8,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from evokd.exporters import names
-from evokd.exporters.delivery import DeliveryError, check_address, hide_secrets
+from evokd.exporters.delivery import DeliveryError, check_address, hide_secrets, is_installed
 from evokd.exporters.source import RunSource
 from evokd.exporters.spans import Span, make_cycle_spans, make_run_span
 from evokd.messages import InputError
@@ -66,7 +65,7 @@ class OtlpExporter:
     unit = "spans"
 
     def __init__(self, target: str, content: bool = True, timeout: float = 10.0) -> None:
-        if any(importlib.util.find_spec(name) is None for name in ("opentelemetry", "requests")):
+        if not is_installed("opentelemetry.exporter.otlp.proto.http"):
             raise InputError("--trace needs OpenTelemetry: pip install 'evokd[trace]'")
         self._endpoint = find_endpoint(target)
         self.address = hide_secrets(self._endpoint)
@@ -115,6 +114,7 @@ class _Connection:
         session = requests.Session()
         session.max_redirects = 0  # a POST that is redirected becomes a GET, and the spans are lost
         session.hooks["response"].append(self._check)
+        self._request, session.request = session.request, self._try
         self._client = OTLPSpanExporter(endpoint=endpoint, timeout=timeout, session=session)
         own = Resource({"service.name": "evokd", names.PROJECT: "evokd"})
         self._resource = own.merge(OTELResourceDetector().detect())
@@ -124,10 +124,25 @@ class _Connection:
         from opentelemetry.sdk.trace.export import SpanExportResult
 
         self._fault = ""
-        with _Quiet() as log:
+        with _Quiet():
             result = self._client.export([_to_readable(span, self._resource) for span in spans])
         if self._fault or result is not SpanExportResult.SUCCESS:
-            raise DeliveryError(clean(self._fault or log.tell(), 200))
+            raise DeliveryError(clean(self._fault or "it did not take them", 200))
+
+    def _try(self, *args: Any, **options: Any) -> Any:
+        import requests
+
+        try:
+            return self._request(*args, **options)
+        except requests.TooManyRedirects:
+            self._fault = "it redirects to another address; give that one"
+            raise
+        except requests.Timeout:
+            self._fault = "it did not answer in time"
+            raise
+        except requests.RequestException:
+            self._fault = "it cannot be reached"
+            raise
 
     def _check(self, response: Any, *_: Any, **__: Any) -> None:
         """Read an answer: a receiver may refuse spans with status 200, and any web page answers so as well."""
@@ -153,30 +168,10 @@ def _read_refusal(body: bytes) -> str:
 
 
 class _Quiet(logging.Handler):
-    """Keeps what the client logs off the terminal, and remembers why it failed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._last = "it was not taken"
-        self._error: Exception | None = None
+    """Keeps what the client logs off the terminal: its failures are told once, at the end."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._last = record.getMessage()
-        errors = [arg for arg in record.args or () if isinstance(arg, Exception)]
-        self._error = errors[0] if errors else self._error
-
-    def tell(self) -> str:
-        """Say in one line why it failed."""
-        import requests
-
-        match self._error:
-            case requests.Timeout():
-                return "it did not answer in time"
-            case requests.ConnectionError():
-                return "it cannot be reached"
-            case requests.TooManyRedirects():
-                return "it redirects to another address; give that one"
-        return self._last
+        pass
 
     def __enter__(self) -> "_Quiet":
         self._before = [(logging.getLogger(name), logging.getLogger(name).propagate) for name in _LOGGERS]

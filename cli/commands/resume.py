@@ -13,9 +13,12 @@ from evokd.cli.options import (
     BudgetTokens,
     BudgetUsd,
     Cycles,
+    MlflowTo,
+    NoContent,
     Run,
     RunsDir,
     TeacherOption,
+    TraceTo,
     View,
     limit_flags,
 )
@@ -35,6 +38,9 @@ def resume(
     force: Annotated[bool, typer.Option("--force", help="Go on whatever has become different.")] = False,
     runs_dir: RunsDir = Path("runs"),
     view: View = False,
+    trace: TraceTo = None,
+    mlflow: MlflowTo = None,
+    no_content: NoContent = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with an interrupted run. Replies that had arrived are not asked for again.
@@ -50,6 +56,7 @@ def resume(
     from evokd import api
     from evokd.cli import console
     from evokd.cli.config_layers import make_layers
+    from evokd.cli.exporting import export_live
     from evokd.cli.follow import follow
 
     flags = limit_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd)
@@ -57,9 +64,11 @@ def resume(
     opened = api.find_run(run, runs_dir)
     if opened.has_ended and not settings:
         console.stderr().print(f"run {opened.id} has ended already; nothing to resume", highlight=False)
-    follow(
-        as_json,
-        lambda listen: api.resume(opened, domain=domain, settings=settings, force=force, on_event=listen),
-        str(opened.path),
-        opened.path.parent if view else None,
-    )
+    with export_live(trace, mlflow, no_content) as export:
+        follow(
+            as_json,
+            lambda listen: api.resume(opened, domain=domain, settings=settings, force=force, on_event=listen),
+            str(opened.path),
+            opened.path.parent if view else None,
+            export,
+        )

@@ -15,10 +15,13 @@ from evokd.cli.options import (
     Config,
     Cycles,
     DomainArgument,
+    MlflowTo,
+    NoContent,
     PresetOption,
     RunsDir,
     StudentOption,
     TeacherOption,
+    TraceTo,
     View,
     limit_flags,
 )
@@ -42,6 +45,9 @@ def run(
     runs_dir: RunsDir = Path("runs"),
     run_id: Annotated[str | None, typer.Option(help="Name of the run; made from domain, time and seed.")] = None,
     view: View = False,
+    trace: TraceTo = None,
+    mlflow: MlflowTo = None,
+    no_content: NoContent = False,
     as_json: AsJson = False,
 ) -> None:
     """Run evolution cycles on a domain.
@@ -54,6 +60,7 @@ def run(
     """
     from evokd import api
     from evokd.cli.config_layers import make_layers
+    from evokd.cli.exporting import export_live
     from evokd.cli.follow import follow
 
     flags = {
@@ -64,10 +71,12 @@ def run(
         "--seed": ("seed", seed),
     }
     settings = make_layers(config, assign, flags)
-    follow(
-        as_json,
-        lambda listen: api.run(
-            domain, preset=preset, settings=settings, runs_dir=runs_dir, run_id=run_id, on_event=listen
-        ),
-        shown=runs_dir if view else None,
-    )
+    with export_live(trace, mlflow, no_content) as export:
+        follow(
+            as_json,
+            lambda listen: api.run(
+                domain, preset=preset, settings=settings, runs_dir=runs_dir, run_id=run_id, on_event=listen
+            ),
+            shown=runs_dir if view else None,
+            export=export,
+        )

@@ -66,8 +66,8 @@ def print_table(console: Console, head: Sequence[str], rows: Sequence[Sequence[s
     table.add_column(Text(" " * indent + head[0]), no_wrap=True)
     for name in head[1:]:
         table.add_column(Text(name), justify="right" if name else "left", no_wrap=True)
-    for row in cells:
-        table.add_row(Text(" " * indent) + row[0], *row[1:])
+    for line in cells:
+        table.add_row(Text(" " * indent) + line[0], *line[1:])
     console.print(table)
 
 
