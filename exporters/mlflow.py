@@ -13,7 +13,7 @@ from evokd.exporters.delivery import DeliveryError, check_address, hide_secrets,
 from evokd.exporters.source import RunSource
 from evokd.exporters.spans import trace_id
 from evokd.exporters.timeline import Timeline
-from evokd.messages import InputError
+from evokd.messages import EvokdError, InputError
 from evokd.messages.escape import clean
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.rows import CURATION, GATE, TRAINING
@@ -56,7 +56,11 @@ class MlflowExporter:
     def __init__(self, uri: str) -> None:
         if not (is_installed("mlflow") and is_installed("sqlalchemy")):
             raise InputError("--mlflow needs MLflow: pip install 'evokd[mlflow]'")
-        if not uri.startswith("sqlite:///"):
+        if uri.startswith("sqlite:///"):
+            file = Path(uri.removeprefix("sqlite:///"))
+            if file.is_dir() or not file.parent.is_dir():  # MLflow would try again for minutes
+                raise InputError(f"--mlflow: {file}: expected a file in a folder that is there")
+        else:
             if not uri.startswith(("http://", "https://")):
                 raise InputError(
                     f"--mlflow: expected sqlite:///FILE or the address of a server, got {hide_secrets(uri)!r}"
@@ -73,14 +77,14 @@ class MlflowExporter:
         """Send the cycles that were not sent yet; see `delivery.Exporter`."""
         if not self.count_left(source, cycles, ended):
             return
-        from mlflow.exceptions import MlflowException
-
         timeline = source.read_times()
         ledger = source.open_ledger()
         try:
             self._send(source, timeline, ledger, timeline.last_cycle + 1 if ended else cycles)
             self._whole = ended
-        except (MlflowException, OSError) as exc:
+        except EvokdError:
+            raise
+        except Exception as exc:  # MLflow hands on what its store, its server or its driver raises
             raise DeliveryError(_tell(exc)) from exc
         finally:
             ledger.close()
@@ -112,7 +116,7 @@ def _connect(uri: str) -> "MlflowClient":
 
 def _tell(exc: Exception) -> str:
     text = str(exc)
-    return "it cannot be reached" if "Max retries exceeded" in text else clean(text, 200)
+    return "it cannot be reached" if "Max retries exceeded" in text else clean(text.partition("\n")[0], 200)
 
 
 def _find_run(client: "MlflowClient", uri: str, source: RunSource, timeline: Timeline) -> str:
@@ -126,10 +130,10 @@ def _find_run(client: "MlflowClient", uri: str, source: RunSource, timeline: Tim
     keys = ("domain", "task", "preset", "teacher", "student", "rehearsal")
     tags = {
         _OWN_TAG: name,
-        "evokd.run": source.run_id,
+        "evokd.run": timeline.run_id,
         **{f"evokd.{key}": clean(str(timeline.opening.get(key)), _LONGEST) for key in keys},
     }
-    run = client.create_run(number, timeline.start // 1_000_000, tags, source.run_id)
+    run = client.create_run(number, timeline.start // 1_000_000, tags, timeline.run_id)
     _log_parameters(client, run.info.run_id, source)
     return str(run.info.run_id)
 

@@ -4,9 +4,14 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
+from evokd.exporters.delivery import DeliveryError
 from evokd.exporters.mlflow import MlflowExporter, flatten_settings
 from evokd.messages import InputError
+from tests.conftest import ServeApp
 from tests.exporters.receiver import source_of
 
 needs_mlflow = pytest.mark.skipif(
@@ -63,13 +68,21 @@ def test_the_store_holds_the_run_once_however_often_it_is_sent(tmp_path: Path) -
 
 @needs_mlflow
 @pytest.mark.filterwarnings("default")
-def test_a_store_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    from evokd.exporters.delivery import DeliveryError
+def test_a_store_or_a_server_that_fails_is_told_in_one_line(tmp_path: Path, serve_app: ServeApp) -> None:
+    (tmp_path / "mlflow.db").write_text("no database", encoding="utf-8")
+    broken = Starlette(routes=[Route("/{path:path}", lambda request: Response("out of order\n", 400))])
+    for uri in (f"sqlite:///{tmp_path / 'mlflow.db'}", serve_app(broken)):
+        with pytest.raises(DeliveryError) as failed:
+            MlflowExporter(uri).send(source_of("example"), 0, ended=True)
+        assert "\n" not in str(failed.value)
 
-    (tmp_path / "mlflow.db").mkdir()
-    with pytest.raises(DeliveryError) as failed:
-        MlflowExporter(f"sqlite:///{tmp_path / 'mlflow.db'}").send(source_of("example"), 0, ended=True)
-    assert "\n" not in str(failed.value)
+
+@pytest.mark.parametrize("place", ["folder", "missing/mlflow.db"])
+def test_a_place_where_no_file_can_be_is_refused(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evokd.exporters.mlflow.is_installed", lambda name: True)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="expected a file in a folder that is there"):
+        MlflowExporter(f"sqlite:///{tmp_path / place}")
 
 
 @needs_mlflow
