@@ -135,6 +135,7 @@ def _tell_call(log: EventLog, record: CallRecord, again: bool) -> None:
         status=record.status,
         input_tokens=record.input_tokens,
         output_tokens=record.output_tokens,
+        cost_usd=record.cost_usd,
         seconds=record.seconds,
         faults=record.faults,
         flags=record.flags,

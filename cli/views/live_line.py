@@ -1,9 +1,28 @@
 """The live line of a terminal, below the finished lines; output that is no terminal has only finished lines."""
 
+from collections.abc import Callable
 from typing import Self
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
+
+from evokd.cli.markup import paint
+
+
+class _Moving:
+    """A line that is written anew whenever the terminal is; it never takes more than one row."""
+
+    def __init__(self, write: Callable[[], str]) -> None:
+        self._write = write
+
+    def __str__(self) -> str:
+        return paint(self._write()).plain
+
+    def __rich__(self) -> Text:
+        text = paint(self._write())
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
 
 
 class LiveLine:
@@ -32,6 +51,7 @@ class LiveLine:
             self._status.stop()
             self._status = None
 
-    def _update(self, text: str) -> None:
+    def _update(self, text: str | Callable[[], str]) -> None:
+        """Show another text: markup, or a function that writes it whenever the terminal is refreshed."""
         if self._status is not None:
-            self._status.update(text)
+            self._status.update(_Moving(text if callable(text) else lambda: text))

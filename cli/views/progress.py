@@ -1,7 +1,7 @@
 """Progress of a run in the terminal, from its events: a line per step, and a live line at the bottom."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,9 +9,12 @@ from urllib.parse import quote
 from rich.console import Console
 
 from evokd.cli.markup import literal, paint
+from evokd.cli.views.experiment_progress import format_duration
 from evokd.cli.views.live_line import LiveLine
 from evokd.cli.views.notices import Notices, is_adapted
 from evokd.cli.views.run_sentences import describe_estimate
+from evokd.cli.views.spending import Spending
+from evokd.cli.views.time_left import TimeLeft
 
 _NOTICES = {
     "rehearsal": "rehearsal: no language model was called; texts and labels come from the domain's labelled corpus",
@@ -30,17 +33,19 @@ class Progress(LiveLine):
 
     Args:
         console: the console to write to; there is a live line if it is a terminal.
+        clock: seconds, from any zero.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(console, "starting")
         self.folder: str | None = None
         self.pages: str | None = None
         """Address of the live pages; None: none are served."""
-        self._began = time.monotonic()
-        self._before: float | None = 0.0
+        self._time = TimeLeft(clock)
         self._start: Mapping[str, Any] = {}
-        self._tokens = 0
+        self._spending = Spending()
+        self._place = ""
+        self._steps = ""
         self._accepted = 0
         self._score: float | None = None
         self._curated: Mapping[str, Any] = {}
@@ -68,6 +73,7 @@ class Progress(LiveLine):
         for note in event.get("notes", []):
             self._say(f"note: {literal(note)}")
         if event.get("estimate"):
+            self._spending.revise(event["estimate"])
             self._say(describe_estimate(event["estimate"]))
         self._say(f"run folder {literal(event['folder'])}")
         if self.pages is not None:
@@ -78,7 +84,7 @@ class Progress(LiveLine):
 
     def _on_run_resumed(self, event: Mapping[str, Any]) -> None:
         self._on_run_started(event)
-        self._before = None
+        self._time.resume()
         self._say("resumed from the last checkpoint; stored replies are not asked for again")
 
     def _on_changed(self, event: Mapping[str, Any]) -> None:
@@ -87,26 +93,33 @@ class Progress(LiveLine):
                 self._say(f"changed: {literal(line)}" if change["free"] else f"[yellow]forced: {literal(line)}[/]")
 
     def _on_node_started(self, event: Mapping[str, Any]) -> None:
-        self._update(self._line(event["cycle"], event["node"]))
+        self._place, self._steps = f"cycle {event['cycle']}: {event['node']}", ""
+        self._report(event["cycle"])
+        self._update(self._line)
 
-    def _line(self, cycle: int, node: str) -> str:
+    def _on_training_step(self, event: Mapping[str, Any]) -> None:
+        self._steps = f" {event['step']}/{event['steps']} steps"
+
+    def _on_estimate_revised(self, event: Mapping[str, Any]) -> None:
+        self._spending.revise(event)
+        if event.get("seconds") is not None:
+            self._time.revise(event["seconds"])
+
+    def _line(self) -> str:
+        """The live line: what is left is said first, since a narrow terminal cuts the end off."""
         budget = self._start.get("budget_samples")
         samples = f"{self._accepted}/{budget}" if budget else f"{self._accepted}"
-        score = f", {self._start.get('metric')} {self._score:.3f}" if self._score is not None else ""
-        left = self._time_left(cycle)
-        return f"cycle {cycle}: {node} | {samples} samples, {self._tokens:,} tokens{score}{left}"
+        score = f", {literal(str(self._start.get('metric')))} {self._score:.3f}" if self._score is not None else ""
+        left = self._time.seconds
+        time_left = f", about {format_duration(left)} left" if left is not None else ""
+        spent = f"{samples} samples, {self._spending.tell()}{score}"
+        return f"{format_duration(self._time.elapsed)}{time_left} | {self._place}{self._steps} | {spent}"
 
-    def _time_left(self, cycle: int) -> str:
-        """Estimate the time left from the pace so far: samples of their budget, or cycles of their limit."""
+    def _report(self, cycle: int) -> None:
+        """Say which share of the work is done: samples of their budget, or cycles of their limit."""
         budget, cycles = self._start.get("budget_samples"), self._start.get("cycles")
         shares = [self._accepted / budget if budget else 0.0, (cycle - 1) / cycles if cycles and cycle else 0.0]
-        done = max(shares)
-        if self._before is None:
-            self._before = done  # an earlier process does not count for the pace
-        if not self._before < done < 1:
-            return ""
-        seconds = (time.monotonic() - self._began) * (1 - done) / (done - self._before)
-        return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
+        self._time.report(max(shares))
 
     def _on_call(self, event: Mapping[str, Any]) -> None:
         for line in self._notices.of_call(event):
@@ -121,7 +134,7 @@ class Progress(LiveLine):
             self._say(f"[red]cycle {event['cycle']}: {event['role']}: {literal(event['faults'][0], 200)}[/]")
         if event["status"] == "error":
             return
-        self._tokens += event["input_tokens"] + event["output_tokens"]
+        self._spending.add(event)
         if event["status"] == "fault" and "optional" not in event.get("flags", ()):
             fault = literal(event["faults"][0], 160)
             self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: {_tell_fate(event)}: {fault}[/]")

@@ -170,14 +170,30 @@ def test_events_that_it_does_not_know_are_nothing_to_it() -> None:
     assert follow({"event": "unheard_of"}, {"event": "node_started", "cycle": 1, "node": "train"}) == []
 
 
-def live_line(*events: dict[str, Any]) -> str:
-    """The last live line of a run in a terminal."""
-    console = Console(file=io.StringIO(), width=200, force_terminal=True, color_system=None)
-    with Progress(console) as progress:
+class Clock:
+    """A clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def live_line(*events: dict[str, Any] | float, width: int = 200) -> str:
+    """The last live line of a run in a terminal; a number lets so many seconds pass."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    clock = Clock()
+    with Progress(console, clock) as progress:
         for event in events:
-            progress(event)
+            if isinstance(event, float):
+                clock.now += event
+            else:
+                progress(event)
         assert progress._status is not None
         line = str(progress._status.status)
+        rows = console.render_lines(progress._status.renderable, pad=False)
+        assert len(rows) == 1, "it takes one row, however narrow the terminal is"
     assert progress._status is None
     assert "\x1b[?25h" in console.file.getvalue()  # type: ignore[attr-defined]
     return line
@@ -186,10 +202,10 @@ def live_line(*events: dict[str, Any]) -> str:
 NODE = {"event": "node_started", "cycle": 2, "node": "label"}
 
 
-def test_the_live_line_counts_samples_and_tokens() -> None:
-    line = live_line(STARTED, CALL, {**CALL, "status": "error", "faults": ["x"]}, CALL, CURATED, TRAINED, NODE)
-    assert line.startswith("cycle 2: label | 9/40 samples, 3,000 tokens, macro_f1 0.625, about ")
-    assert line.endswith(" left")
+def test_the_live_line_counts_time_samples_and_tokens() -> None:
+    failed = {**CALL, "status": "error", "faults": ["x"]}
+    line = live_line(STARTED, CALL, failed, CALL, 20.0, CURATED, TRAINED, {**NODE, "cycle": 3}, 5.0, width=40)
+    assert line == "25 s, about 15 s left | cycle 3: label | 9/40 samples, 3,000 tokens, macro_f1 0.625"
 
 
 def test_the_live_line_follows_a_roll_back_and_a_resume() -> None:
@@ -198,5 +214,30 @@ def test_the_live_line_follows_a_roll_back_and_a_resume() -> None:
     assert "| 0/40 samples, 0 tokens, macro_f1 0.500" in live_line(STARTED, CURATED, rolled_back, after, NODE)
     resumed = {**STARTED, "event": "run_resumed", "budget_samples": None, "cycles": None}
     assert live_line(resumed, {**DECIDED, "accepted": 33}, NODE) == (
-        "cycle 2: label | 33 samples, 0 tokens, macro_f1 0.625"
+        "0 s | cycle 2: label | 33 samples, 0 tokens, macro_f1 0.625"
     )
+
+
+def test_the_live_line_counts_the_steps_of_a_training() -> None:
+    step = {"event": "training_step", "cycle": 2, "step": 40, "steps": 140}
+    assert "| cycle 2: train 40/140 steps |" in live_line(STARTED, {**NODE, "node": "train"}, step)
+    assert "steps" not in live_line(STARTED, {**NODE, "node": "train"}, step, {**NODE, "node": "gate"})
+
+
+ESTIMATE = {"cycles": 4, "calls": 9, "input_tokens": 8000, "output_tokens": 2000, "cost_usd": 1.0, "capped_by": None}
+REVISED = {"event": "estimate_revised", "cycle": 1, "calls": 4, "seconds": 60}
+
+
+def test_the_live_line_tells_money_where_prices_are_known_and_corrects_its_estimate() -> None:
+    started, paid = {**STARTED, "estimate": ESTIMATE}, {**CALL, "cost_usd": 0.25}
+    assert "0.25 of about 1.00 USD" in live_line(started, paid, NODE)
+    revised = {**REVISED, "input_tokens": 1000, "output_tokens": 500, "cost_usd": 0.5}
+    line = live_line(started, paid, NODE, revised, 10.0)
+    assert line.startswith("10 s, about 50 s left | ")
+    assert "0.25 of about 0.75 USD" in line
+    assert "1,500 of about 3,000 tokens" in live_line(started, CALL, NODE, {**revised, "cost_usd": None})
+    assert "left" not in live_line(started, NODE, revised, 70.0), "an estimate that has run out is not shown"
+
+
+def test_the_live_line_shows_names_as_they_are() -> None:
+    assert "[red]f1[/] 0.625" in live_line({**STARTED, "metric": "[red]f1[/]"}, TRAINED, NODE)

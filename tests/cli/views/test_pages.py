@@ -4,13 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
-from evokd.cli.views import show
+from evokd.api.record import Run
+from evokd.cli.views import cycle_page, lineage_pages, run_page
 from evokd.cli.views.progress import notice
+from evokd.graph.setup.run_folder import RunFolder
 from evokd.messages import Analysis, EvokdError, InputError
+from evokd.tracing.events import EventLog
 from evokd.tracing.ledger import Ledger, open_ledger
-from evokd.tracing.rows import CURATION, GATE, REVIEW, TRAINING
+from evokd.tracing.rows import CURATION, GATE, REVIEW, TRAINING, RecordKind, answers_of
+from evokd.tracing.summary import write_summary
 from tests.tracing.rows import (
     BOAT,
     PERSON,
@@ -44,6 +49,20 @@ def tell(page: Show, *arguments: Any) -> str:
     return " ".join(console.export_text(styles=False).split())
 
 
+def tell_run(ledger: Ledger, summary: dict[str, Any] | None, *events: str) -> str:
+    """The text of the page of a run whose folder is the ledger's."""
+    folder = RunFolder(ledger.path.parent)
+    if summary is not None:
+        write_summary(folder.summary, summary)
+    log = EventLog(folder.events, "r1")
+    for event in events:
+        log(event, **BEGUN)
+    log.close()
+    return tell(run_page.show_run, Run(folder), ledger)
+
+
+BEGUN = {"domain": "toy", "preset": "evokd", "teacher": "big", "student": "embedded", "seed": 3, "reason": "no answer"}
+
 CYCLE = [
     "cycle 1",
     "The student failed 2 of the 3 cases shown, 1 of them confidently.",
@@ -66,11 +85,14 @@ CYCLE = [
     "duplicate c001-l01-d02 hard",
     "The student was trained (head) for 20 steps on 3 samples in 1.2 s, loss 0.500.",
     "Gate: 0.400 -> 0.600, promoted.",
+    "agent calls tokens seconds USD faults",
+    "analyst 1 110 1.5 0.0100 0 (0%)",
+    "together 3 330 4.5 0.0300 0 (0%)",
 ]
 
 
 def test_a_cycle_is_told_in_order(filled: Ledger) -> None:
-    told = tell(show.show_cycle, filled, 1)
+    told = tell(cycle_page.show_cycle, filled, 1)
     places = [told.find(line) for line in CYCLE]
     assert [line for line, place in zip(CYCLE, places, strict=True) if place < 0] == []
     assert places == sorted(places)
@@ -80,56 +102,143 @@ def test_a_cycle_is_told_in_order(filled: Ledger) -> None:
 def test_a_cycle_says_whether_the_analyst_was_asked(ledger: Ledger) -> None:
     ledger.put_message(2, "c002", "student", "analyst", packet(case("v1")))
     ledger.put_cycle_record(2, REVIEW, {"samples": []})
-    assert "The Analyst has not answered." in tell(show.show_cycle, ledger, 2)
+    assert "The Analyst has not answered." in tell(cycle_page.show_cycle, ledger, 2)
     ledger.put_lessons(2, [lesson("c002-l01", cycle=2, weakness=None, topic="breadth")])
-    told = tell(show.show_cycle, ledger, 2)
+    told = tell(cycle_page.show_cycle, ledger, 2)
     assert "The Analyst was not asked: no lesson of this cycle was to rest on a weakness." in told
     assert "labelled 1 lesson." in told
     ledger.put_message(2, "c002", "analyst", "generator", Analysis(cycle=2, weaknesses=[]))
-    assert "The Analyst named 0 weaknesses." in tell(show.show_cycle, ledger, 2)
+    assert "The Analyst named 0 weaknesses." in tell(cycle_page.show_cycle, ledger, 2)
 
 
 def test_the_start_on_the_seeds_has_no_agents(filled: Ledger) -> None:
-    told = tell(show.show_cycle, filled, 0)
+    told = tell(cycle_page.show_cycle, filled, 0)
     assert "cycle 0 (seeds alone)" in told
     assert "Gate: 0.400, promoted." in told
     assert "Analyst" not in told
 
 
-def test_a_run_that_ended_is_told_from_head_to_figures(filled: Ledger) -> None:
-    told = tell(show.show_run, filled, SUMMARY)
+def test_a_run_that_ended_is_told_from_its_gain_to_what_it_used(filled: Ledger) -> None:
+    filled.add_time(1, "train", 2.0)
+    filled.add_time(1, "label", 9.0)
+    told = tell_run(filled, SUMMARY, "run_started")
     lines = [
-        "r1",
-        "domain toy, preset evokd, teacher big, student embedded, seed 3",
-        "cycle 0 (seeds alone)",
-        *CYCLE,
+        "done (cycles)",
         "validation macro_f1 0.400 -> 0.600 (+0.200)",
         "stopped by cycles: 1 samples, 3 calls, about 1,300 tokens read and 30 written (0.0300 USD), 4 s",
+        "score at the gate, cycle by cycle: 0.400 \u2581\u2588 0.600",
+        "teacher big, student embedded; domain toy, preset evokd, seed 3",
+        "cycle 0 (seeds alone)",
+        *CYCLE,
+        "Time of the nodes: train 4 s, label 9 s (slowest).",
+        "who used what",
+        "together 3 330",
+        "label 9.0 #################### <- slowest",
     ]
-    places = [told.find(line) for line in lines]
-    assert -1 not in places
+    places = [told.find(line) for line in lines[:-2]] + [told.rfind(line) for line in lines[-2:]]
+    assert [line for line, place in zip(lines, places, strict=True) if place < 0] == []
     assert places == sorted(places)
     assert "test macro_f1" not in told
     assert notice("rehearsal") not in told
+    assert "resume" not in told
 
 
 def test_a_rehearsal_says_so_and_an_unknown_price_is_not_zero(filled: Ledger) -> None:
     totals = {**SUMMARY["totals"], "cost_usd": None, "tokens_estimated": False}
-    told = tell(show.show_run, filled, {**SUMMARY, "rehearsal": True, "totals": totals})
+    told = tell_run(filled, {**SUMMARY, "rehearsal": True, "totals": totals})
     assert notice("rehearsal") in told
     assert "3 calls, 1,300 tokens read and 30 written (price unknown)" in told
 
 
-def test_a_run_that_has_not_ended_is_told_as_far_as_it_got(filled: Ledger) -> None:
+STATES = {
+    "parked": (("run_started", "parked"), "parked: it waits at a checkpoint (no answer)"),
+    "interrupted": (("run_started", "interrupted"), "interrupted: it was stopped and waits at a checkpoint"),
+    "killed": (("run_started", "node_started"), "killed: its process ended without a word"),
+}
+
+
+@pytest.mark.parametrize(("events", "state"), STATES.values(), ids=STATES.keys())
+def test_a_run_that_has_not_ended_says_its_state_and_how_to_go_on(
+    filled: Ledger, events: tuple[str, ...], state: str
+) -> None:
     filled.put_lessons(2, [lesson("c002-l01", cycle=2)])
-    told = tell(show.show_run, filled, None)
-    assert told.startswith("the run has not ended yet")
+    told = tell_run(filled, None, *events)
+    assert "so far: 1 sample, 3 calls, 300 tokens read and 30 written (0.0300 USD)" in told
+    assert state in told
+    assert f"go on with: evokd resume {filled.path.parent}" in told.replace(" /", "/").replace("resume/", "resume /")
     assert "cycle 2" in told
-    assert "what it did" not in told
+    assert "stopped by" not in told
+
+
+def test_a_run_at_work_is_running_and_is_not_resumed(filled: Ledger) -> None:
+    with RunFolder(filled.path.parent).lock():
+        told = tell_run(filled, None, "run_started", "parked", "run_resumed")
+    assert "running: a process is working on it; this is how far it got" in told
+    assert "resume " not in told
 
 
 def test_an_empty_ledger_is_told(ledger: Ledger) -> None:
-    assert "cycle 0" in tell(show.show_run, ledger, None)
+    assert "cycle 0" in tell_run(ledger, None)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_line_is_wider_than_the_terminal(filled: Ledger, width: int) -> None:
+    filled.add_time(1, "label", 9.0)
+    filled.put_weaknesses([weakness(pattern="wide \u6f22\u5b57 " * 200, advice="x" * 3_000)])
+    run = Run(RunFolder(filled.path.parent))
+    write_summary(run.folder.summary, SUMMARY)
+    pages: list[tuple[Show, tuple[Any, ...]]] = [
+        (run_page.show_run, (run, filled)),
+        (lineage_pages.show_weakness, (filled, "c001-w1")),
+        (lineage_pages.show_sample, (filled, "c001-l01-d01")),
+        (lineage_pages.show_case, (filled, 1, "v2")),
+    ]
+    for page, arguments in pages:
+        console = Console(record=True, width=width, file=io.StringIO())
+        page(console, *arguments)
+        lines = console.export_text(styles=False).splitlines()
+        assert [line for line in lines if cell_len(line.rstrip()) > width] == []
+
+
+def test_an_error_tells_what_it_bought_and_whether_that_helped(filled: Ledger) -> None:
+    mastery = {"probe": None, "first": 0.25, "now": 0.5, "counts": [[1, 1, 4]]}
+    filled.put_weaknesses([weakness(mastery=mastery)])
+    filled.put_message(2, "c002", "student", "analyst", packet(case("v9", "right", text="case v2")))
+    told = tell(lineage_pages.show_case, filled, 1, "v2")
+    lines = [
+        "case v2 of cycle 1",
+        "confident wrong",
+        "is cat, not dog (0.75 sure); a written text",
+        "Since then the student answered: after cycle 1 dog (right).",
+        "Cited by the weakness",
+        "c001-w1 cats for dogs improving",
+        "Texts made for it: 1 accepted, 1 rejected. the texts helped (right on 25% of such texts at first, 50% now).",
+        "accepted c001-l01-d01 hard",
+    ]
+    places = [told.find(line) for line in lines]
+    assert [line for line, place in zip(lines, places, strict=True) if place < 0] == []
+    assert places == sorted(places)
+    told = tell(lineage_pages.show_case, filled, 1, "v3")
+    assert "No weakness cites it, so no text was written for it." in told
+    assert "the record has no answer" in told
+
+
+def test_answers_to_validation_data_are_those_that_were_stored(filled: Ledger) -> None:
+    rows = [{"id": "v1", "text": "case v1", "gold": "cat"}, {"id": "v2", "text": "case v2", "gold": "cat"}]
+    filled.put_cycle_record(0, RecordKind[Any]("rows:validation"), {"rows": rows})
+    for version, said in (("c000", "dog"), ("c001", "dog"), ("c002", "cat")):
+        answers = [("cat", 0.9), (said, 0.8)]
+        filled.put_cycle_record(0, answers_of("validation", version), {"answers": answers})
+    told = tell(lineage_pages.show_case, filled, 1, "v2")
+    assert "Since then the student answered: after cycle 1 dog (wrong), after cycle 2 cat (right)." in told
+
+
+def test_a_sample_leads_back_to_the_errors_of_its_weakness(filled: Ledger) -> None:
+    told = tell(lineage_pages.show_sample, filled, "c001-l01-d01")
+    assert "Made for the weakness c001-w1 of cycle 1: cats for dogs: the texts helped." in told
+    assert "v2 \u201ccase v2\u201d is cat, not dog" in told
+    told = tell(lineage_pages.show_sample, filled, "c001-l02-d01")
+    assert "No weakness behind it: written for its labels." in told
 
 
 GATES = {
@@ -143,7 +252,7 @@ GATES = {
 def test_what_the_gate_did(ledger: Ledger, gate: dict[str, Any], line: str) -> None:
     ledger.put_cycle_record(1, TRAINING, training(3))
     ledger.put_cycle_record(1, GATE, gate)
-    assert line in tell(show.show_cycle, ledger, 1)
+    assert line in tell(cycle_page.show_cycle, ledger, 1)
 
 
 def test_many_cases_of_a_weakness_are_cut_and_the_rest_is_named(ledger: Ledger) -> None:
@@ -151,11 +260,13 @@ def test_many_cases_of_a_weakness_are_cut_and_the_rest_is_named(ledger: Ledger) 
     ledger.put_message(1, "c001", "student", "analyst", packet(*map(case, names)))
     ledger.put_weaknesses([weakness(evidence=[*names, "gone"])])
     ledger.put_cycle_record(1, GATE, GATES["rolled_back"][0])
-    assert "v3 \u201ccase v3\u201d is cat, not dog (0.75 sure) and v4, v5, v6 " in tell(show.show_cycle, ledger, 1)
+    assert "v3 \u201ccase v3\u201d is cat, not dog (0.75 sure) and v4, v5, v6 " in tell(
+        cycle_page.show_cycle, ledger, 1
+    )
 
 
 def test_a_weakness_is_told_with_its_evidence_and_its_samples(filled: Ledger) -> None:
-    told = tell(show.show_weakness, filled, "c001-w1")
+    told = tell(lineage_pages.show_weakness, filled, "c001-w1")
     assert "effect +0.125" in told
     assert "evidence: v1 \u201ccase v1\u201d" in told
     assert "v2" in told
@@ -165,15 +276,15 @@ def test_a_weakness_is_told_with_its_evidence_and_its_samples(filled: Ledger) ->
     assert "c001-l02-d01" not in told
     mastery = {"probe": None, "first": 0.25, "now": 0.5, "counts": []}
     filled.put_weaknesses([weakness(mastery=mastery, tested={"verdict": "refined", "inside": 0.75, "outside": 0.2})])
-    told = tell(show.show_weakness, filled, "c001-w1")
+    told = tell(lineage_pages.show_weakness, filled, "c001-w1")
     assert "improving, mastery 0.50, effect +0.125" in told
     assert "tested: refined; 75% of the evidence and 20% of right cases lie on its side" in told
     filled.put_weaknesses([weakness(effect=None, state="open")])
-    assert "open, effect unknown" in tell(show.show_weakness, filled, "c001-w1")
+    assert "open, effect unknown" in tell(lineage_pages.show_weakness, filled, "c001-w1")
 
 
 def test_a_sample_is_told_with_its_lineage(filled: Ledger) -> None:
-    told = tell(show.show_sample, filled, "c001-l01-d01")
+    told = tell(lineage_pages.show_sample, filled, "c001-l01-d01")
     for line in (
         "weakness c001-w1",
         "text text of c001-l01-d01",
@@ -229,7 +340,7 @@ ENTITY_SAMPLE = (
 
 def test_a_cycle_on_entities_marks_them_and_tells_the_mistakes(ledger: Ledger) -> None:
     fill_with_entities(ledger)
-    told = tell(show.show_cycle, ledger, 1)
+    told = tell(cycle_page.show_cycle, ledger, 1)
     lines = [
         "Most frequent mistakes in all examined texts:",
         "9 x wrong type for boat 8 x wrong ends of boat 7 x missed boat 6 x invented boat",
@@ -245,14 +356,14 @@ def test_a_cycle_on_entities_marks_them_and_tells_the_mistakes(ledger: Ledger) -
 
 def test_a_weakness_on_entities_marks_them_and_tells_the_mistakes(ledger: Ledger) -> None:
     fill_with_entities(ledger)
-    told = tell(show.show_weakness, ledger, "c001-w1")
+    told = tell(lineage_pages.show_weakness, ledger, "c001-w1")
     assert f"evidence: {MARKED}: {MISTAKES}" in told
     assert f"accepted {ENTITY_SAMPLE}" in told
 
 
 def test_a_sample_with_entities_marks_them_and_tells_the_mistakes(ledger: Ledger) -> None:
     fill_with_entities(ledger)
-    told = tell(show.show_sample, ledger, "c001-l01-d01")
+    told = tell(lineage_pages.show_sample, ledger, "c001-l01-d01")
     for line in (
         f"text {REPORT}",
         "intended [Robin](person) saw two [robins](species) near Grebe 3.",
@@ -269,14 +380,14 @@ def test_a_sample_with_entities_marks_them_and_tells_the_mistakes(ledger: Ledger
 def test_a_sample_with_entities_that_was_refused_or_was_answered_right_is_told_as_well(ledger: Ledger) -> None:
     answer = {"answer": [PERSON], "confidence": 1.0}
     fill_with_entities(ledger, masked=[], exam=answer)
-    assert "masked nothing" in tell(show.show_sample, ledger, "c001-l01-d01")
-    assert "mistakes none" in tell(show.show_sample, ledger, "c001-l01-d01")
+    assert "masked nothing" in tell(lineage_pages.show_sample, ledger, "c001-l01-d01")
+    assert "mistakes none" in tell(lineage_pages.show_sample, ledger, "c001-l01-d01")
     fill_with_entities(ledger, label=None, exam=None, candidates=None, state="rejected", reason="unlabelled")
-    told = tell(show.show_sample, ledger, "c001-l01-d01")
+    told = tell(lineage_pages.show_sample, ledger, "c001-l01-d01")
     assert "label null" in told
     assert "mistakes" not in told
     assert "unlabelled c001-l01-d01 hard \u201c[Robin](person) saw two [robins](species) near" in tell(
-        show.show_cycle, ledger, 1
+        cycle_page.show_cycle, ledger, 1
     )
 
 
@@ -285,16 +396,25 @@ def test_texts_with_entities_are_shown_letter_for_letter(ledger: Ledger) -> None
     spans = [{"start": 6, "end": 7, "label": "[/]"}]
     shown = "[bold][x]([/])[/] \\ :bug: \ufffd[31mred"
     fill_with_entities(ledger, text, intended=spans, candidates=[spans], label=spans, masked=[], exam=None)
-    assert tell(show.show_cycle, ledger, 1).count(f"\u201c{shown}\u201d") == 1
-    assert tell(show.show_weakness, ledger, "c001-w1").count(f"\u201c{shown}\u201d") == 1
-    assert tell(show.show_sample, ledger, "c001-l01-d01").count(shown) == 3
+    assert tell(cycle_page.show_cycle, ledger, 1).count(f"\u201c{shown}\u201d") == 1
+    assert tell(lineage_pages.show_weakness, ledger, "c001-w1").count(f"\u201c{shown}\u201d") == 1
+    assert tell(lineage_pages.show_sample, ledger, "c001-l01-d01").count(shown) == 3
 
 
 UNKNOWN: dict[str, tuple[Show, Any, str]] = {
-    "cycle": (show.show_cycle, 2, "--cycle 2: the run has cycles 0 to 1"),
-    "cycle_below": (show.show_cycle, -1, "--cycle -1: the run has cycles 0 to 1"),
-    "weakness": (show.show_weakness, "w9", "--weakness 'w9': not in this run; there are c001-w1"),
-    "sample": (show.show_sample, "d9", "--sample 'd9': not in this run; there are c001-l01-d01 to c001-l02-d01"),
+    "cycle": (cycle_page.show_cycle, 2, "--cycle 2: the run has cycles 0 to 1"),
+    "cycle_below": (cycle_page.show_cycle, -1, "--cycle -1: the run has cycles 0 to 1"),
+    "weakness": (lineage_pages.show_weakness, "w9", "--weakness 'w9': not in this run; there are c001-w1"),
+    "weakness_nearly": (
+        lineage_pages.show_weakness,
+        "c001-w2",
+        "--weakness 'c001-w2': not in this run (did you mean 'c001-w1'?); there are c001-w1",
+    ),
+    "sample": (
+        lineage_pages.show_sample,
+        "d9",
+        "--sample 'd9': not in this run; there are c001-l01-d01 to c001-l02-d01",
+    ),
 }
 
 
@@ -305,7 +425,7 @@ def test_what_is_not_there_is_an_error_that_lists_what_is(filled: Ledger, page: 
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("page", [show.show_weakness, show.show_sample])
+@pytest.mark.parametrize("page", [lineage_pages.show_weakness, lineage_pages.show_sample])
 def test_a_run_that_has_none_yet_says_none(ledger: Ledger, page: Show) -> None:
     with pytest.raises(InputError, match="not in this run; there are none"):
         tell(page, ledger, "x")
@@ -340,20 +460,20 @@ def test_texts_of_users_and_models_are_shown_letter_for_letter(ledger: Ledger) -
     call = ledger.calls()[0].model_copy(update={"id": "c001-m", "model": HOSTILE, "endpoint": HOSTILE})
     ledger.record_call(call)
     hostile = {**SUMMARY, "teacher": HOSTILE, "student": HOSTILE, "run_id": "r1", "domain": HOSTILE}
-    pages: dict[int, tuple[Show, Any]] = {
-        13: (show.show_run, hostile),
-        10: (show.show_cycle, 1),
-        6: (show.show_weakness, "c001-w1"),
-        4: (show.show_sample, "c001-l01-d01"),
-    }
-    for count, (page, name) in pages.items():
+    pages: list[tuple[int, Show, Any]] = [
+        (10, cycle_page.show_cycle, 1),
+        (6, lineage_pages.show_weakness, "c001-w1"),
+        (6, lineage_pages.show_sample, "c001-l01-d01"),
+    ]
+    for count, page, name in pages:
         assert tell(page, ledger, name).count(SHOWN) == count, page
+    assert tell_run(ledger, hostile).count(SHOWN) == 13
 
 
 def test_a_text_brings_no_colour_of_its_own_and_ends_none_of_ours(ledger: Ledger) -> None:
     fill(ledger)
     ledger.put_message(1, "c001", "student", "analyst", packet(case("v1", text="[red]a[/] b[/]\\")))
     console = Console(record=True, width=120, file=io.StringIO(), force_terminal=True, color_system="standard")
-    show.show_cycle(console, ledger, 1)
+    cycle_page.show_cycle(console, ledger, 1)
     styled = console.export_text(styles=True)
     assert "\x1b[2mv1\x1b[0m \u201c[red]a[/] b[/]\\\u201d is \x1b[36mcat\x1b[0m, not \x1b[36mdog\x1b[0m" in styled
