@@ -87,7 +87,7 @@ def _finished(summary: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
         "tokens": totals["input_tokens"] + totals["output_tokens"],
         "cost_usd": totals["cost_usd"],
         "gain": None if start is None or final is None else final - start,
-        "gate_scores": _follow_champion([cycle["gate"] for cycle in summary["cycles"]]),
+        "gate_scores": _follow_champion([cycle["gate"] for cycle in summary.get("cycles", [])]),
     }
 
 

@@ -46,14 +46,17 @@ def say_heading(console: Console, title: str, beside: str = "") -> None:
         say(console, beside)
 
 
-def print_table(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]], indent: int = 2) -> None:
+def print_table(
+    console: Console, head: Sequence[str], rows: Sequence[Sequence[str]], indent: int = 2, texts: Sequence[str] = ()
+) -> None:
     """Print rows as a table; where the terminal is too narrow for it, each as a paragraph that names its columns.
 
     Args:
         console: the console to write to.
-        head: names of the columns. Figures stand to the right; the first column and those without a name to the left.
+        head: names of the columns. Their cells stand to the right, as figures do, except in the first column.
         rows: cells as markup.
         indent: columns.
+        texts: names of more columns whose cells stand to the left.
     """
     cells = [[paint(cell) for cell in row] for row in rows]
     widths = [max([len(name), *(row[at].cell_len for row in cells)]) for at, name in enumerate(head)]
@@ -65,9 +68,9 @@ def print_table(console: Console, head: Sequence[str], rows: Sequence[Sequence[s
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
     table.add_column(Text(" " * indent + head[0]), no_wrap=True)
     for name in head[1:]:
-        table.add_column(Text(name), justify="right" if name else "left", no_wrap=True)
-    for line in cells:
-        table.add_row(Text(" " * indent) + line[0], *line[1:])
+        table.add_column(Text(name), justify="left" if name in texts else "right", no_wrap=True)
+    for row in cells:
+        table.add_row(Text(" " * indent) + row[0], *row[1:])
     console.print(table)
 
 

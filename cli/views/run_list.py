@@ -37,7 +37,7 @@ def print_runs(console: Console, rows: Sequence[Mapping[str, Any]], now: datetim
     now = now or datetime.now().astimezone()
     more = _MORE if console.width >= _ROOM else ()
     cells = [[*_list_cells(console, row, now), *(literal(str(row[key]), 40) for key in more)] for row in rows]
-    print_table(console, (*_HEAD, *more), cells, indent=0)
+    print_table(console, (*_HEAD, *more), cells, indent=0, texts=("state", "began", "curve", *more))
 
 
 def _list_cells(console: Console, row: Mapping[str, Any], now: datetime) -> list[str]:

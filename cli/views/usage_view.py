@@ -74,4 +74,4 @@ def show_nodes(console: Console, seconds: Mapping[str, float]) -> None:
         mark = f" {_SLOWEST}" if node == slowest else ""
         bar = "#" * round(spent / longest * _BAR) if has_room else ""
         rows.append([literal(node), f"{spent:,.1f}", f"{bar}{mark}"])
-    print_table(console, ("node", "wall seconds", ""), rows)
+    print_table(console, ("node", "wall seconds", ""), rows, texts=("",))
