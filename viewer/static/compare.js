@@ -9,7 +9,7 @@ PAGES.compare = async (source) => {
   return [
     h("h1", {}, `${view.runs.length} runs side by side`),
     isMixed(view) && h("p", { class: "notice" }, "These runs are on different data or metrics: their scores cannot be compared with one another."),
-    card("Learning curves", choice("over", ["tokens", "samples", "time"], "tokens", show), holder, h("p", { class: "quiet" }, "Runs that differ in the seed alone have one colour; nothing is averaged over runs with other prompts, data or settings.")),
+    card("Learning curves", choice("over", ["tokens", "samples", "time"], "tokens", show), holder, h("p", { class: "quiet" }, "Runs that differ in the seed alone have one colour: thin lines are runs, the thick line is their mean. Nothing is averaged over runs with other prompts, data or settings.")),
     card("Results", compareTable(view)),
     card("What differs", differenceTable(view)),
     view.prompts.length ? card("Prompts that differ", view.prompts.map((prompt) => fold(`prompt-${prompt.role}`, [h("b", {}, nameAgent(prompt.role)), `: ${prompt.versions.join(" \u2013 ")}`], () => promptDiff(prompt)))) : null,
@@ -61,8 +61,26 @@ function compareChart(runs, axisName) {
       tooltip: tip((item) => `${item.seriesName}: ${score(item.data[1])} at ${short(item.data[0])}`),
       xAxis: axis(name, { type: "value", axisLabel: { formatter: short } }),
       yAxis: axis("score on gate data", { type: "value", scale: true, nameGap: 42, axisLabel: { formatter: (value) => value.toFixed(2) } }),
-      series: runs.map((run) => ({ name: run.run.id, type: "line", data: champion(run), symbol: SYMBOLS[run.group % SYMBOLS.length], symbolSize: 8, lineStyle: { width: 2 }, itemStyle: { color: COLOURS[run.group % 7] } })),
+      series: [...runs.map((run) => runSeries(run, champion(run), repeated(runs, run.group))), ...meanSeries(runs, champion)],
     }),
     { description: `scores of ${runs.length} runs over ${name}` },
   );
+}
+
+const repeated = (runs, group) => runs.filter((run) => run.group === group).length > 1;
+
+function runSeries(run, data, thin) {
+  const look = { symbol: SYMBOLS[run.group % SYMBOLS.length], symbolSize: thin ? 5 : 8, itemStyle: { color: COLOURS[run.group % 7], opacity: thin ? 0.55 : 1 } };
+  return { name: run.run.id, type: "line", data, lineStyle: { width: thin ? 1 : 2, opacity: thin ? 0.55 : 1 }, ...look };
+}
+
+/** The mean of each group of repetitions, cycle by cycle, as far as all of them went. */
+function meanSeries(runs, champion) {
+  const groups = [...new Set(runs.map((run) => run.group))].filter((group) => repeated(runs, group));
+  return groups.map((group) => {
+    const curves = runs.filter((run) => run.group === group).map(champion);
+    const length = Math.min(...curves.map((curve) => curve.length));
+    const mean = (at, part) => curves.reduce((sum, curve) => sum + curve[at][part], 0) / curves.length;
+    return { name: `mean of ${curves.length} runs, group ${group + 1}`, type: "line", symbol: "none", lineStyle: { width: 3.5 }, itemStyle: { color: COLOURS[group % 7] }, data: Array.from({ length }, (_, at) => [mean(at, 0), mean(at, 1)]) };
+  });
 }
