@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evokd.messages.escape import clean, inert, json_line
+from evokd.messages.escape import clean, clean_lines, inert, json_line
 
 CLEANED = {
     "plain": ("as it is", "as it is"),
@@ -61,3 +61,7 @@ def test_a_json_line_shows_what_can_be_seen_and_means_the_same(text: str) -> Non
     line = json_line({text: [text, 1]})
     assert all(char.isprintable() or char in "\u200c\u200d" for char in line)
     assert json.loads(line) == {text: [text, 1]}
+
+
+def test_lines_stay_and_what_steers_a_terminal_goes() -> None:
+    assert clean_lines("a\r\n\tb  c\x1b[2J\u202e\rd\u200c") == "a\n    b  c\ufffd[2J\ufffd\ufffdd\u200c"
