@@ -69,8 +69,8 @@ def print_table(
     table.add_column(Text(" " * indent + head[0]), no_wrap=True)
     for name in head[1:]:
         table.add_column(Text(name), justify="left" if name in texts else "right", no_wrap=True)
-    for row in cells:
-        table.add_row(Text(" " * indent) + row[0], *row[1:])
+    for first, *others in cells:
+        table.add_row(Text(" " * indent) + first, *others)
     console.print(table)
 
 

@@ -71,7 +71,7 @@ def test_what_would_steer_a_terminal_is_replaced(ledger: Ledger) -> None:
     ledger.record_call(call(request=request, **texts))
     told = tell(ledger, "c001-analyst-1", width=400)
     assert {char for char in told if not char.isprintable()} == {"\n"}
-    assert told.count("[bold]b[/] [/nope] :bug:") == 9
+    assert told.count("[bold]b[/] [/nope] :bug:") == 8
 
 
 def test_a_reply_of_a_megabyte_is_shown_whole(ledger: Ledger) -> None:
