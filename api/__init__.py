@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from evokd.api.viewing import Report as Report
     from evokd.api.viewing import address_of as address_of
     from evokd.api.viewing import report as report
+    from evokd.api.viewing import serve_pages as serve_pages
     from evokd.api.viewing import view as view
-    from evokd.api.viewing import viewing as viewing
     from evokd.graph.build import build_graph as build_graph
     from evokd.graph.build import draw_graph as draw_graph
     from evokd.graph.setup.preset_catalog import list_presets as list_presets
@@ -80,10 +80,10 @@ _MODULES = {
     "resume_async": "api.runs",
     "run": "api.runs",
     "run_async": "api.runs",
+    "serve_pages": "api.viewing",
     "serve_rehearsal": "api.rehearsal",
     "stream": "api.runs",
     "view": "api.viewing",
-    "viewing": "api.viewing",
 }
 """Name -> the module that has it."""
 

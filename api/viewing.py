@@ -104,7 +104,7 @@ def view(
 
 
 @contextmanager
-def viewing(runs_dir: str | Path, port: int | None = None) -> Iterator[str]:
+def serve_pages(runs_dir: str | Path, port: int | None = None) -> Iterator[str]:
     """Serve live pages about the runs of a folder beside other work; gives their address, such as for `--view`.
 
     Raises:

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 from evokd import api
-from evokd.api.viewing import viewing
+from evokd.api.viewing import serve_pages
 
 FIRST_SCREEN = 2.0
 """Seconds from the start of the navigation that the first screen may take."""
@@ -52,7 +52,7 @@ def measure(folder: Path) -> Iterator[Row]:
     yield "report.html: time to write", time.perf_counter() - began, None, "s"
     yield "report.html: size", written.path.stat().st_size / 1e6, None, "MB"
     yield from _measure_screens(written.path.as_uri(), "report.html")
-    with viewing(folder, 0) as base:
+    with serve_pages(folder, 0) as base:
         yield from _measure_screens(f"{base}/run/big", "live page")
         yield "GET /api/runs", _median(lambda: _fetch(f"{base}/api/runs")), ANSWER, "s"
         for name in RESOURCES:

@@ -51,9 +51,9 @@ def follow(
     with ExitStack() as stack, signals_stop(), Progress(console.stderr()) as progress:
         progress.folder = folder
         if shown is not None:
-            from evokd.api.viewing import viewing
+            from evokd.api.viewing import serve_pages
 
-            progress.pages = stack.enter_context(viewing(shown))
+            progress.pages = stack.enter_context(serve_pages(shown))
 
         def listen(event: "Event") -> None:
             entry = event.to_json()

@@ -11,7 +11,7 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
 import evokd
-from evokd.api import viewing
+from evokd.api import serve_pages
 from tests.browser.pages import Page
 from tests.viewer.made_runs import make_hostile
 
@@ -75,7 +75,7 @@ def reports(runs: Path) -> dict[str, str]:
 def live(runs: Path) -> Iterator[str]:
     """Address of the live pages about the runs."""
     with ExitStack() as stack:
-        yield stack.enter_context(viewing(runs, 0))
+        yield stack.enter_context(serve_pages(runs, 0))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import evokd
-from evokd.api import viewing
+from evokd.api import serve_pages
 from tests.browser.conftest import DOMAINS
 from tests.browser.pages import Page
 from tests.browser.routes import list_routes
@@ -25,7 +25,7 @@ def test_every_page_is_served_without_a_complaint(page: Page, runs: Path, live: 
 
 def test_a_new_cycle_appears_without_a_reload(page: Page, tmp_path: Path) -> None:
     run = MadeRun(tmp_path / "going").begin().add_cycle()
-    with viewing(tmp_path, 0) as base:
+    with serve_pages(tmp_path, 0) as base:
         page.open(f"{base}/run/going", "cycles")
         page.browser.execute_script("window.__same = true")
         assert not page.all("main a[href='#/cycle/2']")
@@ -43,7 +43,7 @@ def test_a_new_cycle_appears_without_a_reload(page: Page, tmp_path: Path) -> Non
 
 def test_a_run_that_goes_on_does_not_disturb_who_reads(page: Page, tmp_path: Path) -> None:
     run = MadeRun(tmp_path / "going").begin().add_cycle()
-    with viewing(tmp_path, 0) as base:
+    with serve_pages(tmp_path, 0) as base:
         page.open(f"{base}/run/going", "cycle/1")
         folds = page.all("main details[data-key] > summary")
         page.click(folds[0])
