@@ -35,15 +35,15 @@ def _tell_entity(entity: Entity | None) -> str:
     return tell_answer(f"{entity.text} ({entity.label})") if entity is not None else ""
 
 
-def tell_case(case: Case) -> str:
-    """Write a case of a feedback packet with the student's answer."""
+def tell_case(case: Case, limit: int = CUT) -> str:
+    """Write a case of a feedback packet with the student's answer; `limit`: characters of a text without entities."""
     sure = f"({case.confidence:.2f} sure)"
     if case.marked:
         marked = f"[dim]{case.id}[/] \u201c{literal(case.marked, MARKED_CUT)}\u201d"
         if case.verdict == "right":
             return f"{marked}, as the student said {sure}"
         return f"{marked}: {_tell_mistakes(case.errors)} {sure}"
-    labelled = f"[dim]{case.id}[/] \u201c{literal(case.text, CUT)}\u201d is {_tell_gold(case.gold)}"
+    labelled = f"[dim]{case.id}[/] \u201c{literal(case.text, limit)}\u201d is {_tell_gold(case.gold)}"
     if case.verdict == "right":
         return f"{labelled}, as the student said {sure}"
     return f"{labelled}, not {_tell_gold(case.predicted)} {sure}"
@@ -68,8 +68,13 @@ def tell_error_count(error: ErrorCount) -> str:
     return f"{error.count} x {_COUNTED[error.kind]} {tell_answer(error.label)}"
 
 
-def tell_sample(sample: Sample) -> str:
-    """Write a sample in a line: text, answer, and the student's answer before it was trained on it."""
+def tell_sample(sample: Sample, limit: int = CUT) -> str:
+    """Write a sample in a line: text, answer, and the student's answer before it was trained on it.
+
+    Args:
+        sample: the sample.
+        limit: characters of a text without entities.
+    """
     label = _best_answer(sample)
     exam = ""
     if sample.exam:
@@ -77,9 +82,9 @@ def tell_sample(sample: Sample) -> str:
         exam = ", as the student said" if said == label else f", the student said {tell_answer(said, sample.text)}"
     head = f"[dim]{sample.id} {sample.difficulty}".rstrip() + "[/]"
     if label is None:
-        return f"{head} \u201c{literal(sample.text, CUT)}\u201d [dim](not labelled)[/]{exam}"
+        return f"{head} \u201c{literal(sample.text, limit)}\u201d [dim](not labelled)[/]{exam}"
     if isinstance(label, str):
-        return f"{head} \u201c{literal(sample.text, CUT)}\u201d {tell_answer(label)}{exam}"
+        return f"{head} \u201c{literal(sample.text, limit)}\u201d {tell_answer(label)}{exam}"
     open_part = f" [dim]({len(sample.masked)} disputed, not learned from)[/]" if sample.masked else ""
     return f"{head} \u201c{tell_answer(label, sample.text)}\u201d{open_part}{exam}"
 

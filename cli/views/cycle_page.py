@@ -8,7 +8,7 @@ from evokd.api.record import CURATION, GATE, KINDS, TRAINING, GateRecord, Ledger
 from evokd.api.usage import measure_agents
 from evokd.cli.markup import literal
 from evokd.cli.views.answers import CUT, MARKED_CUT, tell_answer, tell_case, tell_error_count, tell_sample
-from evokd.cli.views.layout import count, say, say_heading
+from evokd.cli.views.layout import count, fit, say, say_heading
 from evokd.cli.views.usage_view import show_agents, tell_nodes
 from evokd.cli.views.weakness_lines import say_weakness
 from evokd.messages import Analysis, Case, FeedbackPacket, InputError
@@ -16,7 +16,8 @@ from evokd.messages import Analysis, Case, FeedbackPacket, InputError
 SHOWN_TEXTS = 3
 MOST_COUNTED = 5
 """Confusions and kinds of mistakes that are listed."""
-_WEAKNESS_CUT = 200
+_LISTED_CALLS = 6
+_WEAKNESS_CUT = 240
 """Characters of the Analyst's words that a cycle shows; the page of the weakness has all of them."""
 
 
@@ -68,8 +69,16 @@ def _used(console: Console, ledger: Ledger, cycle: int, nodes: Mapping[str, floa
     if agents:
         say(console, "[bold]Used by the agents:[/]")
         show_agents(console, agents)
+        say(console, f"[dim]calls (--call ID shows one): {literal(_list_calls(ledger, cycle))}[/]", 2)
     if nodes:
         say(console, f"[bold]Time of the nodes:[/] {tell_nodes(nodes)}.")
+
+
+def _list_calls(ledger: Ledger, cycle: int) -> str:
+    rows = ledger.query("SELECT id, status FROM calls WHERE cycle = ? ORDER BY seq", cycle)
+    names = [row["id"] + ("" if row["status"] == "ok" else f" ({row['status']})") for row in rows]
+    more = f" and {len(names) - _LISTED_CALLS} more" if len(names) > _LISTED_CALLS else ""
+    return ", ".join(names[:_LISTED_CALLS]) + more
 
 
 def _made_of(console: Console, ledger: Ledger, cycle: int) -> None:
@@ -97,9 +106,9 @@ def _failed(console: Console, packet: FeedbackPacket) -> None:
     if packet.errors:
         say(console, "Most frequent mistakes in all examined texts:")
     for error in packet.errors[:MOST_COUNTED]:
-        say(console, f"{tell_error_count(error)}", 2)
+        say(console, tell_error_count(error), 2)
     for case in wrong[:SHOWN_TEXTS]:
-        say(console, f"{tell_case(case)}", 2)
+        say(console, tell_case(case, fit(console, CUT)), 2)
     for line in packet.notices:
         say(console, f"[red]{literal(line)}[/]", 2)
 
@@ -118,10 +127,10 @@ def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Case], p
         say(console, "[yellow]The Analyst has not answered.[/]")
     cases = {case.id: case for case in shown}
     for row in rows:
-        say_weakness(console, row, _WEAKNESS_CUT)
+        say_weakness(console, row, min(_WEAKNESS_CUT, 2 * console.width - 20))
         known = [cases[name] for name in row["evidence"] if name in cases]
         for case in known[:SHOWN_TEXTS]:
-            say(console, f"{tell_case(case)}", 6)
+            say(console, tell_case(case, fit(console, CUT)), 6)
         if len(known) > SHOWN_TEXTS:
             rest = ", ".join(case.id for case in known[SHOWN_TEXTS:])
             say(console, f"[dim]and {literal(rest)}[/]", 6)
@@ -141,7 +150,7 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[LessonRow]) -> 
             say(console, f"asked for: {_asked(lesson['plan'])}", 4)
         sample = ledger.sample(first) if first is not None else None
         if sample is not None:
-            say(console, f"{tell_sample(sample)}", 4)
+            say(console, tell_sample(sample, fit(console, CUT)), 4)
         for fault in lesson["faults"][:SHOWN_TEXTS]:
             say(console, f"[yellow]fault: {literal(fault, CUT)}[/]", 4)
 
@@ -168,7 +177,7 @@ def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
     disputed = curation.get("disputed", 0)
     say(console, f"[bold]Refused:[/] {refused}; {disputed} labels were disputed.")
     for sample in ledger.samples(cycle=cycle, state="rejected", first=SHOWN_TEXTS):
-        say(console, f"[red]{sample.reason}[/] {tell_sample(sample)}", 2)
+        say(console, f"[red]{sample.reason}[/] {tell_sample(sample, fit(console, CUT))}", 2)
 
 
 def _learned(console: Console, ledger: Ledger, cycle: int) -> None:

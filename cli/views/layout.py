@@ -12,6 +12,10 @@ BLOCKS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 _PLAIN_BLOCKS = "_.-=+*#@"
 """Where the encoding of the terminal has no blocks."""
 _GAP = 2
+_SHORT = 24
+"""Characters of a text that are shown on any terminal."""
+_ANSWER = 44
+"""Columns that id and answer of a text take about."""
 _NARROW = 60
 """Columns below which less is indented."""
 
@@ -32,6 +36,11 @@ def say(console: Console, markup: str, indent: int = 0, hang: int = 0) -> None:
         line.rstrip()
         console.print(Text(before) + line, highlight=False, soft_wrap=True)
         before = " " * (indent + hang)
+
+
+def fit(console: Console, most: int) -> int:
+    """Characters of a text that leave room for its answer in the same row; `most` on a wide terminal."""
+    return min(most, max(_SHORT, console.width - _ANSWER))
 
 
 def say_heading(console: Console, title: str, beside: str = "") -> None:

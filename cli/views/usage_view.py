@@ -6,7 +6,6 @@ from rich.console import Console
 
 from evokd.api.usage import AgentUse, find_slowest
 from evokd.cli.markup import literal
-from evokd.cli.views.experiment_progress import format_duration
 from evokd.cli.views.layout import print_table, say
 
 _BAR = 20
@@ -56,9 +55,9 @@ def tell_nodes(seconds: Mapping[str, float]) -> str:
     parts = []
     for node, spent in seconds.items():
         if node == slowest:
-            parts.append(f"[bold]{literal(node)} {format_duration(spent)} (slowest)[/]")
+            parts.append(f"[bold]{literal(node)} {spent:,.0f} s (slowest)[/]")
         elif spent >= 1:
-            parts.append(f"{literal(node)} {format_duration(spent)}")
+            parts.append(f"{literal(node)} {spent:,.0f} s")
     return ", ".join(parts)
 
 
