@@ -174,7 +174,7 @@ function cycleTable(cycles) {
 
 function roleTable(roles) {
   return table(
-    ["agent", ["calls", "num"], ["read", "num"], ["written", "num"], ["cost", "num"], ["time", "num"], "slowest call", ["unusable", "num"]],
+    ["agent", ["calls", "num"], ["read", "num"], ["written", "num"], ["cost", "num"], ["time", "num"], "slowest call", ["faults", "num"]],
     [...roles].sort((a, b) => a.role.localeCompare(b.role)).map((role) => [
       h("b", {}, nameAgent(role.role)),
       number(role.calls),
