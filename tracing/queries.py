@@ -5,6 +5,7 @@ They read a ledger that is open for reading. The long texts of calls are left ou
 
 import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 from evokd.tracing.database import decode
@@ -14,6 +15,8 @@ _CALL_COLUMNS = (
     "seq, id, cycle, role, span, attempt, model, status, input_tokens, output_tokens, estimated, cost_usd, seconds,"
     " prompts, faults, flags"
 )
+_AT_ONCE = 500
+"""Ids in one statement; SQLite takes a thousand values at least."""
 _SAMPLE_ORDER = "cycle, length(lesson), lesson, length(id), id"
 
 
@@ -82,6 +85,32 @@ def outline_calls(ledger: Ledger, cycle: int | None = None) -> list[CallOutline]
     ]
 
 
+class CallPage(TypedDict):
+    """A page of calls."""
+
+    total: int
+    """Calls that match, on all pages."""
+    rows: list[CallOutline]
+
+
+def find_calls(ledger: Ledger, wanted: Mapping[str, str], first: int = 0, count: int = -1) -> CallPage:
+    """Read a page of the outlines of calls.
+
+    Args:
+        ledger: the run's ledger.
+        wanted: `role` and `status` that the calls must have; a key that is missing does not filter.
+        first: how many to skip.
+        count: at most so many; -1: all.
+    """
+    names = [name for name in ("role", "status") if name in wanted]
+    where, values = " AND ".join(["1", *(f"{name} = ?" for name in names)]), [wanted[name] for name in names]
+    total = ledger.query(f"SELECT count(*) AS n FROM calls WHERE {where}", *values)[0]["n"]
+    rows = ledger.query(
+        f"SELECT {_CALL_COLUMNS} FROM calls WHERE {where} ORDER BY seq LIMIT ? OFFSET ?", *values, count, first
+    )
+    return CallPage(total=total, rows=[_to_outline(row) for row in rows])
+
+
 def _to_outline(row: sqlite3.Row) -> CallOutline:
     fields = decode(row)
     del fields["seq"]
@@ -117,6 +146,21 @@ def find_samples(ledger: Ledger, wanted: SampleFilter, first: int = 0, count: in
         f"SELECT * FROM samples WHERE {where} ORDER BY {_SAMPLE_ORDER} LIMIT ? OFFSET ?", *values, count, first
     )
     return SamplePage(total=total, rows=[decode(row) for row in rows])
+
+
+def outline_samples(ledger: Ledger, names: Sequence[str], length: int) -> dict[str, dict[str, Any]]:
+    """Read of samples by their ids what a map shows: `label`, `state`, `source`, and `text` of at most `length`."""
+    found = {}
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        rows = ledger.query(
+            "SELECT id, label, state, source, substr(text, 1, ?) AS text FROM samples"
+            f" WHERE id IN ({', '.join('?' * len(some))})",
+            length,
+            *some,
+        )
+        found.update({row["id"]: decode(row) for row in rows})
+    return found
 
 
 def _make_condition(wanted: SampleFilter) -> tuple[str, list[Any]]:

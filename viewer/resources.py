@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evokd.messages import EvokdError
-from evokd.tracing.queries import SampleFilter, count_samples_by, find_samples, outline_calls
+from evokd.tracing.queries import SampleFilter, count_samples_by, find_calls, find_samples
 from evokd.viewer.cycles import list_cycles, show_cycle
 from evokd.viewer.overview import show_overview
 from evokd.viewer.record import RunRecord
@@ -66,10 +66,9 @@ def _read_samples(record: RunRecord, _: list[str], query: _Query) -> Any:
 
 
 def _read_calls(record: RunRecord, _: list[str], query: _Query) -> Any:
-    calls = outline_calls(record.ledger)
-    wanted = [call for call in calls if all(query.get(key, call[key]) == call[key] for key in ("role", "status"))]
     first, count = _read_number(query, "first", 0), _read_number(query, "count", PAGE)
-    return {"total": len(wanted), "rows": wanted[first : first + min(count, MOST_ROWS)]}
+    wanted = {key: query[key] for key in ("role", "status") if query.get(key)}
+    return find_calls(record.ledger, wanted, first, min(count, MOST_ROWS))
 
 
 def read_filter(query: _Query) -> SampleFilter:
