@@ -91,6 +91,7 @@ BROKEN = {
     ),
     "the_seam_knows_the_registry": ("student.tasks", "student/tasks/base.py", "import evokd.student.tasks.registry"),
     "the_simulator_knows_the_student": ("simulator", "simulator/corpus.py", "import evokd.student.data"),
+    "the_graph_knows_the_viewer": ("Rooms", "graph/runner.py", "import evokd.viewer.record"),
     "the_viewer_knows_the_student": ("viewer", "viewer/record.py", "import evokd.student.data"),
     "a_view_knows_a_command": ("cli: commands", "cli/views/run_page.py", "import evokd.cli.commands.show"),
     "a_command_knows_the_graph": ("cli knows", "cli/commands/run.py", "from evokd.graph.runner import start_run"),
