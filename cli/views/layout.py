@@ -68,8 +68,7 @@ def print_table(
         texts: names of more columns whose cells stand to the left.
     """
     cells = [[paint(cell) for cell in row] for row in rows]
-    widths = [max([len(name), *(row[at].cell_len for row in cells)]) for at, name in enumerate(head)]
-    if indent + sum(widths) + _GAP * (len(head) - 1) > console.width:
+    if indent + measure_table(head, rows) > console.width:
         for row in rows:
             named = (f"{name} {cell}".strip() for name, cell in zip(head[1:], row[1:], strict=True) if cell.strip())
             say(console, f"{row[0]}: {', '.join(named)}", indent, 2)
@@ -81,6 +80,12 @@ def print_table(
     for first, *others in cells:
         table.add_row(Text(" " * indent) + first, *others)
     console.print(table)
+
+
+def measure_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns that a table takes; arguments as of `print_table`."""
+    widths = [max([len(name), *(paint(row[at]).cell_len for row in rows)]) for at, name in enumerate(head)]
+    return sum(widths) + _GAP * (len(head) - 1)
 
 
 def draw_curve(console: Console, scores: Sequence[float], most: int = 40) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from evokd.cli.markup import literal
-from evokd.cli.views.layout import draw_curve, print_table
+from evokd.cli.views.layout import draw_curve, measure_table, print_table
 
 _TINTS = {
     "running": "green",
@@ -20,8 +20,9 @@ _TINTS = {
 _HEAD = ("run", "state", "began", "samples", "tokens", "USD", "score", "gain", "curve")
 _MORE = ("domain", "preset", "teacher", "metric")
 """Shown where there is room."""
-_ROOM = 150
-"""Columns from which on there is."""
+_LEFT_OUT = ("metric", "preset", "teacher", "domain", "samples", "score", "tokens")
+"""What is left out of a narrow table, in this order."""
+_TEXTS = ("state", "began", "curve", *_MORE)
 _BLOCKS = 12
 """Blocks of a curve at most."""
 
@@ -35,9 +36,20 @@ def print_runs(console: Console, rows: Sequence[Mapping[str, Any]], now: datetim
         now: the present; None: the clock's.
     """
     now = now or datetime.now().astimezone()
-    more = _MORE if console.width >= _ROOM else ()
-    cells = [[*_list_cells(console, row, now), *(literal(str(row[key]), 40) for key in more)] for row in rows]
-    print_table(console, (*_HEAD, *more), cells, indent=0, texts=("state", "began", "curve", *more))
+    table = [dict(zip(_HEAD, _list_cells(console, row, now), strict=True)) for row in rows]
+    for shown, row in zip(table, rows, strict=True):
+        shown.update({key: literal(str(row[key]), 40) for key in _MORE})
+    head = _choose_columns(console.width, table)
+    print_table(console, head, [[row[name] for name in head] for row in table], indent=0, texts=_TEXTS)
+
+
+def _choose_columns(width: int, table: Sequence[Mapping[str, str]]) -> list[str]:
+    """The columns for which there is room, without what says least; for paragraphs where there is room for no table."""
+    for left_out in range(len(_LEFT_OUT) + 1):
+        head = [name for name in (*_HEAD, *_MORE) if name not in _LEFT_OUT[:left_out]]
+        if measure_table(head, [[row[name] for name in head] for row in table]) <= width:
+            return head
+    return list(_HEAD)
 
 
 def _list_cells(console: Console, row: Mapping[str, Any], now: datetime) -> list[str]:

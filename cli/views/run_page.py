@@ -92,10 +92,11 @@ def _tell_state(console: Console, run: Run, state: RunState, program: str) -> No
 def _tell_setup(console: Console, known: Mapping[str, Any], began: Mapping[str, Any]) -> None:
     if not known:
         return
+    named = {key: literal(str(known.get(key, "?")), 200) for key in ("teacher", "student", "domain", "preset", "seed")}
     say(
         console,
-        f"teacher {literal(str(known['teacher']))}, student {literal(str(known['student']))}; domain"
-        f" {literal(str(known['domain']))}, preset {literal(str(known['preset']))}, seed {known['seed']}",
+        f"teacher {named['teacher']}, student {named['student']}; domain {named['domain']}, preset {named['preset']},"
+        f" seed {named['seed']}",
     )
     data = began.get("data")
     if isinstance(data, Mapping):

@@ -153,17 +153,19 @@ def test_the_list_fits_the_terminal() -> None:
     killed = {**ROW, "run_id": "b", "status": "killed", "state": "not ended", "final": None, "cost_usd": None}
     old = {**ROW, "run_id": "c", "started": "2024-01-02T03:04:05+00:00", "gate_scores": [], "gain": None}
     curve = "\u2581\u2585\u2588"
-    assert show([ROW, killed, old], 120) == [
+    assert show([ROW, killed, old], 104) == [
         "run        state                  began        samples  tokens   USD           score    gain  curve",
         f"tickets-1  done (budget.samples)  05-08 07:06      240   32.8k  0.12  0.500 -> 0.625  +0.125  {curve}",
         f"b          killed                 05-08 07:06      240   32.8k     -      gate 0.300  +0.125  {curve}",
         "c          done (budget.samples)  2024-01-02       240   32.8k  0.12  0.500 -> 0.625       -",
     ]
+    assert show([ROW], 80)[0].split() == ["run", "state", "began", "tokens", "USD", "gain", "curve"]
+    assert "domain" in show([ROW], 120)[0]
     narrow = show([ROW], 40)
     assert " ".join(" ".join(narrow).split()).startswith("tickets-1: state done (budget.samples), began 05-08 07:06,")
     assert all(len(line) <= 40 for line in narrow)
     assert "teacher" in show([ROW], 160)[0]
-    assert show([ROW], 120, "ascii")[1].endswith("_+@")
+    assert show([ROW], 104, "ascii")[1].endswith("_+@")
 
 
 NUMBERS = {0: "0", 999: "999", 1_000: "1.0k", 99_949: "99.9k", 123_456: "123k", 999_600: "1.0M", 12_345_678: "12.3M"}

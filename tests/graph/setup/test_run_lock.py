@@ -1,6 +1,7 @@
 """The lock of a folder, on file systems of every kind."""
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from filelock import SoftFileLock
 
 import evokd.graph.setup.run_lock
 from evokd.graph.setup.run_folder import ResumeError, RunFolder
-from evokd.graph.setup.run_lock import HOLDER, HeldError, NoLocksError, hold
+from evokd.graph.setup.run_lock import HOLDER, HeldError, NoLocksError, hold, is_held
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,36 @@ def test_the_lock_holds_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monke
     with hold(tmp_path), pytest.raises(HeldError) as caught, hold(tmp_path):
         pass
     assert caught.value.holder is None
+
+
+def test_whether_it_is_held_is_seen_without_a_change_of_the_folder(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with hold(tmp_path):
+        before = sorted(path.name for path in tmp_path.iterdir())
+        assert is_held(tmp_path)
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert not is_held(tmp_path)
+
+
+def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / HOLDER).write_text("1", encoding="utf-8")
+    assert not is_held(tmp_path)
+    with hold(tmp_path):
+        assert is_held(tmp_path)
+
+
+HOLDERS = {"alive": (str(os.getpid()), True), "gone": ("999999999", False), "unknown": ("?", False)}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux lists its processes there")
+@pytest.mark.parametrize(("written", "held"), HOLDERS.values(), ids=HOLDERS.keys())
+def test_where_no_lock_can_be_tried_the_holder_s_process_counts(
+    written: str, held: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / HOLDER).write_text(written, encoding="utf-8")
+    monkeypatch.setattr(evokd.graph.setup.run_lock.FileLock, "acquire", refuse)
+    assert is_held(tmp_path) == held
