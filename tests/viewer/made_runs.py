@@ -26,7 +26,17 @@ from evokd.messages import (
 )
 from evokd.tracing.events import EventLog
 from evokd.tracing.ledger import Ledger, Sample
-from evokd.tracing.rows import CURATION, DECISION, GATE, KINDS, TRAINING, RecordKind, answers_of, make_lesson
+from evokd.tracing.rows import (
+    CURATION,
+    DECISION,
+    GATE,
+    KINDS,
+    TRAINING,
+    AnswersRecord,
+    RecordKind,
+    answers_of,
+    make_lesson,
+)
 from evokd.tracing.summary import RunFacts, build_summary, write_summary
 from tests.viewer.made_texts import HostileTexts, Texts
 
@@ -203,7 +213,11 @@ class MadeRun:
                 {
                     "id": id,
                     "cycle": cycle,
-                    **weakness.model_dump(include={"name", "pattern", "labels", "evidence", "advice"}),
+                    "name": weakness.name,
+                    "pattern": weakness.pattern,
+                    "labels": weakness.labels,
+                    "evidence": weakness.evidence,
+                    "advice": weakness.advice,
                     "state": ("improving", "open", "fixed", "dropped")[cycle % 4],
                     "effect": texts.chance() - 0.5,
                     "mastery": {
@@ -314,7 +328,7 @@ class MadeRun:
             (gold if self.texts.chance() < share else self.texts.label(), self.texts.chance())
             for gold in self._gold[split]
         ]
-        self.ledger.put_cycle_record(0, answers_of(split, version), {"answers": answers})
+        self.ledger.put_cycle_record(0, answers_of(split, version), AnswersRecord(answers=answers))
 
     def _put(self, cycle: int, name: str, body: dict[str, Any]) -> None:
         kind: RecordKind[dict[str, Any]] = RecordKind(name, dict[str, Any])
