@@ -112,9 +112,11 @@ def find_calls(ledger: Ledger, wanted: Mapping[str, str], first: int = 0, count:
 
 
 def _to_outline(row: sqlite3.Row) -> CallOutline:
-    fields = decode(row)
+    fields = dict(row)
     del fields["seq"]
     fields["estimated"] = bool(fields["estimated"])
+    for name in ("faults", "flags"):  # empty in nearly all of thousands of calls
+        fields[name] = [] if fields[name] == "[]" else json.loads(fields[name])
     return cast(CallOutline, fields)
 
 

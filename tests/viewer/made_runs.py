@@ -32,6 +32,7 @@ from evokd.tracing.rows import (
     GATE,
     KINDS,
     TRAINING,
+    Answer,
     AnswersRecord,
     RecordKind,
     answers_of,
@@ -324,7 +325,7 @@ class MadeRun:
 
     def _answer(self, split: str, version: str, share: float) -> None:
         """Store answers of a version, so many of them right."""
-        answers = [
+        answers: list[tuple[Answer, float]] = [
             (gold if self.texts.chance() < share else self.texts.label(), self.texts.chance())
             for gold in self._gold[split]
         ]
