@@ -225,7 +225,7 @@ def test_an_error_tells_what_it_bought_and_whether_that_helped(filled: Ledger) -
 
 def test_answers_to_validation_data_are_those_that_were_stored(filled: Ledger) -> None:
     rows = [{"id": "v1", "text": "case v1", "gold": "cat"}, {"id": "v2", "text": "case v2", "gold": "cat"}]
-    filled.put_cycle_record(0, RecordKind[Any]("rows:validation"), {"rows": rows})
+    filled.put_cycle_record(0, RecordKind[Any]("rows:validation", dict[str, Any]), {"rows": rows})
     for version, said in (("c000", "dog"), ("c001", "dog"), ("c002", "cat")):
         answers = [("cat", 0.9), (said, 0.8)]
         filled.put_cycle_record(0, answers_of("validation", version), {"answers": answers})

@@ -1,7 +1,6 @@
 """The lock of a folder, on file systems of every kind."""
 
 import errno
-import os
 from pathlib import Path
 from typing import Any
 
@@ -68,26 +67,3 @@ def test_whether_it_is_held_is_seen_without_a_change_of_the_folder(tmp_path: Pat
         assert is_held(tmp_path)
         assert sorted(path.name for path in tmp_path.iterdir()) == before
     assert not is_held(tmp_path)
-
-
-def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
-    (tmp_path / HOLDER).write_text("1", encoding="utf-8")
-    assert not is_held(tmp_path)
-    with hold(tmp_path):
-        assert is_held(tmp_path)
-
-
-HOLDERS = {"alive": (str(os.getpid()), True), "gone": ("999999999", False), "unknown": ("?", False)}
-
-
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux lists its processes there")
-@pytest.mark.parametrize(("written", "held"), HOLDERS.values(), ids=HOLDERS.keys())
-def test_where_no_lock_can_be_tried_the_holder_s_process_counts(
-    written: str, held: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    (tmp_path / HOLDER).write_text(written, encoding="utf-8")
-    monkeypatch.setattr(evokd.graph.setup.run_lock.FileLock, "acquire", refuse)
-    assert is_held(tmp_path) == held
