@@ -112,7 +112,7 @@ class Progress(LiveLine):
         score = f", {literal(str(self._start.get('metric')))} {self._score:.3f}" if self._score is not None else ""
         left = self._time.seconds
         time_left = f", about {format_duration(left)} left" if left is not None else ""
-        spent = f"{samples} samples, {self._spending.tell()}{score}"
+        spent = f"{samples} samples{score}, {self._spending.tell()}"
         return f"{format_duration(self._time.elapsed)}{time_left} | {self._place}{self._steps} | {spent}"
 
     def _report(self, cycle: int) -> None:

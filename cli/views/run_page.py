@@ -6,16 +6,19 @@ from typing import Any
 
 from rich.console import Console
 
-from evokd.api.record import GATE, Ledger, Run
+from evokd.api.record import CURATION, GATE, Ledger, Run
 from evokd.api.run_state import RunState
-from evokd.api.usage import NodeTimes, measure_agents
+from evokd.api.usage import NodeTimes, find_slowest, measure_agents
 from evokd.cli.markup import literal
 from evokd.cli.views.cycle_page import show_cycle
-from evokd.cli.views.layout import count, draw_curve, say, say_heading, tell_cost
+from evokd.cli.views.layout import count, draw_curve, print_table, say, say_heading, tell_cost
 from evokd.cli.views.progress import notice
 from evokd.cli.views.run_sentences import describe_costs, describe_gains, describe_labels
 from evokd.cli.views.usage_view import show_agents, show_nodes
 
+_MOST_CYCLES = 10
+"""A run of more cycles is told by its list of cycles, and by the last one in full."""
+_CYCLES = ("cycle", "score", "gate", "accepted", "tokens", "seconds", "slowest node")
 _STATES = {
     "running": "[green]running[/]: a process is working on it; this is how far it got",
     "parked": "[yellow]parked[/]: it waits at a checkpoint",
@@ -46,8 +49,13 @@ def show_run(console: Console, run: Run, ledger: Ledger, program: str = "evokd")
         _tell_state(console, run, state, program)
     _tell_setup(console, summary or began, began)
     nodes = NodeTimes(events, ledger)
-    for cycle in range(ledger.last_cycle() + 1):
+    last = ledger.last_cycle()
+    _list_cycles(console, ledger, nodes)
+    shown = range(last + 1) if last <= _MOST_CYCLES else range(last, last + 1)
+    for cycle in shown:
         show_cycle(console, ledger, cycle, nodes.of_cycle(cycle))
+    if last > _MOST_CYCLES:
+        say(console, f"[dim]cycles 0 to {last - 1}: {program} show {literal(run.id, 100)} --cycle N[/]")
     say_heading(console, "who used what", "in the whole run")
     show_agents(console, measure_agents(ledger))
     show_nodes(console, nodes.of_run())
@@ -80,6 +88,28 @@ def _tell_curve(console: Console, ledger: Ledger) -> None:
     if len(scores) > 1:
         curve = draw_curve(console, scores)
         say(console, f"score at the gate, cycle by cycle: {scores[0]:.3f} {curve} {scores[-1]:.3f}")
+
+
+def _list_cycles(console: Console, ledger: Ledger, nodes: NodeTimes) -> None:
+    """Print a line per cycle: its score and decision, texts, tokens, seconds and slowest node."""
+    rows = []
+    for cycle in range(ledger.last_cycle() + 1):
+        gate, usage, seconds = ledger.cycle_record(cycle, GATE), ledger.usage(cycle), nodes.of_cycle(cycle)
+        curation = ledger.cycle_record(cycle, CURATION)
+        slowest = find_slowest(seconds)
+        rows.append(
+            [
+                str(cycle),
+                "-" if gate is None or gate["after"] is None else f"{gate['after']:.3f}",
+                "-" if gate is None else ("promoted" if gate["promoted"] else "[red]rolled back[/]"),
+                f"{curation['accepted']:,}" if curation else "-",
+                f"{usage['input_tokens'] + usage['output_tokens']:,}",
+                f"{sum(seconds.values()):,.0f}",
+                literal(slowest or "-"),
+            ]
+        )
+    if rows:
+        print_table(console, _CYCLES, rows, texts=("gate", "slowest node"))
 
 
 def _tell_state(console: Console, run: Run, state: RunState, program: str) -> None:

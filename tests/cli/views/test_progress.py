@@ -205,16 +205,16 @@ NODE = {"event": "node_started", "cycle": 2, "node": "label"}
 def test_the_live_line_counts_time_samples_and_tokens() -> None:
     failed = {**CALL, "status": "error", "faults": ["x"]}
     line = live_line(STARTED, CALL, failed, CALL, 20.0, CURATED, TRAINED, {**NODE, "cycle": 3}, 5.0, width=40)
-    assert line == "25 s, about 15 s left | cycle 3: label | 9/40 samples, 3,000 tokens, macro_f1 0.625"
+    assert line == "25 s, about 15 s left | cycle 3: label | 9/40 samples, macro_f1 0.625, 3,000 tokens"
 
 
 def test_the_live_line_follows_a_roll_back_and_a_resume() -> None:
     rolled_back = {**TRAINED, "promoted": False, "after": 0.1}
     after = {**DECIDED, "accepted": 0, "score": 0.5}
-    assert "| 0/40 samples, 0 tokens, macro_f1 0.500" in live_line(STARTED, CURATED, rolled_back, after, NODE)
+    assert "| 0/40 samples, macro_f1 0.500, 0 tokens" in live_line(STARTED, CURATED, rolled_back, after, NODE)
     resumed = {**STARTED, "event": "run_resumed", "budget_samples": None, "cycles": None}
     assert live_line(resumed, {**DECIDED, "accepted": 33}, NODE) == (
-        "0 s | cycle 2: label | 33 samples, 0 tokens, macro_f1 0.625"
+        "0 s | cycle 2: label | 33 samples, macro_f1 0.625, 0 tokens"
     )
 
 
