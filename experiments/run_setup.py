@@ -11,6 +11,7 @@ from evokd.graph.setup.resume_check import PLACES, flatten
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.run_settings import is_free
 from evokd.messages import EvokdError
+from evokd.tracing.events import read_events
 from evokd.tracing.ledger import open_ledger
 from evokd.tracing.queries import list_prompt_sets
 
@@ -46,6 +47,9 @@ class RunSetup:
     prompt_sets: tuple[str, ...] = ()
     """Hashes of the sets of rendered prompts that its calls were made with; several where a resumed run took others."""
 
+    forced: tuple[str, ...] = ()
+    """What was changed on the way by `resume --force`, such as `curation.leak: 0.8 -> 0.9`."""
+
     @cached_property
     def digest(self) -> str:
         """Digest of it all: runs of one loop have the same."""
@@ -61,7 +65,8 @@ class RunSetup:
         data = {f"data {name}": digest[:_SHOWN_DIGEST] for name, digest in self.data.items()}
         prompts = {f"prompt {role}": f"{prompt.name} {prompt.digest}" for role, prompt in self.prompts.items()}
         sets = {"prompt sets": ", ".join(self.prompt_sets)} if len(self.prompt_sets) > 1 else {}
-        return {**data, **prompts, **sets}
+        forced = {"forced on the way": "; ".join(self.forced)} if self.forced else {}
+        return {**data, **prompts, **sets, **forced}
 
 
 def read_setup(folder: RunFolder, config: Mapping[str, Any]) -> RunSetup:
@@ -81,7 +86,22 @@ def read_setup(folder: RunFolder, config: Mapping[str, Any]) -> RunSetup:
     sets = dict.fromkeys([*used, str(config["prompts"].get("hash"))])
     scored = set(list_scored_files(config))
     data = {name: str(digest) for name, digest in config["data"].items() if name not in scored}
-    return RunSetup(_compared_settings(config), data, _read_prompts(config["prompts"], stored), tuple(sets))
+    prompts = _read_prompts(config["prompts"], stored)
+    return RunSetup(_compared_settings(config), data, prompts, tuple(sets), _read_forced(folder))
+
+
+def _read_forced(folder: RunFolder) -> tuple[str, ...]:
+    """The changes that a resumed run was forced to take: its first cycles were made with something else."""
+    events = read_events(folder.events) if folder.events.is_file() else []
+    changes = (event.get("changes") for event in events if isinstance(event, dict) and event.get("event") == "changed")
+    lines = (
+        change["lines"][0]
+        for known in changes
+        for change in known or ()
+        # another version of the program is no other setting, and a run that has moved is the same
+        if not change["free"] and change["kind"] != "version"
+    )
+    return tuple(dict.fromkeys(map(str, lines)))
 
 
 def list_scored_files(config: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ import evokd.prompts.base
 from evokd.experiments.comparison import compare_runs
 from evokd.experiments.run_setup import RunSetup, list_scored_files, read_setup
 from evokd.graph.setup.run_folder import RunFolder, read_config
+from evokd.tracing.events import EventLog
 from evokd.tracing.ledger import Ledger
 from tests.graph.conftest import give_student, run_quick
 from tests.graph.toy import WordStudent, add_pool, write_yaml
@@ -118,6 +119,19 @@ def test_a_run_whose_prompts_changed_on_the_way_is_a_loop_of_its_own(toy_domain:
     rows, _ = rows_of(*folders)
     assert [row["loop"] for row in rows] == ["evokd (a)", "evokd (b)"]
     assert "feedbeef" in rows[1]["differs"]["prompt sets"]
+
+
+def test_a_setting_that_was_forced_on_the_way_makes_a_loop_of_its_own(toy_domain: Path) -> None:
+    folders = [run_quick(toy_domain, "--seed", str(seed), run_id=f"run{seed}") for seed in (1, 2, 3)]
+    change = {"kind": "settings", "key": "curation.leak", "lines": ["curation.leak: 0.7 -> 0.8"]}
+    for folder, free in zip(folders, (False, True, True), strict=True):
+        log = EventLog(folder.events, folder.run_id)
+        log("changed", changes=[{**change, "free": free}])
+        log.close()
+    rows, text = rows_of(*folders)
+    assert [row["loop"] for row in rows] == ["evokd (a)", "evokd (b)", "evokd (b)"]
+    assert rows[0]["differs"] == {"forced on the way": "curation.leak: 0.7 -> 0.8"}
+    assert "evokd (a): forced on the way curation.leak: 0.7 -> 0.8" in text
 
 
 def test_a_run_without_its_ledger_is_compared_by_its_hashes(toy_domain: Path, tmp_path: Path) -> None:
