@@ -488,3 +488,12 @@ def test_a_text_brings_no_colour_of_its_own_and_ends_none_of_ours(ledger: Ledger
     cycle_page.show_cycle(console, ledger, 1)
     styled = console.export_text(styles=True)
     assert "\x1b[2mv1\x1b[0m \u201c[red]a[/] b[/]\\\u201d is \x1b[36mcat\x1b[0m, not \x1b[36mdog\x1b[0m" in styled
+
+
+def test_a_text_of_a_megabyte_is_cut_and_its_length_is_told(filled: Ledger) -> None:
+    filled.put_drafts("c001-l01", [sample(text="[red]" + "x" * 1_000_000, weakness="c001-w1")])
+    told = tell(lineage_pages.show_sample, filled, "c001-l01-d01")
+    assert len(told) < 10_000
+    assert "(1,000,005 characters; --json has all of them)" in told
+    assert len(tell(lineage_pages.show_weakness, filled, "c001-w1")) < 2_000
+    assert len(tell(cycle_page.show_cycle, filled, 1)) < 4_000
