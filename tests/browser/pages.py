@@ -58,8 +58,8 @@ class Page:
 
     @property
     def name(self) -> str:
-        """The page that is shown."""
-        return str(self.browser.execute_script("return document.body.getAttribute('data-ready')"))
+        """The page that is shown; a live page may just be drawn anew, so it has a moment."""
+        return str(self.until(lambda: self.browser.execute_script("return document.body.dataset.ready")))
 
     @property
     def text(self) -> str:

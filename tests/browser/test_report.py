@@ -37,7 +37,7 @@ def test_the_first_screen_says_what_was_gained_for_what(page: Page, runs: Path, 
     assert f"{summary['final']['test'][metric]:.3f}" in first
     assert f"{summary['totals']['samples']}" in first
     assert "token" in first
-    assert page.all("main canvas, main svg")
+    page.until(lambda: page.all("main canvas, main svg"))
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
