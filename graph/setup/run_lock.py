@@ -12,6 +12,8 @@ LOCK = ".lock"
 HOLDER = ".holder"
 """The number of the process that holds the lock. A separate file: on Windows, nobody can read a locked one."""
 
+_TICKS = 100
+"""Clock ticks per second in which Linux tells when a process began (USER_HZ)."""
 _SLACK = 5.0
 """Seconds by which a file's time and a process' start may differ although the process wrote the file at its start."""
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}
@@ -97,7 +99,7 @@ def _read_start(number: int) -> float | None:
         told = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
         ticks = int(told.rsplit(")", 1)[1].split()[19])  # field 22; a name in brackets may hold anything
         system = Path("/proc/stat").read_text(encoding="ascii").split()
-        return float(system[system.index("btime") + 1]) + ticks / os.sysconf("SC_CLK_TCK")
+        return float(system[system.index("btime") + 1]) + ticks / _TICKS
     except (OSError, ValueError, IndexError, AttributeError):
         return None
 
