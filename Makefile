@@ -7,7 +7,7 @@ SEED ?= 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test browser fuzz chaos chaos-short check format lint types imports bench clean
+.PHONY: help setup demo test browser fuzz chaos chaos-short check format lint types imports bench phoenix mlflow studio clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -70,5 +70,26 @@ bench: $(STAMP)  ## experiments on both shipped domains; simulated; docs/benchma
 	$(BIN)/evokd bench support_tickets --seeds 5 --validation 100 --cycles 5 --out bench/support_tickets
 	$(BIN)/evokd bench field_reports --seeds 5 --validation 84 --cycles 5 --out bench/field_reports
 
+# On top of .venv, so that what a tool brings along does not change what the tests run with.
+.venv-%/.installed: $(STAMP)
+	$(BIN)/python -m venv .venv-$*
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' > $$(.venv-$*/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
+	@touch $@
+
+.venv-phoenix/.installed: constraints.txt
+	$(PYTHON) -m venv .venv-phoenix
+	.venv-phoenix/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^arize-phoenix==' constraints.txt)"
+	@touch $@
+
+phoenix: $(STAMP) .venv-phoenix/.installed  ## export runs to a real Arize Phoenix, in an environment of its own (850 MB)
+	EVOKD_PHOENIX=.venv-phoenix/bin/phoenix $(BIN)/python -m pytest -n 0 tests/exporters/test_phoenix.py
+
+mlflow: .venv-mlflow/.installed  ## export a run to a local store of MLflow
+	.venv-mlflow/bin/python -m pytest -n 0 tests/exporters/test_mlflow.py
+
+studio: .venv-studio/.installed  ## a run through LangGraph's development server
+	EVOKD_LANGGRAPH=.venv-studio/bin/langgraph $(BIN)/python -m pytest -n 0 tests/graph/test_studio.py
+
 clean:  ## remove the environment and caches, keep the runs
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mypy_path
+	rm -rf $(VENV) .venv-mlflow .venv-phoenix .venv-studio build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mypy_path

@@ -7,6 +7,7 @@ twice gives the same spans. A node that works on a lesson lies within the lesson
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from evokd.exporters import names
@@ -79,14 +80,16 @@ def make_run_span(timeline: Timeline, ledger: Ledger, summary: Mapping[str, Any]
         content: whether to include what models and users wrote.
     """
     trace = trace_id(timeline)
-    opening = {key: timeline.opening.get(key) for key in ("preset", "task", "teacher", "student", "seed", "rehearsal")}
+    keys = ("domain", "preset", "task", "teacher", "student", "seed", "rehearsal")
+    opening = {key: timeline.opening.get(key) for key in keys}
+    opening["student"] = PurePath(str(opening["student"])).name  # it may be the path of a folder
     found: Attributes = {
         names.KIND: names.CHAIN,
         names.OPERATION: names.INVOKE_WORKFLOW,
         names.AGENT: "evokd",
         names.CONVERSATION: timeline.run_id,
         names.SESSION: timeline.run_id,
-        names.METADATA: to_json({**opening, "domain": timeline.opening.get("domain")}),
+        names.METADATA: to_json(opening),
         **describe_usage(ledger.usage()),
         **(_describe_result(summary) if summary else {}),
     }
