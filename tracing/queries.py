@@ -85,6 +85,29 @@ def outline_calls(ledger: Ledger, cycle: int | None = None) -> list[CallOutline]
     ]
 
 
+class Spent(TypedDict):
+    """What calls have taken."""
+
+    tokens: int
+    seconds: float
+    cost_usd: float | None
+    """None as soon as the price of one call is unknown."""
+
+
+def spent_by_span(ledger: Ledger) -> dict[str, Spent]:
+    """Lesson id or name of a cycle -> what its calls took, without those that the server refused."""
+    rows = ledger.query(
+        "SELECT span, sum(input_tokens + output_tokens) AS tokens, sum(seconds) AS seconds, sum(cost_usd) AS cost_usd,"
+        " count(*) - count(cost_usd) AS unpriced FROM calls WHERE status != 'error' GROUP BY span"
+    )
+    return {
+        row["span"]: Spent(
+            tokens=row["tokens"], seconds=row["seconds"], cost_usd=None if row["unpriced"] else row["cost_usd"]
+        )
+        for row in rows
+    }
+
+
 class CallPage(TypedDict):
     """A page of calls."""
 
