@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from evokd.tracing.queries import count_samples_by, outline_calls, time_nodes
+from evokd.tracing.queries import count_samples_by, time_nodes
 from evokd.viewer.intervals import measure_intervals, score_answers
 from evokd.viewer.record import RunRecord
 
@@ -141,7 +141,8 @@ def _samples_by_cycle(record: RunRecord) -> dict[int, dict[str, int]]:
 def _by_role(record: RunRecord) -> list[dict[str, Any]]:
     """What each agent used."""
     roles: dict[str, dict[str, Any]] = {}
-    for call in outline_calls(record.ledger):
+    columns = "id, role, status, input_tokens, output_tokens, cost_usd, seconds"
+    for call in record.ledger.query(f"SELECT {columns} FROM calls ORDER BY seq"):
         role = roles.setdefault(
             call["role"],
             {
