@@ -114,7 +114,8 @@ class _Connection:
         session = requests.Session()
         session.max_redirects = 0  # a POST that is redirected becomes a GET, and the spans are lost
         session.hooks["response"].append(self._check)
-        self._request, session.request = session.request, self._try
+        self._request = session.request
+        setattr(session, "request", self._try)  # noqa: B010  (mypy refuses to assign a method)
         self._client = OTLPSpanExporter(endpoint=endpoint, timeout=timeout, session=session)
         own = Resource({"service.name": "evokd", names.PROJECT: "evokd"})
         self._resource = own.merge(OTELResourceDetector().detect())

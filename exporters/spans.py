@@ -176,9 +176,11 @@ class _CycleTree:
             names.own("cycle"): self._cycle,
             **describe_usage(self._ledger.usage(self._cycle)),
             **describe_weaknesses(self._ledger.weaknesses(self._cycle), self._content),
-            **flatten(self._ledger.cycle_record(self._cycle, CURATION) or {}, self._content),
-            **flatten(self._ledger.cycle_record(self._cycle, DECISION) or {}, self._content),
         }
+        if (curation := self._ledger.cycle_record(self._cycle, CURATION)) is not None:
+            found.update(flatten(curation, self._content))
+        if (decision := self._ledger.cycle_record(self._cycle, DECISION)) is not None:
+            found.update(flatten(decision, self._content))
         if (gate := self._ledger.cycle_record(self._cycle, GATE)) is not None:
             found.update(describe_gate(gate, self._metric))
         parent = self._make_id("run")
@@ -188,7 +190,9 @@ class _CycleTree:
         nodes = [node for node in self._nodes if node.lesson == name]
         start, end = min(node.start for node in nodes), max(node.end for node in nodes)
         row: LessonRow | None = self._lessons.get(name)
-        found = describe_lesson(row, self._content) if row else {names.KIND: names.CHAIN, names.own("lesson"): name}
+        found: Attributes = {names.KIND: names.CHAIN, names.own("lesson"): name}
+        if row is not None:
+            found.update(describe_lesson(row, self._content))
         events = tuple(
             SpanEvent("fault", end, {names.own("fault"): fault} if self._content else {})
             for fault in (row["faults"] if row else ())
