@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from evokd.api import Student as Student
     from evokd.api import build_graph as build_graph
     from evokd.api import check as check
-    from evokd.api import export_run as export_run
     from evokd.api import exporting as exporting
     from evokd.api import load_domain as load_domain
     from evokd.api import load_student as load_student
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from evokd.api import resume_async as resume_async
     from evokd.api import run as run
     from evokd.api import run_async as run_async
+    from evokd.api import send_run as send_run
     from evokd.api import stream as stream
     from evokd.api import view as view
 
@@ -38,7 +38,7 @@ PUBLIC = (
     "Student",
     "build_graph",
     "check",
-    "export_run",
+    "send_run",
     "exporting",
     "load_domain",
     "load_student",

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from evokd.api.experiments import bench as bench
     from evokd.api.experiments import compare as compare
     from evokd.api.exports import Exports as Exports
-    from evokd.api.exports import export_run as export_run
     from evokd.api.exports import exporting as exporting
+    from evokd.api.exports import send_run as send_run
     from evokd.api.record import Run as Run
     from evokd.api.record import find_run as find_run
     from evokd.api.record import open_run as open_run
@@ -63,7 +63,7 @@ _MODULES = {
     "compare": "api.experiments",
     "delete_run": "api.run_deletion",
     "draw_graph": "graph.build",
-    "export_run": "api.exports",
+    "send_run": "api.exports",
     "exporting": "api.exports",
     "find_run": "api.record",
     "find_runs_to_delete": "api.run_deletion",

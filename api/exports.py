@@ -14,7 +14,7 @@ from evokd.exporters.source import RunSource
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.messages import EvokdError, InputError
 
-__all__ = ["Exports", "Undelivered", "export_run", "exporting"]
+__all__ = ["Exports", "Undelivered", "send_run", "exporting"]
 
 _LIVE_TIMEOUT = 5.0
 """Seconds for a request beside a run."""
@@ -56,7 +56,7 @@ def exporting(trace: str | None = None, mlflow: str | None = None, content: bool
         exports.close()
 
 
-def export_run(
+def send_run(
     run: str | Path | Run,
     trace: str | None = None,
     mlflow: str | None = None,

@@ -6,17 +6,25 @@ from typing import Any
 from langgraph.graph import START
 
 from evokd.graph.build import build_graph
+from evokd.graph.setup.config_layers import ConfigSource, build_settings
 from evokd.graph.setup.renamed_keys import rename_keys
-from evokd.graph.setup.run_settings import Settings
 from evokd.messages import InputError
+from evokd.student.tasks.registry import codec
 from evokd.viewer.record import ProgramFacts
 
 
 def program_facts() -> ProgramFacts:
     """Collect the facts; this compiles the graph, which takes a second."""
-    return ProgramFacts(
-        defaults=Settings().model_dump(mode="json"), graph=_list_graph(), rename_settings=_rename_settings
-    )
+    return ProgramFacts(find_defaults=_find_defaults, graph=_list_graph(), rename_settings=_rename_settings)
+
+
+def _find_defaults(task: str) -> dict[str, Any]:
+    """The settings of a run of this task for which nothing was set; {} for a task that is not known."""
+    try:
+        recipe = codec(task, ("a", "b")).recipe  # it does not depend on the labels
+    except InputError:
+        return {}
+    return build_settings([ConfigSource("the task's defaults", {"student": recipe})]).model_dump(mode="json")
 
 
 def _list_graph() -> dict[str, Any]:

@@ -5,7 +5,6 @@ import typer
 from evokd.cli.commands.bench import bench
 from evokd.cli.commands.check import check
 from evokd.cli.commands.compare import compare
-from evokd.cli.commands.export import export
 from evokd.cli.commands.graph import graph
 from evokd.cli.commands.predict import predict
 from evokd.cli.commands.presets import presets
@@ -13,6 +12,7 @@ from evokd.cli.commands.report import report
 from evokd.cli.commands.resume import resume
 from evokd.cli.commands.run import run
 from evokd.cli.commands.runs import runs
+from evokd.cli.commands.send import send
 from evokd.cli.commands.serve import serve
 from evokd.cli.commands.show import show
 from evokd.cli.commands.view import view
@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Distil a language model into a small model for your own domain, by watching where the small model fails.",
 )
-for command in (run, check, resume, graph, predict, runs, show, view, report, export, presets, bench, compare):
+for command in (run, check, resume, graph, predict, runs, show, view, report, send, presets, bench, compare):
     app.command()(command)
 
 teacher = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded rehearsal teacher.")

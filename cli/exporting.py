@@ -28,7 +28,7 @@ def export_live(trace: str | None, mlflow: str | None, no_content: bool) -> "Ite
             yield exports
     finally:
         for left in exports.undelivered if exports else ():
-            console.say(f"{left.tell()}; send them with: {console.program()} export {left.folder} {left.option}")
+            console.say(f"{left.tell()}; send them with: {console.program()} send {left.folder} {left.option}")
 
 
 def check_content(trace: str | None, no_content: bool) -> None:

@@ -31,7 +31,7 @@ class Undelivered:
     run_id: str
     folder: str
     option: str
-    """How to ask for it again: an option of `evokd export`."""
+    """How to ask for it again: an option of `evokd send`."""
     address: str
     count: int | None
     """How much; None: unknown."""

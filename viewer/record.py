@@ -20,8 +20,8 @@ from evokd.tracing.summary import read_summary
 class ProgramFacts:
     """What the program knows and no record holds."""
 
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    """The settings of a run for which nothing was set, as a tree."""
+    find_defaults: Callable[[str], Mapping[str, Any]] = lambda _: {}
+    """Task -> the settings of a run for which nothing was set, as a tree."""
     graph: Mapping[str, Any] = field(default_factory=dict)
     """The compiled graph: `nodes` (names) and `edges` ({"source", "target", "conditional"})."""
     rename_settings: Callable[[Mapping[str, Any]], dict[str, Any]] = dict

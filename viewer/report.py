@@ -1,13 +1,13 @@
 """The report: one HTML file that holds everything about one or more runs."""
 
 import gzip
-import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from evokd.tracing.queries import find_samples, outline_calls
 from evokd.viewer.compare import compare_records
+from evokd.viewer.json_bytes import write_json
 from evokd.viewer.pages import make_file_page
 from evokd.viewer.record import ProgramFacts, RunPlace, RunRecord
 from evokd.viewer.resources import read
@@ -43,8 +43,7 @@ def make_report(places: Sequence[RunPlace], facts: ProgramFacts) -> str:
 
 def pack(content: Any) -> bytes:
     """Write as compressed JSON, the same bytes for the same content."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=9, mtime=0)
+    return gzip.compress(write_json(content), compresslevel=9, mtime=0)
 
 
 def _list_chunks(record: RunRecord) -> Iterator[tuple[str, Any]]:

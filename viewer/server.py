@@ -5,7 +5,6 @@ Every request opens the ledger for itself, for reading alone, in a thread; a run
 
 import gzip
 import json
-import math
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ from evokd.messages import EvokdError
 from evokd.viewer.changes import Watcher
 from evokd.viewer.compare import compare_records
 from evokd.viewer.guard import guard
+from evokd.viewer.json_bytes import write_json
 from evokd.viewer.pages import SCRIPTS, STATIC, STYLE, make_live_page
 from evokd.viewer.record import ProgramFacts, RunPlace, RunRecord
 from evokd.viewer.resources import NotThere, read
@@ -164,25 +164,10 @@ class _Pages:
 
 def _write(content: Any, compressed: bool) -> tuple[bytes, str]:
     """Write JSON, compressed if it is long; returns it with its encoding."""
-    # ASCII: a lone surrogate that a model wrote (as \ud800) cannot be written in UTF-8.
-    try:
-        text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    except ValueError:  # such as the loss of a training that diverged; browsers do not know NaN
-        text = json.dumps(_without_nan(content), separators=(",", ":"))
-    body = text.encode("ascii")
+    body = write_json(content)
     if compressed and len(body) >= COMPRESS_FROM:
         return gzip.compress(body, compresslevel=1, mtime=0), "gzip"
     return body, ""
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return value
 
 
 async def _refuse(_: Request, exc: Exception) -> Response:

@@ -11,7 +11,7 @@ def show_settings(record: RunRecord) -> dict[str, Any]:
     """Settings with their defaults, prompt sets, hashes of the data, versions of the packages."""
     config = record.config
     settings = dict(flatten(record.settings))
-    defaults = dict(flatten(record.facts.defaults))
+    defaults = dict(flatten(record.facts.find_defaults(str(record.start.get("task")))))
     return {
         "preset": config.get("preset"),
         "settings": [

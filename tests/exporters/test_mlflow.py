@@ -44,7 +44,7 @@ def test_the_store_holds_the_run_once_however_often_it_is_sent(tmp_path: Path) -
     assert live.count_left(source, 2, ended=False) == 0
     live.send(source, 2, ended=True)
     assert live.count_left(source, 2, ended=True) == 0
-    MlflowExporter(uri).send(source, 0, ended=True)  # as `evokd export` does later
+    MlflowExporter(uri).send(source, 0, ended=True)  # as `evokd send` does later
 
     client = MlflowClient(tracking_uri=uri)
     (run,) = client.search_runs([client.get_experiment_by_name("evokd").experiment_id])

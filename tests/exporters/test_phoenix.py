@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from evokd.api.exports import export_run
+from evokd.api.exports import send_run
 from evokd.api.record import open_run
 
 # read before the fixture that clears the environment
@@ -86,8 +86,8 @@ def check(address: str, name: str) -> dict[str, Any]:
     from tests.exporters.receiver import source_of
 
     trace = f"{trace_id(source_of(name).read_times()):032x}"
-    ((count, _, _),) = export_run(name, trace=address)
-    export_run(name, trace=address)
+    ((count, _, _),) = send_run(name, trace=address)
+    send_run(name, trace=address)
     spans = spans_in(address, trace, count)
     assert len(spans) == count
     roots = [span for span in spans.values() if span["parent_id"] is None]

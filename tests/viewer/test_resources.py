@@ -16,7 +16,7 @@ DEFAULTS = {"seed": 0, "student": {"threads": None, "batch": 16}}
 
 @pytest.fixture(scope="module")
 def example() -> Iterator[RunRecord]:
-    with RunRecord(RunPlace(SHIPPED_EXAMPLE, lambda: "done"), ProgramFacts(defaults=DEFAULTS)) as record:
+    with RunRecord(RunPlace(SHIPPED_EXAMPLE, lambda: "done"), ProgramFacts(lambda _: DEFAULTS)) as record:
         yield record
 
 

@@ -163,12 +163,15 @@ function listen() {
   if (START.mode !== "run") return;
   const changes = new EventSource(`/api/run/${encodeURIComponent(START.run)}/changes`);
   let timer = null;
+  let size = null;
   changes.addEventListener("change", (message) => {
     const news = JSON.parse(message.data);
+    const isFirst = size === null; // what the page shows already
+    size = news.size;
     const live = document.getElementById("live");
     if (live) live.textContent = news.state ? `${news.state}${news.cycle === null || news.cycle === undefined ? "" : `, cycle ${news.cycle}`}${news.node ? `: ${news.node}` : ""}` : "";
     const { page } = readAddress();
-    if (STAYS.has(page) || timer) return;
+    if (isFirst || STAYS.has(page) || timer) return;
     timer = setTimeout(() => {
       timer = null;
       show({ keep: true });

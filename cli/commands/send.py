@@ -1,11 +1,11 @@
-"""`evokd export`."""
+"""`evokd send`."""
 
 from pathlib import Path
 
 from evokd.cli.options import MlflowTo, NoContent, Run, RunsDir, TraceTo
 
 
-def export(
+def send(
     run: Run,
     trace: TraceTo = None,
     mlflow: MlflowTo = None,
@@ -16,13 +16,13 @@ def export(
 
     \b
     Examples:
-      evokd export my_run --trace http://127.0.0.1:6006
-      evokd export example --mlflow sqlite:///mlflow.db
+      evokd send my_run --trace http://127.0.0.1:6006
+      evokd send example --mlflow sqlite:///mlflow.db
     """
     from evokd import api
     from evokd.cli import console
     from evokd.cli.exporting import check_content
 
     check_content(trace, no_content)
-    for count, unit, address in api.export_run(run, trace, mlflow, not no_content, runs_dir):
+    for count, unit, address in api.send_run(run, trace, mlflow, not no_content, runs_dir):
         console.say(f"{count:,} {unit} sent to {address}")

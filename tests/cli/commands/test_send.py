@@ -1,4 +1,4 @@
-"""`evokd export`, and `evokd run --trace`: what they send, and that they refuse before anything is paid for."""
+"""`evokd send`, and `evokd run --trace`: what they send, and that they refuse before anything is paid for."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ NOBODY = "http://127.0.0.1:9"
 def test_the_example_is_sent(serve_app: ServeApp, capsys: pytest.CaptureFixture[str]) -> None:
     receiver = Receiver()
     address = serve_app(receiver.app)
-    assert main.run_cli(["export", "example", "--trace", address]) == 0
+    assert main.run_cli(["send", "example", "--trace", address]) == 0
     assert capsys.readouterr().err == f"61 spans sent to {address}/v1/traces\n"
     assert len(receiver.spans) == 61
 
@@ -46,11 +46,11 @@ def test_an_outage_ends_a_run_as_usual_with_a_line_more(
     assert (
         "spans were not delivered to http://127.0.0.1:9/v1/traces (it cannot be reached); send them with:" in lines[0]
     )
-    assert lines[0].endswith(f"export {tmp_path / 'r'} --trace http://127.0.0.1:9/v1/traces")
+    assert lines[0].endswith(f"send {tmp_path / 'r'} --trace http://127.0.0.1:9/v1/traces")
 
 
 def test_an_outage_is_an_error_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run_cli(["export", "example", "--trace", NOBODY]) == 1
+    assert main.run_cli(["send", "example", "--trace", NOBODY]) == 1
     assert capsys.readouterr().err == (
         "evokd: http://127.0.0.1:9/v1/traces: 61 of 61 spans were not delivered (it cannot be reached)\n"
     )
@@ -70,7 +70,7 @@ def test_refusals(
     options: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("evokd.exporters.mlflow.is_installed", lambda name: True)
-    check_refusal(["export", "example", *options], [told], capsys)
+    check_refusal(["send", "example", *options], [told], capsys)
 
 
 @pytest.mark.parametrize("extra", ["trace", "mlflow"])
@@ -86,13 +86,13 @@ def test_a_run_without_the_package_is_refused_before_it_begins(
 
 
 def test_a_run_without_a_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run_cli(["export", "example", "--trace", NOBODY, "--runs-dir", str(tmp_path)]) == 1
+    assert main.run_cli(["send", "example", "--trace", NOBODY, "--runs-dir", str(tmp_path)]) == 1
     from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE
 
     shutil.copytree(SHIPPED_EXAMPLE, tmp_path / "bare")
     (tmp_path / "bare" / "events.jsonl").unlink()
     capsys.readouterr()
-    assert main.run_cli(["export", "bare", "--trace", NOBODY, "--runs-dir", str(tmp_path)]) == 1
+    assert main.run_cli(["send", "bare", "--trace", NOBODY, "--runs-dir", str(tmp_path)]) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert "nothing to export" in told
