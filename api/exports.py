@@ -18,6 +18,8 @@ __all__ = ["Exports", "Undelivered", "send_run", "exporting"]
 
 _LIVE_TIMEOUT = 5.0
 """Seconds for a request beside a run."""
+LATER_TIMEOUT = 30.0
+"""Seconds for a request about a finished run, its repetitions included."""
 
 
 class Exports:
@@ -79,7 +81,7 @@ def send_run(
         InputError: there is no such run, a package is missing, or an address is none.
         EvokdError: a receiver did not take it.
     """
-    exporters = _make(trace, mlflow, content, 30.0)
+    exporters = _make(trace, mlflow, content, LATER_TIMEOUT)
     if not exporters:
         raise InputError("say where to send the run: --trace URL, --mlflow URI, or both")
     source = _source(open_run(run, runs_dir).folder)

@@ -49,7 +49,10 @@ def test_an_outage_ends_a_run_as_usual_with_a_line_more(
     assert lines[0].endswith(f"send {tmp_path / 'r'} --trace http://127.0.0.1:9/v1/traces")
 
 
-def test_an_outage_is_an_error_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_outage_is_an_error_of_the_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evokd.api.exports.LATER_TIMEOUT", 1.0)
     assert main.run_cli(["send", "example", "--trace", NOBODY]) == 1
     assert capsys.readouterr().err == (
         "evokd: http://127.0.0.1:9/v1/traces: 61 of 61 spans were not delivered (it cannot be reached)\n"
@@ -86,7 +89,6 @@ def test_a_run_without_the_package_is_refused_before_it_begins(
 
 
 def test_a_run_without_a_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run_cli(["send", "example", "--trace", NOBODY, "--runs-dir", str(tmp_path)]) == 1
     from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE
 
     shutil.copytree(SHIPPED_EXAMPLE, tmp_path / "bare")
