@@ -1,5 +1,7 @@
 """What `evokd show` tells of a run as JSON: the whole run, a cycle, a weakness, a text, a call, a case."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from evokd.api.lineage import find_call, find_case, find_evidence, find_sample, find_weakness, without_probe
@@ -8,7 +10,7 @@ from evokd.api.usage import NodeTimes, find_slowest, measure_agents
 from evokd.messages import InputError
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.rows import WeaknessRow
-from evokd.viewer.record import RunPlace, RunRecord
+from evokd.viewer.record import RunPlace, RunRecord, explain_damage
 from evokd.viewer.resources import read
 
 
@@ -98,8 +100,10 @@ def read_case(run: Run, cycle: int, name: str) -> dict[str, Any]:
         return find_case(ledger, cycle, name).to_json()
 
 
-def _open(run: Run) -> RunRecord:
-    return RunRecord(RunPlace(run.path, lambda: run.state.status))
+@contextmanager
+def _open(run: Run) -> Iterator[RunRecord]:
+    with explain_damage(run.path), RunRecord(RunPlace(run.path, lambda: run.state.status)) as record:
+        yield record
 
 
 def _read_use(ledger: Ledger, nodes: NodeTimes, cycle: int) -> dict[str, Any]:

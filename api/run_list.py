@@ -1,6 +1,7 @@
 """The runs of a folder, whatever state they are in."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,25 +94,29 @@ def _finished(summary: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
 
 def _follow_champion(gates: Sequence[Mapping[str, Any]]) -> list[float]:
     """The champion's score after every cycle in which the gate measured it."""
-    scores = [gate["after" if gate["promoted"] else "before"] for gate in gates]
+    scores = [_read_number(gate, "after" if gate.get("promoted") else "before") for gate in gates]
     return [score for score in scores if score is not None]
+
+
+def _read_number(event: Mapping[str, Any], key: str) -> float | None:
+    """A number of an event; None where the line holds none, since an event log may have been changed or cut."""
+    value = event.get(key)
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _unfinished(folder: RunFolder) -> dict[str, Any]:
     events = _read_events(folder.events)
     begun = next((event for event in events if event.get("event") in _BEGINS), {})
-    accepted = [event["accepted"] for event in events if event.get("event") == "decided"]
+    accepted = [_read_number(event, "accepted") for event in events if event.get("event") == "decided"]
     state = read_state(folder, None, events)
-    scores = _follow_champion([event for event in events if event.get("event") == "trained" and "after" in event])
+    scores = _follow_champion([event for event in events if event.get("event") == "trained"])
     usage = _read_usage(folder)
     return {
         "run_id": folder.run_id,
         "state": state.status if state.status in ("parked", "interrupted") else "not ended",
-        "domain": begun.get("domain", "?"),
-        "preset": begun.get("preset", "?"),
-        "teacher": begun.get("teacher", "?"),
-        "samples": accepted[-1] if accepted else 0,
-        "metric": begun.get("metric", "?"),
+        **{key: str(begun.get(key, "?")) for key in ("domain", "preset", "teacher")},
+        "samples": int(accepted[-1] or 0) if accepted else 0,
+        "metric": str(begun.get("metric", "?")),
         "start": None,
         "final": None,
         "status": state.status,

@@ -1,7 +1,9 @@
 """The record of a run as the pages read it: ledger, events, summary, configuration."""
 
 import json
-from collections.abc import Callable, Mapping
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -40,6 +42,30 @@ class RunPlace:
     def name(self) -> str:
         """The run's id."""
         return self.path.name
+
+
+DAMAGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, sqlite3.Error, OSError)
+"""Errors that a record causes whose rows are not what this version writes."""
+
+
+@contextmanager
+def explain_damage(path: Path | None = None) -> Iterator[None]:
+    """Turn what reading a damaged record raises into one line.
+
+    Args:
+        path: the run's folder, which the line names; None: it is known.
+
+    Raises:
+        EvokdError: the record is damaged.
+    """
+    try:
+        yield
+    except DAMAGE as exc:
+        place = f"{path}: " if path else ""
+        cause = " ".join(str(exc).split())[:200]
+        raise EvokdError(
+            f"{place}the record is damaged, or of another version ({type(exc).__name__}: {cause})"
+        ) from exc
 
 
 class RunRecord:

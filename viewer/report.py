@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
@@ -9,8 +10,8 @@ from evokd.tracing.queries import find_samples, outline_calls
 from evokd.viewer.compare import compare_records
 from evokd.viewer.json_bytes import write_json
 from evokd.viewer.pages import make_file_page
-from evokd.viewer.record import ProgramFacts, RunPlace, RunRecord
-from evokd.viewer.resources import read
+from evokd.viewer.record import ProgramFacts, RunPlace, RunRecord, explain_damage
+from evokd.viewer.resources import NotThere, read
 from evokd.viewer.scores import list_versions
 
 _MAIN = ("overview", "cycles", "weaknesses", "scores", "facets", "graph", "settings")
@@ -29,10 +30,12 @@ def make_report(places: Sequence[RunPlace], facts: ProgramFacts) -> str:
     try:
         for number, place in enumerate(places):
             records.append(RunRecord(place, facts))
-            for name, content in _list_chunks(records[-1]):
-                chunks[f"{number}/{name}"] = pack(content)
+            with explain_damage(place.path):
+                for name, content in _list_chunks(records[-1]):
+                    chunks[f"{number}/{name}"] = pack(content)
         if len(records) > 1:
-            chunks["compare"] = pack(compare_records(records))
+            with explain_damage():
+                chunks["compare"] = pack(compare_records(records))
     finally:
         for record in records:
             record.ledger.close()
@@ -65,7 +68,8 @@ def _list_scores(record: RunRecord) -> Iterator[tuple[str, Any]]:
         if known["rows"]:
             yield f"rows/{split}", read(record, f"rows/{split}")
         for version in known["versions"]:
-            yield f"scores/{split}/{version}", read(record, f"scores/{split}/{version}")
+            with suppress(NotThere):  # answers that cannot be read: the page says so, all else is shown
+                yield f"scores/{split}/{version}", read(record, f"scores/{split}/{version}")
 
 
 def to_columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

@@ -17,6 +17,10 @@ from evokd.viewer.weaknesses import list_weaknesses
 PAGE = 50
 """Samples on a page, unless more are asked for."""
 MOST_ROWS = 500
+_LONGEST = 10_000
+"""Characters of a filter; SQLite refuses patterns of 50,000 bytes."""
+_NO_CYCLE = 10**9
+"""A number that no cycle has, for one that is too long to be a cycle's."""
 _Query = Mapping[str, str]
 
 
@@ -76,9 +80,9 @@ def read_filter(query: _Query) -> SampleFilter:
     wanted = SampleFilter()
     for key in ("state", "lesson", "weakness", "kind", "reason", "label", "search"):
         if query.get(key):
-            wanted[key] = query[key]
+            wanted[key] = query[key][:_LONGEST]
     if query.get("cycle", "").isdecimal():
-        wanted["cycle"] = int(query["cycle"])
+        wanted["cycle"] = _read_number(query, "cycle", _NO_CYCLE)
     if query.get("disputed"):
         wanted["disputed"] = query["disputed"] == "true"
     return wanted

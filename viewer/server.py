@@ -5,7 +5,6 @@ Every request opens the ledger for itself, for reading alone, in a thread; a run
 
 import gzip
 import json
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,15 +24,13 @@ from evokd.viewer.compare import compare_records
 from evokd.viewer.guard import guard
 from evokd.viewer.json_bytes import write_json
 from evokd.viewer.pages import SCRIPTS, STATIC, STYLE, make_live_page
-from evokd.viewer.record import ProgramFacts, RunPlace, RunRecord
+from evokd.viewer.record import ProgramFacts, RunPlace, RunRecord, explain_damage
 from evokd.viewer.resources import NotThere, read
 
 MOST_COMPARED = 50
 """Runs that can be compared at once."""
 COMPRESS_FROM = 2**14
 """Bytes of the smallest answer that is compressed."""
-_DAMAGE = (LookupError, TypeError, ValueError, AttributeError, sqlite3.Error, OSError)
-"""Errors that a record causes whose rows are not what this version writes."""
 
 
 @dataclass(frozen=True)
@@ -151,20 +148,19 @@ class _Pages:
         """Answer with what is read in a thread, or with why it cannot be read."""
         compressed = "gzip" in request.headers.get("accept-encoding", "")
         try:
-            body, coding = await run_in_threadpool(lambda: _write(work(), compressed))
+            body, coding = await run_in_threadpool(lambda: _write(work, compressed))
         except NotThere as exc:
             return _tell(404, str(exc))
         except EvokdError as exc:
             return _tell(422, str(exc))
-        except _DAMAGE as exc:
-            return _tell(422, f"the record is damaged, or of another version ({type(exc).__name__}: {str(exc)[:200]})")
         headers = {"Content-Encoding": coding} if coding else {}
         return Response(body, headers={**headers, "Vary": "Accept-Encoding"}, media_type="application/json")
 
 
-def _write(content: Any, compressed: bool) -> tuple[bytes, str]:
+def _write(work: Callable[[], Any], compressed: bool) -> tuple[bytes, str]:
     """Write JSON, compressed if it is long; returns it with its encoding."""
-    body = write_json(content)
+    with explain_damage():
+        body = write_json(work())
     if compressed and len(body) >= COMPRESS_FROM:
         return gzip.compress(body, compresslevel=1, mtime=0), "gzip"
     return body, ""

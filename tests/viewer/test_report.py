@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import re
+import sqlite3
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 import pytest
 
 from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE
+from evokd.messages import EvokdError
 from evokd.viewer.compare import compare_records
 from evokd.viewer.pages import SCRIPTS, STATIC, make_frame, make_live_page
 from evokd.viewer.record import ProgramFacts, RunPlace, RunRecord
 from evokd.viewer.report import make_report, to_columns
 from evokd.viewer.resources import read
-from tests.viewer.made_runs import make_hostile
+from tests.viewer.made_runs import make_hostile, make_run
 
 
 class Elements(HTMLParser):
@@ -139,3 +141,25 @@ def test_runs_that_differ_in_a_setting_are_of_two_groups(made_run: Path) -> None
     for row in view["settings"]:
         assert len(row["values"]) == 2
         assert row["values"][0] != row["values"][1]
+
+
+def damage_records(folder: Path, body: str, part: str = "%") -> None:
+    """Write something else into records of cycles."""
+    db = sqlite3.connect(folder / "ledger.db")
+    db.execute("UPDATE cycles SET body = ? WHERE part LIKE ?", (body, part))
+    db.commit()
+    db.close()
+
+
+def test_a_damaged_record_is_one_line_that_names_the_run(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "odd")
+    damage_records(folder, "[1]")
+    with pytest.raises(EvokdError, match="odd: the record is damaged") as found:
+        make_report([RunPlace(folder)], ProgramFacts())
+    assert "\n" not in str(found.value)
+
+
+def test_answers_that_cannot_be_read_leave_the_other_pages(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "cut")
+    damage_records(folder, "{", "answers:%")
+    assert "EvoKD: cut" in make_report([RunPlace(folder)], ProgramFacts())

@@ -182,6 +182,12 @@ def test_odd_rows_are_no_fault_of_the_server(
     assert answer.status in (200, 422), answer.body
 
 
+@pytest.mark.parametrize("query", ["cycle=" + "9" * 30, "search=" + "a" * 60_000, "label=" + "b" * 60_000])
+def test_a_filter_of_any_size_finds_nothing(made_pages: Client, query: str) -> None:
+    answer = made_pages.get(f"/api/run/made/samples?{query}")
+    assert (answer.status, answer.json()) == (200, {"total": 0, "rows": []})
+
+
 @pytest.mark.parametrize("missing", ["summary.json", "events.jsonl", "config.yaml", "ledger.db"])
 def test_a_file_that_is_missing_is_no_fault_of_the_server(
     serve_pages: ServePages, tmp_path: Path, missing: str

@@ -81,6 +81,29 @@ def test_a_run_that_has_not_ended_tells_where_it_stands(tmp_path: Path, events: 
     assert (row["state"], row["domain"], row["samples"]) == shown
 
 
+ODD_EVENTS = {
+    "no_fields": [("run_started", {}), ("decided", {}), ("trained", {})],
+    "wrong_types": [
+        ("run_started", {"domain": ["x"], "preset": {}, "teacher": 3, "metric": None}),
+        ("decided", {"accepted": "many"}),
+        ("trained", {"promoted": True, "after": "x", "before": []}),
+        ("trained", {"promoted": True, "after": float("nan"), "before": 0.1}),
+    ],
+}
+
+
+@pytest.mark.parametrize("summary", [None, "[]"])
+@pytest.mark.parametrize("events", ODD_EVENTS.values(), ids=ODD_EVENTS.keys())
+def test_odd_events_of_one_run_do_not_hide_the_others(tmp_path: Path, events: Any, summary: str | None) -> None:
+    make_run(tmp_path, "good", 0, [STARTED])
+    folder = make_run(tmp_path, "odd", 1, events)
+    if summary:
+        (folder / "summary.json").write_text(summary, encoding="utf-8")
+    rows = list_runs(tmp_path)
+    assert sorted(row["run_id"] for row in rows) == ["good", "odd"]
+    print_runs(Console(file=io.StringIO(), width=80), rows)
+
+
 STATUSES = {
     "created": (None, "created"),
     "killed": ([STARTED], "killed"),
