@@ -144,5 +144,5 @@ def _read_usage(folder: RunFolder) -> dict[str, Any]:
 def _read_events(path: Path) -> list[dict[str, Any]]:
     try:
         return [event for event in read_events(path) if isinstance(event, dict)] if path.is_file() else []
-    except OSError:  # another user's run
+    except EvokdError:  # another user's run
         return []

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from evokd.messages import EvokdError
+
 Listener = Callable[[Mapping[str, Any]], None]
 
 
@@ -86,10 +88,18 @@ def _end_last_line(path: Path) -> None:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """Read an event log; skip a line that a crash has cut off."""
+    """Read an event log; skip a line that a crash has cut off.
+
+    Raises:
+        EvokdError: the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as exc:
+        raise EvokdError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
     events = []
     # Not splitlines(): it also breaks at characters such as U+2028, which JSON allows inside a string.
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+    for line in text.split("\n"):
         try:
             events.append(json.loads(line))
         except ValueError:
