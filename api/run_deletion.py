@@ -11,7 +11,8 @@ from evokd.messages import EvokdError, InputError
 
 _OF_A_RUN = (
     *("config.yaml", "config.part", "ledger.db*", "checkpoints.db*", "events.jsonl", "summary.json", "profile.yaml"),
-    *("guide.yaml", "student", "dataset", "work", "report.html", "curve.json", "*.part", LOCK, HOLDER),
+    *("guide.yaml", "student", "student.log", "dataset", "work", "report.html", "curve.json", "*.part"),
+    *(".student.partial", LOCK, HOLDER),
 )
 """What a run's folder may hold. A folder with other files is not deleted: they are somebody's."""
 

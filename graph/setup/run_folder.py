@@ -161,10 +161,15 @@ def create_folder(runs_dir: Path, run_id: str) -> RunFolder:
     return RunFolder(path)
 
 
-def find_run(name: str, runs_dir: Path) -> RunFolder:
+def find_run(name: str, runs_dir: Path, *others: str) -> RunFolder:
     """Find a run by id or path. An id is looked up only in the runs folder, even if it looks like a path.
 
     Many programs have a `config.yaml`. Of two such folders, the one with the other files of a run is chosen.
+
+    Args:
+        name: id or path.
+        runs_dir: the runs folder.
+        others: other names that may be meant by a misspelt one.
 
     Raises:
         InputError: there is none, or it cannot be read.
@@ -176,7 +181,9 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
     known = _list_known(runs_dir)
     listed = ", ".join(clean(run, 100) for run in known[-8:])
     where = f"runs in {runs_dir}: {listed}" if known else f"there are no runs in {runs_dir}"
-    raise InputError(f"no run {name[:200]!r}{suggest(name[:200], known)}; {_find_inside(Path(name)) or where}")
+    raise InputError(
+        f"no run {name[:200]!r}{suggest(name[:200], [*known, *others])}; {_find_inside(Path(name)) or where}"
+    )
 
 
 def find_run_to_show(name: str, runs_dir: Path) -> RunFolder:
@@ -187,7 +194,7 @@ def find_run_to_show(name: str, runs_dir: Path) -> RunFolder:
     """
     is_own = any(_holds_config(path) and _has_begun(path) for path in (Path(name), runs_dir / name))
     if name != EXAMPLE or is_own or not _holds_config(SHIPPED_EXAMPLE):
-        return find_run(name, runs_dir)
+        return find_run(name, runs_dir, EXAMPLE)
     return RunFolder(SHIPPED_EXAMPLE)
 
 

@@ -161,5 +161,5 @@ def test_a_damaged_record_is_one_line_that_names_the_run(tmp_path: Path) -> None
 
 def test_answers_that_cannot_be_read_leave_the_other_pages(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "cut")
-    damage_records(folder, "{", "answers:%")
+    damage_records(folder, "{", "validation:%")
     assert "EvoKD: cut" in make_report([RunPlace(folder)], ProgramFacts())

@@ -64,6 +64,13 @@ def test_yes_skips_the_question(own: Path) -> None:
     assert [path.name for path in own.iterdir()] == ["two"]
 
 
+def test_all_that_a_run_with_a_student_process_writes_is_deleted(own: Path) -> None:
+    (own / "one" / "student.log").touch()
+    (own / "one" / ".student.partial").mkdir()  # the process was killed while it published
+    assert main.run_cli(["runs", "--delete", "--yes", "one", "--runs-dir", str(own)]) == 0
+    assert [path.name for path in own.iterdir()] == ["two"]
+
+
 def test_nobody_to_ask_is_a_refusal(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     check_refusal(["runs", "--delete", "one", "--runs-dir", str(own)], ["add --yes"], capsys)
     assert (own / "one").is_dir()

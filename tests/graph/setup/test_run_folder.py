@@ -9,7 +9,7 @@ import pytest
 
 import evokd.graph.runner
 from evokd.cli import main
-from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, find_run
+from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, find_run, find_run_to_show
 from evokd.messages import InputError
 from tests.graph.conftest import run_quick
 from tests.graph.toy import QUICK, WordStudent, write_domain
@@ -184,3 +184,10 @@ def test_an_ended_run_can_be_asked_for_while_it_is_held(toy_domain: Path, word_s
     folder = run_quick(toy_domain, "--cycles", "0")
     with folder.lock():
         assert main.run_cli(["resume", str(folder.path)]) == 0
+
+
+def test_a_misspelt_example_is_suggested_where_it_can_be_shown(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean 'example'"):
+        find_run_to_show("exmaple", tmp_path)
+    with pytest.raises(InputError, match="no run 'exmaple'; "):
+        find_run("exmaple", tmp_path)
