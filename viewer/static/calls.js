@@ -13,7 +13,7 @@ PAGES.calls = async (source, _, query) => {
     card(
       null,
       table(
-        ["call", "agent", ["cycle", "num"], "outcome", ["read", "num"], ["written", "num"], ["cost", "num"], ["time", "num"], "prompts"],
+        ["call", "agent", ["cycle", "num"], "outcome", ["tokens read", "num"], ["tokens written", "num"], ["cost", "num"], ["time", "num"], "prompt set"],
         page.rows.map((call) => [linkCall(call.id), nameAgent(call.role), linkCycle(call.cycle), [callBadge(call), call.faults.length ? h("div", { class: "quiet" }, quote(call.faults[0], 120)) : null], number(call.input_tokens), number(call.output_tokens), call.cost_usd === null ? "\u2013" : dollars(call.cost_usd), duration(call.seconds), h("code", {}, call.prompts)]),
         { caption: "Calls", empty: "No call matches." },
       ),

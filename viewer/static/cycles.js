@@ -18,12 +18,19 @@ PAGES.cycles = async (source) => [h("h1", {}, "Cycles"), card(null, cycleTable(a
 function cycleSummary(view, row) {
   const { records } = view;
   return facts([
-    ["gate", [explainGate(records.gate), " ", gateBadge(records.gate)]],
+    ["gate", explainGate(records.gate)],
     ["texts", view.cycle ? [textsLink(`${number(row.states.accepted ?? 0)} accepted`, { cycle: view.cycle, state: "accepted" }), ", ", textsLink(`${number(row.states.rejected ?? 0)} refused`, { cycle: view.cycle, state: "rejected" }), reasonList(row.reasons)] : null],
     ["spent", `${count(row.calls, "call")}, ${number(row.cycle_tokens)} tokens, ${duration(row.cycle_seconds)}`],
     ["made of", records.kinds ? [Object.entries(records.kinds.texts).filter(([, n]) => n).map(([kind, n]) => `${n} ${kind}`).join(", "), records.kinds.verdict && h("span", { class: "quiet" }, ` (${records.kinds.verdict})`)] : null],
-    ["next", records.decision ? `${records.decision.next === "publish" ? "ended" : "went on"}: ${records.decision.reason}` : null],
+    ["next", sayDecision(records.decision)],
   ]);
+}
+
+/** Whether another cycle followed, and why not. */
+function sayDecision(decision) {
+  if (!decision) return null;
+  if (decision.next === "publish") return `the run ended: ${decision.reason}`;
+  return decision.reason === "go on" ? "another cycle" : `another cycle: ${decision.reason}`;
 }
 
 function reasonList(reasons) {
@@ -53,7 +60,7 @@ function conversation(source, view) {
   }
   steps.push(...view.events.filter((event) => !["profile", "labels_measured", "budget_spent"].includes(event.event)).map(eventStep));
   if (view.records.training) steps.push(trainingStep(view.records.training));
-  if (view.records.gate) steps.push(step("gate", "", ["The gate: ", explainGate(view.records.gate), " ", gateBadge(view.records.gate)]));
+  if (view.records.gate) steps.push(step("gate", "", ["The gate: ", explainGate(view.records.gate)]));
   if (view.records.refit) steps.push(trainingStep(view.records.refit, "trained once more, validation rows added"));
   return steps;
 }

@@ -9,9 +9,9 @@ PAGES.overview = async (source) => {
     headline(view),
     view.run.rehearsal && h("p", { class: "notice" }, "No language model was called in this run: texts and labels come from a labelled corpus or a recording."),
     h("div", { class: "tiles" }, gainTiles(view), costTile(view), trustTile(view)),
-    card("How it learned", curveSwitch(view)),
+    card("How it learned", h("p", { class: "quiet" }, "After each cycle the gate scores the newly trained student. It is promoted to champion, the student in force, or rolled back."), curveSwitch(view)),
     card("Cycle by cycle", cycleTable(await source.get("cycles"))),
-    h("div", { class: "columns" }, card("Who used what", roleTable(view.roles)), card("Where the time went", nodeTable(view.nodes))),
+    h("div", { class: "columns" }, card("Who used what", h("p", { class: "quiet" }, "Read and written in tokens; cost \u2013 where the price is unknown."), roleTable(view.roles)), card("Where the time went", nodeTable(view.nodes))),
     aboutCard(view),
   ];
 };
@@ -211,7 +211,7 @@ function aboutCard(view) {
     facts([
       ["data", data.seeds !== undefined ? `${number(data.seeds)} seeds, ${number(data.validation)} validation rows, ${number(data.test)} test rows, ${number(data.labels)} labels` : null],
       ["stopped by", view.stop_reason],
-      ["published", run.champion ? `champion of ${run.champion}${view.refit ? `, trained once more with ${number(view.refit)} validation rows` : ""}` : null],
+      ["published", run.champion ? `the champion (version ${run.champion})${view.refit ? `, trained once more with ${number(view.refit)} validation rows` : ""}` : null],
       ["full-data baseline", "not part of a run; evokd bench measures it"],
       ["forecast", view.estimate ? `${number(view.estimate.calls)} calls, ${number(view.estimate.input_tokens + view.estimate.output_tokens)} tokens` : null],
       ["notes", view.notes.length ? h("ul", {}, view.notes.map((note) => h("li", {}, quote(note)))) : null],

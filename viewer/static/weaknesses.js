@@ -5,7 +5,7 @@ PAGES.weaknesses = async (source) => {
   const rows = await source.get("weaknesses");
   return [
     h("h1", {}, "Weaknesses"),
-    h("p", { class: "quiet" }, "What the Analyst named, and what became of it. Mastery is the share of examined texts of a weakness' kind that the student answers right, before it learns them."),
+    h("p", { class: "quiet" }, "What the Analyst named, and what became of it. Mastery is the share of examined texts of its kind that the student answers right before it is trained on them. Effect is how far mastery has moved since the weakness was named; other texts move it too, so a weakness without texts of its own can have one."),
     card(
       null,
       table(
@@ -31,7 +31,7 @@ function masterySpark(row) {
   if (!mastery || mastery.now === null) return h("span", { class: "quiet" }, "not followed");
   const shares = mastery.counts.map(([, right, texts]) => (texts ? right / texts : null));
   const n = mastery.counts.reduce((sum, [, , texts]) => sum + texts, 0);
-  return [sparkline(shares, `mastery ${score(mastery.first)} to ${score(mastery.now)}`), h("span", { class: "quiet" }, ` ${mastery.first === null ? "?" : mastery.first.toFixed(2)} \u2192 ${mastery.now.toFixed(2)}, n ${n}`)];
+  return [sparkline(shares, `mastery ${score(mastery.first)} to ${score(mastery.now)}`), h("span", { class: "quiet" }, ` ${mastery.first === null ? "?" : mastery.first.toFixed(2)} \u2192 ${mastery.now.toFixed(2)} (${count(n, "text")})`)];
 }
 
 PAGES.weakness = async (source, [id]) => {
@@ -85,7 +85,7 @@ function masteryChart(row) {
           type: "bar",
           barMaxWidth: 46,
           data: counts.map(([cycle, right, texts]) => ({ value: texts ? right / texts : null, itemStyle: { color: cycle < row.cycle ? COLOURS[7] : COLOURS[0] } })),
-          label: { show: true, position: "top", color: colour("quiet"), formatter: (item) => `n ${counts[item.dataIndex][2]}` },
+          label: { show: true, position: "top", color: colour("quiet"), formatter: (item) => count(counts[item.dataIndex][2], "text") },
         },
       ],
     }),
