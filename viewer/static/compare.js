@@ -10,9 +10,9 @@ PAGES.compare = async (source) => {
     h("h1", {}, `${view.runs.length} runs side by side`),
     isMixed(view) && h("p", { class: "notice" }, "These runs are on different data or metrics: their scores cannot be compared with one another."),
     card("Learning curves", choice("over", ["tokens", "samples", "time"], "tokens", show), holder, h("p", { class: "quiet" }, "Runs that differ in the seed alone have one colour: thin lines are runs, the thick line is their mean. Nothing is averaged over runs with other prompts, data or settings.")),
-    card("Results", compareTable(view)),
-    card("What differs", differenceTable(view)),
-    view.prompts.length ? card("Prompts that differ", view.prompts.map((prompt) => fold(`prompt-${prompt.role}`, [h("b", {}, nameAgent(prompt.role)), `: ${prompt.versions.join(" \u2013 ")}`], () => promptDiff(prompt)))) : null,
+    card("Results", h("p", { class: "quiet" }, "Below each score: its 95 % interval. Runs of one group differ in the seed alone."), compareTable(view)),
+    card("What differs", h("p", { class: "quiet" }, "Files and prompts are named by the beginning of their hash."), differenceTable(view)),
+    view.prompts.length ? card("Prompts that differ", view.prompts.map((prompt) => fold(`prompt-${prompt.role}`, [h("b", {}, nameAgent(prompt.role)), `: ${prompt.versions.join(" \u2013 ")}`], () => promptDiff(prompt), { open: view.prompts.length === 1 }))) : null,
   ];
 };
 

@@ -9,7 +9,7 @@ PAGES.overview = async (source) => {
     headline(view),
     view.run.rehearsal && h("p", { class: "notice" }, "No language model was called in this run: texts and labels come from a labelled corpus or a recording."),
     h("div", { class: "tiles" }, gainTiles(view), costTile(view), trustTile(view)),
-    card("How it learned", h("p", { class: "quiet" }, "After each cycle the gate scores the newly trained student. It is promoted to champion, the student in force, or rolled back."), curveSwitch(view)),
+    card("How it learned", h("p", { class: "quiet" }, "After each cycle the gate scores the newly trained student. It becomes the champion (promoted) unless it scores clearly worse; then it is rolled back."), curveSwitch(view)),
     card("Cycle by cycle", cycleTable(await source.get("cycles"))),
     h("div", { class: "columns" }, card("Who used what", h("p", { class: "quiet" }, "Read and written in tokens; cost \u2013 where the price is unknown."), roleTable(view.roles)), card("Where the time went", nodeTable(view.nodes))),
     aboutCard(view),

@@ -5,7 +5,7 @@ PAGES.weaknesses = async (source) => {
   const rows = await source.get("weaknesses");
   return [
     h("h1", {}, "Weaknesses"),
-    h("p", { class: "quiet" }, "What the Analyst named, and what became of it. Mastery is the share of examined texts of its kind that the student answers right before it is trained on them. Effect is how far mastery has moved since the weakness was named; other texts move it too, so a weakness without texts of its own can have one."),
+    h("p", { class: "quiet" }, "What the Analyst named, and what became of it. Mastery is the share of examined texts of its kind that the student answers right before it is trained on them; each earlier cycle counts half as much as the next, and with few texts it is pulled towards 50 %. Effect is how far mastery has moved since the weakness was named; other texts move it too, so a weakness without texts of its own can have one."),
     card(
       null,
       table(
@@ -55,7 +55,7 @@ PAGES.weakness = async (source, [id]) => {
       ["lessons", row.lessons.map((lesson, i) => [i ? ", " : "", textsLink(lesson, { lesson })])],
     ]),
     card("The errors behind it", cases.length ? cases.map((item) => caseLine(row.cycle, item)) : h("p", { class: "quiet" }, "The evidence is not in the record.")),
-    row.mastery?.counts?.length ? card("Mastery over the cycles", masteryChart(row)) : null,
+    row.mastery?.counts?.length ? card("Answered right, cycle by cycle", h("p", { class: "quiet" }, "Grey: before it was named. Mastery sums these up: each earlier cycle counts half as much as the next, and with few texts it is pulled towards 50 %."), masteryChart(row)) : null,
     card(
       "The texts it bought",
       h("p", {}, Object.entries(row.texts).map(([state, n], i) => [i ? ", " : "", textsLink(`${n} ${state}`, { weakness: id, state })])),
