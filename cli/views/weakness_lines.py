@@ -43,8 +43,8 @@ def _tint(row: WeaknessRow) -> str:
 
 _FATES = {
     "open": "nothing is known yet",
-    "improving": "the texts helped",
-    "fixed": "the texts helped: it counts as fixed",
+    "improving": "the student got better at it",
+    "fixed": "the student got better at it: it counts as fixed",
     "regressed": "they did not help: the student got worse at it",
     "rolled_back": "the cycle was rolled back, and its texts with it",
     "given_up": "they did not help, and it was given up",

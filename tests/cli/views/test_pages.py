@@ -217,7 +217,8 @@ def test_an_error_tells_what_it_bought_and_whether_that_helped(filled: Ledger) -
         "Since then the student answered: after cycle 1 dog (right).",
         "Cited by the weakness",
         "c001-w1 cats for dogs improving",
-        "Texts made for it: 1 accepted, 1 rejected. the texts helped (right on 25% of such texts at first, 50% now).",
+        "Texts made for it: 1 accepted, 1 rejected. the student got better at it",
+        "(right on 25% of such texts at first, 50% now).",
         "accepted c001-l01-d01 hard",
     ]
     places = [told.find(line) for line in lines]
@@ -240,7 +241,7 @@ def test_answers_to_validation_data_are_those_that_were_stored(filled: Ledger) -
 
 def test_a_sample_leads_back_to_the_errors_of_its_weakness(filled: Ledger) -> None:
     told = tell(lineage_pages.show_sample, filled, "c001-l01-d01")
-    assert "Made for the weakness c001-w1 of cycle 1: cats for dogs: the texts helped." in told
+    assert "Made for the weakness c001-w1 of cycle 1: cats for dogs: the student got better at it." in told
     assert "v2 \u201ccase v2\u201d is cat, not dog" in told
     told = tell(lineage_pages.show_sample, filled, "c001-l02-d01")
     assert "No weakness behind it: written for its labels." in told
