@@ -24,6 +24,14 @@ def test_every_page_opens_from_a_file_without_a_network_or_a_complaint(
     assert page.requests() == []
 
 
+@pytest.mark.parametrize("route", ["nope", "constructor", "toString", "__proto__", "cycle/x", "sample/none", "call/.."])
+def test_an_address_that_leads_nowhere_says_so(page: Page, reports: dict[str, str], route: str) -> None:
+    page.open(reports["support_tickets"], route)
+    assert page.find("main h1").text == "Not here"
+    assert route.split("/")[-1] in page.find("main .fault").text
+    assert page.complaints() == []
+
+
 def test_the_first_screen_says_what_was_gained_for_what(page: Page, runs: Path, reports: dict[str, str]) -> None:
     summary = evokd.open_run(runs / "support_tickets").summary
     assert summary is not None

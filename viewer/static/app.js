@@ -77,7 +77,7 @@ async function show({ keep = false } = {}) {
   document.body.removeAttribute("data-ready");
   let content;
   try {
-    if (!PAGES[address.page]) throw new Error(`"${address.page}": there is no such page`);
+    if (!Object.hasOwn(PAGES, address.page)) throw new Error(`"${address.page}": there is no such page`);
     content = await PAGES[address.page](sourceOf(address), address.rest, address.query);
   } catch (error) {
     content = [h("h1", {}, "Not here"), h("p", { class: "fault" }, error.message), h("p", {}, link("Overview", "overview"))];

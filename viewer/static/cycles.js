@@ -2,7 +2,7 @@
 // A cycle: what the agents said to each other, in order, and what came of it.
 
 PAGES.cycle = async (source, [text]) => {
-  const cycle = Number(text);
+  const cycle = /^\d+$/.test(text) ? Number(text) : text;
   const [view, cycles] = await Promise.all([source.get(`cycle/${cycle}`), source.get("cycles")]);
   const last = cycles.at(-1).cycle;
   return [
