@@ -22,6 +22,8 @@ from evokd.viewer.serving import serve, serve_beside
 
 REPORT = "report.html"
 """Name of the file in the folder of its run."""
+COMPARISON = "comparison.html"
+"""Name of the file about several runs."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ def report(*runs: str | Path | Run, out: str | Path | None = None, runs_dir: str
 
     Args:
         runs: each a run, its folder, or its id in `runs_dir`; `example` is the shipped example.
-        out: the file; None: `report.html` in the folder of the run, or in the working directory for several runs and
-            for the shipped one.
+        out: the file; None: `report.html` in the folder of the run, or in the working directory for the shipped one;
+            `comparison.html` in the working directory for several runs.
         runs_dir: folder that holds the runs.
 
     Raises:
@@ -71,7 +73,9 @@ def make_page(runs: Sequence[Run]) -> str:
 
 def _choose_path(runs: Sequence[Run], out: str | Path | None) -> Path:
     if out is None:
-        return runs[0].path / REPORT if len(runs) == 1 and not runs[0].is_shipped else Path(REPORT)
+        if len(runs) > 1:
+            return Path(COMPARISON)
+        return Path(REPORT) if runs[0].is_shipped else runs[0].path / REPORT
     path = Path(out)
     if path.is_dir():
         raise InputError(f"--out {path}: is a folder; name a file, such as {path / REPORT}")

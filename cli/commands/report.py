@@ -17,7 +17,8 @@ def report(
 ) -> None:
     """Write a page with everything about a run into one file, which opens without a server and without a network.
 
-    Several runs are compared. For several, and for the example that comes with the program, the file is ./report.html.
+    Several runs are compared, in ./comparison.html. The report on the example that comes with the program is
+    ./report.html.
 
     \b
     Examples:

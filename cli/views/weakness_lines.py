@@ -52,11 +52,17 @@ _FATES = {
 }
 
 
+FEW = 12
+"""Examined texts below which a change of mastery may be chance."""
+
+
 def tell_help(row: WeaknessRow) -> str:
     """Say whether the texts for a weakness helped, with the figures."""
     fate = _FATES.get(row["state"], literal(row["state"]))
     mastery = row["mastery"]
     if not mastery or mastery["first"] is None or mastery["now"] is None:
         return f"[{_tint(row)}]{fate}[/]."
-    figures = f"right on {mastery['first']:.0%} of such texts at first, {mastery['now']:.0%} now"
+    examined = sum(texts for cycle, _, texts in mastery["counts"] if cycle >= row["cycle"])
+    doubt = ", too few texts to be sure" if examined < FEW else ""
+    figures = f"right on {mastery['first']:.0%} of such texts at first, {mastery['now']:.0%} now, n {examined}{doubt}"
     return f"[{_tint(row)}]{fate}[/] ({figures})."

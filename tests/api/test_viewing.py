@@ -40,7 +40,7 @@ def test_a_report_lies_in_the_folder_of_its_run_and_is_shown_by_a_notebook(runs:
 
 
 def test_reports_of_several_runs_and_of_the_example_lie_in_the_working_directory(runs: Path) -> None:
-    assert evokd.report("one", "two").path == Path("report.html")
+    assert evokd.report("one", "two").path == Path("comparison.html")
     assert evokd.report("example", out="example.html").path == Path("example.html")
     assert evokd.report("one", "one", str(runs / "one")).path == runs / "one" / "report.html"  # it is one run
     assert not (evokd.open_run("example").path / "report.html").exists()

@@ -81,8 +81,11 @@ function trustTile(view) {
   const lines = [];
   if (known?.intervals) {
     const [low, high] = [known.intervals[2].low, known.intervals[2].high];
-    verdict = low > 0 ? "a real gain" : high < 0 ? "a real loss" : "not certain";
-    lines.push(`${split}: the interval of the gain ${low > 0 || high < 0 ? "excludes" : "includes"} zero (paired bootstrap over ${number(known.intervals[2].rows)} rows)`);
+    verdict = low > 0 ? "gain beyond chance" : high < 0 ? "loss beyond chance" : "could be chance";
+    for (const name of ["test", "validation"]) {
+      const interval = view.scores[name]?.intervals?.[2];
+      if (interval) lines.push(`${name}: the interval of the gain ${interval.low > 0 || interval.high < 0 ? "excludes" : "includes"} zero (${number(interval.rows)} rows, paired bootstrap)`);
+    }
   } else if (known) {
     verdict = known.rows ? count(known.rows, "row") : "?";
     lines.push(`the rows behind the ${split} score are not in the record, so it has no interval`);
