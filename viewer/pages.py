@@ -17,6 +17,8 @@ SCRIPTS = (
     "source.js",
     "charts.js",
     "parts.js",
+    "curve.js",
+    "timeline.js",
     "overview.js",
     "cycles.js",
     "weaknesses.js",

@@ -22,7 +22,9 @@ let drawing = 0;
 
 /** The address of the first page of another run. */
 function runAddress(id) {
-  return START.mode === "file" ? `#/run/${encodeURIComponent(id)}/overview` : `/run/${encodeURIComponent(id)}#/overview`;
+  return START.mode === "file"
+    ? `#/run/${encodeURIComponent(id)}/overview`
+    : `/run/${encodeURIComponent(id)}#/overview`;
 }
 
 /** Split the address after "#": run, page, what it is about, query. */
@@ -38,7 +40,13 @@ function readAddress() {
   }
   const isWhole = START.mode === "compare" || (START.mode === "file" && START.runs.length > 1 && linkPrefix === "#");
   const first = isWhole ? "compare" : "overview";
-  return { run, isWhole, page: isWhole ? first : (parts[0] ?? first), rest: parts.slice(1), query: Object.fromEntries(new URLSearchParams(search ?? "")) };
+  return {
+    run,
+    isWhole,
+    page: isWhole ? first : (parts[0] ?? first),
+    rest: parts.slice(1),
+    query: Object.fromEntries(new URLSearchParams(search ?? "")),
+  };
 }
 
 function decodePart(text) {
@@ -52,7 +60,8 @@ function decodePart(text) {
 function sourceOf(address) {
   const key = address.isWhole ? "" : address.run;
   if (!sources.has(key)) {
-    if (START.mode === "file") sources.set(key, new FileSource(address.isWhole ? null : START.runs.indexOf(address.run)));
+    if (START.mode === "file")
+      sources.set(key, new FileSource(address.isWhole ? null : START.runs.indexOf(address.run)));
     else sources.set(key, START.mode === "compare" ? new CompareSource() : new LiveSource(address.run));
   }
   return sources.get(key);
@@ -80,21 +89,28 @@ async function show({ keep = false } = {}) {
     if (!Object.hasOwn(PAGES, address.page)) throw new Error(`"${address.page}": there is no such page`);
     content = await PAGES[address.page](sourceOf(address), address.rest, address.query);
   } catch (error) {
-    content = [h("h1", {}, "Not here"), h("p", { class: "fault" }, error.message), h("p", {}, link("Overview", "overview"))];
+    content = [
+      h("h1", {}, "Not here"),
+      h("p", { class: "fault" }, error.message),
+      h("p", {}, link("Overview", "overview")),
+    ];
   }
   if (turn !== drawing) return; // another page was asked for in the meantime
   replaceContent(main, address, content, keep);
 }
 
 function replaceContent(main, address, content, keep) {
-  const opened = keep ? [...main.querySelectorAll("details[open][data-key]")].map((details) => details.dataset.key) : [];
+  const opened = keep
+    ? [...main.querySelectorAll("details[open][data-key]")].map((details) => details.dataset.key)
+    : [];
   const [x, y] = [scrollX, scrollY];
   const typed = document.activeElement?.name === "search" ? document.activeElement.selectionStart : null;
   main.dataset.page = address.page;
   main.replaceChildren();
   add(main, [content]);
   dropCharts();
-  for (const details of main.querySelectorAll("details[data-key]")) if (opened.includes(details.dataset.key)) details.open = true;
+  for (const details of main.querySelectorAll("details[data-key]"))
+    if (opened.includes(details.dataset.key)) details.open = true;
   document.title = `${main.querySelector("h1")?.textContent ?? "EvoKD"} \u2013 EvoKD`;
   if (keep) scrollTo(x, y);
   else if (typed === null) scrollTo(0, 0);
@@ -102,7 +118,8 @@ function replaceContent(main, address, content, keep) {
   if (typed !== null && search) {
     search.focus();
     search.setSelectionRange(typed, typed);
-  } else if (!keep && document.activeElement && document.activeElement !== document.body) main.focus({ preventScroll: true });
+  } else if (!keep && document.activeElement && document.activeElement !== document.body)
+    main.focus({ preventScroll: true });
   document.body.setAttribute("data-ready", address.page);
   window.__ready ??= performance.now();
 }
@@ -115,9 +132,20 @@ function showTop(address) {
     h("a", { class: "brand", href: several ? home : "#/overview" }, "EvoKD"),
     address.isWhole ? h("span", { class: "run" }, "comparison") : h("span", { class: "run" }, quote(address.run, 60)),
     h("span", { id: "live", role: "status" }),
-    address.isWhole ? "" : h("nav", { class: "pages", "aria-label": "pages" }, NAVIGATION.map(([page, name]) => h("a", { href: route(page), "aria-current": page === current ? "page" : null }, name))),
+    address.isWhole
+      ? ""
+      : h(
+          "nav",
+          { class: "pages", "aria-label": "pages" },
+          NAVIGATION.map(([page, name]) =>
+            h("a", { href: route(page), "aria-current": page === current ? "page" : null }, name),
+          ),
+        ),
   );
-  const note = START.mode === "file" ? "This file holds everything it shows and asks no server for anything." : "Read from the run's folder on this machine; nothing is sent anywhere.";
+  const note =
+    START.mode === "file"
+      ? "This file holds everything it shows and asks no server for anything."
+      : "Read from the run's folder on this machine; nothing is sent anywhere.";
   document.getElementById("bottom").replaceChildren(h("p", { class: "quiet" }, note));
 }
 
@@ -128,7 +156,12 @@ async function showRuns(main) {
   document.querySelector(".run").textContent = "runs";
   const reply = await fetch("/api/runs");
   const { runs, folder } = await reply.json();
-  const boxes = h("form", { action: "/compare", method: "get" }, runTable(runs), runs.length > 1 ? h("p", {}, h("button", { type: "submit" }, "Compare the marked runs")) : null);
+  const boxes = h(
+    "form",
+    { action: "/compare", method: "get" },
+    runTable(runs),
+    runs.length > 1 ? h("p", {}, h("button", { type: "submit" }, "Compare the marked runs")) : null,
+  );
   main.dataset.page = "runs";
   main.replaceChildren();
   add(main, [h("h1", {}, "Runs"), h("p", { class: "quiet" }, `in ${folder}`), card(null, boxes)]);
@@ -139,7 +172,19 @@ async function showRuns(main) {
 
 function runTable(runs) {
   return table(
-    ["", "run", "began", "state", "domain, preset", "teacher", "score", "", ["samples", "num"], ["tokens", "num"], ["cost", "num"]],
+    [
+      "",
+      "run",
+      "began",
+      "state",
+      "domain, preset",
+      "teacher",
+      "score",
+      "",
+      ["samples", "num"],
+      ["tokens", "num"],
+      ["cost", "num"],
+    ],
     runs.map((run) => [
       h("input", { type: "checkbox", name: "run", value: run.run_id, "aria-label": `compare ${run.run_id}` }),
       h("a", { href: runAddress(run.run_id) }, quote(run.run_id, 60)),
@@ -147,7 +192,10 @@ function runTable(runs) {
       stateBadge(run.state),
       `${run.domain}, ${run.preset}`,
       run.teacher,
-      [run.start === null || run.start === undefined ? "" : `${score(run.start)} \u2192 ${score(run.final)}`, run.metric ? h("div", { class: "quiet" }, run.metric) : null],
+      [
+        run.start === null || run.start === undefined ? "" : `${score(run.start)} \u2192 ${score(run.final)}`,
+        run.metric ? h("div", { class: "quiet" }, run.metric) : null,
+      ],
       sparkline(run.gate_scores ?? [], `scores of ${run.run_id} by cycle`),
       number(run.samples),
       run.tokens === undefined ? "" : short(run.tokens),
@@ -169,7 +217,10 @@ function listen() {
     const isFirst = size === null; // what the page shows already
     size = news.size;
     const live = document.getElementById("live");
-    if (live) live.textContent = news.state ? `${news.state}${news.cycle === null || news.cycle === undefined ? "" : `, cycle ${news.cycle}`}${news.node ? `: ${news.node}` : ""}` : "";
+    if (live)
+      live.textContent = news.state
+        ? `${news.state}${news.cycle === null || news.cycle === undefined ? "" : `, cycle ${news.cycle}`}${news.node ? `: ${news.node}` : ""}`
+        : "";
     const { page } = readAddress();
     if (isFirst || STAYS.has(page) || timer) return;
     timer = setTimeout(() => {

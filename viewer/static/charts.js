@@ -86,7 +86,9 @@ function tip(formatter, more = {}) {
 
 /** Break a text into lines for a tip. */
 function wrapText(text, width = 60, lines = 4) {
-  const words = shown(String(text)).slice(0, width * lines).split(/\s+/);
+  const words = shown(String(text))
+    .slice(0, width * lines)
+    .split(/\s+/);
   const rows = [""];
   for (const word of words) {
     if (rows.at(-1).length + word.length > width && rows.at(-1)) rows.push("");
@@ -102,7 +104,11 @@ function sparkline(values, description) {
   const low = Math.min(...known);
   const span = Math.max(...known) - low || 1;
   const points = values
-    .map((value, i) => (value === null || value === undefined ? null : [4 + (i * 72) / (values.length - 1), 18 - (14 * (value - low)) / span]))
+    .map((value, i) =>
+      value === null || value === undefined
+        ? null
+        : [4 + (i * 72) / (values.length - 1), 18 - (14 * (value - low)) / span],
+    )
     .filter(Boolean);
   return s(
     "svg",

@@ -6,8 +6,17 @@ PAGES.cycle = async (source, [text]) => {
   const [view, cycles] = await Promise.all([source.get(`cycle/${cycle}`), source.get("cycles")]);
   const last = cycles.at(-1).cycle;
   return [
-    h("nav", { class: "steps", "aria-label": "cycles" }, cycle > 0 ? h("a", { href: route("cycle", cycle - 1), rel: "prev" }, `\u2190 cycle ${cycle - 1}`) : h("span"), h("h1", {}, cycle ? `Cycle ${cycle}` : "Cycle 0: the seeds alone"), cycle < last ? h("a", { href: route("cycle", cycle + 1), rel: "next" }, `cycle ${cycle + 1} \u2192`) : h("span")),
-    cycleSummary(view, cycles.find((row) => row.cycle === cycle)),
+    h(
+      "nav",
+      { class: "steps", "aria-label": "cycles" },
+      cycle > 0 ? h("a", { href: route("cycle", cycle - 1), rel: "prev" }, `\u2190 cycle ${cycle - 1}`) : h("span"),
+      h("h1", {}, cycle ? `Cycle ${cycle}` : "Cycle 0: the seeds alone"),
+      cycle < last ? h("a", { href: route("cycle", cycle + 1), rel: "next" }, `cycle ${cycle + 1} \u2192`) : h("span"),
+    ),
+    cycleSummary(
+      view,
+      cycles.find((row) => row.cycle === cycle),
+    ),
     card("What was said and done", h("ol", { class: "talk" }, conversation(source, view))),
     card("When who worked", timeline(await source.get("timeline"), cycle)),
   ];
@@ -19,9 +28,30 @@ function cycleSummary(view, row) {
   const { records } = view;
   return facts([
     ["gate", explainGate(records.gate)],
-    ["texts", view.cycle ? [textsLink(`${number(row.states.accepted ?? 0)} accepted`, { cycle: view.cycle, state: "accepted" }), ", ", textsLink(`${number(row.states.rejected ?? 0)} refused`, { cycle: view.cycle, state: "rejected" }), reasonList(row.reasons)] : null],
+    [
+      "texts",
+      view.cycle
+        ? [
+            textsLink(`${number(row.states.accepted ?? 0)} accepted`, { cycle: view.cycle, state: "accepted" }),
+            ", ",
+            textsLink(`${number(row.states.rejected ?? 0)} refused`, { cycle: view.cycle, state: "rejected" }),
+            reasonList(row.reasons),
+          ]
+        : null,
+    ],
     ["spent", `${count(row.calls, "call")}, ${number(row.cycle_tokens)} tokens, ${duration(row.cycle_seconds)}`],
-    ["made of", records.kinds ? [Object.entries(records.kinds.texts).filter(([, n]) => n).map(([kind, n]) => `${n} ${kind}`).join(", "), records.kinds.verdict && h("span", { class: "quiet" }, ` (${records.kinds.verdict})`)] : null],
+    [
+      "made of",
+      records.kinds
+        ? [
+            Object.entries(records.kinds.texts)
+              .filter(([, n]) => n)
+              .map(([kind, n]) => `${n} ${kind}`)
+              .join(", "),
+            records.kinds.verdict && h("span", { class: "quiet" }, ` (${records.kinds.verdict})`),
+          ]
+        : null,
+    ],
     ["next", sayDecision(records.decision)],
   ]);
 }
@@ -35,30 +65,57 @@ function sayDecision(decision) {
 
 function reasonList(reasons) {
   const parts = Object.entries(reasons);
-  return parts.length ? h("span", { class: "quiet" }, ` (${parts.map(([reason, n]) => `${n} ${reason}`).join(", ")})`) : null;
+  return parts.length
+    ? h("span", { class: "quiet" }, ` (${parts.map(([reason, n]) => `${n} ${reason}`).join(", ")})`)
+    : null;
 }
 
 /** The messages, calls and deeds of a cycle, in the order of the graph. */
 function conversation(source, view) {
   const name = `c${String(view.cycle).padStart(3, "0")}`;
-  const inSpan = (span) => ({ messages: view.messages.filter((row) => row.span === span), calls: view.calls.filter((call) => call.span === span) });
+  const inSpan = (span) => ({
+    messages: view.messages.filter((row) => row.span === span),
+    calls: view.calls.filter((call) => call.span === span),
+  });
   const whole = inSpan(name);
   const find = (rows, kind) => rows.messages.find((row) => row.kind === kind);
-  const others = view.calls.filter((call) => call.span !== name && !view.lessons.some((lesson) => lesson.id === call.span));
+  const others = view.calls.filter(
+    (call) => call.span !== name && !view.lessons.some((lesson) => lesson.id === call.span),
+  );
   const packet = find(whole, "feedback_packet");
   const steps = [];
   if (view.cycle) {
     if (packet) steps.push(packetStep(view.cycle, packet.body));
-    for (const kind of ["domain_sample", "label_evidence"]) if (find(whole, kind)) steps.push(sayStep("curriculum", "analyst", kind === "domain_sample" ? "a sample of real lines, to describe the domain" : "labelled rows, to write a guide", () => block(JSON.stringify(find(whole, kind).body, null, 1))));
+    for (const kind of ["domain_sample", "label_evidence"])
+      if (find(whole, kind))
+        steps.push(
+          sayStep(
+            "curriculum",
+            "analyst",
+            kind === "domain_sample"
+              ? "a sample of real lines, to describe the domain"
+              : "labelled rows, to write a guide",
+            () => block(JSON.stringify(find(whole, kind).body, null, 1)),
+          ),
+        );
     steps.push(...[...others, ...whole.calls].map((call) => callStep(source, call)));
-    steps.push(...view.events.filter((event) => ["profile", "labels_measured", "budget_spent"].includes(event.event)).map(eventStep));
+    steps.push(
+      ...view.events
+        .filter((event) => ["profile", "labels_measured", "budget_spent"].includes(event.event))
+        .map(eventStep),
+    );
     const analysis = find(whole, "analysis");
     if (analysis) steps.push(analysisStep(view));
-    else if (view.lessons.length) steps.push(quietStep("The Analyst was not asked: no lesson of this cycle was to rest on a weakness."));
+    else if (view.lessons.length)
+      steps.push(quietStep("The Analyst was not asked: no lesson of this cycle was to rest on a weakness."));
     steps.push(...view.lessons.map((lesson) => lessonStep(source, view, lesson, inSpan(lesson.id))));
     if (view.records.curation) steps.push(curationStep(view));
   }
-  steps.push(...view.events.filter((event) => !["profile", "labels_measured", "budget_spent"].includes(event.event)).map(eventStep));
+  steps.push(
+    ...view.events
+      .filter((event) => !["profile", "labels_measured", "budget_spent"].includes(event.event))
+      .map(eventStep),
+  );
   if (view.records.training) steps.push(trainingStep(view.records.training));
   if (view.records.gate) steps.push(step("gate", "", ["The gate: ", explainGate(view.records.gate)]));
   if (view.records.refit) steps.push(trainingStep(view.records.refit, "trained once more, validation rows added"));
@@ -66,11 +123,17 @@ function conversation(source, view) {
 }
 
 function step(from, to, ...content) {
-  const who = h("div", { class: `who ${from}` }, h("b", {}, nameAgent(from)), to && h("span", { class: "quiet" }, ` \u2192 ${nameAgent(to)}`));
+  const who = h(
+    "div",
+    { class: `who ${from}` },
+    h("b", {}, nameAgent(from)),
+    to && h("span", { class: "quiet" }, ` \u2192 ${nameAgent(to)}`),
+  );
   return h("li", { class: `step from-${from}` }, who, h("div", { class: "said" }, content));
 }
 
-const quietStep = (text) => h("li", { class: "step quiet" }, h("div", { class: "who" }), h("div", { class: "said" }, text));
+const quietStep = (text) =>
+  h("li", { class: "step quiet" }, h("div", { class: "who" }), h("div", { class: "said" }, text));
 
 function sayStep(from, to, headline, makeContent, key = headline) {
   return step(from, to, fold(`${from}-${key}`, headline, makeContent));
@@ -80,7 +143,11 @@ function packetStep(cycle, packet) {
   const wrong = packet.cases.filter((item) => item.verdict !== "right");
   const sure = wrong.filter((item) => item.verdict === "confident_wrong").length;
   const first = packet.confusions?.[0];
-  const most = first ? `; most often ${sayAnswer(first.gold)} taken for ${sayAnswer(first.predicted)} (${first.count})` : packet.errors?.length ? `; most often ${ERROR_WORDS[packet.errors[0].kind]}: ${packet.errors[0].label} (${packet.errors[0].count})` : "";
+  const most = first
+    ? `; most often ${sayAnswer(first.gold)} taken for ${sayAnswer(first.predicted)} (${first.count})`
+    : packet.errors?.length
+      ? `; most often ${ERROR_WORDS[packet.errors[0].kind]}: ${packet.errors[0].label} (${packet.errors[0].count})`
+      : "";
   const basis = packet.examined ? ` of ${count(packet.examined, `${packet.origin} text`)} examined` : "";
   return sayStep(
     "student",
@@ -90,8 +157,28 @@ function packetStep(cycle, packet) {
       packet.notices?.map((notice) => h("p", { class: "notice" }, quote(notice))),
       h("h3", {}, "Cases"),
       packet.cases.map((item) => caseLine(cycle, item)),
-      packet.confusions?.length ? [h("h3", {}, "Confusions"), h("ul", {}, packet.confusions.map((item) => h("li", {}, `${item.count} \u00d7 ${sayAnswer(item.gold)} taken for ${sayAnswer(item.predicted)}`)))] : null,
-      packet.errors?.length ? [h("h3", {}, "Mistakes"), h("ul", {}, packet.errors.map((item) => h("li", {}, `${item.count} \u00d7 ${ERROR_WORDS[item.kind]}: ${item.label}`)))] : null,
+      packet.confusions?.length
+        ? [
+            h("h3", {}, "Confusions"),
+            h(
+              "ul",
+              {},
+              packet.confusions.map((item) =>
+                h("li", {}, `${item.count} \u00d7 ${sayAnswer(item.gold)} taken for ${sayAnswer(item.predicted)}`),
+              ),
+            ),
+          ]
+        : null,
+      packet.errors?.length
+        ? [
+            h("h3", {}, "Mistakes"),
+            h(
+              "ul",
+              {},
+              packet.errors.map((item) => h("li", {}, `${item.count} \u00d7 ${ERROR_WORDS[item.kind]}: ${item.label}`)),
+            ),
+          ]
+        : null,
       packet.report?.length ? [h("h3", {}, "Per label"), reportTable(packet.report)] : null,
     ],
     "packet",
@@ -108,8 +195,19 @@ function reportTable(report) {
 
 function callStep(source, call) {
   const again = call.attempt > 1 ? `, attempt ${call.attempt}` : "";
-  const headline = [h("b", {}, `call ${call.id}`), again, ` \u2013 ${usage(call)} `, callBadge(call), call.flags.map((flag) => [" ", badge(flag, "dim")])];
-  return step(call.role, "", fold(`call-${call.id}`, headline, async () => callContent(await source.get(`call/${call.id}`))), call.faults.map((fault) => h("p", { class: "fault" }, quote(fault, 400))));
+  const headline = [
+    h("b", {}, `call ${call.id}`),
+    again,
+    ` \u2013 ${usage(call)} `,
+    callBadge(call),
+    call.flags.map((flag) => [" ", badge(flag, "dim")]),
+  ];
+  return step(
+    call.role,
+    "",
+    fold(`call-${call.id}`, headline, async () => callContent(await source.get(`call/${call.id}`))),
+    call.faults.map((fault) => h("p", { class: "fault" }, quote(fault, 400))),
+  );
 }
 
 function callBadge(call) {
@@ -122,103 +220,112 @@ function analysisStep(view) {
     "analyst",
     "generator",
     h("p", {}, `I see ${count(rows.length, "weakness", "weaknesses")}.`),
-    rows.map((row) => h("div", { class: "weakness" }, h("p", {}, linkWeakness(row.id, row.name), " ", weaknessBadge(row.state)), h("p", {}, quote(row.pattern, 600)), h("p", { class: "quiet" }, "evidence: ", row.evidence.map((id, i) => [i ? ", " : "", linkCase(row.cycle, id)])))),
+    rows.map((row) =>
+      h(
+        "div",
+        { class: "weakness" },
+        h("p", {}, linkWeakness(row.id, row.name), " ", weaknessBadge(row.state)),
+        h("p", {}, quote(row.pattern, 600)),
+        h(
+          "p",
+          { class: "quiet" },
+          "evidence: ",
+          row.evidence.map((id, i) => [i ? ", " : "", linkCase(row.cycle, id)]),
+        ),
+      ),
+    ),
   );
 }
 
 function lessonStep(source, view, lesson, span) {
-  const states = Object.fromEntries(view.counts.filter((row) => row.lesson === lesson.id).map((row) => [row.state, row.count]));
+  const states = Object.fromEntries(
+    view.counts.filter((row) => row.lesson === lesson.id).map((row) => [row.state, row.count]),
+  );
   const real = lesson.kind === "real";
-  const topic = lesson.weakness ? linkWeakness(lesson.weakness, lesson.plan.weakness.name) : real ? "texts of yours" : lesson.plan.weakness.name === "breadth" ? "coverage" : lesson.plan.weakness.name;
-  const wanted = lesson.plan.quotas?.map((quota) => `${quota.hard + quota.easy} ${quota.label}${quota.hard ? ` (${quota.hard} hard)` : ""}`).join(", ");
+  const topic = lesson.weakness
+    ? linkWeakness(lesson.weakness, lesson.plan.weakness.name)
+    : real
+      ? "texts of yours"
+      : lesson.plan.weakness.name === "breadth"
+        ? "coverage"
+        : lesson.plan.weakness.name;
+  const wanted = lesson.plan.quotas
+    ?.map((quota) => `${quota.hard + quota.easy} ${quota.label}${quota.hard ? ` (${quota.hard} hard)` : ""}`)
+    .join(", ");
   const plan = span.messages.find((row) => row.kind === "lesson_plan");
   return step(
     plan?.sender ?? "curriculum",
     real ? "labeler" : "generator",
-    h("p", {}, h("b", {}, `Lesson ${lesson.id}: `), topic, lesson.kind && [" ", badge(lesson.kind, "", KINDS[lesson.kind])], lesson.plan.mode && lesson.plan.mode !== "write" && [" ", badge(lesson.plan.mode)]),
+    h(
+      "p",
+      {},
+      h("b", {}, `Lesson ${lesson.id}: `),
+      topic,
+      lesson.kind && [" ", badge(lesson.kind, "", KINDS[lesson.kind])],
+      lesson.plan.mode && lesson.plan.mode !== "write" && [" ", badge(lesson.plan.mode)],
+    ),
     wanted && h("p", { class: "quiet" }, `wanted: ${wanted}`),
     plan && fold(`plan-${lesson.id}`, "the plan", () => block(JSON.stringify(plan.body, null, 1), "lesson plan")),
-    h("ol", { class: "talk" }, span.calls.map((call) => callStep(source, call)), lesson.faults.map((fault) => quietStep([h("span", { class: "fault" }, quote(fault, 400))]))),
+    h(
+      "ol",
+      { class: "talk" },
+      span.calls.map((call) => callStep(source, call)),
+      lesson.faults.map((fault) => quietStep([h("span", { class: "fault" }, quote(fault, 400))])),
+    ),
     h(
       "p",
       {},
       textsLink(`${count(lesson.drafts, real ? "text" : "draft")}`, { lesson: lesson.id }),
       `, ${number(lesson.labelled)} labelled, `,
       textsLink(`${number(states.accepted ?? 0)} accepted`, { lesson: lesson.id, state: "accepted" }),
-      states.rejected && [", ", textsLink(`${number(states.rejected)} refused`, { lesson: lesson.id, state: "rejected" })],
+      states.rejected && [
+        ", ",
+        textsLink(`${number(states.rejected)} refused`, { lesson: lesson.id, state: "rejected" }),
+      ],
     ),
-    fold(`texts-${lesson.id}`, "the texts", async () => (await source.get("samples", { lesson: lesson.id, count: 100 })).rows.map(sampleLine)),
+    fold(`texts-${lesson.id}`, "the texts", async () =>
+      (await source.get("samples", { lesson: lesson.id, count: 100 })).rows.map(sampleLine),
+    ),
   );
 }
 
 function curationStep(view) {
   const { curation } = view.records;
-  return step("curriculum", "student", `Curation: ${number(curation.accepted)} of ${number(curation.drafts)} texts accepted`, curation.disputed ? `, ${count(curation.disputed, "label")} disputed.` : ".");
+  return step(
+    "curriculum",
+    "student",
+    `Curation: ${number(curation.accepted)} of ${number(curation.drafts)} texts accepted`,
+    curation.disputed ? `, ${count(curation.disputed, "label")} disputed.` : ".",
+  );
 }
 
 function trainingStep(training, what = "trained") {
-  const more = [training.unlabelled && `${number(training.unlabelled)} texts it labelled itself`, training.device, training.precision].filter(Boolean);
-  return step("student", "gate", `I was ${what} (${training.tune === "head" ? "output layer" : "all weights"}): ${number(training.steps)} steps on ${count(training.samples, "sample")} in ${duration(training.seconds)}, loss ${score(training.loss)}.`, more.length && h("p", { class: "quiet" }, more.join(", ")), (training.faults ?? []).map((fault) => h("p", { class: "fault" }, quote(fault, 400))));
+  const more = [
+    training.unlabelled && `${number(training.unlabelled)} texts it labelled itself`,
+    training.device,
+    training.precision,
+  ].filter(Boolean);
+  return step(
+    "student",
+    "gate",
+    `I was ${what} (${training.tune === "head" ? "output layer" : "all weights"}): ${number(training.steps)} steps on ${count(training.samples, "sample")} in ${duration(training.seconds)}, loss ${score(training.loss)}.`,
+    more.length && h("p", { class: "quiet" }, more.join(", ")),
+    (training.faults ?? []).map((fault) => h("p", { class: "fault" }, quote(fault, 400))),
+  );
 }
 
 function eventStep(event) {
   const { event: kind, cycle, time, run_id: run, ...rest } = event;
   const lines = {
-    labels_measured: () => (event.agreement === null ? "The Labeler answered none of the labelled rows." : `The Labeler agrees with ${percent(event.agreement)} of ${event.rows} labelled rows of yours.`),
-    profile: () => `Real texts differ in ${Object.keys(event.axes ?? {}).join(", ") || "nothing that could be described"}.`,
+    labels_measured: () =>
+      event.agreement === null
+        ? "The Labeler answered none of the labelled rows."
+        : `The Labeler agrees with ${percent(event.agreement)} of ${event.rows} labelled rows of yours.`,
+    profile: () =>
+      `Real texts differ in ${Object.keys(event.axes ?? {}).join(", ") || "nothing that could be described"}.`,
     budget_spent: () => `The ${nameAgent(event.role)} was not asked: ${event.reason}`,
     training_fault: () => `Training fault${event.mended ? ", mended" : ""}: ${event.fault}`,
   };
   const text = lines[kind] ? lines[kind]() : `${kind}: ${JSON.stringify(rest)}`;
   return quietStep(quote(text, 500));
-}
-
-// ------------------------------------------------------------------------------------------------------- time line
-
-/** Bars of the nodes and calls of a cycle: what ran beside what. */
-function timeline(spans, cycle) {
-  const shownSpans = spans.filter((span) => span.cycle === cycle && span.end - span.start > 0);
-  if (!shownSpans.length) return h("p", { class: "quiet" }, "no times in the record");
-  const began = Math.min(...shownSpans.map((span) => span.start));
-  const ended = Math.max(...shownSpans.map((span) => span.end));
-  const lanes = packLanes(shownSpans);
-  const place = (time) => (100 * (time - began)) / (ended - began || 1);
-  const slowest = shownSpans.filter((span) => span.kind === "node").sort((a, b) => b.end - b.start - (a.end - a.start))[0];
-  return [
-    h("p", { class: "quiet" }, `${duration(ended - began)} in all; bars are nodes (dark) and calls of the teacher (light)`, slowest && `; slowest node: ${slowest.name}, ${duration(slowest.end - slowest.start)}`),
-    h(
-      "div",
-      { class: "timeline" },
-      lanes.map(({ name, spans: inLane }) =>
-        h(
-          "div",
-          { class: "lane" },
-          h("span", { class: "lane-name" }, name),
-          h(
-            "div",
-            { class: "lane-bars" },
-            inLane.map((span) => {
-              const title = `${span.id ?? span.name}: ${duration(span.end - span.start)}, from ${duration(span.start - began)}`;
-              const style = `left:${place(span.start).toFixed(2)}%;width:${Math.max(0.3, place(span.end) - place(span.start)).toFixed(2)}%`;
-              const kind = `span ${span.kind}${span.status && span.status !== "ok" ? " fault" : ""}`;
-              return span.id ? h("a", { class: kind, style, title, "aria-label": title, href: route("call", span.id) }) : h("span", { class: kind, style, title });
-            }),
-          ),
-        ),
-      ),
-      h("div", { class: "lane ticks", "aria-hidden": "true" }, h("span", { class: "lane-name" }), h("div", { class: "lane-bars" }, [0, 25, 50, 75, 100].map((at) => h("span", { class: "tick", style: `left:${at}%` }, duration(((ended - began) * at) / 100))))),
-    ),
-  ];
-}
-
-/** Rows of bars: one per node, and as many per agent as it had calls at the same time. */
-function packLanes(spans) {
-  const lanes = [];
-  for (const span of [...spans].sort((a, b) => a.start - b.start)) {
-    const name = span.kind === "call" ? nameAgent(span.name) : span.name;
-    const free = lanes.find((lane) => lane.name === name && lane.kind === span.kind && lane.spans.at(-1).end <= span.start + 0.001);
-    if (free) free.spans.push(span);
-    else lanes.push({ name, kind: span.kind, spans: [span] });
-  }
-  return lanes;
 }

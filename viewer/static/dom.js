@@ -101,9 +101,7 @@ function count(value, one, many) {
 
 function when(text) {
   const time = new Date(text);
-  return Number.isNaN(time.getTime())
-    ? ""
-    : time.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  return Number.isNaN(time.getTime()) ? "" : time.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
 // --------------------------------------------------------------------------------------------------------- links

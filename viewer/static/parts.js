@@ -9,7 +9,9 @@ function facts(pairs) {
   return h(
     "dl",
     { class: "facts" },
-    pairs.filter((pair) => pair && pair[1] !== null && pair[1] !== undefined && pair[1] !== "").map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+    pairs
+      .filter((pair) => pair && pair[1] !== null && pair[1] !== undefined && pair[1] !== "")
+      .map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
   );
 }
 
@@ -24,8 +26,26 @@ function table(columns, rows, { caption, empty = "nothing" } = {}) {
       "table",
       {},
       caption && h("caption", {}, caption),
-      h("thead", {}, h("tr", {}, heads.map(([name, kind]) => h("th", { scope: "col", class: kind || null }, name)))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, i) => h("td", { class: heads[i][1] || null }, cell))))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          heads.map(([name, kind]) => h("th", { scope: "col", class: kind || null }, name)),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map((row) =>
+          h(
+            "tr",
+            {},
+            row.map((cell, i) => h("td", { class: heads[i][1] || null }, cell)),
+          ),
+        ),
+      ),
     ),
   );
 }
@@ -51,7 +71,14 @@ function badge(text, kind, title) {
   return h("span", { class: `badge ${kind ?? ""}`, title }, text);
 }
 
-const WEAKNESS_MARKS = { improving: "good", fixed: "good", regressed: "bad", rolled_back: "bad", given_up: "dim", dropped: "dim" };
+const WEAKNESS_MARKS = {
+  improving: "good",
+  fixed: "good",
+  regressed: "bad",
+  rolled_back: "bad",
+  given_up: "dim",
+  dropped: "dim",
+};
 
 function weaknessBadge(state) {
   const [name, meaning] = STATES[state] ?? [state, ""];
@@ -84,7 +111,12 @@ function marked(text, entities, most = 2000) {
     if (entity.start < at || entity.start > most) continue;
     parts.push(chars.slice(at, entity.start).join(""));
     parts.push(
-      h("mark", { class: entity.kind ? `ent ${entity.kind}` : "ent", title: entity.title }, chars.slice(entity.start, entity.end).join(""), h("small", {}, ` ${entity.label}`)),
+      h(
+        "mark",
+        { class: entity.kind ? `ent ${entity.kind}` : "ent", title: entity.title },
+        chars.slice(entity.start, entity.end).join(""),
+        h("small", {}, ` ${entity.label}`),
+      ),
     );
     at = entity.end;
   }
@@ -94,8 +126,13 @@ function marked(text, entities, most = 2000) {
 
 /** An answer beside or in its text: a label, or the text with marks. */
 function answered(text, answer) {
-  if (Array.isArray(answer)) return answer.length ? marked(text, answer) : [quote(text), " ", badge("no entity", "dim")];
-  return [quote(text), " ", answer === null || answer === undefined ? badge("not labelled", "dim") : badge(answer, "label")];
+  if (Array.isArray(answer))
+    return answer.length ? marked(text, answer) : [quote(text), " ", badge("no entity", "dim")];
+  return [
+    quote(text),
+    " ",
+    answer === null || answer === undefined ? badge("not labelled", "dim") : badge(answer, "label"),
+  ];
 }
 
 /** What both answers have, what one lacks, what it has too much: entities with the kind of error. */
@@ -130,7 +167,12 @@ function markedErrors(text, gold, given) {
     ...errors.map((error) => {
       const entity = error.predicted ?? error.gold;
       const should = error.gold && error.predicted ? `; right: ${part(error.gold)} (${error.gold.label})` : "";
-      return { ...entity, kind: error.kind, label: `${entity.label}, ${ERROR_WORDS[error.kind]}`, title: `${ERROR_WORDS[error.kind]}${should}` };
+      return {
+        ...entity,
+        kind: error.kind,
+        label: `${entity.label}, ${ERROR_WORDS[error.kind]}`,
+        title: `${ERROR_WORDS[error.kind]}${should}`,
+      };
     }),
   ];
   return marked(text, marks);
@@ -139,12 +181,23 @@ function markedErrors(text, gold, given) {
 /** An examined case of a feedback packet: text, right answer, the student's answer. */
 function caseLine(cycle, item) {
   const sure = `${item.confidence.toFixed(2)} sure`;
-  const verdict = item.verdict === "right" ? badge("right", "good") : badge(item.verdict === "wrong" ? "wrong" : "confidently wrong", "bad");
+  const verdict =
+    item.verdict === "right"
+      ? badge("right", "good")
+      : badge(item.verdict === "wrong" ? "wrong" : "confidently wrong", "bad");
   const answers =
     item.verdict === "right"
       ? ["is ", badge(sayAnswer(item.gold), "label")]
-      : ["is ", badge(sayAnswer(item.gold), "label"), ", the student said ", badge(sayAnswer(item.predicted), "label wrong")];
-  const mistakes = (item.errors ?? []).map((error) => `${ERROR_WORDS[error.kind]}: ${(error.predicted ?? error.gold).text} (${(error.predicted ?? error.gold).label})`);
+      : [
+          "is ",
+          badge(sayAnswer(item.gold), "label"),
+          ", the student said ",
+          badge(sayAnswer(item.predicted), "label wrong"),
+        ];
+  const mistakes = (item.errors ?? []).map(
+    (error) =>
+      `${ERROR_WORDS[error.kind]}: ${(error.predicted ?? error.gold).text} (${(error.predicted ?? error.gold).label})`,
+  );
   return h(
     "div",
     { class: "case" },
@@ -162,7 +215,11 @@ function sampleLine(sample) {
   const said = sample.exam ? sample.exam.answer : null;
   const label = sample.label ?? sample.intended;
   const exam =
-    said === null ? null : JSON.stringify(said) === JSON.stringify(label) ? "the student knew it" : ["the student said ", sayAnswer(said, sample.text), " before it was trained on it"];
+    said === null
+      ? null
+      : JSON.stringify(said) === JSON.stringify(label)
+        ? "the student knew it"
+        : ["the student said ", sayAnswer(said, sample.text), " before it was trained on it"];
   return h(
     "div",
     { class: "case" },

@@ -21,7 +21,8 @@ class FileSource {
     if (room === "sample") return (await this.samples()).find((row) => row.id === rest[0]) ?? missing(name);
     if (room === "call") return this.getCall(rest[0]);
     if (room === "calls") return this.findCalls(query ?? {});
-    if (room === "rows" || (room === "scores" && rest.length)) return (await this.chunk("answers"))[name] ?? missing(name);
+    if (room === "rows" || (room === "scores" && rest.length))
+      return (await this.chunk("answers"))[name] ?? missing(name);
     if (["cycle", "timeline", "map", "compare"].includes(room)) return (await this.chunk(name)) ?? missing(name);
     return (await this.chunk("main"))[name] ?? missing(name);
   }

@@ -3,23 +3,38 @@
 
 PAGES.map = async (source) => {
   const view = await source.get("map");
-  if (!view.points.length) return [h("h1", {}, "Map of texts"), h("p", { class: "quiet" }, "This run has no map: it was made by an earlier version, or its student gives no embedding.")];
+  if (!view.points.length)
+    return [
+      h("h1", {}, "Map of texts"),
+      h(
+        "p",
+        { class: "quiet" },
+        "This run has no map: it was made by an earlier version, or its student gives no embedding.",
+      ),
+    ];
   const holder = h("div");
   const show = (name) => holder.replaceChildren(mapChart(view.points, name));
   show("origin");
   return [
     h("h1", {}, "Map of texts"),
-    h("p", { class: "quiet" }, "Each point is a text; near points mean similar texts to the untrained student. Its embedding is reduced to its two main directions, so distances are rough. Click a point to see where the text comes from."),
+    h(
+      "p",
+      { class: "quiet" },
+      "Each point is a text; near points mean similar texts to the untrained student. Its embedding is reduced to its two main directions, so distances are rough. Click a point to see where the text comes from.",
+    ),
     view.left_out ? h("p", { class: "notice" }, `${number(view.left_out)} texts are left out.`) : null,
     card(null, choice("colour by", ["origin", "label", "cycle", "state"], "origin", show), holder),
   ];
 };
 
 const POINT_GROUPS = {
-  origin: (point) => ({ seed: "your seeds", validation: "your validation rows", pool: "your pool, not used" })[point.origin] ?? (point.origin === "real" ? "your texts, labelled" : "written by the teacher"),
+  origin: (point) =>
+    ({ seed: "your seeds", validation: "your validation rows", pool: "your pool, not used" })[point.origin] ??
+    (point.origin === "real" ? "your texts, labelled" : "written by the teacher"),
   label: (point) => point.label ?? "not labelled",
   cycle: (point) => (point.cycle ? `cycle ${point.cycle}` : "your own texts"),
-  state: (point) => (point.cycle ? ({ rejected: "refused", tombstoned: "taken back" }[point.state] ?? point.state) : "your own texts"),
+  state: (point) =>
+    point.cycle ? ({ rejected: "refused", tombstoned: "taken back" }[point.state] ?? point.state) : "your own texts",
 };
 
 function mapChart(points, by) {
@@ -49,8 +64,14 @@ function mapChart(points, by) {
     () => ({
       grid: { left: 20, right: 20, top: 60, bottom: 20 },
       legend: { type: "scroll", top: 0, textStyle: { color: colour("quiet") } },
-      tooltip: tip((item) => `${wrapText(item.data.point.text)}\n${[item.data.point.label, item.data.point.id].filter(Boolean).join(", ")}`),
-      dataZoom: [{ type: "inside", xAxisIndex: 0 }, { type: "inside", yAxisIndex: 0 }],
+      tooltip: tip(
+        (item) =>
+          `${wrapText(item.data.point.text)}\n${[item.data.point.label, item.data.point.id].filter(Boolean).join(", ")}`,
+      ),
+      dataZoom: [
+        { type: "inside", xAxisIndex: 0 },
+        { type: "inside", yAxisIndex: 0 },
+      ],
       xAxis: axis("", { type: "value", scale: true, show: false }),
       yAxis: axis("", { type: "value", scale: true, show: false }),
       series,

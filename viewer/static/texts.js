@@ -11,7 +11,12 @@ PAGES.texts = async (source, _, query) => {
   return [
     h("h1", {}, "Texts"),
     filterBar(facets, query),
-    h("p", { class: "quiet", "aria-live": "polite" }, `${number(page.total)} of ${count(all, "text")}`, page.total ? `, ${number(first + 1)} to ${number(first + page.rows.length)}` : ""),
+    h(
+      "p",
+      { class: "quiet", "aria-live": "polite" },
+      `${number(page.total)} of ${count(all, "text")}`,
+      page.total ? `, ${number(first + 1)} to ${number(first + page.rows.length)}` : "",
+    ),
     card(null, textTable(page.rows)),
     pager(query, first, page),
   ];
@@ -21,7 +26,11 @@ function textTable(rows) {
   const areMarked = rows.some((row) => Array.isArray(row.label ?? row.intended));
   const columns = [
     ["id", (row) => linkSample(row.id)],
-    ["text", (row) => (Array.isArray(row.label ?? row.intended) ? marked(row.text, row.label ?? row.intended, CUT) : quote(row.text))],
+    [
+      "text",
+      (row) =>
+        Array.isArray(row.label ?? row.intended) ? marked(row.text, row.label ?? row.intended, CUT) : quote(row.text),
+    ],
     !areMarked && ["answer", labelCell],
     ["state", (row) => [sampleBadge(row), row.reason && h("div", { class: "quiet" }, row.reason)]],
     ["before training the student said", examCell],
@@ -36,14 +45,20 @@ function textTable(rows) {
 
 function labelCell(row) {
   const label = row.label ?? row.candidates?.[0] ?? null;
-  const wanted = typeof row.intended === "string" && row.intended !== label ? h("div", { class: "quiet" }, `written for ${row.intended}`) : null;
+  const wanted =
+    typeof row.intended === "string" && row.intended !== label
+      ? h("div", { class: "quiet" }, `written for ${row.intended}`)
+      : null;
   return [label === null ? h("span", { class: "quiet" }, "not labelled") : sayAnswer(label, row.text), wanted];
 }
 
 function examCell(row) {
   if (!row.exam) return null;
   const knew = JSON.stringify(row.exam.answer) === JSON.stringify(row.label);
-  return [knew ? badge("knew it", "good") : sayAnswer(row.exam.answer, row.text), h("div", { class: "quiet" }, `${row.exam.confidence.toFixed(2)} sure`)];
+  return [
+    knew ? badge("knew it", "good") : sayAnswer(row.exam.answer, row.text),
+    h("div", { class: "quiet" }, `${row.exam.confidence.toFixed(2)} sure`),
+  ];
 }
 
 function filterBar(facets, query) {
@@ -55,9 +70,23 @@ function filterBar(facets, query) {
   };
   const pick = (key, name, options) =>
     options.length > 1 || query[key]
-      ? h("label", {}, name, " ", h("select", { name: key, onchange: (event) => go({ [key]: event.target.value }) }, h("option", { value: "" }, "all"), options.map(([value, text]) => h("option", { value, selected: String(value) === query[key] }, text))))
+      ? h(
+          "label",
+          {},
+          name,
+          " ",
+          h(
+            "select",
+            { name: key, onchange: (event) => go({ [key]: event.target.value }) },
+            h("option", { value: "" }, "all"),
+            options.map(([value, text]) => h("option", { value, selected: String(value) === query[key] }, text)),
+          ),
+        )
       : null;
-  const rows = (name, say = (value) => value) => facets[name].filter((row) => row[name] !== null && row[name] !== "").map((row) => [row[name], `${say(row[name])} (${number(row.count)})`]);
+  const rows = (name, say = (value) => value) =>
+    facets[name]
+      .filter((row) => row[name] !== null && row[name] !== "")
+      .map((row) => [row[name], `${say(row[name])} (${number(row.count)})`]);
   let timer;
   const search = h("input", {
     type: "search",
@@ -74,13 +103,20 @@ function filterBar(facets, query) {
     "form",
     { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
     h("label", {}, "search ", search),
-    pick("state", "state", rows("state", (value) => words[value] ?? value)),
+    pick(
+      "state",
+      "state",
+      rows("state", (value) => words[value] ?? value),
+    ),
     pick("label", "label", rows("label")),
     pick("cycle", "cycle", rows("cycle")),
     pick("kind", "kind", rows("kind")),
     pick("reason", "refused for", rows("reason")),
     pick("weakness", "weakness", rows("weakness")),
-    pick("disputed", "dispute", [["true", "disputed"], ["false", "not disputed"]]),
+    pick("disputed", "dispute", [
+      ["true", "disputed"],
+      ["false", "not disputed"],
+    ]),
     query.lesson && h("span", { class: "badge" }, `lesson ${query.lesson}`),
     Object.keys(query).length ? h("a", { href: route("texts") }, "all texts") : null,
   );
@@ -92,6 +128,8 @@ function pager(query, first, page) {
     "nav",
     { class: "steps", "aria-label": "pages" },
     first > 0 ? h("a", { href: to(Math.max(0, first - TEXTS_ON_A_PAGE)), rel: "prev" }, "\u2190 earlier") : h("span"),
-    first + page.rows.length < page.total ? h("a", { href: to(first + TEXTS_ON_A_PAGE), rel: "next" }, "more \u2192") : h("span"),
+    first + page.rows.length < page.total
+      ? h("a", { href: to(first + TEXTS_ON_A_PAGE), rel: "next" }, "more \u2192")
+      : h("span"),
   );
 }

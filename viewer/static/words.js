@@ -52,7 +52,10 @@ function explainWeakness(row) {
   const parts = [(STATES[row.state] ?? [row.state, ""])[1]];
   const tested = row.tested;
   if (tested && tested.inside !== null && tested.inside !== undefined) {
-    const near = tested.near === null || tested.near === undefined ? "" : `, on ${percent(tested.near)} of other texts of this kind`;
+    const near =
+      tested.near === null || tested.near === undefined
+        ? ""
+        : `, on ${percent(tested.near)} of other texts of this kind`;
     parts.push(
       `tested (${tested.verdict}): the student errs or doubts on ${percent(tested.inside)} of the evidence${near}` +
         ` and errs on ${percent(tested.outside)} of all examined texts`,
