@@ -129,10 +129,10 @@ def move_shares(begin: Mapping[Kind, float], effects: Mapping[str, Effect]) -> d
 
 
 def describe_effects(effects: Mapping[str, Effect], judged: int) -> str:
-    """Describe the effects in a line, such as `plain +5.4, toned +0.7 per 1,000 tokens (...)`."""
+    """Describe the effects in a line: how 1,000 tokens spent on each kind change the loss on real texts, best first."""
     ordered = sorted(effects.items(), key=lambda item: -item[1].mean)
-    figures = ", ".join(f"{kind} {effect.mean:+.1f}" for kind, effect in ordered)
-    return f"{figures} thousandths of the loss on {judged} real texts per 1,000 tokens"
+    figures = ", ".join(f"{kind} {-effect.mean / 1000:+.4f}" for kind, effect in ordered)
+    return f"change of the loss on {judged} real texts per 1,000 tokens: {figures}"
 
 
 def divide(wanted: int, done: Mapping[str, int], shares: Mapping[Kind, float], left: int, size: int) -> dict[Kind, int]:

@@ -109,7 +109,7 @@ def test_what_the_pool_lacks_is_written() -> None:
 
 def test_the_verdict_is_told_best_first() -> None:
     told = describe_effects(effects(real=0.72, plain=5.4), 96)
-    assert told == "plain +5.4, real +0.7 thousandths of the loss on 96 real texts per 1,000 tokens"
+    assert told == "change of the loss on 96 real texts per 1,000 tokens: plain -0.0054, real -0.0007"
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
