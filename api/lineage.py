@@ -8,7 +8,7 @@ from typing import Any
 from evokd.messages import CallRecord, Case, FeedbackPacket, InputError
 from evokd.messages.suggest import suggest
 from evokd.tracing.ledger import Ledger, Sample
-from evokd.tracing.rows import Answer, WeaknessRow
+from evokd.tracing.rows import Answer, WeaknessRow, without_probe
 
 MOST_LISTED = 8
 """Ids that an error lists at most."""
@@ -47,12 +47,6 @@ class CaseHistory:
             "samples": [vars(sample) for sample in self.samples],
             "answers": [vars(answer) for answer in self.answers],
         }
-
-
-def without_probe(row: WeaknessRow) -> dict[str, Any]:
-    """A weakness without the direction in the embedding, which nobody can read."""
-    mastery = row["mastery"]
-    return {**row, "mastery": mastery and {key: value for key, value in mastery.items() if key != "probe"}}
 
 
 def find_case(ledger: Ledger, cycle: int, name: str) -> CaseHistory:

@@ -25,8 +25,11 @@ from evokd.tracing.rows import (
     WeaknessRow,
 )
 from evokd.tracing.summary import read_summary
+from evokd.tracing.timeline import make_timeline
+from evokd.tracing.usage import AgentUse, NodeTimes, find_slowest, measure_agents
 
 __all__ = [
+    "AgentUse",
     "Answer",
     "CURATION",
     "GATE",
@@ -34,6 +37,7 @@ __all__ = [
     "KINDS",
     "Ledger",
     "LessonRow",
+    "NodeTimes",
     "PlanRecord",
     "QuotaRecord",
     "Run",
@@ -42,9 +46,11 @@ __all__ = [
     "TRAINING",
     "WeaknessRow",
     "find_run",
+    "find_slowest",
+    "measure_agents",
     "open_run",
 ]
-"""With the types of what a run's ledger holds."""
+"""With the types of what a run's ledger holds, and what is added up of it."""
 
 
 class Run:
@@ -139,6 +145,10 @@ class Run:
         prompts = read_config(self.folder)["prompts"]
         name = (prompts.get("files") or {}).get(call.role) if prompts.get("hash") == call.prompts else None
         return str(name) if name else None
+
+    def node_times(self, ledger: Ledger) -> NodeTimes:
+        """The wall-clock seconds of its nodes; `ledger`: its ledger, open for reading."""
+        return NodeTimes(make_timeline(self.events()), ledger)
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:

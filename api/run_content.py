@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from evokd.api.lineage import find_call, find_case, find_evidence, find_sample, find_weakness, without_probe
+from evokd.api.lineage import find_call, find_case, find_evidence, find_sample, find_weakness
 from evokd.api.record import Run
-from evokd.api.usage import NodeTimes, find_slowest, measure_agents
 from evokd.messages import InputError
 from evokd.tracing.ledger import Ledger
-from evokd.tracing.rows import WeaknessRow
+from evokd.tracing.rows import WeaknessRow, without_probe
+from evokd.tracing.usage import NodeTimes, find_slowest, measure_agents
 from evokd.viewer.record import RunPlace, RunRecord, explain_damage
 from evokd.viewer.resources import read
 
@@ -19,7 +19,7 @@ def read_run(run: Run) -> dict[str, Any]:
     with _open(run) as record:
         overview = read(record, "overview")
         cycles = read(record, "cycles")
-        nodes = NodeTimes(record.events, record.ledger)
+        nodes = record.node_times
         used = [_read_use(record.ledger, nodes, cycle["cycle"]) for cycle in cycles]
         total = nodes.of_run()
         return {
@@ -47,7 +47,7 @@ def read_cycle(run: Run, cycle: int) -> dict[str, Any]:
         if not 0 <= cycle <= last:
             raise InputError(f"--cycle {cycle}: the run has cycles 0 to {last}")
         content: dict[str, Any] = read(record, f"cycle/{cycle}")
-        return content | _read_use(record.ledger, NodeTimes(record.events, record.ledger), cycle)
+        return content | _read_use(record.ledger, record.node_times, cycle)
 
 
 def read_weakness(run: Run, name: str) -> dict[str, Any]:

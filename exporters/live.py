@@ -14,9 +14,9 @@ from typing import Any
 
 from evokd.exporters.delivery import DeliveryError, Exporter
 from evokd.exporters.source import RunSource
-from evokd.exporters.timeline import BEGINS
 from evokd.messages import EvokdError
 from evokd.messages.escape import clean
+from evokd.tracing.timeline import BEGINS
 
 PATIENCE = 15.0
 """Seconds that the end of a command waits for its exporters."""

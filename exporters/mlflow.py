@@ -12,12 +12,12 @@ import yaml
 from evokd.exporters.delivery import DeliveryError, check_address, hide_secrets, is_installed
 from evokd.exporters.source import RunSource
 from evokd.exporters.spans import trace_id
-from evokd.exporters.timeline import Timeline
 from evokd.messages import EvokdError, InputError
 from evokd.messages.escape import clean
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.rows import CURATION, GATE, TRAINING
 from evokd.tracing.summary import read_summary
+from evokd.tracing.timeline import Timeline
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

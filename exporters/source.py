@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from evokd.exporters.timeline import Timeline, read_timeline
+from evokd.messages import EvokdError
+from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger, open_ledger
+from evokd.tracing.timeline import Timeline, make_timeline
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,10 @@ class RunSource:
         Raises:
             EvokdError: there is no event log, or nothing is in it.
         """
-        return read_timeline(self.events)
+        timeline = make_timeline(read_events(self.events) if self.events.is_file() else ())
+        if timeline is None:
+            raise EvokdError(f"{self.events}: no event of a run is in it, so there is nothing to export")
+        return timeline
 
     def open_ledger(self) -> Ledger:
         """Open the ledger for reading; the caller closes it.

@@ -23,10 +23,10 @@ from evokd.exporters.attributes import (
     flatten,
     to_json,
 )
-from evokd.exporters.timeline import BEGINS, Happening, NodeTime, Timeline
 from evokd.messages import CallRecord
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.rows import CURATION, DECISION, GATE, TRAINING, LessonRow
+from evokd.tracing.timeline import BEGINS, Happening, NodeTime, Timeline
 
 
 @dataclass(frozen=True)

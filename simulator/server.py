@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 from collections.abc import Callable
 
 import uvicorn
@@ -10,10 +9,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from evokd.messages import InputError
+from evokd.messages.loopback import HOST, listen
 
-HOST = "127.0.0.1"
-"""Nobody else's machine may reach it: there is no key."""
 OWN_NAMES = frozenset({HOST, "localhost"})
 """Names under which a client of this machine asks."""
 
@@ -58,26 +55,9 @@ def serve(app: ASGIApp, port: int, announce: Callable[[str], None]) -> None:
     Raises:
         InputError: the port cannot be used.
     """
-    with _listen(port) as listener:
+    with listen(port) as listener:
         announce(f"http://{HOST}:{listener.getsockname()[1]}/v1")
         config = uvicorn.Config(guard(app), lifespan="off", log_config=None, access_log=False, ws="none")
         # uvicorn shuts down in order and then raises the interrupt again.
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listen(port: int) -> socket.socket:
-    if not 0 <= port <= 65535:
-        raise InputError(f"port {port}: a port lies between 0 (any free one) and 65535")
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen()
-    except OSError as exc:
-        listener.close()
-        reason = exc.strerror or str(exc)
-        raise InputError(
-            f"port {port} on {HOST} cannot be used ({reason}); choose another, or 0 for any free one"
-        ) from exc
-    return listener

@@ -109,6 +109,12 @@ class WeaknessRow(TypedDict):
     tested: StatementTest | None
 
 
+def without_probe(row: WeaknessRow) -> dict[str, Any]:
+    """A weakness without the direction in the embedding, which nobody can read."""
+    mastery = row["mastery"]
+    return {**row, "mastery": mastery and {key: value for key, value in mastery.items() if key != "probe"}}
+
+
 # ----------------------------------------------------------------------------------------------------------- lessons
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from evokd.tracing.queries import count_samples_by, list_messages, outline_calls
+from evokd.tracing.rows import without_probe
 from evokd.viewer.overview import draw_curve
 from evokd.viewer.record import RunRecord
 
@@ -35,7 +36,6 @@ def show_cycle(record: RunRecord, cycle: int) -> dict[str, Any] | None:
     """All of a cycle: messages, lessons, outlines of calls, weaknesses, records, events; None: no such cycle."""
     if not 0 <= cycle <= record.ledger.last_cycle():
         return None
-    first = record.ledger.weaknesses(cycle)
     return {
         "cycle": cycle,
         "messages": [_shorten(dict(row)) for row in list_messages(record.ledger, cycle)],
@@ -44,9 +44,9 @@ def show_cycle(record: RunRecord, cycle: int) -> dict[str, Any] | None:
         ],
         "counts": [row for row in count_samples_by(record.ledger, "cycle", "lesson", "state") if row["cycle"] == cycle],
         "calls": outline_calls(record.ledger, cycle),
-        "weaknesses": [without_probe(dict(row)) for row in first],
+        "weaknesses": [without_probe(row) for row in record.ledger.weaknesses(cycle)],
         "records": {name: record.part(cycle, name) for name in _PARTS},
-        "times": record.ledger.times(cycle),
+        "times": record.node_times.of_cycle(cycle),
         "events": [event for event in record.events if event.get("cycle") == cycle and event["event"] in _TOLD],
     }
 
@@ -69,11 +69,3 @@ def _shorten(row: dict[str, Any]) -> dict[str, Any]:
     if row["kind"] == "label_plan":
         body["texts"] = len(body.get("texts") or [])
     return {**row, "body": body}
-
-
-def without_probe(row: dict[str, Any]) -> dict[str, Any]:
-    """A weakness without the direction in the embedding, which nobody can read."""
-    mastery = row.get("mastery")
-    if isinstance(mastery, dict):
-        row["mastery"] = {key: value for key, value in mastery.items() if key != "probe"}
-    return row

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evokd.tracing.queries import count_samples_by, time_nodes
+from evokd.tracing.usage import measure_agents
 from evokd.viewer.intervals import measure_intervals, score_answers
 from evokd.viewer.record import RunRecord
 
@@ -31,7 +32,7 @@ def show_overview(record: RunRecord) -> dict[str, Any]:
         "estimate": start.get("estimate"),
         "totals": _add_up(record, summary),
         "curve": draw_curve(record),
-        "roles": _by_role(record),
+        "roles": [agent.to_json() for agent in measure_agents(record.ledger)],
         "nodes": list_nodes(record),
         "labels": summary.get("labels") or {},
         "states": count_samples_by(record.ledger, "state"),
@@ -97,14 +98,14 @@ def draw_curve(record: RunRecord) -> list[dict[str, Any]]:
     points = []
     sums: dict[str, float] = defaultdict(float)
     priced = True
-    seconds = _seconds_by_cycle(record)
     samples = _samples_by_cycle(record)
     for cycle in range(record.ledger.last_cycle() + 1):
+        seconds = sum(record.node_times.of_cycle(cycle).values())
         usage = record.ledger.usage(cycle)
         priced = priced and (usage["cost_usd"] is not None or not usage["calls"])
         sums["tokens"] += usage["input_tokens"] + usage["output_tokens"]
         sums["cost"] += usage["cost_usd"] or 0.0
-        sums["seconds"] += seconds.get(cycle, 0.0)
+        sums["seconds"] += seconds
         sums["samples"] += samples[cycle]["accepted"]
         gate = record.part(cycle, "gate")
         points.append(
@@ -117,18 +118,11 @@ def draw_curve(record: RunRecord) -> list[dict[str, Any]]:
                 "seconds": round(sums["seconds"], 1),
                 "calls": usage["calls"],
                 "cycle_tokens": usage["input_tokens"] + usage["output_tokens"],
-                "cycle_seconds": round(seconds.get(cycle, 0.0), 1),
+                "cycle_seconds": round(seconds, 1),
                 "states": dict(samples[cycle]),
             }
         )
     return points
-
-
-def _seconds_by_cycle(record: RunRecord) -> dict[int, float]:
-    seconds: dict[int, float] = defaultdict(float)
-    for row in time_nodes(record.ledger):
-        seconds[row["cycle"]] += row["seconds"]
-    return seconds
 
 
 def _samples_by_cycle(record: RunRecord) -> dict[int, dict[str, int]]:
@@ -138,48 +132,15 @@ def _samples_by_cycle(record: RunRecord) -> dict[int, dict[str, int]]:
     return counts
 
 
-def _by_role(record: RunRecord) -> list[dict[str, Any]]:
-    """What each agent used."""
-    roles: dict[str, dict[str, Any]] = {}
-    columns = "id, role, status, input_tokens, output_tokens, cost_usd, seconds"
-    for call in record.ledger.query(f"SELECT {columns} FROM calls ORDER BY seq"):
-        role = roles.setdefault(
-            call["role"],
-            {
-                "role": call["role"],
-                "calls": 0,
-                "input_tokens": 0,
-                "output_tokens": 0,
-                "cost_usd": 0.0,
-                "seconds": 0.0,
-                "slowest": None,
-                "faults": 0,
-                "errors": 0,
-            },
-        )
-        if call["status"] == "error":
-            role["errors"] += 1
-            continue
-        role["calls"] += 1
-        role["faults"] += call["status"] in ("fault", "spent", "lost")
-        for key in ("input_tokens", "output_tokens", "seconds"):
-            role[key] += call[key]
-        if role["cost_usd"] is not None:
-            role["cost_usd"] = None if call["cost_usd"] is None else role["cost_usd"] + call["cost_usd"]
-        if role["slowest"] is None or call["seconds"] > role["slowest"]["seconds"]:
-            role["slowest"] = {"id": call["id"], "seconds": call["seconds"]}
-    return list(roles.values())
-
-
 def list_nodes(record: RunRecord) -> list[dict[str, Any]]:
-    """Seconds of each node: in all, and of its slowest run with the cycle."""
+    """Wall-clock seconds of each node in all, its runs, and the longest of these with its cycle."""
+    wall = record.node_times.of_run()
     nodes: dict[str, dict[str, Any]] = {}
     for row in time_nodes(record.ledger):
-        node = nodes.setdefault(
-            row["node"], {"node": row["node"], "runs": 0, "seconds": 0.0, "slowest": -1.0, "cycle": None}
-        )
+        name = row["node"]
+        node = nodes.setdefault(name, {"node": name, "runs": 0, "seconds": 0.0, "slowest": -1.0, "cycle": None})
         node["runs"] += row["runs"]
-        node["seconds"] = round(node["seconds"] + row["seconds"], 3)
+        node["seconds"] = wall.get(name, 0.0)
         if row["slowest"] > node["slowest"]:
             node["slowest"], node["cycle"] = row["slowest"], row["cycle"]
     return list(nodes.values())

@@ -16,6 +16,8 @@ from evokd.messages import EvokdError
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger, open_ledger
 from evokd.tracing.summary import read_summary
+from evokd.tracing.timeline import Timeline, make_timeline
+from evokd.tracing.usage import NodeTimes
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,16 @@ class RunRecord:
         except OSError:
             return []
         return _read_events(path, status.st_size, status.st_mtime_ns)
+
+    @cached_property
+    def timeline(self) -> Timeline | None:
+        """When things happened; None where the event log says nothing of it."""
+        return make_timeline(self.events)
+
+    @cached_property
+    def node_times(self) -> NodeTimes:
+        """The wall-clock seconds of the nodes."""
+        return NodeTimes(self.timeline, self.ledger)
 
     @cached_property
     def summary(self) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,9 +10,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from evokd.messages import InputError
+from evokd.messages.loopback import HOST, listen
 
-HOST = "127.0.0.1"
-"""Nobody else's machine may reach it: there is no key, and records hold what users wrote."""
 PORT = 8765
 """Port where none is asked for; if it is taken, one of the next ones."""
 _NEXT = 20
@@ -48,7 +46,7 @@ def serve(app: Starlette, port: int | None, announce: Callable[[str], None]) -> 
     Raises:
         InputError: the port cannot be used.
     """
-    with listen(port) as listener:
+    with open_port(port) as listener:
         announce(_address(listener))
         # uvicorn shuts down in order and then raises the interrupt again.
         with contextlib.suppress(KeyboardInterrupt):
@@ -62,7 +60,7 @@ def serve_beside(app: Starlette, port: int | None) -> Iterator[str]:
     Raises:
         InputError: the port cannot be used.
     """
-    with listen(port) as listener:
+    with open_port(port) as listener:
         server = _Server(app)
         thread = threading.Thread(target=_run, args=(server, listener), name="evokd-pages", daemon=True)
         thread.start()
@@ -82,29 +80,11 @@ def _address(listener: socket.socket) -> str:
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
-def listen(port: int | None) -> socket.socket:
-    """Open a socket that listens on the loopback interface; `port` as in `serve`.
-
-    Raises:
-        InputError: the port cannot be used.
-    """
-    if port is None:
-        for number in range(PORT, PORT + _NEXT):
-            with contextlib.suppress(InputError):
-                return listen(number)
-        port = 0
-    if not 0 <= port <= 65535:
-        raise InputError(f"port {port}: a port lies between 0 (any free one) and 65535")
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if os.name == "posix":  # elsewhere it would let two programs listen on one port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen()
-    except OSError as exc:
-        listener.close()
-        reason = exc.strerror or str(exc)
-        raise InputError(
-            f"port {port} on {HOST} cannot be used ({reason}); choose another, or 0 for any free one"
-        ) from exc
-    return listener
+def open_port(port: int | None) -> socket.socket:
+    """Listen on a port; None: `PORT`, or one of the next if it is taken, else any."""
+    if port is not None:
+        return listen(port)
+    for number in range(PORT, PORT + _NEXT):
+        with contextlib.suppress(InputError):
+            return listen(number)
+    return listen(0)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evokd.tracing.queries import Spent, count_samples_by, spent_by_span
-from evokd.viewer.cycles import without_probe
+from evokd.tracing.rows import without_probe
 from evokd.viewer.record import RunRecord
 
 _NOTHING = Spent(tokens=0, seconds=0.0, cost_usd=0.0)
@@ -23,7 +23,7 @@ def list_weaknesses(record: RunRecord) -> list[dict[str, Any]]:
     spent = spent_by_span(record.ledger)
     return [
         {
-            **without_probe(dict(weakness)),
+            **without_probe(weakness),
             "lessons": lessons[weakness["id"]],
             "texts": texts[weakness["id"]],
             "spent": _add([spent.get(lesson, _NOTHING) for lesson in lessons[weakness["id"]]]),

@@ -79,7 +79,6 @@ def _read(run: "OpenRun", wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(run: "OpenRun", wanted: dict[str, Any]) -> None:
-    from evokd.api.usage import NodeTimes
     from evokd.cli import console
     from evokd.cli.views import call_page, cycle_page, lineage_pages, run_page
 
@@ -88,7 +87,7 @@ def _show(run: "OpenRun", wanted: dict[str, Any]) -> None:
         if wanted["case"] is not None:
             lineage_pages.show_case(paper, ledger, cycle, wanted["case"])
         elif cycle is not None:
-            nodes = NodeTimes(run.events(), ledger)
+            nodes = run.node_times(ledger)
             cycle_page.show_cycle(paper, ledger, cycle, nodes.of_cycle(cycle))
         elif wanted["weakness"] is not None:
             lineage_pages.show_weakness(paper, ledger, wanted["weakness"])

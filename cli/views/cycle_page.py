@@ -4,8 +4,18 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from evokd.api.record import CURATION, GATE, KINDS, TRAINING, GateRecord, Ledger, LessonRow, PlanRecord, QuotaRecord
-from evokd.api.usage import measure_agents
+from evokd.api.record import (
+    CURATION,
+    GATE,
+    KINDS,
+    TRAINING,
+    GateRecord,
+    Ledger,
+    LessonRow,
+    PlanRecord,
+    QuotaRecord,
+    measure_agents,
+)
 from evokd.cli.markup import literal
 from evokd.cli.views.answers import CUT, MARKED_CUT, tell_answer, tell_case, tell_error_count, tell_sample
 from evokd.cli.views.layout import count, fit, say, say_heading

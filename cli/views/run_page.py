@@ -6,9 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from evokd.api.record import CURATION, GATE, Ledger, Run
+from evokd.api.record import CURATION, GATE, Ledger, NodeTimes, Run, find_slowest, measure_agents
 from evokd.api.run_state import RunState
-from evokd.api.usage import NodeTimes, find_slowest, measure_agents
 from evokd.cli.markup import literal
 from evokd.cli.views.cycle_page import show_cycle
 from evokd.cli.views.layout import count, draw_curve, print_table, say, say_heading, tell_cost
@@ -48,7 +47,7 @@ def show_run(console: Console, run: Run, ledger: Ledger, program: str = "evokd")
     if state.status != "done":
         _tell_state(console, run, state, program)
     _tell_setup(console, summary or began, began)
-    nodes = NodeTimes(events, ledger)
+    nodes = run.node_times(ledger)
     last = ledger.last_cycle()
     _list_cycles(console, ledger, nodes)
     shown = range(last + 1) if last <= _MOST_CYCLES else range(last, last + 1)

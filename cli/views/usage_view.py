@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from evokd.api.usage import AgentUse, find_slowest
+from evokd.api.record import AgentUse, find_slowest
 from evokd.cli.markup import literal
 from evokd.cli.views.layout import print_table, say
 

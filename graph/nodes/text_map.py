@@ -45,9 +45,13 @@ async def map_user_texts(context: RunContext) -> MapBasis | None:
 
 
 async def map_drafts(context: RunContext, cycle: int) -> None:
-    """Store where the drafts of a cycle lie, whatever became of them."""
+    """Store where the drafts of a cycle lie, whatever became of them; the first time also the user's own texts.
+
+    Not earlier: by then the choice of real texts has embedded the pool.
+    """
     drafts = [(sample.id, sample.text) for sample in context.ledger.samples(cycle=cycle)]
-    basis = _recall_basis(context) or await map_user_texts(context)
+    is_begun = context.ledger.cycle_record(0, MAP) is not None
+    basis = _recall_basis(context) if is_begun else await map_user_texts(context)
     vectors = await _embed(context, [text for _, text in drafts]) if basis is not None else None
     if basis is not None and vectors is not None:
         record = MapRecord(ids=[name for name, _ in drafts], points=_project(vectors, basis))

@@ -3,7 +3,6 @@
 from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.self_training import is_used, train_twice
 from evokd.graph.nodes.split_rows import store_rows
-from evokd.graph.nodes.text_map import map_user_texts
 from evokd.graph.nodes.training_run import Material, make_job, make_record, run_training
 from evokd.graph.nodes.training_set import seed_examples, to_example
 from evokd.graph.state import State, StateUpdate
@@ -28,7 +27,6 @@ async def train(state: State, context: RunContext) -> StateUpdate:
     context.ledger.put_cycle_record(cycle, TRAINING, make_record(result))
     if not cycle:
         store_rows(context, "seeds")
-        await map_user_texts(context)
     return {"challenger": name}
 
 

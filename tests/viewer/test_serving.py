@@ -10,8 +10,9 @@ from urllib.request import urlopen
 import pytest
 
 from evokd.messages import InputError
+from evokd.messages.loopback import HOST
 from evokd.viewer.server import create_app
-from evokd.viewer.serving import HOST, PORT, listen, serve_beside
+from evokd.viewer.serving import PORT, open_port, serve_beside
 from tests.viewer.conftest import make_library
 
 # A process of its own: an interrupt can only be tested where it may end the process.
@@ -66,23 +67,23 @@ def test_it_ends_with_the_work_beside_it(made_run: Path) -> None:
 
 
 def test_only_this_machine_reaches_it(made_run: Path) -> None:
-    with listen(0) as listener:
+    with open_port(0) as listener:
         assert listener.getsockname()[0] == HOST == "127.0.0.1"
 
 
 def test_a_port_that_is_taken_is_refused_and_the_next_one_found() -> None:
-    with listen(None) as first, listen(None) as second:
+    with open_port(None) as first, open_port(None) as second:
         numbers = [listener.getsockname()[1] for listener in (first, second)]
         assert len(set(numbers)) == 2
         assert all(number >= PORT for number in numbers)
         with pytest.raises(InputError, match=f"port {numbers[0]} on 127.0.0.1 cannot be used"):
-            listen(numbers[0])
+            open_port(numbers[0])
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_what_is_no_port_is_refused(port: int) -> None:
     with pytest.raises(InputError, match="between 0"):
-        listen(port)
+        open_port(port)
 
 
 def test_any_free_port_is_taken_if_all_the_usual_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,5 +92,5 @@ def test_any_free_port_is_taken_if_all_the_usual_ones_are(monkeypatch: pytest.Mo
         taken.listen()
         monkeypatch.setattr("evokd.viewer.serving.PORT", taken.getsockname()[1])
         monkeypatch.setattr("evokd.viewer.serving._NEXT", 1)
-        with listen(None) as listener:
+        with open_port(None) as listener:
             assert listener.getsockname()[1] != taken.getsockname()[1]

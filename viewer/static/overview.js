@@ -193,9 +193,9 @@ function roleTable(roles) {
         short(role.output_tokens),
         role.cost_usd === null ? "\u2013" : dollars(role.cost_usd),
         duration(role.seconds),
-        role.slowest &&
-          h("a", { href: route("call", role.slowest.id), title: role.slowest.id }, duration(role.slowest.seconds)),
-        role.faults + role.errors ? `${role.faults + role.errors}` : "0",
+        role.slowest_call &&
+          h("a", { href: route("call", role.slowest_call), title: role.slowest_call }, duration(role.slowest_seconds)),
+        `${role.faults + role.refused}`,
       ]),
     { caption: "Tokens and time of each agent", empty: "no call yet" },
   );
@@ -214,7 +214,7 @@ function nodeTable(nodes) {
         h("span", { class: "bar", style: `width:${Math.max(1, Math.round((90 * node.seconds) / most))}px` }),
         [duration(node.slowest), " in ", linkCycle(node.cycle), !i && [" ", badge("slowest", "warn")]],
       ]),
-    { caption: "Wall-clock seconds of each node; lessons run side by side" },
+    { caption: "Wall-clock seconds of each node; lessons side by side count once" },
   );
 }
 

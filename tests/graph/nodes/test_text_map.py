@@ -51,22 +51,22 @@ def read(toy: ToyContext, cycle: int) -> MapRecord:
     return record
 
 
-async def test_the_users_texts_are_mapped_with_the_first_training_and_drafts_when_they_are_curated(
-    make_toy: MakeToy,
-) -> None:
+async def test_drafts_are_mapped_when_they_are_curated_and_the_users_texts_with_the_first(make_toy: MakeToy) -> None:
     toy = with_pool(make_toy())
     await train(make_state(cycle=0, champion=None), toy.context)
-    domain, own = toy.context.domain, read(toy, 0)
+    assert toy.context.ledger.cycle_record(0, MAP) is None, "training does not wait for it"
+    domain = toy.context.domain
+    drafts = [sample("c001-l01-d01", text=domain.seeds[0].text), sample("c001-l01-d02", text=domain.validation[0].text)]
+    toy.add_lesson("c001-l01", [replace(draft, candidates=[LABELS[0]], label=None) for draft in drafts])
+    toy.context.ledger.close_lesson("c001-l01", drafts=2, labelled=2, faults=[])
+    await curate(make_state(), toy.context)
+    own = read(toy, 0)
     seeds = [f"seed:s{number}" for number in range(1, len(domain.seeds) + 1)]
     rows = [f"validation:v{number}" for number in range(1, len(domain.validation) + 1)]
     assert own["ids"] == [*seeds, *rows, *(f"pool:{item.source}" for item in domain.pool)]
     texts = [item.text[:200] for item in (*domain.seeds, *domain.validation, *domain.pool)]
     assert own["texts"] == texts
     assert len({tuple(point) for point in own["points"]}) > 10
-    drafts = [sample("c001-l01-d01", text=domain.seeds[0].text), sample("c001-l01-d02", text=domain.validation[0].text)]
-    toy.add_lesson("c001-l01", [replace(draft, candidates=[LABELS[0]], label=None) for draft in drafts])
-    toy.context.ledger.close_lesson("c001-l01", drafts=2, labelled=2, faults=[])
-    await curate(make_state(), toy.context)
     assert {draft.state for draft in toy.context.ledger.samples()} == {"rejected"}
     record = read(toy, 1)
     assert record["ids"] == [draft.id for draft in drafts], "whatever became of them"

@@ -1,13 +1,9 @@
-"""When things happened in a run, read from its event log: nodes, calls, and what else was told."""
+"""When things happened in a run, from its event log: nodes, calls, and what else was told."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-
-from evokd.messages import EvokdError
-from evokd.tracing.events import read_events
 
 BEGINS = ("run_started", "run_resumed")
 """Events with which a process begins to work on a run."""
@@ -74,23 +70,20 @@ def to_nanoseconds(time: object) -> int | None:
         return None
 
 
-def read_timeline(path: Path) -> Timeline:
-    """Read the times of a run.
+def make_timeline(events: Iterable[Any]) -> Timeline | None:
+    """Put the times of a run together.
 
     Args:
-        path: the `events.jsonl` of the run; lines that are damaged are skipped.
+        events: its event log, in order; events that are damaged are skipped.
 
-    Raises:
-        EvokdError: the file is not there, or holds no event.
+    Returns:
+        The times; None where no event has one.
     """
-    events = read_events(path) if path.is_file() else []
     reader = _Reader()
     for event in events:
         if isinstance(event, dict) and (time := to_nanoseconds(event.get("time"))) is not None:
             reader.take(event, time)
-    if reader.start is None:
-        raise EvokdError(f"{path}: no event of a run is in it, so there is nothing to export")
-    return reader.finish()
+    return reader.finish() if reader.start is not None else None
 
 
 class _Reader:
@@ -119,9 +112,10 @@ class _Reader:
             case "node_started":
                 self._open[_place(event)] = time
             case "node_finished":
-                key = _place(event)
-                start = self._open.pop(key, time - round(float(event.get("seconds") or 0) * 1e9))
-                self._add(key, start, time, finished=True)
+                key, seconds = _place(event), _read_seconds(event)
+                if seconds is not None:
+                    start = self._open.pop(key, time - round(seconds * 1e9))
+                    self._add(key, start, time, finished=True)
             case "call":
                 self._calls[str(event.get("id"))] = time
             case "finished":
@@ -159,6 +153,14 @@ class _Reader:
 def _place(event: Mapping[str, Any]) -> tuple[int, str, str | None]:
     lesson = event.get("lesson")
     return _number(event.get("cycle")) or 0, str(event.get("node", "")), None if lesson is None else str(lesson)
+
+
+def _read_seconds(event: Mapping[str, Any]) -> float | None:
+    """How long a node worked; None where the event does not say it."""
+    try:
+        return float(event["seconds"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _number(value: object) -> int | None:

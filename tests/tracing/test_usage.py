@@ -1,7 +1,8 @@
 """Who used what."""
 
-from evokd.api.usage import NodeTimes, find_slowest, measure_agents
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.timeline import make_timeline
+from evokd.tracing.usage import NodeTimes, find_slowest, measure_agents
 from tests.tracing.rows import call
 
 
@@ -26,7 +27,7 @@ def finished(node: str, second: float, seconds: float, cycle: int = 1) -> dict[s
 def test_lessons_side_by_side_count_once(ledger: Ledger) -> None:
     events = [finished("generate", 10, 8), finished("generate", 12, 8), finished("label", 20, 1), {"event": "x"}]
     damaged = [{**finished("label", 9, 1), "time": 7}, {**finished("label", 9, 1), "seconds": "much"}]
-    nodes = NodeTimes([*events, *damaged], ledger).of_cycle(1)
+    nodes = NodeTimes(make_timeline([*events, *damaged]), ledger).of_cycle(1)
     assert nodes == {"generate": 10.0, "label": 1.0}
     assert find_slowest(nodes) == "generate"
     assert find_slowest({}) is None
@@ -35,4 +36,4 @@ def test_lessons_side_by_side_count_once(ledger: Ledger) -> None:
 def test_without_events_the_sums_of_the_ledger_count(ledger: Ledger) -> None:
     ledger.add_time(0, "train", 3.0)
     ledger.add_time(0, "train", 2.0)
-    assert NodeTimes([], ledger).of_run() == {"train": 5.0}
+    assert NodeTimes(make_timeline([]), ledger).of_run() == {"train": 5.0}

@@ -1,13 +1,13 @@
 """Who used what: calls, tokens, money and seconds of the agents, and wall-clock seconds of the nodes."""
 
+import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from evokd.tracing.ledger import Ledger
-from evokd.tracing.queries import outline_calls
+from evokd.tracing.timeline import Timeline
 
 _FAULTY = ("fault", "spent", "lost")
 """States of calls whose reply could not be used as it came."""
@@ -31,6 +31,10 @@ class AgentUse:
     """Calls whose reply was lost or could not be used as it came."""
     refused: int = 0
     """Attempts that brought no reply at all."""
+    slowest_call: str | None = None
+    """Id of the call that took longest."""
+    slowest_seconds: float = 0.0
+    """Wall-clock seconds of that call."""
 
     @property
     def tokens(self) -> int:
@@ -50,7 +54,7 @@ class AgentUse:
 def measure_agents(ledger: Ledger, cycle: int | None = None) -> list[AgentUse]:
     """What each agent used, in a cycle or in the run, in the order of their first calls."""
     uses: dict[str, AgentUse] = {}
-    for call in outline_calls(ledger, cycle):
+    for call in _read_calls(ledger, cycle):
         use = uses.setdefault(call["role"], AgentUse(call["role"]))
         if call["status"] == "error":
             use.refused += 1
@@ -60,34 +64,42 @@ def measure_agents(ledger: Ledger, cycle: int | None = None) -> list[AgentUse]:
         use.input_tokens += call["input_tokens"]
         use.output_tokens += call["output_tokens"]
         use.seconds += call["seconds"]
-        use.estimated = use.estimated or call["estimated"]
+        use.estimated = use.estimated or bool(call["estimated"])
+        if use.slowest_call is None or call["seconds"] > use.slowest_seconds:
+            use.slowest_call, use.slowest_seconds = call["id"], call["seconds"]
         known = use.cost_usd is not None and call["cost_usd"] is not None
         use.cost_usd = (use.cost_usd or 0.0) + (call["cost_usd"] or 0.0) if known else None
     return list(uses.values())
+
+
+def _read_calls(ledger: Ledger, cycle: int | None) -> list[sqlite3.Row]:
+    """What is added up of the calls; the index over their outlines holds all of it."""
+    columns = "id, role, status, input_tokens, output_tokens, estimated, cost_usd, seconds"
+    where, values = ("WHERE cycle = ?", [cycle]) if cycle is not None else ("", [])
+    return ledger.query(f"SELECT {columns} FROM calls {where} ORDER BY seq", *values)
 
 
 class NodeTimes:
     """Wall-clock seconds of the nodes: lessons that run side by side count once.
 
     Args:
-        events: the event log of the run.
-        ledger: the run's, for cycles of which the log has nothing; it has the sums over lessons alone.
+        timeline: the times of the run; None: none are known.
+        ledger: the run's, for cycles of which the event log has nothing; it has the sums over lessons alone.
     """
 
-    def __init__(self, events: Iterable[Mapping[str, Any]], ledger: Ledger) -> None:
+    def __init__(self, timeline: Timeline | None, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._spans: dict[int, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
-        for event in events:
-            span = _read_span(event)
-            if span is not None:
-                self._spans[event["cycle"]][event["node"]].append(span)
+        self._spans: dict[int, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
+        for node in timeline.nodes if timeline else ():
+            if node.finished:
+                self._spans[node.cycle][node.node].append((node.start, node.end))
 
     def of_cycle(self, cycle: int) -> dict[str, float]:
         """Node -> seconds in a cycle, in the order of the work."""
         spans = self._spans.get(cycle)
         if not spans:
             return self._ledger.times(cycle)
-        return {node: round(_cover(items), 3) for node, items in spans.items()}
+        return {node: round(_cover(items) / 1e9, 3) for node, items in spans.items()}
 
     def of_run(self) -> dict[str, float]:
         """Node -> seconds in all cycles, in the order of the work."""
@@ -98,22 +110,11 @@ class NodeTimes:
         return totals
 
 
-def _read_span(event: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Begin and end of a node's work, in seconds since 1970; None for another event, or a damaged one."""
-    if event.get("event") != "node_finished" or not isinstance(event.get("cycle"), int):
-        return None
-    try:
-        end = datetime.fromisoformat(event["time"]).timestamp()
-        return (end - float(event["seconds"]), end) if isinstance(event["node"], str) else None
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _cover(spans: Sequence[tuple[float, float]]) -> float:
-    """Seconds that at least one of the spans covers."""
-    total, until = 0.0, float("-inf")
+def _cover(spans: Sequence[tuple[int, int]]) -> int:
+    """Nanoseconds that at least one of the spans covers."""
+    total, until = 0, 0
     for begin, end in sorted(spans):
-        total += max(0.0, end - max(begin, until))
+        total += max(0, end - max(begin, until))
         until = max(until, end)
     return total
 
