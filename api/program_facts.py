@@ -5,6 +5,7 @@ from typing import Any
 
 from langgraph.graph import START
 
+from evokd.experiments.run_setup import is_compared
 from evokd.graph.build import build_graph
 from evokd.graph.setup.config_layers import ConfigSource, build_settings
 from evokd.graph.setup.renamed_keys import rename_keys
@@ -15,7 +16,12 @@ from evokd.viewer.record import ProgramFacts
 
 def program_facts() -> ProgramFacts:
     """Collect the facts; this compiles the graph, which takes a second."""
-    return ProgramFacts(find_defaults=_find_defaults, graph=_list_graph(), rename_settings=_rename_settings)
+    return ProgramFacts(
+        find_defaults=_find_defaults,
+        graph=_list_graph(),
+        rename_settings=_rename_settings,
+        is_compared=is_compared,
+    )
 
 
 def _find_defaults(task: str) -> dict[str, Any]:

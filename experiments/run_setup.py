@@ -120,13 +120,14 @@ def _is_beside_the_score(name: str) -> bool:
 
 def _compared_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted key -> value, without the seed, addresses, paths and what changes no sample."""
-    settings = {key: value for key, value in flatten(config["settings"]).items() if _is_compared(key)}
+    settings = {key: value for key, value in flatten(config["settings"]).items() if is_compared(key)}
     if config.get("base"):  # the digest of its weights, wherever they lay
         settings["student.base"] = f"{Path(settings['student.base']).name} ({config['base'][:12]})"
     return settings
 
 
-def _is_compared(key: str) -> bool:
+def is_compared(key: str) -> bool:
+    """Whether runs with other values of a setting are no repetitions of one another; `key` is dotted."""
     if key in ("seed", *PLACES):
         return False
     return not is_free(key) or key.startswith(("budget.", "stop."))

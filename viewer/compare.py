@@ -9,15 +9,12 @@ from evokd.viewer.overview import show_overview
 from evokd.viewer.record import RunRecord
 from evokd.viewer.setup import flatten, show_prompts
 
-_NO_DIFFERENCE = {"seed"}
-"""Runs that differ in these alone are repetitions of one another."""
-
 
 def compare_records(records: Sequence[RunRecord]) -> dict[str, Any]:
     """Compare runs.
 
     Returns:
-        `runs`: the first page of each, and `group`: the same number for runs that differ in the seed alone;
+        `runs`: the first page of each, and `group`: the same number for repetitions of one another;
         `settings` and `prompts`: what differs, with the value of each run.
     """
     made_of = [_list_setup(record) for record in records]
@@ -26,7 +23,7 @@ def compare_records(records: Sequence[RunRecord]) -> dict[str, Any]:
     groups: dict[str, int] = {}
     runs = []
     for record, setup in zip(records, made_of, strict=True):
-        identity = json.dumps([setup.get(key) for key in different if key not in _NO_DIFFERENCE], default=str)
+        identity = json.dumps([setup.get(key) for key in different if record.facts.is_compared(key)], default=str)
         runs.append({**show_overview(record), "group": groups.setdefault(identity, len(groups))})
     return {
         "runs": runs,

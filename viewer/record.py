@@ -30,6 +30,8 @@ class ProgramFacts:
     """The compiled graph: `nodes` (names) and `edges` ({"source", "target", "conditional"})."""
     rename_settings: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
     """Gives settings of an earlier version their names of today."""
+    is_compared: Callable[[str], bool] = lambda key: key != "seed"
+    """Dotted key of a setting -> whether runs with other values of it are no repetitions of one another."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ import base64
 import gzip
 import json
 import re
+import shutil
 import sqlite3
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE
 from evokd.messages import EvokdError
@@ -163,3 +165,19 @@ def test_answers_that_cannot_be_read_leave_the_other_pages(tmp_path: Path) -> No
     folder = make_run(tmp_path / "cut")
     damage_records(folder, "{", "validation:%")
     assert "EvoKD: cut" in make_report([RunPlace(folder)], ProgramFacts())
+
+
+def test_runs_that_differ_in_what_changes_no_sample_are_repetitions(made_run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(made_run, other)
+    config = yaml.safe_load((other / "config.yaml").read_text(encoding="utf-8"))
+    config["settings"].setdefault("teacher", {})["concurrency"] = 3
+    (other / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    for facts, groups in (
+        (ProgramFacts(), [0, 1]),
+        (ProgramFacts(is_compared=lambda key: key != "teacher.concurrency"), [0, 0]),
+    ):
+        with RunRecord(RunPlace(made_run), facts) as first, RunRecord(RunPlace(other), facts) as second:
+            view = compare_records([first, second])
+        assert [run["group"] for run in view["runs"]] == groups
+        assert "teacher.concurrency" in {row["key"] for row in view["settings"]}
