@@ -3,8 +3,8 @@
     python -m tests.kill_at EVENT NODE COUNT -- run DOMAIN ...      one command, killed with SIGKILL
     python -m tests.kill_at serve                                   requests as JSON lines on standard input
 
-As a server it imports everything heavy once and forks for each request, so that many kills cost little. A request holds
-`args`, `log` (file that takes what the command prints), and perhaps `event`, `node`, `count`, `signal` and `student`
+As a server it makes one run, which loads everything heavy, and forks for each request, so that many kills cost
+little. A request holds `args`, `log` (file that takes what the command prints), and perhaps `event`, `node`, `count`, `signal` and `student`
 (a name in `tests.graph.toy.STUDENTS`); the answer is `{"code": n}`, negative for a signal.
 
 In place of an event a request may name a `call` such as `tracing.ledger.Ledger.put_cycle_record`: the process is
@@ -13,6 +13,7 @@ killed right after the count-th one, or, with `fault` (a name in `errno`), that 
 """
 
 import asyncio
+import contextlib
 import errno
 import importlib
 import json
@@ -20,6 +21,8 @@ import os
 import resource
 import signal
 import sys
+import tempfile
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
@@ -28,7 +31,7 @@ import evokd.graph.build
 import evokd.graph.open_context
 import evokd.tracing.events
 from evokd.cli import main
-from tests.graph.toy import STUDENTS
+from tests.graph.toy import QUICK, STUDENTS, write_domain
 
 
 def run_killed(request: dict[str, Any]) -> int:
@@ -106,8 +109,7 @@ def _find(path: str) -> tuple[Any, str]:
 
 
 def _serve() -> None:
-    for name in ("langchain_openai", "langgraph.checkpoint.sqlite.aio", "sklearn.metrics"):
-        importlib.import_module(name)
+    _warm_up()
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
@@ -116,6 +118,20 @@ def _serve() -> None:
         _, status = os.waitpid(child, 0)
         sys.stdout.write(json.dumps({"code": os.waitstatus_to_exitcode(status)}) + "\n")
         sys.stdout.flush()
+
+
+def _warm_up() -> None:
+    """Make one run here, so that no child loads modules and builds validators that all of them need."""
+    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        runs = ["--runs-dir", str(Path(folder, "runs"))]
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            client = evokd.graph.open_context.StudentClient
+            code = run_killed(
+                {"args": ["run", str(write_domain(Path(folder, "domain"))), *QUICK, *runs], "student": "words"}
+            )
+            evokd.graph.open_context.StudentClient = client  # type: ignore[misc]
+    assert code == 0
+    assert threading.active_count() == 1, "a child would not have the other threads"
 
 
 def _become(request: dict[str, Any]) -> None:
