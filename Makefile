@@ -43,7 +43,7 @@ browser: $(BROWSER)  ## tests of the pages in a browser (Chromium), with checks 
 fuzz: $(STAMP)  ## 10,000 mutated replies, 2,500 domains, data files and options, 500 prompts (minutes)
 	FUZZ=1 $(BIN)/python -m pytest tests/agents/test_mutated_replies.py tests/agents/test_fence.py tests/graph/test_mutated_domains.py tests/prompts/test_malicious_prompts.py
 
-check: lint types imports chaos-short test  ## everything that CI checks
+check: lint types imports chaos-short test  ## everything that CI checks, but the pages in a browser (make browser)
 
 format: $(STAMP)  ## format the code
 	$(BIN)/ruff format .

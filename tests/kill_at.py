@@ -4,8 +4,8 @@
     python -m tests.kill_at serve                                   requests as JSON lines on standard input
 
 As a server it makes one run, which loads everything heavy, and forks for each request, so that many kills cost
-little. A request holds `args`, `log` (file that takes what the command prints), and perhaps `event`, `node`, `count`, `signal` and `student`
-(a name in `tests.graph.toy.STUDENTS`); the answer is `{"code": n}`, negative for a signal.
+little. A request holds `args`, `log` (file that takes what the command prints), and perhaps `event`, `node`, `count`,
+`signal` and `student` (a name in `tests.graph.toy.STUDENTS`); the answer is `{"code": n}`, negative for a signal.
 
 In place of an event a request may name a `call` such as `tracing.ledger.Ledger.put_cycle_record`: the process is
 killed right after the count-th one, or, with `fault` (a name in `errno`), that one and all after it fail instead. With
