@@ -30,9 +30,12 @@ test: $(STAMP)  ## run the tests, WORKERS (2) files at a time
 BROWSER := tests/browser/node_modules/.installed
 
 $(BROWSER): $(STAMP) tests/browser/package-lock.json
-	@has() { command -v chromium && command -v chromedriver && command -v npm; } >/dev/null; \
-	has || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -qy chromium chromium-driver npm; } || true; \
-	has || { echo "the tests in a browser need the commands chromium, chromedriver and npm"; exit 1; }
+	@want=""; \
+	command -v chromium >/dev/null || want="$$want chromium"; \
+	command -v chromedriver >/dev/null || want="$$want chromium-driver"; \
+	command -v npm >/dev/null || want="$$want npm"; \
+	[ -z "$$want" ] || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -qy $$want; } \
+	|| { echo "the tests in a browser need commands that come with these packages:$$want"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,browser]'
 	npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund
 	@touch $@
