@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evokd.api.record import Run, find_run
+from evokd.api.record import Run, open_run
 from evokd.api.settings import ConfigSource, Settings, to_sources
 from evokd.experiments.comparison import Comparison, compare_runs, write_comparison
 from evokd.experiments.driver import Results, drive
@@ -107,14 +107,14 @@ def compare(runs: Sequence[str | Path | Run], runs_dir: str | Path = "runs", out
     """Compare finished runs; those that cannot be compared come into tables of their own.
 
     Args:
-        runs: runs, their folders, or their ids in `runs_dir`.
+        runs: runs, their folders, or their ids in `runs_dir`; `example` is the shipped run.
         runs_dir: folder that holds the runs.
         out: folder for compare.md, compare.json and pictures; None: nothing is written.
 
     Raises:
         InputError: a run is not there or has not ended.
     """
-    opened = [run if isinstance(run, Run) else find_run(run, runs_dir) for run in runs]
+    opened = [open_run(run, runs_dir) for run in runs]
     comparison = compare_runs([run.folder for run in opened])
     if out is not None:
         write_comparison(comparison, out)

@@ -1,6 +1,7 @@
 """The page of a cycle: what failed, what the agents said and wrote, what the student learned, who used what."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 
@@ -19,19 +20,35 @@ from evokd.api.record import (
 from evokd.cli.markup import literal
 from evokd.cli.views.answers import CUT, MARKED_CUT, tell_answer, tell_case, tell_error_count, tell_sample
 from evokd.cli.views.layout import count, fit, say, say_heading
-from evokd.cli.views.usage_view import show_agents, tell_nodes
-from evokd.cli.views.weakness_lines import say_weakness
+from evokd.cli.views.usage_view import show_agents, tell_agents, tell_nodes
+from evokd.cli.views.weakness_lines import outline_weakness, say_weakness
 from evokd.messages import Analysis, Case, FeedbackPacket, InputError
 
 SHOWN_TEXTS = 3
 MOST_COUNTED = 5
 """Confusions and kinds of mistakes that are listed."""
 _LISTED_CALLS = 6
-_WEAKNESS_CUT = 240
-"""Characters of the Analyst's words that a cycle shows; the page of the weakness has all of them."""
 
 
-def show_cycle(console: Console, ledger: Ledger, cycle: int, nodes: Mapping[str, float] | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much of a cycle is told."""
+
+    texts: int
+    """Texts that are quoted at most, for each thing that has texts."""
+    words: int
+    """Characters of the Analyst's words on a weakness; the page of the weakness has all of them."""
+    is_brief: bool = False
+
+
+FULL = Depth(texts=SHOWN_TEXTS, words=240)
+BRIEF = Depth(texts=0, words=100, is_brief=True)
+"""A cycle on one screen, where a whole run is told."""
+
+
+def show_cycle(
+    console: Console, ledger: Ledger, cycle: int, nodes: Mapping[str, float] | None = None, depth: Depth = FULL
+) -> None:
     """Print one cycle.
 
     Args:
@@ -39,6 +56,7 @@ def show_cycle(console: Console, ledger: Ledger, cycle: int, nodes: Mapping[str,
         ledger: the run's ledger.
         cycle: its number; 0 is the start on the seeds.
         nodes: wall-clock seconds of its nodes; None: the sums that the ledger has.
+        depth: how much of it.
 
     Raises:
         InputError: the run has no such cycle.
@@ -54,12 +72,12 @@ def show_cycle(console: Console, ledger: Ledger, cycle: int, nodes: Mapping[str,
         lessons = ledger.lessons(cycle)
         packet = ledger.message(span, FeedbackPacket)
         if packet is not None:
-            _failed(console, packet)
-            _said(console, ledger, cycle, packet.cases, bool(lessons))
-        _written(console, ledger, lessons)
-        _refused(console, ledger, cycle)
-    _learned(console, ledger, cycle)
-    _used(console, ledger, cycle, ledger.times(cycle) if nodes is None else nodes)
+            _failed(console, packet, depth)
+            _said(console, ledger, cycle, packet.cases, bool(lessons), depth)
+        _written(console, ledger, lessons, depth)
+        _refused(console, ledger, cycle, depth)
+    _learned(console, ledger, cycle, depth)
+    _used(console, ledger, cycle, ledger.times(cycle) if nodes is None else nodes, depth)
 
 
 def _tell_outcome(gate: GateRecord | None) -> str:
@@ -74,9 +92,11 @@ def _tell_verdict(gate: GateRecord) -> str:
     return "[green]promoted[/]" if gate["promoted"] else "[red]rolled back[/]"
 
 
-def _used(console: Console, ledger: Ledger, cycle: int, nodes: Mapping[str, float]) -> None:
+def _used(console: Console, ledger: Ledger, cycle: int, nodes: Mapping[str, float], depth: Depth) -> None:
     agents = measure_agents(ledger, cycle)
-    if agents:
+    if agents and depth.is_brief:
+        say(console, f"[bold]Used by the agents:[/] {tell_agents(agents)}.")
+    elif agents:
         say(console, "[bold]Used by the agents:[/]")
         show_agents(console, agents)
         say(console, f"[dim]calls (--call ID shows one): {literal(_list_calls(ledger, cycle))}[/]", 2)
@@ -100,7 +120,7 @@ def _made_of(console: Console, ledger: Ledger, cycle: int) -> None:
         say(console, f"[bold]Texts planned:[/] {literal(texts + verdict, 400)}.")
 
 
-def _failed(console: Console, packet: FeedbackPacket) -> None:
+def _failed(console: Console, packet: FeedbackPacket, depth: Depth) -> None:
     cases = packet.cases
     wrong = [case for case in cases if case.verdict != "right"]
     sure = sum(case.verdict == "confident_wrong" for case in cases)
@@ -109,25 +129,34 @@ def _failed(console: Console, packet: FeedbackPacket) -> None:
         f"[bold]The student failed[/] {len(wrong)} of the {len(cases)} cases shown, {sure} of them confidently"
         f"{_tell_basis(packet)}.",
     )
-    if packet.confusions:
-        say(console, "Most frequent confusions among all examined texts:")
-    for item in packet.confusions[:MOST_COUNTED]:
-        say(console, f"{item.count} x {tell_answer(item.gold)} taken for {tell_answer(item.predicted)}", 2)
-    if packet.errors:
-        say(console, "Most frequent mistakes in all examined texts:")
-    for error in packet.errors[:MOST_COUNTED]:
-        say(console, tell_error_count(error), 2)
-    for case in wrong[:SHOWN_TEXTS]:
+    confusions = [
+        f"{item.count} x {tell_answer(item.gold)} taken for {tell_answer(item.predicted)}"
+        for item in packet.confusions[:MOST_COUNTED]
+    ]
+    _counted(console, "Most frequent confusions among all examined texts", confusions, depth)
+    mistakes = [tell_error_count(error) for error in packet.errors[:MOST_COUNTED]]
+    _counted(console, "Most frequent mistakes in all examined texts", mistakes, depth)
+    for case in wrong[: depth.texts]:
         say(console, tell_case(case, fit(console, CUT)), 2)
     for line in packet.notices:
         say(console, f"[red]{literal(line)}[/]", 2)
+
+
+def _counted(console: Console, title: str, lines: Sequence[str], depth: Depth) -> None:
+    """Print what was counted, a line each; the first few in one sentence where the page is brief."""
+    if lines and depth.is_brief:
+        say(console, f"{title}: {', '.join(lines[:SHOWN_TEXTS])}.")
+    elif lines:
+        say(console, f"{title}:")
+        for line in lines:
+            say(console, line, 2)
 
 
 def _tell_basis(packet: FeedbackPacket) -> str:
     return f" ({packet.examined} {packet.origin} texts examined)" if packet.examined else ""
 
 
-def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Case], planned: bool) -> None:
+def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Case], planned: bool, depth: Depth) -> None:
     rows = ledger.weaknesses(cycle)
     if ledger.message(f"c{cycle:03d}", Analysis) is not None:
         say(console, f"[bold]The Analyst named[/] {count(len(rows), 'weakness', 'es')}.")
@@ -137,16 +166,19 @@ def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Case], p
         say(console, "[yellow]The Analyst has not answered.[/]")
     cases = {case.id: case for case in shown}
     for row in rows:
-        say_weakness(console, row, min(_WEAKNESS_CUT, 2 * console.width - 20))
+        if depth.is_brief:
+            outline_weakness(console, row, min(depth.words, 2 * console.width - 20))
+            continue
+        say_weakness(console, row, min(depth.words, 2 * console.width - 20))
         known = [cases[name] for name in row["evidence"] if name in cases]
-        for case in known[:SHOWN_TEXTS]:
+        for case in known[: depth.texts]:
             say(console, tell_case(case, fit(console, CUT)), 6)
-        if len(known) > SHOWN_TEXTS:
-            rest = ", ".join(case.id for case in known[SHOWN_TEXTS:])
+        if len(known) > depth.texts:
+            rest = ", ".join(case.id for case in known[depth.texts :])
             say(console, f"[dim]and {literal(rest)}[/]", 6)
 
 
-def _written(console: Console, ledger: Ledger, lessons: Sequence[LessonRow]) -> None:
+def _written(console: Console, ledger: Ledger, lessons: Sequence[LessonRow], depth: Depth) -> None:
     say(console, f"[bold]The Generator wrote and the Labeler labelled[/] {count(len(lessons), 'lesson')}.")
     for lesson in lessons:
         topic = literal(lesson["plan"]["weakness"]["name"], 80)
@@ -156,13 +188,20 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[LessonRow]) -> 
         kind = f" ({lesson['kind']})" if lesson["kind"] not in ("", "real", "weakness") else ""
         drafts = f"{lesson['drafts']} texts" if lesson["kind"] == "real" else f"{lesson['drafts']} drafts"
         say(console, f"{lesson['id']} {topic}{kind}: {drafts}, {labelled}, {accepted} accepted", 2)
+        if depth.is_brief:
+            _faults(console, lesson, 1)
+            continue
         if lesson["plan"]["quotas"]:
             say(console, f"asked for: {_asked(lesson['plan'])}", 4)
         sample = ledger.sample(first) if first is not None else None
         if sample is not None:
             say(console, tell_sample(sample, fit(console, CUT)), 4)
-        for fault in lesson["faults"][:SHOWN_TEXTS]:
-            say(console, f"[yellow]fault: {literal(fault, CUT)}[/]", 4)
+        _faults(console, lesson, depth.texts)
+
+
+def _faults(console: Console, lesson: LessonRow, most: int) -> None:
+    for fault in lesson["faults"][:most]:
+        say(console, f"[yellow]fault: {literal(fault, CUT)}[/]", 4)
 
 
 def _asked(plan: PlanRecord) -> str:
@@ -177,7 +216,7 @@ def _tell_quota(quota: QuotaRecord) -> str:
     return f"{texts} ({quota['hard']} hard)" if quota["hard"] else texts
 
 
-def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
+def _refused(console: Console, ledger: Ledger, cycle: int, depth: Depth) -> None:
     reasons = ledger.count_rejected(cycle)
     curation = ledger.cycle_record(cycle, CURATION)
     if curation is None:
@@ -186,11 +225,12 @@ def _refused(console: Console, ledger: Ledger, cycle: int) -> None:
     refused = ", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "nothing"
     disputed = curation.get("disputed", 0)
     say(console, f"[bold]Refused:[/] {refused}; {disputed} labels were disputed.")
-    for sample in ledger.samples(cycle=cycle, state="rejected", first=SHOWN_TEXTS):
+    quoted = ledger.samples(cycle=cycle, state="rejected", first=depth.texts) if depth.texts else ()
+    for sample in quoted:
         say(console, f"[red]{sample.reason}[/] {tell_sample(sample, fit(console, CUT))}", 2)
 
 
-def _learned(console: Console, ledger: Ledger, cycle: int) -> None:
+def _learned(console: Console, ledger: Ledger, cycle: int, depth: Depth) -> None:
     training, gate = ledger.cycle_record(cycle, TRAINING), ledger.cycle_record(cycle, GATE)
     if training is not None:
         unlabelled = training.get("unlabelled", 0)
@@ -200,8 +240,8 @@ def _learned(console: Console, ledger: Ledger, cycle: int) -> None:
             f"[bold]The student was trained[/] ({training['tune']}) for {training['steps']} steps on"
             f" {training['samples']} samples{added} in {training['seconds']:.1f} s, loss {training['loss']:.3f}.",
         )
-    if gate is None:
-        return
+    if gate is None or (depth.is_brief and gate["after"] is not None):
+        return  # the heading tells it
     if gate["after"] is None:
         say(console, "[bold]Gate:[/] no gate data." if gate["promoted"] else "[bold]Gate:[/] nothing new to train on.")
         return

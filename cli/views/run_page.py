@@ -9,14 +9,14 @@ from rich.console import Console
 from evokd.api.record import CURATION, GATE, Ledger, NodeTimes, Run, find_slowest, measure_agents
 from evokd.api.run_state import RunState
 from evokd.cli.markup import literal
-from evokd.cli.views.cycle_page import show_cycle
+from evokd.cli.views.cycle_page import BRIEF, show_cycle
 from evokd.cli.views.layout import count, draw_curve, print_table, say, say_heading, tell_cost
 from evokd.cli.views.progress import notice
 from evokd.cli.views.run_sentences import describe_costs, describe_gains, describe_labels
 from evokd.cli.views.usage_view import show_agents, show_nodes
 
 _MOST_CYCLES = 10
-"""A run of more cycles is told by its list of cycles, and by the last one in full."""
+"""A run of more cycles is told by its list of cycles, and by the last one."""
 _CYCLES = ("cycle", "score", "gate", "accepted", "tokens", "seconds", "slowest node")
 _STATES = {
     "running": "[green]running[/]: a process is working on it; this is how far it got",
@@ -52,9 +52,8 @@ def show_run(console: Console, run: Run, ledger: Ledger, program: str = "evokd")
     _list_cycles(console, ledger, nodes)
     shown = range(last + 1) if last <= _MOST_CYCLES else range(last, last + 1)
     for cycle in shown:
-        show_cycle(console, ledger, cycle, nodes.of_cycle(cycle))
-    if last > _MOST_CYCLES:
-        say(console, f"[dim]cycles 0 to {last - 1}: {program} show {literal(run.id, 100)} --cycle N[/]")
+        show_cycle(console, ledger, cycle, nodes.of_cycle(cycle), BRIEF)
+    say(console, f"[dim]with texts and calls: {program} show {literal(run.id, 100)} --cycle N (0 to {last})[/]")
     say_heading(console, "who used what", "in the whole run")
     show_agents(console, measure_agents(ledger))
     show_nodes(console, nodes.of_run())

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from evokd.api.record import AgentUse, find_slowest
 from evokd.cli.markup import literal
-from evokd.cli.views.layout import print_table, say
+from evokd.cli.views.layout import count, print_table, say
 
 _BAR = 20
 """Characters of the longest bar."""
@@ -47,6 +47,17 @@ def _add_up(agents: Sequence[AgentUse]) -> AgentUse:
         seconds=sum(agent.seconds for agent in agents),
         faults=sum(agent.faults for agent in agents),
     )
+
+
+def tell_agents(agents: Sequence[AgentUse]) -> str:
+    """Write in one line what each agent used."""
+    parts = []
+    for agent in agents:
+        about = "about " if agent.estimated else ""
+        faults = f", [yellow]{count(agent.faults, 'fault')}[/]" if agent.faults else ""
+        calls = count(agent.calls, "call")
+        parts.append(f"{literal(agent.role)} {calls}, {about}{agent.tokens:,} tokens in {agent.seconds:,.0f} s{faults}")
+    return "; ".join(parts)
 
 
 def tell_nodes(seconds: Mapping[str, float]) -> str:

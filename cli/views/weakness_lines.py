@@ -15,14 +15,23 @@ def say_weakness(console: Console, row: WeaknessRow, limit: int) -> None:
         row: the weakness.
         limit: characters of pattern and advice at most.
     """
-    effect = "effect unknown" if row["effect"] is None else f"effect {row['effect']:+.3f}"
-    mastery = row["mastery"]["now"] if row["mastery"] else None
-    now = "" if mastery is None else f", mastery {mastery:.2f}"
-    say(console, f"[bold]{row['id']}[/] {literal(row['name'], 100)} [{_tint(row)}]{row['state']}{now}, {effect}[/]", 2)
+    say(console, _tell_name(row), 2)
     if row["tested"] and row["tested"]["inside"] is not None:
         say(console, f"tested: {_tell_test(row['tested'])}", 4)
     say(console, f"pattern: {literal(row['pattern'], limit)}", 4)
     say(console, f"advice: {literal(row['advice'], limit)}", 4)
+
+
+def outline_weakness(console: Console, row: WeaknessRow, limit: int) -> None:
+    """Print a weakness in two or three lines: name, state, effect and the Analyst's words; arguments as above."""
+    say(console, f"{_tell_name(row)}: {literal(row['pattern'], limit)}", 2, 2)
+
+
+def _tell_name(row: WeaknessRow) -> str:
+    effect = "effect unknown" if row["effect"] is None else f"effect {row['effect']:+.3f}"
+    mastery = row["mastery"]["now"] if row["mastery"] else None
+    now = "" if mastery is None else f", mastery {mastery:.2f}"
+    return f"[bold]{row['id']}[/] {literal(row['name'], 100)} [{_tint(row)}]{row['state']}{now}, {effect}[/]"
 
 
 def _tell_test(test: StatementTest) -> str:

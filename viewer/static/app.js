@@ -14,6 +14,7 @@ const NAVIGATION = [
   ["settings", "Settings"],
 ];
 const BELONGS_TO = { cycle: "cycles", weakness: "weaknesses", sample: "texts", case: "cycles", call: "calls" };
+const NEEDS_ID = new Set(["cycle", "weakness", "sample", "case", "call"]);
 const STAYS = new Set(["texts", "sample", "call", "case", "settings", "map", "calls"]);
 /** Pages that are not drawn anew when a run goes on: what is read or typed there must not move. */
 
@@ -87,6 +88,8 @@ async function show({ keep = false } = {}) {
   let content;
   try {
     if (!Object.hasOwn(PAGES, address.page)) throw new Error(`"${address.page}": there is no such page`);
+    if (NEEDS_ID.has(address.page) && !address.rest.length)
+      throw new Error(`the address names no ${address.page}`);
     content = await PAGES[address.page](sourceOf(address), address.rest, address.query);
   } catch (error) {
     content = [

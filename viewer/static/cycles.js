@@ -42,7 +42,7 @@ function cycleSummary(view, row) {
     ["spent", `${count(row.calls, "call")}, ${number(row.cycle_tokens)} tokens, ${duration(row.cycle_seconds)}`],
     [
       "made of",
-      records.kinds
+      records.kinds?.texts
         ? [
             Object.entries(records.kinds.texts)
               .filter(([, n]) => n)
@@ -64,7 +64,7 @@ function sayDecision(decision) {
 }
 
 function reasonList(reasons) {
-  const parts = Object.entries(reasons);
+  const parts = Object.entries(reasons ?? {});
   return parts.length
     ? h("span", { class: "quiet" }, ` (${parts.map(([reason, n]) => `${n} ${reason}`).join(", ")})`)
     : null;
