@@ -42,7 +42,7 @@ class Depth:
 
 
 FULL = Depth(texts=SHOWN_TEXTS, words=240)
-BRIEF = Depth(texts=0, words=100, is_brief=True)
+BRIEF = Depth(texts=0, words=140, is_brief=True)
 """A cycle on one screen, where a whole run is told."""
 
 
@@ -133,21 +133,21 @@ def _failed(console: Console, packet: FeedbackPacket, depth: Depth) -> None:
         f"{item.count} x {tell_answer(item.gold)} taken for {tell_answer(item.predicted)}"
         for item in packet.confusions[:MOST_COUNTED]
     ]
-    _counted(console, "Most frequent confusions among all examined texts", confusions, depth)
+    _counted(console, "Most frequent confusions", " among all examined texts", confusions, depth)
     mistakes = [tell_error_count(error) for error in packet.errors[:MOST_COUNTED]]
-    _counted(console, "Most frequent mistakes in all examined texts", mistakes, depth)
+    _counted(console, "Most frequent mistakes", " in all examined texts", mistakes, depth)
     for case in wrong[: depth.texts]:
         say(console, tell_case(case, fit(console, CUT)), 2)
     for line in packet.notices:
         say(console, f"[red]{literal(line)}[/]", 2)
 
 
-def _counted(console: Console, title: str, lines: Sequence[str], depth: Depth) -> None:
+def _counted(console: Console, title: str, where: str, lines: Sequence[str], depth: Depth) -> None:
     """Print what was counted, a line each; the first few in one sentence where the page is brief."""
     if lines and depth.is_brief:
         say(console, f"{title}: {', '.join(lines[:SHOWN_TEXTS])}.")
     elif lines:
-        say(console, f"{title}:")
+        say(console, f"{title}{where}:")
         for line in lines:
             say(console, line, 2)
 

@@ -87,7 +87,7 @@ CYCLE = [
 BRIEF_CYCLE = [
     "cycle 1",
     "The student failed 2 of the 3 cases shown, 1 of them confidently.",
-    "Most frequent confusions among all examined texts: 4 x cat taken for dog",
+    "Most frequent confusions: 4 x cat taken for dog",
     "cycle 0 was odd",
     "The Analyst named 1 weakness.",
     "c001-w1 cats for dogs improving, effect +0.125: says meow late",
