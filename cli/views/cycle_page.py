@@ -42,7 +42,7 @@ class Depth:
 
 
 FULL = Depth(texts=SHOWN_TEXTS, words=240)
-BRIEF = Depth(texts=0, words=140, is_brief=True)
+BRIEF = Depth(texts=0, words=100, is_brief=True)
 """A cycle on one screen, where a whole run is told."""
 
 
