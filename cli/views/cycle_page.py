@@ -42,7 +42,7 @@ class Depth:
 
 
 FULL = Depth(texts=SHOWN_TEXTS, words=240)
-BRIEF = Depth(texts=0, words=100, is_brief=True)
+BRIEF = Depth(texts=0, words=0, is_brief=True)
 """A cycle on one screen, where a whole run is told."""
 
 
@@ -167,7 +167,7 @@ def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Case], p
     cases = {case.id: case for case in shown}
     for row in rows:
         if depth.is_brief:
-            outline_weakness(console, row, min(depth.words, 2 * console.width - 20))
+            outline_weakness(console, row)
             continue
         say_weakness(console, row, min(depth.words, 2 * console.width - 20))
         known = [cases[name] for name in row["evidence"] if name in cases]

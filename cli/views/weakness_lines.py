@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from evokd.api.record import StatementTest, WeaknessRow
-from evokd.cli.markup import literal
+from evokd.cli.markup import literal, paint
 from evokd.cli.views.layout import say
 
 
@@ -22,9 +22,11 @@ def say_weakness(console: Console, row: WeaknessRow, limit: int) -> None:
     say(console, f"advice: {literal(row['advice'], limit)}", 4)
 
 
-def outline_weakness(console: Console, row: WeaknessRow, limit: int) -> None:
-    """Print a weakness in two or three lines: name, state, effect and the Analyst's words; arguments as above."""
-    say(console, f"{_tell_name(row)}: {literal(row['pattern'], limit)}", 2, 2)
+def outline_weakness(console: Console, row: WeaknessRow) -> None:
+    """Print a weakness in two lines: name, state, effect, and as much of the Analyst's words as there is room for."""
+    name = _tell_name(row)
+    room = 2 * console.width - paint(name).cell_len - 12
+    say(console, f"{name}: {literal(row['pattern'], max(room, 20))}", 2, 2)
 
 
 def _tell_name(row: WeaknessRow) -> str:
