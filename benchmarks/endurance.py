@@ -34,7 +34,7 @@ from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import plan_run
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.student.process.client import StudentClient, TrainJob, TrainResult
-from evokd.student.protocol import Appraisal, AppraiseJob, Prediction, StudentProtocol
+from evokd.student.protocol import Appraisal, AppraiseJob, CalibrateJob, Calibration, Prediction, StudentProtocol
 
 SETTINGS: dict[str, Any] = {
     "student": {"tune": "head", "device": "cpu"},
@@ -257,6 +257,10 @@ class _Still:
 
     async def close(self) -> None:
         """Nothing to end."""
+
+    async def calibrate(self, job: CalibrateJob) -> Calibration | None:
+        """Nothing was measured."""
+        return None
 
     async def appraise(self, job: AppraiseJob) -> Appraisal:
         """Nothing to say."""

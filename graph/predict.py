@@ -14,7 +14,7 @@ from evokd.graph.setup.readability import note_texts
 from evokd.graph.setup.run_folder import RunFolder, read_config
 from evokd.messages import EvokdError
 from evokd.student.process.client import StudentClient, StudentError
-from evokd.student.save import read_record
+from evokd.student.record import read_record
 from evokd.student.tasks.registry import codec
 
 

@@ -105,6 +105,9 @@ class Prediction(ClosedModel):
     answer: Answer = Field(description="the answer")
     confidence: float = Field(description="confidence in the answer, 0 to 1, six digits")
     scores: dict[str, float] = Field(description="label -> probability, six digits")
+    entity_scores: list[float] = Field(
+        default=[], description="probability of each entity's least sure word, in the order of the answer"
+    )
 
 
 class Compute(ClosedModel):
@@ -120,6 +123,9 @@ class PredictJob(Job):
     folder: str = Field(description="student folder")
     texts: list[str] = Field(description="the texts")
     compute: Compute = Field(Compute(), description="where to compute")
+    fast: bool = Field(
+        False, description="by the fastest kernels, calibrated; probabilities may differ from the exact ones"
+    )
 
 
 class EmbedJob(Job):
@@ -140,6 +146,25 @@ class AppraiseJob(Job):
     groups: list[str] = Field(description="the group of each of them")
     held: list[str] = Field(min_length=1, description="ids of those that the loss is measured on, left out in turn")
     settings: StudentSettings = Field(description="the student's")
+
+
+class CalibrateJob(Job):
+    """Labelled texts that a student's confidence is measured on; it must not have learned from them."""
+
+    folder: str = Field(description="student folder")
+    task: str = Field(description="the task's name")
+    labels: list[str] = Field(description="labels in the domain's order")
+    examples: list[TrainExample] = Field(description="the texts with their right answers, no shares of labels")
+    compute: Compute = Field(Compute(), description="where to compute")
+
+
+class Calibration(ClosedModel):
+    """What a student's logits are divided by, so that its confidences are frequencies."""
+
+    temperature: float = Field(gt=0, description="above 1 the student was too sure, below 1 not sure enough")
+    rows: int = Field(description="texts that it was measured on")
+    loss_before: float = Field(description="mean cross-entropy per text (of entities: per word) without it, in nats")
+    loss_after: float = Field(description="the same with it")
 
 
 class GroupEffect(ClosedModel):
@@ -192,6 +217,13 @@ class StudentProtocol(Protocol):
 
         Raises:
             StudentError: memory runs short.
+        """
+
+    async def calibrate(self, job: CalibrateJob) -> Calibration | None:
+        """Find the temperature of a student; None where there are too few texts.
+
+        Raises:
+            StudentError: the folder is no student, or memory runs short.
         """
 
     async def close(self) -> None:

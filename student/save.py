@@ -1,13 +1,12 @@
 """Write a trained student as a folder that plain transformers loads."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-from evokd.student.base_config import RECORD
 from evokd.student.card import write_card
-from evokd.student.protocol import StudentError, TrainJob
+from evokd.student.protocol import TrainJob
+from evokd.student.record import write_record
 from evokd.student.tokenizer import limit_length
 
 
@@ -45,24 +44,9 @@ def save_student(
     }
     if encoder is not None:
         record["encoder"] = encoder
-    (partial / RECORD).write_text(
-        json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n"
-    )
+    write_record(partial, record)
     (partial / "README.md").write_text(write_card(job, tune, pipeline, length), encoding="utf-8", newline="\n")
     if out.exists():
         out.rename(old)
     partial.rename(out)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """Read `evokd.json` of a student folder: task, labels, max_length, tune, encoder.
-
-    Raises:
-        StudentError: the folder is no student.
-    """
-    try:
-        record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        raise StudentError(f"{folder} is no student of this program: {RECORD} cannot be read ({exc})") from exc
-    return record

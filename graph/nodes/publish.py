@@ -12,6 +12,8 @@ from evokd.graph.nodes.training_set import seed_examples, to_example, validation
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.state import State, StateUpdate
 from evokd.student.data import write_jsonl
+from evokd.student.protocol import CalibrateJob, Calibration
+from evokd.student.record import store_calibration
 from evokd.student.tasks.base import TaskCodec
 from evokd.tracing.events import measure_wall
 from evokd.tracing.ledger import Ledger
@@ -32,7 +34,8 @@ async def publish(state: State, context: RunContext) -> StateUpdate:
     # rows that the last training learned from no longer measure it
     scored = {"validation": champion, "test": last}
     final = {split: await _metrics(context, version, split) for split, version in scored.items()}
-    _publish_student(context.folder, last, context.domain.metric, start, final)
+    calibration = await _calibrate(context, champion)
+    _publish_student(context.folder, last, context.domain.metric, start, final, calibration)
     context.folder.dataset.parent.mkdir(exist_ok=True)
     write_jsonl(context.folder.dataset, dataset_rows(context.ledger, context.domain.codec))
     facts = RunFacts(
@@ -78,6 +81,16 @@ async def _refit(state: State, context: RunContext) -> str | None:
     return REFIT
 
 
+async def _calibrate(context: RunContext, version: str) -> Calibration | None:
+    """Measure on validation rows how sure the champion may be; a student that has also learned them takes it over."""
+    folder, examples = context.folder.version(version), validation_examples(context)
+    if not examples or not folder.is_dir():
+        return None
+    codec = context.domain.codec
+    job = CalibrateJob(folder=str(folder), task=codec.name, labels=list(codec.labels), examples=examples)
+    return await context.student.calibrate(job)
+
+
 async def _metrics(context: RunContext, version: str, split: str) -> dict[str, float] | None:
     scores = await score_split(context, version, split)
     return {name: round(value, 4) for name, value in scores.metrics.items()} if scores else None
@@ -89,11 +102,14 @@ def _publish_student(
     metric: str,
     start: dict[str, dict[str, float] | None],
     final: dict[str, dict[str, float] | None],
+    calibration: Calibration | None,
 ) -> None:
     source, partial = folder.version(version), folder.path / ".student.partial"
     if source.is_dir():
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(source, partial)
+        if calibration is not None:
+            store_calibration(partial, calibration)
         with (partial / "README.md").open("a", encoding="utf-8", newline="\n") as card:
             card.write(_score_table(metric, start, final))
         shutil.rmtree(folder.student, ignore_errors=True)

@@ -16,6 +16,8 @@ from evokd.student.protocol import (
     MEMORY_ADVICE,
     Appraisal,
     AppraiseJob,
+    CalibrateJob,
+    Calibration,
     Compute,
     EmbedJob,
     Job,
@@ -85,8 +87,8 @@ class StudentClient:
         result = TrainResult.model_validate(answer)
         return result.model_copy(update={"faults": [*crashes, *result.faults]})
 
-    async def predict(self, folder: Path, texts: Sequence[str]) -> list[Prediction]:
-        """Answer texts, in their order.
+    async def predict(self, folder: Path, texts: Sequence[str], *, fast: bool = False) -> list[Prediction]:
+        """Answer texts, in their order; `fast` is calibrated, see `student.answering`.
 
         Raises:
             StudentCrashed: the process died twice.
@@ -94,7 +96,7 @@ class StudentClient:
         """
         if not texts:
             return []
-        job = PredictJob(folder=str(folder), texts=list(texts), compute=self._compute)
+        job = PredictJob(folder=str(folder), texts=list(texts), compute=self._compute, fast=fast)
         answers, _ = await self._call("predict", job)
         return [Prediction.model_validate(item) for item in answers]
 
@@ -120,6 +122,16 @@ class StudentClient:
             StudentError: memory runs short.
         """
         return Appraisal.model_validate((await self._call("appraise", job))[0])
+
+    async def calibrate(self, job: CalibrateJob) -> Calibration | None:
+        """Find the temperature of a student; None where there are too few texts.
+
+        Raises:
+            StudentCrashed: the process died twice.
+            StudentError: the folder is no student, or memory runs short.
+        """
+        answer, _ = await self._call("calibrate", job.model_copy(update={"compute": self._compute}))
+        return None if answer is None else Calibration.model_validate(answer)
 
     async def close(self) -> None:
         """End the process; a later call would start a new one."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from evokd.student.protocol import (
     Appraisal,
     AppraiseJob,
+    CalibrateJob,
+    Calibration,
     Compute,
     EmbedJob,
     Prediction,
@@ -78,6 +80,16 @@ class LocalStudent:
         from evokd.student.training.group_effects import appraise
 
         return appraise(job)
+
+    async def calibrate(self, job: CalibrateJob) -> Calibration | None:
+        """Find the temperature of a student; None where there are too few texts.
+
+        Raises:
+            StudentError: the folder is no student, or memory runs short.
+        """
+        from evokd.student.calibration import calibrate
+
+        return calibrate(job.model_copy(update={"compute": self._compute}))
 
     async def close(self) -> None:
         """Give memory that nobody uses back to the device and to the system."""

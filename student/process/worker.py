@@ -42,9 +42,10 @@ def _raise_oom_score() -> None:
 
 def _load_handlers(emit: Emit) -> dict[str, Handler]:
     load_torch()
+    from evokd.student.calibration import calibrate
     from evokd.student.memory import release
     from evokd.student.predict import embed, predict
-    from evokd.student.protocol import AppraiseJob, EmbedJob, PredictJob, TrainJob
+    from evokd.student.protocol import AppraiseJob, CalibrateJob, EmbedJob, PredictJob, TrainJob
     from evokd.student.training.group_effects import appraise
     from evokd.student.training.train import train
 
@@ -54,6 +55,12 @@ def _load_handlers(emit: Emit) -> dict[str, Handler]:
         "embed": lambda body: embed(EmbedJob.model_validate(body)),
         "appraise": lambda body: appraise(AppraiseJob.model_validate(body)).model_dump(mode="json"),
     }
+
+    def calibrate_as_json(body: dict[str, Any]) -> Any:
+        found = calibrate(CalibrateJob.model_validate(body))
+        return None if found is None else found.model_dump(mode="json")
+
+    handlers["calibrate"] = calibrate_as_json
 
     def release_after(handler: Handler) -> Handler:
         def handle(body: dict[str, Any]) -> Any:

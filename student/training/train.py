@@ -14,7 +14,8 @@ from evokd.student.compute import pick_device, pick_precision, reproducible, set
 from evokd.student.features import FEATURE_BATCH, Encoder, compute_features, find_encoder, open_encoder
 from evokd.student.memory import halve, release
 from evokd.student.protocol import StudentError, TrainJob, TrainResult
-from evokd.student.save import read_record, save_student
+from evokd.student.record import read_record
+from evokd.student.save import save_student
 from evokd.student.student_settings import StudentSettings
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.registry import codec, make_network

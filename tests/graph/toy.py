@@ -10,7 +10,16 @@ from typing import Any
 import yaml
 
 from evokd.messages.spans import Span, split_words
-from evokd.student.protocol import Appraisal, AppraiseJob, GroupEffect, Prediction, TrainJob, TrainResult
+from evokd.student.protocol import (
+    Appraisal,
+    AppraiseJob,
+    CalibrateJob,
+    Calibration,
+    GroupEffect,
+    Prediction,
+    TrainJob,
+    TrainResult,
+)
 from evokd.student.tasks.ner.spans import to_gold, to_spans
 
 SHIPPED = Path(__file__).parents[2] / "domains" / "support_tickets"
@@ -122,6 +131,10 @@ class WordStudent:
     async def predict(self, folder: Path, texts: Sequence[str]) -> list[Prediction]:
         counts = _read_counts(folder)
         return [_answer(counts, text.lower().split()) for text in texts]
+
+    async def calibrate(self, job: CalibrateJob) -> Calibration | None:
+        """Nothing was measured."""
+        return None
 
     async def appraise(self, job: AppraiseJob) -> Appraisal:
         """Say that every kind of text helps alike."""

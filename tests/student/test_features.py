@@ -13,7 +13,7 @@ from evokd.student.base import find_local
 from evokd.student.features import CACHE, CachedFeatures, FeatureCache, open_encoder
 from evokd.student.predict import predict
 from evokd.student.protocol import Prediction, PredictJob, TrainJob
-from evokd.student.save import read_record
+from evokd.student.record import read_record
 from evokd.student.tasks.network import TextPiece
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.training.train import train

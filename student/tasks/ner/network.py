@@ -162,16 +162,25 @@ class TokenClassificationNetwork:
         words = split_words(text)
         path = _best_path(rows)
         spans: list[dict[str, Any]] = []
-        for (first, last), tag in zip(groups, path, strict=True):
+        chosen = np.exp(rows[np.arange(len(path)), path])
+        span_scores: list[float] = []
+        for (first, last), tag, share in zip(groups, path, chosen.tolist(), strict=True):
             start, end = words[first][0], words[last][1]
             if tag % 2:
                 spans.append({"start": start, "end": end, "label": self._labels[tag // 2]})
+                span_scores.append(share)
             elif tag:
                 spans[-1]["end"] = end
-        sure = float(np.exp(rows[np.arange(len(path)), path].min()))
+                span_scores[-1] = min(span_scores[-1], share)
+        sure = float(chosen.min())
         shares = np.exp(rows[:, 1:]).reshape(len(rows), -1, 2).sum(-1).max(0)  # (labels,)
         scores = {label: round(float(share), _DIGITS) for label, share in zip(self._labels, shares, strict=True)}
-        return Prediction(answer=spans, confidence=round(min(sure, 1.0), _DIGITS), scores=scores)
+        return Prediction(
+            answer=spans,
+            confidence=round(min(sure, 1.0), _DIGITS),
+            scores=scores,
+            entity_scores=[round(min(share, 1.0), _DIGITS) for share in span_scores],
+        )
 
 
 def _first_sub_words(

@@ -1,20 +1,19 @@
 import io
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from evokd.api.record import Run, open_run
+from evokd.api.record import Run
 from evokd.cli.views import cycle_page, lineage_pages, run_page
 from evokd.cli.views.progress import notice
 from evokd.graph.setup.run_folder import RunFolder
-from evokd.messages import Analysis, EvokdError, InputError
+from evokd.messages import Analysis, InputError
 from evokd.tracing.events import EventLog
-from evokd.tracing.ledger import Ledger, open_ledger
+from evokd.tracing.ledger import Ledger
 from evokd.tracing.rows import GATE, REVIEW, TRAINING, RecordKind, answers_of
 from evokd.tracing.summary import write_summary
 from tests.tracing.rows import (
@@ -190,16 +189,6 @@ def test_a_long_run_is_told_by_its_list_of_cycles_and_its_last_cycle(ledger: Led
     assert re.search(r"with texts and calls: evokd show \S+ --cycle N \(0 to 30\)", told)
 
 
-def test_a_cycle_of_a_run_fits_on_one_screen() -> None:
-    run = open_run("example")
-    console = Console(record=True, width=80, file=io.StringIO())
-    with run.ledger() as ledger:
-        run_page.show_run(console, run, ledger)
-    told = console.export_text(styles=False)
-    for cycle in re.split(r"(?m)^(?=cycle \d .*\u2500$)", told)[1:]:
-        assert len(cycle.split("\nwith texts and calls")[0].splitlines()) <= 24, cycle
-
-
 def test_a_run_at_work_is_running_and_is_not_resumed(filled: Ledger) -> None:
     with RunFolder(filled.path.parent).lock():
         told = tell_run(filled, None, "run_started", "parked", "run_resumed")
@@ -358,20 +347,6 @@ def test_what_is_not_there_is_an_error_that_lists_what_is(filled: Ledger, page: 
 def test_a_run_that_has_none_yet_says_none(ledger: Ledger, page: Show) -> None:
     with pytest.raises(InputError, match="not in this run; there are none"):
         tell(page, ledger, "x")
-
-
-def test_a_ledger_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(EvokdError, match="the run has no ledger yet"):
-        open_ledger(tmp_path / "ledger.db")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_empty_ledger_is_damaged_and_stays_empty(tmp_path: Path) -> None:
-    file = tmp_path / "ledger.db"
-    file.touch()
-    with pytest.raises(EvokdError, match=r"damaged \(nothing is in it\)"):
-        open_ledger(file)
-    assert file.stat().st_size == 0
 
 
 HOSTILE = "[bold]x[/] [/nope] :bug: \x1b[31mred\r\x07 [link=http://x]y\\"
