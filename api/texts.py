@@ -42,13 +42,14 @@ class Texts:
         return [f"{self.source}: {count}, read as {self.layout.tell()}", *notes]
 
 
-def read_texts(name: str, stdin: BinaryIO, form: str | None) -> Texts:
+def read_texts(name: str, stdin: BinaryIO, form: str | None, text_column: str | None = None) -> Texts:
     """Read the texts of a file, or of standard input.
 
     Args:
         name: a path, or "-" for standard input.
         stdin: standard input.
         form: one of `FORMATS`; None takes it from the ending, of standard input from its first lines.
+        text_column: the column or key of the texts, where it is not called "text".
 
     Raises:
         InputError: `name:line: what; how to mend it`; also where there is no text at all.
@@ -56,30 +57,33 @@ def read_texts(name: str, stdin: BinaryIO, form: str | None) -> Texts:
     if form is not None and form not in FORMATS:
         raise InputError(f"--format {form}: unknown format; one of: {', '.join(FORMATS)}")
     if name == "-":
-        return _read_stream(STDIN, stdin.read(), form)
+        return _read_stream(STDIN, stdin.read(), form, text_column)
     path = Path(name)
     if path.is_fifo():  # as a shell makes of <(...)
-        return _read_stream(name, path.read_bytes(), form)
+        return _read_stream(name, path.read_bytes(), form, text_column)
     check_file(path)
     source, ending = file_source(path), path.suffix.lower()
     if form is None and ending in _FOREIGN:
         advice = "save its texts as .txt, .csv or .jsonl"
         raise InputError(f"{path}: {ending} files are not read; {advice}")
     form = form or ENDINGS.get(ending) or ("jsonl" if ending == ".json" else None)
-    return _read(source, name, form)
+    return _read(source, name, form, text_column)
 
 
-def _read_stream(name: str, raw: bytes, form: str | None) -> Texts:
+def _read_stream(name: str, raw: bytes, form: str | None, text_column: str | None) -> Texts:
     source = stream_source(name, lambda: BytesIO(raw))
     if form == "parquet":
         raise InputError(f"--format parquet: {name} cannot be read so; name a file")
-    return _read(source, name, form)
+    return _read(source, name, form, text_column)
 
 
-def _read(source: Source, name: str, known: str | None) -> Texts:
-    form, layout = known or _recognise(source), Layout()
+def _read(source: Source, name: str, known: str | None, text_column: str | None) -> Texts:
+    form, layout = known or _recognise(source, text_column or "text"), Layout()
+    if text_column is not None and form in ("lines", "conll"):
+        found = "plain lines have" if form == "lines" else "CoNLL rows have"
+        raise InputError(f"{name}: {found} no column {text_column!r}; leave --text-column out, or give --format")
     try:
-        lines = list(cut_texts(source, form, layout))
+        lines = list(cut_texts(source, form, layout, text_column))
     except InputError as exc:
         hint = "; for plain texts, one a line: --format lines" if known is None and form != "lines" else ""
         raise InputError(f"{exc}{hint}") from exc
@@ -89,12 +93,12 @@ def _read(source: Source, name: str, known: str | None) -> Texts:
     return Texts(name, texts, layout, [line.number for line in lines], is_guess=known is None)
 
 
-def _recognise(source: Source) -> str:
+def _recognise(source: Source, text_column: str) -> str:
     """Find the format by the first lines: JSON lines, a table with a header, or plain texts."""
     first = list(islice((line for line in read_text(source) if line.strip()), _LOOKED_AT))
     if not first:
         return "lines"
-    if looks_like_header(first[0]):
+    if looks_like_header(first[0], text_column):
         return "csv"
     has_rows = first[0].lstrip().startswith(("{", "[")) and any(_is_row(line) for line in first)
     return "jsonl" if has_rows or looks_like_json(first[0]) else "lines"

@@ -1,7 +1,7 @@
 """Read labelled rows from files, every fault named with its place; write rows. Light: no torch, no scikit-learn."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 from evokd.messages import InputError
 from evokd.messages.files import write_atomically
+from evokd.student.reading.columns import ColumnNames
 from evokd.student.reading.layout import Layout, refusal
 from evokd.student.reading.rows import TABLES, check_file, read_rows
 from evokd.student.reading.source import file_source
@@ -20,7 +21,12 @@ MAX_BYTES = 512 * 2**20
 
 
 def read_examples(
-    path: Path, codec: TaskCodec, notes: list[str] | None = None, layout: Layout | None = None
+    path: Path,
+    codec: TaskCodec,
+    notes: list[str] | None = None,
+    layout: Layout | None = None,
+    columns: Mapping[str, str] | None = None,
+    or_known: bool = False,
 ) -> list[LabeledExample]:
     """Read a data file: .jsonl, .csv or .tsv with a header, CoNLL columns, or .parquet when pyarrow is installed.
 
@@ -29,6 +35,8 @@ def read_examples(
         codec: the task.
         notes: where `path: note` is added for what was read otherwise than it is written.
         layout: what was recognised is written here.
+        columns: known name ("text", "label", ...) -> the file's name for it; other columns are then passed over.
+        or_known: whether a file that has none of these columns is read by the known names.
 
     Raises:
         InputError: `path:line: what; how to mend it` for the first fault found.
@@ -40,7 +48,8 @@ def read_examples(
     check_file(path)
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path}: larger than {MAX_BYTES // 2**20} MiB; take a part of the rows")
-    rows = list(read_rows(file_source(path), form, layout, labels=codec.labels))
+    names = ColumnNames(columns or {}, or_known)
+    rows = list(read_rows(file_source(path), form, layout, labels=codec.labels, columns=names))
     try:
         rows, said = codec.harmonise(rows)
     except RowFault as exc:
@@ -50,9 +59,7 @@ def read_examples(
         try:
             examples.append(replace(codec.read_row(row), line=line))
         except ValueError as exc:
-            lacks_column = layout.delimiter is not None and "is missing" in str(exc)
-            columns = f"; its columns are {', '.join(layout.columns)}" if lacks_column else ""
-            raise refusal(str(path), _fault_line(layout, line, exc), f"{exc}{columns}") from exc
+            raise refusal(str(path), _fault_line(layout, line, exc), f"{exc}{_advise(exc, layout, row)}") from exc
     if not examples:
         raise InputError(f"{path}: holds no rows; add at least one or leave the file out")
     for example in examples:
@@ -60,6 +67,17 @@ def read_examples(
     if notes is not None:
         notes += [f"{path}: {note}" for note in chain(layout.notes, said)]
     return examples
+
+
+def _advise(exc: ValueError, layout: Layout, row: dict[str, Any]) -> str:
+    """Tell which columns there are, and where to name those that are read, where that is what is wrong."""
+    if "is missing" in str(exc) and (layout.delimiter is not None or '"text"' in str(exc)[:12]):
+        found = [*layout.columns, *layout.passed_over] if layout.delimiter is not None else list(row)
+        listed = ", ".join(str(name) for name in found)[:160]
+        return f"; its columns are {listed}; name the column under data.columns in domain.yaml" if found else ""
+    if str(exc).startswith("unknown key") and "a row has" in str(exc):
+        return ", or name the columns to read under data.columns in domain.yaml, such as columns: {text: text}"
+    return ""
 
 
 def _fault_line(layout: Layout, line: int, exc: ValueError) -> int:

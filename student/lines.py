@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evokd.messages import InputError
+from evokd.student.reading.columns import ColumnNames
 from evokd.student.reading.layout import Layout, refusal
 from evokd.student.reading.rows import ENDINGS, check_file, read_rows
 from evokd.student.reading.source import Source, file_source
@@ -19,7 +20,9 @@ class Line(NamedTuple):
     text: str
 
 
-def read_lines(path: Path, layout: Layout | None = None) -> Iterator[Line]:
+def read_lines(
+    path: Path, layout: Layout | None = None, text_column: str | None = None, or_text: bool = False
+) -> Iterator[Line]:
     """Read texts one by one from .txt (a text a line) or any file that could hold labelled rows.
 
     A row has a column "text", or a list "tokens"; other columns, labels too, are passed over. Blank texts are passed
@@ -28,6 +31,8 @@ def read_lines(path: Path, layout: Layout | None = None) -> Iterator[Line]:
     Args:
         path: the file; its ending says what it is.
         layout: what was recognised is written here.
+        text_column: see `cut_texts`, as the other.
+        or_text: whether "text" is read in a file without that column.
 
     Raises:
         InputError: `path:line: what; how to mend it` for the first fault found.
@@ -36,22 +41,27 @@ def read_lines(path: Path, layout: Layout | None = None) -> Iterator[Line]:
     if form is None:
         raise InputError(f"{path}: unknown kind of file for unlabelled texts; use {', '.join(ENDINGS)}")
     check_file(path)
-    yield from cut_texts(file_source(path), form, layout or Layout())
+    yield from cut_texts(file_source(path), form, layout or Layout(), text_column, or_text)
 
 
-def cut_texts(source: Source, form: str, layout: Layout) -> Iterator[Line]:
+def cut_texts(
+    source: Source, form: str, layout: Layout, text_column: str | None = None, or_text: bool = False
+) -> Iterator[Line]:
     """Read texts one by one from a source of a known format; see `read_lines`.
 
     Args:
         source: where they come from.
         form: one of `student.reading.rows.FORMATS`.
         layout: what was recognised is written here.
+        text_column: the column or key of the texts, where it is not called "text".
+        or_text: whether "text" is read in a file without that column.
 
     Raises:
         InputError: `name:line: what; how to mend it` for the first fault found.
     """
     blank: list[int] = []
-    for number, row in read_rows(source, form, layout, wanted="text"):
+    columns = ColumnNames({} if text_column is None else {"text": text_column}, or_known=or_text)
+    for number, row in read_rows(source, form, layout, wanted="text", columns=columns):
         is_empty_cell = form == "parquet" and row.get("text") is None
         text = "" if is_empty_cell else _text_of(source.name, number, row)
         if not is_blank(text):

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from evokd.graph.setup.config_layers import ConfigSource, read_yaml, show_value
 from evokd.graph.setup.contained_paths import keep_inside, list_files, tell_absent
 from evokd.graph.setup.data_warnings import note_data
-from evokd.graph.setup.domain_file import OVERRIDES, DomainFile, find_line, locate_inside, parse_domain
+from evokd.graph.setup.domain_file import OVERRIDES, DataFiles, DomainFile, find_line, locate_inside, parse_domain
 from evokd.graph.setup.domain_files import GUIDE, PROFILE, load_guide, load_profile
 from evokd.messages import InputError, PoolText
 from evokd.messages.suggest import suggest
@@ -116,7 +116,7 @@ def load_domain(folder: Path) -> Domain:
         )
     notes: list[str] = []
     files: list[DataFile] = []
-    seeds = _read(path, "seeds", file.data.seeds, task, notes, files)
+    seeds = _read(path, "seeds", file.data, task, notes, files)
     _check_seeds(folder / file.data.seeds, seeds, task)
     overrides = {key: value for key, value in raw.items() if key in OVERRIDES and key != "rehearsal"}
     keep_inside(folder, folder / PROFILE, folder / GUIDE)
@@ -127,8 +127,8 @@ def load_domain(folder: Path) -> Domain:
     recording = _find_recording(path, rehearsal.get("recording"))
     overrides["rehearsal"] = {key: value for key, value in rehearsal.items() if key not in ("corpus", "recording")}
     pool = _find_pool(path, file.data.pool)
-    validation = _read(path, "validation", file.data.validation, task, notes, files)
-    test = _read(path, "test", file.data.test, task, notes, files)
+    validation = _read(path, "validation", file.data, task, notes, files)
+    test = _read(path, "test", file.data, task, notes, files)
     exam = (folder / (file.data.validation or ""), validation)
     notes += dict.fromkeys(
         note_data(task, (folder / file.data.seeds, seeds), exam, (folder / (file.data.test or ""), test))
@@ -181,18 +181,19 @@ def _check_teacher(path: Path, teacher: Any) -> None:
 def _read(
     path: Path,
     split: Literal["seeds", "validation", "test"],
-    name: str | None,
+    data: DataFiles,
     task: TaskCodec,
     notes: list[str],
     files: list[DataFile],
 ) -> tuple[LabeledExample, ...]:
+    name = data.files.get(split)
     if name is None:
         return ()
     file = locate_inside(path, f"data.{split}", name)
     if not file.is_file():
         raise InputError(f"{file}: {tell_absent(file)}; it is named under data.{split} in {path}")
     files.append(DataFile(split, file, Layout()))
-    return tuple(read_examples(file, task, notes, files[-1].layout))
+    return tuple(read_examples(file, task, notes, files[-1].layout, data.columns))
 
 
 def _check_seeds(path: Path, seeds: tuple[LabeledExample, ...], task: TaskCodec) -> None:

@@ -12,10 +12,13 @@ from evokd.graph.setup.run_settings import Settings
 from evokd.messages import ClosedModel, InputError
 from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
+from evokd.student.reading.columns import KNOWN
 from evokd.student.tasks.spelling import spell
 
 OVERRIDES = tuple(Settings.model_fields)
 """Sections of the configuration that a domain may override."""
+
+_COLUMNS = tuple(name for name in KNOWN if name != "note")
 
 
 class DataFiles(ClosedModel):
@@ -28,6 +31,34 @@ class DataFiles(ClosedModel):
         default=None,
         description="unlabelled texts of the domain (.txt, .jsonl, .csv, .tsv, .conll, .parquet), as many as you have",
     )
+    columns: dict[str, str] = Field(
+        default={}, description="text, label, tokens, tags, entities -> the column that holds them, where not so called"
+    )
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The key of each data file -> its name."""
+        named = {"seeds": self.seeds, "validation": self.validation, "test": self.test, "pool": self.pool}
+        return {key: name for key, name in named.items() if name is not None}
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _check_columns(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("write which column is which, such as columns: {text: Body, label: Queue}")
+        for meaning, column in value.items():
+            if meaning not in _COLUMNS:
+                hint = suggest(str(meaning), _COLUMNS)
+                raise ValueError(
+                    f"{show_value(meaning)} is no column that is read{hint}; one of: {', '.join(_COLUMNS)}"
+                )
+            if not isinstance(column, str) or not column.strip():
+                raise ValueError(f"the column of {meaning} is {show_value(column)}; write its name in quotes")
+        columns = {meaning: column.strip() for meaning, column in value.items()}
+        doubled = next((name for name in columns.values() if list(columns.values()).count(name) > 1), None)
+        if doubled is not None:
+            raise ValueError(f"the column {show_value(doubled)} is named for two things; name it once")
+        return columns
 
 
 class DomainFile(ClosedModel):
@@ -116,8 +147,7 @@ def parse_domain(path: Path, own: dict[str, Any]) -> DomainFile:
 
 def _spell_files(path: Path, file: DomainFile) -> DomainFile:
     """Spell the names of data files as the folder does."""
-    named = file.data.model_dump()
-    spelled = {key: _spell(path, f"data.{key}", name) for key, name in named.items() if name is not None}
+    spelled = {key: _spell(path, f"data.{key}", name) for key, name in file.data.files.items()}
     return file.model_copy(update={"data": file.data.model_copy(update=spelled)})
 
 

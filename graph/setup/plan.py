@@ -279,7 +279,7 @@ def record_config(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _name_data(domain: Domain) -> dict[str, str]:
     """What a data file is for -> its name in `data`."""
-    files = {use: name for use, name in domain.file.data.model_dump().items() if name}
+    files = domain.file.data.files
     return {use: name_file(domain.folder, domain.folder / name, f"data.{use}") for use, name in files.items()}
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from evokd.graph.setup.domain import Domain, digest_files
 from evokd.graph.setup.run_settings import Settings
-from evokd.graph.setup.unlabeled_pool import tell_layout, use_lines
+from evokd.graph.setup.unlabeled_pool import read_pool, tell_layout, use_lines
 from evokd.messages import InputError
 from evokd.simulator.recording import LABELLED, WRITTEN, Recording, read_recording
 from evokd.student.curate import normalise
-from evokd.student.lines import read_lines
 from evokd.student.reading.layout import Layout
 from evokd.student.tasks.spelling import spell
 from evokd.tracing.ledger import Ledger
@@ -61,7 +60,7 @@ def add_recording(domain: Domain, settings: Settings) -> Domain:
     lines = list(enumerate(recording.lines, start=1))
     if domain.pool_file is not None:
         layout = Layout()
-        own = {normalise(line.text) for line in read_lines(domain.pool_file, layout)}
+        own = {normalise(line.text) for line in read_pool(domain, layout)}
         domain = tell_layout(domain, domain.pool_file, layout)
         lines = [(number, text) for number, text in lines if normalise(text) in own]
         if not lines:

@@ -25,7 +25,7 @@ def read_corpus(domain: Domain) -> Domain:
     """
     assert domain.corpus is not None
     notes = list(domain.notes)
-    rows = tuple(read_examples(domain.corpus, domain.codec, notes))
+    rows = tuple(read_examples(domain.corpus, domain.codec, notes, columns=domain.file.data.columns, or_known=True))
     present = {label for row in rows for label in domain.codec.labels_in(row.gold)}
     lacking = [label for label in domain.codec.labels if label not in present]
     if lacking:

@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from evokd.graph.setup.domain import DataFile, Domain
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import PoolText
 from evokd.student.curate import SimilarTexts, is_valid, normalise
-from evokd.student.lines import read_lines
+from evokd.student.lines import Line, read_lines
 from evokd.student.reading.layout import Layout
 from evokd.student.student_settings import CurationSettings
 
@@ -37,8 +37,18 @@ def add_pool(domain: Domain, settings: Settings) -> Domain:
     if domain.pool_file is None or settings.rows.pool == 0:
         return domain
     source, layout = domain.pool_file, Layout()
-    lines = ((line.number, line.text) for line in read_lines(source, layout))
+    lines = ((line.number, line.text) for line in read_pool(domain, layout))
     return tell_layout(use_lines(domain, settings, source, lines), source, layout)
+
+
+def read_pool(domain: Domain, layout: Layout) -> Iterator[Line]:
+    """Read the lines of a domain's pool, by the column that the domain names, or else by "text".
+
+    Raises:
+        InputError: the file cannot be read; names the line.
+    """
+    assert domain.pool_file is not None
+    return read_lines(domain.pool_file, layout, domain.file.data.columns.get("text"), or_text=True)
 
 
 def tell_layout(domain: Domain, source: Path, layout: Layout) -> Domain:

@@ -2,12 +2,13 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from evokd.messages import InputError
+from evokd.student.reading.columns import ColumnNames, advise_columns
 from evokd.student.reading.layout import Layout, name_delimiter, refusal
 from evokd.student.reading.source import LONGEST, Source, read_text
 
@@ -30,12 +31,16 @@ class _Header:
     """Indices of columns that number the rows."""
     empty: frozenset[int]
     """Indices of columns without name or content, behind the others."""
-    read: tuple[int, ...]
-    """Indices of the columns that are read."""
+    read: dict[int, str]
+    """Indices of the columns that are read -> the name that each is read as."""
 
 
 def read_csv_rows(
-    source: Source, layout: Layout, usual: str = ",", wanted: str | None = None
+    source: Source,
+    layout: Layout,
+    usual: str = ",",
+    wanted: str | None = None,
+    columns: ColumnNames = ColumnNames(),  # noqa: B008 - it cannot be changed
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the rows of a table, each with the line where it starts; blank lines are passed over.
 
@@ -44,13 +49,14 @@ def read_csv_rows(
         layout: what was recognised is written here.
         usual: the delimiter that is taken where the header tells none.
         wanted: the only column that is read, and so the only one that can be faulty; None reads all of them.
+        columns: which columns have other names than the known ones.
 
     Raises:
-        InputError: the header lacks "text", is ambiguous, or a row does not fit it; names the line.
+        InputError: the header lacks the column of the texts, is ambiguous, or a row does not fit it; names the line.
     """
     lines = read_text(source)
     skipped, head, declared = _read_head(lines)
-    mark = declared or _find_delimiter(source.name, len(skipped), head, usual)
+    mark = declared or _find_delimiter(source.name, len(skipped), head, usual, columns.texts)
     layout.format, layout.delimiter = "TSV" if usual == "\t" else "CSV", mark
     if mark != usual:
         layout.notes.append(f"cells are parted by {name_delimiter(mark)}, as the header shows")
@@ -59,8 +65,8 @@ def read_csv_rows(
     swallowed: list[int] = []
     for line, row in cells:
         if header is None:
-            header = _read_header(source.name, line, row, mark, wanted, declared)
-            _describe(layout, header)
+            header = _read_header(source.name, line, row, mark, wanted, declared, columns)
+            _describe(layout, header, columns)
             continue
         if any("\n" in cell and _holds_rows(cell, mark, len(header.names)) for cell in row):
             if mark == "\t":
@@ -74,12 +80,13 @@ def read_csv_rows(
         )
 
 
-def looks_like_header(line: str) -> bool:
-    """Say whether a line of plain text is beyond doubt the header of a table that has a column "text"."""
+def looks_like_header(line: str, text_column: str = "text") -> bool:
+    """Say whether a line of plain text is beyond doubt the header of a table that has a column of texts."""
+    shape = r"[\w.-]{0,30}" if text_column == "text" else r"[\w. -]{0,40}"
     for mark in DELIMITERS:
         cells = line.strip("\r\n").split(mark)
         names = [cell.strip('"') for cell in cells]
-        if len(cells) > 1 and "text" in names and all(re.fullmatch(r"[\w.-]{0,30}", name) for name in names):
+        if len(cells) > 1 and text_column in names and all(re.fullmatch(shape, name) for name in names):
             return True
     return False
 
@@ -102,14 +109,20 @@ def _read_head(lines: Iterator[str]) -> tuple[list[str], str, str | None]:
     return skipped, "", declared
 
 
-def _find_delimiter(name: str, before: int, head: str, usual: str) -> str:
-    """Find what parts the cells: the one mark by which one cell of the header is "text"."""
-    fitting = [mark for mark in DELIMITERS if "text" in [cell.casefold() for cell in _cut(head, mark)]]
+def _find_delimiter(name: str, before: int, head: str, usual: str, texts: Sequence[str]) -> str:
+    """Find what parts the cells: the one mark by which one cell of the header is the column of the texts."""
+    wanted = {text.casefold() for text in texts}
+    fitting = [mark for mark in DELIMITERS if wanted & {cell.casefold() for cell in _cut(head, mark)}]
     several = [mark for mark in fitting if len(_cut(head, mark)) > 1]
     if len(several) > 1:
         marks = " or ".join(name_delimiter(mark) for mark in several)
         raise refusal(name, before + 1, f"the cells may be parted by {marks}; use one of them in the header")
-    return several[0] if several else usual
+    if several or "text" in texts:
+        return several[0] if several else usual
+    widest = usual
+    for mark in DELIMITERS:  # so that the fault lists the columns
+        widest = mark if len(_cut(head, mark)) > len(_cut(head, widest)) else widest
+    return widest
 
 
 def _holds_rows(cell: str, mark: str, width: int) -> bool:
@@ -158,31 +171,46 @@ def _broken(name: str, start: int, line: int, mark: str, exc: csv.Error) -> Inpu
 
 
 def _read_header(
-    name: str, line: int, cells: list[str], mark: str, wanted: str | None, declared: str | None
+    name: str,
+    line: int,
+    cells: list[str],
+    mark: str,
+    wanted: str | None,
+    declared: str | None,
+    columns: ColumnNames,
 ) -> _Header:
     names = [cell.strip() for cell in cells]
-    if "text" not in names:
+    chosen = columns.choose(name, line, names)
+    if "text" not in chosen.values():
         above = f"; cells are cut at {declared!r}, as the line sep={declared} says" if declared is not None else ""
         raise refusal(name, line, _no_text(names, mark) + above)
     if wanted is not None:
-        header = _Header(names, frozenset(), frozenset(), (names.index(wanted),))
+        header = _Header(names, frozenset(), frozenset(), {_place(names, chosen, wanted): wanted})
     else:
-        _check_spelling(name, line, names)
+        _check_spelling(name, line, names, columns)
         empty = _trailing(names)
         leading = next((column for column, cell in enumerate(names) if not _COUNTS.fullmatch(cell)), len(names))
         counts = frozenset(range(leading)) - empty
-        header = _Header(names, counts, empty, tuple(p for p in range(len(names)) if p not in counts | empty))
+        counts -= {place for place, cell in enumerate(names) if cell and cell in columns.mapping.values()}
+        places = [place for place in range(len(names)) if place not in counts | empty and names[place] in chosen]
+        header = _Header(names, counts, empty, {place: chosen[names[place]] for place in places})
     doubled = next((names[column] for column in header.read if names.count(names[column]) > 1), None)
     if doubled is not None:
         raise refusal(name, line, f"a column is named twice ({doubled!r}); name every column once")
     return header
 
 
-def _check_spelling(name: str, line: int, names: list[str]) -> None:
+def _place(names: list[str], chosen: Mapping[str, str], wanted: str) -> int:
+    """Find the index of the column that is read as the wanted one."""
+    return next(place for place, cell in enumerate(names) if chosen.get(cell) == wanted)
+
+
+def _check_spelling(name: str, line: int, names: list[str], columns: ColumnNames) -> None:
     """Refuse a column that is known but for its capitals: it would be passed over."""
     for known in _NAMES:
         near = next((cell for cell in names if cell != known and cell.casefold() == known), None)
-        if near is not None and known not in names:
+        is_named = known in columns.mapping or near in columns.mapping.values()
+        if near is not None and known not in names and not is_named:
             raise refusal(name, line, f"unknown column {near!r}; did you mean {known!r}? write it in small letters")
 
 
@@ -204,15 +232,17 @@ def _no_text(names: list[str], mark: str) -> str:
         columns = f"found {head[:80]!r}; write the line text above the texts, or save plain lines as .txt"
     else:
         shown = ", ".join(map(repr, cells))[:120]
-        columns = f"its columns are {shown}; rename that of the texts to text and that of the labels to label"
+        columns = f"its columns are {shown}; {advise_columns(cells)}"
     hint = "; for a token and its tag a line name the file .conll" if mark == "\t" else ""
     return f'the header lacks "text", {columns}{hint}'
 
 
-def _describe(layout: Layout, header: _Header) -> None:
+def _describe(layout: Layout, header: _Header, columns: ColumnNames) -> None:
     unread = header.counts | header.empty
-    layout.columns = [cell for column, cell in enumerate(header.names) if column not in unread]
     layout.passed_over = [repr(header.names[column]) for column in sorted(unread)]
+    found = [cell for column, cell in enumerate(header.names) if column not in unread]
+    chosen = {header.names[column]: meaning for column, meaning in header.read.items()}
+    columns.describe(layout, found, chosen if columns.mapping else {cell: cell for cell in found})
     if header.counts:
         named = ", ".join(repr(header.names[column]) for column in sorted(header.counts))
         layout.notes.append(f"the column {named} numbers the rows and is passed over")
@@ -231,4 +261,4 @@ def _read_row(name: str, line: int, cells: list[str], header: _Header, mark: str
     for column in header.empty:
         if cells[column].strip():
             raise refusal(name, line, f"cell {column + 1} ({cells[column][:40]!r}) stands in a column without a name")
-    return {header.names[column]: cells[column] for column in header.read}
+    return {meaning: cells[column] for column, meaning in header.read.items()}

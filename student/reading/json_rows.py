@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from evokd.student.reading.columns import ColumnNames
 from evokd.student.reading.layout import Layout, refusal
 from evokd.student.reading.source import Source, read_text
 
@@ -14,22 +15,34 @@ class _DoubledKeyError(ValueError):
     """A key that an object has twice."""
 
 
-def read_json_rows(source: Source, layout: Layout) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_json_rows(
+    source: Source,
+    layout: Layout,
+    columns: ColumnNames = ColumnNames(),  # noqa: B008 - it cannot be changed
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read JSON lines; blank lines are passed over.
 
+    Args:
+        source: the lines.
+        layout: what was recognised is written here.
+        columns: which keys have other names than the known ones.
+
     Raises:
-        InputError: a line is no JSON object, or has a key twice; names the line.
+        InputError: a line is no JSON object, has a key twice, or lacks a mapped one; names the line.
     """
     layout.format = "JSON lines"
     is_first = True
+    chosen: dict[str, str] = {}
     for line, text in enumerate(read_text(source), start=1):
         if not text.strip():
             continue
         row = _read_object(source, line, text, is_first)
         if is_first:
-            layout.columns = [str(key) for key in row]
+            found = [str(key) for key in row]
+            chosen = columns.choose(source.name, line, found)
+            columns.describe(layout, found, chosen)
         is_first = False
-        yield line, row
+        yield line, columns.rename(source.name, line, row, chosen)
 
 
 def parse_object(text: str) -> Any:

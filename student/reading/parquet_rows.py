@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evokd.messages import InputError
+from evokd.student.reading.columns import ColumnNames, advise_columns, list_names
 from evokd.student.reading.layout import Layout, refusal
 from evokd.student.reading.source import Source
 
@@ -11,13 +12,19 @@ _BATCH = 1_000
 _PANDAS_INDEX = "__index_level_"
 
 
-def read_parquet_rows(source: Source, layout: Layout, wanted: str | None) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_parquet_rows(
+    source: Source,
+    layout: Layout,
+    wanted: str | None,
+    columns: ColumnNames = ColumnNames(),  # noqa: B008 - it cannot be changed
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read rows, numbered from 1; the index that pandas writes beside the columns is passed over.
 
     Args:
         source: the file.
         layout: what was recognised is written here.
         wanted: the only column that is read; None reads all of them.
+        columns: which columns have other names than the known ones.
 
     Raises:
         InputError: pyarrow is missing, the file is broken, or it lacks the wanted column.
@@ -33,26 +40,30 @@ def read_parquet_rows(source: Source, layout: Layout, wanted: str | None) -> Ite
     try:
         file = parquet.ParquetFile(source.path)
         names = list(file.schema_arrow.names)
-        layout.columns = _choose(source.name, names, wanted)
-        layout.passed_over = [name for name in names if name not in layout.columns]
-        if wanted is None and layout.passed_over:
-            layout.notes.append(f"the index of pandas is passed over ({', '.join(layout.passed_over)})")
-        for batch in file.iter_batches(batch_size=_BATCH, columns=layout.columns):
+        chosen = _choose(source.name, names, wanted, columns)
+        indices = [name for name in names if name.startswith(_PANDAS_INDEX) and name not in chosen]
+        columns.describe(layout, [name for name in names if name not in indices], chosen)
+        if not columns.mapping:
+            layout.passed_over = [name for name in names if name not in chosen]
+        if wanted is None and indices:
+            layout.notes.append(f"the index of pandas is passed over ({', '.join(indices)})")
+        for batch in file.iter_batches(batch_size=_BATCH, columns=list(chosen)):
             for row in batch.to_pylist():
                 number += 1
-                yield number, row
+                yield number, {meaning: row[name] for name, meaning in chosen.items()}
     except (ArrowException, OSError) as exc:
         raise refusal(source.name, None, f"not a readable parquet file ({exc})") from exc
 
 
-def _choose(name: str, names: list[str], wanted: str | None) -> list[str]:
+def _choose(name: str, names: list[str], wanted: str | None, columns: ColumnNames) -> dict[str, str]:
+    """Choose the columns that are read: the file's name -> the name that it is read as."""
     doubled = next((column for column in names if names.count(column) > 1), None)
     if doubled is not None:
         raise refusal(name, None, f"a column is named twice ({doubled!r}); name every column once")
+    chosen = columns.choose(name, None, names)
     if wanted is None:
-        return [column for column in names if not column.startswith(_PANDAS_INDEX)]
-    if wanted not in names:
-        listed = ", ".join(names)[:80]
-        fault = f'no column is called "{wanted}" (found {listed!r}); name the one that holds the texts so'
+        return {column: meaning for column, meaning in chosen.items() if not column.startswith(_PANDAS_INDEX)}
+    if wanted not in chosen.values():
+        fault = f'no column is called "{wanted}" (found {list_names(names)}); {advise_columns(names)}'
         raise refusal(name, None, fault)
-    return [wanted]
+    return {column: meaning for column, meaning in chosen.items() if meaning == wanted}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.messages import InputError
+from evokd.student.reading.columns import ColumnNames
 from evokd.student.reading.conll_columns import TAG
 from evokd.student.reading.conll_rows import read_conll_rows
 from evokd.student.reading.csv_rows import looks_like_header, read_csv_rows
@@ -52,6 +53,7 @@ def read_rows(
     layout: Layout,
     labels: Collection[str] | None = None,
     wanted: str | None = None,
+    columns: ColumnNames = ColumnNames(),  # noqa: B008 - it cannot be changed
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read rows one by one, each with its line (of Parquet the number of the row), from 1.
 
@@ -61,19 +63,20 @@ def read_rows(
         layout: what was recognised is written here.
         labels: the domain's labels, where CoNLL columns of tags are to be read.
         wanted: the only column of a table that is read; None for all.
+        columns: which columns of a table, or keys of JSON rows, have other names than the known ones.
 
     Raises:
         InputError: `file:line: what; how to mend it` for the first fault found.
     """
     if form == "jsonl":
-        return read_json_rows(source, layout)
+        return read_json_rows(source, layout, columns)
     if form == "conll":
         return read_conll_rows(source, layout, labels)
     if form == "parquet":
-        return read_parquet_rows(source, layout, wanted)
+        return read_parquet_rows(source, layout, wanted, columns)
     if form == "lines":
         return _read_plain(source, layout)
-    return read_csv_rows(source, layout, "\t" if form == "tsv" else ",", wanted)
+    return read_csv_rows(source, layout, "\t" if form == "tsv" else ",", wanted, columns)
 
 
 def looks_like_json(line: str) -> bool:

@@ -77,7 +77,7 @@ BROKEN = {
     "no column": (
         "table.csv",
         "id,body\n1,x\n",
-        r"table\.csv:1: .* its columns are 'id', 'body'; rename",
+        r"table\.csv:1: .* its columns are 'id', 'body'; say which",
     ),
     "a text for a header": ("table.csv", "this is a text already\n", r"table\.csv:1: the header lacks \"text\""),
     "no header": ("table.csv", "cancel it\nI waited\n", r"table\.csv:1: the header lacks .* save plain lines as \.txt"),

@@ -72,6 +72,20 @@ FAULTS: dict[str, tuple[Damage, list[str]]] = {
         both(edit(data={**DATA, "test": "test.txt"}), write("test.txt", ROW)),
         ["test.txt", ".jsonl"],
     ),
+    "columns no section": (edit(data={**DATA, "columns": "Body"}), ["domain.yaml:", "data.columns", "{text: Body"]),
+    "column of nothing": (
+        edit(data={**DATA, "columns": {"txt": "Body"}}),
+        ["domain.yaml:", "data.columns", "did you mean 'text'", "one of: text, label, tokens"],
+    ),
+    "column a number": (edit(data={**DATA, "columns": {"text": 3}}), ["domain.yaml:", "data.columns", "in quotes"]),
+    "column named twice": (
+        edit(data={**DATA, "columns": {"text": "Body", "label": "Body"}}),
+        ["domain.yaml:", "data.columns", "'Body'", "name it once"],
+    ),
+    "column that no file has": (
+        edit(data={**DATA, "columns": {"text": "texts"}}),
+        ["seeds.jsonl:1", "no column 'texts' to read as text (did you mean 'text'?)"],
+    ),
     "seeds empty": (write("seeds.jsonl", ""), ["seeds.jsonl", "at least one"]),
     "validation empty": (write("validation.jsonl", "\n\n"), ["validation.jsonl", "no rows"]),
     "unknown label": (
@@ -143,6 +157,22 @@ def test_topics_are_of_all_labels_or_of_some(topics: Any, toy_domain: Path) -> N
     edit(topics=topics)(toy_domain)
     named = LABELS if isinstance(topics, list) else ("cancel_plan",)
     assert load_domain(toy_domain).file.topics == dict.fromkeys(named, ("late bills", "repairs"))
+
+
+def test_columns_are_read_by_the_names_of_the_user(toy_domain: Path) -> None:
+    """Seeds, validation and test by the names given; the corpus and a pool with the known names as they are."""
+    for name in DATA.values():
+        rows = [{"Body": row["text"], "Queue": row["label"], "id": 7} for row in read_rows(toy_domain / name)]
+        write_rows(toy_domain / name, rows)
+    write_rows(toy_domain / "pool.jsonl", [{"text": f"the parcel of customer {number} is lost"} for number in range(5)])
+    columns = {"text": "Body", "label": "Queue"}
+    edit(data={**DATA, "pool": "pool.jsonl", "columns": columns})(toy_domain)
+    domain = plan_run(toy_domain, "evokd", []).domain
+    assert (len(domain.seeds), len(domain.validation), len(domain.test), len(domain.pool)) == (3, 30, 60, 5)
+    assert len(domain.corpus_rows) == 210
+    told = {file.split: file.layout.tell() for file in domain.files}
+    assert told["seeds"] == "JSON lines: text (column 'Body'), label (column 'Queue'); passed over: 'id'"
+    assert told["pool"] == "JSON lines: text"
 
 
 def test_only_seeds_are_needed(toy_domain: Path) -> None:

@@ -1,0 +1,123 @@
+"""Which column of a table, or key of a JSON row, is read as what: the known names, or others that stand for them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evokd.messages.suggest import find_closest
+from evokd.student.reading.layout import Layout, refusal
+
+KNOWN = ("text", "label", "tokens", "tags", "entities", "note")
+"""Names by which columns are read where nothing else is said."""
+TEXT_NAMES = (
+    *("text", "texts", "body", "message", "content", "sentence", "utterance", "review", "comment", "question", "query"),
+    *("ticket", "description", "post", "tweet", "document", "abstract", "input", "complaint", "feedback", "transcript"),
+)
+"""Headers, in small letters, that columns of texts often have; the likeliest first."""
+LABEL_NAMES = (
+    *("label", "labels", "category", "class", "intent", "queue", "topic", "target", "tag", "type", "sentiment"),
+    *("department", "subject_category", "classification", "annotation", "answer", "reason", "status", "priority"),
+)
+"""Headers, in small letters, that columns of labels often have; the likeliest first."""
+_SHOWN = 160
+"""Characters of the list of columns in a fault."""
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """Which columns are read where they have other names than the known ones."""
+
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """Known name -> the file's name for it. Empty: every column is read, by its own name."""
+    or_known: bool = False
+    """Whether a file that has none of the mapped columns is read by the known names."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Names that the column of the texts can have, to find the delimiter by."""
+        name = self.mapping.get("text", "text")
+        return (name, "text") if self.or_known else (name,)
+
+    def choose(self, name: str, line: int | None, found: Sequence[str]) -> dict[str, str]:
+        """Choose the columns that are read.
+
+        Args:
+            name: the file, for faults.
+            line: line of the header or of the first row.
+            found: the names that the file has.
+
+        Returns:
+            The file's name -> the name that it is read as. Known names that are not mapped are read as they are.
+
+        Raises:
+            InputError: a mapped column is not there; says which was meant, and what is there.
+        """
+        if not self.mapping:
+            return {column: column for column in found}
+        known = [column for column in KNOWN if column in found]
+        lacking = [column for column in self.mapping.values() if column not in found]
+        if self.or_known and len(lacking) == len(self.mapping) and {"text", "tokens"} & {*known}:
+            return {column: column for column in known}
+        if lacking:
+            raise refusal(name, line, self._tell_lacking(lacking[0], found))
+        chosen = {column: meaning for meaning, column in self.mapping.items()}
+        return chosen | {column: column for column in known if column not in chosen and column not in self.mapping}
+
+    def rename(self, name: str, line: int, row: dict[str, Any], chosen: Mapping[str, str]) -> dict[str, Any]:
+        """Give the columns of a row that are read, by the names that they are read as.
+
+        Raises:
+            InputError: the row lacks a mapped column.
+        """
+        if not self.mapping:
+            return row
+        for column, meaning in chosen.items():
+            if column not in row and meaning in self.mapping:
+                raise refusal(name, line, self._tell_lacking(column, list(row)))
+        return {meaning: row[column] for column, meaning in chosen.items() if column in row}
+
+    def describe(self, layout: Layout, found: Sequence[str], chosen: Mapping[str, str]) -> None:
+        """Write into a layout what is read, and what is passed over."""
+        read = [column for column in found if column in chosen]
+        layout.columns = [
+            column if chosen[column] == column else f"{chosen[column]} (column {column!r})" for column in read
+        ]
+        if self.mapping:
+            layout.passed_over += [repr(column) for column in found if column not in chosen]
+
+    def _tell_lacking(self, column: str, found: Sequence[str]) -> str:
+        meaning = next(known for known, name in self.mapping.items() if name == column)
+        folded = {name.casefold(): name for name in found}
+        near = find_closest(column.casefold(), list(folded))
+        hint = f" (did you mean {folded[near]!r}?)" if near is not None else ""
+        return f"no column {column!r} to read as {meaning}{hint}; its columns are {list_names(found)}"
+
+
+def list_names(found: Sequence[str]) -> str:
+    """List the columns of a file for a fault, in quotes."""
+    listed = ", ".join(map(repr, found))
+    return listed if len(listed) <= _SHOWN else f"{listed[:_SHOWN]} ..."
+
+
+def advise_columns(found: Sequence[str]) -> str:
+    """Say how to name the columns of a file that has no column "text"."""
+    text = guess_name(found, TEXT_NAMES)
+    label = guess_name([name for name in found if name != text], LABEL_NAMES)
+    pairs = f"text: {_quote(text)}, label: {_quote(label)}" if label is not None else f"text: {_quote(text)}"
+    return (
+        f"say which holds the texts: in domain.yaml, under data, a line such as columns: {{{pairs}}};"
+        f" for predict, --text-column {_quote(text)}"
+    )
+
+
+def guess_name(found: Sequence[str], usual: Sequence[str]) -> str | None:
+    """Find the header that is, but for capitals and blanks, the likeliest of some usual names; None if none is."""
+    folded = {name.strip().casefold().replace(" ", "_"): name for name in reversed(found)}
+    return next((folded[name] for name in usual if name in folded), None)
+
+
+def _quote(name: str | None) -> str:
+    """Write a name as YAML and a shell both read it."""
+    if name is None:
+        return "NAME"
+    return name if name.isidentifier() else "'" + name.replace("'", "''") + "'"
