@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from evokd.api.settings import read_config_file as read_config_file
     from evokd.api.students import Student as Student
     from evokd.api.students import load_student as load_student
-    from evokd.api.texts import read_texts as read_texts
+    from evokd.api.texts import Input as Input
+    from evokd.api.texts import open_input as open_input
     from evokd.api.viewing import Report as Report
     from evokd.api.viewing import address_of as address_of
     from evokd.api.viewing import report as report
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from evokd.graph.build import draw_graph as draw_graph
     from evokd.graph.setup.preset_catalog import list_presets as list_presets
     from evokd.graph.setup.run_folder import EXAMPLE as EXAMPLE
+    from evokd.inference.writers import OutputFile as OutputFile
+    from evokd.inference.writers import check_output as check_output
     from evokd.messages import EvokdError as EvokdError
     from evokd.messages import InputError as InputError
 
@@ -52,7 +55,9 @@ _MODULES = {
     "Event": "api.runs",
     "EvokdError": "messages",
     "Exports": "api.exports",
+    "Input": "api.texts",
     "InputError": "messages",
+    "OutputFile": "inference.writers",
     "Report": "api.viewing",
     "Run": "api.record",
     "Student": "api.students",
@@ -60,6 +65,7 @@ _MODULES = {
     "bench": "api.experiments",
     "build_graph": "graph.build",
     "check": "api.domains",
+    "check_output": "inference.writers",
     "compare": "api.experiments",
     "delete_run": "api.run_deletion",
     "draw_graph": "graph.build",
@@ -71,10 +77,10 @@ _MODULES = {
     "list_runs": "api.run_list",
     "load_domain": "api.domains",
     "load_student": "api.students",
+    "open_input": "api.texts",
     "open_run": "api.record",
     "parse_assignments": "api.settings",
     "read_config_file": "api.settings",
-    "read_texts": "api.texts",
     "report": "api.viewing",
     "resume": "api.runs",
     "resume_async": "api.runs",

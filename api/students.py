@@ -1,52 +1,167 @@
-"""Ask a trained student."""
+"""Ask a trained student: of a run, or a bare student folder."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from evokd.api.blocking import call_blocking
 from evokd.api.record import Run, find_run
-from evokd.graph.predict import note_sight, predict_texts
-from evokd.messages import InputError
+from evokd.graph.setup.config_layers import ConfigSource, build_settings
+from evokd.graph.setup.readability import note_texts
+from evokd.graph.setup.run_folder import RunFolder, read_config
+from evokd.inference.answers import AnswerColumns
+from evokd.inference.asking import TrainedStudent, answer_texts
+from evokd.inference.evaluation import count_matrix, evaluate
+from evokd.inference.input_rows import InputRow, cut_parts
+from evokd.inference.prediction import AnsweredRow, answer_rows
+from evokd.messages import EvokdError, InputError
+from evokd.student.base_config import RECORD
+from evokd.student.data import read_examples
+from evokd.student.reading.layout import Layout
+from evokd.student.record import read_record
+from evokd.viewer.intervals import measure_intervals
 
 
 class Student:
-    """The student of a finished run.
+    """A trained student.
 
     Args:
-        run: the run.
+        source: a finished run, or a student folder.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, source: Run | Path) -> None:
+        self._source = source
+
+    @cached_property
+    def trained(self) -> TrainedStudent:
+        """Its folder, and where it computes.
+
+        Raises:
+            EvokdError: the run has no student yet, or none any more.
+        """
+        if isinstance(self._source, Path):
+            return TrainedStudent(self._source)
+        folder = self._source.folder
+        if not folder.student.is_dir():
+            raise EvokdError(f"{folder.path}: {_tell_no_student(folder)}")
+        settings = build_settings([ConfigSource(str(folder.config), read_config(folder)["settings"])]).student
+        return TrainedStudent(folder.student, settings.device, settings.threads)
+
+    @property
+    def folder(self) -> Path:
+        """Its folder: weights, tokenizer, `evokd.json`."""
+        return self.trained.folder
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its labels."""
+        return self.trained.codec().labels
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """Answer texts in a separate process.
 
         Returns:
-            Per text a row of the data format ("text" with "label" or "entities"), "confidence" (0 to 1) and "scores".
+            Per text a row of the data format ("text" with "label" or "entities"), "confidence" (0 to 1), "scores" and
+            the second choice; see `inference.answers.AnswerColumns`.
 
         Raises:
             InputError: `texts` is no list of texts.
-            EvokdError: the run has no student yet, or the student fails.
+            EvokdError: the student fails.
         """
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise InputError("predict: give a list of texts, such as ['where is my parcel?']")
-        return call_blocking(lambda: predict_texts(self._run.folder, list(texts)))
+        columns = AnswerColumns(self.labels)
+        given = list(texts)
+
+        def ask() -> list[dict[str, Any]]:
+            found = [item for part in answer_texts(self.trained, cut_parts(given)) for item in part]
+            return [{"text": text, **columns.write(text, item)} for text, item in zip(given, found, strict=True)]
+
+        return call_blocking(ask)
+
+    def answer_rows(
+        self, rows: Iterator[InputRow], prefix: str = "", reject: float | None = None, scores: bool = True
+    ) -> Iterator[list[AnsweredRow]]:
+        """Answer rows of a file (see `open_input`) part by part; not where an event loop runs.
+
+        Args:
+            rows: the rows.
+            prefix: what the names of the answer's columns begin with.
+            reject: confidence below which an answer is "unsure", 0 to 1.
+            scores: whether the probabilities of all labels are written.
+
+        Raises:
+            InputError: a column is there already, or `reject` is no confidence.
+            EvokdError: the student fails.
+        """
+        return answer_rows(self.trained, rows, AnswerColumns(self.labels, prefix, reject, scores))
+
+    def name_columns(self, prefix: str, reject: float | None, scores: bool) -> list[str]:
+        """Give the names of the columns that `answer_rows` writes."""
+        has_labels = "entities" not in self.trained.codec().write_row("", [])
+        return AnswerColumns(self.labels, prefix, reject, scores).names(has_labels)
+
+    def evaluate(self, file: str | Path, columns: dict[str, str] | None = None) -> dict[str, Any]:
+        """Score the student on a labelled file.
+
+        Args:
+            file: rows as of a domain's data.
+            columns: known name -> the file's name for it, such as {"text": "Body", "label": "Queue"}.
+
+        Returns:
+            rows, metrics with a 95 % interval of the first, report per label, confusions, confusion matrix (for one
+            label per text), expected calibration error, notes.
+
+        Raises:
+            InputError: what is wrong with the file, where, and how to mend it.
+            EvokdError: the student fails.
+        """
+        codec, notes = self.trained.codec(), list[str]()
+        examples = read_examples(Path(file), codec, notes, Layout(), columns)
+        result = call_blocking(lambda: evaluate(self.trained, examples))
+        metric = codec.metrics[0]
+        intervals = measure_intervals(metric, result.gold, result.answers, result.answers)
+        facts: dict[str, Any] = {
+            "student": str(self.folder),
+            "file": str(file),
+            "rows": len(examples),
+            "metric": metric,
+            "interval": None if intervals is None else dict(intervals[0]),
+            **result.scores.model_dump(mode="json"),
+            "calibration_error": result.calibration_error,
+            "notes": notes,
+        }
+        gold = [answer for answer in result.gold if isinstance(answer, str)]
+        answers = [answer for answer in result.answers if isinstance(answer, str)]
+        if len(gold) == len(answers) == len(examples):
+            facts["labels"] = list(codec.labels)
+            facts["matrix"] = count_matrix(codec.labels, gold, answers)
+        return facts
 
     def note_unseen(self, texts: Sequence[str]) -> list[str]:
         """Say what the student cannot see of texts: the ends of long ones, characters that it does not know."""
-        return note_sight(self._run.folder, list(texts))
+        record = read_record(self.folder)
+        return note_texts(self.folder, list(texts), record.get("max_length", sys.maxsize), self.trained.codec().windows)
 
 
 def load_student(run: str | Path | Run, runs_dir: str | Path = "runs") -> Student:
-    """Find the student of a run.
+    """Find the student of a run, or a student folder.
 
     Args:
-        run: the run, its folder, or its id in `runs_dir`.
+        run: the run, its folder, its id in `runs_dir`, or a folder with a student (its `evokd.json`).
         runs_dir: folder that holds the runs.
 
     Raises:
-        InputError: there is no such run.
+        InputError: there is no such run or folder.
     """
+    if isinstance(run, str | Path) and (Path(run) / RECORD).is_file():
+        return Student(Path(run))
     return Student(run if isinstance(run, Run) else find_run(run, runs_dir))
+
+
+def _tell_no_student(folder: RunFolder) -> str:
+    if folder.summary.is_file():
+        return "its student was deleted, as experiments do after their runs; start a run that keeps it with: evokd run"
+    return f"no student yet, as the run has not ended; wait for it, or resume it with: evokd resume {folder.path}"

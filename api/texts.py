@@ -1,13 +1,14 @@
-"""Texts to predict, from a file or standard input, in any supported format."""
+"""Rows to predict, from a file or standard input, in any supported format."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from evokd.inference.input_rows import InputRow, read_input
 from evokd.messages import InputError
-from evokd.student.lines import cut_texts
 from evokd.student.reading.csv_rows import looks_like_header
 from evokd.student.reading.json_rows import parse_object
 from evokd.student.reading.layout import Layout
@@ -18,32 +19,50 @@ STDIN = "standard input"
 _FOREIGN = (".xlsx", ".xls", ".ods", ".docx", ".doc", ".odt", ".rtf", ".pdf", ".zip", ".gz", ".bz2", ".xz", ".zst")
 _LOOKED_AT = 100
 """Lines of standard input by which its format is recognised."""
+_FIRST = 1_000
+"""Texts that are looked at for what the student cannot read."""
 
 
 @dataclass(frozen=True)
-class Texts:
-    """Texts and how they were understood."""
+class Input:
+    """Rows to answer; all of them were read once, so that no fault is found when half of them are answered."""
 
-    source: str
+    name: str
     """Where they come from, as a message names it."""
-    texts: list[str]
+    count: int
+    """How many there are."""
+    texts: int
+    """How many of them have a text."""
+    first: tuple[str, ...]
+    """The first texts, up to a thousand."""
     layout: Layout
-    lines: list[int]
-    """Where each text stands: the line of its row, from 1; of Parquet the row."""
+    """How they were understood."""
     is_guess: bool
     """Whether the format was recognised by what stands there, and neither given nor said by the ending."""
+    source: Source
+    form: str
+    text_column: str | None
+
+    def __iter__(self) -> Iterator[InputRow]:
+        """Read the rows, from the first."""
+        return read_input(self.source, self.form, Layout(), self.text_column)
 
     def describe(self) -> list[str]:
-        """Say how the texts were understood: always where the format is a guess, else what is odd."""
-        notes = [f"note: {self.source}: {note}" for note in self.layout.notes]
+        """Say how the rows were understood: always where the format is a guess, else what is odd."""
+        notes = [f"note: {self.name}: {note}" for note in self.layout.notes]
+        if self.texts < self.count:
+            blanks = self.count - self.texts
+            blank = "1 row without a text; no answer is given to it"
+            many = f"{blanks:,} rows without a text; no answer is given to them"
+            notes.append(f"note: {self.name}: {blank if blanks == 1 else many}")
         if not self.is_guess:
             return notes
-        count = "1 text" if len(self.texts) == 1 else f"{len(self.texts):,} texts"
-        return [f"{self.source}: {count}, read as {self.layout.tell()}", *notes]
+        count = "1 text" if self.texts == 1 else f"{self.texts:,} texts"
+        return [f"{self.name}: {count}, read as {self.layout.tell()}", *notes]
 
 
-def read_texts(name: str, stdin: BinaryIO, form: str | None, text_column: str | None = None) -> Texts:
-    """Read the texts of a file, or of standard input.
+def open_input(name: str, stdin: BinaryIO, form: str | None = None, text_column: str | None = None) -> Input:
+    """Find the rows of a file, or of standard input, and read them once.
 
     Args:
         name: a path, or "-" for standard input.
@@ -57,40 +76,41 @@ def read_texts(name: str, stdin: BinaryIO, form: str | None, text_column: str | 
     if form is not None and form not in FORMATS:
         raise InputError(f"--format {form}: unknown format; one of: {', '.join(FORMATS)}")
     if name == "-":
-        return _read_stream(STDIN, stdin.read(), form, text_column)
+        return _open_stream(STDIN, stdin.read(), form, text_column)
     path = Path(name)
     if path.is_fifo():  # as a shell makes of <(...)
-        return _read_stream(name, path.read_bytes(), form, text_column)
+        return _open_stream(name, path.read_bytes(), form, text_column)
     check_file(path)
     source, ending = file_source(path), path.suffix.lower()
     if form is None and ending in _FOREIGN:
         advice = "save its texts as .txt, .csv or .jsonl"
         raise InputError(f"{path}: {ending} files are not read; {advice}")
     form = form or ENDINGS.get(ending) or ("jsonl" if ending == ".json" else None)
-    return _read(source, name, form, text_column)
+    return _open(source, name, form, text_column)
 
 
-def _read_stream(name: str, raw: bytes, form: str | None, text_column: str | None) -> Texts:
+def _open_stream(name: str, raw: bytes, form: str | None, text_column: str | None) -> Input:
     source = stream_source(name, lambda: BytesIO(raw))
     if form == "parquet":
         raise InputError(f"--format parquet: {name} cannot be read so; name a file")
-    return _read(source, name, form, text_column)
+    return _open(source, name, form, text_column)
 
 
-def _read(source: Source, name: str, known: str | None, text_column: str | None) -> Texts:
+def _open(source: Source, name: str, known: str | None, text_column: str | None) -> Input:
     form, layout = known or _recognise(source, text_column or "text"), Layout()
-    if text_column is not None and form in ("lines", "conll"):
-        found = "plain lines have" if form == "lines" else "CoNLL rows have"
-        raise InputError(f"{name}: {found} no column {text_column!r}; leave --text-column out, or give --format")
+    count, texts, first = 0, 0, list[str]()
     try:
-        lines = list(cut_texts(source, form, layout, text_column))
+        for row in read_input(source, form, layout, text_column):
+            count += 1
+            if row.text is not None:
+                texts += 1
+                first += [row.text] if texts <= _FIRST else []
     except InputError as exc:
         hint = "; for plain texts, one a line: --format lines" if known is None and form != "lines" else ""
         raise InputError(f"{exc}{hint}") from exc
-    if not lines:
+    if not texts:
         raise InputError(f"{source.name}: no texts; give one a line, or rows with a column or key 'text'")
-    texts = [line.text.strip() if form == "lines" else line.text for line in lines]
-    return Texts(name, texts, layout, [line.number for line in lines], is_guess=known is None)
+    return Input(name, count, texts, tuple(first), layout, known is None, source, form, text_column)
 
 
 def _recognise(source: Source, text_column: str) -> str:

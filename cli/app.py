@@ -5,6 +5,7 @@ import typer
 from evokd.cli.commands.bench import bench
 from evokd.cli.commands.check import check
 from evokd.cli.commands.compare import compare
+from evokd.cli.commands.eval import evaluate
 from evokd.cli.commands.graph import graph
 from evokd.cli.commands.predict import predict
 from evokd.cli.commands.presets import presets
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 for command in (run, check, resume, graph, predict, runs, show, view, report, send, presets, bench, compare):
     app.command()(command)
+app.command("eval")(evaluate)
 
 teacher = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded rehearsal teacher.")
 teacher.command()(serve)

@@ -7,6 +7,9 @@ import typer
 
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run id in the runs folder, or a path.")]
+StudentRun = Annotated[
+    str, typer.Argument(metavar="RUN|STUDENT", help="A run id in the runs folder, a run's path, or a student folder.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output, the rest on standard error.")]
 ContentAsJson = Annotated[bool, typer.Option("--json", help="All of it as one JSON object on standard output.")]
 ReportAsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on standard output.")]

@@ -63,7 +63,7 @@ def cut_texts(
     columns = ColumnNames({} if text_column is None else {"text": text_column}, or_known=or_text)
     for number, row in read_rows(source, form, layout, wanted="text", columns=columns):
         is_empty_cell = form == "parquet" and row.get("text") is None
-        text = "" if is_empty_cell else _text_of(source.name, number, row)
+        text = "" if is_empty_cell else text_of(source.name, number, row)
         if not is_blank(text):
             layout.show({"text": text})
             yield Line(number, text)
@@ -74,12 +74,23 @@ def cut_texts(
         layout.notes.append(f"{rows} without a text passed over, the first at line {blank[0]}")
 
 
-def _text_of(name: str, number: int, row: dict[str, Any]) -> str:
-    text = row.get("text")
+def text_of(name: str, number: int, row: dict[str, Any], column: str = "text") -> str:
+    """Give the text of a row: its column, or its tokens with a space between them.
+
+    Args:
+        name: the file, for faults.
+        number: where the row stands.
+        row: the row.
+        column: of the text.
+
+    Raises:
+        InputError: it has none, or the text is none.
+    """
+    text = row.get(column)
     if text is None and isinstance(row.get("tokens"), list):
         text = " ".join(map(str, row["tokens"]))
     if not isinstance(text, str):
-        raise refusal(name, number, 'no text; write {"text": "..."}')
+        raise refusal(name, number, f'no text; write {{"{column}": "..."}}')
     if has_half_pair(text):
-        raise refusal(name, number, '"text" holds half a surrogate pair; write the character itself')
+        raise refusal(name, number, f'"{column}" holds half a surrogate pair; write the character itself')
     return text

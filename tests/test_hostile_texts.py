@@ -20,6 +20,7 @@ from evokd.simulator.corpus import load_corpus
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import find_message
 from evokd.simulator.roles import answer
+from evokd.student.protocol import Prediction
 from tests.graph.conftest import give_student
 from tests.graph.toy import QUICK, WordStudent, write_domain
 
@@ -109,8 +110,11 @@ def test_json_lines_hold_escapes_alone(
 ) -> None:
     assert main.run_cli([*teacher[1], "--json"]) == 0
     monkeypatch.setattr(
-        "evokd.api.students.predict_texts", lambda _, texts: [{"text": text, "label": HOSTILE} for text in texts]
+        "evokd.inference.prediction.answer_texts",
+        lambda _, parts: ([Prediction(answer=HOSTILE, confidence=1.0, scores={}) for _ in part] for part in parts),
     )
+    record = {"task": "classification", "labels": ["x", "y"], "max_length": 32}
+    (tmp_path / "runs" / "one" / "student" / "evokd.json").write_text(json.dumps(record), encoding="utf-8")
     texts = tmp_path / "texts.txt"
     texts.write_text("a line\nwhere is it\x9b31m \u202e\n", encoding="utf-8")
     assert main.run_cli(["predict", str(tmp_path / "runs" / "one"), str(texts)]) == 0

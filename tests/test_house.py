@@ -93,6 +93,7 @@ BROKEN = {
     "the_simulator_knows_the_student": ("simulator", "simulator/corpus.py", "import evokd.student.data"),
     "the_graph_knows_the_viewer": ("Rooms", "graph/runner.py", "import evokd.viewer.record"),
     "the_viewer_knows_the_student": ("viewer", "viewer/record.py", "import evokd.student.data"),
+    "inference_knows_the_record": ("inference", "inference/asking.py", "import evokd.tracing.ledger"),
     "a_view_knows_a_command": ("cli: commands", "cli/views/run_page.py", "import evokd.cli.commands.show"),
     "exporters_know_the_graph": ("exporters know", "exporters/source.py", "import evokd.graph.setup.run_folder"),
     "spans_know_how_they_are_sent": ("exporters: ", "exporters/spans.py", "import evokd.exporters.otlp"),

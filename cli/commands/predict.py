@@ -2,26 +2,84 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evokd.cli.options import Run, RunsDir
+from evokd.cli.options import RunsDir, StudentRun
+
+if TYPE_CHECKING:
+    from evokd.api.students import Student
+    from evokd.api.texts import Input
 
 
 def predict(
-    run: Run,
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Texts in any data format; - reads them in.")] = "-",
-    form: Annotated[str | None, typer.Option("--format", metavar="lines|jsonl|csv|tsv|conll")] = None,
+    run: StudentRun,
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE|-]", help="Rows in any data format; - reads them in.")
+    ] = None,
+    given: Annotated[str | None, typer.Option("--input", metavar="FILE", help="The same, as an option.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write all columns and the answers here: .csv, .tsv, .jsonl, .parquet. None: JSON lines."),
+    ] = None,
+    text_column: Annotated[str | None, typer.Option(metavar="NAME", help="Column of the texts, if not 'text'.")] = None,
+    reject: Annotated[
+        float | None, typer.Option(metavar="CONFIDENCE", help="Below this confidence (0 to 1) an answer is 'unsure'.")
+    ] = None,
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Write the probability of every label with --output.")
+    ] = False,
+    prefix: Annotated[
+        str, typer.Option(help="What the columns of the answers begin with, with --output.")
+    ] = "predicted_",
+    form: Annotated[str | None, typer.Option("--format", metavar="lines|jsonl|csv|tsv|conll|parquet")] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Let a run's student answer texts; prints JSON lines."""
+    """Let a run's student answer the rows of a file; other columns, ids and rows without a text are kept.
+
+    \b
+    Examples:
+      echo 'where is my parcel?' | evokd predict my_run
+      evokd predict my_run mails.csv --text-column Body --output answered.csv
+      evokd predict my_run mails.csv --text-column Body --reject 0.7 --output answered.csv
+    """
     from evokd import api
     from evokd.cli import console
+    from evokd.messages import InputError
 
+    if file is not None and given is not None:
+        raise InputError(f"--input {given}: the rows are named already ({file}); leave one of them out")
     student = api.load_student(run, runs_dir)
-    texts = api.read_texts(file, sys.stdin.buffer, form)
-    for line in [*texts.describe(), *(f"note: {note}" for note in student.note_unseen(texts.texts))]:
+    if output is not None:
+        api.check_output(output)
+    rows = api.open_input(file or given or "-", sys.stdin.buffer, form, text_column)
+    for line in [*rows.describe(), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
         console.say(line)
-    for number, answer in zip(texts.lines, student.predict(texts.texts), strict=True):
-        console.print_json({"line": number, **answer})
+    if output is None:
+        _print(student, rows, reject)
+    else:
+        _write(student, rows, output, prefix, reject, scores)
+
+
+def _print(student: "Student", rows: "Input", reject: float | None) -> None:
+    """Print answers as JSON lines; rows without a text are passed over."""
+    from evokd.cli import console
+
+    for part in student.answer_rows(iter(rows), reject=reject):
+        for item in part:
+            if item.columns:
+                console.print_json({"line": item.row.number, "text": item.row.text, **item.columns})
+
+
+def _write(student: "Student", rows: "Input", output: Path, prefix: str, reject: float | None, scores: bool) -> None:
+    from evokd import api
+    from evokd.cli import console
+    from evokd.cli.views.answer_progress import count_answers
+
+    names = student.name_columns(prefix, reject, scores)
+    empty = dict.fromkeys(names)
+    with api.OutputFile(output, names) as file:
+        for part in count_answers(student.answer_rows(iter(rows), prefix, reject, scores), rows.count):
+            file.write([{**item.row.fields, **empty, **item.columns} for item in part])
+    console.say(f"{rows.texts:,} answers: {output}")

@@ -33,6 +33,15 @@ class ColumnNames:
     """Whether a file that has none of the mapped columns is read by the known names."""
 
     @property
+    def keeps_all(self) -> bool:
+        """Whether every column is read, also those that number rows or have no name."""
+        return False
+
+    def holds_text(self, chosen: Mapping[str, str]) -> bool:
+        """Say whether one of the columns that `choose` gave holds the texts."""
+        return "text" in chosen.values()
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """Names that the column of the texts can have, to find the delimiter by."""
         name = self.mapping.get("text", "text")
@@ -76,6 +85,10 @@ class ColumnNames:
                 raise refusal(name, line, self._tell_lacking(column, list(row)))
         return {meaning: row[column] for column, meaning in chosen.items() if column in row}
 
+    def _tell_lacking(self, column: str, found: Sequence[str]) -> str:
+        meaning = next(known for known, name in self.mapping.items() if name == column)
+        return tell_lacking(meaning, column, found)
+
     def describe(self, layout: Layout, found: Sequence[str], chosen: Mapping[str, str]) -> None:
         """Write into a layout what is read, and what is passed over."""
         read = [column for column in found if column in chosen]
@@ -85,12 +98,55 @@ class ColumnNames:
         if self.mapping:
             layout.passed_over += [repr(column) for column in found if column not in chosen]
 
-    def _tell_lacking(self, column: str, found: Sequence[str]) -> str:
-        meaning = next(known for known, name in self.mapping.items() if name == column)
-        folded = {name.casefold(): name for name in found}
-        near = find_closest(column.casefold(), list(folded))
-        hint = f" (did you mean {folded[near]!r}?)" if near is not None else ""
-        return f"no column {column!r} to read as {meaning}{hint}; its columns are {list_names(found)}"
+
+@dataclass(frozen=True)
+class AllColumns(ColumnNames):
+    """Every column, by its own name; one of them holds the texts."""
+
+    text_column: str = "text"
+
+    @property
+    def keeps_all(self) -> bool:
+        """Say yes."""
+        return True
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Name of the column of the texts."""
+        return (self.text_column,)
+
+    def holds_text(self, chosen: Mapping[str, str]) -> bool:
+        """Say whether the column of the texts is there."""
+        return self.text_column in chosen
+
+    def choose(self, name: str, line: int | None, found: Sequence[str]) -> dict[str, str]:
+        """Choose all columns.
+
+        Raises:
+            InputError: the column of the texts is not there; a table of one column is left to its reader.
+        """
+        if self.text_column == "text" and (len(found) < 2 or "tokens" in found):
+            return {column: column for column in found}
+        if self.text_column not in found:
+            if self.text_column != "text":
+                raise refusal(name, line, tell_lacking("text", self.text_column, found))
+            fault = f'no column "text"; its columns are {list_names(found)}'
+            raise refusal(name, line, f"{fault}; {advise_columns(found)}")
+        return {column: column for column in found}
+
+
+def tell_lacking(meaning: str, column: str, found: Sequence[str]) -> str:
+    """Say that a column is not there, which one may be meant, and what is there.
+
+    Args:
+        meaning: what the column was to be read as.
+        column: its name.
+        found: the names that the file has.
+    """
+    folded = {name.casefold(): name for name in found}
+    near = find_closest(column.casefold(), list(folded))
+    hint = f" (did you mean {folded[near]!r}?)" if near is not None else ""
+    return f"no column {column!r} to read as {meaning}{hint}; its columns are {list_names(found)}"
 
 
 def list_names(found: Sequence[str]) -> str:

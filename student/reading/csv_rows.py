@@ -181,16 +181,17 @@ def _read_header(
 ) -> _Header:
     names = [cell.strip() for cell in cells]
     chosen = columns.choose(name, line, names)
-    if "text" not in chosen.values():
+    if not columns.holds_text(chosen):
         above = f"; cells are cut at {declared!r}, as the line sep={declared} says" if declared is not None else ""
         raise refusal(name, line, _no_text(names, mark) + above)
     if wanted is not None:
         header = _Header(names, frozenset(), frozenset(), {_place(names, chosen, wanted): wanted})
     else:
-        _check_spelling(name, line, names, columns)
+        if not columns.keeps_all:
+            _check_spelling(name, line, names, columns)
         empty = _trailing(names)
         leading = next((column for column, cell in enumerate(names) if not _COUNTS.fullmatch(cell)), len(names))
-        counts = frozenset(range(leading)) - empty
+        counts = frozenset() if columns.keeps_all else frozenset(range(leading)) - empty
         counts -= {place for place, cell in enumerate(names) if cell and cell in columns.mapping.values()}
         places = [place for place in range(len(names)) if place not in counts | empty and names[place] in chosen]
         header = _Header(names, counts, empty, {place: chosen[names[place]] for place in places})

@@ -62,7 +62,8 @@ def _choose(name: str, names: list[str], wanted: str | None, columns: ColumnName
         raise refusal(name, None, f"a column is named twice ({doubled!r}); name every column once")
     chosen = columns.choose(name, None, names)
     if wanted is None:
-        return {column: meaning for column, meaning in chosen.items() if not column.startswith(_PANDAS_INDEX)}
+        is_index = () if columns.keeps_all else (_PANDAS_INDEX,)
+        return {column: meaning for column, meaning in chosen.items() if not column.startswith(is_index)}
     if wanted not in chosen.values():
         fault = f'no column is called "{wanted}" (found {list_names(names)}); {advise_columns(names)}'
         raise refusal(name, None, fault)

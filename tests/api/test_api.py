@@ -1,6 +1,7 @@
 """The public API does what the README says, loads nothing before it is asked, and raises what commands tell."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import evokd
 from evokd import api
 from evokd.api.settings import to_sources
+from evokd.student.protocol import Prediction
 from tests.graph.toy import LABELS
 
 QUICK = {"student.tune": "head", "stop.cycles": 1, "budget": {"samples": 12}, "curriculum.quotas.drafts": 12}
@@ -173,9 +175,22 @@ def test_a_section_that_is_a_value_is_refused_by_bench_too(tmp_path: Path) -> No
         api.bench(["support_tickets"], settings={"budget": 5}, out=tmp_path)
 
 
-async def test_a_student_answers_where_an_event_loop_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def answer(texts: list[str]) -> list[str]:
-        return texts
+async def test_a_student_answers_where_an_event_loop_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def answer(texts: list[str]) -> list[Prediction]:
+        return [Prediction(answer="a", confidence=0.75, scores={"a": 0.75, "b": 0.25}) for _ in texts]
 
-    monkeypatch.setattr("evokd.api.students.predict_texts", lambda _, texts: asyncio.run(answer(texts)))
-    assert evokd.load_student(evokd.open_run("example")).predict(["one", "two"]) == ["one", "two"]
+    monkeypatch.setattr(
+        "evokd.api.students.answer_texts", lambda _, parts: (asyncio.run(answer(part)) for part in parts)
+    )
+    record = {"task": "classification", "labels": ["a", "b"], "max_length": 32}
+    (tmp_path / "evokd.json").write_text(json.dumps(record), encoding="utf-8")
+    assert evokd.load_student(tmp_path).predict(["one"]) == [
+        {
+            "text": "one",
+            "label": "a",
+            "second_label": "b",
+            "second_confidence": 0.25,
+            "confidence": 0.75,
+            "scores": {"a": 0.75, "b": 0.25},
+        }
+    ]

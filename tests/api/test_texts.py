@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evokd.api.texts import read_texts
+from evokd.api.texts import Input, open_input
 from evokd.messages import InputError
 
 TABLE = 'text,label\n"late, and broken",faulty\nI want to cancel,cancel\n'
@@ -24,15 +24,23 @@ FILES = {
 }
 
 
+def texts_of(found: Input) -> list[str]:
+    return [row.text for row in found if row.text is not None]
+
+
+def read_file(path: Path, form: str | None = None) -> list[str]:
+    return texts_of(open_input(str(path), io.BytesIO(), form))
+
+
 def read_stdin(content: str, form: str | None = None) -> tuple[list[str], list[str]]:
-    found = read_texts("-", io.BytesIO(content.encode()), form)
-    return found.texts, found.describe()
+    found = open_input("-", io.BytesIO(content.encode()), form)
+    return texts_of(found), found.describe()
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_read_as_everywhere_else(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(FILES[name], encoding="utf-8")
-    assert read_texts(str(tmp_path / name), io.BytesIO(), None).texts == TEXTS
+    assert read_file(tmp_path / name) == TEXTS
 
 
 def test_a_parquet_file(tmp_path: Path) -> None:
@@ -40,21 +48,21 @@ def test_a_parquet_file(tmp_path: Path) -> None:
     from pyarrow import parquet
 
     parquet.write_table(pyarrow.table({"text": TEXTS, "label": ["a", "b"]}), tmp_path / "a.parquet")
-    assert read_texts(str(tmp_path / "a.parquet"), io.BytesIO(), None).texts == TEXTS
+    assert read_file(tmp_path / "a.parquet") == TEXTS
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.docx", "a.pdf", "a.zip", "a.csv.gz"])
 def test_other_documents_are_refused_by_name(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(InputError, match=r"files are not read; save its texts as \.txt"):
-        read_texts(str(tmp_path / name), io.BytesIO(), None)
+        read_file(tmp_path / name)
 
 
 @pytest.mark.parametrize("raw", [b"PK\x03\x04", b"%PDF-1.7", "a\n".encode("utf-16")])
 def test_a_document_without_its_ending_is_refused(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "a").write_bytes(raw)
     with pytest.raises(InputError, match=r"is no text but|UTF-16"):
-        read_texts(str(tmp_path / "a"), io.BytesIO(), None)
+        read_file(tmp_path / "a")
 
 
 STREAMS = {
@@ -104,7 +112,7 @@ def test_a_named_format_decides(tmp_path: Path) -> None:
     assert read_stdin(TABLE, "lines")[0] == TABLE.splitlines()
     assert read_stdin("late O\n\nstop O\n", "conll") == (["late", "stop"], [])
     (tmp_path / "a.txt").write_text(TABLE, encoding="utf-8")
-    assert read_texts(str(tmp_path / "a.txt"), io.BytesIO(), "csv").texts == TEXTS
+    assert read_file(tmp_path / "a.txt", "csv") == TEXTS
     for form, told in (("xml", "unknown format; one of: lines, jsonl"), ("parquet", "name a file")):
         with pytest.raises(InputError, match=told):
             read_stdin("x", form)
@@ -122,7 +130,7 @@ ODD = {
 def test_a_file_of_plain_lines_that_looks_otherwise_is_told(tmp_path: Path, name: str) -> None:
     path, (content, looks) = tmp_path / "a.txt", ODD[name]
     path.write_text(content, encoding="utf-8")
-    (note,) = read_texts(str(path), io.BytesIO(), None).describe()
+    (note,) = open_input(str(path), io.BytesIO()).describe()
     assert note == f"note: {path}: line 1 looks like {looks}; it is read as a text, as every line is"
 
 
@@ -131,11 +139,11 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_text, args=(TABLE,))
     writer.start()
-    assert read_texts(str(path), io.BytesIO(), None).texts == TEXTS
+    assert read_file(path) == TEXTS
     writer.join()
 
 
 def test_rows_without_a_text_are_told_and_texts_are_answered_as_they_stand() -> None:
     texts, told = read_stdin('{"text": "one"}\n{"text": ""}\n{"text": "  three "}\n')
     assert texts == ["one", "  three "]
-    assert any("1 row without a text passed over, the first at line 2" in line for line in told)
+    assert any("1 row without a text; no answer is given to it" in line for line in told)

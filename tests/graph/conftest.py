@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from evokd.cli import main
-from evokd.graph import open_context, predict
+from evokd.graph import open_context
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.inference import asking
 from tests.graph.toy import QUICK, WordStudent, WordTagger, write_domain, write_reports
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +53,7 @@ def give_student(monkeypatch: pytest.MonkeyPatch, kind: type[WordStudent]) -> li
         return made[-1]
 
     monkeypatch.setattr(open_context, "StudentClient", make)
-    monkeypatch.setattr(predict, "StudentClient", make)
+    monkeypatch.setattr(asking, "StudentClient", make)
     return made
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-import evokd.graph.predict
+import evokd.inference.asking
+from evokd.api.students import load_student
 from evokd.cli import main
-from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE, RunFolder
+from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE
 from evokd.student.process.client import StudentError
 from tests.graph.conftest import give_student, run_quick
 from tests.graph.toy import LABELS, WordStudent, write_domain
@@ -115,7 +116,9 @@ class _Logs:
         self.places.append(log)
         log.open("ab").close()
 
-    async def predict(self, folder: Path, texts: list[str]) -> list[Any]:
+    async def warm_up(self) -> None: ...
+
+    async def predict(self, folder: Path, texts: list[str], fast: bool) -> list[Any]:
         if self.fails:
             raise StudentError("out of memory")
         return await WordStudent(Path()).predict(folder, texts)
@@ -126,13 +129,13 @@ class _Logs:
 @pytest.fixture
 def logs(closed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[_Logs]:
     monkeypatch.setattr(_Logs, "places", [], raising=False)
-    monkeypatch.setattr(evokd.graph.predict, "StudentClient", _Logs)
+    monkeypatch.setattr(evokd.inference.asking, "StudentClient", _Logs)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return _Logs
 
 
 def test_what_the_student_process_says_goes_elsewhere(closed: Path, logs: type[_Logs]) -> None:
-    evokd.graph.predict.predict_texts(RunFolder(closed), ["where is my parcel?"])
+    load_student(closed).predict(["where is my parcel?"])
     (place,) = logs.places
     assert not place.is_relative_to(closed)
     assert not place.exists()
@@ -143,7 +146,7 @@ def test_what_a_failed_student_process_said_is_kept(
 ) -> None:
     monkeypatch.setattr(logs, "fails", True)
     with pytest.raises(StudentError):
-        evokd.graph.predict.predict_texts(RunFolder(closed), ["where is my parcel?"])
+        load_student(closed).predict(["where is my parcel?"])
     (place,) = logs.places
     assert place.is_file()
 
@@ -154,8 +157,8 @@ def test_a_student_answers_where_no_disk_has_room(
     def refuse(*_: Any, **__: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(evokd.graph.predict.tempfile, "mkstemp", refuse)
-    assert len(evokd.graph.predict.predict_texts(RunFolder(closed), ["where is my parcel?"])) == 1
+    monkeypatch.setattr(evokd.inference.asking.tempfile, "mkstemp", refuse)
+    assert len(load_student(closed).predict(["where is my parcel?"])) == 1
     assert logs.places == [Path(os.devnull)]
 
 

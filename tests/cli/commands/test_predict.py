@@ -10,6 +10,7 @@ import pytest
 
 from evokd.api.students import Student
 from evokd.cli import main
+from evokd.inference.prediction import AnsweredRow
 
 RUN = Path(__file__).parents[3] / "domains" / "support_tickets" / "example"
 
@@ -17,7 +18,11 @@ RUN = Path(__file__).parents[3] / "domains" / "support_tickets" / "example"
 def predict(
     raw: bytes, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[list[dict[str, object]], str]:
-    monkeypatch.setattr(Student, "predict", lambda _, texts: [{"text": text, "label": "x"} for text in texts])
+    monkeypatch.setattr(
+        Student,
+        "answer_rows",
+        lambda _, rows, reject: [[AnsweredRow(row, {"label": "x"}) for row in rows]],
+    )
     monkeypatch.setattr(Student, "note_unseen", lambda _, texts: ["an odd sign \x1b[31m"])
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(raw)))
     assert main.run_cli(["predict", str(RUN), "-", *options]) == 0
