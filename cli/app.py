@@ -1,5 +1,7 @@
 """The commands of the program, put together."""
 
+from typing import Annotated
+
 import typer
 
 from evokd.cli.commands.bench import bench
@@ -18,14 +20,33 @@ from evokd.cli.commands.serve import serve
 from evokd.cli.commands.show import show
 from evokd.cli.commands.view import view
 
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"evokd {version('evokd')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="evokd",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Distil a language model into a small model for your own domain, by watching where the small model fails.",
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Tell the version and exit.")
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
+
+
 for command in (run, check, resume, graph, predict, runs, show, view, report, send, presets, bench, compare):
     app.command()(command)
 app.command("eval")(evaluate)
