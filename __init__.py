@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from evokd.api import build_graph as build_graph
     from evokd.api import check as check
     from evokd.api import exporting as exporting
+    from evokd.api import init_domain as init_domain
     from evokd.api import load_domain as load_domain
     from evokd.api import load_student as load_student
     from evokd.api import open_run as open_run
@@ -40,6 +41,7 @@ PUBLIC = (
     "check",
     "send_run",
     "exporting",
+    "init_domain",
     "load_domain",
     "load_student",
     "open_run",

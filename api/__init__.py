@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evokd.api.domain_making import AmbiguousColumnsError as AmbiguousColumnsError
+    from evokd.api.domain_making import init_domain as init_domain
     from evokd.api.domains import check as check
     from evokd.api.domains import load_domain as load_domain
     from evokd.api.experiments import bench as bench
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from evokd.messages import InputError as InputError
 
 _MODULES = {
+    "AmbiguousColumnsError": "api.domain_making",
     "ConfigSource": "api.settings",
     "EXAMPLE": "graph.setup.run_folder",
     "Event": "api.runs",
@@ -73,6 +76,7 @@ _MODULES = {
     "exporting": "api.exports",
     "find_run": "api.record",
     "find_runs_to_delete": "api.run_deletion",
+    "init_domain": "api.domain_making",
     "list_presets": "graph.setup.preset_catalog",
     "list_runs": "api.run_list",
     "load_domain": "api.domains",

@@ -9,6 +9,7 @@ from evokd.cli.commands.check import check
 from evokd.cli.commands.compare import compare
 from evokd.cli.commands.eval import evaluate
 from evokd.cli.commands.graph import graph
+from evokd.cli.commands.init import init
 from evokd.cli.commands.predict import predict
 from evokd.cli.commands.presets import presets
 from evokd.cli.commands.report import report
@@ -47,7 +48,23 @@ def options(
     """Take what stands before a command."""
 
 
-for command in (run, check, resume, graph, predict, runs, show, view, report, send, presets, bench, compare):
+COMMANDS = (
+    init,
+    run,
+    check,
+    resume,
+    graph,
+    predict,
+    runs,
+    show,
+    view,
+    report,
+    send,
+    presets,
+    bench,
+    compare,
+)
+for command in COMMANDS:
     app.command()(command)
 app.command("eval")(evaluate)
 

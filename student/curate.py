@@ -8,7 +8,7 @@ Which texts are worth comparing is found exactly, by the rare words that any tex
 
 import math
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,11 +101,15 @@ class SimilarTexts:
 
     def has_like(self, form: str, threshold: float) -> bool:
         """Say whether a text in the index is at least `threshold` (0 to 1) like the given one; 0 is like nothing."""
+        return next(self.find_like(form, threshold), None) is not None
+
+    def find_like(self, form: str, threshold: float) -> Iterator[str]:
+        """Give the normalised texts in the index that are at least `threshold` (0 to 1) like the given one."""
         words = _split(form)
-        return threshold > 0 and any(
-            Indel.normalized_similarity(words, self._words[other], score_cutoff=threshold) >= threshold
-            for other in self._find(words, threshold)
-        )
+        for other in self._find(words, threshold) if threshold > 0 else ():
+            others = self._words[other]
+            if Indel.normalized_similarity(words, others, score_cutoff=threshold) >= threshold:
+                yield other
 
     def _find(self, words: list[str], threshold: float) -> set[str]:
         """Find a superset of the texts that are alike.

@@ -53,13 +53,13 @@ def read_examples(
     try:
         rows, said = codec.harmonise(rows)
     except RowFault as exc:
-        raise refusal(str(path), _fault_line(layout, 0, exc), exc) from exc
+        raise refusal(str(path), fault_line(layout, 0, exc), exc) from exc
     examples = []
     for line, row in rows:
         try:
             examples.append(replace(codec.read_row(row), line=line))
         except ValueError as exc:
-            raise refusal(str(path), _fault_line(layout, line, exc), f"{exc}{_advise(exc, layout, row)}") from exc
+            raise refusal(str(path), fault_line(layout, line, exc), f"{exc}{_advise(exc, layout, row)}") from exc
     if not examples:
         raise InputError(f"{path}: holds no rows; add at least one or leave the file out")
     for example in examples:
@@ -80,7 +80,7 @@ def _advise(exc: ValueError, layout: Layout, row: dict[str, Any]) -> str:
     return ""
 
 
-def _fault_line(layout: Layout, line: int, exc: ValueError) -> int:
+def fault_line(layout: Layout, line: int, exc: ValueError) -> int:
     """Find the line of the token where the fault lies, if tokens have lines of their own."""
     if not isinstance(exc, RowFault):
         return line

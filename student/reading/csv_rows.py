@@ -55,12 +55,12 @@ def read_csv_rows(
         InputError: the header lacks the column of the texts, is ambiguous, or a row does not fit it; names the line.
     """
     lines = read_text(source)
-    skipped, head, declared = _read_head(lines)
+    skipped, head, declared = read_head(lines)
     mark = declared or _find_delimiter(source.name, len(skipped), head, usual, columns.texts)
     layout.format, layout.delimiter = "TSV" if usual == "\t" else "CSV", mark
     if mark != usual:
         layout.notes.append(f"cells are parted by {name_delimiter(mark)}, as the header shows")
-    cells = _read_cells(source.name, chain(skipped, [head], lines), mark)
+    cells = read_cells(source.name, chain(skipped, [head], lines), mark)
     header: _Header | None = None
     swallowed: list[int] = []
     for line, row in cells:
@@ -91,7 +91,7 @@ def looks_like_header(line: str, text_column: str = "text") -> bool:
     return False
 
 
-def _read_head(lines: Iterator[str]) -> tuple[list[str], str, str | None]:
+def read_head(lines: Iterator[str]) -> tuple[list[str], str, str | None]:
     """Find the header's first line.
 
     Returns:
@@ -141,7 +141,12 @@ def _cut(head: str, mark: str) -> list[str]:
         return []
 
 
-def _read_cells(name: str, lines: Iterator[str], mark: str) -> Iterator[tuple[int, list[str]]]:
+def read_cells(name: str, lines: Iterator[str], mark: str) -> Iterator[tuple[int, list[str]]]:
+    """Cut lines into rows of cells, each with the line where it starts; blank rows are left out.
+
+    Raises:
+        InputError: the quotes are broken; names the line.
+    """
     rows = csv.reader(lines, delimiter=mark, strict=True)
     while True:
         line = rows.line_num + 1

@@ -1,0 +1,182 @@
+"""Rows of a table as texts with their answers, in the one form that a domain's files have."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evokd.intake.label_names import name_numbers
+from evokd.intake.recognise import Columns, is_free_text
+from evokd.intake.table import Table
+from evokd.student.tasks.row_checks import is_blank, kind
+
+
+@dataclass
+class Converted:
+    """Rows in the form of the data files, and what became of the others."""
+
+    labelled: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    unlabelled: list[tuple[int, str]] = field(default_factory=list)
+    """Number and text of rows without an answer."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """What was changed or left out -> how often."""
+
+
+def convert_rows(table: Table, columns: Columns, label_names: list[str] | None) -> Converted:
+    """Bring the rows of a table into {"text", "label"}, {"text", "entities"} or {"tokens", "tags"}.
+
+    Args:
+        table: the table.
+        columns: what is read.
+        label_names: names of labels or tags that are numbers, in order.
+
+    Raises:
+        InputError: a row cannot be read; names it.
+    """
+    converted = Converted()
+    answer = columns.tags or columns.label
+    names = name_numbers(table, answer, label_names) if answer is not None else {}
+    for number, row in table.rows:
+        text = _read_text(table, number, row, columns)
+        if text is None:
+            converted.counts["without a text, left out"] += 1
+            continue
+        labelled = _read_answer(table, number, row, columns, names, converted.counts)
+        if labelled is None:
+            converted.unlabelled.append((number, text))
+        else:
+            converted.labelled.append((number, {"text": text, **labelled} if "tokens" not in labelled else labelled))
+    if columns.label is not None:
+        _check_labels(table, columns.label, [row["label"] for _, row in converted.labelled])
+    return converted
+
+
+def _read_text(table: Table, number: int, row: Mapping[str, Any], columns: Columns) -> str | None:
+    if columns.tokens is not None:
+        words = row.get(columns.tokens)
+        return " ".join(words) if words else None
+    value = row.get(columns.text or "text")
+    if value is None or (isinstance(value, str) and is_blank(value)):
+        return None
+    if not isinstance(value, str):
+        raise table.refuse(f"the text in {columns.text!r} is {kind(value)}; write it in quotes", number)
+    return value
+
+
+def _read_answer(
+    table: Table,
+    number: int,
+    row: Mapping[str, Any],
+    columns: Columns,
+    names: Mapping[int, str],
+    counts: Counter[str],
+) -> dict[str, Any] | None:
+    """Read the answer of a row; None where it has none."""
+    value = row.get(columns.answer) if columns.answer is not None else None
+    if value is None:
+        return None
+    if columns.tags is not None:
+        if not isinstance(value, list):
+            raise table.refuse(f"{columns.tags!r} is {kind(value)}; give a list with a tag for every token", number)
+        tags = [names.get(int(tag), tag) if names else tag for tag in value]
+        return {"tokens": row.get(columns.tokens or "tokens"), "tags": tags}
+    if columns.spans is not None:
+        if not isinstance(value, list):
+            raise table.refuse(f"{columns.spans!r} is {kind(value)}; give a list of spans", number)
+        text = str(row.get(columns.text or "text"))
+        return {"entities": [_read_span(table, number, text, item, counts) for item in value]}
+    return _read_label(table, number, columns.label or "label", value, names)
+
+
+def _read_label(table: Table, number: int, column: str, value: Any, names: Mapping[int, str]) -> dict[str, Any] | None:
+    if isinstance(value, dict):
+        value = [label for label, score in value.items() if isinstance(score, int | float) and score >= 0.5]
+    if isinstance(value, list):
+        if len(value) > 1:
+            shown = ", ".join(map(repr, value[:4]))
+            raise table.refuse(f"{len(value)} labels for one text ({shown}); keep the one that fits best", number)
+        value = value[0] if value else None
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, dict | list):
+        raise table.refuse(f"{column!r} holds {kind(value)}, not a label; name another with --label-column", number)
+    label = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if names:
+        label = names.get(int(label), label) if label.strip().isdecimal() else label
+    if "\n" in label.strip() or "\r" in label.strip():
+        raise table.refuse(f"the label {label[:40]!r} runs over several lines; name another --label-column", number)
+    if any(not sign.isprintable() for sign in label.strip()):
+        raise table.refuse(f"the label {label[:40]!r} holds a sign that cannot be seen; write it without", number)
+    return {"label": " ".join(label.split())}
+
+
+def _check_labels(table: Table, column: str, labels: list[str]) -> None:
+    counts = Counter(labels)
+    if is_free_text(labels):
+        shown = ", ".join(repr(label[:30]) for label in list(counts)[:3])
+        fault = f"the column {column!r} holds {len(counts):,} different values in {len(labels):,} rows, such as {shown}"
+        raise table.refuse(f"{fault}; that is no label, so name another with --label-column")
+    if len(counts) == 1:
+        fault = f"the column {column!r} holds one label alone ({labels[0]!r})"
+        raise table.refuse(f"{fault}; classification needs two, so add rows of another or name another --label-column")
+
+
+# --------------------------------------------------------------------------------------------------------- spans
+
+
+def _read_span(table: Table, number: int, text: str, item: Any, counts: Counter[str]) -> dict[str, Any]:
+    """Read a span of any tool: [start, end, label], or an object with start, end and label under their usual names."""
+    if isinstance(item, list) and len(item) == 3:
+        item = {"start": item[0], "end": item[1], "label": item[2]}
+    if not isinstance(item, dict):
+        raise table.refuse(f'a span is {kind(item)}; write [0, 5, "person"]', number)
+    start, end = item.get("start", item.get("start_offset")), item.get("end", item.get("end_offset"))
+    for name, place in (("start", start), ("end", end)):
+        if not isinstance(place, int) or isinstance(place, bool):
+            raise table.refuse(f"the {name} of a span is {place!r}; write a whole number, in characters from 0", number)
+    label = _find_span_label(table, number, item)
+    if any(sign.isspace() for sign in label):
+        counts["spans whose label has blanks; written with _"] += 1
+        label = "_".join(label.split())
+    start, end = _place(table, number, text, item.get("text"), int(start), int(end), counts)  # type: ignore[arg-type]
+    return {"start": start, "end": end, "label": label}
+
+
+def _find_span_label(table: Table, number: int, item: Mapping[str, Any]) -> str:
+    labels = item.get("label", item.get("type", item.get("labels", item.get("hypertextlabels"))))
+    if isinstance(labels, list) and len(labels) > 1:
+        raise table.refuse(f"a span has {len(labels)} labels ({labels[0]!r}, ...); keep one", number)
+    label = labels[0] if isinstance(labels, list) and labels else labels
+    if not isinstance(label, str) or not label.strip():
+        raise table.refuse(f"the label of a span is {kind(label)}; write it in quotes", number)
+    return label.strip()
+
+
+def _place(
+    table: Table, number: int, text: str, surface: Any, start: int, end: int, counts: Counter[str]
+) -> tuple[int, int]:
+    """Check a span against its words, where they are given, and take white space off its ends."""
+    if isinstance(surface, str) and text[max(start, 0) : end] != surface:
+        moved = _from_utf16(text, start, end)
+        if moved is None or text[moved[0] : moved[1]] != surface:
+            found = text[max(start, 0) : end][:40]
+            fault = f"the span {start}-{end} is {found!r} in the text, but {surface[:40]!r} in its annotation"
+            raise table.refuse(f"{fault}; mend start and end, in characters from 0", number)
+        counts["spans counted in UTF-16 units, as browsers count; mended"] += 1
+        start, end = moved
+    if 0 <= start < end <= len(text):
+        words = text[start:end]
+        if words.strip() and words != words.strip():
+            counts["spans with white space at their ends, taken off"] += 1
+            start, end = start + len(words) - len(words.lstrip()), end - len(words) + len(words.rstrip())
+    return start, end
+
+
+def _from_utf16(text: str, start: int, end: int) -> tuple[int, int] | None:
+    raw = text.encode("utf-16-le")
+    if not 0 <= start <= end or end * 2 > len(raw):
+        return None
+    try:
+        return len(raw[: start * 2].decode("utf-16-le")), len(raw[: end * 2].decode("utf-16-le"))
+    except UnicodeDecodeError:
+        return None
