@@ -106,7 +106,7 @@ def _template_seeds(task: str, names: Sequence[str]) -> tuple[list[LabeledExampl
 
 def _make_labelled(order: Order, table: Table, columns: Columns, converted: Converted) -> NewDomain:
     task = columns.task or "classification"
-    known = _make_codec(table, task, _list_labels(converted.labelled))
+    known = _make_codec(table, task, converted.labelled)
     examples, said = _read_examples(table, known, converted.labelled)
     splits = split_rows(known, examples, order.seed)
     _check_seeds(table, known, splits)
@@ -154,8 +154,10 @@ def _list_labels(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[str]:
     return sorted(counts, key=lambda label: (-counts[label], label))
 
 
-def _make_codec(table: Table, task: str, labels: list[str]) -> TaskCodec:
+def _make_codec(table: Table, task: str, rows: list[tuple[int, dict[str, Any]]]) -> TaskCodec:
+    labels = _list_labels(rows)
     if task == "ner" and not labels:
+        _read_examples(table, codec(task, ["none"]), rows)  # tells a tag that is none
         raise table.refuse("no row names an entity; add some, or say --task classification")
     try:
         return codec(task, labels)

@@ -83,8 +83,10 @@ def find_columns(table: Table, text: str | None, label: str | None, task: str | 
         if name is not None and name not in table.columns:
             raise table.refuse(f"{flag}: no column {name!r}{_hint(name, table.columns)}; {_list(table)}")
     tokens = _find_tokens(table, text, label)
-    if tokens is not None and task != "classification":
+    if tokens is not None and (tokens.tags is not None or task == "ner"):
         return tokens
+    if tokens is not None and (text is not None or "text" not in table.columns):
+        return Columns(tokens=tokens.tokens, label=label or _find_label(table, tokens.tokens or ""))
     text = text or _find_text(table, {label})
     spans = _find_spans(table, label) if task != "classification" else None
     if spans is not None:
