@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evokd.graph.setup.domain import load_domain
 from evokd.intake.folder import check_target, write_folder
@@ -10,6 +10,9 @@ from evokd.intake.making import make_domain
 from evokd.intake.new_domain import NewDomain, Order
 from evokd.intake.recognise import AmbiguousColumnsError as AmbiguousColumnsError
 from evokd.messages import InputError
+
+if TYPE_CHECKING:
+    from evokd.agents.llm.teacher_settings import TeacherSettings
 
 
 def init_domain(
@@ -23,6 +26,8 @@ def init_domain(
     pool: str | Path | None = None,
     language: str | None = None,
     seed: int = 0,
+    teacher: str | None = None,
+    base_url: str | None = None,
 ) -> dict[str, Any]:
     """Make a domain folder that `check` accepts; it appears whole or not at all, and nothing is overwritten.
 
@@ -38,6 +43,9 @@ def init_domain(
         pool: a file with more unlabelled texts.
         language: of the texts; None guesses it.
         seed: of the order in which rows are dealt to the splits.
+        teacher: a language model that drafts description and label meanings from some seeds and unlabelled texts, in
+            one request; None: nobody is asked.
+        base_url: its OpenAI-compatible endpoint, up to /v1.
 
     Returns:
         What was read, the splits, labels with their counts, notes, and the files.
@@ -57,9 +65,26 @@ def init_domain(
         seed=seed,
     )
     check_target(order.folder)
+    drafter = _find_drafter(order, teacher, base_url)
     domain = make_domain(order)
+    if drafter is not None:
+        from evokd.api.domain_draft import add_draft
+
+        domain = add_draft(domain, drafter, seed)
     files = write_folder(domain, load_domain)
     return _tell(domain, files)
+
+
+def _find_drafter(order: Order, teacher: str | None, base_url: str | None) -> "TeacherSettings | None":
+    if teacher is None and base_url is None:
+        return None
+    if teacher is None:
+        raise InputError("--base-url says where a language model is; name it with --teacher MODEL")
+    if order.source is None:
+        raise InputError("--teacher drafts from rows of yours; give them with --from FILE")
+    from evokd.api.domain_draft import read_teacher
+
+    return read_teacher(teacher, base_url)
 
 
 def _read_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import re
 
 from evokd.intake.new_domain import NewDomain
 from evokd.messages.escape import clean
+from evokd.messages.naming import repeats_name
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORDS_OF_YAML = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -19,14 +20,13 @@ def domain_text(domain: NewDomain) -> str:
         f"language: {domain.language if _is_plain(domain.language) else _quote(domain.language)}"
         + ("  # a guess; correct it if it is wrong" if domain.is_guessed else ""),
         "",
-        "# What the texts are and what is to be found in them: the language model reads this with every request."
-        + drafted,
-        f"description: {_quote(domain.description)}",
+        "# What the texts are and what is to be found in them: the language model reads this with every request.",
+        f"description: {_quote(domain.description)}{drafted}",
         "",
         f"metric: {domain.codec.metrics[0]}" + _other_metrics(domain),
         "",
         "# Each label with its meaning: when does it apply, and what is it easily confused with? These lines decide",
-        f"# how well the language model labels; a label's name alone says little.{drafted}",
+        "# how well the language model labels; a label's name alone says little.",
         "labels:",
         *_tell_labels(domain),
         "",
@@ -47,7 +47,9 @@ def _tell_labels(domain: NewDomain) -> list[str]:
     lines = []
     for label, meaning in domain.meanings.items():
         key = label if _is_plain(label) else _quote(label)
-        remark = "" if domain.drafted_by or domain.read is None else "  # say in one line when it applies"
+        remark = "  # say in one line when it applies" if repeats_name(label, meaning) else ""
+        if label in domain.drafted:
+            remark = f"  # drafted by {clean(domain.drafted_by or '')}, edit it"
         lines.append(f"  {key}: {_quote(meaning)}{remark}")
     return lines
 

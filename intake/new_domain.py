@@ -57,6 +57,8 @@ class NewDomain:
     unit: str = "line"
     drafted_by: str | None = None
     """The language model that drafted description and meanings; None: nobody did."""
+    drafted: frozenset[str] = frozenset()
+    """Labels whose meaning it drafted."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Facts for the caller: columns and their rivals."""
 

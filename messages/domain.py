@@ -68,3 +68,28 @@ class GuideReply(Message):
     """The reply asked for on a `label_evidence`."""
 
     guides: list[Guide] = Field(description="one per label")
+
+
+class DomainEvidence(Message):
+    """Rows of a data set that is to become a domain, to say what its texts are and what its labels mean."""
+
+    omit_empty: ClassVar[frozenset[str]] = frozenset({"texts"})
+
+    kind: Literal["domain_evidence"] = "domain_evidence"
+    labels: list[str] = Field(description="the labels, as the user names them")
+    rows: list[Example] = Field(description="real texts with their right answers")
+    texts: list[str] = Field(default=[], description="real texts, unlabelled")
+
+
+class LabelMeaning(Message):
+    """What a label means."""
+
+    label: str = Field(description="the label", json_schema_extra={VOCABULARY_KEY: "labels"})
+    meaning: str = Field(description="when it applies, in one line")
+
+
+class DomainDraftReply(Message):
+    """The reply asked for on a `domain_evidence`."""
+
+    description: str = Field(description="what the texts are and what is to be found in them")
+    meanings: list[LabelMeaning] = Field(description="one per label")

@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from evokd.messages.base import NO_ENTITY, VOCABULARY_KEY
-from evokd.messages.domain import DomainSample, LabelEvidence
+from evokd.messages.domain import DomainEvidence, DomainSample, LabelEvidence
 from evokd.messages.feedback import FeedbackPacket
 from evokd.messages.lessons import DraftBatch, LessonPlan
 
-Sendable = FeedbackPacket | LessonPlan | DraftBatch | DomainSample | LabelEvidence
+Sendable = FeedbackPacket | LessonPlan | DraftBatch | DomainSample | LabelEvidence | DomainEvidence
 """The messages that are sent to a language model."""
 _UNKNOWN_TO_SERVERS = ("title", "default", "minLength", "maxLength", "minimum", "maximum", "minItems")
 """Keys of a schema that say nothing, or that strict servers refuse; what is asked for is checked here anyway."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evokd.cli.options import AsJson
+from evokd.cli.options import AsJson, BaseUrl
 
 if TYPE_CHECKING:
     from evokd.api.domain_making import AmbiguousColumnsError
@@ -29,6 +29,10 @@ def init(
     pool: Annotated[Path | None, typer.Option(metavar="FILE", help="More texts without labels.")] = None,
     language: Annotated[str | None, typer.Option(metavar="CODE", help="Language of the texts; guessed.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
+    teacher: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A language model that drafts description and meanings.")
+    ] = None,
+    base_url: BaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a domain folder from your own file, or an example to edit.
@@ -38,6 +42,7 @@ def init(
       evokd init my_domain --from tickets.csv
       evokd init my_domain --from tickets.csv --text-column Body --label-column Queue
       evokd init my_domain --from labelled.jsonl --pool archive.txt
+      evokd init my_domain --from tickets.csv --teacher gpt-4o-mini
       evokd init my_domain --task ner
     """
     from evokd import api
@@ -55,6 +60,8 @@ def init(
                 pool=pool,
                 language=language,
                 seed=seed,
+                teacher=teacher,
+                base_url=base_url,
                 **asked,
             )
             break
