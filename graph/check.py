@@ -7,6 +7,7 @@ from evokd.agents.llm.client import resolve_key
 from evokd.agents.llm.ping import ping
 from evokd.agents.llm.teacher_settings import OPENAI_URL
 from evokd.graph.estimate import estimate_run
+from evokd.graph.setup.label_advice import advise_words
 from evokd.graph.setup.plan import Plan
 from evokd.prompts.loader import ROLES
 
@@ -37,7 +38,7 @@ def describe_domain(plan: Plan) -> dict[str, Any]:
         "files": [{"split": file.split, "path": str(file.path), **file.layout.facts()} for file in domain.files],
         "notes": [*domain.notes, *plan.sight.notes],
         "sight": dict(plan.sight.splits),
-        "advice": _advise(plan),
+        "advice": [*advise_words(domain), *_advise(plan)],
         "prompts": dict(plan.briefing.versions),
         "own_prompts": list(plan.briefing.domain_prompts),
         "preset": plan.preset,
