@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.api.settings import ConfigSource, Settings, to_sources
-from evokd.graph.check import describe_domain
+from evokd.graph.checkup.describe import describe_domain
 from evokd.graph.setup.config_layers import plant_dotted
 from evokd.graph.setup.domain import Domain, find_domain
 from evokd.graph.setup.domain import load_domain as read_domain
@@ -40,12 +40,15 @@ def check(
         settings: other settings.
 
     Returns:
-        Domain, data, notes, advice, prompts, student, teacher, budget and an estimate of calls, tokens and money.
+        Domain, data, findings (heaviest first), statistics, notes, advice, prompts, student, teacher, budget and an
+        estimate of calls, tokens and money.
 
     Raises:
         InputError: what is wrong with domain or settings, where, and how to mend it.
     """
-    return describe_domain(make_plan(domain, preset, settings, teacher, base_url, student, needs_teacher=False))
+    loaded = domain if isinstance(domain, Domain) else load_domain(domain)
+    plan = make_plan(loaded, preset, settings, teacher, base_url, student, needs_teacher=False)
+    return describe_domain(plan, loaded)
 
 
 def make_plan(

@@ -17,6 +17,7 @@ from langgraph.runtime import Runtime
 
 from evokd.graph.build import build_graph
 from evokd.graph.context import RunContext
+from evokd.graph.endpoints import refuse_hopeless
 from evokd.graph.io_errors import disk_errors
 from evokd.graph.open_context import RunOverrides
 from evokd.graph.resumption import ResumeInfo, replan
@@ -79,6 +80,7 @@ class _LazyRun:
             raise ResumeError(f"run {folder.run_id} has ended; start a new thread for another run")
         if not is_resumed:
             plan = _plan(options)
+            await asyncio.to_thread(refuse_hopeless, plan.settings.teacher)
             folder = create_folder(Path(options.runs_dir), thread)
         self._resources.enter_context(disk_errors(folder))
         self._resources.enter_context(folder.lock())

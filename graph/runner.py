@@ -12,6 +12,7 @@ from typing import Any
 from evokd.agents.llm.attempt import TeacherError
 from evokd.graph.checkpoints import open_checkpoints
 from evokd.graph.context import RunContext
+from evokd.graph.endpoints import refuse_hopeless
 from evokd.graph.estimate import estimate_run
 from evokd.graph.io_errors import disk_errors
 from evokd.graph.open_context import RunOverrides, open_context
@@ -42,9 +43,11 @@ def start_run(
     Raises:
         InputError: the student cannot read the texts, or the run folder cannot be made.
         DiskError: a file of the run cannot be written; the run can be resumed.
-        TeacherError: the teacher cannot be used; the run can be resumed.
+        TeacherError: the teacher cannot be used; the run, if it has begun, can be resumed.
     """
     refuse_unreadable(plan.sight, plan.settings)
+    if overrides.student is None:  # an experiment waits for its teacher
+        refuse_hopeless(plan.settings.teacher)
     # a domain's name may be longer than a file name can be
     made = f"{plan.domain.file.name[:60]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
     folder = create_folder(runs_dir, run_id if run_id is not None else made)
@@ -153,7 +156,7 @@ async def _work(
     plan: Plan, folder: RunFolder, log: EventLog, info: ResumeInfo, overrides: RunOverrides, stop: Stop
 ) -> dict[str, Any]:
     async with begin_run(plan, folder, log, info, overrides, stop) as context:
-        await _invoke(context, info)
+        await _invoke(context, info, overrides)
     return finish_run(folder, log, overrides.keep_versions)
 
 
@@ -225,13 +228,16 @@ def _announce(plan: Plan, folder: RunFolder, info: ResumeInfo) -> dict[str, Any]
     }
 
 
-async def _invoke(context: RunContext, info: ResumeInfo) -> None:
+async def _invoke(context: RunContext, info: ResumeInfo, overrides: RunOverrides) -> None:
     """Walk the graph from its start or its last checkpoint to the end."""
     from evokd.graph.build import build_graph
 
     async with open_checkpoints(context.folder.checkpoints) as saver:
         graph = build_graph(saver)
-        begun = info.resumed and (await graph.aget_state(THREAD)).values
+        state = await graph.aget_state(THREAD)
+        begun = info.resumed and state.values
+        if info.resumed and overrides.student is None and state.next != ("publish",):
+            await asyncio.to_thread(refuse_hopeless, context.settings.teacher)
         if begun:
             await rewind(graph, context, info)
         elif info.resumed:

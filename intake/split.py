@@ -110,7 +110,7 @@ def _group_like(rows: Sequence[LabeledExample]) -> list[Group]:
     for row in rows:
         form = normalise(row.text)
         leader[form] = form
-        for other in index.find_like(form, LIKE):
+        for other in index.list_like(form, LIKE):
             first, second = sorted((find(form), find(other)))
             leader[second] = first
         index.add(form)

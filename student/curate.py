@@ -101,14 +101,21 @@ class SimilarTexts:
 
     def has_like(self, form: str, threshold: float) -> bool:
         """Say whether a text in the index is at least `threshold` (0 to 1) like the given one; 0 is like nothing."""
-        return next(self.find_like(form, threshold), None) is not None
+        return next(self.list_like(form, threshold), None) is not None
 
-    def find_like(self, form: str, threshold: float) -> Iterator[str]:
+    def find_like(self, form: str, threshold: float) -> str | None:
+        """Find a text in the index that is at least `threshold` (0 to 1) like the given one; 0 is like nothing.
+
+        Returns:
+            The normalised form of the first such text in alphabetical order; None where there is none.
+        """
+        return min(self.list_like(form, threshold), default=None)
+
+    def list_like(self, form: str, threshold: float) -> Iterator[str]:
         """Give the normalised texts in the index that are at least `threshold` (0 to 1) like the given one."""
         words = _split(form)
         for other in self._find(words, threshold) if threshold > 0 else ():
-            others = self._words[other]
-            if Indel.normalized_similarity(words, others, score_cutoff=threshold) >= threshold:
+            if Indel.normalized_similarity(words, self._words[other], score_cutoff=threshold) >= threshold:
                 yield other
 
     def _find(self, words: list[str], threshold: float) -> set[str]:

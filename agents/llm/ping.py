@@ -1,29 +1,55 @@
 """Check, free of charge, whether an endpoint answers and which models it lists."""
 
-from typing import TYPE_CHECKING, Any
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from evokd.agents.llm.error_reports import find_report, read_json
 from evokd.agents.llm.redaction import make_redactor
 from evokd.agents.llm.teacher_settings import OPENAI_URL, RoleSettings
+from evokd.messages.suggest import suggest
 
 if TYPE_CHECKING:
     import httpx2
 
 TIMEOUT = 10.0
 """Seconds to wait for the list of models."""
+_LIMITED_KEY = re.compile(r"scope|permission", re.IGNORECASE)
+"""Words of servers about keys that may make calls but not list models."""
 
 
-def ping(role: RoleSettings, key: str) -> str:
-    """Describe in one line what an endpoint answers to `GET /models`, which is free.
+Fault = Literal["no_answer", "key_refused", "server_error", "no_models", "wrong_address", "model_unlisted"]
+"""What is wrong with an endpoint; the first two let no call succeed."""
+
+
+@dataclass(frozen=True)
+class EndpointState:
+    """What an endpoint answered to `GET /models`."""
+
+    said: str
+    """In one line; free of the key."""
+    fault: Fault | None = None
+    mend: str = ""
+    """How to mend the fault."""
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether no call can succeed."""
+        return self.fault in ("no_answer", "key_refused")
+
+
+def probe(role: RoleSettings, key: str) -> EndpointState:
+    """Ask an endpoint for its list of models, which is free.
 
     Args:
         role: model and address.
         key: the key, sent only there; it is removed from what the server says.
     """
-    return make_redactor(key)(_ask(role, key))
+    state, redact = _ask(role, key), make_redactor(key)
+    return replace(state, said=redact(state.said), mend=redact(state.mend))
 
 
-def _ask(role: RoleSettings, key: str) -> str:
+def _ask(role: RoleSettings, key: str) -> EndpointState:
     import httpx2
 
     url = (role.base_url or OPENAI_URL).rstrip("/")
@@ -34,22 +60,40 @@ def _ask(role: RoleSettings, key: str) -> str:
             if not url.endswith("/v1") and not _lists_models(response):
                 below = client.get(f"{url}/v1/models", headers=headers)
                 if _lists_models(below):
-                    return f"answers under {url}/v1 alone: use that address"
-    except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
-        return f"no answer ({type(exc).__name__})"
-    report = find_report(_read(response))
+                    said = f"answers under {url}/v1 alone: use that address"
+                    return EndpointState(said, "wrong_address", f"pass --base-url {url}/v1")
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.InvalidURL) as exc:
+        mend = "start the server, or mend the address (--base-url)"
+        return EndpointState(f"no answer ({type(exc).__name__})", "no_answer", mend)
+    except httpx2.HTTPError as exc:
+        return EndpointState(f"no answer ({type(exc).__name__})", "server_error", "see what the server reports")
+    return _read_models(response, role)
+
+
+def _read_models(response: "httpx2.Response", role: RoleSettings) -> EndpointState:
+    body = _read(response)
+    report = find_report(body)
+    name_key = f"check the key in {role.api_key_env}"
+    if response.status_code == 401 and not _LIMITED_KEY.search(report.message if report else ""):
+        more = f": {report.message[:200]}" if report else ""
+        return EndpointState(f"refuses the key (HTTP 401){more}", "key_refused", name_key)
     if response.status_code == 200 and report is not None:
-        return f"answers, but reports an error {report.status}: {report.message[:200]}"
+        said = f"answers, but reports an error {report.status}: {report.message[:200]}"
+        return EndpointState(said, "server_error", name_key if report.status == 401 else "ask whoever runs it")
     if response.status_code != 200:
-        return f"answers, but lists no models (HTTP {response.status_code})"
+        said = f"answers, but lists no models (HTTP {response.status_code})"
+        return EndpointState(said, "no_models", "--dry-call shows whether it answers calls")
     try:
-        names = [str(item["id"]) for item in _read(response)["data"]]
+        names = [str(item["id"]) for item in body["data"]]
     except (LookupError, TypeError):
-        return "answers, but its list of models cannot be read"
+        said = "answers, but its list of models cannot be read"
+        return EndpointState(said, "no_models", "--dry-call shows whether it answers calls")
     if role.model in names:
-        return "answers, and has the model"
+        return EndpointState("answers, and has the model")
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    return f"answers, but does not list {role.model!r} (it lists: {shown or 'nothing'})"
+    meant = suggest(role.model or "", names)
+    said = f"answers, but does not list {role.model!r}{meant} (it lists: {shown or 'nothing'})"
+    return EndpointState(said, "model_unlisted", "pass one of its models with --teacher")
 
 
 async def find_address(client: "httpx2.AsyncClient", url: str, key: str) -> str | None:

@@ -1,35 +1,49 @@
-"""The page of `evokd check`: domain, data, teacher and estimate of a planned run."""
+"""The page of `evokd check`: domain, data, teacher and estimate of a planned run, and what was found about them."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
-from evokd.cli.markup import literal, paint
+from evokd.cli.markup import literal
+from evokd.cli.views.layout import count, print_table, say, say_heading, tell_cost
 from evokd.cli.views.run_sentences import describe_estimate
 
 LONGEST_ROW = 240
 """Characters of a row that are printed."""
+_MOST_LABELS = 14
+"""Labels of a split whose counts are printed."""
+_STYLES = {"error": "bold red", "warning": "yellow", "hint": "cyan"}
 
 
 def print_check(console: Console, facts: Mapping[str, Any]) -> None:
-    """Print the facts of a planned run (see `graph.check.describe_domain`), one per line."""
-    for line in _tell(facts):
-        console.print(paint(line), highlight=False, soft_wrap=True)
+    """Print the facts of a planned run (see `graph.checkup.describe`), then the findings, the heaviest first."""
+    for line in _tell_data(facts):
+        say(console, line, hang=2)
+    print_statistics(console, facts["statistics"])
+    for line in _tell_run(facts):
+        say(console, line, hang=2)
+    print_findings(console, facts["findings"], facts["folder"])
 
 
-def _tell(facts: Mapping[str, Any]) -> list[str]:
+def _tell_data(facts: Mapping[str, Any]) -> list[str]:
     data = facts["data"]
-    lines = [
+    return [
         f"[bold]{literal(facts['domain'])}[/] ({facts['task']}, {facts['metric']}) in {literal(facts['folder'])}",
         f"labels: {literal(', '.join(facts['labels']))}",
         f"data: {data['seeds']} seeds, {data['validation']} validation, {data['test']} test"
         + (f", {data['pool']} unlabelled" if data["pool"] else "")
         + (f", {data['corpus']} rehearsal texts" if data["corpus"] else ""),
         *(line for file in facts["files"] for line in _tell_file(file)),
-        *(f"note: {literal(note)}" for note in facts["notes"]),
-        *(f"advice: {literal(advice)}" for advice in facts["advice"]),
+        *(f"note: {literal(note)}" for note in facts["remarks"]),
+    ]
+
+
+def _tell_run(facts: Mapping[str, Any]) -> list[str]:
+    lines = [
         f"prompts: {literal(', '.join(f'{role} {name}' for role, name in facts['prompts'].items()))}",
         *(f"the domain's own prompt: {literal(prompt)}" for prompt in facts["own_prompts"]),
         f"student: {literal(facts['student'])}; preset {facts['preset']}",
@@ -44,10 +58,54 @@ def _tell(facts: Mapping[str, Any]) -> list[str]:
     estimate = facts["estimate"]
     lines.append(f"[bold]{describe_estimate(estimate)}[/]")
     for role, part in estimate["roles"].items():
-        cost = "price unknown" if part["cost_usd"] is None else f"{part['cost_usd']:.4f} USD"
         tokens = f"{part['input_tokens']:,} read, {part['output_tokens']:,} written"
-        lines.append(f"  {role}: {part['calls']} calls, {tokens} ({cost})")
+        lines.append(f"  {role}: {part['calls']} calls, {tokens} ({tell_cost(part['cost_usd'])})")
     return lines
+
+
+def print_statistics(console: Console, statistics: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print the figures of the labelled splits: balance of labels, lengths, repeats."""
+    for split, figures in statistics.items():
+        say(console, f"{split}: {literal(_tell_balance(figures))}", hang=2)
+    head = ("texts", "rows", "words", "sub-words", "cut", "repeated", "nearly")
+    rows = []
+    for split, figures in statistics.items():
+        cut = "" if figures["cut"] is None else f"{figures['cut']:,}"
+        lengths = [_tell_lengths(figures["words"]), _tell_lengths(figures["sub_words"])]
+        repeats = [f"{figures['repeated']:,}", f"{figures['near_repeated']:,}"]
+        rows.append((split, f"{figures['rows']:,}", *lengths, cut, *repeats))
+    print_table(console, head, rows)
+    say(console, "lengths: median, 95th percentile, longest; cut: longer than the student reads at once", 2)
+
+
+def print_findings(console: Console, findings: Sequence[Mapping[str, Any]], folder: str) -> None:
+    """Print findings, each with how to mend it; files of the domain's folder by their names in it."""
+    counts = Counter(finding["level"] for finding in findings)
+    told = ", ".join(count(number, level) for level, number in counts.items()) or "nothing found"
+    say_heading(console, "findings", told)
+    for finding in findings:
+        style, inside = _STYLES[finding["level"]], f"{folder}{os.sep}"
+        place = f"{literal(finding['place'].removeprefix(inside))}: " if finding["place"] else ""
+        say(console, f"[{style}]{finding['level']}[/] {place}{literal(finding['text'])}", hang=2)
+        say(console, f"-> {literal(finding['mend'].replace(inside, ''))}", 2, 3)
+
+
+def _tell_balance(figures: Mapping[str, Any]) -> str:
+    labels = figures["labels"]
+    what = "examples" if figures["without_entities"] is None else "entities"
+    if len(set(labels.values())) == 1:
+        return f"{figures['rows']:,} rows, {next(iter(labels.values())):,} {what} of each label"
+    counts = sorted(labels.items(), key=lambda item: -item[1])
+    shown = counts if len(counts) <= _MOST_LABELS else [*counts[: _MOST_LABELS - 4], *counts[-4:]]
+    left = len(counts) - len(shown)
+    told = ", ".join(f"{label} {number:,}" for label, number in shown) + (f" ({left} left out)" if left else "")
+    ratio = f"; ratio {figures['ratio']:g}" if figures["ratio"] else ""
+    without = f"; {figures['without_entities']:,} texts without any" if figures["without_entities"] else ""
+    return f"{figures['rows']:,} rows; {what}: {told}{ratio}{without}"
+
+
+def _tell_lengths(lengths: Mapping[str, int] | None) -> str:
+    return "" if lengths is None else f"{lengths['median']:,} / {lengths['p95']:,} / {lengths['longest']:,}"
 
 
 def _tell_file(file: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from evokd.messages.finding import Finding
 from evokd.student.curate import normalise
 from evokd.student.tasks.base import LabeledExample, TaskCodec
 
@@ -10,7 +11,7 @@ Split = tuple[Path, Sequence[LabeledExample]]
 """A data file and its rows."""
 
 
-def note_data(codec: TaskCodec, seeds: Split, validation: Split, test: Split) -> Iterator[str]:
+def note_data(codec: TaskCodec, seeds: Split, validation: Split, test: Split) -> Iterator[Finding]:
     """All warnings about labelled data."""
     yield from note_missing_labels(codec, [validation, test])
     for split in (seeds, validation, test):
@@ -20,27 +21,30 @@ def note_data(codec: TaskCodec, seeds: Split, validation: Split, test: Split) ->
     yield from note_overlaps([seeds, validation], test)
 
 
-def note_missing_labels(codec: TaskCodec, splits: Sequence[Split]) -> Iterator[str]:
+def note_missing_labels(codec: TaskCodec, splits: Sequence[Split]) -> Iterator[Finding]:
     """Name labels without any text in the data that scores are computed on."""
     for file, rows in splits:
         present = {label for row in rows for label in codec.labels_in(row.gold)}
         lacking = [label for label in codec.labels if label not in present]
         if rows and lacking:
-            yield f"{file}: no text has the label {_list(lacking)}, so no score measures it; add some"
+            text = f"no text has the label {_list(lacking)}, so no score measures it"
+            yield Finding("warning", "label_missing", str(file), text, "add some")
 
 
-def note_opposed(split: Split) -> Iterator[str]:
+def note_opposed(split: Split) -> Iterator[Finding]:
     """Say how many texts occur in a file with different answers."""
     pairs = _find_doubles(split[1], same=False)
     if pairs:
-        yield f"{split[0]}: {_count(len(pairs))} in it more than once, with different answers{_places(pairs)}"
+        text = f"{_count(len(pairs))} in it more than once, with different answers{_places(pairs)}"
+        yield Finding("warning", "opposed_answers", str(split[0]), text, "decide on one answer for each")
 
 
-def note_repeated(split: Split) -> Iterator[str]:
+def note_repeated(split: Split) -> Iterator[Finding]:
     """Say how many texts occur in a file more than once with the same answer."""
     pairs = _find_doubles(split[1], same=True)
     if pairs:
-        yield f"{split[0]}: {_count(len(pairs))} in it more than once{_places(pairs)}; one of each is enough"
+        text = f"{_count(len(pairs))} in it more than once{_places(pairs)}"
+        yield Finding("hint", "repeated_texts", str(split[0]), text, "one of each is enough")
 
 
 def _find_doubles(rows: Sequence[LabeledExample], same: bool) -> list[tuple[LabeledExample, LabeledExample]]:
@@ -55,10 +59,11 @@ def _find_doubles(rows: Sequence[LabeledExample], same: bool) -> list[tuple[Labe
     return list(doubles.values())
 
 
-def note_shared(rows: Split, scored: Split) -> Iterator[str]:
+def note_shared(rows: Split, scored: Split) -> Iterator[Finding]:
     """Say how many rows of one file also occur in a file on which the student is scored."""
     if rows[1] and scored[1] and rows[0] == scored[0]:
-        yield f"{rows[0]}: named twice in domain.yaml, so its score is too optimistic; give each split its own file"
+        text = "named twice in domain.yaml, so its score is too optimistic"
+        yield Finding("warning", "file_named_twice", str(rows[0]), text, "give each split its own file")
         return
     lines: dict[str, int] = {}
     for row in scored[1]:
@@ -67,25 +72,24 @@ def note_shared(rows: Split, scored: Split) -> Iterator[str]:
     shared = [(line, lines[form]) for line, form in forms if form in lines]
     if shared:
         where = f" (line {shared[0][0]}, there line {shared[0][1]})"
-        flatters = "so scores there are too optimistic; keep each text in one file"
-        yield f"{rows[0]}: {_count(len(shared))} in {scored[0].name} as well{where}, {flatters}"
+        text = f"{_count(len(shared))} in {scored[0].name} as well{where}, so scores there are too optimistic"
+        yield Finding("warning", "shared_texts", str(rows[0]), text, "keep each text in one file")
 
 
-def note_overlaps(splits: Sequence[Split], test: Split) -> Iterator[str]:
+def note_overlaps(splits: Sequence[Split], test: Split) -> Iterator[Finding]:
     """Say how many test texts also occur in other files."""
     for split in splits:
         yield from note_shared(split, test)
 
 
-def note_corpus(corpus: Split, test: Split) -> Iterator[str]:
+def note_corpus(corpus: Split, test: Split) -> Iterator[Finding]:
     """Say how many texts of the rehearsal teacher's corpus are test data."""
     held = {normalise(row.text) for row in test[1]}
     shared = sum(normalise(row.text) in held for row in corpus[1])
     if shared:
-        yield (
-            f"{corpus[0]}: {_count(shared)} in {test[0].name} as well; a run rejects them as leaks, and the student"
-            " trained on the whole corpus leaves them out"
-        )
+        text = f"{_count(shared)} in {test[0].name} as well"
+        mend = "a run rejects them as leaks, and the student trained on the whole corpus leaves them out"
+        yield Finding("hint", "corpus_in_test", str(corpus[0]), text, mend)
 
 
 def _count(number: int) -> str:

@@ -14,6 +14,7 @@ from evokd.graph.setup.data_warnings import note_data
 from evokd.graph.setup.domain_file import OVERRIDES, DataFiles, DomainFile, find_line, locate_inside, parse_domain
 from evokd.graph.setup.domain_files import GUIDE, PROFILE, load_guide, load_profile
 from evokd.messages import InputError, PoolText
+from evokd.messages.finding import Finding
 from evokd.messages.suggest import suggest
 from evokd.student.data import read_examples
 from evokd.student.reading.layout import Layout
@@ -67,6 +68,8 @@ class Domain:
     """The corpus, once a rehearsal is planned."""
     files: tuple[DataFile, ...] = ()
     """How its data files were read; the pool's is added once a run is planned."""
+    findings: tuple[Finding, ...] = ()
+    """What is odd about its data; `notes` holds them as well."""
 
 
 def find_domain(name: str) -> Path:
@@ -130,9 +133,9 @@ def load_domain(folder: Path) -> Domain:
     validation = _read(path, "validation", file.data, task, notes, files)
     test = _read(path, "test", file.data, task, notes, files)
     exam = (folder / (file.data.validation or ""), validation)
-    notes += dict.fromkeys(
-        note_data(task, (folder / file.data.seeds, seeds), exam, (folder / (file.data.test or ""), test))
-    )
+    splits = ((folder / file.data.seeds, seeds), exam, (folder / (file.data.test or ""), test))
+    findings = tuple(dict.fromkeys(note_data(task, *splits)))
+    notes += [finding.note for finding in findings]
     return Domain(
         folder=folder,
         file=file,
@@ -151,6 +154,7 @@ def load_domain(folder: Path) -> Domain:
         guide=load_guide(folder / GUIDE, task.labels) if (folder / GUIDE).is_file() else None,
         recording=recording,
         files=tuple(files),
+        findings=findings,
     )
 
 

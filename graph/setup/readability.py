@@ -8,6 +8,7 @@ from typing import Any
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import InputError
+from evokd.messages.finding import Finding
 from evokd.student.base import EMBEDDED, find_local
 from evokd.student.protocol import write_meaning
 from evokd.student.reader import Look, Reader, describe_longer, open_reader, spread
@@ -42,7 +43,9 @@ class Sight:
     notes: tuple[str, ...] = ()
     """All notes, `unreadable` included."""
     splits: Mapping[str, Any] = field(default_factory=dict)
-    """Per split: texts, unknown (share), unreadable, longer, longest."""
+    """Per split: texts, unknown (share), unreadable, longer, longest, and sub-words: median, p95."""
+    findings: tuple[Finding, ...] = ()
+    """Those of the notes that something can be done about."""
 
 
 NOTHING = Sight()
@@ -72,8 +75,13 @@ def look_ahead(domain: Domain, settings: Settings) -> tuple[Settings, Sight]:
             )
         why = "is not on this machine yet" if source is None else "has no tokenizer.json"
         return settings, Sight(notes=(f"student.base {student.base!r} {why}: what it can read was not checked",))
+    return _examine(domain, settings, reader)
+
+
+def _examine(domain: Domain, settings: Settings, reader: Reader) -> tuple[Settings, Sight]:
+    student = settings.student
     looks = {name: reader.look(texts) for name, texts in _gather(domain, settings).items() if texts}
-    notes = _tell_language(domain, student.base)
+    findings, notes = list(_tell_language(domain, student.base)), []
     if student.max_length == "auto":
         settings, note = _choose_length(settings, looks, reader)
         notes.append(note)
@@ -81,9 +89,17 @@ def look_ahead(domain: Domain, settings: Settings) -> tuple[Settings, Sight]:
     if limit < settings.student.length:
         notes.append(f"student.base reads at most {limit} sub-words at once, so student.max_length is {limit}")
     unreadable = _tell_unreadable(looks, student.base)
-    notes += [unreadable] if unreadable else [*_tell_unknown(looks), *_tell_spelled(looks)]
-    notes += _tell_longer(looks, limit, domain.codec.windows, reader)
-    return settings, Sight(unreadable, tuple(notes), {name: _sum_up(look, limit) for name, look in looks.items()})
+    findings += [unreadable] if unreadable else [*_tell_unknown(looks), *_tell_spelled(looks)]
+    if domain.codec.windows:
+        notes += _tell_windows(looks, limit)
+    else:
+        findings += _tell_longer(looks, limit, reader)
+    return settings, Sight(
+        unreadable.note if unreadable else None,
+        (*notes, *(finding.note for finding in findings)),
+        {name: _sum_up(look, limit) for name, look in looks.items()},
+        tuple(findings),
+    )
 
 
 def refuse_unreadable(sight: Sight, settings: Settings) -> None:
@@ -147,58 +163,62 @@ def _choose_length(settings: Settings, looks: Mapping[str, Look], reader: Reader
     return settings.model_copy(update={"student": student}), f"student.max_length auto: {chosen} sub-words{cost}"
 
 
-def _tell_language(domain: Domain, base: str) -> list[str]:
+def _tell_language(domain: Domain, base: str) -> Iterator[Finding]:
     language = domain.file.language
-    if base != EMBEDDED or language.lower().startswith("en"):
-        return []
-    return [
-        f"the embedded student was trained on English texts, and language is {language!r}; a base that knows the"
-        " language learns more (--student)"
-    ]
+    if base == EMBEDDED and not language.lower().startswith("en"):
+        text = f"the embedded student was trained on English texts, and language is {language!r}"
+        yield Finding("warning", "language", "", text, "a base that knows the language learns more (--student)")
 
 
-def _tell_unreadable(looks: Mapping[str, Look], base: str) -> str | None:
+def _tell_unreadable(looks: Mapping[str, Look], base: str) -> Finding | None:
     if not any(_is_hopeless(looks[name]) for name in _STEERING if name in looks):
         return None
     told = ", ".join(f"{look.share:.0%} of {name}" for name, look in looks.items())
-    return (
-        f"the student {base!r} cannot read these texts: its vocabulary lacks {told}; choose a base that was trained on"
-        " their language, such as a multilingual one, with --student"
+    mend = (
+        "choose a base that was trained on their language, such as a multilingual one, with --student"
         " (or run anyway with --set student.allow_unreadable=true)"
     )
+    text = f"the student {base!r} cannot read these texts: its vocabulary lacks {told}"
+    return Finding("error", "unreadable_texts", "", text, mend)
 
 
-def _tell_unknown(looks: Mapping[str, Look]) -> Iterator[str]:
+def _tell_unknown(looks: Mapping[str, Look]) -> Iterator[Finding]:
     told = [f"{_tell_share(look)} of {name}" for name, look in looks.items() if _is_noted(look)]
     if told:
-        yield (
-            f"the student's vocabulary lacks {', '.join(told)}; where that matters, choose a base that knows the"
-            " script, such as a multilingual one, with --student"
-        )
+        mend = "where that matters, choose a base that knows the script, such as a multilingual one, with --student"
+        yield Finding("warning", "unknown_signs", "", f"the student's vocabulary lacks {', '.join(told)}", mend)
 
 
-def _tell_spelled(looks: Mapping[str, Look]) -> Iterator[str]:
+def _tell_spelled(looks: Mapping[str, Look]) -> Iterator[Finding]:
     letters = sum(look.letters for name, look in looks.items() if name in _STEERING)
     pieces = sum(look.pieces for name, look in looks.items() if name in _STEERING)
     if letters >= LEAST_LETTERS and letters < SPELLED * pieces:
-        yield (
+        text = (
             f"the student spells most words of these texts letter by letter ({letters / pieces:.1f} letters per"
-            " sub-word), as in a language that it was not trained on; a base that was trained on it learns more"
-            " (--student)"
+            " sub-word), as in a language that it was not trained on"
         )
+        yield Finding("warning", "spelled_words", "", text, "a base that was trained on it learns more (--student)")
 
 
-def _tell_longer(looks: Mapping[str, Look], limit: int, windows: bool, reader: Reader) -> Iterator[str]:
-    longer = {name: look for name, look in looks.items() if look.longer(limit)}
-    if not longer:
-        return
-    told = ", ".join(f"{name} {describe_longer(look, limit)}" for name, look in longer.items())
-    if windows:
+def _tell_windows(looks: Mapping[str, Look], limit: int) -> Iterator[str]:
+    told = _list_longer(looks, limit)
+    if told:
         yield f"texts longer than {limit} sub-words are read in overlapping windows: {told}"
+
+
+def _tell_longer(looks: Mapping[str, Look], limit: int, reader: Reader) -> Iterator[Finding]:
+    told = _list_longer(looks, limit)
+    if not told:
         return
     free = reader.limit is None or limit < reader.limit
     mend = "--set student.max_length=auto takes the length from the texts" if free else "the base cannot read more"
-    yield f"texts longer than student.max_length ({limit} sub-words) are cut off there: {told}; {mend}"
+    text = f"texts longer than student.max_length ({limit} sub-words) are cut off there: {told}"
+    yield Finding("warning", "cut_texts", "", text, mend)
+
+
+def _list_longer(looks: Mapping[str, Look], limit: int) -> str:
+    longer = {name: look for name, look in looks.items() if look.longer(limit)}
+    return ", ".join(f"{name} {describe_longer(look, limit)}" for name, look in longer.items())
 
 
 def _tell_share(look: Look) -> str:
@@ -215,10 +235,13 @@ def _is_noted(look: Look) -> bool:
 
 
 def _sum_up(look: Look, limit: int) -> dict[str, Any]:
+    lengths = sorted(look.lengths)
     return {
         "texts": len(look.lengths),
         "unknown": round(look.share, 4),
         "unreadable": look.unreadable,
         "longer": len(look.longer(limit)),
-        "longest": max(look.lengths),
+        "longest": lengths[-1],
+        "median": lengths[len(lengths) // 2],
+        "p95": lengths[min(len(lengths) - 1, int(len(lengths) * 0.95))],
     }

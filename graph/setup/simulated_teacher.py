@@ -33,8 +33,10 @@ def read_corpus(domain: Domain) -> Domain:
             f"{domain.corpus}: no text has the label {lacking[0]!r}; a rehearsal needs texts of every label"
         )
     test = (domain.folder / (domain.file.data.test or ""), domain.test)
-    notes += note_corpus((domain.corpus, rows), test)
-    return replace(domain, corpus_rows=rows, notes=tuple(dict.fromkeys(notes)))
+    findings = list(note_corpus((domain.corpus, rows), test))
+    notes += [finding.note for finding in findings]
+    known = tuple(dict.fromkeys([*domain.findings, *findings]))
+    return replace(domain, corpus_rows=rows, notes=tuple(dict.fromkeys(notes)), findings=known)
 
 
 def make_corpus(domain: Domain) -> "Corpus":

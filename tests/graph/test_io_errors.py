@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from starlette.applications import Starlette
 
 from evokd.cli import main
 from evokd.graph.io_errors import DiskError, disk_errors
@@ -16,6 +17,7 @@ from evokd.graph.setup.run_folder import RunFolder
 from evokd.student.process.client import StudentError
 from evokd.tracing.events import EventLog, read_events
 from evokd.tracing.ledger import LedgerError
+from tests.conftest import ServeApp
 from tests.graph.conftest import Evokd, Zygote
 from tests.graph.test_kills_inside import check_orphans
 from tests.graph.test_resume import facts
@@ -223,6 +225,7 @@ def test_a_full_disk_does_not_hide_that_the_teacher_failed(
     word_students: list[WordStudent],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    serve_app: ServeApp,
 ) -> None:
     append = EventLog._append
 
@@ -233,11 +236,12 @@ def test_a_full_disk_does_not_hide_that_the_teacher_failed(
 
     monkeypatch.setattr(EventLog, "_append", refuse_parked)
     domain = write_domain(tmp_path / "toy")
-    args = ["--teacher", "mine", "--base-url", "http://127.0.0.1:9/v1", "--set", "teacher.retries=0"]
+    address = serve_app(Starlette()) + "/v1"  # a server that knows no address parks the run at its first call
+    args = ["--teacher", "mine", "--base-url", address, "--set", "teacher.retries=0"]
     assert (
         main.run_cli(["run", str(domain), *QUICK, *args, "--runs-dir", str(tmp_path / "runs"), "--run-id", "one"]) == 3
     )
-    assert "http://127.0.0.1:9/v1" in capsys.readouterr().err.splitlines()[-1]
+    assert address in capsys.readouterr().err.splitlines()[-1]
 
 
 # ---------------------------------------------------------------------------------------------------- damaged files

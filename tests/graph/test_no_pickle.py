@@ -11,7 +11,9 @@ from typing import Any
 import ormsgpack
 import pytest
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from starlette.applications import Starlette
 
+from tests.conftest import ServeApp
 from tests.graph.conftest import run_quick
 from tests.graph.toy import QUICK, WordStudent
 
@@ -153,9 +155,10 @@ def test_what_the_next_test_puts_into_checkpoints_runs_where_it_is_let(tmp_path:
     assert trace.exists()
 
 
-def test_a_checkpoint_with_a_foreign_type_runs_nothing(toy_domain: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_with_a_foreign_type_runs_nothing(toy_domain: Path, tmp_path: Path, serve_app: ServeApp) -> None:
     runs, trace = tmp_path / "runs", tmp_path / "trace"
-    where = ["--teacher", "m", "--base-url", "http://127.0.0.1:9/v1", "--set", "teacher.retries=0"]
+    nothing = serve_app(Starlette())  # a server that knows no address, so that the first call parks the run
+    where = ["--teacher", "m", "--base-url", f"{nothing}/v1", "--set", "teacher.retries=0"]
 
     def evokd(*arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-c", RUNNER, *arguments]

@@ -9,7 +9,7 @@ import pytest
 
 from evokd.agents.llm.attempt import TeacherRefused
 from evokd.agents.llm.client import Teacher
-from evokd.agents.llm.ping import ping
+from evokd.agents.llm.ping import probe
 from evokd.agents.llm.teacher_settings import RoleSettings
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import make_ask, make_settings
@@ -22,7 +22,8 @@ LISTS: dict[str, tuple[str, bytes, str]] = {
     "has others": (
         "200 OK",
         json.dumps(MODELS).encode(),
-        "answers, but does not list 'm-1' (it lists: model-0, model-1, model-2, model-3, model-4, ...)",
+        "answers, but does not list 'm-1' (did you mean 'model-1'?)"
+        " (it lists: model-0, model-1, model-2, model-3, model-4, ...)",
     ),
     "has none": ("200 OK", b'{"data": []}', "answers, but does not list 'm-1' (it lists: nothing)"),
     "an error": ("200 OK", b'{"error": "Invalid API key"}', "answers, but reports an error 401: Invalid API key"),
@@ -35,6 +36,21 @@ LISTS: dict[str, tuple[str, bytes, str]] = {
         "200 OK",
         json.dumps({"data": [{"id": f"for-{KEY}"}]}).encode(),
         "answers, but does not list 'm-1' (it lists: for-[key])",
+    ),
+    "the key refused": (
+        "401 Unauthorized",
+        json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}"}}).encode(),
+        "refuses the key (HTTP 401): Incorrect API key provided: [key]",
+    ),
+    "a key that may not list": (
+        "401 Unauthorized",
+        b'{"error": {"message": "Missing scopes: api.model.read"}}',
+        "answers, but lists no models (HTTP 401)",
+    ),
+    "a name misspelt": (
+        "200 OK",
+        b'{"data": [{"id": "m-10"}]}',
+        "answers, but does not list 'm-1' (did you mean 'm-10'?) (it lists: m-10)",
     ),
     "no such page": ("404 Not Found", b"{}", "answers, but lists no models (HTTP 404)"),
     "a page": ("200 OK", b"<html>", "answers, but its list of models cannot be read"),
@@ -54,7 +70,8 @@ async def test_an_endpoint_is_asked_for_its_models_alone(
         await line.reply(body, status)
 
     server = await serve(answer)
-    assert await asyncio.to_thread(ping, RoleSettings(model="m-1", base_url=server.url + end), KEY) == told
+    state = await asyncio.to_thread(probe, RoleSettings(model="m-1", base_url=server.url + end), KEY)
+    assert state.said == told
     (request,) = server.requests
     assert (request["target"], request["headers"]["authorization"]) == ("/v1/models", f"Bearer {KEY}")
 
@@ -62,15 +79,14 @@ async def test_an_endpoint_is_asked_for_its_models_alone(
 async def test_an_endpoint_that_is_not_there_is_told(serve: Serve) -> None:
     server = await serve(answer_well)
     await server.stop()
-    assert (
-        await asyncio.to_thread(ping, RoleSettings(model="m-1", base_url=server.url), KEY) == "no answer (ConnectError)"
-    )
+    state = await asyncio.to_thread(probe, RoleSettings(model="m-1", base_url=server.url), KEY)
+    assert (state.said, state.fault, state.is_hopeless) == ("no answer (ConnectError)", "no_answer", True)
 
 
 async def test_the_list_of_models_is_no_way_to_a_key(serve: Serve) -> None:
     other = await serve(answer_well)
     server = await serve(redirect(lambda: other.url))
-    await asyncio.to_thread(ping, RoleSettings(model="m-1", base_url=f"{server.url}/v1"), KEY)
+    await asyncio.to_thread(probe, RoleSettings(model="m-1", base_url=f"{server.url}/v1"), KEY)
     assert other.requests[0]["target"] == "/moved/v1/models"
     assert "authorization" not in other.requests[0]["headers"]
 
@@ -85,8 +101,9 @@ async def serve_below(line: Line, request: dict[str, Any]) -> None:
 
 async def test_an_address_without_v1_is_told_where_it_answers(serve: Serve) -> None:
     server = await serve(serve_below)
-    told = await asyncio.to_thread(ping, RoleSettings(model="m-1", base_url=server.url), KEY)
-    assert told == f"answers under {server.url}/v1 alone: use that address"
+    state = await asyncio.to_thread(probe, RoleSettings(model="m-1", base_url=server.url), KEY)
+    assert state.mend == f"pass --base-url {server.url}/v1"
+    assert state.said == f"answers under {server.url}/v1 alone: use that address"
 
 
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "405 Method Not Allowed"])

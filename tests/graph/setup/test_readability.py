@@ -62,12 +62,13 @@ def test_a_run_on_a_script_that_the_vocabulary_lacks_is_refused_and_check_warns_
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_two(tmp_path / "two", (text, text[::-1]))
-    assert main.run_cli(["check", str(folder)]) == 0
-    told = capsys.readouterr().out
+    assert main.run_cli(["check", str(folder), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
     assert main.run_cli(["run", str(folder), "--runs-dir", str(tmp_path / "runs")]) == 2
     refusal = capsys.readouterr().err.removeprefix("evokd: ")
     assert "cannot read these texts" in refusal
-    assert f"note: {refusal}" in told
+    assert refusal.strip() in facts["notes"]
+    assert (facts["findings"][0]["level"], facts["findings"][0]["code"]) == ("error", "unreadable_texts")
     assert refusal.count("\n") == 1
     assert not (tmp_path / "runs").exists()
 

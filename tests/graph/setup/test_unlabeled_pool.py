@@ -93,7 +93,7 @@ def test_check_tells_of_the_pool_and_of_its_faults(tmp_path: Path, capsys: pytes
     told = capsys.readouterr().out
     assert "the pool has 1 of 1 lines" in told
     assert ", 1 unlabelled" in told
-    assert "advice: unlabelled texts: 1; a few hundred help most" in told
+    assert "hint domain.yaml: unlabelled texts: 1\n  -> a few hundred help most" in told
     (folder / "pool.jsonl").write_text('{"text": "my parcel"}\n{"txt": "x"}\n', encoding="utf-8")
     assert main.run_cli(["check", str(folder), "--teacher", "rehearsal"]) == 2
     error = capsys.readouterr().err
@@ -111,7 +111,7 @@ def test_check_advises_to_give_unlabelled_texts(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("lines", "preset", "advised"),
     [
-        (5, "evokd", "unlabelled texts: 5; a few hundred help most"),
+        (5, "evokd", "unlabelled texts: 5 -> a few hundred help most"),
         (200, "evokd", None),
         (200, "labelled-pool", "the pool holds 200 texts, so this run ends before its 201 samples"),
         (201, "labelled-pool", None),
@@ -129,7 +129,7 @@ def test_check_says_where_a_pool_is_too_small(
     options = ["--teacher", "rehearsal", "--preset", preset, "--budget-samples", "201"]
     assert main.run_cli(["check", str(folder), *options]) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "advice:" not in told if advised is None else f"advice: {advised}" in told
+    assert "hint domain.yaml:" not in told if advised is None else f"hint domain.yaml: {advised}" in told
 
 
 @pytest.mark.parametrize("name", ["support_tickets", "field_reports"])

@@ -1,0 +1,59 @@
+"""The endpoints that a run would call, asked for their lists of models, which is free."""
+
+import os
+from dataclasses import dataclass
+
+from evokd.agents.llm.attempt import TeacherRefused, TeacherUnreachable
+from evokd.agents.llm.client import resolve_key
+from evokd.agents.llm.ping import EndpointState, probe
+from evokd.agents.llm.teacher_settings import OPENAI_URL, RoleSettings, TeacherSettings
+from evokd.prompts.loader import ROLES
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A model at an address, the roles that use it, and what the address answered."""
+
+    settings: RoleSettings
+    roles: tuple[str, ...]
+    state: EndpointState
+
+    @property
+    def address(self) -> str:
+        """The address, up to /v1."""
+        return self.settings.base_url or OPENAI_URL
+
+
+def probe_endpoints(teacher: TeacherSettings) -> list[Endpoint]:
+    """Ask each address once per model; none where the teacher is no language model.
+
+    Raises:
+        InputError: a hosted model without a key.
+    """
+    if teacher.is_embedded():
+        return []
+    users: dict[tuple[str | None, str | None], list[str]] = {}
+    for role in ROLES:
+        settings = teacher.role(role)
+        users.setdefault((settings.model, settings.base_url), []).append(role)
+    endpoints = []
+    for roles in users.values():
+        settings = teacher.role(roles[0])
+        endpoints.append(Endpoint(settings, tuple(roles), probe(settings, resolve_key(settings, os.environ))))
+    return endpoints
+
+
+def refuse_hopeless(teacher: TeacherSettings) -> None:
+    """Refuse a run whose calls cannot succeed, before it trains: a dead address, a key that is refused.
+
+    A server that does not list its models, or not this one, is given the benefit of the doubt.
+
+    Raises:
+        TeacherUnreachable: nobody answers at an address.
+        TeacherRefused: a key is refused.
+    """
+    for endpoint in probe_endpoints(teacher):
+        state = endpoint.state
+        if state.is_hopeless:
+            kind = TeacherUnreachable if state.fault == "no_answer" else TeacherRefused
+            raise kind(f"teacher {endpoint.settings.model!r} at {endpoint.address}: {state.said}; {state.mend}")
