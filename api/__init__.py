@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from evokd.api.record import find_run as find_run
     from evokd.api.record import open_run as open_run
     from evokd.api.rehearsal import serve_rehearsal as serve_rehearsal
+    from evokd.api.reviewing import Review as Review
+    from evokd.api.reviewing import open_review as open_review
     from evokd.api.run_deletion import delete_run as delete_run
     from evokd.api.run_deletion import find_runs_to_delete as find_runs_to_delete
     from evokd.api.run_list import list_runs as list_runs
@@ -62,6 +64,7 @@ _MODULES = {
     "InputError": "messages",
     "OutputFile": "inference.writers",
     "Report": "api.viewing",
+    "Review": "api.reviewing",
     "Run": "api.record",
     "Student": "api.students",
     "address_of": "api.viewing",
@@ -82,6 +85,7 @@ _MODULES = {
     "load_domain": "api.domains",
     "load_student": "api.students",
     "open_input": "api.texts",
+    "open_review": "api.reviewing",
     "open_run": "api.record",
     "parse_assignments": "api.settings",
     "read_config_file": "api.settings",

@@ -11,6 +11,7 @@ from evokd.graph.setup.run_folder import find_run as find_folder
 from evokd.messages import CallRecord
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger, Sample, open_ledger
+from evokd.tracing.reviews import REVIEWED
 from evokd.tracing.rows import (
     CURATION,
     GATE,
@@ -40,6 +41,7 @@ __all__ = [
     "NodeTimes",
     "PlanRecord",
     "QuotaRecord",
+    "REVIEWED",
     "Run",
     "Sample",
     "StatementTest",

@@ -113,7 +113,7 @@ def _unfinished(folder: RunFolder) -> dict[str, Any]:
     usage = _read_usage(folder)
     return {
         "run_id": folder.run_id,
-        "state": state.status if state.status in ("parked", "interrupted") else "not ended",
+        "state": str(state) if state.status in ("waiting", "parked", "interrupted") else "not ended",
         **{key: str(begun.get(key, "?")) for key in ("domain", "preset", "teacher")},
         "samples": int(accepted[-1] or 0) if accepted else 0,
         "metric": str(begun.get("metric", "?")),

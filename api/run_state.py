@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.tracing.events import AWAITS_REVIEW
 from evokd.viewer.changes import read_last_event
 
-RunStatus = Literal["running", "done", "parked", "interrupted", "killed", "created"]
-"""`killed`: its process ended without a word; `created`: nothing has happened in its folder yet."""
+RunStatus = Literal["running", "done", "waiting", "parked", "interrupted", "killed", "created"]
+"""`waiting`: for people who review its texts; `killed`: its process ended without a word; `created`: nothing has
+happened in its folder yet."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,12 @@ class RunState:
     def __str__(self) -> str:
         if self.status == "done" and self.reason:
             return f"done ({self.reason})"
-        return "not begun" if self.status == "created" else self.status
+        return {"created": "not begun", "waiting": "waiting for review"}.get(self.status, self.status)
 
     @property
     def can_resume(self) -> bool:
         """Whether `evokd resume` would go on with it."""
-        return self.status in ("parked", "interrupted", "killed", "created")
+        return self.status in ("waiting", "parked", "interrupted", "killed", "created")
 
 
 def read_state(
@@ -49,6 +51,8 @@ def read_state(
     last = events[-1]
     if last.get("event") == "parked":
         return RunState("parked", str(last.get("reason", "")))
+    if last.get("event") == AWAITS_REVIEW:
+        return RunState("waiting", f"{last.get('texts')} texts of cycle {last.get('cycle')}")
     if last.get("event") == "interrupted":
         return RunState("interrupted", str(last.get("reason", "")))
     return RunState("killed")

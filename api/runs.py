@@ -12,6 +12,7 @@ from typing import Any
 from evokd.api.blocking import call_blocking
 from evokd.api.domains import make_plan
 from evokd.api.record import Run, find_run
+from evokd.api.reviewing import decide_rest
 from evokd.api.settings import Settings, to_sources
 from evokd.graph.runner import resume_run, start_run
 from evokd.graph.setup.domain import Domain
@@ -48,7 +49,7 @@ def run(
     run_id: str | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Run:
-    """Start a run and wait for its end.
+    """Start a run and wait for its end, or until it waits for people (setting `review.mode`).
 
     Args:
         domain: a domain that was loaded, its folder, or the name of a shipped one.
@@ -82,16 +83,23 @@ def resume(
     domain: str | Path | None = None,
     settings: Settings | None = None,
     force: bool = False,
+    rest: str | None = None,
+    reviewer: str | None = None,
     runs_dir: str | Path = "runs",
     on_event: Callable[[Event], None] | None = None,
 ) -> Run:
     """Go on with an interrupted run and wait for its end; one that has ended is left as it is.
+
+    So is one that waits for people who have not decided on all texts; `open_review` decides.
 
     Args:
         run: the run, its folder, or its id in `runs_dir`.
         domain: where the run's domain is now, if it was moved.
         settings: changed settings.
         force: go on whatever has changed.
+        rest: what becomes of texts on which nobody has decided: `accept` leaves them as curation did, `refuse` drops
+            them; None: the run waits.
+        reviewer: who decides on the rest; None: the user of this machine.
         runs_dir: folder that holds the runs.
         on_event: see `run`.
 
@@ -103,6 +111,8 @@ def resume(
     folder = (run if isinstance(run, Run) else find_run(run, runs_dir)).folder
 
     def work(listener: Listener) -> Run:
+        if rest is not None:
+            decide_rest(folder, rest, reviewer)
         moved_to = None if domain is None else str(domain)
         resume_run(folder, (listener,), to_sources(settings), force, domain=moved_to)
         return Run(folder)

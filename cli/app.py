@@ -14,6 +14,7 @@ from evokd.cli.commands.predict import predict
 from evokd.cli.commands.presets import presets
 from evokd.cli.commands.report import report
 from evokd.cli.commands.resume import resume
+from evokd.cli.commands.review import review
 from evokd.cli.commands.run import run
 from evokd.cli.commands.runs import runs
 from evokd.cli.commands.send import send
@@ -52,6 +53,7 @@ COMMANDS = (
     init,
     run,
     check,
+    review,
     resume,
     graph,
     predict,

@@ -46,7 +46,7 @@ def follow(
     from evokd.api.interruption import exit_code, signals_stop
     from evokd.cli import console
     from evokd.cli.views.progress import Progress
-    from evokd.cli.views.result_view import tell_result
+    from evokd.cli.views.result_view import tell_result, tell_waiting
 
     with ExitStack() as stack, signals_stop(), Progress(console.stderr()) as progress:
         progress.folder = folder
@@ -76,7 +76,9 @@ def follow(
                 raise
             raise error from exc
     summary = run.summary
-    assert summary is not None
+    if summary is None:
+        tell_waiting(console.stderr(), run.state, progress.folder or str(run.path), console.program())
+        return
     tell_result(console.stderr(), summary, progress.folder or str(run.path), console.program())
 
 

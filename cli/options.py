@@ -31,6 +31,17 @@ BudgetUsd = Annotated[float | None, typer.Option("--budget-usd", help="US dollar
 Config = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 Assign = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="One setting; may be repeated.")]
 
+ReviewMode = Annotated[
+    str | None,
+    typer.Option("--review", metavar="off|disputes|sample|all", help="Which texts wait for people before a training."),
+]
+Reviewer = Annotated[
+    str | None, typer.Option("--reviewer", metavar="NAME", help="Who decides.  [default: the user of this machine]")
+]
+Rest = Annotated[
+    str | None,
+    typer.Option("--rest", metavar="accept|refuse", help="What becomes of texts on which nobody has decided."),
+]
 View = Annotated[bool, typer.Option("--view", help="Show the run in the browser while it goes on; prints the address.")]
 TraceTo = Annotated[
     str | None,

@@ -15,6 +15,7 @@ from evokd.graph.nodes.curate import curate
 from evokd.graph.nodes.decide import decide
 from evokd.graph.nodes.examine import examine
 from evokd.graph.nodes.gate import gate
+from evokd.graph.nodes.human_review import human_review
 from evokd.graph.nodes.lesson import generate, label
 from evokd.graph.nodes.prepare import prepare
 from evokd.graph.nodes.publish import publish
@@ -79,7 +80,7 @@ def build_graph(
         context_schema: type of the context that the graph is called with.
     """
     graph = StateGraph(State, context_schema=context_schema)
-    for work in (prepare, train, gate, examine, decide, analyze, curate, review, publish):
+    for work in (prepare, train, gate, examine, decide, analyze, curate, human_review, review, publish):
         graph.add_node(work.__name__, _traced(work, find_context))
     graph.add_node("lesson", build_lesson(find_context, context_schema))
     graph.add_edge(START, "prepare")
@@ -90,7 +91,8 @@ def build_graph(
     graph.add_conditional_edges("decide", after_decide, ["analyze", "publish"])
     graph.add_conditional_edges("analyze", to_lessons, ["lesson", "curate"])
     graph.add_edge("lesson", "curate")
-    graph.add_conditional_edges("curate", after_curate, ["review", "train"])
+    graph.add_conditional_edges("curate", after_curate, ["human_review", "review", "train"])
+    graph.add_conditional_edges("human_review", after_curate, ["review", "train"])
     graph.add_edge("review", "train")
     graph.add_edge("publish", END)
     return graph.compile(checkpointer=checkpointer)

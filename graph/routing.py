@@ -23,6 +23,9 @@ def to_lessons(state: State) -> Sequence[Send] | Literal["curate"]:
     return [Send("lesson", {"lesson": name, **common}) for name in state["lessons"]] or "curate"
 
 
-def after_curate(state: State) -> Literal["review", "train"]:
-    """Follow what `curate` has stored."""
-    return "review" if state["after_curate"] == "review" else "train"
+def after_curate(state: State) -> Literal["human_review", "review", "train"]:
+    """Follow what `curate` has stored, or `human_review` after it."""
+    stored = state["after_curate"]
+    if stored == "human_review":
+        return "human_review"
+    return "review" if stored == "review" else "train"

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evokd.agents.llm.attempt import TeacherError
 from evokd.graph.checkpoints import open_checkpoints
@@ -25,8 +25,12 @@ from evokd.graph.setup.resume_check import Change
 from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, write_config
 from evokd.graph.stopping import Stop, Stopped
 from evokd.messages import EvokdError
-from evokd.tracing.events import Emit, EventLog, Listener
+from evokd.review.pending import count_waiting
+from evokd.tracing.events import AWAITS_REVIEW, Emit, EventLog, Listener
 from evokd.tracing.summary import read_summary
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
 
 _ALONE = RunOverrides()
 
@@ -38,7 +42,7 @@ def start_run(
     listeners: tuple[Listener, ...] = (),
     overrides: RunOverrides = _ALONE,
 ) -> dict[str, Any]:
-    """Start a run and drive it to its end; returns the summary.
+    """Start a run and drive it to its end; returns the summary, or how many texts wait for people (`AWAITS_REVIEW`).
 
     Raises:
         InputError: the student cannot read the texts, or the run folder cannot be made.
@@ -71,6 +75,8 @@ def resume_run(
 ) -> dict[str, Any]:
     """Resume an interrupted run; returns the summary. A finished run is left as it is.
 
+    So is one that waits for people who have not decided yet; then it returns how many texts wait (`AWAITS_REVIEW`).
+
     Args:
         folder: the run's folder.
         listeners: called with every event.
@@ -91,6 +97,9 @@ def resume_run(
                 done = read_summary(folder.summary)  # another process may have ended it in the meantime
                 if done is None:
                     plan, info = replan(folder, layers, force, domain)
+                    texts, cycle = count_waiting(folder.ledger)
+                    if texts and plan.settings.review.mode != "off":
+                        return _wait_on(folder, listeners, {"cycle": cycle, "texts": texts})
                     return _drive(plan, folder, listeners, info, overrides)
         if any(layer.values for layer in layers):
             raise ResumeError(
@@ -102,6 +111,13 @@ def resume_run(
     for listener in listeners:
         listener({"event": "finished", **done})
     return done
+
+
+def _wait_on(folder: RunFolder, listeners: tuple[Listener, ...], waiting: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave a run that waits for people as it is; returns what waits."""
+    with log_events(folder, listeners) as log:
+        log(AWAITS_REVIEW, **waiting)
+    return {"run_id": folder.run_id, AWAITS_REVIEW: waiting["texts"]}
 
 
 def _clear_work(folder: RunFolder) -> None:
@@ -156,7 +172,10 @@ async def _work(
     plan: Plan, folder: RunFolder, log: EventLog, info: ResumeInfo, overrides: RunOverrides, stop: Stop
 ) -> dict[str, Any]:
     async with begin_run(plan, folder, log, info, overrides, stop) as context:
-        await _invoke(context, info, overrides)
+        waiting = await _invoke(context, info, overrides)
+    if waiting is not None:
+        log(AWAITS_REVIEW, cycle=waiting["cycle"], texts=waiting["texts"])
+        return {"run_id": folder.run_id, AWAITS_REVIEW: waiting["texts"]}
     return finish_run(folder, log, overrides.keep_versions)
 
 
@@ -228,8 +247,12 @@ def _announce(plan: Plan, folder: RunFolder, info: ResumeInfo) -> dict[str, Any]
     }
 
 
-async def _invoke(context: RunContext, info: ResumeInfo, overrides: RunOverrides) -> None:
-    """Walk the graph from its start or its last checkpoint to the end."""
+async def _invoke(context: RunContext, info: ResumeInfo, overrides: RunOverrides) -> dict[str, Any] | None:
+    """Walk the graph from its start or its last checkpoint to the end.
+
+    Returns:
+        What people are to decide on, if the graph waits for that; None: it came to its end.
+    """
     from evokd.graph.build import build_graph
 
     async with open_checkpoints(context.folder.checkpoints) as saver:
@@ -243,7 +266,19 @@ async def _invoke(context: RunContext, info: ResumeInfo, overrides: RunOverrides
         elif info.resumed:
             # work in the ledger that has no checkpoint is redone from the stored replies
             context.ledger.start_over()
-        await graph.ainvoke(None if begun else {"cycle": 0}, THREAD, context=context, durability="sync")
-        left = (await graph.aget_state(THREAD)).next
-        if left:
-            raise EvokdError(f"{context.folder.path}: the graph stopped before {', '.join(left)}; resume the run")
+        given = await _choose_input(graph) if begun else {"cycle": 0}
+        await graph.ainvoke(given, THREAD, context=context, durability="sync")
+        state = await graph.aget_state(THREAD)
+        if state.interrupts:
+            return dict(state.interrupts[0].value)
+        if state.next:
+            raise EvokdError(f"{context.folder.path}: the graph stopped before {', '.join(state.next)}; resume the run")
+    return None
+
+
+async def _choose_input(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> Any:
+    """What a resumed graph is called with: the word to go on if it waits for people, else nothing."""
+    from langgraph.types import Command
+
+    # the decisions themselves are in the ledger, where `human_review` reads them
+    return Command(resume="decided") if (await graph.aget_state(THREAD)).interrupts else None

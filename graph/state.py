@@ -30,15 +30,15 @@ class State(TypedDict, total=False):
     stale: int
     """Cycles since `best` rose. Written by `gate`."""
     barren: int
-    """Cycles in a row that yielded no sample. Written by `curate`."""
+    """Cycles in a row that yielded no sample. Written by `curate` and `human_review`."""
     accepted: int
-    """Accepted samples of the whole run. Written by `curate` and `gate`."""
+    """Accepted samples of the whole run. Written by `curate`, `human_review` and `gate`."""
     decision: Decision
     """Written by `decide`."""
     lessons: list[str]
     """Ids of the lessons of this cycle. Written by `analyze`."""
     after_curate: str
-    """`review` or `train`. Written by `curate`."""
+    """`human_review`, `review` or `train`. Written by `curate` and `human_review`."""
 
 
 class LessonState(TypedDict, total=False):

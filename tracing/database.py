@@ -21,6 +21,8 @@ VERSION = 3
 OLDEST = 2
 """The earliest version that can be opened: columns that it lacks are added."""
 _TABLES = frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", SCHEMA.read_text(encoding="utf-8")))
+_NOT_NEEDED = frozenset({"reviews"})
+"""Tables that a reader can do without: a ledger that lacks only these is read as it is, not as a copy."""
 PATIENCE = 30.0
 """Seconds to wait for another writer of the file."""
 JSON_COLUMNS = frozenset(
@@ -39,6 +41,8 @@ JSON_COLUMNS = frozenset(
         "exam",
         "body",
         "masked",
+        "answer",
+        "proposed",
     }
 )
 _MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
@@ -84,7 +88,7 @@ class Database:
         self._db = connect_to_read(self.path, PATIENCE)
         if self._db is not None:
             self._db.row_factory = sqlite3.Row
-            if self._read_version() == VERSION and not _TABLES - self._tables():
+            if self._read_version() == VERSION and not _TABLES - _NOT_NEEDED - self._tables():
                 return
             self._db.close()
         self._copy = copy_to_read(self.path)
@@ -295,7 +299,7 @@ def decode(row: sqlite3.Row) -> dict[str, Any]:
     for name in row.keys():  # noqa: SIM118 - sqlite3.Row iterates over values
         value = row[name]
         fields[name] = json.loads(value) if name in JSON_COLUMNS and value is not None else value
-    for name in ("disputed", "audited"):
+    for name in ("disputed", "audited", "rest"):
         if name in fields:
             fields[name] = bool(fields[name])
     return fields

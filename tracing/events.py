@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from evokd.messages import EvokdError
 
 Listener = Callable[[Mapping[str, Any]], None]
+AWAITS_REVIEW = "awaiting_review"
+"""Name of the last event of a run that waits for people; it says for how many `texts` of which `cycle`."""
 
 
 class Emit(Protocol):
@@ -107,7 +109,8 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     return events
 
 
-_BEGINS = ("run_started", "run_resumed")
+_BEGINS = ("run_started", "run_resumed", AWAITS_REVIEW)
+"""Events up to which nobody has worked on the run; the last one ends a process whose work has been told before it."""
 
 
 def measure_wall(path: Path, now: datetime | None = None) -> float:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from evokd.messages import CallRecord, EvokdError, Message
 from evokd.tracing.database import LedgerError, encode
+from evokd.tracing.reviews import Reviews
 from evokd.tracing.rows import (
     LessonOutline,
     LessonRow,
@@ -23,7 +24,7 @@ from evokd.tracing.rows import (
     Usage,
     WeaknessRow,
 )
-from evokd.tracing.samples import Sample, Samples
+from evokd.tracing.samples import Sample
 from evokd.tracing.view_rows import PromptHistory, PromptRecord, PromptSet
 
 __all__ = ["Ledger", "LedgerError", "Sample"]
@@ -38,7 +39,7 @@ _BY_ID = "cycle, length(id), id"
 """Order of ids that end in a number: w10 comes after w9."""
 
 
-class Ledger(Samples):
+class Ledger(Reviews):
     """A run's ledger."""
 
     on_call: Callable[[CallRecord], None] | None = None
@@ -67,7 +68,7 @@ class Ledger(Samples):
         return history["sets"] if history else []
 
     def start_over(self) -> None:
-        """Delete everything but the calls and the facts, for a run that has lost its checkpoints."""
+        """Delete everything but calls, facts and the decisions of people, for a run that has lost its checkpoints."""
         with self._transaction():
             for table in ("messages", "weaknesses", "lessons", "samples", "cycles", "timings"):
                 self._execute(f"DELETE FROM {table}")

@@ -111,3 +111,18 @@ CREATE TABLE IF NOT EXISTS timings (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, cycle INTEGER NOT NULL, node TEXT NOT NULL, seconds REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS timings_by_cycle ON timings (cycle);
+
+-- what people decided about texts; of several rows about a text the last one is in force
+CREATE TABLE IF NOT EXISTS reviews (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    sample TEXT NOT NULL,
+    cycle INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    action TEXT NOT NULL,
+    answer TEXT,
+    proposed TEXT,
+    reviewer TEXT NOT NULL,
+    time TEXT NOT NULL,
+    rest INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS reviews_by_sample ON reviews (sample, seq);

@@ -11,6 +11,7 @@ from evokd.messages import EvokdError
 from evokd.messages.escape import clean
 from evokd.tracing.files import read_json, write_json
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.reviews import Agreement, measure_agreement
 from evokd.tracing.rows import AGREEMENT, GATE, GateRecord, Usage
 from evokd.tracing.shapes import ShapeError, check_value
 
@@ -85,6 +86,7 @@ def build_summary(
             "node_seconds": _add_up([cycle["seconds"] for cycle in cycles]),
         },
         "labels": _judge_labels(ledger),
+        "review": measure_agreement(ledger.decisions()),
     }
 
 
@@ -220,6 +222,7 @@ class _Summary(TypedDict):
     cycles: list[_CycleFigures]
     totals: _Totals
     labels: NotRequired[_LabelFigures]
+    review: NotRequired[Agreement | None]
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:

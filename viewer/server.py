@@ -19,9 +19,9 @@ from starlette.responses import FileResponse, HTMLResponse, Response, StreamingR
 from starlette.routing import Route
 
 from evokd.messages import EvokdError
+from evokd.messages.page_guard import guard_pages
 from evokd.viewer.changes import Watcher
 from evokd.viewer.compare import compare_records
-from evokd.viewer.guard import guard
 from evokd.viewer.json_bytes import write_json
 from evokd.viewer.pages import SCRIPTS, STATIC, STYLE, make_live_page
 from evokd.viewer.record import ProgramFacts, RunPlace, RunRecord, explain_damage
@@ -67,7 +67,7 @@ def create_app(library: Library, watcher: Watcher | None = None) -> Starlette:
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(guard)],
+        middleware=[Middleware(guard_pages)],
         exception_handlers={HTTPException: _refuse},
     )
     app.state.watcher = pages.watcher

@@ -15,6 +15,8 @@ from evokd.cli.options import (
     Cycles,
     MlflowTo,
     NoContent,
+    Rest,
+    Reviewer,
     Run,
     RunsDir,
     TeacherOption,
@@ -35,6 +37,8 @@ def resume(
     budget_tokens: BudgetTokens = None,
     budget_usd: BudgetUsd = None,
     assign: Assign = None,
+    rest: Rest = None,
+    reviewer: Reviewer = None,
     force: Annotated[bool, typer.Option("--force", help="Go on whatever has become different.")] = False,
     runs_dir: RunsDir = Path("runs"),
     view: View = False,
@@ -46,11 +50,14 @@ def resume(
     """Go on with an interrupted run. Replies that had arrived are not asked for again.
 
     The teacher's address and limits and the budgets may differ from before, and a domain or a student may have moved.
-    Any other difference of settings, prompts, data or version is shown and refused, unless --force is given.
+    So may what people review (--set review.mode=off). Any other difference of settings, prompts, data or version is
+    shown and refused, unless --force is given. A run that waits for a review waits on until all texts are decided, or
+    --rest decides them.
 
     \b
     Examples:
       evokd resume my_run
+      evokd resume my_run --rest accept      go on without decisions on the texts that wait
       evokd resume my_run --base-url http://127.0.0.1:9000/v1 --set teacher.concurrency=2 --budget-samples 400
     """
     from evokd import api
@@ -67,7 +74,15 @@ def resume(
     with export_live(trace, mlflow, no_content) as export:
         follow(
             as_json,
-            lambda listen: api.resume(opened, domain=domain, settings=settings, force=force, on_event=listen),
+            lambda listen: api.resume(
+                opened,
+                domain=domain,
+                settings=settings,
+                force=force,
+                rest=rest,
+                reviewer=reviewer,
+                on_event=listen,
+            ),
             str(opened.path),
             opened.path.parent if view else None,
             export,

@@ -18,6 +18,7 @@ from evokd.cli.options import (
     MlflowTo,
     NoContent,
     PresetOption,
+    ReviewMode,
     RunsDir,
     StudentOption,
     TeacherOption,
@@ -40,6 +41,7 @@ def run(
     target: Annotated[float | None, typer.Option(help="Gate metric that is good enough, 0 to 1.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random choice.")] = None,
     device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="Where the student computes.")] = None,
+    review: ReviewMode = None,
     config: Config = None,
     assign: Assign = None,
     runs_dir: RunsDir = Path("runs"),
@@ -52,10 +54,14 @@ def run(
 ) -> None:
     """Run evolution cycles on a domain.
 
+    With --review the run waits for people before each training; evokd review takes their decisions, evokd resume goes
+    on.
+
     \b
     Examples:
       evokd run support_tickets --cycles 5
       evokd run my_domain --teacher gpt-4o-mini --budget-usd 2
+      evokd run my_domain --teacher gpt-4o-mini --review disputes
       evokd run my_domain --teacher qwen3 --base-url http://127.0.0.1:11434/v1 --set student.steps=120
     """
     from evokd import api
@@ -69,6 +75,7 @@ def run(
         "--target": ("stop.target", target),
         "--device": ("student.device", device),
         "--seed": ("seed", seed),
+        "--review": ("review.mode", review),
     }
     settings = make_layers(config, assign, flags)
     with export_live(trace, mlflow, no_content) as export:

@@ -9,6 +9,7 @@ from evokd.api.record import (
     CURATION,
     GATE,
     KINDS,
+    REVIEWED,
     TRAINING,
     GateRecord,
     Ledger,
@@ -20,6 +21,7 @@ from evokd.api.record import (
 from evokd.cli.markup import literal
 from evokd.cli.views.answers import CUT, MARKED_CUT, tell_answer, tell_case, tell_error_count, tell_sample
 from evokd.cli.views.layout import count, fit, say, say_heading
+from evokd.cli.views.run_sentences import describe_review
 from evokd.cli.views.usage_view import show_agents, tell_agents, tell_nodes
 from evokd.cli.views.weakness_lines import outline_weakness, say_weakness
 from evokd.messages import Analysis, Case, FeedbackPacket, InputError
@@ -225,6 +227,9 @@ def _refused(console: Console, ledger: Ledger, cycle: int, depth: Depth) -> None
     refused = ", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "nothing"
     disputed = curation.get("disputed", 0)
     say(console, f"[bold]Refused:[/] {refused}; {disputed} labels were disputed.")
+    reviewed = ledger.cycle_record(cycle, REVIEWED)
+    if reviewed is not None:
+        say(console, f"[bold]People[/] {literal(describe_review(reviewed), 300)}.")
     quoted = ledger.samples(cycle=cycle, state="rejected", first=depth.texts) if depth.texts else ()
     for sample in quoted:
         say(console, f"[red]{sample.reason}[/] {tell_sample(sample, fit(console, CUT))}", 2)

@@ -12,7 +12,7 @@ from evokd.cli.markup import literal, paint
 from evokd.cli.views.experiment_progress import format_duration
 from evokd.cli.views.live_line import LiveLine
 from evokd.cli.views.notices import Notices, is_adapted
-from evokd.cli.views.run_sentences import describe_estimate
+from evokd.cli.views.run_sentences import describe_estimate, describe_review
 from evokd.cli.views.spending import Spending
 from evokd.cli.views.time_left import TimeLeft
 
@@ -172,6 +172,9 @@ class Progress(LiveLine):
         self._accepted += event["accepted"]
         self._curated = event
         self._is_reported = False
+
+    def _on_reviewed(self, event: Mapping[str, Any]) -> None:
+        self._say(f"cycle {event['cycle']}: {literal(describe_review(event), 300)}")
 
     def _on_training_fault(self, event: Mapping[str, Any]) -> None:
         if event["mended"]:  # a fault that is not mended ends the command with an error

@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
+from evokd.api.run_state import RunState
 from evokd.cli.views.progress import notice
-from evokd.cli.views.run_sentences import describe_costs, describe_gains, describe_labels
+from evokd.cli.views.run_sentences import describe_agreement, describe_costs, describe_gains, describe_labels
 from evokd.messages.escape import clean
 
 
@@ -22,7 +23,7 @@ def tell_result(console: Console, summary: Mapping[str, Any], run: str, program:
     """
     for line in describe_gains(summary):
         console.print(line, style="bold", markup=False, highlight=False, soft_wrap=True)
-    for line in (describe_costs(summary), *describe_labels(summary)):
+    for line in (describe_costs(summary), *describe_labels(summary), *describe_agreement(summary.get("review"))):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if summary["rehearsal"]:
         console.print(f"[yellow]{notice(summary['teacher'])}[/]", highlight=False, soft_wrap=True)
@@ -30,3 +31,26 @@ def tell_result(console: Console, summary: Mapping[str, Any], run: str, program:
     console.print(f"next: {program} show {folder}", markup=False, highlight=False, soft_wrap=True)
     ask = f"      echo 'a text of yours' | {program} predict {folder} -"
     console.print(ask, markup=False, highlight=False, soft_wrap=True)
+
+
+def tell_waiting(console: Console, state: RunState, run: str, program: str) -> None:
+    """Print that a run waits for people, and the commands with which they go on.
+
+    Args:
+        console: the console to write to.
+        state: the state of the run.
+        run: folder or id of the run.
+        program: the name by which this program was called.
+    """
+    folder = clean(shlex.quote(run))
+    told = f"the run waits for a review: {state.reason}; the student is trained once all are decided"
+    console.print(told, style="bold", markup=False, highlight=False, soft_wrap=True)
+    ways = {
+        "review {}": "one text after the other, in this terminal",
+        "review {} --browser": "the same as a page",
+        "review {} --out review.csv": "as a file; --in review.csv reads it back",
+        "resume {}": "goes on when all are decided",
+    }
+    for number, (command, what) in enumerate(ways.items()):
+        line = f"{'      ' if number else 'next: '}{program} {command.format(folder)}  ({what})"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

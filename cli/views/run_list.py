@@ -11,6 +11,7 @@ from evokd.cli.views.layout import draw_curve, measure_table, print_table
 
 _TINTS = {
     "running": "green",
+    "waiting": "yellow",
     "parked": "yellow",
     "interrupted": "yellow",
     "killed": "red",

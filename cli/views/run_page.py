@@ -12,7 +12,7 @@ from evokd.cli.markup import literal
 from evokd.cli.views.cycle_page import BRIEF, show_cycle
 from evokd.cli.views.layout import count, draw_curve, print_table, say, say_heading, tell_cost
 from evokd.cli.views.progress import notice
-from evokd.cli.views.run_sentences import describe_costs, describe_gains, describe_labels
+from evokd.cli.views.run_sentences import describe_agreement, describe_costs, describe_gains, describe_labels
 from evokd.cli.views.usage_view import show_agents, show_nodes
 
 _MOST_CYCLES = 10
@@ -20,6 +20,7 @@ _MOST_CYCLES = 10
 _CYCLES = ("cycle", "score", "gate", "accepted", "tokens", "seconds", "slowest node")
 _STATES = {
     "running": "[green]running[/]: a process is working on it; this is how far it got",
+    "waiting": "[yellow]waiting for review[/]: people decide before the student is trained",
     "parked": "[yellow]parked[/]: it waits at a checkpoint",
     "interrupted": "[yellow]interrupted[/]: it was stopped and waits at a checkpoint",
     "killed": "[red]killed[/]: its process ended without a word; its checkpoints and replies are there",
@@ -62,7 +63,7 @@ def show_run(console: Console, run: Run, ledger: Ledger, program: str = "evokd")
 def _tell_gains(console: Console, summary: Mapping[str, Any]) -> None:
     for line in describe_gains(summary):
         say(console, f"[bold]{literal(line)}[/]")
-    for line in (describe_costs(summary), *describe_labels(summary)):
+    for line in (describe_costs(summary), *describe_labels(summary), *describe_agreement(summary.get("review"))):
         say(console, literal(line))
 
 
@@ -113,6 +114,8 @@ def _list_cycles(console: Console, ledger: Ledger, nodes: NodeTimes) -> None:
 def _tell_state(console: Console, run: Run, state: RunState, program: str) -> None:
     reason = f" ({literal(state.reason, 300)})" if state.reason else ""
     say(console, f"{_STATES[state.status]}{reason}")
+    if state.status == "waiting":
+        say(console, f"decide with: [bold]{program} review {literal(shlex.quote(str(run.path)))}[/]")
     if state.can_resume:
         say(console, f"go on with: [bold]{program} resume {literal(shlex.quote(str(run.path)))}[/]")
 

@@ -61,3 +61,26 @@ def _describe_seconds(totals: Mapping[str, Any]) -> str:
     """Describe the time of a run; summaries of earlier versions only have the sum of its nodes."""
     seconds = f"{totals['seconds']:,.0f} s"
     return seconds if "node_seconds" in totals else f"{seconds} of work, parts of it at the same time"
+
+
+def describe_review(counts: Mapping[str, Any]) -> str:
+    """Describe in a line what people decided in a cycle; counts as in `tracing.reviews.ReviewCounts`."""
+    words = {"accepted": "accepted", "corrected": "corrected", "refused": "refused", "skipped": "left as they were"}
+    parts = [f"{counts[key]} {word}" for key, word in words.items() if counts.get(key)]
+    over = counts.get("over_budget") or 0
+    if over:
+        parts.append(f"{over} others made room in the budget")
+    by = f" (by {', '.join(counts['reviewers'])})" if counts["reviewers"] else ""
+    return f"reviewed: {', '.join(parts) or 'nothing decided'}{by}"
+
+
+def describe_agreement(agreement: Mapping[str, Any] | None) -> list[str]:
+    """Describe in a line how often people agreed with the teacher; no line where nobody has reviewed anything."""
+    if not agreement:
+        return []
+    line = f"people reviewed {agreement['reviewed']} texts"
+    if agreement["labels"]:
+        line += f": they agreed with {agreement['agreement']:.0%} of {agreement['labels']} answers of the teacher"
+    if agreement["refused"]:
+        line += f", and refused {agreement['refused']} texts"
+    return [line]

@@ -4,7 +4,9 @@ from collections import Counter
 
 from evokd.agents.llm.attempt import TeacherUseless
 from evokd.graph.context import RunContext
+from evokd.graph.nodes.human_review import is_reviewed
 from evokd.graph.nodes.labeling import REAL, label_rule
+from evokd.graph.nodes.review import is_review_due
 from evokd.graph.nodes.text_map import map_drafts
 from evokd.graph.state import State, StateUpdate
 from evokd.messages import NEAR_COPY_MODES
@@ -48,7 +50,7 @@ async def curate(state: State, context: RunContext) -> StateUpdate:
     return {
         "accepted": before + len(accepted_samples),
         "barren": 0 if accepted_samples else state["barren"] + 1,
-        "after_curate": "review" if _reviews(state, context) else "train",
+        "after_curate": _choose_next(state, context),
     }
 
 
@@ -128,8 +130,7 @@ def _set_aside(
             changes[sample.id]["purpose"] = "gate"
 
 
-def _reviews(state: State, context: RunContext) -> bool:
-    student = context.settings.student
-    return bool(
-        student.regime == "continue" and student.replay and context.settings.curriculum.review and state["cycle"] > 1
-    )
+def _choose_next(state: State, context: RunContext) -> str:
+    if is_reviewed(context, state["cycle"]):
+        return "human_review"
+    return "review" if is_review_due(state, context) else "train"

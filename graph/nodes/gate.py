@@ -70,8 +70,13 @@ def _restore(context: RunContext, cycle: int) -> None:
 
 
 def _tombstone(context: RunContext, cycle: int) -> int:
-    """Take a cycle's samples out of the data set; they stay in the ledger with the reason."""
-    samples = context.ledger.samples(cycle=cycle, state="accepted")
+    """Take a cycle's samples out of the data set; they stay in the ledger with the reason.
+
+    Those that a person vouches for stay, as seeds do.
+    """
+    reviewed = context.ledger.reviewers()
+    accepted = context.ledger.samples(cycle=cycle, state="accepted")
+    samples = [sample for sample in accepted if sample.id not in reviewed]
     change: SampleChange = {"state": "tombstoned", "reason": "rolled_back"}
     context.ledger.update_samples((sample.id, change) for sample in samples)
     return len(samples)

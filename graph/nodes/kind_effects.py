@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from evokd.graph.context import RunContext
 from evokd.graph.curriculum.kinds import Effect, Kind, begin_shares, describe_effects, divide, move_shares
-from evokd.graph.nodes.training_set import seed_examples, to_example, validation_examples
+from evokd.graph.nodes.training_set import seed_examples, to_examples, validation_examples
 from evokd.student.protocol import AppraiseJob, TrainExample
 from evokd.tracing.ledger import Sample
 from evokd.tracing.rows import KINDS, KindsRecord
@@ -75,7 +75,7 @@ async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Ef
 def _gather(context: RunContext, samples: Sequence[Sample]) -> tuple[list[TrainExample], list[str], list[str]]:
     """The examples to fit the layers on, the kind of each, and the ids of those on which effects are measured."""
     seeds = seed_examples(context)
-    trained = [to_example(context, sample) for sample in samples]
+    trained = to_examples(context, samples)
     validation = validation_examples(context)
     groups = [*("seeds" for _ in seeds), *(sample.kind for sample in samples), *("validation" for _ in validation)]
     held = [sample.id for sample in samples if sample.is_real] + [item.id for item in validation]

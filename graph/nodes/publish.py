@@ -8,7 +8,7 @@ from evokd.graph.nodes.evaluation import score_split
 from evokd.graph.nodes.self_training import is_used, train_twice
 from evokd.graph.nodes.split_rows import store_rows
 from evokd.graph.nodes.training_run import Material, make_job, make_record, run_training
-from evokd.graph.nodes.training_set import seed_examples, to_example, validation_examples
+from evokd.graph.nodes.training_set import seed_examples, to_examples, validation_examples
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.state import State, StateUpdate
 from evokd.student.data import write_jsonl
@@ -65,7 +65,7 @@ async def _refit(state: State, context: RunContext) -> str | None:
     if not context.settings.publish.refit or not context.domain.validation:
         return None
     samples = context.ledger.samples(state="accepted", purpose="train")
-    older = [*seed_examples(context), *(to_example(context, sample) for sample in samples)]
+    older = [*seed_examples(context), *to_examples(context, samples)]
     news = validation_examples(context)
     champion = state["champion"]
     material = Material([*older, *news])
@@ -129,6 +129,7 @@ def _score_table(
 
 def dataset_rows(ledger: Ledger, codec: TaskCodec) -> list[dict[str, object]]:
     """Accepted samples in order, each with its lineage."""
+    reviewers = ledger.reviewers()
     return [
         {
             "id": sample.id,
@@ -148,6 +149,7 @@ def dataset_rows(ledger: Ledger, codec: TaskCodec) -> list[dict[str, object]]:
             "purpose": sample.purpose,
             "draft_call": sample.draft_call,
             "label_call": sample.label_call,
+            "reviewed_by": reviewers.get(sample.id),
         }
         for sample in ledger.samples(state="accepted")
     ]

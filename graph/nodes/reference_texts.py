@@ -32,9 +32,13 @@ def ground_lessons(context: RunContext) -> Grounding:
 
 
 def labelled_rows(context: RunContext) -> list[Example]:
-    """The user's labelled rows on the training side, as they are shown to agents."""
+    """Labelled rows on the training side, as they are shown to agents: the user's, and texts that people reviewed."""
     codec = context.domain.codec
-    return [Example(text=row.text, gold=codec.to_wire(row.text, row.gold)) for row in context.domain.seeds]
+    reviewed = context.ledger.reviewers()
+    samples = context.ledger.samples(state="accepted", purpose="train") if reviewed else []
+    rows = [(row.text, row.gold) for row in context.domain.seeds]
+    rows += [(sample.text, sample.label) for sample in samples if sample.id in reviewed]
+    return [Example(text=text, gold=codec.to_wire(text, gold)) for text, gold in rows]
 
 
 async def guide_labeler(context: RunContext, texts: Sequence[str], seed: int) -> Guidance:

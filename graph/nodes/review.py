@@ -16,3 +16,11 @@ async def review(state: State, context: RunContext) -> StateUpdate:
         older = sorted(random.Random(context.seed(cycle, "review")).sample(older, size))
     context.ledger.put_cycle_record(cycle, REVIEW, ReviewRecord(samples=older))
     return {}
+
+
+def is_review_due(state: State, context: RunContext) -> bool:
+    """Whether older samples are chosen before the training of this cycle."""
+    student = context.settings.student
+    return bool(
+        student.regime == "continue" and student.replay and context.settings.curriculum.review and state["cycle"] > 1
+    )

@@ -4,7 +4,7 @@ from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.self_training import is_used, train_twice
 from evokd.graph.nodes.split_rows import store_rows
 from evokd.graph.nodes.training_run import Material, make_job, make_record, run_training
-from evokd.graph.nodes.training_set import seed_examples, to_example
+from evokd.graph.nodes.training_set import seed_examples, to_examples
 from evokd.graph.state import State, StateUpdate
 from evokd.student.process.client import TrainExample
 from evokd.tracing.ledger import Sample
@@ -37,9 +37,10 @@ def _choose_material(
     seeds = seed_examples(context)
     if not state["cycle"]:
         return seeds, [], None
-    news = [to_example(context, sample) for sample in fresh]
+    news = to_examples(context, fresh)
     old = context.ledger.samples(state="accepted", purpose="train")
-    older = {sample.id: to_example(context, sample) for sample in old if sample.cycle < state["cycle"]}
+    before = to_examples(context, [sample for sample in old if sample.cycle < state["cycle"]])
+    older = {example.id: example for example in before}
     champion = state["champion"]
     if context.settings.student.regime == "base" or champion is None:
         return [*seeds, *older.values(), *news], [], None

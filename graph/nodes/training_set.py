@@ -1,5 +1,7 @@
 """What a training learns from: the user's rows, and samples weighted by how reliable their labels are."""
 
+from collections.abc import Sequence
+
 from evokd.graph.context import RunContext
 from evokd.student.protocol import TrainExample
 from evokd.tracing.ledger import Sample
@@ -24,7 +26,13 @@ def validation_examples(context: RunContext) -> list[TrainExample]:
     ]
 
 
-def to_example(context: RunContext, sample: Sample) -> TrainExample:
+def to_examples(context: RunContext, samples: Sequence[Sample]) -> list[TrainExample]:
+    """Prepare accepted samples for training; an answer that a person vouches for is trusted as the user's own."""
+    reviewed = context.ledger.reviewers()
+    return [_to_example(context, sample, sample.id in reviewed) for sample in samples]
+
+
+def _to_example(context: RunContext, sample: Sample, reviewed: bool) -> TrainExample:
     """Prepare an accepted sample for training.
 
     The label of a real text comes only from the Labeler, so its confidence weights it; a list of entities is not
@@ -32,13 +40,14 @@ def to_example(context: RunContext, sample: Sample) -> TrainExample:
     """
     masked = [(start, end) for start, end in sample.masked]
     weighed = context.settings.curriculum.pool.weigh_labels and not context.entities
-    soft = weighed and sample.is_real and sample.confidence is not None
+    soft = weighed and sample.is_real and sample.confidence is not None and not reviewed
     return TrainExample(
         id=sample.id,
         text=sample.text,
         gold=sample.label,
         masked=masked,
         weight=weigh(sample.confidence or 0.0) if soft else 1.0,
+        trusted=reviewed,
     )
 
 

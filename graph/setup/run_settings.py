@@ -91,6 +91,22 @@ class PublishSettings(ClosedModel):
     )
 
 
+class ReviewSettings(ClosedModel):
+    """Which texts people decide on before a training; the run waits for them. See docs/review.md."""
+
+    mode: Literal["off", "disputes", "sample", "all"] = Field(
+        default="off",
+        description="none (off), those on whose labels Labeler, Generator and student disagree (disputes), some"
+        " drawn at random (sample), or all",
+    )
+    sample: int = Field(default=20, ge=1, description="texts per cycle that are drawn, for mode sample")
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _read_off(cls, value: object) -> object:
+        return "off" if value is False else value  # what YAML makes of a bare off
+
+
 class StopSettings(ClosedModel):
     """When a run ends before its budget is spent."""
 
@@ -116,6 +132,7 @@ class Settings(ClosedModel):
     gate: GateSettings = Field(default=GateSettings(), description="which student becomes champion")
     budget: BudgetSettings = Field(default=BudgetSettings(), description="what may be spent")
     publish: PublishSettings = Field(default=PublishSettings(), description="what becomes of the champion at the end")
+    review: ReviewSettings = Field(default=ReviewSettings(), description="which texts people decide on")
     stop: StopSettings = Field(default=StopSettings(), description="when to stop")
     rehearsal: RehearsalSettings = Field(default=RehearsalSettings(), description="the embedded teacher")
     rows: RowsSettings = Field(default=RowsSettings(), description="which labelled rows are used")
@@ -138,11 +155,13 @@ RESUMABLE = (
     ),
     "budget",
     "stop",
+    "review",
     "student.device",
     "student.threads",
 )
 """Settings that may differ when a run is resumed, a section with all its keys: where the teacher is and how heavily it
-is used, what may be spent, when to stop, where the student computes. They change no sample that a cycle makes."""
+is used, what may be spent, when to stop, what people look at, where the student computes. They change no sample that
+the teacher makes."""
 
 
 def is_free(key: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evokd.viewer.guard import HEADERS
+from evokd.messages.page_guard import HEADERS
 from evokd.viewer.pages import SCRIPTS
 from tests.viewer.client import Client
 from tests.viewer.conftest import ServePages

@@ -1,17 +1,18 @@
-"""Who may ask the live pages, and what a browser may do with the answers.
+"""Who may ask the pages that are served on this machine, and what a browser may do with the answers.
 
 A web page of another site can send requests to this machine from within the browser, and reads the answers where its
 own name is made to lead here (DNS rebinding). Such a request names the site in `Origin`, or that name in `Host`.
 """
 
 import json
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-METHODS = ("GET", "HEAD")
-"""The pages only read."""
+READ = ("GET", "HEAD")
+"""Methods of pages that only read."""
 OWN_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Names under which a browser on this machine asks."""
 POLICY = (
@@ -29,8 +30,13 @@ HEADERS = {
 """Sent with every answer."""
 
 
-def guard(app: ASGIApp) -> ASGIApp:
-    """Answer only requests to read, sent to this machine's own name by nobody or by these pages themselves."""
+def guard_pages(app: ASGIApp, methods: Sequence[str] = READ) -> ASGIApp:
+    """Answer only requests to this machine's own name, sent by nobody or by these pages themselves.
+
+    Args:
+        app: what answers them.
+        methods: the methods of requests that are answered.
+    """
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,19 +51,19 @@ def guard(app: ASGIApp) -> ASGIApp:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        fault = find_fault(scope)
+        fault = find_fault(scope, methods)
         if fault is None:
             await app(scope, receive, send_with_headers)
             return
         status, reason = fault
-        headers = {"Allow": ", ".join(METHODS)} if status == 405 else {}
+        headers = {"Allow": ", ".join(methods)} if status == 405 else {}
         answer = Response(json.dumps({"error": reason}), status, headers, media_type="application/json")
         await answer(scope, receive, send_with_headers)
 
     return guarded
 
 
-def find_fault(scope: Scope) -> tuple[int, str] | None:
+def find_fault(scope: Scope, methods: Sequence[str] = READ) -> tuple[int, str] | None:
     """Find why a request is not answered: status and reason; None: it is."""
     headers = Headers(scope=scope)
     hosts, origins = headers.getlist("host"), headers.getlist("origin")
@@ -68,6 +74,7 @@ def find_fault(scope: Scope) -> tuple[int, str] | None:
         return 403, f"these pages answer requests to {', '.join(sorted(OWN_NAMES))} with their port alone"
     if any(origin.lower() != f"http://{host}" for origin in origins):
         return 403, "these pages answer no other web pages"
-    if scope["method"] not in METHODS:
-        return 405, f"{scope['method'][:20]}: these pages can only be read"
+    if scope["method"] not in methods:
+        can = "can only be read" if methods == READ else f"take {', '.join(methods)} alone"
+        return 405, f"{scope['method'][:20]}: these pages {can}"
     return None

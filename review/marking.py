@@ -1,0 +1,67 @@
+"""Entities marked in a text by hand: `[Robin](person) counted [robins](species)`."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+from evokd.messages.escape import clean
+from evokd.messages.spans import Span, mark
+from evokd.messages.suggest import suggest
+from evokd.tracing.rows import Answer
+
+_ANY_MARK = re.compile(r"\[[^\[\]]+\]\(([^()\s]{1,100})\)")
+
+
+class MarkingError(ValueError):
+    """A marked text that cannot be read; the message says why and how to mend it."""
+
+
+def mark_answer(text: str, answer: Answer | None) -> str:
+    """Write a text with the entities of an answer marked in it."""
+    entities = answer if isinstance(answer, list) else []
+    return mark(text, [Span(item["start"], item["end"], item["label"]) for item in entities])
+
+
+def read_marked(text: str, marked: str, labels: Sequence[str]) -> list[dict[str, object]]:
+    """Read the entities that are marked in a text.
+
+    Args:
+        text: the text as it is without marks.
+        marked: the same text with `[words](label)` around the words of entities.
+        labels: the labels that there are.
+
+    Returns:
+        Entities as {"start", "end", "label"}, in order.
+
+    Raises:
+        MarkingError: the words differ from those of the text, or a label is unknown.
+    """
+    names = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
+    pattern = re.compile(rf"\[((?:[^\[\]]|\[[^\[\]]*\])+)\]\(({names})\)")
+    plain, entities, behind, length = [], list[dict[str, object]](), 0, 0
+    for found in pattern.finditer(marked):
+        before = marked[behind : found.start()]
+        start = length + len(before)
+        length = start + len(found[1])
+        entities.append({"start": start, "end": length, "label": found[2]})
+        plain += [before, found[1]]
+        behind = found.end()
+    plain.append(marked[behind:])
+    if "".join(plain) != text:
+        raise MarkingError(_explain(text, "".join(plain), labels))
+    return entities
+
+
+def _explain(text: str, plain: str, labels: Sequence[str]) -> str:
+    unknown = next((found for found in _ANY_MARK.finditer(plain) if found[0] not in text), None)
+    if unknown is not None:
+        label = unknown[1]
+        return f"unknown label {clean(label, 60)!r}{suggest(label, labels)}; known labels: {', '.join(labels)}"
+    for kind, a, b, c, d in SequenceMatcher(None, text, plain, autojunk=False).get_opcodes():
+        if kind != "equal":
+            was, now = text[max(0, a - 8) : b + 8], plain[max(0, c - 8) : d + 8]
+            return (
+                f"the words are not those of the text any more: {clean(was, 60)!r} became {clean(now, 60)!r}; change"
+                " marks such as [words](label) alone"
+            )
+    return "the words are not those of the text any more"
