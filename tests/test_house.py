@@ -97,6 +97,7 @@ BROKEN = {
     "intake_knows_an_agent": ("intake knows", "intake/making.py", "import evokd.agents.labeler"),
     "a_table_knows_how_it_is_split": ("intake: ", "intake/table.py", "import evokd.intake.split"),
     "a_view_knows_a_command": ("cli: commands", "cli/views/run_page.py", "import evokd.cli.commands.show"),
+    "the_review_knows_the_graph": ("review knows", "review/pending.py", "import evokd.graph.setup.run_folder"),
     "exporters_know_the_graph": ("exporters know", "exporters/source.py", "import evokd.graph.setup.run_folder"),
     "spans_know_how_they_are_sent": ("exporters: ", "exporters/spans.py", "import evokd.exporters.otlp"),
     "a_command_knows_the_graph": ("cli knows", "cli/commands/run.py", "from evokd.graph.runner import start_run"),
