@@ -93,10 +93,11 @@ def _check_options(
 
 def _write(opened: "Review", out: Path) -> None:
     from evokd.cli import console
+    from evokd.cli.views.layout import count
 
-    count = len(opened.pending().items)
+    texts = count(len(opened.pending().items), "text")
     for path in opened.write(out):
-        kind = f"{count} texts" if path == out else "the labelling configuration for Label Studio's project"
+        kind = texts if path == out else "the labelling configuration for Label Studio's project"
         console.say(f"wrote {path} ({kind})")
     if out.suffix.lower() == ".json":
         console.say(f"import it there, export as JSON, then: {_call('review', opened)} --in EXPORT.json")
@@ -106,11 +107,12 @@ def _write(opened: "Review", out: Path) -> None:
 
 def _read(opened: "Review", files: list[Path], prefer: str | None) -> None:
     from evokd.cli import console
+    from evokd.cli.views.layout import count
 
     got = opened.read(*files, prefer=prefer)
-    more = [f"{got.agreed} texts on which several people agree"] if got.agreed else []
-    more += [f"{got.settled} conflicts settled by --prefer {prefer}"] if got.settled else []
-    console.say("; ".join([f"{got.read} decisions read, {got.new} of them new", *more]))
+    more = [f"{count(got.agreed, 'text')} on which several people agree"] if got.agreed else []
+    more += [f"{count(got.settled, 'conflict')} settled by --prefer {prefer}"] if got.settled else []
+    console.say("; ".join([f"{count(got.read, 'decision')} read, {got.new} of them new", *more]))
 
 
 def _serve(opened: "Review", port: int | None, opens: bool) -> None:
@@ -129,9 +131,10 @@ def _serve(opened: "Review", port: int | None, opens: bool) -> None:
 def _decide_rest(opened: "Review", rest: str) -> None:
     from evokd.api.reviewing import decide_rest
     from evokd.cli import console
+    from evokd.cli.views.layout import count
 
-    count = decide_rest(opened.run.folder, rest, opened.reviewer)
-    console.say(f"{count} texts that were left: {'as they were' if rest == 'accept' else 'refused'}")
+    left = decide_rest(opened.run.folder, rest, opened.reviewer)
+    console.say(f"{count(left, 'text')} left without a decision: {'as before' if rest == 'accept' else 'refused'}")
 
 
 def _ask(opened: "Review") -> None:
