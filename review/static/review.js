@@ -125,7 +125,7 @@ function draw() {
   const next = left ? "" : "; all are decided, so evokd resume goes on with the run";
   find("#progress").textContent = `${items.length - left} of ${items.length} decided${next}`;
   find("#list").replaceChildren(...items.map(drawLine));
-  find("#text").replaceChildren(...drawText(item()));
+  find("#text").replaceChildren(drawText(item()));
   find("#list [aria-current=true]")?.scrollIntoView({ block: "nearest" });
   document.body.dataset.ready = item().id;
 }
@@ -138,7 +138,7 @@ function drawLine(one, place) {
     null,
     h(
       "button",
-      { type: "button", "aria-current": current, onclick: () => moveTo(place) },
+      { type: "button", "aria-current": current ? "true" : null, onclick: () => moveTo(place) },
       h("bdi", { class: "line" }, one.text.slice(0, 120)),
       h("span", { class: `quiet ${decision ?? ""}` }, decision ? DONE[decision] : "waits"),
     ),
@@ -148,7 +148,9 @@ function drawLine(one, place) {
 function drawText(one) {
   const { items, entities } = state.review;
   const why = WHY[one.why] ?? one.why;
-  return [
+  return h(
+    "div",
+    null,
     h("h2", null, `${state.place + 1} of ${items.length}`, h("span", { class: "quiet" }, `  ${one.id}  ${why}`)),
     h("p", { class: "words" }, h("bdi", null, entities ? drawPieces(one.pieces) : one.text)),
     entities && drawField(one),
@@ -161,11 +163,11 @@ function drawText(one) {
       { class: "quiet" },
       "Keys: a accept, 1 to 9 label, r refuse, s skip, j and k next and previous. Skipped texts stay as they are.",
     ),
-  ];
+  );
 }
 
 function drawPieces(pieces) {
-  return pieces.map(([words, label]) => (label ? h("mark", null, words, h("small", null, label)) : words));
+  return pieces.map(([words, label]) => (label ? h("mark", null, words, " ", h("small", null, label)) : words));
 }
 
 function drawField(one) {
