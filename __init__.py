@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from evokd.api import init_domain as init_domain
     from evokd.api import load_domain as load_domain
     from evokd.api import load_student as load_student
+    from evokd.api import open_review as open_review
     from evokd.api import open_run as open_run
     from evokd.api import report as report
     from evokd.api import resume as resume
@@ -44,6 +45,7 @@ PUBLIC = (
     "init_domain",
     "load_domain",
     "load_student",
+    "open_review",
     "open_run",
     "report",
     "resume",

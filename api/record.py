@@ -11,7 +11,7 @@ from evokd.graph.setup.run_folder import find_run as find_folder
 from evokd.messages import CallRecord
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger, Sample, open_ledger
-from evokd.tracing.reviews import REVIEWED
+from evokd.tracing.reviews import REVIEWED, ReviewDecision
 from evokd.tracing.rows import (
     CURATION,
     GATE,
@@ -42,6 +42,7 @@ __all__ = [
     "PlanRecord",
     "QuotaRecord",
     "REVIEWED",
+    "ReviewDecision",
     "Run",
     "Sample",
     "StatementTest",

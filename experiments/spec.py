@@ -175,6 +175,8 @@ def _plan(
         if value is not None:
             layers.append(ConfigSource(f"--{key}", {"rehearsal": {key: value}}))
     plan = plan_loaded(domain, arm.preset, layers)
+    if plan.settings.review.mode != "off":
+        raise InputError(f"{arm.name}: review.mode: the runs of an experiment wait for nobody; set review.mode=off")
     refuse_unreadable(plan.sight, plan.settings)
     return plan
 

@@ -118,6 +118,10 @@ class Reviews(Samples):
         made = [cast(ReviewDecision, self._make(_TABLE, row, ReviewDecision, without=("seq",))) for row in rows]
         return {decision.sample: decision for decision in made}
 
+    def decision(self, sample: str) -> ReviewDecision | None:
+        """The decision in force about one text."""
+        return self.decisions().get(sample)
+
     def reviewers(self) -> dict[str, str]:
         """Id of a text -> the person who vouches for its answer."""
         return {name: item.reviewer for name, item in self.decisions().items() if item.is_label}

@@ -51,7 +51,17 @@ def show_cycle(record: RunRecord, cycle: int) -> dict[str, Any] | None:
     }
 
 
-_TOLD = {"training_fault", "budget_spent", "profile", "labels_measured", "waiting", "parked", "interrupted", "changed"}
+_TOLD = {
+    "training_fault",
+    "budget_spent",
+    "profile",
+    "labels_measured",
+    "waiting",
+    "reviewed",
+    "parked",
+    "interrupted",
+    "changed",
+}
 _IN_PLAN = {"id", "mode", "weakness", "quotas", "variety"}
 
 

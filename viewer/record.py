@@ -40,7 +40,7 @@ class RunPlace:
 
     path: Path
     read_state: Callable[[], str] = lambda: ""
-    """`running`, `done`, `parked`, `interrupted` or `killed`; empty where nobody knows."""
+    """`running`, `done`, `waiting`, `parked`, `interrupted` or `killed`; empty where nobody knows."""
 
     @property
     def name(self) -> str:

@@ -56,11 +56,19 @@ def _list_chunks(record: RunRecord) -> Iterator[tuple[str, Any]]:
     yield "answers", dict(_list_scores(record))
     for cycle in range(record.ledger.last_cycle() + 1):
         yield f"cycle/{cycle}", read(record, f"cycle/{cycle}")
-    yield "samples", to_columns(find_samples(record.ledger, {})["rows"])
+    yield "samples", to_columns(_add_decisions(record, find_samples(record.ledger, {})["rows"]))
     calls = outline_calls(record.ledger)
     yield "calls", calls
     for cycle, group in groupby(sorted(calls, key=lambda call: call["cycle"]), key=lambda call: call["cycle"]):
         yield f"calls/{cycle}", _pack_calls(record, [call["id"] for call in group])
+
+
+def _add_decisions(record: RunRecord, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add to samples what people decided about them, under `review`; nothing where nobody has reviewed."""
+    decisions = record.ledger.decisions()
+    if not decisions:
+        return rows
+    return [{**row, "review": vars(decisions[row["id"]]) if row["id"] in decisions else None} for row in rows]
 
 
 def _list_scores(record: RunRecord) -> Iterator[tuple[str, Any]]:

@@ -61,7 +61,10 @@ def _read_call(record: RunRecord, rest: list[str], _: _Query) -> Any:
 
 def _read_sample(record: RunRecord, rest: list[str], _: _Query) -> Any:
     sample = record.ledger.sample(rest[0])
-    return vars(sample) if sample else None
+    if sample is None:
+        return None
+    decision = record.ledger.decision(sample.id)
+    return {**vars(sample), **({"review": vars(decision)} if decision else {})}
 
 
 def _read_samples(record: RunRecord, _: list[str], query: _Query) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from evokd.api.lineage import CaseHistory, find_case, find_evidence, find_sample, find_weakness
-from evokd.api.record import Ledger, Sample, WeaknessRow
+from evokd.api.record import Ledger, ReviewDecision, Sample, WeaknessRow
 from evokd.cli.markup import literal
 from evokd.cli.views.answers import CUT, list_fields, tell_answer, tell_case, tell_sample
 from evokd.cli.views.layout import count, say, say_heading
@@ -80,9 +80,23 @@ def show_sample(console: Console, ledger: Ledger, sample_id: str) -> None:
                 f"[bold]{call.id}[/]: {literal(call.model, 100)} at {literal(call.endpoint, 200)},"
                 f" {call.input_tokens} tokens read, {call.output_tokens} written, prompts {call.prompts}",
             )
+    decision = ledger.decision(sample.id)
+    if decision is not None:
+        say(
+            console,
+            f"[bold]Reviewed[/] by {literal(decision.reviewer, 80)} at {literal(decision.time)}: {_tell(decision)}",
+        )
     if sample.candidates and sample.label_call is None:
         say(console, "The Labeler was not asked: the label is what the text was written for.")
     _say_origin(console, ledger, sample)
+
+
+def _tell(decision: ReviewDecision) -> str:
+    """Write what a person decided."""
+    words = {"accept": "accepted", "refuse": "refused", "skip": "left as it was"}
+    if decision.action == "correct":
+        return f"corrected, the teacher had said {tell_answer(decision.proposed or '', decision.text)}"
+    return words[decision.action] + (", with all the texts that were left" if decision.rest else "")
 
 
 def _say_fields(console: Console, fields: dict[str, str]) -> None:

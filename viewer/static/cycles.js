@@ -324,6 +324,8 @@ function eventStep(event) {
     profile: () =>
       `Real texts differ in ${Object.keys(event.axes ?? {}).join(", ") || "nothing that could be described"}.`,
     budget_spent: () => `The ${nameAgent(event.role)} was not asked: ${event.reason}`,
+    reviewed: () =>
+      `People accepted ${event.accepted}, corrected ${event.corrected}, refused ${event.refused} and skipped ${event.skipped} texts (${event.reviewers.join(", ")}).`,
     training_fault: () => `Training fault${event.mended ? ", mended" : ""}: ${event.fault}`,
   };
   const text = lines[kind] ? lines[kind]() : `${kind}: ${JSON.stringify(rest)}`;

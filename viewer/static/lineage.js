@@ -151,10 +151,24 @@ function fateLink(sample, pairs) {
       sampleBadge(sample),
       ` ${SAMPLE_STATES[sample.state] ?? ""}${sample.reason ? `: ${sample.reason}` : ""}${masked}`,
     ),
+    sample.review && h("p", {}, reviewLine(sample.review, sample.text)),
     pairs.length
       ? [h("p", { class: "quiet" }, "Its partner in a pair of similar texts:"), pairs.map(sampleLine)]
       : null,
   );
+}
+
+const REVIEWS = {
+  accept: "accepted the teacher's answer",
+  correct: "corrected the teacher's answer",
+  refuse: "refused the text",
+  skip: "left it as curation did",
+};
+
+/** What a person decided about a text. */
+function reviewLine(review, text) {
+  const was = review.action === "correct" ? `, which was ${sayAnswer(review.proposed, text)}` : "";
+  return `${review.reviewer} ${REVIEWS[review.action] ?? review.action}${was}${review.rest ? ", with all that was left" : ""}.`;
 }
 
 function trainingLink(sample, view) {
