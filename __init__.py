@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evokd.api import Event as Event
     from evokd.api import EvokdError as EvokdError
+    from evokd.api import Export as Export
     from evokd.api import InputError as InputError
     from evokd.api import Report as Report
     from evokd.api import Run as Run
     from evokd.api import Student as Student
     from evokd.api import build_graph as build_graph
     from evokd.api import check as check
+    from evokd.api import export as export
     from evokd.api import exporting as exporting
     from evokd.api import init_domain as init_domain
     from evokd.api import load_domain as load_domain
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 PUBLIC = (
     "Event",
     "EvokdError",
+    "Export",
     "InputError",
     "Report",
     "Run",
@@ -41,6 +44,7 @@ PUBLIC = (
     "build_graph",
     "check",
     "send_run",
+    "export",
     "exporting",
     "init_domain",
     "load_domain",

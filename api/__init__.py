@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from evokd.api.rehearsal import serve_rehearsal as serve_rehearsal
     from evokd.api.reviewing import Review as Review
     from evokd.api.reviewing import open_review as open_review
+    from evokd.api.releasing import Export as Export
+    from evokd.api.releasing import export as export
     from evokd.api.run_deletion import delete_run as delete_run
     from evokd.api.run_deletion import find_runs_to_delete as find_runs_to_delete
     from evokd.api.run_list import list_runs as list_runs
@@ -59,6 +61,7 @@ _MODULES = {
     "EXAMPLE": "graph.setup.run_folder",
     "Event": "api.runs",
     "EvokdError": "messages",
+    "Export": "api.releasing",
     "Exports": "api.exports",
     "Input": "api.texts",
     "InputError": "messages",
@@ -75,6 +78,7 @@ _MODULES = {
     "compare": "api.experiments",
     "delete_run": "api.run_deletion",
     "draw_graph": "graph.build",
+    "export": "api.releasing",
     "send_run": "api.exports",
     "exporting": "api.exports",
     "find_run": "api.record",

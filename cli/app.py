@@ -8,6 +8,7 @@ from evokd.cli.commands.bench import bench
 from evokd.cli.commands.check import check
 from evokd.cli.commands.compare import compare
 from evokd.cli.commands.eval import evaluate
+from evokd.cli.commands.export import export
 from evokd.cli.commands.graph import graph
 from evokd.cli.commands.init import init
 from evokd.cli.commands.predict import predict
@@ -61,6 +62,7 @@ COMMANDS = (
     show,
     view,
     report,
+    export,
     send,
     presets,
     bench,

@@ -20,7 +20,9 @@ _TYPOGRAPHY = str.maketrans(
     "\u2019\u2018\u02bc\u00b4`\u201c\u201d\u201e\u2010\u2011\u2013\u2014\u2212", "'''''\"\"\"-----"
 )
 """One character for another, so that places stay the same: a language model often mends these when it copies."""
-_WORD = regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{N}}\p{{M}}_]--[{_UNSPACED}]]+|[^\s\x1c-\x1f]\p{{M}}*")
+WORD_PATTERN = rf"(?V1)[{_UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{N}}\p{{M}}_]--[{_UNSPACED}]]+|[^\s\x1c-\x1f]\p{{M}}*"
+"""What a word is, for the package `regex`; programs in model cards have it too."""
+_WORD = regex.compile(WORD_PATTERN)
 
 
 MAX_SURFACE = 300

@@ -100,6 +100,8 @@ BROKEN = {
     "the_review_knows_the_graph": ("review knows", "review/pending.py", "import evokd.graph.setup.run_folder"),
     "exporters_know_the_graph": ("exporters know", "exporters/source.py", "import evokd.graph.setup.run_folder"),
     "spans_know_how_they_are_sent": ("exporters: ", "exporters/spans.py", "import evokd.exporters.otlp"),
+    "a_release_knows_the_graph": ("release knows", "release/facts.py", "import evokd.graph.setup.run_folder"),
+    "a_card_knows_what_it_describes": ("release: ", "release/model_card.py", "import evokd.release.models"),
     "a_command_knows_the_graph": ("cli knows", "cli/commands/run.py", "from evokd.graph.runner import start_run"),
     "a_command_knows_another": ("cli: no command", "cli/commands/run.py", "import evokd.cli.commands.check"),
 }

@@ -1,0 +1,48 @@
+"""The folder that an export is written to: new or empty before, and whole or absent afterwards."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evokd.messages import EvokdError, InputError
+
+
+def check_target(path: Path) -> None:
+    """Check that an export may be written to a folder.
+
+    Raises:
+        InputError: something lies there already, or nothing can be written there.
+    """
+    try:
+        if path.exists() and not path.is_dir():
+            raise InputError(f"--to {path}: is a file; name a folder that is new or empty")
+        if path.is_dir() and any(path.iterdir()):
+            raise InputError(f"--to {path}: already holds files; name a folder that is new or empty")
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise InputError(f"--to {path}: cannot be written ({reason}); name another folder") from exc
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder to write to, which takes its name once all is written; on an error nothing is left.
+
+    Raises:
+        InputError: see `check_target`.
+        EvokdError: it cannot be written, such as to a full disk.
+    """
+    check_target(path)
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir()
+        yield partial
+        if path.is_dir():
+            path.rmdir()
+        partial.rename(path)
+    except OSError as exc:
+        raise EvokdError(f"--to {path}: cannot be written ({exc.strerror or exc})") from exc
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
