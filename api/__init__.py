@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from evokd.api.record import find_run as find_run
     from evokd.api.record import open_run as open_run
     from evokd.api.rehearsal import serve_rehearsal as serve_rehearsal
-    from evokd.api.reviewing import Review as Review
-    from evokd.api.reviewing import open_review as open_review
     from evokd.api.releasing import Export as Export
     from evokd.api.releasing import export as export
+    from evokd.api.reviewing import Review as Review
+    from evokd.api.reviewing import open_review as open_review
     from evokd.api.run_deletion import delete_run as delete_run
     from evokd.api.run_deletion import find_runs_to_delete as find_runs_to_delete
     from evokd.api.run_list import list_runs as list_runs
