@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evokd.messages import InputError
 from evokd.student.protocol import Prediction, PredictJob, StudentError
-from evokd.student.save import read_record
+from evokd.student.record import read_record
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.registry import codec, make_network
 
