@@ -1,14 +1,19 @@
 """Rows of a table as texts with their answers, in the one form that a domain's files have."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from evokd.intake.label_names import name_numbers
-from evokd.intake.recognise import Columns, is_free_text
+from evokd.intake.recognise import MOST_NAMED_LABELS, Columns, is_free_text
 from evokd.intake.table import Table
 from evokd.student.tasks.row_checks import is_blank, kind
+
+_WHOLE = re.compile(r"^\s*(\d{1,4})\.0\s*$")
+"""A whole number as pandas writes it in a column with holes."""
+_NO_LABELS = {"nan", "null", "n/a", "na", "none", "-", "?", "unlabeled", "unlabelled", "todo"}
 
 
 @dataclass
@@ -36,6 +41,9 @@ def convert_rows(table: Table, columns: Columns, label_names: list[str] | None) 
     converted = Converted()
     answer = columns.tags or columns.label
     names = name_numbers(table, answer, label_names) if answer is not None else {}
+    if label_names and answer is not None and not names:
+        fault = f"--label-names names numbers, but {answer!r} holds words"
+        raise table.refuse(f"{fault}; leave it out, or name another column with --label-column")
     for number, row in table.rows:
         text = _read_text(table, number, row, columns)
         if text is None:
@@ -48,6 +56,9 @@ def convert_rows(table: Table, columns: Columns, label_names: list[str] | None) 
             converted.labelled.append((number, {"text": text, **labelled} if "tokens" not in labelled else labelled))
     if columns.label is not None:
         _check_labels(table, columns.label, [row["label"] for _, row in converted.labelled])
+    blank = sum(row.get("entities", [0]) == [] for _, row in converted.labelled)
+    if blank:
+        converted.counts["texts with an empty list of entities, read as naming none"] = blank
     return converted
 
 
@@ -101,6 +112,7 @@ def _read_label(table: Table, number: int, column: str, value: Any, names: Mappi
     if isinstance(value, dict | list):
         raise table.refuse(f"{column!r} holds {kind(value)}, not a label; name another with --label-column", number)
     label = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    label = _WHOLE.sub(r"\1", label)
     if names:
         label = names.get(int(label), label) if label.strip().isdecimal() else label
     if "\n" in label.strip() or "\r" in label.strip():
@@ -112,7 +124,10 @@ def _read_label(table: Table, number: int, column: str, value: Any, names: Mappi
 
 def _check_labels(table: Table, column: str, labels: list[str]) -> None:
     counts = Counter(labels)
-    if is_free_text(labels):
+    doubtful = next((label for label in counts if label.casefold() in _NO_LABELS), None)
+    if doubtful is not None:
+        table.notes.append(f"{doubtful!r} is read as a label; leave the cell empty where there is none")
+    if is_free_text(labels, MOST_NAMED_LABELS):
         shown = ", ".join(repr(label[:30]) for label in list(counts)[:3])
         fault = f"the column {column!r} holds {len(counts):,} different values in {len(labels):,} rows, such as {shown}"
         raise table.refuse(f"{fault}; that is no label, so name another with --label-column")

@@ -13,16 +13,23 @@ import yaml
 
 from evokd.intake.table import Table
 
+_WHOLE = re.compile(r"\s*\d{1,4}(\.0)?\s*")
 _FRONT = re.compile(r"---\n(.*?)\n---", re.DOTALL)
 _LARGEST = 4_000_000
 """Bytes of a card that is read."""
 
 
 def find_names(table: Table, column: str) -> list[str] | None:
-    """Find what the numbers in a column stand for, in the file itself or in the data set's card beside or above it."""
-    for features in _find_features(table.path):
+    """Find what the numbers in a column stand for, in the file itself or in the data set's card beside or above it.
+
+    A note of the table tells where they were found.
+    """
+    for source, features in _find_features(table.path):
         names = _read_names(features, column)
         if names:
+            shown = ", ".join(f"{number} = {name}" for number, name in enumerate(names[:4]))
+            more = ", ..." if len(names) > 4 else ""
+            table.notes.append(f"the numbers in {column!r} are named by {source}: {shown}{more}")
             return names
     return None
 
@@ -56,20 +63,20 @@ def name_numbers(table: Table, column: str, given: list[str] | None) -> dict[int
 
 def _numbers(value: Any) -> list[int]:
     items = value if isinstance(value, list) else [value]
-    found = [int(item) if isinstance(item, str) and re.fullmatch(r"\d{1,4}", item.strip()) else item for item in items]
+    found = [int(float(item)) if isinstance(item, str) and _WHOLE.fullmatch(item) else item for item in items]
     if all(isinstance(item, int) and not isinstance(item, bool) for item in found):
         return found
     return []
 
 
-def _find_features(path: Path) -> Iterator[Any]:
+def _find_features(path: Path) -> Iterator[tuple[Path, Any]]:
     if path.suffix.lower() == ".parquet":
-        yield _read_metadata(path)
+        yield path, _read_metadata(path)
     for folder in (path.parent, path.parent.parent):
         for name in ("dataset_info.json", "dataset_infos.json", "README.md"):
             card = folder / name
             if card.is_file() and card.stat().st_size <= _LARGEST:
-                yield from _read_card(card)
+                yield from ((card, features) for features in _read_card(card))
 
 
 def _read_metadata(path: Path) -> Any:

@@ -1,5 +1,6 @@
 """Which columns of a table hold the texts and the labels, by their names and by what stands in them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +13,20 @@ from evokd.student.reading.conll_columns import TAG
 
 MOST_LABELS = 50
 """Different values that a column of labels has at most."""
+MOST_NAMED_LABELS = 200
+"""The same where the user names the column."""
+_OFTEN = 5
+"""Times that each of more than `MOST_LABELS` values must occur on average."""
 _FREE = 0.5
 """Share of different values from which on a column of `_FEW` values or more holds free text."""
 _FEW = 20
+_CERTAIN = ("text", "texts", "sentence", "utterance")
+"""Names of columns of texts, however short these are."""
 _STRONG = LABEL_NAMES[: LABEL_NAMES.index("tag")]
 """Names that say by themselves that a column holds labels."""
 _LONGER = 1.5
 """Times as long as the next one, by median, that the only column of texts must be."""
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b|\d{1,2}:\d{2}")
 _SAMPLE = 40
 """Characters of a sample that are shown."""
 
@@ -163,6 +171,9 @@ def _find_text(table: Table, taken: set[str | None]) -> str:
     texts = [
         name for name in table.columns if name not in taken and _all(table, name, lambda value: isinstance(value, str))
     ]
+    certain = guess_name(texts, _CERTAIN)
+    if certain is not None:
+        return certain
     named = guess_name([name for name in texts if _is_wordy(table, name) or len(texts) == 1], TEXT_NAMES)
     if named is not None:
         return named
@@ -189,10 +200,16 @@ def _find_label(table: Table, text: str) -> str | None:
     return next(iter(strong or fitting), None)
 
 
-def is_free_text(values: Sequence[str]) -> bool:
-    """Say whether values are too many different ones for labels."""
+def is_free_text(values: Sequence[str], most: int = MOST_LABELS) -> bool:
+    """Say whether values are too many different ones for labels.
+
+    Args:
+        values: all values of a column.
+        most: different ones at most; above `MOST_LABELS` each must occur some times.
+    """
     distinct = len(set(values))
-    return distinct > MOST_LABELS or (len(values) >= _FEW and distinct > _FREE * len(values))
+    is_rare = distinct > MOST_LABELS and distinct * _OFTEN > len(values)
+    return distinct > most or is_rare or (len(values) >= _FEW and distinct > _FREE * len(values))
 
 
 def _may_be_label(table: Table, name: str) -> bool:
@@ -200,7 +217,8 @@ def _may_be_label(table: Table, name: str) -> bool:
     if any(isinstance(value, dict) for value in values):
         return name == "cats"
     flat = [str(value[0]) if isinstance(value, list) and value else str(value) for value in values if value != []]
-    return len({*flat}) > 1 and not is_free_text(flat) and not any("\n" in value for value in flat)
+    is_dates = all(_DATE.match(value) for value in flat)
+    return len({*flat}) > 1 and not is_dates and not is_free_text(flat) and not any("\n" in value for value in flat)
 
 
 def _is_wordy(table: Table, name: str) -> bool:

@@ -31,6 +31,7 @@ def free(count: int) -> str:
     return "text,label\n" + "".join(f"text number {n} of many,remark {n}\n" for n in range(count))
 
 
+MANY = "text,label\n" + "".join(f"text number {n} of many,label {n % 250}\n" for n in range(1_500))
 DOUBLED = "text,label\n" + "it crashes,bug\nit crashes,billing\nit is fine now,billing\nit is slow today,billing\n"
 Given = dict[str, Any]
 FAULTS: dict[str, tuple[str | None, str | bytes, Given, list[str]]] = {
@@ -117,6 +118,8 @@ FAULTS: dict[str, tuple[str | None, str | bytes, Given, list[str]]] = {
         {"label_names": ["a", "b"]},
         ["2 in 'label' has no name: 2 are given, for 0 to 1"],
     ),
+    "names for words": ("a.csv", GOOD, {"label_names": ["a", "b"]}, ["'label' holds words; leave it out"]),
+    "too many labels": ("a.csv", MANY, {"label_column": "label"}, ["250 different values in 1,500 rows"]),
     "a name twice": ("a.csv", GOOD, {"label_names": ["a", "a"]}, ["--label-names: 'a' is there twice"]),
     "an empty name": ("a.csv", GOOD, {"label_names": ["a", " "]}, ["--label-names: a name is empty"]),
     # entities

@@ -69,6 +69,33 @@ def test_numbers_are_named_by_the_user(tmp_path: Path) -> None:
     assert evokd.init_domain(tmp_path / "new", source=source, label_names=ORDER)["labels"] == LABELS
 
 
+def test_where_names_were_found_is_told(tmp_path: Path) -> None:
+    facts = evokd.init_domain(tmp_path / "new", source=write_source(tmp_path, *CLASSIFICATION["numbers with a card"]))
+    assert (
+        f"the numbers in 'label' are named by {tmp_path / 'README.md'}: 0 = question, 1 = praise, 2 = complaint"
+        in (facts["notes"])
+    )
+
+
+def test_whole_numbers_of_pandas_and_cells_that_look_empty(tmp_path: Path) -> None:
+    cells = ["0.0", "1.0", "2.0", ""] * 3
+    source = write_source(
+        tmp_path, "a.csv", "text,label\n" + "".join(f'"{t[0]}",{c}\n' for t, c in zip(TEXTS, cells, strict=True))
+    )
+    facts = evokd.init_domain(tmp_path / "new", source=source)
+    assert facts["labels"] == dict.fromkeys(["complaint", "praise", "question"], 3)
+    assert facts["data"]["pool"] == 3
+    source.write_text(source.read_text().replace("0.0", "nan").replace("1.0", "late").replace("2.0", "lost"))
+    notes = evokd.init_domain(tmp_path / "other", source=source)["notes"]
+    assert "'nan' is read as a label; leave the cell empty where there is none" in notes
+
+
+def test_many_classes_are_labels_where_the_user_names_their_column(tmp_path: Path) -> None:
+    rows = "".join(f"order {n} of the {n % 77} kind is {n * 7},intent {n % 77}\n" for n in range(770))
+    source = write_source(tmp_path, "a.csv", "text,label\n" + rows)
+    assert len(evokd.init_domain(tmp_path / "new", source=source, label_column="label")["labels"]) == 77
+
+
 def test_ratings_stay_the_numbers_that_they_are(tmp_path: Path) -> None:
     rows = "".join(f'"{text}",{1 + at % 5}\n' for at, (text, *_) in enumerate(TEXTS))
     source = write_source(tmp_path, "a.csv", "review,rating\n" + rows)
