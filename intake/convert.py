@@ -9,7 +9,7 @@ from typing import Any
 from evokd.intake.label_names import name_numbers
 from evokd.intake.recognise import MOST_NAMED_LABELS, Columns, is_free_text
 from evokd.intake.table import Table
-from evokd.student.tasks.row_checks import is_blank, kind
+from evokd.student.tasks.row_checks import has_half_pair, is_blank, kind
 
 _WHOLE = re.compile(r"^\s*(\d{1,4})\.0\s*$")
 """A whole number as pandas writes it in a column with holes."""
@@ -63,14 +63,15 @@ def convert_rows(table: Table, columns: Columns, label_names: list[str] | None) 
 
 
 def _read_text(table: Table, number: int, row: Mapping[str, Any], columns: Columns) -> str | None:
+    value = row.get(columns.tokens or columns.text or "text")
     if columns.tokens is not None:
-        words = row.get(columns.tokens)
-        return " ".join(words) if words else None
-    value = row.get(columns.text or "text")
+        value = " ".join(value) if value else None
     if value is None or (isinstance(value, str) and is_blank(value)):
         return None
     if not isinstance(value, str):
         raise table.refuse(f"the text in {columns.text!r} is {kind(value)}; write it in quotes", number)
+    if has_half_pair(value):
+        raise table.refuse("the text holds half a surrogate pair; write the character itself", number)
     return value
 
 
@@ -89,7 +90,7 @@ def _read_answer(
     if columns.tags is not None:
         if not isinstance(value, list):
             raise table.refuse(f"{columns.tags!r} is {kind(value)}; give a list with a tag for every token", number)
-        tags = [names.get(int(tag), tag) if names else tag for tag in value]
+        tags = [_name_tag(table, number, tag, names) for tag in value] if names else value
         return {"tokens": row.get(columns.tokens or "tokens"), "tags": tags}
     if columns.spans is not None:
         if not isinstance(value, list):
@@ -97,6 +98,13 @@ def _read_answer(
         text = str(row.get(columns.text or "text"))
         return {"entities": [_read_span(table, number, text, item, counts) for item in value]}
     return _read_label(table, number, columns.label or "label", value, names)
+
+
+def _name_tag(table: Table, number: int, tag: Any, names: Mapping[int, str]) -> str:
+    if isinstance(tag, int) and tag in names:
+        return names[tag]
+    shown = tag if isinstance(tag, int | str) else kind(tag)
+    raise table.refuse(f"the tag {shown!r} is none of the numbers 0 to {len(names) - 1}; mend it", number)
 
 
 def _read_label(table: Table, number: int, column: str, value: Any, names: Mapping[int, str]) -> dict[str, Any] | None:
@@ -188,7 +196,7 @@ def _place(
 
 
 def _from_utf16(text: str, start: int, end: int) -> tuple[int, int] | None:
-    raw = text.encode("utf-16-le")
+    raw = text.encode("utf-16-le", "surrogatepass")
     if not 0 <= start <= end or end * 2 > len(raw):
         return None
     try:

@@ -75,7 +75,7 @@ def _read_results(table: Table, number: int, results: Any) -> dict[str, Any]:
         value = result.get("value") if isinstance(result, dict) else None
         if not isinstance(value, dict):
             continue
-        if "choices" in value:
+        if isinstance(value.get("choices"), list):
             answer.setdefault("label", []).extend(value["choices"])
         elif result.get("type") in _SPAN_TYPES or "labels" in value:
             answer.setdefault("entities", []).append(value)
@@ -115,10 +115,18 @@ def _read_paragraph(table: Table, number: int, paragraph: Any) -> list[dict[str,
         chosen = {cat.get("label"): cat.get("value", 0) for cat in cats if isinstance(cat, dict)}
         return [{"text": paragraph.get("raw"), "cats": chosen}]
     rows = []
-    for sentence in paragraph.get("sentences") or []:
-        tokens = [token for token in sentence.get("tokens", []) if str(token.get("orth", "")).strip()]
-        words, tags = [token["orth"] for token in tokens], [token.get("ner") or "O" for token in tokens]
+    for sentence in _list(table, number, paragraph, "sentences"):
+        tokens = _list(table, number, sentence, "tokens")
+        words = [str(token["orth"]) for token in tokens if str(token.get("orth", "")).strip()]
+        tags = [token.get("ner") or "O" for token in tokens if str(token.get("orth", "")).strip()]
         if "-" in tags:
             raise table.refuse("a token has the tag '-' (unknown); give every token its tag, or O", number)
         rows.append({"tokens": words, "tags": tags})
     return rows
+
+
+def _list(table: Table, number: int, node: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    items = node.get(key) or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise table.refuse(f'"{key}" is no list of objects; see the JSON format of spaCy', number)
+    return items

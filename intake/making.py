@@ -24,6 +24,8 @@ from evokd.student.tasks.base import LabeledExample, TaskCodec
 from evokd.student.tasks.registry import codec
 from evokd.student.tasks.row_checks import RowFault
 
+_SHOWN = 8
+"""Columns that are listed as passed over."""
 _RARE = 3
 """Texts of a label below which it is told."""
 
@@ -231,7 +233,8 @@ def _tell_reading(table: Table, columns: Columns, rows: int) -> str:
     others = [name for name in table.columns if name not in (text, answer)]
     told = f"{table.path.name}: {table.format}, {rows:,} texts in {text!r}"
     told += f", labels in {answer!r}" if answer is not None else ""
-    return f"{told}; passed over: {', '.join(map(repr, others[:8]))}" if others else told
+    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+    return f"{told}; passed over: {', '.join(map(repr, others[:_SHOWN]))}{more}" if others else told
 
 
 def _count_notes(counts: Counter[str]) -> list[str]:

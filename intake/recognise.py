@@ -195,9 +195,11 @@ def _find_label(table: Table, text: str) -> str | None:
     folded = {name: name.strip().casefold().replace(" ", "_") for name in fitting}
     certain = [name for name in fitting if folded[name] in ("label", "labels")]
     strong = certain or [name for name in fitting if folded[name] in _STRONG]
-    if len(strong) > 1 or (not strong and len(fitting) > 1):
-        raise _ask(table, "--label-column", strong or fitting, "which column holds the labels is not clear")
-    return next(iter(strong or fitting), None)
+    repeating = [name for name in fitting if len({*map(str, table.values(name))}) < len(table.values(name))]
+    likely = strong or repeating
+    if len(likely) > 1:
+        raise _ask(table, "--label-column", likely, "which column holds the labels is not clear")
+    return next(iter(likely), None)
 
 
 def is_free_text(values: Sequence[str], most: int = MOST_LABELS) -> bool:
