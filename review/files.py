@@ -11,6 +11,7 @@ from evokd.messages.escape import clean
 from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
 from evokd.review import csv_file, label_studio
+from evokd.review.marking import tell_change
 from evokd.review.pending import ACTIONS, Pending, ReviewItem, check_answer, settle
 from evokd.review.rows import FileRow, RowError
 from evokd.tracing.reviews import Action
@@ -96,9 +97,9 @@ def _check_row(path: Path, row: FileRow, pending: Pending, reviewer: str) -> Fil
         raise RowError(row.fault)
     item = pending.find(row.id)
     if row.text is not None and _fold(row.text) != _fold(item.text):
+        change = tell_change(_fold(item.text), _fold(row.text))
         raise RowError(
-            f"{row.id}: the text was changed: {clean(row.text, 60)!r} stands for {clean(item.text, 60)!r}; a review"
-            " changes answers alone, so refuse a text that is wrong"
+            f"{row.id}: the text was changed: {change}; a review changes answers alone, so refuse a text that is wrong"
         )
     answer = row.read_answer(item.text) if row.read_answer is not None else None
     word = row.decision.strip().lower()

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 
 from evokd.messages.escape import clean
 from evokd.messages.spans import Span, mark
 from evokd.messages.suggest import suggest
 from evokd.tracing.rows import Answer
 
+_AROUND = 8
+"""Characters around a change that are quoted."""
+_QUOTED = 60
+"""Characters of a quotation."""
 _ANY_MARK = re.compile(r"\[[^\[\]]+\]\(([^()\s]{1,100})\)")
 
 
@@ -57,11 +60,21 @@ def _explain(text: str, plain: str, labels: Sequence[str]) -> str:
     if unknown is not None:
         label = unknown[1]
         return f"unknown label {clean(label, 60)!r}{suggest(label, labels)}; known labels: {', '.join(labels)}"
-    for kind, a, b, c, d in SequenceMatcher(None, text, plain, autojunk=False).get_opcodes():
-        if kind != "equal":
-            was, now = text[max(0, a - 8) : b + 8], plain[max(0, c - 8) : d + 8]
-            return (
-                f"the words are not those of the text any more: {clean(was, 60)!r} became {clean(now, 60)!r}; change"
-                " marks such as [words](label) alone"
-            )
-    return "the words are not those of the text any more"
+    return (
+        f"the words are not those of the text any more: {tell_change(text, plain)}; change marks such as [words](label)"
+        " alone"
+    )
+
+
+def tell_change(before: str, after: str) -> str:
+    """Quote what was changed in a text, with a few characters around it."""
+    start = _count_alike(before, after)
+    same = _count_alike(before[start:][::-1], after[start:][::-1])
+    was, now = (text[max(0, start - _AROUND) : len(text) - same + _AROUND] for text in (before, after))
+    return f"{clean(was, _QUOTED)!r} became {clean(now, _QUOTED)!r}"
+
+
+def _count_alike(one: str, other: str) -> int:
+    """Count the characters with which two texts begin alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (left, right) in pairs if left != right), min(len(one), len(other)))

@@ -44,7 +44,7 @@ def review(
       evokd review my_run --browser --open
       evokd review my_run --out review.csv
       evokd review my_run --in ana.csv --in ben.csv --prefer ana
-      evokd review my_run --rest accept            the texts that are left stay as they are
+      evokd review my_run --rest accept            what is left stays as it is
     """
     from evokd import api
 

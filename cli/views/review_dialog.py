@@ -121,7 +121,7 @@ class ReviewDialog:
 
     def _edit(self, pending: Pending, item: ReviewItem) -> bool:
         text = item.text.translate(_BLANKS)
-        say(self._console, "type the text again with its entities as [words](label); an empty line leaves it as it was")
+        say(self._console, f"type the text again with its entities as {literal('[words](label)')}; empty: no change")
         say(self._console, literal(mark_answer(text, _current(item))), 2)
         typed = self._ask_line("marked: ")
         if not typed:
@@ -160,7 +160,8 @@ class ReviewDialog:
             who = opinion.who.replace("student", f"student{sure}")
             tint = "bold cyan" if number == 1 and opinion.answer == item.proposed else "default"
             if pending.has_entities:
-                marked = literal(mark_answer(item.text, opinion.answer), _MOST)
+                shown = opinion.answer == _current(item)
+                marked = "as above" if shown else literal(mark_answer(item.text, opinion.answer), _MOST)
                 say(self._console, f"[bold]{number}[/] [dim]{who}:[/] {marked}", 2, 2)
             else:
                 say(self._console, f"[dim]{who}:[/] [{tint}]{literal(str(opinion.answer), 80)}[/]", 2, 2)
