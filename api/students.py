@@ -156,9 +156,16 @@ def load_student(run: str | Path | Run, runs_dir: str | Path = "runs") -> Studen
     Raises:
         InputError: there is no such run or folder.
     """
-    if isinstance(run, str | Path) and (Path(run) / RECORD).is_file():
+    if isinstance(run, str | Path) and _holds_student(Path(run)):
         return Student(Path(run))
     return Student(run if isinstance(run, Run) else find_run(run, runs_dir))
+
+
+def _holds_student(path: Path) -> bool:
+    try:
+        return (path / RECORD).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _tell_no_student(folder: RunFolder) -> str:

@@ -15,7 +15,7 @@ MODEL_INT8 = "model_int8.onnx"
 """The same with matrices in whole numbers of 8 bits."""
 INPUTS = ("input_ids", "attention_mask")
 OUTPUT = "logits"
-SUB_WORDS = 2_048
+SUB_WORDS = 512
 """Sub-words computed at once, padding counted in."""
 
 Logits = NDArray[np.float32]

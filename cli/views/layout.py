@@ -38,6 +38,17 @@ def say(console: Console, markup: str, indent: int = 0, hang: int = 0) -> None:
         before = " " * (indent + hang)
 
 
+def say_command(console: Console, words: str, command: str) -> None:
+    """Print a command that can be copied: it is not folded, whatever the width.
+
+    Args:
+        console: the console to write to.
+        words: what stands before it.
+        command: as markup.
+    """
+    console.print(paint(f"{words} [bold]{command}[/]"), highlight=False, soft_wrap=True)
+
+
 def fit(console: Console, most: int) -> int:
     """Characters of a text that leave room for its answer in the same row; `most` on a wide terminal."""
     return min(most, max(_SHORT, console.width - _ANSWER))

@@ -10,7 +10,7 @@ from evokd.api.record import CURATION, GATE, Ledger, NodeTimes, Run, find_slowes
 from evokd.api.run_state import RunState
 from evokd.cli.markup import literal
 from evokd.cli.views.cycle_page import BRIEF, show_cycle
-from evokd.cli.views.layout import count, draw_curve, print_table, say, say_heading, tell_cost
+from evokd.cli.views.layout import count, draw_curve, print_table, say, say_command, say_heading, tell_cost
 from evokd.cli.views.progress import notice
 from evokd.cli.views.run_sentences import describe_agreement, describe_costs, describe_gains, describe_labels
 from evokd.cli.views.usage_view import show_agents, show_nodes
@@ -115,9 +115,9 @@ def _tell_state(console: Console, run: Run, state: RunState, program: str) -> No
     reason = f" ({literal(state.reason, 300)})" if state.reason else ""
     say(console, f"{_STATES[state.status]}{reason}")
     if state.status == "waiting":
-        say(console, f"decide with: [bold]{program} review {literal(shlex.quote(str(run.path)))}[/]")
+        say_command(console, "decide with:", f"{program} review {literal(shlex.quote(str(run.path)))}")
     if state.can_resume:
-        say(console, f"go on with: [bold]{program} resume {literal(shlex.quote(str(run.path)))}[/]")
+        say_command(console, "go on with:", f"{program} resume {literal(shlex.quote(str(run.path)))}")
 
 
 def _tell_setup(console: Console, known: Mapping[str, Any], began: Mapping[str, Any]) -> None:

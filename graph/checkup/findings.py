@@ -8,6 +8,7 @@ from evokd.graph.checkup.statistics import Pair, Places, SplitStatistics, find_n
 from evokd.graph.endpoints import Endpoint
 from evokd.graph.setup.plan import Plan
 from evokd.messages.finding import Finding, Level
+from evokd.messages.naming import repeats_name
 from evokd.student.curate import normalise
 
 FEW_LINES = 150
@@ -62,7 +63,7 @@ def _find_meanings(plan: Plan) -> Iterator[Finding]:
     """Meanings of labels that say nothing, or the same: agents and student learn from them."""
     place = str(plan.domain.folder / "domain.yaml")
     labels = plan.domain.file.labels
-    empty = [label for label, meaning in labels.items() if _letters(meaning) in ("", _letters(label))]
+    empty = [label for label, meaning in labels.items() if not _letters(meaning) or repeats_name(label, meaning)]
     if empty:
         text = f"the meaning of the label {_list(empty)} says no more than its name"
         yield Finding("warning", "meaning_empty", place, text, "write one line that says when the label applies")

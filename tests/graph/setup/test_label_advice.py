@@ -10,12 +10,8 @@ from evokd.messages.naming import in_words, repeats_name
 
 def test_a_new_domain_is_advised_until_its_words_are_written(tmp_path: Path) -> None:
     init_domain(tmp_path / "new", label_names=["wrong_charge", "lateDelivery"])
-    meanings, seeds = advise_words(load_domain(tmp_path / "new"))
-    assert meanings.startswith("the meanings of wrong_charge, lateDelivery only repeat the names; say in ")
+    (seeds,) = advise_words(load_domain(tmp_path / "new"))
     assert seeds.startswith("6 seeds are examples of ")
-    path = tmp_path / "new" / "domain.yaml"
-    path.write_text(path.read_text().replace('"wrong charge"', '"money was taken that was not due"'))
-    assert "the meanings of lateDelivery only" in advise_words(load_domain(tmp_path / "new"))[0]
 
 
 def test_shipped_domains_and_the_template_need_no_advice(tmp_path: Path) -> None:
