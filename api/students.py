@@ -21,7 +21,7 @@ from evokd.student.base_config import RECORD
 from evokd.student.data import read_examples
 from evokd.student.reading.layout import Layout
 from evokd.student.record import read_record
-from evokd.viewer.intervals import measure_intervals
+from evokd.tracing.intervals import measure_intervals
 
 
 class Student:

@@ -28,6 +28,7 @@ from evokd.messages import (
     DraftText,
     FeedbackPacket,
     LabelScore,
+    LessonPlan,
     Weakness,
     fence,
 )
@@ -86,6 +87,16 @@ class Forecast:
     def drafts(self, cycle: int) -> int:
         """Texts of a cycle, written and real."""
         return sum(self._mix(cycle).values())
+
+    def smallest_lesson(self, texts: int) -> LessonPlan:
+        """Plan a lesson of the first cycle that asks for a few texts.
+
+        Args:
+            texts: how many, in all the lesson's quotas.
+        """
+        written = [kind for kind in self._mix(1) if kind not in ("real", "weakness")]
+        lessons = self._lessons(1, {written[0] if written else "plain": texts}, {})
+        return min((lesson.plan for lesson in lessons), key=lambda plan: sum(q.hard + q.easy for q in plan.quotas))
 
     def _mix(self, cycle: int) -> dict[Kind, int]:
         """What a cycle is made of; each cycle depends on those before it."""

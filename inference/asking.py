@@ -1,14 +1,12 @@
 """Ask a trained student in a process of its own, part by part, so that the first answers are there early."""
 
 import asyncio
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from evokd.student.process.client import Prediction, StudentClient, StudentError
+from evokd.student.process.client import Prediction, StudentClient
+from evokd.student.process.log_elsewhere import log_elsewhere
 from evokd.student.record import read_record
 from evokd.student.student_settings import Device
 from evokd.student.tasks.base import TaskCodec
@@ -50,7 +48,7 @@ def answer_texts(student: TrainedStudent, parts: Iterable[Sequence[str]]) -> Ite
     Raises:
         StudentError: the folder is no student, or memory runs short.
     """
-    with _log_elsewhere() as log, asyncio.Runner() as runner:
+    with log_elsewhere() as log, asyncio.Runner() as runner:
         client = StudentClient(log, device=student.device, threads=student.threads)
         try:
             runner.run(client.warm_up())
@@ -58,25 +56,3 @@ def answer_texts(student: TrainedStudent, parts: Iterable[Sequence[str]]) -> Ite
                 yield runner.run(client.predict(student.folder, texts, fast=True))
         finally:
             runner.run(client.close())
-
-
-@contextmanager
-def _log_elsewhere() -> Iterator[Path]:
-    """A log file for the student process outside the student's folder, which may be read-only or in use by a run.
-
-    It is kept if something went wrong, since the error names it.
-    """
-    try:
-        number, name = tempfile.mkstemp(prefix="evokd-student-", suffix=".log")
-        os.close(number)
-    except OSError:  # no space anywhere
-        name = os.devnull
-    keep = name == os.devnull
-    try:
-        yield Path(name)
-    except StudentError:
-        keep = True
-        raise
-    finally:
-        if not keep:
-            Path(name).unlink(missing_ok=True)

@@ -183,6 +183,36 @@ class Appraisal(ClosedModel):
     effects: list[GroupEffect] = Field(description="one per group")
 
 
+class DoubtJob(Job):
+    """Labelled rows of which each is judged by the others."""
+
+    task: str = Field(description="the task's name")
+    labels: list[str] = Field(description="labels in the domain's order")
+    meanings: dict[str, str] = Field(default={}, description="as of a training")
+    examples: list[TrainExample] = Field(min_length=1, description="the rows")
+    settings: StudentSettings = Field(description="the student's")
+
+
+class LabelDoubt(ClosedModel):
+    """A row whose label, or that of some of its words, the other rows contradict."""
+
+    id: str = Field(description="of the row")
+    start: int | None = Field(description="first character of the words in doubt; null: the whole text")
+    end: int | None = Field(description="the character after them; null: the whole text")
+    given: str = Field(description="the label given; empty: no entity")
+    given_probability: float = Field(description="its probability by the other rows, 0 to 1")
+    likelier: str = Field(description="the likeliest label; empty: no entity")
+    probability: float = Field(description="its probability, 0 to 1")
+
+
+class DoubtReport(ClosedModel):
+    """Result of a `DoubtJob`."""
+
+    judged: int = Field(description="rows that were judged")
+    doubts: list[LabelDoubt] = Field(description="the most doubtful first")
+    unjudged: str = Field("", description="why nothing was judged")
+
+
 class StudentProtocol(Protocol):
     """Trains students and predicts: in a child process (`student.process.client`) or in this one (`.local`)."""
 

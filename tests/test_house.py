@@ -81,6 +81,11 @@ BROKEN = {
     "setup_knows_a_node": ("graph: ", "graph/setup/plan.py", "import evokd.graph.nodes.gate"),
     "a_node_knows_the_routing": ("graph: ", "graph/nodes/gate.py", "import evokd.graph.routing"),
     "the_curriculum_knows_the_ledger": ("graph.curriculum", "graph/curriculum/kinds.py", "import evokd.tracing.ledger"),
+    "figures_know_findings": (
+        "graph.checkup",
+        "graph/checkup/statistics.py",
+        "import evokd.graph.checkup.findings",
+    ),
     "setup_starts_a_student": ("graph.setup", "graph/setup/domain.py", "import evokd.student.process.client"),
     "a_task_knows_training": ("student: ", "student/tasks/network.py", "import evokd.student.training.train"),
     "training_knows_its_process": ("student: ", "student/training/train.py", "import evokd.student.process.serving"),

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from evokd.tracing.intervals import measure_intervals, score_answers
 from evokd.tracing.queries import count_samples_by, time_nodes
 from evokd.tracing.usage import measure_agents
-from evokd.viewer.intervals import measure_intervals, score_answers
 from evokd.viewer.record import RunRecord
 
 _SPLITS = ("test", "validation")

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from evokd.cli.markup import literal
+from evokd.cli.views.check_more import print_baseline, print_dry_calls, print_suspects
 from evokd.cli.views.layout import count, print_table, say, say_heading, tell_cost
 from evokd.cli.views.run_sentences import describe_estimate
 
@@ -16,6 +17,12 @@ LONGEST_ROW = 240
 """Characters of a row that are printed."""
 _MOST_LABELS = 14
 """Labels of a split whose counts are printed."""
+_UNCHECKED = {
+    "suspects": "wrong labels (--suspects 10)",
+    "baseline": "the score without a teacher (--baseline)",
+    "dry_calls": "whether calls succeed (--dry-call, which is paid for)",
+}
+"""What takes time or money, by its key in the facts."""
 _STYLES = {"error": "bold red", "warning": "yellow", "hint": "cyan"}
 
 
@@ -26,7 +33,14 @@ def print_check(console: Console, facts: Mapping[str, Any]) -> None:
     print_statistics(console, facts["statistics"])
     for line in _tell_run(facts):
         say(console, line, hang=2)
-    print_findings(console, facts["findings"], facts["folder"])
+    inside = f"{facts['folder']}{os.sep}"
+    print_dry_calls(console, facts["dry_calls"])
+    print_baseline(console, facts["baseline"])
+    print_suspects(console, facts["suspects"], inside)
+    print_findings(console, facts["findings"], inside)
+    left = [told for key, told in _UNCHECKED.items() if facts[key] is None]
+    if left:
+        say(console, f"[dim]not checked: {', '.join(left)}[/]", hang=2)
 
 
 def _tell_data(facts: Mapping[str, Any]) -> list[str]:
@@ -78,13 +92,13 @@ def print_statistics(console: Console, statistics: Mapping[str, Mapping[str, Any
     say(console, "lengths: median, 95th percentile, longest; cut: longer than the student reads at once", 2)
 
 
-def print_findings(console: Console, findings: Sequence[Mapping[str, Any]], folder: str) -> None:
-    """Print findings, each with how to mend it; files of the domain's folder by their names in it."""
+def print_findings(console: Console, findings: Sequence[Mapping[str, Any]], inside: str) -> None:
+    """Print findings, each with how to mend it; of files in the domain's folder (`inside`) the names alone."""
     counts = Counter(finding["level"] for finding in findings)
     told = ", ".join(count(number, level) for level, number in counts.items()) or "nothing found"
     say_heading(console, "findings", told)
     for finding in findings:
-        style, inside = _STYLES[finding["level"]], f"{folder}{os.sep}"
+        style = _STYLES[finding["level"]]
         place = f"{literal(finding['place'].removeprefix(inside))}: " if finding["place"] else ""
         say(console, f"[{style}]{finding['level']}[/] {place}{literal(finding['text'])}", hang=2)
         say(console, f"-> {literal(finding['mend'].replace(inside, ''))}", 2, 3)

@@ -1,9 +1,14 @@
 """What a run would use and cost, and what a careful engineer would say about it, before anything is paid for."""
 
+import asyncio
+from dataclasses import dataclass, replace
 from typing import Any
 
+from evokd.graph.checkup.baseline import Baseline, measure_baseline
+from evokd.graph.checkup.dry_call import DryCall, make_dry_calls
 from evokd.graph.checkup.findings import advise_pool, find_data_faults, find_teacher_faults
 from evokd.graph.checkup.statistics import Places, measure_splits
+from evokd.graph.checkup.suspects import Suspects, find_suspects
 from evokd.graph.endpoints import Endpoint, probe_endpoints
 from evokd.graph.estimate import estimate_run
 from evokd.graph.setup.domain import Domain
@@ -11,11 +16,35 @@ from evokd.graph.setup.label_advice import advise_words
 from evokd.graph.setup.plan import Plan
 from evokd.messages.finding import sort_findings
 from evokd.prompts.loader import ROLES
+from evokd.student.process.client import StudentClient
+from evokd.student.process.log_elsewhere import log_elsewhere
 
 NO_TEACHER = "a run needs one: --teacher MODEL (with a key or --base-url)"
 
 
-def describe_domain(plan: Plan, loaded: Domain | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class MoreChecks:
+    """Checks that take time or money, made only if they are asked for."""
+
+    suspects: int = 0
+    """Rows whose labels look wrong that are shown at most; 0: none is looked for."""
+    baseline: bool = False
+    """Train the student on the labelled rows alone."""
+    dry_call: bool = False
+    """Make one paid call per role."""
+
+
+@dataclass(frozen=True)
+class _Results:
+    suspects: Suspects | None = None
+    baseline: Baseline | None = None
+    calls: tuple[DryCall, ...] = ()
+
+
+_NO_MORE = MoreChecks()
+
+
+def describe_domain(plan: Plan, loaded: Domain | None = None, more: MoreChecks = _NO_MORE) -> dict[str, Any]:
     """Facts of a planned run: data, prompts, student, teacher, budget, estimate; and findings about them.
 
     Asks the teacher's address for its list of models, which costs nothing.
@@ -23,13 +52,61 @@ def describe_domain(plan: Plan, loaded: Domain | None = None) -> dict[str, Any]:
     Args:
         plan: the plan.
         loaded: the domain before the plan moved rows between its splits, so that findings name their files.
+        more: checks that take time or money.
+
+    Raises:
+        InputError: a dry call without a language model.
+        StudentError: the student process failed.
     """
-    settings, domain = plan.settings, plan.domain
-    splits, places = measure_splits(plan), Places(loaded or domain)
-    endpoints = probe_endpoints(settings.teacher) if plan.has_teacher else []
-    findings = sort_findings([*find_teacher_faults(endpoints), *find_data_faults(plan, splits, places)])
-    notes = [*domain.notes, *plan.sight.notes]
+    splits, places = measure_splits(plan), Places(loaded or plan.domain)
+    endpoints = probe_endpoints(plan.settings.teacher) if plan.has_teacher else []
+    if any(endpoint.state.is_hopeless for endpoint in endpoints):
+        results = asyncio.run(_check_more(plan, replace(more, dry_call=False)))
+    else:
+        results = asyncio.run(_check_more(plan, more))
+    found = [
+        *find_teacher_faults(endpoints),
+        *(finding for call in results.calls for finding in call.find()),
+        *find_data_faults(plan, splits, places),
+        *(results.suspects.find(places) if results.suspects else ()),
+    ]
+    findings = sort_findings(found)
     told = {finding.note for finding in findings}
+    suspects = results.suspects.to_json(more.suspects, places) if results.suspects else None
+    return {
+        **_describe_plan(plan),
+        "findings": [finding.to_json() for finding in findings],
+        "remarks": [note for note in _list_notes(plan) if note not in told],
+        "statistics": {split.split: split.to_json() for split in splits},
+        "teacher": _describe_teacher(plan, endpoints),
+        "suspects": suspects,
+        "baseline": results.baseline.to_json() if results.baseline else None,
+        "dry_calls": [call.to_json() for call in results.calls] if more.dry_call else None,
+        "estimate": estimate_run(plan).tell(),
+    }
+
+
+async def _check_more(plan: Plan, more: MoreChecks) -> _Results:
+    calls = tuple(await make_dry_calls(plan)) if more.dry_call else ()
+    if not (more.suspects or more.baseline):
+        return _Results(calls=calls)
+    settings = plan.settings.student
+    with log_elsewhere() as log:
+        student = StudentClient(log, device=settings.device, threads=settings.threads)
+        try:
+            suspects = await find_suspects(plan, student) if more.suspects else None
+            baseline = await measure_baseline(plan, student) if more.baseline else None
+        finally:
+            await student.close()
+    return _Results(suspects, baseline, calls)
+
+
+def _list_notes(plan: Plan) -> list[str]:
+    return [*plan.domain.notes, *plan.sight.notes]
+
+
+def _describe_plan(plan: Plan) -> dict[str, Any]:
+    settings, domain = plan.settings, plan.domain
     advice = advise_pool(plan)
     return {
         "domain": domain.file.name,
@@ -45,20 +122,15 @@ def describe_domain(plan: Plan, loaded: Domain | None = None) -> dict[str, Any]:
             "pool": len(domain.pool),
         },
         "files": [{"split": file.split, "path": str(file.path), **file.layout.facts()} for file in domain.files],
-        "findings": [finding.to_json() for finding in findings],
-        "statistics": {split.split: split.to_json() for split in splits},
-        "notes": notes,
-        "remarks": [note for note in notes if note not in told],
+        "notes": _list_notes(plan),
         "sight": dict(plan.sight.splits),
         "advice": [*advise_words(domain), *(["; ".join(advice)] if advice else [])],
         "prompts": dict(plan.briefing.versions),
         "own_prompts": list(plan.briefing.domain_prompts),
         "preset": plan.preset,
         "student": settings.student.base,
-        "teacher": _describe_teacher(plan, endpoints),
         "budget": settings.budget.model_dump(mode="json"),
         "stop": settings.stop.model_dump(mode="json"),
-        "estimate": estimate_run(plan).tell(),
     }
 
 

@@ -19,6 +19,8 @@ from evokd.student.protocol import (
     CalibrateJob,
     Calibration,
     Compute,
+    DoubtJob,
+    DoubtReport,
     EmbedJob,
     Job,
     Prediction,
@@ -132,6 +134,15 @@ class StudentClient:
         """
         answer, _ = await self._call("calibrate", job.model_copy(update={"compute": self._compute}))
         return None if answer is None else Calibration.model_validate(answer)
+
+    async def doubt(self, job: DoubtJob) -> DoubtReport:
+        """Find labels that the other rows contradict.
+
+        Raises:
+            StudentCrashed: the process died twice.
+            StudentError: memory runs short.
+        """
+        return DoubtReport.model_validate((await self._call("doubt", job))[0])
 
     async def close(self) -> None:
         """End the process; a later call would start a new one."""

@@ -45,14 +45,16 @@ def _load_handlers(emit: Emit) -> dict[str, Handler]:
     from evokd.student.calibration import calibrate
     from evokd.student.memory import release
     from evokd.student.predict import embed, predict
-    from evokd.student.protocol import AppraiseJob, CalibrateJob, EmbedJob, PredictJob, TrainJob
+    from evokd.student.protocol import AppraiseJob, CalibrateJob, DoubtJob, EmbedJob, PredictJob, TrainJob
     from evokd.student.training.group_effects import appraise
+    from evokd.student.training.label_doubts import doubt_labels
     from evokd.student.training.train import train
 
     handlers: dict[str, Handler] = {
         "train": lambda body: train(TrainJob.model_validate(body), _report_steps(emit)).model_dump(mode="json"),
         "predict": lambda body: [item.model_dump(mode="json") for item in predict(PredictJob.model_validate(body))],
         "embed": lambda body: embed(EmbedJob.model_validate(body)),
+        "doubt": lambda body: doubt_labels(DoubtJob.model_validate(body)).model_dump(mode="json"),
         "appraise": lambda body: appraise(AppraiseJob.model_validate(body)).model_dump(mode="json"),
     }
 

@@ -43,6 +43,8 @@ class TaskNetwork(Protocol):
     """What the model hub calls the task."""
     classifies_texts: bool
     """Whether an answer is one class of the whole text; otherwise each word has one."""
+    class_labels: tuple[str, ...]
+    """Label of each class of the output layer; empty where a word belongs to no entity."""
     l2: float
     """L2 penalty of a fitted output layer; see `student.training.linear_head.fit_rows`."""
 

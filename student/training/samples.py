@@ -79,20 +79,23 @@ class TrainingSamples:
         targets = torch.cat([settled.targets, shares[len(self.examples) :]])
         return replace(data, targets=list(targets)), settled.doubted
 
-    def fit(self, data: TrainingSet, features: Sequence[torch.Tensor], classes: int) -> Fitted:
+    def fit(self, data: TrainingSet, features: Sequence[torch.Tensor], classes: int, l2: float | None = None) -> Fitted:
         """Fit the output layer alone.
 
         Args:
             data: what is trained on.
             features: input of the layer for each piece.
             classes: outputs of the layer.
+            l2: penalty; None: the task's.
         """
         settings, network = self.job.settings, self.network
 
         def loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
             return network.loss(logits, targets, settings.label_smoothing, data.classes)
 
-        return fit_rows(_line_up(network, data, features, settings.balance), network.l2, loss, classes)
+        return fit_rows(
+            _line_up(network, data, features, settings.balance), network.l2 if l2 is None else l2, loss, classes
+        )
 
 
 def gather(job: TrainJob, network: TaskNetwork) -> TrainingSamples:

@@ -157,7 +157,7 @@ def test_a_student_answers_where_no_disk_has_room(
     def refuse(*_: Any, **__: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(evokd.inference.asking.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
     assert len(load_student(closed).predict(["where is my parcel?"])) == 1
     assert logs.places == [Path(os.devnull)]
 

@@ -24,6 +24,7 @@ class ClassificationNetwork:
     def __init__(self, labels: Sequence[str]) -> None:
         """Keep the labels, whose order is that of the logits."""
         self._labels = list(labels)
+        self.class_labels = tuple(labels)
         self._indices = {label: index for index, label in enumerate(self._labels)}
 
     def load(self, source: str) -> LoadedModel:

@@ -39,6 +39,7 @@ class TokenClassificationNetwork:
     def __init__(self, labels: Sequence[str]) -> None:
         """Keep the labels; class 0 is O, 1 + 2k is B- and 2 + 2k is I- of label k."""
         self._labels = list(labels)
+        self.class_labels = ("", *(label for label in labels for _ in "BI"))
         self._tags = ["O", *(f"{part}-{label}" for label in labels for part in "BI")]
         self._numbers = {tag: number for number, tag in enumerate(self._tags)}
 

@@ -46,13 +46,34 @@ def measure_intervals(
         return None
     labels = sorted({name for answers in (gold, first, last) for answer in answers for name in _names(answer)})
     counts = [_count(gold, answers, labels) for answers in (first, last)]
-    draws = np.random.default_rng(_SEED).multinomial(len(gold), [1 / len(gold)] * len(gold), size=_DRAWS)
+    draws = _draw(len(gold))
     scores = [score(np.tensordot(draws, table, axes=(1, 0)), len(gold)) for table in counts]
     return (
         _interval(scores[0], len(gold)),
         _interval(scores[1], len(gold)),
         _interval(scores[1] - scores[0], len(gold)),
     )
+
+
+def measure_interval(metric: str, gold: Sequence[Any], answers: Sequence[Sequence[Any]]) -> Interval | None:
+    """Measure the interval of the mean score of several students on the same rows.
+
+    Args:
+        metric: see `measure_intervals`.
+        gold: right answers as JSON.
+        answers: of each student, in the same order.
+
+    Returns:
+        None for another metric or without rows.
+    """
+    score = _SCORES.get(metric)
+    if score is None or not gold or any(len(given) != len(gold) for given in answers):
+        return None
+    labels = sorted({name for given in (gold, *answers) for answer in given for name in _names(answer)})
+    draws = _draw(len(gold))
+    tables = [_count(gold, given, labels) for given in answers]
+    scores = [score(np.tensordot(draws, table, axes=(1, 0)), len(gold)) for table in tables]
+    return _interval(np.mean(scores, axis=0), len(gold))
 
 
 def score_answers(metric: str, gold: Sequence[Any], answers: Sequence[Any]) -> float | None:
@@ -62,6 +83,11 @@ def score_answers(metric: str, gold: Sequence[Any], answers: Sequence[Any]) -> f
         return None
     labels = sorted({name for given in (gold, answers) for answer in given for name in _names(answer)})
     return float(score(_count(gold, answers, labels).sum(axis=0)[None], len(gold))[0])
+
+
+def _draw(rows: int) -> NDArray[np.int64]:
+    """How often each row is in each of the resampled sets: (draws, rows)."""
+    return np.random.default_rng(_SEED).multinomial(rows, [1 / rows] * rows, size=_DRAWS)
 
 
 def _names(answer: Any) -> list[str]:

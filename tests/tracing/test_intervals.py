@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from evokd.viewer.intervals import measure_intervals, score_answers
+from evokd.tracing.intervals import measure_interval, measure_intervals, score_answers
 
 LABELS = ["a", "b", "c"]
 
@@ -64,6 +64,21 @@ def test_the_same_students_have_no_difference() -> None:
 def test_the_same_rows_give_the_same_interval() -> None:
     gold, given = make_answers(4, 40, 0.5)
     assert measure_intervals("macro_f1", gold, gold, given) == measure_intervals("macro_f1", gold, gold, given)
+
+
+def test_the_interval_of_several_students_is_that_of_their_mean() -> None:
+    gold, first = make_answers(5, 60, 0.3)
+    last = make_answers(6, 60, 0.5)[1]
+    pair = measure_intervals("accuracy", gold, first, last)
+    assert pair is not None
+    assert measure_interval("accuracy", gold, [first]) == pair[0]
+    assert measure_interval("accuracy", gold, [first, first]) == pair[0], "twice the same student adds no certainty"
+    mean = measure_interval("accuracy", gold, [first, last])
+    assert mean is not None
+    scores = [score_answers("accuracy", gold, answers) or 0.0 for answers in (first, last)]
+    assert (mean["low"] + mean["high"]) / 2 == pytest.approx(sum(scores) / 2, abs=0.03)
+    assert mean["high"] - mean["low"] < max(one["high"] - one["low"] for one in pair[:2])
+    assert measure_interval("entity_f1_lenient", gold, [first]) is None
 
 
 @pytest.mark.parametrize(

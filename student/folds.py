@@ -1,0 +1,31 @@
+"""Parts of labelled rows for cross-validation. Light: no torch."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+
+from evokd.student.curate import normalise
+from evokd.student.protocol import TrainExample
+
+
+def split_folds(examples: Sequence[TrainExample], folds: int) -> list[list[TrainExample]]:
+    """Part examples so that each fold has its share of every label, and repeats of a text stay together.
+
+    The parts depend on the texts alone, not on their order.
+
+    Args:
+        examples: the rows.
+        folds: parts at most; empty ones are left out.
+    """
+    by_text: dict[str, list[TrainExample]] = defaultdict(list)
+    for item in examples:
+        by_text[normalise(item.text)].append(item)
+
+    def order(form: str) -> tuple[str, str]:
+        label = min((item.gold for item in by_text[form] if isinstance(item.gold, str)), default="")
+        return label, hashlib.sha256(form.encode()).hexdigest()
+
+    parts: list[list[TrainExample]] = [[] for _ in range(folds)]
+    for number, form in enumerate(sorted(by_text, key=order)):
+        parts[number % folds] += by_text[form]
+    return [part for part in parts if part]
