@@ -15,10 +15,6 @@ _WHOLE = re.compile(r"^\s*(\d{1,4})\.0\s*$")
 """A whole number as pandas writes it in a column with holes."""
 _NO_LABELS = {"nan", "null", "n/a", "na", "none", "-", "?", "unlabeled", "unlabelled", "todo"}
 
-_WHOLE = re.compile(r"^\s*(\d{1,4})\.0\s*$")
-"""A whole number as pandas writes it in a column with holes."""
-_NO_LABELS = {"nan", "null", "n/a", "na", "none", "-", "?", "unlabeled", "unlabelled", "todo"}
-
 
 @dataclass
 class Converted:
