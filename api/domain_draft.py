@@ -17,6 +17,7 @@ from evokd.agents.llm.teacher_settings import TeacherSettings
 from evokd.api.blocking import call_blocking
 from evokd.intake.new_domain import NewDomain
 from evokd.messages import DomainEvidence, Example, InputError
+from evokd.messages.escape import clean
 from evokd.student.tasks.base import LabeledExample
 
 _PER_LABEL = 4
@@ -26,6 +27,8 @@ _TEXTS = 12
 """Unlabelled texts that are shown."""
 _LONGEST = 600
 """Characters of the longest text that is shown."""
+_REASON = 240
+"""Characters of a reason that are told."""
 _MOST_TOKENS = 60_000
 """Tokens, read and written, after which no further attempt is made."""
 
@@ -71,7 +74,9 @@ def add_draft(domain: NewDomain, settings: TeacherSettings, seed: int) -> NewDom
     cost = _tell_cost(store)
     if draft is None:
         advice = "description and meanings are left for you to write"
-        return replace(domain, notes=[*domain.notes, f"no draft from {settings.model}: {reason}; {advice}{cost}"])
+        return replace(
+            domain, notes=[*domain.notes, f"no draft from {settings.model}: {clean(reason, _REASON)}; {advice}{cost}"]
+        )
     lacking = [label for label in domain.meanings if label not in draft.meanings]
     notes = [f"drafted from {len(evidence.rows)} seeds and {len(evidence.texts)} unlabelled texts{cost}"]
     notes += [f"no meaning was drafted for {', '.join(lacking[:8])}"] if lacking else []
@@ -117,9 +122,9 @@ def _sample(texts: Sequence[str], rng: random.Random) -> list[str]:
 
 
 def _tell_cost(store: MemoryStore) -> str:
-    if not store.calls:
-        return ""
     read, written = sum(call.input_tokens for call in store.calls), sum(call.output_tokens for call in store.calls)
+    if not read + written:
+        return ""
     prices = [call.cost_usd for call in store.calls]
     cost = "price unknown" if None in prices else f"{store.spent(None)[1]:.4f} USD"
     calls = "1 call" if len(store.calls) == 1 else f"{len(store.calls)} calls"

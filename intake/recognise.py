@@ -264,13 +264,15 @@ def _list(table: Table) -> str:
 
 
 def _ask(table: Table, flag: str, names: Sequence[str], fault: str) -> AmbiguousColumnsError:
-    choices = [(name, _sample(table, name)) for name in names]
+    shown = 3 if flag == "--label-column" else 1
+    choices = [(name, _sample(table, name, shown)) for name in names]
     listed = ", ".join(f"{name!r} ({sample!r})" if sample else repr(name) for name, sample in choices[:6])
     message = f"{fault}: {listed}; name it with {flag}"
     return AmbiguousColumnsError(str(table.refuse(message)), flag, choices)
 
 
-def _sample(table: Table, name: str) -> str:
-    value = next((str(value) for value in table.values(name)), "")
-    flat = " ".join(value.split())
+def _sample(table: Table, name: str, count: int) -> str:
+    """Show the first different values of a column."""
+    values = list(dict.fromkeys(" ".join(str(value).split()) for value in table.values(name)[:100]))
+    flat = ", ".join(values[:count])
     return flat if len(flat) <= _SAMPLE else f"{flat[:_SAMPLE]}..."

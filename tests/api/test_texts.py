@@ -51,6 +51,23 @@ def test_a_parquet_file(tmp_path: Path) -> None:
     assert read_file(tmp_path / "a.parquet") == TEXTS
 
 
+NAMED = {
+    "a.csv": 'id;Ticket text;label\n1;"late, and broken";x\n2;I want to cancel;y\n',
+    "a.jsonl": '{"Ticket text": "late, and broken"}\n{"Ticket text": "I want to cancel"}\n',
+    "-": 'id,Ticket text\n1,"late, and broken"\n2,I want to cancel\n',
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_column_of_the_texts_can_be_named(tmp_path: Path, name: str) -> None:
+    path = "-" if name == "-" else str(tmp_path / name)
+    if name != "-":
+        (tmp_path / name).write_text(NAMED[name], encoding="utf-8")
+    assert read_texts(path, io.BytesIO(NAMED[name].encode()), None, text_column="Ticket text").texts == TEXTS
+    with pytest.raises(InputError, match=r"did you mean 'Ticket text'|have no column 'ticket txt'"):
+        read_texts(path, io.BytesIO(NAMED[name].encode()), None, text_column="ticket txt")
+
+
 @pytest.mark.parametrize("name", ["a.xlsx", "a.docx", "a.pdf", "a.zip", "a.csv.gz"])
 def test_other_documents_are_refused_by_name(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x")

@@ -78,7 +78,7 @@ FAULTS: dict[str, tuple[str | None, str | bytes, Given, list[str]]] = {
         "a.csv",
         "text,queue,topic\nit crashes on start,a,x\nwho pays for that,b,y\nit is late again,a,y\n",
         {},
-        ["which column holds the labels is not clear", "'queue' ('a')", "--label-column"],
+        ["which column holds the labels is not clear", "'queue' ('a, b')", "--label-column"],
     ),
     "no texts": ("a.csv", "id,n\n1,2\n3,4\n", {}, ["a.csv: no column seems to hold texts", "'id' ('1')"]),
     "text is a number": (

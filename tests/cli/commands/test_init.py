@@ -53,7 +53,7 @@ def test_columns_are_asked_for_on_a_terminal_and_told_elsewhere(
     path = tmp_path / "a.csv"
     path.write_text(AMBIGUOUS, encoding="utf-8")
     order = ["init", str(tmp_path / "new"), "--from", str(path)]
-    check_refusal(order, ["which column holds the labels is not clear", "'topic' ('x')", "--label-column"], capsys)
+    check_refusal(order, ["which column holds the labels is not clear", "'topic' ('x, y')", "--label-column"], capsys)
     terminal = SimpleNamespace(isatty=lambda: True)
     monkeypatch.setattr(command, "sys", SimpleNamespace(stdin=terminal, stderr=terminal))
     answers = iter([7, 2])
