@@ -20,6 +20,8 @@ from evokd.student.reading.source import file_source, read_text
 
 _SAMPLE = 60
 """Lines by which the delimiter of a table is found."""
+_LOOKED_AT = 10_000
+"""Characters of each of these lines that are looked at."""
 _LONG_NAME = 80
 """Characters from which on a header is rather a text."""
 FASTTEXT = "__label__"
@@ -91,10 +93,11 @@ def _read_csv(path: Path) -> Table:
 
 def _find_delimiter(lines: list[str], usual: str) -> str:
     """Find what cuts most rows into as many cells as the header has, and into more than one."""
+    shown = [line[:_LOOKED_AT] for line in lines]
 
     def fit(mark: str) -> tuple[float, int]:
         try:
-            widths = [len(row) for row in csv.reader(lines, delimiter=mark) if row]
+            widths = [len(row) for row in csv.reader(shown, delimiter=mark) if row]
         except csv.Error:
             return 0.0, 0
         if not widths or widths[0] < 2:

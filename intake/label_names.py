@@ -15,6 +15,8 @@ from evokd.intake.table import Table
 
 _WHOLE = re.compile(r"\s*\d{1,4}(\.0)?\s*")
 _FRONT = re.compile(r"---\n(.*?)\n---", re.DOTALL)
+_DEEPEST = 5
+"""Levels of a card that are looked into."""
 _LARGEST = 4_000_000
 """Bytes of a card that is read."""
 
@@ -95,21 +97,23 @@ def _read_card(card: Path) -> Iterator[Any]:
         is_page = card.suffix == ".md"
         front = _FRONT.match(text) if is_page else None
         tree = json.loads(text) if not is_page else yaml.safe_load(front[1]) if front else None
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return
     for node in _walk(tree):
         yield node.get("features")
 
 
-def _walk(node: Any) -> Iterator[dict[str, Any]]:
-    """Give every object with features in a tree, however the configurations nest."""
+def _walk(node: Any, depth: int = _DEEPEST) -> Iterator[dict[str, Any]]:
+    """Give every object with features in a tree; only so deep, as aliases of YAML can make it all but endless."""
+    if not depth:
+        return
     if isinstance(node, dict):
         if "features" in node:
             yield node
         node = [value for key, value in node.items() if key != "features"]
     if isinstance(node, list):
         for value in node:
-            yield from _walk(value)
+            yield from _walk(value, depth - 1)
 
 
 def _read_names(features: Any, column: str) -> list[str] | None:
@@ -121,8 +125,8 @@ def _read_names(features: Any, column: str) -> list[str] | None:
     return _find_list(feature)
 
 
-def _find_list(node: Any) -> list[str] | None:
-    if not isinstance(node, dict):
+def _find_list(node: Any, depth: int = _DEEPEST) -> list[str] | None:
+    if not isinstance(node, dict) or not depth:
         return None
     names = node.get("names")
     if isinstance(names, dict):
@@ -130,4 +134,4 @@ def _find_list(node: Any) -> list[str] | None:
         names = [names[key] for key in ordered]
     if isinstance(names, list) and names:
         return [str(name) for name in names]
-    return next((found for value in node.values() if (found := _find_list(value)) is not None), None)
+    return next((found for value in node.values() if (found := _find_list(value, depth - 1)) is not None), None)

@@ -77,6 +77,16 @@ def test_where_names_were_found_is_told(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "card", ["---\na: &a [x, x]\nb: &b [*a, *a]\nfeatures: [*b, *b]\n---\n", "---\n[[[\n---\n", "\xff"]
+)
+def test_a_card_that_says_nothing_is_passed_over(tmp_path: Path, card: str) -> None:
+    source = write_source(tmp_path, *CLASSIFICATION["numbers with a card"])
+    (tmp_path / "README.md").write_text(card, encoding="latin-1")
+    with pytest.raises(evokd.InputError, match="the labels in 'label' are numbers"):
+        evokd.init_domain(tmp_path / "new", source=source)
+
+
 def test_whole_numbers_of_pandas_and_cells_that_look_empty(tmp_path: Path) -> None:
     cells = ["0.0", "1.0", "2.0", ""] * 3
     source = write_source(
