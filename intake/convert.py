@@ -15,6 +15,8 @@ _WHOLE = re.compile(r"^\s*(\d{1,4})\.0\s*$")
 """A whole number as pandas writes it in a column with holes."""
 _NO_LABELS = {"nan", "null", "n/a", "na", "none", "-", "?", "unlabeled", "unlabelled", "todo"}
 
+_LONGEST_LABEL = 200
+
 
 @dataclass
 class Converted:
@@ -41,7 +43,7 @@ def convert_rows(table: Table, columns: Columns, label_names: list[str] | None) 
     converted = Converted()
     answer = columns.tags or columns.label
     names = name_numbers(table, answer, label_names) if answer is not None else {}
-    if label_names and answer is not None and not names:
+    if label_names and answer is not None and not names and table.values(answer):
         fault = f"--label-names names numbers, but {answer!r} holds words"
         raise table.refuse(f"{fault}; leave it out, or name another column with --label-column")
     for number, row in table.rows:
@@ -127,7 +129,17 @@ def _read_label(table: Table, number: int, column: str, value: Any, names: Mappi
         raise table.refuse(f"the label {label[:40]!r} runs over several lines; name another --label-column", number)
     if any(not sign.isprintable() for sign in label.strip()):
         raise table.refuse(f"the label {label[:40]!r} holds a sign that cannot be seen; write it without", number)
-    return {"label": " ".join(label.split())}
+    label = " ".join(label.split())
+    _check_length(table, number, label)
+    return {"label": label}
+
+
+def _check_length(table: Table, number: int, label: str) -> None:
+    if len(label) > _LONGEST_LABEL:
+        fault = f"a label of {len(label):,} characters ({label[:40]!r}...)"
+        raise table.refuse(
+            f"{fault}; shorten it to {_LONGEST_LABEL}, or name another column with --label-column", number
+        )
 
 
 def _check_labels(table: Table, column: str, labels: list[str]) -> None:
@@ -172,6 +184,7 @@ def _find_span_label(table: Table, number: int, item: Mapping[str, Any]) -> str:
     label = labels[0] if isinstance(labels, list) and labels else labels
     if not isinstance(label, str) or not label.strip():
         raise table.refuse(f"the label of a span is {kind(label)}; write it in quotes", number)
+    _check_length(table, number, label.strip())
     return label.strip()
 
 

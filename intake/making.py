@@ -10,7 +10,7 @@ from evokd.intake.files import open_table
 from evokd.intake.language import guess_language
 from evokd.intake.new_domain import NewDomain, Order
 from evokd.intake.pool import choose_pool
-from evokd.intake.recognise import Columns, find_columns, find_text_column
+from evokd.intake.recognise import AmbiguousColumnsError, Columns, find_columns, find_text_column
 from evokd.intake.split import Splits, split_rows
 from evokd.intake.table import Table
 from evokd.intake.template import DESCRIPTIONS, MEANINGS, template_rows
@@ -209,7 +209,11 @@ def _read_pool(
     texts = list(texts)
     if order.pool is not None:
         table = open_table(order.pool)
-        columns = find_text_column(table, order.text_column)
+        try:
+            columns = find_text_column(table, order.text_column)
+        except AmbiguousColumnsError as exc:  # the option names the column of the other file
+            told = str(exc).replace("name it with --text-column", "call that of the texts text")
+            raise InputError(told) from exc
         converted = convert_rows(table, columns, None)
         texts += [text for _, text in converted.unlabelled]
         notes += [f"pool: {_tell_reading(table, columns, len(converted.unlabelled))}"]

@@ -90,6 +90,8 @@ def find_columns(table: Table, text: str | None, label: str | None, task: str | 
     for flag, name in (("--text-column", text), ("--label-column", label)):
         if name is not None and name not in table.columns:
             raise table.refuse(f"{flag}: no column {name!r}{_hint(name, table.columns)}; {_list(table)}")
+    if text is not None and text == label:
+        raise table.refuse(f"--text-column and --label-column both name {text!r}; name two columns")
     tokens = _find_tokens(table, text, label)
     if tokens is not None and (tokens.tags is not None or task == "ner"):
         return tokens

@@ -118,6 +118,8 @@ FAULTS: dict[str, tuple[str | None, str | bytes, Given, list[str]]] = {
         {"label_names": ["a", "b"]},
         ["2 in 'label' has no name: 2 are given, for 0 to 1"],
     ),
+    "a label too long": ("a.csv", GOOD + f"a b c,{'x' * 300}\n", {}, ["a.csv:5: a label of 300 characters"]),
+    "one column for both": ("a.csv", GOOD, {"text_column": "text", "label_column": "text"}, ["name two columns"]),
     "names for words": ("a.csv", GOOD, {"label_names": ["a", "b"]}, ["'label' holds words; leave it out"]),
     "too many labels": ("a.csv", MANY, {"label_column": "label"}, ["250 different values in 1,500 rows"]),
     "a name twice": ("a.csv", GOOD, {"label_names": ["a", "a"]}, ["--label-names: 'a' is there twice"]),
@@ -170,6 +172,12 @@ FAULTS: dict[str, tuple[str | None, str | bytes, Given, list[str]]] = {
     # the order
     "an unknown task": ("a.csv", GOOD, {"task": "nerr"}, ["--task nerr: unknown task (did you mean 'ner'?)"]),
     "no pool": ("a.csv", GOOD, {"pool": "gone.txt"}, ["gone.txt: no such file"]),
+    "a pool of many columns": (
+        "a.csv",
+        "one,two\nit crashes on start,it is very late now\nwho pays for that,you do not pay it\n",
+        {"source": None, "pool": "a.csv"},
+        ["which column holds the texts is not clear", "call that of the texts text"],
+    ),
     "columns of no file": (None, "", {"text_column": "Body"}, ["give it with --from FILE"]),
     "a name with blanks": ("a.csv", GOOD, {"name": "my tickets"}, ["'my tickets' cannot be", "such as my_tickets"]),
     "a name that is taken": ("a.csv", GOOD, {"name": "taken"}, ["taken: is there already, and nothing is overwritten"]),
