@@ -9,6 +9,8 @@ def advise_words(domain: Domain) -> list[str]:
     advice = []
     examples = sum(row.text.startswith(PLACEHOLDER) for row in domain.seeds)
     if examples:
-        rows = "1 seed is an example" if examples == 1 else f"{examples} seeds are examples"
-        advice.append(f"{rows} of {domain.folder / domain.file.data.seeds}; replace them by texts of your own")
+        rows = "1 row" if examples == 1 else f"{examples} rows"
+        advice.append(
+            f"{rows} of {domain.folder / domain.file.data.seeds} only show the form; put your own texts there"
+        )
     return advice
