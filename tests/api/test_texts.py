@@ -63,9 +63,10 @@ def test_the_column_of_the_texts_can_be_named(tmp_path: Path, name: str) -> None
     path = "-" if name == "-" else str(tmp_path / name)
     if name != "-":
         (tmp_path / name).write_text(NAMED[name], encoding="utf-8")
-    assert read_texts(path, io.BytesIO(NAMED[name].encode()), None, text_column="Ticket text").texts == TEXTS
+    found = open_input(path, io.BytesIO(NAMED[name].encode()), text_column="Ticket text")
+    assert texts_of(found) == TEXTS
     with pytest.raises(InputError, match=r"did you mean 'Ticket text'|have no column 'ticket txt'"):
-        read_texts(path, io.BytesIO(NAMED[name].encode()), None, text_column="ticket txt")
+        open_input(path, io.BytesIO(NAMED[name].encode()), text_column="ticket txt")
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.docx", "a.pdf", "a.zip", "a.csv.gz"])
