@@ -29,10 +29,12 @@ class Student:
 
     Args:
         source: a finished run, or a student folder.
+        int8: whether a student that was exported to ONNX answers with weights of 8 bits.
     """
 
-    def __init__(self, source: Run | Path) -> None:
+    def __init__(self, source: Run | Path, int8: bool = False) -> None:
         self._source = source
+        self._int8 = int8
 
     @cached_property
     def trained(self) -> TrainedStudent:
@@ -42,12 +44,12 @@ class Student:
             EvokdError: the run has no student yet, or none any more.
         """
         if isinstance(self._source, Path):
-            return TrainedStudent(self._source)
+            return TrainedStudent(self._source, int8=self._int8)
         folder = self._source.folder
         if not folder.student.is_dir():
             raise EvokdError(f"{folder.path}: {_tell_no_student(folder)}")
         settings = build_settings([ConfigSource(str(folder.config), read_config(folder)["settings"])]).student
-        return TrainedStudent(folder.student, settings.device, settings.threads)
+        return TrainedStudent(folder.student, settings.device, settings.threads, self._int8)
 
     @property
     def folder(self) -> Path:
@@ -146,19 +148,20 @@ class Student:
         return note_texts(self.folder, list(texts), record.get("max_length", sys.maxsize), self.trained.codec().windows)
 
 
-def load_student(run: str | Path | Run, runs_dir: str | Path = "runs") -> Student:
+def load_student(run: str | Path | Run, runs_dir: str | Path = "runs", int8: bool = False) -> Student:
     """Find the student of a run, or a student folder.
 
     Args:
         run: the run, its folder, its id in `runs_dir`, or a folder with a student (its `evokd.json`).
         runs_dir: folder that holds the runs.
+        int8: whether a student that was exported to ONNX answers with weights of 8 bits.
 
     Raises:
         InputError: there is no such run or folder.
     """
     if isinstance(run, str | Path) and _holds_student(Path(run)):
-        return Student(Path(run))
-    return Student(run if isinstance(run, Run) else find_run(run, runs_dir))
+        return Student(Path(run), int8)
+    return Student(run if isinstance(run, Run) else find_run(run, runs_dir), int8)
 
 
 def _holds_student(path: Path) -> bool:

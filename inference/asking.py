@@ -25,6 +25,8 @@ class TrainedStudent:
     folder: Path
     device: Device = "auto"
     threads: int | None = None
+    int8: bool = False
+    """Whether a student that was exported to ONNX answers with weights of 8 bits."""
 
     def codec(self) -> TaskCodec:
         """Give the student's task with its labels.
@@ -53,6 +55,6 @@ def answer_texts(student: TrainedStudent, parts: Iterable[Sequence[str]]) -> Ite
         try:
             runner.run(client.warm_up())
             for texts in parts:
-                yield runner.run(client.predict(student.folder, texts, fast=True))
+                yield runner.run(client.predict(student.folder, texts, fast=True, int8=student.int8))
         finally:
             runner.run(client.close())

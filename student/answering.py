@@ -5,15 +5,18 @@ those in the sixth digit, and a text costs a half to a third. On CPUs that are n
 take twice the time of oneDNN's, whose weights are laid out anew once, when the student is loaded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from evokd.student.memory import in_batches
+from evokd.student.onnx_engine import SUB_WORDS as ONNX_SUB_WORDS
+from evokd.student.onnx_engine import is_onnx, open_session, run
 from evokd.student.packed_linear import pack_linear_layers
 from evokd.student.protocol import Prediction, StudentError
 from evokd.student.record import read_record, read_temperature
@@ -33,20 +36,23 @@ class AnswerEngine:
     """A loaded student."""
 
     network: TaskNetwork
-    model: torch.nn.Module
+    model: Callable[..., Any]
+    """Takes padded tensors by the tokenizer's names; its output has `logits`."""
     tokenizer: Any
     limit: int
     """Sub-words read at once."""
     temperature: float
     """What logits are divided by, so that confidences are frequencies; see `student.calibration`."""
     device: torch.device
+    sub_words: int
+    """Computed at once, padding counted in, where memory allows."""
 
     def answer(self, texts: Sequence[str], sub_words: int | None = None) -> list[Prediction]:
         """Answer texts, in their order; repeats are answered once.
 
         Args:
             texts: the texts.
-            sub_words: computed at once; None: what suits the device.
+            sub_words: computed at once; None: what suits the model and the device.
 
         Raises:
             StudentError: an output is NaN, or memory runs short with one text.
@@ -66,7 +72,7 @@ class AnswerEngine:
             StudentError: an output is NaN, or memory runs short with one text.
         """
         pieces = self.network.cut(self.tokenizer, texts, self.limit)
-        at_once = sub_words or (SUB_WORDS if self.device.type == "cpu" else _GPU_SUB_WORDS)
+        at_once = sub_words or self.sub_words
         order = sorted(range(len(pieces)), key=lambda i: len(pieces[i].inputs["input_ids"]))
         logits: dict[int, torch.Tensor] = {}
         for group in _fill_batches([len(pieces[i].inputs["input_ids"]) for i in order], at_once):
@@ -99,27 +105,34 @@ def _fill_batches(lengths: Sequence[int], most: int) -> Iterator[range]:
             start = end
 
 
-def open_engine(folder: Path, device: torch.device) -> AnswerEngine:
+def open_engine(folder: Path, device: torch.device, int8: bool = False) -> AnswerEngine:
     """Load a student, or give the one that is in memory.
 
     Args:
-        folder: of the student.
-        device: where to compute.
+        folder: of the student: as a run leaves it, or exported to ONNX.
+        device: where to compute; ONNX always computes on the CPU.
+        int8: whether an exported student answers with weights of 8 bits.
 
     Raises:
         StudentError: the folder is no student.
+        InputError: onnxruntime is missing, or the folder has no weights of 8 bits.
     """
     states = [path.stat() for path in sorted(folder.glob("*")) if path.is_file()]
     version = tuple((state.st_ino, state.st_size, state.st_mtime_ns) for state in states)
-    return _load_engine(str(folder), device, version)
+    return _load_engine(str(folder), device, int8, version)
 
 
 @lru_cache(maxsize=_LOADED)
-def _load_engine(folder: str, device: torch.device, _version: tuple[tuple[int, int, int], ...]) -> AnswerEngine:
+def _load_engine(
+    folder: str, device: torch.device, int8: bool, _version: tuple[tuple[int, int, int], ...]
+) -> AnswerEngine:
     record = read_record(Path(folder))
     network = make_network(codec(record["task"], record["labels"]))
-    model = network.load(folder).model.eval()
-    model = pack_linear_layers(model) if device.type == "cpu" else model.to(device)
+    if int8 or is_onnx(Path(folder)):
+        device = torch.device("cpu")
+        model, sub_words = _open_onnx(Path(folder), int8), ONNX_SUB_WORDS
+    else:
+        model, sub_words = _open_torch(network, folder, device), SUB_WORDS if device.type == "cpu" else _GPU_SUB_WORDS
     tokenizer = open_tokenizer(folder, not network.classifies_texts)
     return AnswerEngine(
         network=network,
@@ -128,4 +141,19 @@ def _load_engine(folder: str, device: torch.device, _version: tuple[tuple[int, i
         limit=min(record["max_length"], tokenizer.model_max_length),
         temperature=read_temperature(record),
         device=device,
+        sub_words=sub_words,
     )
+
+
+def _open_torch(network: TaskNetwork, folder: str, device: torch.device) -> torch.nn.Module:
+    model = network.load(folder).model.eval()
+    return pack_linear_layers(model) if device.type == "cpu" else model.to(device)
+
+
+def _open_onnx(folder: Path, int8: bool) -> Callable[..., Any]:
+    session = open_session(folder, int8, torch.get_num_threads())
+
+    def compute(input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: torch.Tensor) -> SimpleNamespace:
+        return SimpleNamespace(logits=torch.from_numpy(run(session, input_ids.numpy(), attention_mask.numpy())))
+
+    return compute

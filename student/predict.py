@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import AutoModel
 
-from evokd.student.answering import SUB_WORDS, open_engine
+from evokd.student.answering import open_engine
 from evokd.student.base import fingerprint, locate
 from evokd.student.compute import pick_device, set_threads
 from evokd.student.features import Encoder, find_encoder
@@ -38,8 +38,8 @@ def predict(job: PredictJob) -> list[Prediction]:
         StudentError: the folder is no student, its output is NaN, or memory runs short with one text.
     """
     if job.fast:
-        engine = open_engine(Path(job.folder), _prepare(job.compute))
-        return engine.answer(job.texts, halve(SUB_WORDS, job.halvings) if job.halvings else None)
+        engine = open_engine(Path(job.folder), _prepare(job.compute), job.int8)
+        return engine.answer(job.texts, halve(engine.sub_words, job.halvings) if job.halvings else None)
     record = read_record(Path(job.folder))
     network = make_network(codec(record["task"], record["labels"]))
     device = _prepare(job.compute)

@@ -123,6 +123,7 @@ class PredictJob(Job):
     folder: str = Field(description="student folder")
     texts: list[str] = Field(description="the texts")
     compute: Compute = Field(Compute(), description="where to compute")
+    int8: bool = Field(False, description="with fast: by weights of 8 bits, which an exported student has")
     fast: bool = Field(
         False, description="by the fastest kernels, calibrated; probabilities may differ from the exact ones"
     )

@@ -33,6 +33,9 @@ def predict(
     prefix: Annotated[
         str, typer.Option(help="What the columns of the answers begin with, with --output.")
     ] = "predicted_",
+    int8: Annotated[
+        bool, typer.Option("--int8", help="With a folder of `export --format onnx`: 8-bit weights.")
+    ] = False,
     form: Annotated[str | None, typer.Option("--format", metavar="lines|jsonl|csv|tsv|conll|parquet")] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
@@ -50,7 +53,7 @@ def predict(
 
     if file is not None and given is not None:
         raise InputError(f"--input {given}: the rows are named already ({file}); leave one of them out")
-    student = api.load_student(run, runs_dir)
+    student = api.load_student(run, runs_dir, int8=int8)
     if output is not None:
         api.check_output(output)
     rows = api.open_input(file or given or "-", sys.stdin.buffer, form, text_column)

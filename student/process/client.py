@@ -89,7 +89,9 @@ class StudentClient:
         result = TrainResult.model_validate(answer)
         return result.model_copy(update={"faults": [*crashes, *result.faults]})
 
-    async def predict(self, folder: Path, texts: Sequence[str], *, fast: bool = False) -> list[Prediction]:
+    async def predict(
+        self, folder: Path, texts: Sequence[str], *, fast: bool = False, int8: bool = False
+    ) -> list[Prediction]:
         """Answer texts, in their order; `fast` is calibrated, see `student.answering`.
 
         Raises:
@@ -98,7 +100,7 @@ class StudentClient:
         """
         if not texts:
             return []
-        job = PredictJob(folder=str(folder), texts=list(texts), compute=self._compute, fast=fast)
+        job = PredictJob(folder=str(folder), texts=list(texts), compute=self._compute, fast=fast, int8=int8)
         answers, _ = await self._call("predict", job)
         return [Prediction.model_validate(item) for item in answers]
 

@@ -118,7 +118,7 @@ class _Logs:
 
     async def warm_up(self) -> None: ...
 
-    async def predict(self, folder: Path, texts: list[str], fast: bool) -> list[Any]:
+    async def predict(self, folder: Path, texts: list[str], fast: bool, int8: bool) -> list[Any]:
         if self.fails:
             raise StudentError("out of memory")
         return await WordStudent(Path()).predict(folder, texts)

@@ -128,7 +128,9 @@ class WordStudent:
             steps=1, samples=len(used), seconds=0.0, loss=0.5, tune="head", device="cpu", precision="float32"
         )
 
-    async def predict(self, folder: Path, texts: Sequence[str], *, fast: bool = False) -> list[Prediction]:
+    async def predict(
+        self, folder: Path, texts: Sequence[str], *, fast: bool = False, int8: bool = False
+    ) -> list[Prediction]:
         counts = _read_counts(folder)
         return [_answer(counts, text.lower().split()) for text in texts]
 
@@ -157,7 +159,9 @@ class WordStudent:
 class ForgetfulStudent(WordStudent):
     """Knows one answer only once it was trained a second time."""
 
-    async def predict(self, folder: Path, texts: Sequence[str], *, fast: bool = False) -> list[Prediction]:
+    async def predict(
+        self, folder: Path, texts: Sequence[str], *, fast: bool = False, int8: bool = False
+    ) -> list[Prediction]:
         if folder.name == "c000":
             return await super().predict(folder, texts)
         label = next(iter(_read_counts(folder)))
@@ -207,7 +211,9 @@ class WordTagger(WordStudent):
             steps=1, samples=len(used), seconds=0.0, loss=0.5, tune="head", device="cpu", precision="float32"
         )
 
-    async def predict(self, folder: Path, texts: Sequence[str], *, fast: bool = False) -> list[Prediction]:
+    async def predict(
+        self, folder: Path, texts: Sequence[str], *, fast: bool = False, int8: bool = False
+    ) -> list[Prediction]:
         seen = _read_counts(folder)
         labels = json.loads((folder / "evokd.json").read_text(encoding="utf-8"))["labels"]
         return [_tag(seen, text, labels) for text in texts]

@@ -26,7 +26,7 @@ class Echo:
 
     async def warm_up(self) -> None: ...
 
-    async def predict(self, folder: Path, texts: list[str], fast: bool) -> list[Prediction]:
+    async def predict(self, folder: Path, texts: list[str], fast: bool, int8: bool) -> list[Prediction]:
         assert fast
         self.asked.append(len(texts))
         return [

@@ -40,7 +40,9 @@ class CountingStudent(WordStudent):
         super().__init__(Path())
         self.calls: list[tuple[str, int]] = []
 
-    async def predict(self, folder: Path, texts: Sequence[str], *, fast: bool = False) -> list[Prediction]:
+    async def predict(
+        self, folder: Path, texts: Sequence[str], *, fast: bool = False, int8: bool = False
+    ) -> list[Prediction]:
         self.calls.append((folder.name, len(texts)))
         return await super().predict(folder, texts)
 
