@@ -12,7 +12,6 @@ from evokd.graph.checkup.suspects import Suspects, find_suspects
 from evokd.graph.endpoints import Endpoint, probe_endpoints
 from evokd.graph.estimate import estimate_run
 from evokd.graph.setup.domain import Domain
-from evokd.graph.setup.label_advice import advise_words
 from evokd.graph.setup.plan import Plan
 from evokd.messages.finding import sort_findings
 from evokd.prompts.loader import ROLES
@@ -124,7 +123,7 @@ def _describe_plan(plan: Plan) -> dict[str, Any]:
         "files": [{"split": file.split, "path": str(file.path), **file.layout.facts()} for file in domain.files],
         "notes": _list_notes(plan),
         "sight": dict(plan.sight.splits),
-        "advice": [*advise_words(domain), *(["; ".join(advice)] if advice else [])],
+        "advice": ["; ".join(advice)] if advice else [],
         "prompts": dict(plan.briefing.versions),
         "own_prompts": list(plan.briefing.domain_prompts),
         "preset": plan.preset,

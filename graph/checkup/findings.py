@@ -8,7 +8,7 @@ from evokd.graph.checkup.statistics import Pair, Places, SplitStatistics, find_n
 from evokd.graph.endpoints import Endpoint
 from evokd.graph.setup.plan import Plan
 from evokd.messages.finding import Finding, Level
-from evokd.messages.naming import repeats_name
+from evokd.messages.naming import PLACEHOLDER, repeats_name
 from evokd.student.curate import normalise
 
 FEW_LINES = 150
@@ -42,6 +42,7 @@ def find_data_faults(plan: Plan, splits: Sequence[SplitStatistics], places: Plac
         *plan.domain.findings,
         *plan.sight.findings,
         *_find_meanings(plan),
+        *_find_placeholders(plan),
         *_find_missing_splits(plan),
         *(finding for split in splits for finding in _find_in_split(plan, split, places)),
         *_find_leaks(plan, by_name, places),
@@ -75,6 +76,16 @@ def _find_meanings(plan: Plan) -> Iterator[Finding]:
             yield Finding(
                 "warning", "meaning_repeated", place, text, "say what sets them apart, or make them one label"
             )
+
+
+def _find_placeholders(plan: Plan) -> Iterator[Finding]:
+    """Seeds that `evokd init` wrote to show the form."""
+    domain = plan.domain
+    count = sum(row.text.startswith(PLACEHOLDER) for row in domain.seeds)
+    if count:
+        text = "1 row only shows the form" if count == 1 else f"{count} rows only show the form"
+        place = str(domain.folder / domain.file.data.seeds)
+        yield Finding("warning", "placeholder_rows", place, text, "put texts of your own there")
 
 
 def _find_missing_splits(plan: Plan) -> Iterator[Finding]:

@@ -83,3 +83,18 @@ def test_another_language_needs_another_student(tmp_path: Path, capsys: pytest.C
     printed = capsys.readouterr().out
     assert "language: de (a guess" in printed
     assert "--student ENCODER" in printed
+
+
+def test_example_rows_are_found_by_the_check_until_they_are_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run_cli(["init", str(tmp_path / "new"), "--label-names", "late,lost"]) == 0
+    assert main.run_cli(["check", str(tmp_path / "new")]) == 0
+    told = capsys.readouterr().out
+    assert "6 rows only show the form" in told
+    assert "the meaning of the label 'late', 'lost' says no more" in told
+    assert main.run_cli(["init", str(tmp_path / "example")]) == 0
+    assert main.run_cli(["check", str(tmp_path / "example")]) == 0
+    told = capsys.readouterr().out
+    assert "show the form" not in told
+    assert "no more than its name" not in told
