@@ -7,6 +7,7 @@ from evokd.agents.llm.attempt import TeacherRefused, TeacherUnreachable
 from evokd.agents.llm.client import resolve_key
 from evokd.agents.llm.ping import EndpointState, probe
 from evokd.agents.llm.teacher_settings import OPENAI_URL, RoleSettings, TeacherSettings
+from evokd.messages import InputError
 from evokd.prompts.loader import ROLES
 
 
@@ -25,11 +26,7 @@ class Endpoint:
 
 
 def probe_endpoints(teacher: TeacherSettings) -> list[Endpoint]:
-    """Ask each address once per model; none where the teacher is no language model.
-
-    Raises:
-        InputError: a hosted model without a key.
-    """
+    """Ask each address once per model; none where the teacher is no language model."""
     if teacher.is_embedded():
         return []
     users: dict[tuple[str | None, str | None], list[str]] = {}
@@ -39,8 +36,17 @@ def probe_endpoints(teacher: TeacherSettings) -> list[Endpoint]:
     endpoints = []
     for roles in users.values():
         settings = teacher.role(roles[0])
-        endpoints.append(Endpoint(settings, tuple(roles), probe(settings, resolve_key(settings, os.environ))))
+        endpoints.append(Endpoint(settings, tuple(roles), _ask(settings)))
     return endpoints
+
+
+def _ask(settings: RoleSettings) -> EndpointState:
+    try:
+        key = resolve_key(settings, os.environ)
+    except InputError as exc:
+        said, _, mend = str(exc).partition("; ")
+        return EndpointState(said.removeprefix(f"teacher {settings.model!r}: "), "no_key", mend)
+    return probe(settings, key)
 
 
 def refuse_hopeless(teacher: TeacherSettings) -> None:
@@ -55,5 +61,5 @@ def refuse_hopeless(teacher: TeacherSettings) -> None:
     for endpoint in probe_endpoints(teacher):
         state = endpoint.state
         if state.is_hopeless:
-            kind = TeacherUnreachable if state.fault == "no_answer" else TeacherRefused
+            kind = TeacherUnreachable if state.fault == "no_answer" else TeacherRefused  # a plan has its keys
             raise kind(f"teacher {endpoint.settings.model!r} at {endpoint.address}: {state.said}; {state.mend}")

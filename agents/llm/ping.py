@@ -18,8 +18,8 @@ _LIMITED_KEY = re.compile(r"scope|permission", re.IGNORECASE)
 """Words of servers about keys that may make calls but not list models."""
 
 
-Fault = Literal["no_answer", "key_refused", "server_error", "no_models", "wrong_address", "model_unlisted"]
-"""What is wrong with an endpoint; the first two let no call succeed."""
+Fault = Literal["no_key", "no_answer", "key_refused", "server_error", "no_models", "wrong_address", "model_unlisted"]
+"""What is wrong with an endpoint; the first three let no call succeed."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class EndpointState:
     @property
     def is_hopeless(self) -> bool:
         """Whether no call can succeed."""
-        return self.fault in ("no_answer", "key_refused")
+        return self.fault in ("no_key", "no_answer", "key_refused")
 
 
 def probe(role: RoleSettings, key: str) -> EndpointState:

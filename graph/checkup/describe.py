@@ -63,8 +63,9 @@ def describe_domain(plan: Plan, loaded: Domain | None = None, more: MoreChecks =
         results = asyncio.run(_check_more(plan, replace(more, dry_call=False)))
     else:
         results = asyncio.run(_check_more(plan, more))
+    has_answered = bool(results.calls) and not any(call.error for call in results.calls)
     found = [
-        *find_teacher_faults(endpoints),
+        *find_teacher_faults(endpoints, has_answered),
         *(finding for call in results.calls for finding in call.find()),
         *find_data_faults(plan, splits, places),
         *(results.suspects.find(places) if results.suspects else ()),

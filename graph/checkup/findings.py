@@ -50,13 +50,19 @@ def find_data_faults(plan: Plan, splits: Sequence[SplitStatistics], places: Plac
     ]
 
 
-def find_teacher_faults(endpoints: Sequence[Endpoint]) -> Iterator[Finding]:
-    """List endpoints that cannot be used as they are, or may not be."""
+def find_teacher_faults(endpoints: Sequence[Endpoint], has_answered: bool) -> Iterator[Finding]:
+    """List endpoints that cannot be used as they are, or may not be.
+
+    Args:
+        endpoints: what the addresses answered.
+        has_answered: whether calls of all roles got a reply, whatever the addresses list.
+    """
     for endpoint in endpoints:
         state = endpoint.state
-        if state.fault is not None:
+        is_refuted = has_answered and state.fault in ("no_models", "model_unlisted", "server_error")
+        if state.fault is not None and not is_refuted:
             level: Level = "warning" if state.fault in ("no_models", "wrong_address") else "error"
-            text = f"teacher {endpoint.settings.model!r} {state.said}"
+            text = f"teacher {endpoint.settings.model!r}: {state.said}"
             yield Finding(level, f"teacher_{state.fault}", endpoint.address, text, state.mend)
 
 

@@ -48,8 +48,11 @@ class Suspects:
 
     @property
     def clear(self) -> int:
-        """Rows for which another label is likely and the given one is not."""
-        return sum(doubt.probability >= LIKELY and doubt.given_probability <= UNLIKELY for _, doubt in self.doubts)
+        """Texts for which another label is likely and the given one is not; words of entities are judged too badly."""
+        return sum(
+            doubt.start is None and doubt.probability >= LIKELY and doubt.given_probability <= UNLIKELY
+            for _, doubt in self.doubts
+        )
 
     def find(self, places: Places) -> list[Finding]:
         """The finding about them, if some of the labels are clearly contradicted."""

@@ -90,7 +90,7 @@ def _check(domain: Domain, settings: Settings, preset: str, needs_teacher: bool 
     if settings.teacher.is_rehearsal():
         if needs_teacher or settings.rehearsal.corpus is not None or domain.corpus is not None:
             domain, settings = _use_corpus(domain, settings)
-    elif not settings.teacher.is_recorded():
+    elif not settings.teacher.is_recorded() and needs_teacher:
         for role in ROLES:
             resolve_key(settings.teacher.role(role), os.environ)
     domain = choose_rows(domain, settings.rows, settings.seed, served=bool(domain.corpus_rows))

@@ -126,7 +126,6 @@ def test_a_long_row_is_shown_cut(toy_domain: Path, capsys: pytest.CaptureFixture
 BAD: dict[str, tuple[Callable[[Path], Any], list[str], str]] = {
     "unknown key": (edit(colour="red"), [], "colour"),
     "unknown label": (add_line("seeds.jsonl", '{"text": "hello", "label": "no such"}'), [], "seeds.jsonl"),
-    "no key": (lambda _: None, ["--teacher", "gpt-4o-mini"], "OPENAI_API_KEY"),
     "no price": (
         lambda _: None,
         ["--teacher", "m", "--base-url", "http://127.0.0.1:9/v1", "--budget-usd", "1"],
@@ -185,6 +184,23 @@ def test_a_served_teacher_is_asked_for_its_models_and_nothing_that_costs(
     assert "price unknown" in out
     assert paths == ["GET /v1/models"]
     assert KEY not in out + err
+
+
+def test_an_estimate_takes_no_key(
+    toy_domain: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    code, out, _ = check(capsys, str(toy_domain), "--teacher", "gpt-4o-mini", "--dry-call")
+    told = " ".join(out.split())
+    assert code == 0
+    assert "USD) analyst: " in told, "the price is known without a key"
+    assert (
+        "error https://api.openai.com/v1: teacher 'gpt-4o-mini': no key in the environment variable OPENAI_API_KEY"
+        in told
+    )
+    assert "-> set OPENAI_API_KEY, or pass --base-url for a local server" in told
+    assert "dry calls not made: no call can succeed" in told
+    assert main.run_cli(["run", str(toy_domain), "--teacher", "gpt-4o-mini"]) == 2
 
 
 def test_each_address_and_model_is_told_with_its_roles(

@@ -169,7 +169,9 @@ def test_a_dry_call_asks_each_role_once_and_leaves_nothing(
     prices = ["--set", "teacher.prices.input=1", "--set", "teacher.prices.output=2"]
     assert main.run_cli(dry(toy_domain, serve_app(teacher.app), "--json", *prices)) == 0
     printed = capsys.readouterr()
-    calls = {call["role"]: call for call in json.loads(printed.out)["dry_calls"]}
+    facts = json.loads(printed.out)
+    calls = {call["role"]: call for call in facts["dry_calls"]}
+    assert "teacher_no_models" not in {finding["code"] for finding in facts["findings"]}, "it has answered"
     assert teacher.roles() == ["analyst", "generator", "labeler"] == list(calls)
     lesson = next(asked.message for asked in teacher.asked if asked.role == "generator")
     assert sum(quota["hard"] + quota["easy"] for quota in lesson["quotas"]) <= 4
@@ -216,7 +218,7 @@ def test_a_dead_address_gets_no_dry_call(toy_domain: Path, capsys: pytest.Captur
     assert main.run_cli(dry(toy_domain, "http://127.0.0.1:9")) == 0
     out = capsys.readouterr().out
     assert "dry calls  not made: no call can succeed" in out
-    assert "error http://127.0.0.1:9/v1: teacher 'm' no answer (ConnectError)" in out
+    assert "error http://127.0.0.1:9/v1: teacher 'm': no answer (ConnectError)" in out
 
 
 def test_a_dry_call_without_a_language_model_is_refused(toy_domain: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,7 +236,7 @@ def test_a_misspelt_model_gets_a_suggestion(
     assert main.run_cli(["check", str(toy_domain), "--teacher", "qwen-lrage", "--base-url", f"{url}/v1"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "does not list 'qwen-lrage' (did you mean 'qwen-large'?)" in out
-    assert f"error {url}/v1: teacher 'qwen-lrage' answers, but does not list" in out
+    assert f"error {url}/v1: teacher 'qwen-lrage': answers, but does not list" in out
 
 
 @pytest.mark.parametrize("domain", ["support_tickets", "field_reports"])
