@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evokd.graph.checkup.baseline import Baseline, measure_baseline
-from evokd.graph.checkup.dry_call import DryCall, make_dry_calls
+from evokd.graph.checkup.dry_call import DryCall, make_dry_calls, refuse_dry_calls
 from evokd.graph.checkup.findings import advise_pool, find_data_faults, find_teacher_faults
 from evokd.graph.checkup.statistics import Places, measure_splits
 from evokd.graph.checkup.suspects import Suspects, find_suspects
@@ -59,10 +59,8 @@ def describe_domain(plan: Plan, loaded: Domain | None = None, more: MoreChecks =
     """
     splits, places = measure_splits(plan), Places(loaded or plan.domain)
     endpoints = probe_endpoints(plan.settings.teacher) if plan.has_teacher else []
-    if any(endpoint.state.is_hopeless for endpoint in endpoints):
-        results = asyncio.run(_check_more(plan, replace(more, dry_call=False)))
-    else:
-        results = asyncio.run(_check_more(plan, more))
+    can_call = not any(endpoint.state.is_hopeless for endpoint in endpoints)
+    results = asyncio.run(_check_more(plan, replace(more, dry_call=more.dry_call and can_call)))
     has_answered = bool(results.calls) and not any(call.error for call in results.calls)
     found = [
         *find_teacher_faults(endpoints, has_answered),
@@ -87,9 +85,14 @@ def describe_domain(plan: Plan, loaded: Domain | None = None, more: MoreChecks =
 
 
 async def _check_more(plan: Plan, more: MoreChecks) -> _Results:
-    calls = tuple(await make_dry_calls(plan)) if more.dry_call else ()
-    if not (more.suspects or more.baseline):
-        return _Results(calls=calls)
+    """Make the checks that were asked for; what is paid for comes last, so that no failure loses it."""
+    if more.dry_call:
+        refuse_dry_calls(plan)
+    results = await _ask_student(plan, more) if more.suspects or more.baseline else _Results()
+    return replace(results, calls=tuple(await make_dry_calls(plan))) if more.dry_call else results
+
+
+async def _ask_student(plan: Plan, more: MoreChecks) -> _Results:
     settings = plan.settings.student
     with log_elsewhere() as log:
         student = StudentClient(log, device=settings.device, threads=settings.threads)
@@ -98,7 +101,7 @@ async def _check_more(plan: Plan, more: MoreChecks) -> _Results:
             baseline = await measure_baseline(plan, student) if more.baseline else None
         finally:
             await student.close()
-    return _Results(suspects, baseline, calls)
+    return _Results(suspects, baseline)
 
 
 def _list_notes(plan: Plan) -> list[str]:

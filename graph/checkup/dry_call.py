@@ -75,37 +75,42 @@ class DryCall:
         return [Finding("warning", "dry_call_faulty", place, text, mend)]
 
 
-async def make_dry_calls(plan: Plan) -> list[DryCall]:
-    """Make the calls, one after another; a role that fails does not keep the others from being asked.
+def refuse_dry_calls(plan: Plan) -> None:
+    """Refuse dry calls without a language model.
 
     Raises:
-        InputError: there is no language model to ask.
+        InputError: there is none to ask.
     """
     if not plan.has_teacher or plan.settings.teacher.is_embedded():
         raise InputError(
             "--dry-call: there is no language model to ask; name one with --teacher MODEL (and --base-url)"
         )
-    settings, budget = plan.settings.teacher.model_copy(update={"max_reprompts": 0}), plan.settings.budget
+
+
+async def make_dry_calls(plan: Plan) -> list[DryCall]:
+    """Make the calls, one after another; a role that fails does not keep the others from being asked."""
     with tempfile.TemporaryDirectory(prefix="evokd-dry-call-") as folder:
         ledger = Ledger(Path(folder) / "ledger.db")
-        teacher = Teacher(settings, ledger, run=BudgetLimit(budget.tokens, budget.usd))
         try:
-            return [await _call(plan, teacher, ledger, role) for role in ROLES]
+            return [await _call(plan, ledger, role) for role in ROLES]
         finally:
-            await teacher.close()
             ledger.close()
 
 
-async def _call(plan: Plan, teacher: Teacher, ledger: Ledger, role: str) -> DryCall:
+async def _call(plan: Plan, ledger: Ledger, role: str) -> DryCall:
+    settings, budget = plan.settings.teacher.model_copy(update={"max_reprompts": 0}), plan.settings.budget
     records: list[CallRecord] = []
     ledger.on_call = records.append
+    # one for each role: a client that has failed once makes no other call
+    teacher = Teacher(settings, ledger, run=BudgetLimit(budget.tokens, budget.usd))
     error = ""
     try:
         await _ASK[role](plan, teacher)
     except (TeacherError, BudgetSpent) as exc:
         error = str(exc)
-    model = plan.settings.teacher.role(role).model or ""
-    return DryCall(role, model, tuple(records), error)
+    finally:
+        await teacher.close()
+    return DryCall(role, plan.settings.teacher.role(role).model or "", tuple(records), error)
 
 
 async def _ask_analyst(plan: Plan, teacher: Teacher) -> None:

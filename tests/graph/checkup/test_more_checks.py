@@ -210,6 +210,7 @@ def test_the_dry_call_of_a_role_may_fail_alone(
     facts = json.loads(capsys.readouterr().out)
     calls = {call["role"]: call for call in facts["dry_calls"]}
     assert "does not exist" in calls["analyst"]["error"]
+    assert (calls["generator"]["error"], calls["labeler"]["error"]) == (None, None)
     assert facts["findings"][0]["code"] == "dry_call_failed"
     assert facts["findings"][0]["level"] == "error"
 
