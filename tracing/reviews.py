@@ -61,6 +61,8 @@ class ReviewQueue(TypedDict):
     task: str
     labels: dict[str, str]
     """Label -> meaning."""
+    over_budget: int
+    """Texts of the cycle that curation left out, since the budget of samples had no room for them."""
     texts: list[QueuedText]
 
 
@@ -121,6 +123,11 @@ class Reviews(Samples):
     def decision(self, sample: str) -> ReviewDecision | None:
         """The decision in force about one text."""
         return self.decisions().get(sample)
+
+    def refused_texts(self, but_of: int = -1) -> list[tuple[str, str]]:
+        """Id and text of all samples that people refused; `but_of`: a cycle that is left out."""
+        rows = self._rows("SELECT id, text FROM samples WHERE reason = ? AND cycle != ?", REFUSED, but_of)
+        return [(row["id"], row["text"]) for row in rows]
 
     def reviewers(self) -> dict[str, str]:
         """Id of a text -> the person who vouches for its answer."""

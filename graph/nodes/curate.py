@@ -4,7 +4,7 @@ from collections import Counter
 
 from evokd.agents.llm.attempt import TeacherUseless
 from evokd.graph.context import RunContext
-from evokd.graph.nodes.human_review import is_reviewed
+from evokd.graph.nodes.human_review import OVER_BUDGET, is_reviewed
 from evokd.graph.nodes.labeling import REAL, label_rule
 from evokd.graph.nodes.review import is_review_due
 from evokd.graph.nodes.text_map import map_drafts
@@ -34,7 +34,7 @@ async def curate(state: State, context: RunContext) -> StateUpdate:
     caps = (budget.samples and max(0, budget.samples - before), budget.cycle.samples)
     room = min((cap for cap in caps if cap is not None), default=len(accepted_ids))
     for name in accepted_ids[room:]:
-        changes[name] = {"state": "rejected", "reason": "over_budget", "label": None, "purpose": None}
+        changes[name] = {"state": "rejected", "reason": OVER_BUDGET, "label": None, "purpose": None}
     accepted_samples = [sample for sample in drafts if changes[sample.id]["state"] == "accepted"]
     await _examine(state, context, accepted_samples, changes)
     _set_aside(context, before, accepted_samples, changes)
@@ -79,6 +79,7 @@ def _judge(context: RunContext, cycle: int, drafts: list[Sample]) -> list[Ruling
     domain = context.domain
     known = [(f"seed-{number}", example.text) for number, example in enumerate(domain.seeds)]
     known += context.ledger.accepted_texts(but_of=cycle)
+    known += context.ledger.refused_texts(but_of=cycle)  # what people refused does not come back as another text
     guarded = [example.text for example in (*domain.validation, *domain.test)]
     curator = Curator(context.settings.curation, domain.codec, known, guarded)
     modes = {lesson["id"]: lesson["plan"].get("mode", "") for lesson in context.ledger.lessons(cycle)}

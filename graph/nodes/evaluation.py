@@ -189,7 +189,9 @@ async def score_evaluation(context: RunContext, champion: str | None, evaluation
 def _read_exam(context: RunContext, cycle: int) -> list[EvaluatedText]:
     """Accepted samples of a cycle with what the student answered before it learned them (also after a roll-back)."""
     # a masked sample has no complete right answer to show
-    examined = [sample for sample in context.ledger.samples(cycle=cycle) if sample.exam and not sample.masked]
+    # a text that people refused, or that nobody saved, was answered but has no label
+    answered = [sample for sample in context.ledger.samples(cycle=cycle) if sample.exam and sample.label is not None]
+    examined = [sample for sample in answered if not sample.masked]
     examples = [LabeledExample(text=sample.text, gold=sample.label) for sample in examined]
     predictions = [Prediction(**sample.exam, scores={}) for sample in examined if sample.exam]
     origins: list[Origin] = ["real" if sample.is_real else "written" for sample in examined]

@@ -18,6 +18,9 @@ from evokd.tracing.ledger import Sample
 from evokd.tracing.reviews import REFUSED, REVIEW_QUEUE, REVIEWED, QueuedText, ReviewCounts, ReviewDecision, ReviewQueue
 from evokd.tracing.samples import SampleChange
 
+OVER_BUDGET = "over_budget"
+"""Reason of a sample for which the budget of samples had no room."""
+
 
 def is_reviewed(context: RunContext, cycle: int) -> bool:
     """Whether people are asked about a cycle's texts, and there are any."""
@@ -35,9 +38,9 @@ async def human_review(state: State, context: RunContext) -> StateUpdate:
         interrupt({"cycle": cycle, "texts": waiting, "review": f"evokd review {context.folder.path}"})
     decisions = context.ledger.decisions(cycle)
     _apply(context, cycle, decisions)
-    over = _keep_budget(context, cycle, decisions)
+    _keep_budget(context, cycle, decisions)
     if queue["texts"]:
-        _report(context, cycle, decisions, over)
+        _report(context, cycle, decisions, _count_over_budget(context, cycle) - queue["over_budget"])
     accepted = len(context.ledger.samples(cycle=cycle, state="accepted"))
     return {
         "accepted": context.ledger.count_samples("accepted", but_of=cycle) + accepted,
@@ -55,17 +58,26 @@ def _list_reviewable(context: RunContext, cycle: int) -> list[Sample]:
 async def _make_queue(state: State, context: RunContext) -> ReviewQueue:
     cycle, settings = state["cycle"], context.settings.review
     if settings.mode == "off":
-        return _to_queue(context, [])
+        return _to_queue(context, cycle, [])
     await _ask_student(state, context, _list_reviewable(context, cycle))
     texts = [_to_reviewable(context, sample) for sample in _list_reviewable(context, cycle)]
     chosen = choose_texts(texts, settings.mode, settings.sample, context.seed(cycle, "human_review"))
-    queue = _to_queue(context, chosen)
+    queue = _to_queue(context, cycle, chosen)
     context.ledger.put_cycle_record(cycle, REVIEW_QUEUE, queue)
     return queue
 
 
-def _to_queue(context: RunContext, texts: list[QueuedText]) -> ReviewQueue:
-    return ReviewQueue(task=context.domain.codec.name, labels=dict(context.domain.file.labels), texts=texts)
+def _to_queue(context: RunContext, cycle: int, texts: list[QueuedText]) -> ReviewQueue:
+    return ReviewQueue(
+        task=context.domain.codec.name,
+        labels=dict(context.domain.file.labels),
+        texts=texts,
+        over_budget=_count_over_budget(context, cycle),
+    )
+
+
+def _count_over_budget(context: RunContext, cycle: int) -> int:
+    return context.ledger.count_rejected(cycle).get(OVER_BUDGET, 0)
 
 
 async def _ask_student(state: State, context: RunContext, samples: list[Sample]) -> None:
@@ -133,7 +145,7 @@ def _to_change(decision: ReviewDecision, purpose: str | None) -> SampleChange:
     }
 
 
-def _keep_budget(context: RunContext, cycle: int, decisions: Mapping[str, ReviewDecision]) -> int:
+def _keep_budget(context: RunContext, cycle: int, decisions: Mapping[str, ReviewDecision]) -> None:
     """Keep the budget of samples where people took in disputed texts: texts that nobody vouches for make room."""
     budget = context.settings.budget
     before = context.ledger.count_samples("accepted", but_of=cycle)
@@ -143,9 +155,8 @@ def _keep_budget(context: RunContext, cycle: int, decisions: Mapping[str, Review
     vouched = [item.id for item in accepted if item.id in decisions and decisions[item.id].is_label]
     others = [item.id for item in accepted if item.id not in set(vouched)]
     surplus = [*vouched, *others][room:]
-    change: SampleChange = {"state": "rejected", "reason": "over_budget", "label": None, "purpose": None}
+    change: SampleChange = {"state": "rejected", "reason": OVER_BUDGET, "label": None, "purpose": None}
     context.ledger.update_samples((name, change) for name in surplus)
-    return len(surplus)
 
 
 def _report(context: RunContext, cycle: int, decisions: Mapping[str, ReviewDecision], over: int) -> None:

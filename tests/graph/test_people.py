@@ -17,7 +17,7 @@ from evokd.tracing.ledger import Ledger
 from evokd.tracing.reviews import REFUSED, REVIEWED
 from evokd.tracing.samples import Sample
 from tests.graph.conftest import KILLED, Evokd, run_quick
-from tests.graph.toy import LABELS, QUICK, WordStudent, read_rows
+from tests.graph.toy import LABELS, QUICK, WordStudent, add_pool, read_rows
 
 NOISY = ("--set", "rehearsal.noise=0.3", "--set", "curation.dispute=drop", "--seed", "3")
 ALL = ("--review", "all", "--cycles", "1", *NOISY)
@@ -100,6 +100,28 @@ def test_what_people_refused_is_in_no_training_and_what_they_said_is_in_the_data
     assert found["agreement"] == round(counts["accept"] / (counts["accept"] + counts["correct"]), 4)
     assert summary["cycles"][1]["rejected"][REFUSED] == counts["refuse"]
     assert summary["cycles"][1]["accepted"] == len(rows)
+
+
+def test_a_refused_text_comes_back_neither_as_a_repeat_nor_in_self_training(
+    toy_domain: Path, word_students: list[WordStudent]
+) -> None:
+    pool = add_pool(toy_domain)
+    folder = run_quick(toy_domain, "--review", "all", *NOISY, "--set", "curriculum.source=mix")
+    review = open_review(folder.path)
+    refused = {item.id: item for item in review.pending().items if item.is_real or item.id.endswith("1")}
+    assert any(item.is_real for item in refused.values())
+    assert any(not item.is_real for item in refused.values())
+    for name in refused:
+        review.decide(name, "refuse")
+    while evokd.open_run(folder.path).state.status == "waiting":
+        assert resume(folder, "--rest", "accept") == 0
+    texts = {item.text for item in refused.values()}
+    jobs = [job for student in word_students[1:] for job in student.jobs]
+    learned = {example.text for job in jobs for example in (*job.examples, *job.replay)}
+    assert learned & set(pool), "other lines of the pool are learned from"
+    assert not learned & texts
+    samples = samples_of(folder).values()
+    assert not {item.text for item in samples if item.state == "accepted"} & texts
 
 
 def test_a_disputed_text_is_saved_by_a_person(toy_domain: Path, word_students: list[WordStudent]) -> None:

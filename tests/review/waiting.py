@@ -34,7 +34,8 @@ def wait(path: Path, texts: dict[str, Any] | None = None, task: str = "classific
         ledger.put_lessons(1, [lesson("c001-l01")])
         ledger.put_drafts("c001-l01", samples)
         queued = [{"id": name, "why": "disputed", "proposed": answers[name]} for name in given]
-        ledger.put_cycle_record(1, REVIEW_QUEUE, {"task": task, "labels": labels, "texts": queued})  # type: ignore[typeddict-item]
+        queue: Any = {"task": task, "labels": labels, "texts": queued, "over_budget": 0}
+        ledger.put_cycle_record(1, REVIEW_QUEUE, queue)
     return ReviewSession(path, "one", lambda: False, "ana")
 
 
