@@ -173,3 +173,18 @@ def test_a_misspelt_mode_is_refused_before_anything_is_written(
     args = ["run", str(toy_domain), "--review", "dispute", "--runs-dir", str(tmp_path / "runs")]
     check_refusal(args, ["--review", "disputes"], capsys)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_text_tells_who_reviewed_it(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    item = open_review(runs / "labels").pending().items[0]
+    numbers = open_review(runs / "labels").pending().codec.labels
+    other = next(label for label in numbers if label != item.proposed)
+    type_in(monkeypatch, other)
+    assert review(runs, "--reviewer", "Ana [b]") == 0
+    capsys.readouterr()
+    assert main.run_cli(["show", "labels", "--runs-dir", str(runs), "--sample", item.id]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Reviewed by Ana [b] at" in told
+    assert f"corrected, the teacher had said {item.proposed}" in told
