@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.messages import EvokdError
+from evokd.review.pending import count_waiting
 from evokd.tracing.events import AWAITS_REVIEW
 from evokd.viewer.changes import read_last_event
 
@@ -52,10 +54,20 @@ def read_state(
     if last.get("event") == "parked":
         return RunState("parked", str(last.get("reason", "")))
     if last.get("event") == AWAITS_REVIEW:
-        return RunState("waiting", f"{last.get('texts')} texts of cycle {last.get('cycle')}")
+        return RunState("waiting", _tell_waiting(folder))
     if last.get("event") == "interrupted":
         return RunState("interrupted", str(last.get("reason", "")))
     return RunState("killed")
+
+
+def _tell_waiting(folder: RunFolder) -> str:
+    """Say how many texts wait for people."""
+    try:
+        texts, cycle = count_waiting(folder.ledger)
+    except EvokdError:  # a damaged ledger; whoever reads it says so
+        return ""
+    left = f"{texts} texts" if texts > 1 else "1 text"
+    return f"{left} of cycle {cycle}" if texts else "all texts are decided"
 
 
 def read_status(folder: RunFolder) -> RunStatus:

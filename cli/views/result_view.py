@@ -43,7 +43,7 @@ def tell_waiting(console: Console, state: RunState, run: str, program: str) -> N
         program: the name by which this program was called.
     """
     folder = clean(shlex.quote(run))
-    told = f"the run waits for a review: {state.reason}; the student is trained once all are decided"
+    told = f"the run waits for a review: {state.reason}; no training before all are decided"
     console.print(told, style="bold", markup=False, highlight=False, soft_wrap=True)
     ways = {
         "review {}": "one text after the other, in this terminal",

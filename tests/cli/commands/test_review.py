@@ -59,6 +59,9 @@ def test_a_run_says_what_waits_and_how_to_go_on(runs: Path, capsys: pytest.Captu
     assert "waiting for review" in capsys.readouterr().out
     assert main.run_cli(["show", "labels", "--runs-dir", str(runs)]) == 0
     assert f"evokd review {runs / 'labels'}" in " ".join(capsys.readouterr().out.split())
+    assert review(runs, "--rest", "accept") == 0
+    assert main.run_cli(["show", "labels", "--runs-dir", str(runs)]) == 0
+    assert "all texts are decided" in capsys.readouterr().out
 
 
 def test_texts_are_decided_one_by_one_and_progress_is_kept(
