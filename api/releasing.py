@@ -18,6 +18,7 @@ from evokd.graph.setup.domain import find_domain
 from evokd.graph.setup.run_folder import RunFolder, read_config
 from evokd.messages import EvokdError, InputError
 from evokd.messages.suggest import suggest
+from evokd.release.agreement import FEW_TEXTS
 from evokd.release.conll import write_conll
 from evokd.release.dataset import Collection, add_lineage, collect, write_dataset
 from evokd.release.facts import STAND_INS, RunFacts, Score, count_samples, find_texts, name_prompts, name_teachers
@@ -34,8 +35,6 @@ from evokd.tracing.view_rows import SplitRow, rows_of
 MODELS = ("hf", "onnx")
 FORMS = (*MODELS, "dataset", "conll")
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")
-_CHECKED = 200
-"""Texts of the run on which an exported student is checked."""
 _SPLITS = ("seeds", "validation", "test")
 
 
@@ -137,7 +136,7 @@ def _write_model(
     if source.run is not None and source.run.has_ended:
         facts = read_facts(source.run)
         with closing(open_ledger(source.run.folder.ledger)) as ledger:
-            material = _find_material(ledger)
+            material = find_material(ledger)
     domain = facts.domain if facts else source.student.resolve().name
     options = CardOptions(licence, place=push_to or ".", title=push_to or f"{domain}: student")
     write = export_hf if form == "hf" else export_onnx
@@ -151,12 +150,12 @@ def _tell_no_student(run: Run | None) -> str:
     return f"{run.path}: has not ended and so has no student; go on with: evokd resume {run.path}"
 
 
-def _find_material(ledger: Ledger) -> Material:
+def find_material(ledger: Ledger) -> Material:
     """The texts of a run on which an exported student is checked; test rows are scored, or else validation rows."""
     stored = {split: _read_split(ledger, split) or [] for split in _SPLITS}
-    texts = find_texts(ledger, _CHECKED, [(split, [dict(row) for row in stored[split]]) for split in reversed(_SPLITS)])
     labelled = stored["test"] or stored["validation"]
-    return Material([text for text in texts if text.strip()], [(row["text"], row["gold"]) for row in labelled])
+    own = [row["text"] for split in ("test", "validation", "seeds") for row in stored[split]]
+    return Material(find_texts(ledger, FEW_TEXTS, own), [(row["text"], row["gold"]) for row in labelled])
 
 
 # ------------------------------------------------------------------------------------------------------------- texts

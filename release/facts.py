@@ -1,7 +1,7 @@
 """Facts about a run that the cards of its student and its data set tell."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,14 +123,14 @@ def name_prompts(ledger: Ledger, config: dict[str, Any]) -> list[tuple[str, str,
     return [(role, str(name), str(digests.get(role, ""))) for role, name in (prompts.get("files") or {}).items()]
 
 
-def find_texts(ledger: Ledger, most: int, splits: Sequence[tuple[str, list[dict[str, Any]]]]) -> list[str]:
-    """Texts of a run to check an exported student on: its labelled rows first, then samples, each once.
+def find_texts(ledger: Ledger, most: int, labelled: Iterable[str]) -> list[str]:
+    """Texts of a run to check an exported student on, each once and none of them empty.
 
     Args:
         ledger: the run's.
         most: texts at most.
-        splits: name and stored rows of the user's splits.
+        labelled: texts of the user's rows, which come before the samples.
     """
-    rows = [str(row["text"]) for _, split in splits for row in split]
     samples: list[Sample] = ledger.samples(state="accepted", first=most)
-    return list(dict.fromkeys([*rows, *(sample.text for sample in samples)]))[:most]
+    texts = dict.fromkeys([*labelled, *(sample.text for sample in samples)])
+    return [text for text in texts if text.strip()][:most]

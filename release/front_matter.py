@@ -1,5 +1,6 @@
 """The YAML head of a card: what the model hub reads of it."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ EMBEDDED_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _METRICS = {"macro_f1": "f1", "entity_f1": "f1", "accuracy": "accuracy"}
 """Our metric -> what the Hub calls it."""
 _DIGITS = 4
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 
 
@@ -29,24 +31,30 @@ def write_head(card: Any) -> str:
     return f"---\n{card.to_yaml().strip()}\n---\n"
 
 
+def _as_code(language: str | None) -> str | None:
+    """A language as the Hub names it; None where it is given in words."""
+    return language.lower() if language and _LANGUAGE.fullmatch(language) else None
+
+
 def describe_model(
     facts: RunFacts | None, pipeline: str, library: str, licence: str | None, title: str, base: str | None
 ) -> str:
     """Write the head of a model card.
 
     Args:
-        facts: of the run; None where a student folder alone is known.
+        facts: of the run; None where a student folder alone is known. Scores on rows that the model has learned since
+            are left out.
         pipeline: what the Hub calls the task.
         library: `transformers` or `onnx`.
         licence: as the Hub names it; None: none was chosen, and none is claimed.
         title: name of the model.
         base: name of its base on the Hub.
     """
-    scores = facts.scores if facts else []
+    scores = [score for score in facts.scores if not (facts.refit and score.split == "validation")] if facts else []
     tags = ["evokd", "knowledge-distillation", *(["rehearsal"] if facts and facts.stand_in else [])]
     return write_head(
         ModelCardData(
-            language=facts.language if facts else None,
+            language=_as_code(facts.language) if facts else None,
             license=licence,
             library_name=library,
             base_model=base,
@@ -89,7 +97,7 @@ def describe_dataset(
     size = next((name for most, name in _SIZES if rows < most), "100K<n<1M")
     return write_head(
         DatasetCardData(
-            language=facts.language,
+            language=_as_code(facts.language),
             license=licence,
             task_categories=[pipeline],
             size_categories=[size],

@@ -65,10 +65,17 @@ def export_onnx(
     with new_folder(target) as folder, quiet():
         copy_without_weights(student, folder)
         write_onnx(student, folder)
-        checks = check_onnx(student, folder, material.texts[:FEW_TEXTS], material.rows[:FEW_TEXTS])
+        texts = material.texts[:FEW_TEXTS] or _make_texts(student)
+        checks = check_onnx(student, folder, texts, material.rows[:FEW_TEXTS])
         notes = _tell_checks(student, checks) if material.texts else []
         _write_card(folder, student, facts, "onnx", options, notes)
-    return notes
+    return [note.replace("`", "") for note in notes]
+
+
+def _make_texts(student: StudentFolder) -> list[str]:
+    """Texts to check a student on of whose run nothing is known: its labels, a short and a long one of each."""
+    names = [label.replace("_", " ") for label in student.codec.labels]
+    return [*names, *(" ".join([name] * student.limit) for name in names)]
 
 
 def _write_card(

@@ -4,6 +4,7 @@ Matrices are quantised per output channel; embeddings and the output layer stay.
 of 200 test rows changed, per channel two of them; with the embeddings in one scale, probabilities moved twice as much.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from evokd.messages import EvokdError, InputError
+from evokd.messages.escape import clean
 from evokd.release.agreement import Agreement, count_same
 from evokd.release.student_folder import StudentFolder
 from evokd.student.onnx_engine import INPUTS, MODEL, MODEL_INT8, OUTPUT, compute_logits, open_session
@@ -21,6 +23,9 @@ from evokd.student.protocol import Prediction
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 TOLERANCE = 1e-3
 """Largest difference of a probability between torch and ONNX in float32 that is rounding."""
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_DIGIT = 1e-6
+"""Probabilities are compared to six digits."""
 _QUANTISED = ["MatMul", "Gemm"]
 
 
@@ -38,7 +43,7 @@ class OnnxCheck:
     def tell(self) -> str:
         """One line."""
         return (
-            f"the answer of torch on {self.agreement.tell()} texts, probabilities within {self.difference:.2g}"
+            f"the answer of torch on {self.agreement.tell()} texts, probabilities within {max(self.difference, _DIGIT):.2g}"
             f" ({self.megabytes:.0f} MB)"
         )
 
@@ -97,7 +102,7 @@ def write_onnx(student: StudentFolder, out: Path) -> None:
         )
         _quantise(out)
     except (RuntimeError, ValueError, TypeError) as exc:
-        reason = " ".join(str(exc).split())[:200]
+        reason = clean(_COLOURS.sub("", str(exc)), 120)
         raise EvokdError(f"a {type(model).__name__} cannot be written as ONNX ({reason}); use --format hf") from exc
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evokd.messages import EvokdError, InputError
+from evokd.messages.escape import clean
 
 
 def check_target(path: Path) -> None:
@@ -43,6 +44,8 @@ def new_folder(path: Path) -> Iterator[Path]:
             path.rmdir()
         partial.rename(path)
     except OSError as exc:
-        raise EvokdError(f"--to {path}: cannot be written ({exc.strerror or exc})") from exc
+        if exc.errno is None:  # what transformers raises where it cannot load a model
+            raise EvokdError(f"the student cannot be exported ({clean(str(exc), 200)})") from exc
+        raise EvokdError(f"--to {path}: cannot be written ({exc.strerror})") from exc
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Exported students give the answers of `evokd predict`: in plain transformers, and in onnxruntime."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,8 +99,8 @@ def test_onnx_gives_the_calibrated_answers_of_torch(
     onnx_classifier: tuple[Path, list[str]], classifier: StudentFolder, run_program: RunProgram
 ) -> None:
     out, told = onnx_classifier
-    assert told[0].startswith(f"`model.onnx` gives the answer of torch on all {len(TEXTS)} texts")
-    assert told[2].startswith(f"On {len(TEXTS)} labelled rows macro_f1 is 1.0000 with torch, 1.0000 with `model.onnx`")
+    assert told[0].startswith(f"model.onnx gives the answer of torch on all {len(TEXTS)} texts")
+    assert told[2].startswith(f"On {len(TEXTS)} labelled rows macro_f1 is 1.0000 with torch, 1.0000 with model.onnx")
     assert (out / MODEL_INT8).stat().st_size < (out / "model.onnx").stat().st_size
     found = run_program(out)["classify"](TEXTS)
     for expected, given in zip(classifier.answer(TEXTS), found, strict=True):
@@ -127,7 +128,7 @@ def test_the_program_of_an_onnx_taggers_card_gives_the_entities_of_predict(
     tagger: StudentFolder, tmp_path: Path, run_program: RunProgram
 ) -> None:
     told = export_onnx(tagger, None, Material(TAGGED), tmp_path / "out", OPTIONS)
-    assert told[0].startswith(f"`model.onnx` gives the answer of torch on all {len(TAGGED)} texts")
+    assert told[0].startswith(f"model.onnx gives the answer of torch on all {len(TAGGED)} texts")
     find = run_program(tmp_path / "out")["find"]
     assert [spans(find(text)) for text in TAGGED] == [spans(item.answer) for item in tagger.answer(TAGGED)]
 
@@ -154,3 +155,24 @@ def test_an_onnx_export_is_not_exported_again(onnx_classifier: tuple[Path, list[
     assert record["calibration"]["temperature"] == 1.0
     with pytest.raises(InputError, match=r"holds no model\.safetensors"):
         open_student(onnx_classifier[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("evokd.json", b'{"task": "classification"}', "damaged \\(the key 'labels' is missing"),
+        ("evokd.json", b"[]", "damaged"),
+        ("model.safetensors", b"\x10\x00", "model.safetensors"),
+        ("tokenizer.json", b"{", "tokenizer.json"),
+        ("config.json", b"{", "config.json"),
+    ],
+    ids=["record", "list", "weights", "tokenizer", "config"],
+)
+def test_a_damaged_student_is_refused(
+    name: str, content: bytes, told: str, classifier: StudentFolder, tmp_path: Path
+) -> None:
+    shutil.copytree(classifier.path, tmp_path / "student")
+    (tmp_path / "student" / name).write_bytes(content)
+    with pytest.raises(InputError, match=told) as caught:
+        open_student(tmp_path / "student")
+    assert "\n" not in str(caught.value)
