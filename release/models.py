@@ -14,8 +14,11 @@ from evokd.release.student_folder import StudentFolder
 from evokd.release.target import new_folder
 from evokd.release.usage import Form
 from evokd.release.weights import copy_without_weights, write_weights
+from evokd.student.base_config import read_object
 
 CARD = "README.md"
+_SERVED = ("bert", "roberta", "xlm-roberta", "camembert")
+"""Kinds of classifiers that text-embeddings-inference loads, by its source (backends/candle/src/models/bert.rs)."""
 
 
 @dataclass(frozen=True)
@@ -107,19 +110,20 @@ def _tell_pipeline(student: StudentFolder, measured: str | None) -> str:
 
 def _tell_server(student: StudentFolder) -> str:
     """A server that people have, in Markdown."""
-    if student.network.classifies_texts:
+    kind = read_object(student.path / "config.json").get("model_type")
+    if student.network.classifies_texts and kind in _SERVED:
         return (
-            "To serve it: `text-embeddings-router --model-id FOLDER` (text-embeddings-inference serves BERT sequence"
-            " classifiers under `/predict`; it cuts texts where the model's positions end, not where training did)."
+            "To serve it: `text-embeddings-router --model-id FOLDER` (text-embeddings-inference serves such classifiers"
+            " under `/predict`; it cuts texts where the model's positions end, not where training did)."
         )
-    return (
-        "To serve it, put the program above behind a web framework: servers of embeddings and classifiers, such as"
-        " text-embeddings-inference, do not find entities."
-    )
+    return "To serve it, put the program above behind a web framework."
 
 
 def _tell_checks(student: StudentFolder, checks: Checks) -> list[str]:
-    lines = [f"`model.onnx` gives {checks.full.tell()}.", f"`model_int8.onnx` gives {checks.int8.tell()}."]
+    lines = [
+        f"`model.onnx` gives {checks.full.tell()}.",
+        f"`model_int8.onnx` gives {checks.int8.tell()}; its answers depend a little on the texts of a batch.",
+    ]
     if checks.score is not None and checks.int8.score is not None:
         metric = student.codec.metrics[0]
         lines.append(

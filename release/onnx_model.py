@@ -43,8 +43,8 @@ class OnnxCheck:
     def tell(self) -> str:
         """One line."""
         return (
-            f"the answer of torch on {self.agreement.tell()} texts, probabilities within {max(self.difference, _DIGIT):.2g}"
-            f" ({self.megabytes:.0f} MB)"
+            f"the answer of torch on {self.agreement.tell()} texts, probabilities within"
+            f" {max(self.difference, _DIGIT):.2g} ({self.megabytes:.0f} MB)"
         )
 
 
