@@ -91,6 +91,7 @@ def test_a_folder_that_holds_files_is_left_alone(
     command = ["export", "done", "--format", "hf", "--runs-dir", str(released_runs), "--to"]
     check_refusal([*command, str(tmp_path)], ["already holds files"], capsys)
     check_refusal([*command, str(tmp_path / "mine.txt")], ["is a file"], capsys)
+    check_refusal([*command, str(tmp_path / "mine.txt" / "out")], ["mine.txt cannot be written to"], capsys)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -109,3 +110,13 @@ def test_runs_without_a_student_are_refused(
         command = ["export", str(unfinished), "--format", form, *out]
         check_refusal(command, ["has not ended", f"evokd resume {unfinished}"], capsys)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_where_one_is(released_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    command = ["export", "done", "--format", "dataset", "--to", ".", "--runs-dir", str(released_runs)]
+    assert main.run_cli(command) == 0
+    assert {path.name for path in Path.cwd().iterdir()} == {"README.md", "data"}
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
