@@ -333,7 +333,7 @@ def show(noisy: Told, *options: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_show_prints_marked_sentences_and_the_mistakes(noisy: Told, capsys: pytest.CaptureFixture[str]) -> None:
-    told = show(noisy, capsys=capsys)
+    told = show(noisy, "--cycle", "1", capsys=capsys)
     wrong = [case for case in noisy.packets[0]["cases"] if case["verdict"] != "right"]
     assert fold(wrong[0]["marked"])[:60] in told
     missed = [error for case in wrong[:3] for error in case["errors"] if error["kind"] == "missed"]

@@ -51,7 +51,7 @@ def test_show_tells_it_in_a_line(
     statement: str, values: tuple[object, ...], filled: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change(filled, statement, *values)
-    assert main.run_cli(["show", str(filled.parent)]) == 1
+    assert main.run_cli(["show", str(filled.parent), "--cycle", "1"]) == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("evokd: ")]
     assert line.startswith(f"evokd: {filled}: ")
     assert "damaged (" in line or "cannot be read by this version" in line
