@@ -52,7 +52,7 @@ def _load_words(plan: Path) -> dict[str, Handler]:
         job = EmbedJob.model_validate(body)
         return asyncio.run(student.embed(job.base, job.texts))
 
-    return {"train": train, "predict": predict, "embed": embed}
+    return {"train": train, "predict": predict, "embed": embed, "calibrate": lambda _: None}
 
 
 def _load_torch(plan: Path, handlers: dict[str, Handler]) -> dict[str, Handler]:
