@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from evokd.agents.llm.request import LLMRequest, ReplyT
 from evokd.agents.output_schemas import OutputSchema, output_schema
 from evokd.messages import PAIR, AnalystReply, GuideReply, ProfileReply, Sendable, describe_reply
+from evokd.prompts.languages import PromptLanguage
 from evokd.prompts.loader import Prompt, digest_prompts, load_prompts
 
 PromptName = Literal["analyst", "generator", "labeler", "profile", "guide"]
@@ -98,13 +99,38 @@ def make_prompt_context(
     labels: Mapping[str, str],
     overlay: Path | None,
     max_weaknesses: int,
+    prompt_language: PromptLanguage = "en",
 ) -> PromptContext:
     """Load and render the prompts of all roles.
+
+    Args:
+        task: name of the task.
+        description: of the domain.
+        language: of its texts.
+        labels: label -> meaning.
+        overlay: folder of the domain's own prompts.
+        max_weaknesses: that the Analyst may name.
+        prompt_language: of the base prompts.
 
     Raises:
         InputError: the task is unknown, or a prompt file is missing, malformed or cannot be rendered.
     """
     form = output_schema(task)
+    values = prompt_values(form, description, language, labels, max_weaknesses)
+    prompts = load_prompts(task, overlay, prompt_language)
+    systems = {role: prompt.render(values[role]) for role, prompt in prompts.items()}
+    versions = {role: f"{prompt.head.name} v{prompt.head.version}" for role, prompt in prompts.items()}
+    own = [path for prompt in prompts.values() for path in (prompt.path, *prompt.partials)]
+    domain_prompts = tuple(
+        dict.fromkeys(str(path) for path in own if overlay is not None and path.is_relative_to(overlay))
+    )
+    return PromptContext(task, dict(labels), form, systems, max_weaknesses, versions, domain_prompts, prompts)
+
+
+def prompt_values(
+    form: OutputSchema, description: str, language: str, labels: Mapping[str, str], max_weaknesses: int
+) -> dict[str, dict[str, Any]]:
+    """What the prompt of each role may use: role -> name of the input -> its value."""
     replies: dict[str, type[BaseModel]] = {
         "analyst": AnalystReply,
         "generator": form.generator_reply,
@@ -112,20 +138,10 @@ def make_prompt_context(
         "profile": ProfileReply,
         "guide": GuideReply,
     }
-    prompts = load_prompts(task, overlay)
-    systems = {}
-    for role, prompt in prompts.items():
-        systems[role] = prompt.render(
-            {
-                "description": description,
-                "language": language,
-                "labels": dict(labels),
-                "max_weaknesses": max_weaknesses,
-                "schema": describe_reply(replies[role], {PAIR}),
-            }
-        )
-    versions = {role: f"{prompt.head.name} v{prompt.head.version}" for role, prompt in prompts.items()}
-    domain_prompts = tuple(
-        str(prompt.path) for prompt in prompts.values() if overlay is not None and prompt.path.parent == overlay
-    )
-    return PromptContext(task, dict(labels), form, systems, max_weaknesses, versions, domain_prompts, prompts)
+    common = {
+        "description": description,
+        "language": language,
+        "labels": dict(labels),
+        "max_weaknesses": max_weaknesses,
+    }
+    return {role: {**common, "schema": describe_reply(reply, {PAIR})} for role, reply in replies.items()}

@@ -1,20 +1,24 @@
 """Load prompt sets: Markdown files with YAML front matter and a Jinja2 body, rendered sandboxed and strict.
 
-A set is the base folder of a task (`prompts/base/<task>/<role>.md`), overlaid file by file by a domain's own folder.
+A set is the base folder of a task and a language (`prompts/base/<task>/<role>.md` in English,
+`prompts/base/<task>/<language>/<role>.md` in others), overlaid file by file by a domain's own folder.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import TemplateError, TemplateSyntaxError, meta
+from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 from pydantic import Field, ValidationError
 
 from evokd.messages import ClosedModel, InputError
 from evokd.messages.files import read_utf8
+from evokd.messages.suggest import suggest
+from evokd.prompts.includes import PARTIALS, Body, read_body
+from evokd.prompts.languages import PromptLanguage
 from evokd.prompts.sandbox import parse, render
 
 ROLES = ("analyst", "generator", "labeler")
@@ -28,6 +32,8 @@ REPLIES = {
 }
 """Prompt file -> the reply that it asks for; the last two are questions to the Analyst about the domain itself."""
 BASE = Path(__file__).parent / "base"
+SHARED = Path(__file__).parent / PARTIALS
+"""Partials of the base sets, a folder per language."""
 MAX_FILE = 100_000
 """Bytes of the largest prompt file."""
 
@@ -41,8 +47,11 @@ class FrontMatter(ClosedModel):
     name: str = Field(description="name of the prompt")
     version: int = Field(description="raised with every change of the text")
     description: str = Field(description="what the prompt is for, one line")
-    inputs: list[str] = Field(description="variables of the body, all of them")
+    inputs: list[str] = Field(description="variables of the body and its partials, all of them")
     reply: str = Field(description="name of the message asked for")
+    copied_from: str | None = Field(
+        default=None, description="base prompt of which this is a changed copy, such as base/ner/labeler.md v2"
+    )
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,10 @@ class Prompt:
 
     head: FrontMatter
     body: str
+    """The template, its partials put in."""
     path: Path
+    partials: tuple[Path, ...] = ()
+    """Files of the partials that were put in."""
 
     def render(self, values: Mapping[str, Any]) -> str:
         """Fill in the template.
@@ -65,7 +77,10 @@ class Prompt:
         missing = [name for name in self.head.inputs if name not in values]
         if missing:
             known = ", ".join(sorted(values))
-            raise InputError(f"{self.path}: unknown input {missing[0]!r}; a {self.path.stem} prompt may use: {known}")
+            hint = suggest(missing[0], sorted(values))
+            raise InputError(
+                f"{self.path}: unknown input {missing[0]!r}{hint}; a {self.path.stem} prompt may use: {known}"
+            )
         try:
             chosen = {name: values[name] for name in self.head.inputs}
             return render(self.body, chosen).strip()
@@ -74,35 +89,77 @@ class Prompt:
             raise InputError(f"{self.path}: the template cannot be rendered: {reason}") from exc
 
 
-def load_prompts(task: str, overlay: Path | None = None) -> dict[str, Prompt]:
+@dataclass(frozen=True)
+class InputFault:
+    """An input that is declared or used, but not both."""
+
+    name: str
+    where: str
+    """`path:line` of its first use, or of the declaration that has none."""
+    is_declared: bool
+
+    def tell(self) -> str:
+        """Say it as one line."""
+        if self.is_declared:
+            return f"{self.where}: 'inputs' declares {self.name!r}, which the body never uses; remove it"
+        return f"{self.where}: the body uses {self.name!r}, which is not declared; add it to 'inputs'"
+
+
+def base_folder(task: str, language: PromptLanguage) -> Path:
+    """Folder of a base set."""
+    return BASE / task if language == "en" else BASE / task / language
+
+
+def partial_folders(language: PromptLanguage, overlay: Path | None = None) -> list[Path]:
+    """Folders in which partials are looked for, in this order."""
+    own = [] if overlay is None else [overlay / PARTIALS]
+    return [*own, SHARED / language]
+
+
+def load_prompts(task: str, overlay: Path | None = None, language: PromptLanguage = "en") -> dict[str, Prompt]:
     """Load the prompts of all roles, the domain's own before the base ones.
 
     Args:
         task: name of the task; the base set is the folder of that name.
-        overlay: folder whose `<role>.md` files replace those of the base set.
+        overlay: folder whose `<role>.md` and `partials/<name>.md` files replace those of the base set.
+        language: of the base set.
 
     Raises:
         InputError: a file is missing or malformed, or the overlay holds a file that belongs to no role.
     """
-    base = BASE / task
     if overlay is not None:
         _check_overlay(overlay)
     prompts = {}
     for role in REPLIES:
-        path = base / f"{role}.md"
-        if overlay is not None and (overlay / path.name).is_file():
-            path = overlay / path.name
-        prompts[role] = load_prompt(path)
-        _check_role(prompts[role], role)
+        path = find_prompt(role, task, overlay, language)
+        prompts[role] = load_prompt(path, partial_folders(language, overlay))
+        if fault := find_role_fault(prompts[role], role):
+            raise InputError(fault)
     return prompts
 
 
-def _check_role(prompt: Prompt, role: str) -> None:
-    if prompt.head.reply in REPLIES.values() and prompt.head.reply != REPLIES[role]:
-        raise InputError(
-            f"{prompt.path}: front matter key 'reply' is {prompt.head.reply!r}, but a {role} gives {REPLIES[role]};"
+def find_prompt(role: str, task: str, overlay: Path | None, language: PromptLanguage) -> Path:
+    """Find the file of a role: the domain's own, else the base one."""
+    name = f"{role}.md"
+    if overlay is not None and (overlay / name).is_file():
+        return overlay / name
+    return base_folder(task, language) / name
+
+
+def find_role_fault(prompt: Prompt, role: str) -> str | None:
+    """Say that a prompt asks for the reply of another agent; None if it does not."""
+    if prompt.head.reply == REPLIES[role]:
+        return None
+    where = f"{prompt.path}{find_head_line(prompt.path, 'reply')}"
+    if prompt.head.reply in REPLIES.values():
+        return (
+            f"{where}: front matter key 'reply' is {prompt.head.reply!r}, but a {role} gives {REPLIES[role]};"
             " is this the prompt of another agent?"
         )
+    hint = suggest(prompt.head.reply, list(REPLIES.values()))
+    return (
+        f"{where}: front matter key 'reply' is {prompt.head.reply!r}{hint}, which no agent gives; write {REPLIES[role]}"
+    )
 
 
 def _check_overlay(folder: Path) -> None:
@@ -110,29 +167,61 @@ def _check_overlay(folder: Path) -> None:
         raise InputError(f"{folder}: no such folder of prompts; mend the key 'prompts' in domain.yaml")
     for path in sorted(folder.glob("*.md")):
         if path.stem not in REPLIES:
-            raise InputError(f"{path}: no agent has this name; a prompt file is one of {', '.join(REPLIES)} (.md)")
+            hint = suggest(path.stem, list(REPLIES))
+            raise InputError(f"{path}: no agent has this name{hint}; a prompt file is one of {', '.join(REPLIES)} (.md)")
 
 
-def load_prompt(path: Path) -> Prompt:
+def load_prompt(path: Path, folders: Sequence[Path] = (SHARED / "en",)) -> Prompt:
     """Read one prompt file and check that the declared inputs are exactly the variables used.
+
+    Args:
+        path: the file.
+        folders: where its partials are, the first that holds one wins.
 
     Raises:
         InputError: names the file, and the line or key at fault.
     """
+    prompt, faults = read_prompt(path, folders)
+    for fault in faults:
+        raise InputError(fault.tell())
+    return prompt
+
+
+def read_prompt(path: Path, folders: Sequence[Path]) -> tuple[Prompt, list[InputFault]]:
+    """Read one prompt file; the second value says where its declared inputs are not those that it uses.
+
+    Raises:
+        InputError: the file, its front matter or its template is malformed; names the file, and the line or key.
+    """
     text = read_utf8(path, MAX_FILE, "a prompt that long is paid for with every call", "no such prompt file")
     head, body = _split(path, text)
+    whole = read_body(path, body, text[: len(text) - len(body)].count("\n") + 1, folders)
     try:
-        used = meta.find_undeclared_variables(parse(body))
+        template = parse(whole.text)
+        used = meta.find_undeclared_variables(template)
     except TemplateSyntaxError as exc:
-        line = text[: len(text) - len(body)].count("\n") + exc.lineno
-        raise InputError(f"{path}:{line}: template error: {_first_words(exc)}") from exc
+        raise InputError(f"{whole.locate(exc.lineno)}: template error: {_first_words(exc)}") from exc
     except (*_TEMPLATE_ERRORS, RecursionError, MemoryError) as exc:
         raise InputError(f"{path}: template error: {_first_words(exc) or 'it is nested too deeply'}") from exc
-    for name in sorted(used - set(head.inputs)):
-        raise InputError(f"{path}: the body uses {name!r}, which is not declared; add it to 'inputs'")
-    for name in sorted(set(head.inputs) - used):
-        raise InputError(f"{path}: 'inputs' declares {name!r}, which the body never uses; remove it")
-    return Prompt(head, body, path)
+    faults = _find_input_faults(path, head, template, used, whole)
+    return Prompt(head, whole.text, path, whole.partials), faults
+
+
+def _find_input_faults(
+    path: Path, head: FrontMatter, template: nodes.Template, used: set[str], body: Body
+) -> list[InputFault]:
+    declared = set(head.inputs)
+    line_of = {name.name: name.lineno for name in reversed(list(template.find_all(nodes.Name)))}
+    undeclared = [InputFault(name, body.locate(line_of.get(name, 1)), False) for name in sorted(used - declared)]
+    where = f"{path}{find_head_line(path, 'inputs')}" if declared - used else ""
+    return [*undeclared, *(InputFault(name, where, True) for name in sorted(declared - used))]
+
+
+def find_head_line(path: Path, key: str) -> str:
+    """Line of a key of the front matter as `:n`; empty if the key is missing."""
+    lines = read_utf8(path).split("\n---\n", 1)[0].split("\n")
+    number = next((number for number, line in enumerate(lines, start=1) if line.startswith(f"{key}:")), None)
+    return "" if number is None else f":{number}"
 
 
 def _split(path: Path, text: str) -> tuple[FrontMatter, str]:

@@ -16,6 +16,8 @@ from evokd.graph.setup.domain_files import GUIDE, PROFILE, load_guide, load_prof
 from evokd.messages import InputError, PoolText
 from evokd.messages.finding import Finding
 from evokd.messages.suggest import suggest
+from evokd.prompts.includes import PARTIALS
+from evokd.prompts.languages import LANGUAGE_NAMES, PromptLanguage, choose_language
 from evokd.student.data import read_examples
 from evokd.student.reading.layout import Layout
 from evokd.student.tasks.base import LabeledExample, TaskCodec
@@ -71,6 +73,11 @@ class Domain:
     findings: tuple[Finding, ...] = ()
     """What is odd about its data; `notes` holds them as well."""
 
+    @property
+    def prompt_language(self) -> PromptLanguage:
+        """Language of the base prompts."""
+        return choose_language(self.file.language, self.file.prompt_language)
+
 
 def find_domain(name: str) -> Path:
     """Find a domain folder: a path, or the name of a shipped domain.
@@ -117,7 +124,7 @@ def load_domain(folder: Path) -> Domain:
         raise InputError(
             f"{path}{find_line(path, 'metric')}: unknown metric {metric!r} for {task.name}; one of: {known}"
         )
-    notes: list[str] = []
+    notes: list[str] = _note_prompts(file)
     files: list[DataFile] = []
     seeds = _read(path, "seeds", file.data, task, notes, files)
     _check_seeds(folder / file.data.seeds, seeds, task)
@@ -226,8 +233,17 @@ def _find_prompts(path: Path, name: str | None) -> Path | None:
     if name is None:
         return None
     folder = locate_inside(path, "prompts", name)
-    keep_inside(path.parent, *folder.glob("*.md"))
+    keep_inside(path.parent, *folder.glob("*.md"), *(folder / PARTIALS).glob("*.md"))
     return folder
+
+
+def _note_prompts(file: DomainFile) -> list[str]:
+    """Say that the prompts are not the English ones, if the domain did not choose them itself."""
+    language = choose_language(file.language, file.prompt_language)
+    if language == "en" or file.prompt_language is not None:
+        return []
+    name = LANGUAGE_NAMES[language]
+    return [f"the prompts are {name}, as the texts are; with prompt_language: en in domain.yaml they are English"]
 
 
 def _find_pool(path: Path, name: str | None) -> Path | None:

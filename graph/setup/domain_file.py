@@ -12,6 +12,7 @@ from evokd.graph.setup.run_settings import Settings
 from evokd.messages import ClosedModel, InputError
 from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
+from evokd.prompts.languages import PromptLanguage
 from evokd.student.reading.columns import KNOWN
 from evokd.student.tasks.spelling import spell
 
@@ -75,6 +76,9 @@ class DomainFile(ClosedModel):
     )
     data: DataFiles = Field(description="data files")
     prompts: str | None = Field(default=None, description="folder of prompt files that replace base ones")
+    prompt_language: PromptLanguage | None = Field(
+        default=None, description="language of the base prompts; none = that of the texts where there is such a set"
+    )
 
     @field_validator("name")
     @classmethod

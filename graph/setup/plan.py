@@ -115,6 +115,7 @@ def _check(domain: Domain, settings: Settings, preset: str, needs_teacher: bool 
         domain.file.labels,
         domain.prompts,
         settings.curriculum.weaknesses,
+        domain.prompt_language,
     )
     return Plan(domain, settings, preset, briefing)
 

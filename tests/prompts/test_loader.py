@@ -120,7 +120,7 @@ def test_an_overlay_replaces_the_roles_that_it_holds(save: Save) -> None:
 
 def test_a_file_that_belongs_to_no_role_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labeller.md").write_text(write_prompt(), encoding="utf-8")
-    with pytest.raises(InputError, match=r"labeller\.md: no agent has this name; .*analyst, generator, labeler"):
+    with pytest.raises(InputError, match=r"labeller\.md: no agent has this name \(did you mean .labeler.\?\); .*analyst, generator, labeler"):
         load_prompts("classification", tmp_path)
 
 
@@ -142,10 +142,10 @@ def test_an_overlay_must_be_a_folder(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (write_prompt("{{ language }} {{ tone }}"), r"labeler\.md: the body uses 'tone', which is not declared"),
+        (write_prompt("{{ language }} {{ tone }}"), r"labeler\.md:8: the body uses 'tone', which is not declared"),
         (write_prompt("{{ language }}{{ lipsum.__globals__ }}"), "the body uses 'lipsum', which is not declared"),
         (write_prompt("{{ range(3) }}{{ language }}"), r"labeler\.md:8: template error: a prompt may call only these"),
-        (write_prompt("no input at all"), r"labeler\.md: 'inputs' declares 'language', which the body never uses"),
+        (write_prompt("no input at all"), r"labeler\.md:5: 'inputs' declares 'language', which the body never uses"),
         (write_prompt("{% if tone %}{{ language }}{% endif %}"), "the body uses 'tone'"),
         ("Just a text.\n", r"labeler\.md:1: a prompt file begins with front matter"),
         ("", r"labeler\.md:1: a prompt file begins with front matter"),
