@@ -281,6 +281,6 @@ def test_an_unknown_task_is_refused() -> None:
 def test_the_prompt_of_another_agent_is_refused(tmp_path: Path) -> None:
     (tmp_path / "generator.md").write_text((BASE / "ner" / "labeler.md").read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(
-        InputError, match=r"generator\.md: .*'reply' is 'LabelReply', but a generator gives GeneratorReply"
+        InputError, match=r"generator\.md:6: .*'reply' is 'LabelReply', but a generator gives GeneratorReply"
     ):
         load_prompts("ner", tmp_path)
