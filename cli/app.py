@@ -13,6 +13,12 @@ from evokd.cli.commands.graph import graph
 from evokd.cli.commands.init import init
 from evokd.cli.commands.predict import predict
 from evokd.cli.commands.presets import presets
+from evokd.cli.commands.prompts_copy import prompts_copy
+from evokd.cli.commands.prompts_diff import prompts_diff
+from evokd.cli.commands.prompts_lint import prompts_lint
+from evokd.cli.commands.prompts_list import prompts_list
+from evokd.cli.commands.prompts_show import prompts_show
+from evokd.cli.commands.prompts_versions import prompts_versions
 from evokd.cli.commands.report import report
 from evokd.cli.commands.resume import resume
 from evokd.cli.commands.review import review
@@ -75,3 +81,15 @@ app.command("eval")(evaluate)
 teacher = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded rehearsal teacher.")
 teacher.command()(serve)
 app.add_typer(teacher, name="teacher")
+
+prompts = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The agents' prompts: list, swap, compare, check.")
+for name, prompt_command in {
+    "list": prompts_list,
+    "copy": prompts_copy,
+    "show": prompts_show,
+    "diff": prompts_diff,
+    "lint": prompts_lint,
+    "versions": prompts_versions,
+}.items():
+    prompts.command(name)(prompt_command)
+app.add_typer(prompts, name="prompts")

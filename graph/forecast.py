@@ -27,8 +27,10 @@ from evokd.messages import (
     DraftBatch,
     DraftText,
     FeedbackPacket,
+    LabelEvidence,
     LabelScore,
     LessonPlan,
+    Sendable,
     Weakness,
     fence,
 )
@@ -154,22 +156,47 @@ class Forecast:
         """The first cycle that writes texts in the tone of real ones."""
         return next((number for number, mix in enumerate(self._mixes, start=1) if "toned" in mix), None)
 
-    def _count_labels(self, count: int, texts: Sequence[LabeledExample]) -> tuple[int, int]:
+    def first_message(self, prompt: str) -> Sendable | None:
+        """What one of the prompts is sent first, by the forecast; None where the first cycles do not send it.
+
+        Args:
+            prompt: a role, or one of the questions `profile` and `guide`.
+        """
         plan = self._plan
-        curriculum, codec = plan.settings.curriculum, plan.domain.codec
-        shown = [
-            ShownExample(text=item.text, gold=codec.to_wire(item.text, item.gold))
-            for item in plan.domain.seeds[: curriculum.label_examples]
-        ]
+        if prompt == "analyst":
+            return _make_packet(plan, self._texts)
+        if prompt == "profile":
+            return _make_sample(plan, self._lines) if self._lines else None
+        if prompt == "guide":
+            return LabelEvidence(labels=dict(plan.domain.file.labels), rows=self._show(plan.domain.seeds))
+        for cycle in range(1, min(3, plan.settings.stop.cycles) + 1):
+            mix = self._mix(cycle)
+            lessons = self._lessons(cycle, mix, {})
+            if prompt == "generator" and lessons:
+                return lessons[0].plan
+            if prompt == "labeler" and mix.get("real"):
+                size = math.ceil(mix["real"] / cut_labelling(mix["real"], plan.settings.curriculum.quotas.lesson))
+                return self._make_batch(size, [LabeledExample(line, self._texts[0].gold) for line in self._lines])
+        return self._make_batch(plan.settings.curriculum.quotas.lesson, self._drafts) if prompt == "labeler" else None
+
+    def _show(self, rows: Sequence[LabeledExample]) -> list[ShownExample]:
+        codec = self._plan.domain.codec
+        return [ShownExample(text=item.text, gold=codec.to_wire(item.text, item.gold)) for item in rows]
+
+    def _make_batch(self, count: int, texts: Sequence[LabeledExample]) -> DraftBatch:
+        plan = self._plan
         chosen = list(islice(endless(texts), count))
-        batch = DraftBatch(
+        return DraftBatch(
             labels=dict(plan.domain.file.labels),
-            examples=shown,
+            examples=self._show(plan.domain.seeds[: plan.settings.curriculum.label_examples]),
             drafts=[DraftText(id=f"t{number}", text=item.text) for number, item in enumerate(chosen, start=1)],
         )
+
+    def _count_labels(self, count: int, texts: Sequence[LabeledExample]) -> tuple[int, int]:
+        plan = self._plan
         answers = islice(endless(self._drafts), count)
         verdicts = [{"id": "t10", "labels": _plain(plan, item), "confidence": 0.95} for item in answers]
-        return _count(plan, "labeler", batch, {"verdicts": verdicts})
+        return _count(plan, "labeler", self._make_batch(count, texts), {"verdicts": verdicts})
 
     def _weaknesses(self, cycle: int, mix: Mapping[Kind, int]) -> dict[str, Weakness]:
         curriculum = self._plan.settings.curriculum
@@ -218,9 +245,12 @@ def _share_checked(plan: Plan, cycle: int) -> float:
     return 0.0 if cycle == 1 or proven else {"doubtful": DOUBTED, "contested": CONTESTED}.get(rule, 0.0)
 
 
+def _make_sample(plan: Plan, lines: Sequence[str]) -> DomainSample:
+    return DomainSample(labels=dict(plan.domain.file.labels), texts=fit_tokens(lines[:SHOWN_LINES], SHOWN_TOKENS))
+
+
 def _count_profile(plan: Plan, lines: Sequence[str]) -> tuple[int, int]:
-    shown = fit_tokens(lines[:SHOWN_LINES], SHOWN_TOKENS)
-    sample = DomainSample(labels=dict(plan.domain.file.labels), texts=shown)
+    sample = _make_sample(plan, lines)
     asked = estimate_tokens(plan.briefing.systems["profile"] + fence(sample)) + 10
     return asked, PROFILE_REPLY[plan.settings.teacher.is_embedded()]
 

@@ -60,6 +60,7 @@ def _tell_run(facts: Mapping[str, Any]) -> list[str]:
     lines = [
         f"prompts: {literal(', '.join(f'{role} {name}' for role, name in facts['prompts'].items()))}",
         *(f"the domain's own prompt: {literal(prompt)}" for prompt in facts["own_prompts"]),
+        *(f"prompt: {literal(finding)}" for finding in facts["prompt_findings"]),
         f"student: {literal(facts['student'])}; preset {facts['preset']}",
     ]
     for teacher in facts["teacher"]:

@@ -13,6 +13,7 @@ from evokd.graph.endpoints import Endpoint, probe_endpoints
 from evokd.graph.estimate import estimate_run
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.plan import Plan
+from evokd.graph.setup.prompt_lint import lint_domain
 from evokd.messages.finding import sort_findings
 from evokd.prompts.loader import ROLES
 from evokd.student.process.client import StudentClient
@@ -130,6 +131,8 @@ def _describe_plan(plan: Plan) -> dict[str, Any]:
         "advice": ["; ".join(advice)] if advice else [],
         "prompts": dict(plan.briefing.versions),
         "own_prompts": list(plan.briefing.domain_prompts),
+        "prompt_language": plan.domain.prompt_language,
+        "prompt_findings": [finding.tell() for finding in lint_domain(plan.domain, settings.curriculum.weaknesses)],
         "preset": plan.preset,
         "student": settings.student.base,
         "budget": settings.budget.model_dump(mode="json"),

@@ -1,0 +1,26 @@
+"""What a domain's prompts are filled with when they are looked at, and what is found about them."""
+
+from evokd.agents.llm.call_recorder import estimate_tokens
+from evokd.agents.output_schemas import output_schema
+from evokd.agents.prompt_context import prompt_values
+from evokd.graph.setup.domain import Domain
+from evokd.graph.setup.run_settings import Settings
+from evokd.prompts.lint import Finding, LintSubject, lint_prompts
+
+
+def make_subject(domain: Domain, max_weaknesses: int | None = None) -> LintSubject:
+    """Say which prompts a domain has, and what they are filled with.
+
+    Args:
+        domain: a loaded domain.
+        max_weaknesses: that the Analyst may name; None: the default.
+    """
+    file = domain.file
+    most = Settings().curriculum.weaknesses if max_weaknesses is None else max_weaknesses
+    values = prompt_values(output_schema(file.task), file.description, file.language, file.labels, most)
+    return LintSubject(file.task, domain.prompt_language, domain.prompts, values, estimate_tokens)
+
+
+def lint_domain(domain: Domain, max_weaknesses: int | None = None) -> list[Finding]:
+    """Find everything that is wrong or odd about a domain's prompts, errors first."""
+    return lint_prompts(make_subject(domain, max_weaknesses))
