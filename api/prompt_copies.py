@@ -51,7 +51,7 @@ def copy_prompts(domain: str | Path, roles: Sequence[str] = ()) -> CopiedPrompts
     setting = None if loaded.prompts else _add_key(loaded.folder / "domain.yaml")
     texts = {path: _make_copy(loaded, role) for role, path in files.items()}
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
             write_atomically(path, text)
         if setting is not None:

@@ -82,14 +82,13 @@ teacher = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The emb
 teacher.command()(serve)
 app.add_typer(teacher, name="teacher")
 
-prompts = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The agents' prompts: list, swap, compare, check.")
-for name, prompt_command in {
-    "list": prompts_list,
-    "copy": prompts_copy,
-    "show": prompts_show,
-    "diff": prompts_diff,
-    "lint": prompts_lint,
-    "versions": prompts_versions,
-}.items():
-    prompts.command(name)(prompt_command)
+prompts = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The agents' prompts: list, swap, compare, check."
+)
+prompts.command("list")(prompts_list)
+prompts.command("copy")(prompts_copy)
+prompts.command("show")(prompts_show)
+prompts.command("diff")(prompts_diff)
+prompts.command("lint")(prompts_lint)
+prompts.command("versions")(prompts_versions)
 app.add_typer(prompts, name="prompts")

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jinja2 import TemplateSyntaxError
+
 from evokd.messages import InputError
 from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
+from evokd.prompts.sandbox import parse
 
 PARTIALS = "partials"
 """Folder of partials inside a folder of prompts."""
@@ -73,9 +76,7 @@ def read_body(path: Path, text: str, first: int, folders: Sequence[Path]) -> Bod
     return Body(tuple(whole), tuple(dict.fromkeys(found)))
 
 
-def _expand(
-    lines: Sequence[Line], folders: Sequence[Path], above: tuple[Path, ...], found: list[Path]
-) -> list[Line]:
+def _expand(lines: Sequence[Line], folders: Sequence[Path], above: tuple[Path, ...], found: list[Path]) -> list[Line]:
     whole: list[Line] = []
     for line in lines:
         match = _INCLUDE.match(line.text)
@@ -90,8 +91,22 @@ def _expand(
             raise InputError(f"{line.path}:{line.number}: template error: {fault}")
         text = read_utf8(partial, MAX_PARTIAL, "a prompt that long is paid for with every call").rstrip("\n")
         inside = [Line(part, partial, number) for number, part in enumerate(text.split("\n"), start=1)]
-        whole += _expand(inside, folders, (*above, partial), found)
+        put_in = _expand(inside, folders, (*above, partial), found)
+        _check_alone(put_in)
+        whole += put_in
     return whole
+
+
+def _check_alone(lines: Sequence[Line]) -> None:
+    """Refuse a partial that is no template by itself: what it leaves open would be blamed on the file around it."""
+    body = Body(tuple(lines), ())
+    try:
+        parse(body.text)
+    except TemplateSyntaxError as exc:
+        reason = " ".join(str(exc).split())[:300]
+        raise InputError(f"{body.locate(exc.lineno)}: template error: {reason}") from exc
+    except (RecursionError, MemoryError, ArithmeticError, ValueError, TypeError, SyntaxError) as exc:
+        raise InputError(f"{body.locate(1)}: template error: it is nested too deeply") from exc
 
 
 def _find(line: Line, rest: str, folders: Sequence[Path]) -> Path:

@@ -49,6 +49,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 LONGEST = 4_000
 """Tokens of a system prompt above which it is called long; those that are shipped have up to 1,500."""
 
+_HEAD_ADVICE = "a head has name, version (a whole number), description, inputs (a list) and reply, each on a line"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -112,7 +114,9 @@ def _to_finding(exc: InputError) -> Finding:
     """Turn the loader's refusal into a finding: `path:line: what; mend`."""
     where, _, rest = str(exc).partition(": ")
     what, _, mend = rest.rpartition("; ")
-    return Finding("error", where, what or rest, mend if what else "mend this line and run lint again")
+    if what:
+        return Finding("error", where, what, mend)
+    return Finding("error", where, rest, _HEAD_ADVICE if "front matter" in rest else "mend this line")
 
 
 def _lint_prompt(subject: LintSubject, role: str, prompt: Prompt, faults: list[InputFault]) -> list[Finding]:
@@ -139,12 +143,16 @@ def _describe_input(fault: InputFault, allowed: list[str]) -> Finding:
     if fault.name not in allowed:
         return _describe_unknown(fault.where, fault.name, allowed)
     if fault.is_declared:
-        return Finding("error", fault.where, f"'inputs' declares {fault.name!r}, which the body never uses", "remove it")
+        return Finding(
+            "error", fault.where, f"'inputs' declares {fault.name!r}, which the body never uses", "remove it"
+        )
     return Finding("error", fault.where, f"the body uses {fault.name!r}, which is not declared", "add it to 'inputs'")
 
 
 def _describe_unknown(where: str, name: str, allowed: list[str]) -> Finding:
-    return Finding("error", where, f"unknown input {name!r}{suggest(name, allowed)}", f"use one of {', '.join(allowed)}")
+    return Finding(
+        "error", where, f"unknown input {name!r}{suggest(name, allowed)}", f"use one of {', '.join(allowed)}"
+    )
 
 
 def _lint_text(role: str, prompt: Prompt) -> list[Finding]:
@@ -185,14 +193,17 @@ def _lint_origin(subject: LintSubject, role: str, prompt: Prompt) -> list[Findin
     origin = read_origin(prompt.head.copied_from)
     if origin is None:
         what = f"copied_from is {prompt.head.copied_from!r}, which names no base prompt"
-        return [Finding("warning", where, what, f"write it like {write_origin(role, subject.task, subject.language)!r}")]
+        return [
+            Finding("warning", where, what, f"write it like {write_origin(role, subject.task, subject.language)!r}")
+        ]
     path, version = origin
     task, language = _name_set(path)
     if task != subject.task or path.stem != role:
         what = f"this is a copy of the {path.stem} prompt for {task}"
         return [Finding("warning", where, what, f"copy the {role} prompt for {subject.task} instead")]
     if language != subject.language:
-        what = f"this is a copy of the {LANGUAGE_NAMES[language]} prompt, the base set is {LANGUAGE_NAMES[subject.language]}"
+        copied, base = LANGUAGE_NAMES[language], LANGUAGE_NAMES[subject.language]
+        what = f"this is a copy of the {copied} prompt, but the other prompts are {base}"
         mend = f"translate it, or set prompt_language: {language} in domain.yaml"
         return [Finding("warning", where, what, mend)]
     newest = load_prompt(path, [SHARED / language]).head.version
@@ -211,7 +222,9 @@ def _find_strays(overlay: Path, used: set[str]) -> list[Finding]:
             continue
         if path.suffix == ".md" and path.stem not in REPLIES:
             what = f"no agent has this name{suggest(path.stem, list(REPLIES))}"
-            findings.append(Finding("error", str(path), what, f"name it one of {', '.join(REPLIES)} (.md), or remove it"))
+            findings.append(
+                Finding("error", str(path), what, f"name it one of {', '.join(REPLIES)} (.md), or remove it")
+            )
         elif path.suffix != ".md":
             hint = suggest(path.stem, list(REPLIES))
             what = f"not read: a prompt is a file of Markdown{hint if path.is_file() else ''}"

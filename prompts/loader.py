@@ -64,6 +64,8 @@ class Prompt:
     path: Path
     partials: tuple[Path, ...] = ()
     """Files of the partials that were put in."""
+    origin: Body | None = None
+    """Where the lines of the template stand."""
 
     def render(self, values: Mapping[str, Any]) -> str:
         """Fill in the template.
@@ -86,7 +88,9 @@ class Prompt:
             return render(self.body, chosen).strip()
         except (*_TEMPLATE_ERRORS, RecursionError, MemoryError) as exc:
             reason = _first_words(exc) or "it is nested too deeply"
-            raise InputError(f"{self.path}: the template cannot be rendered: {reason}") from exc
+            line = _find_template_line(exc)
+            where = self.origin.locate(line) if self.origin is not None and line is not None else str(self.path)
+            raise InputError(f"{where}: the template cannot be rendered: {reason}") from exc
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,9 @@ def _check_overlay(folder: Path) -> None:
     for path in sorted(folder.glob("*.md")):
         if path.stem not in REPLIES:
             hint = suggest(path.stem, list(REPLIES))
-            raise InputError(f"{path}: no agent has this name{hint}; a prompt file is one of {', '.join(REPLIES)} (.md)")
+            raise InputError(
+                f"{path}: no agent has this name{hint}; a prompt file is one of {', '.join(REPLIES)} (.md)"
+            )
 
 
 def load_prompt(path: Path, folders: Sequence[Path] = (SHARED / "en",)) -> Prompt:
@@ -204,7 +210,7 @@ def read_prompt(path: Path, folders: Sequence[Path]) -> tuple[Prompt, list[Input
     except (*_TEMPLATE_ERRORS, RecursionError, MemoryError) as exc:
         raise InputError(f"{path}: template error: {_first_words(exc) or 'it is nested too deeply'}") from exc
     faults = _find_input_faults(path, head, template, used, whole)
-    return Prompt(head, whole.text, path, whole.partials), faults
+    return Prompt(head, whole.text, path, whole.partials, whole), faults
 
 
 def _find_input_faults(
@@ -241,9 +247,20 @@ def _split(path: Path, text: str) -> tuple[FrontMatter, str]:
     except ValidationError as exc:
         fault = exc.errors()[0]
         key = ".".join(str(part)[:80] for part in fault["loc"])
-        raise InputError(f"{path}: front matter key {key!r}: {fault['msg']}") from exc
+        hint = suggest(key, list(FrontMatter.model_fields)) if fault["type"] == "extra_forbidden" else ""
+        raise InputError(f"{path}{find_head_line(path, key)}: front matter key {key!r}: {fault['msg']}{hint}") from exc
     except (*_TEMPLATE_ERRORS, RecursionError) as exc:
         raise InputError(f"{path}:2: the front matter is not YAML: {_first_words(exc)}") from exc
+
+
+def _find_template_line(exc: BaseException) -> int | None:
+    """The line of the template that raised an error while it was rendered: jinja2 puts it into the traceback."""
+    line, step = None, exc.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename == "<template>":
+            line = step.tb_lineno
+        step = step.tb_next
+    return line
 
 
 def _first_words(exc: BaseException) -> str:

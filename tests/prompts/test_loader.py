@@ -120,7 +120,10 @@ def test_an_overlay_replaces_the_roles_that_it_holds(save: Save) -> None:
 
 def test_a_file_that_belongs_to_no_role_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labeller.md").write_text(write_prompt(), encoding="utf-8")
-    with pytest.raises(InputError, match=r"labeller\.md: no agent has this name \(did you mean .labeler.\?\); .*analyst, generator, labeler"):
+    with pytest.raises(
+        InputError,
+        match=r"labeller\.md: no agent has this name \(did you mean .labeler.\?\); .*analyst, generator, labeler",
+    ):
         load_prompts("classification", tmp_path)
 
 
@@ -156,9 +159,9 @@ def test_an_overlay_must_be_a_folder(tmp_path: Path, kind: str) -> None:
         (write_prompt(inputs="[language"), r"labeler\.md:6: the front matter is not YAML: "),
         (write_prompt(name="a: b"), r"labeler\.md:2: the front matter is not YAML: mapping values"),
         (write_prompt(version=None), r"labeler\.md: front matter key 'version': Field required"),
-        (write_prompt(version="first"), r"labeler\.md: front matter key 'version': Input should be a valid integer"),
-        (write_prompt(inputs="language"), r"labeler\.md: front matter key 'inputs': Input should be a valid list"),
-        (write_prompt(author="me"), r"labeler\.md: front matter key 'author': Extra inputs"),
+        (write_prompt(version="first"), r"labeler\.md:\d: front matter key 'version': Input should be a valid integer"),
+        (write_prompt(inputs="language"), r"labeler\.md:\d: front matter key 'inputs': Input should be a valid list"),
+        (write_prompt(author="me"), r"labeler\.md:\d: front matter key 'author': Extra inputs"),
         (write_prompt("one\n{{ language }}\n{% if %}"), r"labeler\.md:10: template error: Expected an expression"),
         (write_prompt("{{ language "), r"labeler\.md:8: template error: unexpected end of template"),
         (write_prompt("{{ language }}\n\n{% for x in language %}"), r"labeler\.md:10: template error: Unexpected end"),
