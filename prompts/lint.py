@@ -165,7 +165,8 @@ def _lint_text(role: str, prompt: Prompt) -> list[Finding]:
         what = f"the prompt does not name the message that it comes with, {kind!r}"
         what += f", but {other!r}, which this agent never gets" if other else ""
         findings.append(Finding("warning", str(prompt.path), what, f"say that a message of kind `{kind}` follows"))
-    missing = [field for field in FIELDS[role] if field not in told]
+    quoted = set(re.findall(r"[`'\"]([a-z_]+)[`'\"]", prompt.body))  # the words alone may stand in any sentence
+    missing = [field for field in FIELDS[role] if field not in quoted]
     if missing:
         names = ", ".join(f"`{field}`" for field in missing)
         what = f"the prompt does not mention {names} of its message or reply"
