@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evokd.messages import DomainSample, DraftBatch, FeedbackPacket, InputError, LabelEvidence, LessonPlan, Message
-from evokd.messages.suggest import suggest
+from evokd.messages.suggest import find_closest, suggest
 from evokd.prompts.includes import PARTIALS, list_partials
 from evokd.prompts.languages import LANGUAGE_NAMES, PromptLanguage
 from evokd.prompts.loader import (
@@ -121,7 +121,7 @@ def _to_finding(exc: InputError) -> Finding:
 
 def _lint_prompt(subject: LintSubject, role: str, prompt: Prompt, faults: list[InputFault]) -> list[Finding]:
     values = subject.values[role]
-    findings = [_describe_input(fault, sorted(values)) for fault in faults]
+    findings = [_describe_input(fault, sorted(values)) for fault in _drop_misspelt(faults)]
     known = {fault.name for fault in faults}
     for name in prompt.head.inputs:
         if name not in values and name not in known:
@@ -137,6 +137,13 @@ def _lint_prompt(subject: LintSubject, role: str, prompt: Prompt, faults: list[I
     if not any(finding.weight == "error" for finding in findings):
         findings += _lint_rendered(subject, role, prompt)
     return findings
+
+
+def _drop_misspelt(faults: list[InputFault]) -> list[InputFault]:
+    """Leave out what seems unused because the body misspells it: one slip is one finding."""
+    declared = [fault.name for fault in faults if fault.is_declared]
+    meant = {find_closest(fault.name, declared) for fault in faults if not fault.is_declared}
+    return [fault for fault in faults if not (fault.is_declared and fault.name in meant)]
 
 
 def _describe_input(fault: InputFault, allowed: list[str]) -> Finding:

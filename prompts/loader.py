@@ -31,6 +31,8 @@ REPLIES = {
     "guide": "GuideReply",
 }
 """Prompt file -> the reply that it asks for; the last two are questions to the Analyst about the domain itself."""
+INPUTS = ("description", "labels", "language", "max_weaknesses", "schema")
+"""What a prompt may use."""
 BASE = Path(__file__).parent / "base"
 SHARED = Path(__file__).parent / PARTIALS
 """Partials of the base sets, a folder per language."""
@@ -106,7 +108,10 @@ class InputFault:
         """Say it as one line."""
         if self.is_declared:
             return f"{self.where}: 'inputs' declares {self.name!r}, which the body never uses; remove it"
-        return f"{self.where}: the body uses {self.name!r}, which is not declared; add it to 'inputs'"
+        told = f"{self.where}: the body uses {self.name!r}, which is not declared"
+        if self.name in INPUTS:
+            return f"{told}; add it to 'inputs'"
+        return f"{told} and no input{suggest(self.name, INPUTS)}; use one of {', '.join(INPUTS)}"
 
 
 def base_folder(task: str, language: PromptLanguage) -> Path:

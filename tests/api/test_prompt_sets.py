@@ -13,6 +13,7 @@ from evokd.messages import InputError
 from evokd.prompts.loader import BASE, REPLIES
 from tests.graph.toy import add_pool, write_domain, write_reports, write_yaml
 
+MISSPELT = (BASE / "classification" / "analyst.md").read_text(encoding="utf-8").replace("{{ language", "{{ langauge")
 LABELER = (BASE / "classification" / "labeler.md").read_text(encoding="utf-8")
 
 
@@ -203,9 +204,11 @@ def test_lint_finds_everything_in_one_pass_and_errors_come_first(toy: Path) -> N
     (toy / "prompts" / "labeler.md").write_text(LABELER.replace("`drafts`", "them"), encoding="utf-8")
     (toy / "prompts" / "generator.md").write_text("no head", encoding="utf-8")
     (toy / "prompts" / "profil.md").write_text(LABELER, encoding="utf-8")
+    (toy / "prompts" / "analyst.md").write_text(MISSPELT, encoding="utf-8")
     findings = lint_prompt_sets(toy)
-    assert [finding.weight for finding in findings] == ["error", "error", "warning"]
+    assert [finding.weight for finding in findings] == ["error", "error", "error", "warning"]
     assert [Path(finding.where.split(":")[0]).name for finding in findings] == [
+        "analyst.md",
         "generator.md",
         "profil.md",
         "labeler.md",

@@ -28,6 +28,8 @@ COMMANDS = [
     ["predict"],
     ["teacher"],
     ["teacher", "serve"],
+    ["prompts"],
+    *(["prompts", name] for name in ("list", "copy", "show", "diff", "lint", "versions")),
     ["bench"],
     ["compare"],
 ]

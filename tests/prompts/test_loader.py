@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from evokd.agents.output_schemas import output_schema
-from evokd.agents.prompt_context import make_prompt_context
+from evokd.agents.prompt_context import make_prompt_context, prompt_values
 from evokd.messages import (
     PAIR,
     AnalystReply,
@@ -22,7 +22,7 @@ from evokd.messages import (
     ProfileReply,
     describe_reply,
 )
-from evokd.prompts.loader import BASE, ROLES, Prompt, digest_prompts, load_prompt, load_prompts
+from evokd.prompts.loader import BASE, INPUTS, ROLES, Prompt, digest_prompts, load_prompt, load_prompts
 from tests.agents.asks import LABELS
 
 HEAD = {"name": "n", "version": "1", "description": "d", "inputs": "[language]", "reply": "LabelReply"}
@@ -287,3 +287,16 @@ def test_the_prompt_of_another_agent_is_refused(tmp_path: Path) -> None:
         InputError, match=r"generator\.md:6: .*'reply' is 'LabelReply', but a generator gives GeneratorReply"
     ):
         load_prompts("ner", tmp_path)
+
+
+@pytest.mark.parametrize("task", REPLIES)
+def test_every_prompt_gets_the_inputs_that_an_error_names(task: str) -> None:
+    values = prompt_values(output_schema(task), "d", "English", LABELS, 3)
+    assert all(tuple(sorted(given)) == INPUTS for given in values.values())
+
+
+def test_a_misspelt_input_gets_a_suggestion(save: Save) -> None:
+    with pytest.raises(
+        InputError, match=r"labeler\.md:8: .*'langauge'.* \(did you mean 'language'\?\); use one of descr"
+    ):
+        load_prompt(save(write_prompt("{{ langauge }}")))
