@@ -7,8 +7,6 @@ import typer
 
 from evokd.cli.options import RunsDir
 
-_ROLES = ("analyst", "generator", "labeler", "profile", "guide")
-
 
 def prompts_diff(
     first: Annotated[str, typer.Argument(metavar="DOMAIN|RUN", help="A domain, or the first of two runs.")],
@@ -29,7 +27,7 @@ def prompts_diff(
     from evokd.cli.views.prompt_pages import print_diff
 
     paper = console.stdout()
-    if second is not None and _is_run(first, runs_dir):
+    if second is not None and (_is_run(first, runs_dir) or _is_run(second, runs_dir)):
         from evokd.api.prompt_history import diff_run_prompts
 
         lines = diff_run_prompts(first, second, runs_dir)

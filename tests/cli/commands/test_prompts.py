@@ -129,3 +129,7 @@ def test_a_run_is_made_with_the_prompts_of_its_language_and_compared_with_anothe
 def test_runs_with_the_same_prompts_do_not_differ(done_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "diff", "done", "done", "--runs-dir", str(done_runs))
     assert (code, out, err) == (0, "", "both runs were made with the same prompts\n")
+
+
+def test_a_misspelt_run_is_said_to_be_none(done_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_refusal(["prompts", "diff", "dine", "done", "--runs-dir", str(done_runs)], ["dine", "run"], capsys)
