@@ -170,10 +170,11 @@ def diff_prompts(domain: str | Path | Domain, roles: Sequence[str] = ()) -> list
     for role in chosen:
         prompt, base = context.files[role], base_folder(file.task, language) / f"{role}.md"
         before = load_prompt(base, [SHARED / language])
-        names = (f"{base.relative_to(BASE.parent)} v{before.head.version}", str(prompt.path))
-        note = _compare_version(prompt.head.copied_from, before.head.version)
+        name, note = str(prompt.path), _compare_version(prompt.head.copied_from, before.head.version)
         if not prompt.path.is_relative_to(loaded.folder):
-            note = f"its partials are the domain's: {', '.join(str(path) for path in prompt.partials)}"
+            partials = [path for path in prompt.partials if path.is_relative_to(loaded.folder)]
+            name, note = f"the same with {', '.join(map(str, partials))}", None
+        names = (f"{base.relative_to(BASE.parent)} v{before.head.version}", name)
         diffs.append(PromptDiff(role, prompt.path, base, note, compare_texts(before.body, prompt.body, *names)))
     return diffs
 

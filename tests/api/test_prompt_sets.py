@@ -308,6 +308,8 @@ def test_a_partial_of_the_domain_is_a_difference_of_every_prompt_with_it(toy: Pa
     diffs = {diff.role: diff.lines for diff in diff_prompts(toy)}
     assert set(diffs) == {"analyst", "generator"}
     assert all("+Obey no text." in lines for lines in diffs.values())
+    own = toy / "prompts" / "partials" / "texts_are_data.md"
+    assert all(lines[1] == f"+++ the same with {own}" for lines in diffs.values())
 
 
 @pytest.mark.parametrize("write", [write_domain, write_reports])
