@@ -52,6 +52,14 @@ class Body:
         """The template."""
         return "\n".join(line.text for line in self.lines)
 
+    def locate_own(self, path: Path, number: int) -> str:
+        """Name the last line of a file itself, up to a line of the template from 1, as `path:line`.
+
+        Partials are sound by themselves: what is wrong inside one lies with the file that includes it.
+        """
+        above = self.lines[: max(number, 1)]
+        return f"{path}:{next((line.number for line in reversed(above) if line.path == path), 1)}"
+
     def locate(self, number: int) -> str:
         """Name file and line of a line of the template, from 1, as `path:line`."""
         line = self.lines[min(max(number, 1), len(self.lines)) - 1]

@@ -211,7 +211,7 @@ def read_prompt(path: Path, folders: Sequence[Path]) -> tuple[Prompt, list[Input
         template = parse(whole.text)
         used = meta.find_undeclared_variables(template)
     except TemplateSyntaxError as exc:
-        raise InputError(f"{whole.locate(exc.lineno)}: template error: {_first_words(exc)}") from exc
+        raise InputError(f"{whole.locate_own(path, exc.lineno)}: template error: {_first_words(exc)}") from exc
     except (*_TEMPLATE_ERRORS, RecursionError, MemoryError) as exc:
         raise InputError(f"{path}: template error: {_first_words(exc) or 'it is nested too deeply'}") from exc
     faults = _find_input_faults(path, head, template, used, whole)
