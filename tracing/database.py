@@ -195,7 +195,8 @@ class Database:
     def _transaction(self) -> Iterator[None]:
         """Store everything written inside, or nothing."""
         with self._named_errors(), self._base:
-            self._base.execute("BEGIN")
+            # Deferred, it could not begin to write once it has read and the group commit has written meanwhile.
+            self._base.execute("BEGIN IMMEDIATE")
             yield
 
     @contextmanager
