@@ -61,7 +61,8 @@ def find_teacher_faults(endpoints: Sequence[Endpoint], has_answered: bool) -> It
         state = endpoint.state
         is_refuted = has_answered and state.fault in ("no_models", "model_unlisted", "server_error")
         if state.fault is not None and not is_refuted:
-            level: Level = "warning" if state.fault in ("no_models", "wrong_address") else "error"
+            can_serve = state.fault in ("no_models", "wrong_address", "model_unlisted")
+            level: Level = "warning" if can_serve else "error"
             text = f"teacher {endpoint.settings.model!r}: {state.said}"
             yield Finding(level, f"teacher_{state.fault}", endpoint.address, text, state.mend)
 
