@@ -11,7 +11,7 @@ from evokd.messages import InputError
 from evokd.student.base import check_student
 from evokd.student.base_config import RECORD
 from evokd.student.protocol import Prediction, PredictJob, StudentError
-from evokd.student.record import read_record
+from evokd.student.record import read_record, read_temperature
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.registry import codec, make_network
 
@@ -52,8 +52,7 @@ class StudentFolder:
     @property
     def temperature(self) -> float:
         """What logits are divided by, so that confidences are frequencies; 1 where nothing was measured."""
-        calibration = self.record.get("calibration")
-        return float(calibration.get("temperature", 1.0)) if isinstance(calibration, dict) else 1.0
+        return read_temperature(self.record)
 
     def load_calibrated(self) -> "LoadedModel":
         """Load the model with the temperature divided into its output layer, so that softmax gives confidences."""
@@ -68,7 +67,7 @@ class StudentFolder:
         return loaded
 
     def answer(self, texts: Sequence[str]) -> list[Prediction]:
-        """Answer texts as `evokd predict` does."""
+        """Answer texts exactly: the answers of `evokd predict`, with probabilities that are not calibrated."""
         from evokd.student.predict import predict
 
         return predict(PredictJob(folder=str(self.path), texts=list(texts)))

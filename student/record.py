@@ -37,4 +37,4 @@ def store_calibration(folder: Path, calibration: Calibration) -> None:
 def read_temperature(record: Mapping[str, Any]) -> float:
     """Read from an `evokd.json` what the student's logits are divided by; 1.0 where nothing was measured."""
     calibration = record.get("calibration")
-    return float(calibration["temperature"]) if isinstance(calibration, dict) else 1.0
+    return float(calibration.get("temperature", 1.0)) if isinstance(calibration, dict) else 1.0

@@ -8,12 +8,12 @@ from evokd.student.base import find_local
 from evokd.student.compute import pick_device, set_threads
 from evokd.student.features import FEATURE_BATCH, Encoder, open_encoder
 from evokd.student.memory import halve, with_less
-from evokd.student.protocol import Appraisal, AppraiseJob, GroupEffect, TrainExample, TrainJob
+from evokd.student.protocol import Appraisal, AppraiseJob, GroupEffect, TrainExample
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.training.finetune import TrainingSet
 from evokd.student.training.linear_head import Fitted
-from evokd.student.training.samples import TrainingSamples, gather
+from evokd.student.training.samples import TrainingSamples, gather, make_fit_job
 
 FOLDS = 4
 """Parts of the held texts; each is judged by a layer that was fitted without it."""
@@ -42,7 +42,7 @@ def appraise(job: AppraiseJob) -> Appraisal:
         return Appraisal(loss=None, effects=[])
     set_threads(job.settings.threads)
     device = pick_device(job.settings.device)
-    base = _fit_job(job, job.examples)
+    base = make_fit_job(job, job.examples)
     texts = gather(base, network).texts
     _, _ = with_less(
         halve(FEATURE_BATCH, job.halvings),
@@ -52,18 +52,6 @@ def appraise(job: AppraiseJob) -> Appraisal:
     parts = [[item for item in job.examples if item.id in held][fold::FOLDS] for fold in range(FOLDS)]
     judge = _Judge(job, task, encoder)
     return judge.report([judge.compare(part) for part in parts if part])
-
-
-def _fit_job(job: AppraiseJob, examples: Sequence[TrainExample]) -> TrainJob:
-    return TrainJob(
-        task=job.task,
-        labels=job.labels,
-        examples=list(examples),
-        meanings=job.meanings,
-        out="",
-        settings=job.settings,
-        seed=0,
-    )
 
 
 class _Judge:
@@ -101,12 +89,12 @@ class _Judge:
             item.model_copy(update={"weight": item.weight * (1 + _STEP)}) if self._group[item.id] == raised else item
             for item in examples
         ]
-        samples = gather(_fit_job(self._job, weighed), self._encoder.network)
+        samples = gather(make_fit_job(self._job, weighed), self._encoder.network)
         return samples.fit(*self._read(samples), self._encoder.layer.out_features)
 
     def _loss(self, fitted: Fitted, part: Sequence[TrainExample]) -> torch.Tensor:
         """Give the cross-entropy of each text, times its weight."""
-        samples = TrainingSamples(_fit_job(self._job, part), self._encoder.network, list(part), [])
+        samples = TrainingSamples(make_fit_job(self._job, part), self._encoder.network, list(part), [])
         data, inputs = self._read(samples)
         features, targets, _ = self._encoder.network.flatten(inputs, data.targets)
         logits = fitted.answer(features)

@@ -13,12 +13,12 @@ from evokd.student.compute import pick_device, set_threads
 from evokd.student.features import FEATURE_BATCH, Encoder, open_encoder
 from evokd.student.folds import split_folds
 from evokd.student.memory import halve, with_less
-from evokd.student.protocol import DoubtJob, DoubtReport, LabelDoubt, TrainExample, TrainJob
+from evokd.student.protocol import DoubtJob, DoubtReport, LabelDoubt, TrainExample
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.network import IGNORE, TextPiece
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.training.finetune import TrainingSet
-from evokd.student.training.samples import TrainingSamples, gather
+from evokd.student.training.samples import TrainingSamples, gather, make_fit_job
 
 FOLDS = 5
 LEAST_ROWS = 20
@@ -89,10 +89,10 @@ class _Judge:
         if not rest:
             return
         network, classes = self._encoder.network, self._encoder.layer.out_features
-        samples = gather(self._make_job(rest), network)
+        samples = gather(make_fit_job(self._job, rest), network)
         data, inputs = self._read(samples)
         fitted = samples.fit(data, inputs, classes, _L2)
-        held = TrainingSamples(self._make_job(fold), network, list(fold), [])
+        held = TrainingSamples(make_fit_job(self._job, fold), network, list(fold), [])
         pieces, inputs = self._features(held.texts)
         parts = zip(pieces, inputs, held.encode(self._task, pieces).targets, strict=True)
         for text, own in groupby(parts, key=lambda part: part[0].text):
@@ -144,18 +144,6 @@ class _Judge:
     def _features(self, texts: Sequence[str]) -> tuple[list[TextPiece], list[torch.Tensor]]:
         at_once, limit = halve(FEATURE_BATCH, self._job.halvings), self._job.settings.length
         return with_less(at_once, lambda fit: self._encoder.features(texts, limit, self._device, fit))[0]
-
-    def _make_job(self, examples: Sequence[TrainExample]) -> TrainJob:
-        job = self._job
-        return TrainJob(
-            task=job.task,
-            labels=job.labels,
-            examples=list(examples),
-            meanings=job.meanings,
-            out="",
-            settings=job.settings,
-            seed=0,
-        )
 
 
 def _extend(text: str, doubtful: dict[tuple[int, int], _Judgement], place: tuple[int, int]) -> tuple[int, int]:

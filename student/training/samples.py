@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from evokd.student.protocol import TrainExample, TrainJob, write_meaning
+from evokd.student.protocol import AppraiseJob, DoubtJob, TrainExample, TrainJob, write_meaning
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.network import TaskNetwork, TextPiece
 from evokd.student.training.finetune import TrainingSet
@@ -126,3 +126,16 @@ def _line_up(network: TaskNetwork, data: TrainingSet, inputs: Sequence[torch.Ten
     weights[:labelled] *= labelled / weights[:labelled].sum().clamp(min=1e-12)
     weights[labelled:] = data.weights[labelled:]
     return Rows(features, targets, weights)
+
+
+def make_fit_job(job: AppraiseJob | DoubtJob, examples: Sequence[TrainExample]) -> TrainJob:
+    """Make the training that fits an output layer on some examples; nothing is written."""
+    return TrainJob(
+        task=job.task,
+        labels=job.labels,
+        examples=list(examples),
+        meanings=job.meanings,
+        out="",
+        settings=job.settings,
+        seed=0,
+    )
