@@ -53,6 +53,8 @@ def predict(
 
     if file is not None and given is not None:
         raise InputError(f"--input {given}: the rows are named already ({file}); leave one of them out")
+    if output is not None and not prefix:
+        raise InputError("--prefix: give one letter or more, so that no column of the input is written over")
     student = api.load_student(run, runs_dir, int8=int8)
     if output is not None:
         api.check_output(output)

@@ -30,6 +30,8 @@ SHOWN_TEXTS = 3
 MOST_COUNTED = 5
 """Confusions and kinds of mistakes that are listed."""
 _LISTED_CALLS = 6
+_WEAKNESS_CUT = 240
+"""Characters of the Analyst's words that a cycle shows; the page of the weakness has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,11 @@ class Depth:
 
     texts: int
     """Texts that are quoted at most, for each thing that has texts."""
-    words: int
-    """Characters of the Analyst's words on a weakness; the page of the weakness has all of them."""
     is_brief: bool = False
 
 
-FULL = Depth(texts=SHOWN_TEXTS, words=240)
-BRIEF = Depth(texts=0, words=0, is_brief=True)
+FULL = Depth(texts=SHOWN_TEXTS)
+BRIEF = Depth(texts=0, is_brief=True)
 """A cycle on one screen, where a whole run is told."""
 
 
@@ -171,7 +171,7 @@ def _said(console: Console, ledger: Ledger, cycle: int, shown: Sequence[Case], p
         if depth.is_brief:
             outline_weakness(console, row)
             continue
-        say_weakness(console, row, min(depth.words, 2 * console.width - 20))
+        say_weakness(console, row, min(_WEAKNESS_CUT, 2 * console.width - 20))
         known = [cases[name] for name in row["evidence"] if name in cases]
         for case in known[: depth.texts]:
             say(console, tell_case(case, fit(console, CUT)), 6)

@@ -71,3 +71,10 @@ def test_predict_on_a_run_whose_student_was_deleted_says_so(
     assert printed.out == ""
     assert printed.err.startswith(f"evokd: {folder}: its student was deleted, as experiments do")
     assert printed.err.count("\n") == 1
+
+
+def test_an_empty_prefix_would_write_over_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--prefix", "", "--output", str(tmp_path / "out.csv")]
+    assert main.run_cli(["predict", str(RUN), "no.csv", *options]) == 2
+    assert "--prefix: give one letter or more" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
