@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from evokd.student.first_sub_word import read_first_sub_word
 from evokd.student.memory import in_batches
 from evokd.student.onnx_engine import SUB_WORDS as ONNX_SUB_WORDS
 from evokd.student.onnx_engine import is_onnx, open_session, run
@@ -146,7 +147,7 @@ def _load_engine(
 
 
 def _open_torch(network: TaskNetwork, folder: str, device: torch.device) -> torch.nn.Module:
-    model = network.load(folder).model.eval()
+    model = read_first_sub_word(network.load(folder).model.eval())
     return pack_linear_layers(model) if device.type == "cpu" else model.to(device)
 
 

@@ -118,7 +118,6 @@ def test_the_engine_answers_texts_of_all_lengths_together(
     together = np.array(compute_logits(session, encodings, padding, at_once=500))
     alone = np.array([compute_logits(session, [encoding], padding)[0] for encoding in encodings])
     assert together == pytest.approx(alone, abs=1e-4)
-    # in 8 bits an answer depends a little on the texts that are computed with it, which share their scales
     rough = np.array(compute_logits(open_session(out, int8=True, threads=1), encodings, padding))
     assert (rough.argmax(1) == alone.argmax(1)).mean() > 0.9
     assert rough != pytest.approx(alone, abs=1e-4)
