@@ -7,7 +7,7 @@ SEED ?= 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test browser fuzz chaos chaos-short check format lint types imports bench phoenix mlflow studio clean
+.PHONY: help setup demo test tutorial docs docs-serve browser fuzz chaos chaos-short check format lint types imports bench phoenix mlflow studio clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -26,6 +26,16 @@ demo: $(STAMP)  ## evolution cycles on both shipped domains, with the embedded t
 
 test: $(STAMP)  ## run the tests, WORKERS (2) files at a time
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
+
+tutorial: $(STAMP)  ## the tutorial of the docs with the rehearsal teacher, word for word, and the time of each command (minutes)
+	$(BIN)/python -m tests.docs.tutorial
+
+docs: $(STAMP)  ## the documentation as a site in site/; a broken link ends it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open site/index.html, or show it with the search: make docs-serve"
+
+docs-serve: $(STAMP)  ## the documentation on http://127.0.0.1:8000, renewed while you write
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict
 
 BROWSER := tests/browser/node_modules/.installed
 
@@ -95,4 +105,4 @@ studio: .venv-studio/.installed  ## a run through LangGraph's development server
 	EVOKD_LANGGRAPH=.venv-studio/bin/langgraph $(BIN)/python -m pytest -n 0 tests/graph/test_studio.py
 
 clean:  ## remove the environment and caches, keep the runs
-	rm -rf $(VENV) .venv-mlflow .venv-phoenix .venv-studio build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mypy_path
+	rm -rf $(VENV) .venv-mlflow .venv-phoenix .venv-studio build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mypy_path
