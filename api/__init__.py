@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from evokd.api.students import load_student as load_student
     from evokd.api.texts import Input as Input
     from evokd.api.texts import open_input as open_input
+    from evokd.api.tutorial_files import write_tutorial_files as write_tutorial_files
     from evokd.api.viewing import Report as Report
     from evokd.api.viewing import address_of as address_of
     from evokd.api.viewing import report as report
@@ -102,6 +103,7 @@ _MODULES = {
     "serve_rehearsal": "api.rehearsal",
     "stream": "api.runs",
     "view": "api.viewing",
+    "write_tutorial_files": "api.tutorial_files",
 }
 """Name -> the module that has it."""
 

@@ -27,6 +27,7 @@ from evokd.cli.commands.runs import runs
 from evokd.cli.commands.send import send
 from evokd.cli.commands.serve import serve
 from evokd.cli.commands.show import show
+from evokd.cli.commands.tutorial import tutorial
 from evokd.cli.commands.view import view
 
 
@@ -73,6 +74,7 @@ COMMANDS = (
     presets,
     bench,
     compare,
+    tutorial,
 )
 for command in COMMANDS:
     app.command()(command)
