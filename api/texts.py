@@ -47,15 +47,15 @@ class Input:
         """Read the rows, from the first."""
         return read_input(self.source, self.form, Layout(), self.text_column)
 
-    def describe(self) -> list[str]:
-        """Say how the rows were understood: always where the format is a guess, else what is odd."""
+    def describe(self, only_odd: bool = False) -> list[str]:
+        """Say how the rows were understood: where the format is a guess and not `only_odd`, else what is odd."""
         notes = [f"note: {self.name}: {note}" for note in self.layout.notes]
         if self.texts < self.count:
             blanks = self.count - self.texts
             blank = "1 row without a text; no answer is given to it"
             many = f"{blanks:,} rows without a text; no answer is given to them"
             notes.append(f"note: {self.name}: {blank if blanks == 1 else many}")
-        if not self.is_guess:
+        if only_odd or not self.is_guess:
             return notes
         count = "1 text" if self.texts == 1 else f"{self.texts:,} texts"
         return [f"{self.name}: {count}, read as {self.layout.tell()}", *notes]

@@ -28,6 +28,7 @@ def follow(
     folder: str | None = None,
     shown: Path | None = None,
     export: "Callable[[Event], None] | None" = None,
+    is_quiet: bool = False,
 ) -> None:
     """Drive a run with progress on standard error and, if asked for, events on standard output.
 
@@ -37,6 +38,7 @@ def follow(
         folder: the run's folder, where it is there already.
         shown: the folder of runs of which live pages are served meanwhile; None: none are.
         export: takes the events as well, and never fails.
+        is_quiet: whether standard error gets warnings, errors and one line at the end, and nothing else.
 
     Raises:
         InputError: no port is free for the pages.
@@ -45,10 +47,10 @@ def follow(
     """
     from evokd.api.interruption import exit_code, signals_stop
     from evokd.cli import console
+    from evokd.cli.views import result_view
     from evokd.cli.views.progress import Progress
-    from evokd.cli.views.result_view import tell_result, tell_waiting
 
-    with ExitStack() as stack, signals_stop(), Progress(console.stderr()) as progress:
+    with ExitStack() as stack, signals_stop(), Progress(console.stderr(), is_quiet=is_quiet) as progress:
         progress.folder = folder
         if shown is not None:
             from evokd.api.viewing import serve_pages
@@ -75,11 +77,14 @@ def follow(
             if error is exc:
                 raise
             raise error from exc
-    summary = run.summary
-    if summary is None:
-        tell_waiting(console.stderr(), run.state, progress.folder or str(run.path), console.program())
-        return
-    tell_result(console.stderr(), summary, progress.folder or str(run.path), console.program())
+    place, paper = progress.folder or str(run.path), console.stderr()
+    if run.summary is None:
+        tell = result_view.tell_waiting_briefly if is_quiet else result_view.tell_waiting
+        tell(paper, run.state, place, console.program())
+    elif is_quiet:
+        result_view.tell_result_briefly(paper, run.summary, place)
+    else:
+        result_view.tell_result(paper, run.summary, place, console.program())
 
 
 FOLDER_NOTE = "evokd-folder="

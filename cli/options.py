@@ -11,6 +11,9 @@ StudentRun = Annotated[
     str, typer.Argument(metavar="RUN|STUDENT", help="A run id in the runs folder, a run's path, or a student folder.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output, the rest on standard error.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="No progress: warnings, errors, and a line at the end that says what came out.")
+]
 ContentAsJson = Annotated[bool, typer.Option("--json", help="All of it as one JSON object on standard output.")]
 ReportAsJson = Annotated[bool, typer.Option("--json", help="The report as JSON on standard output.")]
 DomainArgument = Annotated[

@@ -238,6 +238,7 @@ def _announce(plan: Plan, folder: RunFolder, info: ResumeInfo) -> dict[str, Any]
         "seed": settings.seed,
         "own_prompts": list(plan.briefing.domain_prompts),
         "notes": [*plan.domain.notes, *plan.sight.notes, *info.notes],
+        "warnings": _list_warnings(plan),
         "data": {
             "labels": len(plan.domain.codec.labels),
             "seeds": len(plan.domain.seeds),
@@ -245,6 +246,13 @@ def _announce(plan: Plan, folder: RunFolder, info: ResumeInfo) -> dict[str, Any]
             "test": len(plan.domain.test),
         },
     }
+
+
+def _list_warnings(plan: Plan) -> list[str]:
+    """Those of the notes that nobody should miss: what puts scores or money at risk, and files read otherwise."""
+    read = [f"{file.path}: {note}" for file in plan.domain.files for note in file.layout.notes]
+    findings = (*plan.domain.findings, *plan.sight.findings)
+    return list(dict.fromkeys([*read, *(finding.note for finding in findings if finding.level != "hint")]))
 
 
 async def _invoke(context: RunContext, info: ResumeInfo, overrides: RunOverrides) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evokd.cli.options import ReportAsJson
+from evokd.cli.options import Quiet, ReportAsJson
 
 
 def bench(
@@ -47,6 +47,7 @@ def bench(
     out: Annotated[Path, typer.Option(help="Folder of the experiment; what is done in it is not done again.")] = Path(
         "bench"
     ),
+    quiet: Quiet = False,
     as_json: ReportAsJson = False,
 ) -> None:
     """Compare presets on domains: many runs from the same start, scored on test data after every cycle.
@@ -82,7 +83,7 @@ def bench(
         raise InputError("--full-shot-seeds: nothing is trained on the whole corpus with --no-full-shot; leave one out")
     if full_shot_seeds is not None and full_shot_seeds > (given := len(chosen)):
         raise InputError(f"--full-shot-seeds {full_shot_seeds}: --seeds gives {given}; ask for at most as many")
-    with signals_stop(), ExperimentProgress(console.stderr()) as progress:
+    with signals_stop(), ExperimentProgress(console.stderr(), quiet) as progress:
         report = api.bench(
             domains,
             [name.strip() for name in presets.split(",") if name.strip()],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evokd.cli.options import RunsDir, StudentRun
+from evokd.cli.options import Quiet, RunsDir, StudentRun
 
 if TYPE_CHECKING:
     from evokd.api.students import Student
@@ -38,6 +38,7 @@ def predict(
     ] = False,
     form: Annotated[str | None, typer.Option("--format", metavar="lines|jsonl|csv|tsv|conll|parquet")] = None,
     runs_dir: RunsDir = Path("runs"),
+    quiet: Quiet = False,
 ) -> None:
     """Let a run's student answer the rows of a file; other columns, ids and rows without a text are kept.
 
@@ -59,12 +60,12 @@ def predict(
     if output is not None:
         api.check_output(output)
     rows = api.open_input(file or given or "-", sys.stdin.buffer, form, text_column)
-    for line in [*rows.describe(), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
+    for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
         console.say(line)
     if output is None:
         _print(student, rows, reject)
     else:
-        _write(student, rows, output, prefix, reject, scores)
+        _write(student, rows, output, prefix, reject, scores, quiet)
 
 
 def _print(student: "Student", rows: "Input", reject: float | None) -> None:
@@ -77,14 +78,23 @@ def _print(student: "Student", rows: "Input", reject: float | None) -> None:
                 console.print_json({"line": item.row.number, "text": item.row.text, **item.columns})
 
 
-def _write(student: "Student", rows: "Input", output: Path, prefix: str, reject: float | None, scores: bool) -> None:
+def _write(
+    student: "Student",
+    rows: "Input",
+    output: Path,
+    prefix: str,
+    reject: float | None,
+    scores: bool,
+    quiet: bool,
+) -> None:
     from evokd import api
     from evokd.cli import console
     from evokd.cli.views.answer_progress import count_answers
+    from evokd.cli.views.layout import count
 
     names = student.name_columns(prefix, reject, scores)
     empty = dict.fromkeys(names)
     with api.OutputFile(output, names) as file:
-        for part in count_answers(student.answer_rows(iter(rows), prefix, reject, scores), rows.count):
+        for part in count_answers(student.answer_rows(iter(rows), prefix, reject, scores), rows.count, quiet):
             file.write([{**item.row.fields, **empty, **item.columns} for item in part])
-    console.say(f"{rows.texts:,} answers: {output}")
+    console.say(f"{count(rows.texts, 'answer')}: {output}")

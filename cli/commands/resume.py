@@ -15,6 +15,7 @@ from evokd.cli.options import (
     Cycles,
     MlflowTo,
     NoContent,
+    Quiet,
     Rest,
     Reviewer,
     Run,
@@ -45,6 +46,7 @@ def resume(
     trace: TraceTo = None,
     mlflow: MlflowTo = None,
     no_content: NoContent = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with an interrupted run. Replies that had arrived are not asked for again.
@@ -86,4 +88,5 @@ def resume(
             str(opened.path),
             opened.path.parent if view else None,
             export,
+            quiet,
         )

@@ -18,6 +18,7 @@ from evokd.cli.options import (
     MlflowTo,
     NoContent,
     PresetOption,
+    Quiet,
     ReviewMode,
     RunsDir,
     StudentOption,
@@ -50,6 +51,7 @@ def run(
     trace: TraceTo = None,
     mlflow: MlflowTo = None,
     no_content: NoContent = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Run evolution cycles on a domain.
@@ -86,4 +88,5 @@ def run(
             ),
             shown=runs_dir if view else None,
             export=export,
+            is_quiet=quiet,
         )

@@ -26,10 +26,11 @@ class ExperimentProgress(LiveLine):
 
     Args:
         console: the console to write to.
+        is_quiet: whether only warnings and errors are shown.
     """
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console, "planning")
+    def __init__(self, console: Console, is_quiet: bool = False) -> None:
+        super().__init__(console, "planning", is_quiet)
         self._total = self._done = self._fresh = 0
         self._began = time.monotonic()
         self._started: dict[str, float] = {}
@@ -65,11 +66,11 @@ class ExperimentProgress(LiveLine):
         self._say(f"{self._done}/{self._total} {literal(job.name)}, {took:.1f} s{self._left()}")
 
     def _on_repeated(self, event: Mapping[str, Any]) -> None:
-        self._say(f"[yellow]the process of {literal(event['job'].name)} died; once more[/]")
+        self._warn(f"[yellow]the process of {literal(event['job'].name)} died; once more[/]")
 
     def _on_failed(self, event: Mapping[str, Any]) -> None:
         self._running.pop(event["job"].id, None)
-        self._say(f"[red]{literal(event['job'].name)} failed:[/] {literal(event['message'])}")
+        self._warn(f"[red]{literal(event['job'].name)} failed:[/] {literal(event['message'])}")
 
     def _left(self) -> str:
         """Estimate the time left from the jobs done since the start; empty where there is nothing to go by."""
@@ -84,4 +85,8 @@ class ExperimentProgress(LiveLine):
         return f"{self._done}/{self._total} done{self._left()}; running: {running}"
 
     def _say(self, text: str) -> None:
+        if not self._is_quiet:
+            self._warn(text)
+
+    def _warn(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)

@@ -31,16 +31,18 @@ class LiveLine:
     Args:
         console: the console to write to; there is a live line if it is a terminal.
         first: the first text of the line.
+        is_quiet: whether there is no live line even there.
     """
 
-    def __init__(self, console: Console, first: str) -> None:
+    def __init__(self, console: Console, first: str, is_quiet: bool = False) -> None:
         self._console = console
+        self._is_quiet = is_quiet
         self._first = first
         self._status: Status | None = None
 
     def __enter__(self) -> Self:
         """Show the live line, if this is a terminal."""
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._is_quiet:
             self._status = self._console.status(self._first)
             self._status.start()
         return self

@@ -34,10 +34,11 @@ class Progress(LiveLine):
     Args:
         console: the console to write to; there is a live line if it is a terminal.
         clock: seconds, from any zero.
+        is_quiet: whether only warnings and errors are shown.
     """
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(console, "starting")
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic, is_quiet: bool = False) -> None:
+        super().__init__(console, "starting", is_quiet)
         self.folder: str | None = None
         self.pages: str | None = None
         """Address of the live pages; None: none are served."""
@@ -70,14 +71,14 @@ class Progress(LiveLine):
             self._say(f"[yellow]{notice(event['teacher'])}[/]")
         for prompt in event.get("own_prompts", []):
             self._say(f"the domain's own prompt: {literal(prompt)}")
-        for note in event.get("notes", []):
-            self._say(f"note: {literal(note)}")
+        for note in event.get("warnings" if self._is_quiet else "notes", []):
+            self._warn(f"note: {literal(note)}")
         if event.get("estimate"):
             self._spending.revise(event["estimate"])
             self._say(describe_estimate(event["estimate"]))
         self._say(f"run folder {literal(event['folder'])}")
         if self.pages is not None:
-            self._say(
+            self._warn(
                 f"pages at {literal(self.pages)}/run/{quote(Path(event['folder']).name, safe='')} while it runs; later:"
                 f" evokd view {literal(event['folder'])}"
             )
@@ -90,7 +91,10 @@ class Progress(LiveLine):
     def _on_changed(self, event: Mapping[str, Any]) -> None:
         for change in event["changes"]:
             for line in change["lines"][:1]:
-                self._say(f"changed: {literal(line)}" if change["free"] else f"[yellow]forced: {literal(line)}[/]")
+                if change["free"]:
+                    self._say(f"changed: {literal(line)}")
+                else:
+                    self._warn(f"[yellow]forced: {literal(line)}[/]")
 
     def _on_node_started(self, event: Mapping[str, Any]) -> None:
         self._place, self._steps = f"cycle {event['cycle']}: {event['node']}", ""
@@ -123,7 +127,7 @@ class Progress(LiveLine):
 
     def _on_call(self, event: Mapping[str, Any]) -> None:
         for line in self._notices.of_call(event):
-            self._say(f"[yellow]note: {literal(line)}[/]")
+            self._warn(f"[yellow]note: {literal(line)}[/]")
         if is_adapted(event):
             return
         if "optional" in event.get("flags", ()):
@@ -131,17 +135,18 @@ class Progress(LiveLine):
                 f"cycle {event['cycle']}: {event['role']}: goes on without an answer that the teacher cannot give"
             )
         elif event["status"] in ("error", "lost"):
-            self._say(f"[red]cycle {event['cycle']}: {event['role']}: {literal(event['faults'][0], 200)}[/]")
+            self._warn(f"[red]cycle {event['cycle']}: {event['role']}: {literal(event['faults'][0], 200)}[/]")
         if event["status"] == "error":
             return
         self._spending.add(event)
         if event["status"] == "fault" and "optional" not in event.get("flags", ()):
             fault = literal(event["faults"][0], 160)
-            self._say(f"[yellow]cycle {event['cycle']}: {event['role']}: {_tell_fate(event)}: {fault}[/]")
+            tell = self._say if event.get("again") else self._warn
+            tell(f"[yellow]cycle {event['cycle']}: {event['role']}: {_tell_fate(event)}: {fault}[/]")
 
     def _on_waiting(self, event: Mapping[str, Any]) -> None:
         calls = "1 call that is" if event["calls"] == 1 else f"{event['calls']} calls that are"
-        self._say(f"[yellow]waiting for {calls} under way, at most {event['seconds']} s; Ctrl-C leaves them[/]")
+        self._warn(f"[yellow]waiting for {calls} under way, at most {event['seconds']} s; Ctrl-C leaves them[/]")
 
     def _on_kinds(self, event: Mapping[str, Any]) -> None:
         if event.get("verdict"):
@@ -178,7 +183,7 @@ class Progress(LiveLine):
 
     def _on_training_fault(self, event: Mapping[str, Any]) -> None:
         if event["mended"]:  # a fault that is not mended ends the command with an error
-            self._say(f"[yellow]cycle {event['cycle']}: training: {literal(event['fault'], 300)}[/]")
+            self._warn(f"[yellow]cycle {event['cycle']}: training: {literal(event['fault'], 300)}[/]")
 
     def _on_trained(self, event: Mapping[str, Any]) -> None:
         before, after, metric = event["before"], event["after"], event["metric"]
@@ -217,6 +222,12 @@ class Progress(LiveLine):
         self._say(f"  weakness {event['id']}: {literal(event['name'], 100)}{fate}", style="dim")
 
     def _say(self, text: str, style: str | None = None) -> None:
+        """Show how it goes on."""
+        if not self._is_quiet:
+            self._warn(text, style)
+
+    def _warn(self, text: str, style: str | None = None) -> None:
+        """Show what nobody should miss, however quiet it is to be."""
         self._console.print(paint(text), style=style, highlight=False, soft_wrap=True)
 
 

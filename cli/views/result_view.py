@@ -33,6 +33,27 @@ def tell_result(console: Console, summary: Mapping[str, Any], run: str, program:
     console.print(ask, markup=False, highlight=False, soft_wrap=True)
 
 
+def tell_result_briefly(console: Console, summary: Mapping[str, Any], run: str) -> None:
+    """Print the end of a run in one line.
+
+    Args:
+        console: the console to write to.
+        summary: the summary of the run.
+        run: folder or id of the run.
+    """
+    parts = [*describe_gains(summary), describe_costs(summary)]
+    if summary["rehearsal"]:
+        parts.append(f"teacher {summary['teacher']}: no language model was called")
+    console.print(f"{clean(run)}: {clean('; '.join(parts))}", markup=False, highlight=False, soft_wrap=True)
+
+
+def tell_waiting_briefly(console: Console, state: RunState, run: str, program: str) -> None:
+    """Print in one line that a run waits for people. The arguments are those of `tell_waiting`."""
+    folder = clean(shlex.quote(run))
+    line = f"{clean(run)}: waits for a review: {state.reason}; next: {program} review {folder}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def tell_waiting(console: Console, state: RunState, run: str, program: str) -> None:
     """Print that a run waits for people, and the commands with which they go on.
 
