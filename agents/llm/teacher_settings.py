@@ -25,6 +25,12 @@ def _check_address(value: str | None) -> str | None:
     names = [name.lower() for name, _ in parse_qsl(f"{parts.query}&{parts.fragment}", keep_blank_values=True)]
     if "@" in parts.netloc or any(secret in name for name in names for secret in _SECRETS):
         raise ValueError("keys come from the environment (see api_key_env); take the key out of the address")
+    is_azure = (parts.hostname or "").endswith(".azure.com")
+    if is_azure and ("/deployments/" in parts.path or parts.query):
+        address = f"{parts.scheme}://{parts.netloc}/openai/v1"
+        raise ValueError(f"of Azure, only the v1 API is called: write {address}, and the deployment as the model")
+    if parts.query or parts.fragment:
+        raise ValueError("paths are put behind the address, so that it cannot have a query: leave out what follows it")
     return value
 
 
