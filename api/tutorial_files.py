@@ -37,7 +37,7 @@ def write_tutorial_files(folder: str | Path) -> dict[str, Any]:
     """
     tickets, mails = Path(folder) / TICKETS, Path(folder) / MAILS
     if not tickets.parent.is_dir():
-        raise InputError(f"{tickets.parent}: there is no such folder; make it first")
+        raise InputError(f"{tickets.parent}: no such folder; make it first")
     for path in (tickets, mails):
         if path.exists() or path.is_symlink():
             raise InputError(f"{path}: is there already; name another folder, or remove it first")

@@ -30,7 +30,7 @@ def _check_address(value: str | None) -> str | None:
         address = f"{parts.scheme}://{parts.netloc}/openai/v1"
         raise ValueError(f"of Azure, only the v1 API is called: write {address}, and the deployment as the model")
     if parts.query or parts.fragment:
-        raise ValueError("paths are put behind the address, so that it cannot have a query: leave out what follows it")
+        raise ValueError("calls go to paths below the address, so it cannot end in ?... or #...: leave that out")
     return value
 
 

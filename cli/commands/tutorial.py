@@ -9,7 +9,7 @@ from evokd.cli.options import ContentAsJson
 
 
 def tutorial(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to; it has to be there.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to; it has to be there.")] = Path(),
     as_json: ContentAsJson = False,
 ) -> None:
     """Write tickets.csv and mails.csv, the files that docs/tutorial.md begins with.

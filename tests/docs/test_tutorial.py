@@ -74,6 +74,6 @@ def test_the_files_of_the_tutorial_share_no_text_and_nothing_is_overwritten(
     before = (tmp_path / "tickets.csv").read_bytes()
     (tmp_path / "mails.csv").unlink()
     check_refusal(["tutorial"], ["tickets.csv: is there already", "name another folder"], capsys)
-    check_refusal(["tutorial", str(tmp_path / "none")], ["there is no such folder", "make it first"], capsys)
+    check_refusal(["tutorial", str(tmp_path / "none")], ["no such folder", "make it first"], capsys)
     assert (tmp_path / "tickets.csv").read_bytes() == before
     assert not (tmp_path / "mails.csv").exists()
