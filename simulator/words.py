@@ -10,7 +10,8 @@ _WORD = re.compile(rf"(?:[^\W_]|[{_MARKS}])+(?:['\u2019](?:[^\W_]|[{_MARKS}])+)*
 # Scripts written without spaces between words: Thai, Lao, Myanmar, Khmer, kana, Chinese characters.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 
-_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”')
+# Straight; curly as in English; low as in German, closed by either curly mark; angled, pointing in or out.
+_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|„([^“”]+)[“”]|»([^«]+)«|«([^»]+)»')
 
 
 def fold_text(text: str) -> str:
@@ -33,5 +34,8 @@ def list_words(text: str) -> list[str]:
 
 
 def read_quotes(text: str) -> list[str]:
-    """Read what stands in a text between double quotation marks, straight or curly."""
-    return [straight or curly for straight, curly in _QUOTED.findall(text)]
+    """Read what stands in a text between double quotation marks, in the order of the text.
+
+    An Analyst may be a language model that answers in the language of the domain, beside a rehearsed Generator.
+    """
+    return [quoted for groups in _QUOTED.findall(text) for quoted in groups if quoted]

@@ -7,7 +7,7 @@ from evokd.messages import Entity, Gold, InputError
 from evokd.messages.spans import Span
 from evokd.simulator.corpus import Corpus, load_corpus
 from evokd.simulator.corpus_rows import CorpusRow
-from evokd.simulator.words import fold_text, list_words
+from evokd.simulator.words import fold_text, list_words, read_quotes
 from tests.simulator.entity_toy import SEEDS as ENTITY_SEEDS
 from tests.simulator.entity_toy import make_corpus as make_entity_corpus
 from tests.simulator.toy import SEEDS, TEXTS, make_corpus
@@ -201,4 +201,21 @@ def test_words_of_scripts_with_and_without_spaces() -> None:
     assert list_words("Don\u2019t PANIC, 3 cafés!") == ["don\u2019t", "panic", "3", "cafés"]
     assert list_words("我喜欢 GPU卡") == ["我喜", "喜欢", "gpu", "卡"]
     assert list_words("हिन्दी भाषा") == ["हिन्दी", "भाषा"]
+    assert list_words("Glätte auf der STRASSE, Straße 3a") == ["glätte", "auf", "der", "strasse", "strasse", "3a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ('words such as "pothole" and "kerb"', ["pothole", "kerb"]),
+        ("words such as “pothole” and “kerb”", ["pothole", "kerb"]),
+        ("Wörter wie „Schlagloch“ und „Bordstein“", ["Schlagloch", "Bordstein"]),
+        ("Wörter wie „Schlagloch” und »Bordstein«", ["Schlagloch", "Bordstein"]),
+        ("des mots comme « trou » et «trottoir»", [" trou ", "trottoir"]),
+        ('das „Schild“, nicht das "Licht"', ["Schild", "Licht"]),
+        ("no words at all", []),
+    ],
+)
+def test_quoted_words_are_read_in_the_marks_of_several_languages(text: str, quoted: list[str]) -> None:
+    assert read_quotes(text) == quoted
     assert fold_text("  A\u00a0 B\t") == "a b"

@@ -40,7 +40,7 @@ def address(serve_app: ServeApp) -> tuple[str, list[str]]:
     return serve_app(Starlette(routes=[Route("/{rest:path}", answer, methods=methods)])) + "/v1", paths
 
 
-@pytest.mark.parametrize("domain", ["support_tickets", "field_reports"])
+@pytest.mark.parametrize("domain", ["support_tickets", "field_reports", "maengelmelder"])
 def test_a_shipped_domain_is_fine(
     domain: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

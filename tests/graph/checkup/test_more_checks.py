@@ -240,7 +240,7 @@ def test_a_misspelt_model_gets_a_suggestion(
     assert f"warning {url}/v1: teacher 'qwen-lrage': answers, but does not list" in out
 
 
-@pytest.mark.parametrize("domain", ["support_tickets", "field_reports"])
+@pytest.mark.parametrize("domain", ["support_tickets", "field_reports", "maengelmelder"])
 def test_shipped_domains_can_be_called_dry(
     domain: str, serve_app: ServeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,7 +23,7 @@ def move(source: Path, target: Path, count: int, **changes: str) -> None:
     write_rows(target, [*read_rows(target), *rows])
 
 
-@pytest.mark.parametrize("name", ["support_tickets", "field_reports"])
+@pytest.mark.parametrize("name", ["support_tickets", "field_reports", "maengelmelder"])
 def test_shipped_domains_are_in_order(name: str) -> None:
     assert read_corpus(load_domain(SHIPPED.parent / name)).notes == ()
 
