@@ -34,7 +34,7 @@ from evokd.student.tasks.ner.spans import to_spans
 SIZES = {
     "support_tickets": {"seeds": 10, "validation": 100, "test": 200, "corpus": 700},
     "field_reports": {"seeds": 2, "validation": 84, "test": 150, "corpus": 504},
-    "maengelmelder": {"seeds": 8, "validation": 80, "test": 160, "corpus": 400},
+    "maengelmelder": {"seeds": 8, "validation": 80, "test": 160, "corpus": 480},
 }
 HEADLINES = {
     "support_tickets": ("classification", "macro_f1", 10),
