@@ -62,6 +62,7 @@ def run(
     \b
     Examples:
       evokd run support_tickets --cycles 5
+      evokd run maengelmelder --cycles 3
       evokd run my_domain --teacher gpt-4o-mini --budget-usd 2
       evokd run my_domain --teacher gpt-4o-mini --review disputes
       evokd run my_domain --teacher qwen3 --base-url http://127.0.0.1:11434/v1 --set student.steps=120

@@ -13,6 +13,7 @@ import pytest
 
 from evokd.cli import main
 from evokd.cli.app import app
+from evokd.cli.options import SHIPPED_DOMAINS
 from tests.cli.conftest import check_refusal
 from tests.graph.toy import WordStudent
 from tests.student.conftest import tiny_student
@@ -147,6 +148,14 @@ def test_every_command_has_a_help(command: list[str], capsys: pytest.CaptureFixt
     printed = capsys.readouterr()
     assert "Usage:" in printed.out
     assert printed.err == ""
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_the_help_names_the_shipped_domains(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    names = sorted(path.parent.name for path in (ROOT / "domains").glob("*/domain.yaml"))
+    assert SHIPPED_DOMAINS.split(", ") == names
+    assert main.run_cli([command, "--help"]) == 0
+    assert SHIPPED_DOMAINS in " ".join(capsys.readouterr().out.split())
 
 
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -27,7 +27,9 @@ def estimate(domain: str | Path, **sections: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("domain", "student"), [("support_tickets", WordStudent), ("field_reports", WordTagger)], ids=["texts", "entities"]
+    ("domain", "student"),
+    [("support_tickets", WordStudent), ("field_reports", WordTagger), ("maengelmelder", WordStudent)],
+    ids=["texts", "entities", "german texts"],
 )
 def test_the_estimate_is_near_what_a_run_takes(
     domain: str, student: type[WordStudent], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
