@@ -11,13 +11,11 @@ from evokd.api.prompt_sets import find_role
 from evokd.graph.setup.config_layers import read_yaml
 from evokd.graph.setup.contained_paths import keep_inside
 from evokd.graph.setup.domain import SHIPPED, Domain
+from evokd.graph.setup.prompt_lint import FOLDER
 from evokd.messages import EvokdError, InputError
 from evokd.messages.files import read_utf8, write_atomically
 from evokd.prompts.lint import write_origin
 from evokd.prompts.loader import REPLIES, base_folder
-
-FOLDER = "prompts"
-"""Folder of a domain's prompts, unless the domain names one."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,10 @@ from evokd.agents.prompt_context import prompt_values
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_settings import Settings
 from evokd.prompts.lint import Finding, LintSubject, lint_prompts
+from evokd.prompts.loader import REPLIES
+
+FOLDER = "prompts"
+"""Folder of a domain's prompts, unless the domain names one."""
 
 
 def make_subject(domain: Domain, max_weaknesses: int | None = None) -> LintSubject:
@@ -23,4 +27,13 @@ def make_subject(domain: Domain, max_weaknesses: int | None = None) -> LintSubje
 
 def lint_domain(domain: Domain, max_weaknesses: int | None = None) -> list[Finding]:
     """Find everything that is wrong or odd about a domain's prompts, errors first."""
-    return lint_prompts(make_subject(domain, max_weaknesses))
+    return [*lint_prompts(make_subject(domain, max_weaknesses)), *_find_unnamed(domain)]
+
+
+def _find_unnamed(domain: Domain) -> list[Finding]:
+    """Prompts that nobody reads, because `domain.yaml` does not name their folder."""
+    folder = domain.folder / FOLDER
+    if domain.prompts is not None or not any((folder / f"{role}.md").is_file() for role in REPLIES):
+        return []
+    what = f"the prompts in this folder are not used, since {domain.folder / 'domain.yaml'} does not name it"
+    return [Finding("warning", str(folder), what, f"add the line prompts: {FOLDER} there, or remove the folder")]

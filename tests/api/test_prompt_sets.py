@@ -200,6 +200,17 @@ def test_lint_says_where_a_prompt_is_wrong_and_how_to_mend_it(
     assert all(line.isprintable() for line in lines)
 
 
+def test_prompts_in_a_folder_that_the_domain_does_not_name_are_a_warning(tmp_path: Path) -> None:
+    folder = write_domain(tmp_path / "toy")
+    (folder / "prompts").mkdir()
+    assert lint_prompt_sets(folder) == []
+    (folder / "prompts" / "labeler.md").write_text(LABELER, encoding="utf-8")
+    (finding,) = lint_prompt_sets(folder)
+    assert (finding.weight, finding.where) == ("warning", str(folder / "prompts"))
+    assert "are not used" in finding.what
+    assert "prompts: prompts" in finding.mend
+
+
 def test_lint_finds_everything_in_one_pass_and_errors_come_first(toy: Path) -> None:
     (toy / "prompts" / "labeler.md").write_text(LABELER.replace("`drafts`", "them"), encoding="utf-8")
     (toy / "prompts" / "generator.md").write_text("no head", encoding="utf-8")
