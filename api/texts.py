@@ -48,7 +48,7 @@ class Input:
         return read_input(self.source, self.form, Layout(), self.text_column)
 
     def describe(self, only_odd: bool = False) -> list[str]:
-        """Say how the rows were understood: where the format is a guess and not `only_odd`, else what is odd."""
+        """Say how the rows were understood, where that is a guess, and what is odd; `only_odd`: the latter alone."""
         notes = [f"note: {self.name}: {note}" for note in self.layout.notes]
         if self.texts < self.count:
             blanks = self.count - self.texts
