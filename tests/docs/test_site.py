@@ -58,6 +58,14 @@ def test_the_site_has_every_page(site: Path) -> None:
         assert (site / (page.with_name("index.html") if page.name == "README.html" else page)).is_file()
 
 
+def test_files_that_the_pages_load_are_there(site: Path) -> None:
+    for page in sorted(site.rglob("*.html")):
+        for script, link in _LOADED.findall(page.read_text(encoding="utf-8")):
+            name = script or link
+            if page.name != "404.html" and not name.startswith("data:"):
+                assert (page.parent / name.split("#")[0]).exists(), f"{page}: {name}"
+
+
 def test_no_page_loads_anything_from_another_host(site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
     assert pages
