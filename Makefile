@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 setup: $(STAMP)  ## make .venv with everything in it
 
-demo: $(STAMP)  ## evolution cycles on both shipped domains, with the embedded teacher and student
+demo: $(STAMP)  ## evolution cycles on two shipped domains, with the embedded teacher and student
 	$(BIN)/evokd run support_tickets --cycles 3 --seed $(SEED)
 	$(BIN)/evokd run field_reports --cycles 3 --seed $(SEED)
 
@@ -79,7 +79,7 @@ chaos: $(STAMP)  ## kill runs, break their teacher, fill their disk: a table of 
 chaos-short: $(STAMP)  ## the short form of it that CI runs
 	$(BIN)/python -m tests.chaos --short
 
-bench: $(STAMP)  ## experiments on both shipped domains; simulated; docs/benchmarks.md has the commands of all figures (long)
+bench: $(STAMP)  ## experiments on two shipped domains; simulated; docs/benchmarks.md has the commands of all figures (long)
 	$(BIN)/evokd bench support_tickets --seeds 5 --validation 100 --cycles 5 --out bench/support_tickets
 	$(BIN)/evokd bench field_reports --seeds 5 --validation 84 --cycles 5 --out bench/field_reports
 
