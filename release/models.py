@@ -122,7 +122,7 @@ def _tell_server(student: StudentFolder) -> str:
 def _tell_checks(student: StudentFolder, checks: Checks) -> list[str]:
     lines = [
         f"`model.onnx` gives {checks.full.tell()}.",
-        f"`model_int8.onnx` gives {checks.int8.tell()}; its answers depend a little on the texts of a batch.",
+        f"`model_int8.onnx` gives {checks.int8.tell()}.",
     ]
     if checks.score is not None and checks.int8.score is not None:
         metric = student.codec.metrics[0]
