@@ -49,17 +49,22 @@ def _ask(settings: RoleSettings) -> EndpointState:
     return probe(settings, key)
 
 
-def refuse_hopeless(teacher: TeacherSettings) -> None:
+def refuse_hopeless(teacher: TeacherSettings) -> list[Endpoint]:
     """Refuse a run whose calls cannot succeed, before it trains: a dead address, a key that is refused.
 
     A server that does not list its models, or not this one, is given the benefit of the doubt.
+
+    Returns:
+        What the addresses answered.
 
     Raises:
         TeacherUnreachable: nobody answers at an address.
         TeacherRefused: a key is refused.
     """
-    for endpoint in probe_endpoints(teacher):
+    endpoints = probe_endpoints(teacher)
+    for endpoint in endpoints:
         state = endpoint.state
         if state.is_hopeless:
             kind = TeacherUnreachable if state.fault == "no_answer" else TeacherRefused  # a plan has its keys
             raise kind(f"teacher {endpoint.settings.model!r} at {endpoint.address}: {state.said}; {state.mend}")
+    return endpoints

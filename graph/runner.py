@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evokd.agents.llm.attempt import TeacherError
 from evokd.graph.checkpoints import open_checkpoints
 from evokd.graph.context import RunContext
+from evokd.graph.context_room import find_shortages
 from evokd.graph.endpoints import refuse_hopeless
 from evokd.graph.estimate import estimate_run
 from evokd.graph.io_errors import disk_errors
@@ -50,8 +51,10 @@ def start_run(
         TeacherError: the teacher cannot be used; the run, if it has begun, can be resumed.
     """
     refuse_unreadable(plan.sight, plan.settings)
+    info = ResumeInfo()
     if overrides.student is None:  # an experiment waits for its teacher
-        refuse_hopeless(plan.settings.teacher)
+        endpoints = refuse_hopeless(plan.settings.teacher)
+        info = ResumeInfo(notes=tuple(f"{short.tell()}; {short.mend()}" for short in find_shortages(plan, endpoints)))
     # a domain's name may be longer than a file name can be
     made = f"{plan.domain.file.name[:60]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
     folder = create_folder(runs_dir, run_id if run_id is not None else made)
@@ -59,7 +62,7 @@ def start_run(
         try:
             # from here on the folder is a run, and it is already locked
             write_config(folder, describe_plan(plan))
-            return _drive(plan, folder, listeners, ResumeInfo(), overrides)
+            return _drive(plan, folder, listeners, info, overrides)
         finally:
             if not folder.config.is_file():
                 shutil.rmtree(folder.path, ignore_errors=True)

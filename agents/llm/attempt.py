@@ -40,6 +40,7 @@ _HINTS = {
     "prompt": "a filter of the server refuses this prompt, which is left out",
     "length": "the prompt is too long for the model and left out (shorter ones: curriculum.quotas.lesson,"
     " curriculum.label_examples, curriculum.style_examples)",
+    "limit": "the reply may be longer than the model's context allows beside the prompt: lower teacher.max_tokens",
 }
 
 

@@ -16,6 +16,8 @@ from evokd.agents.llm.request import CallStore, LLMRequest
 from evokd.agents.llm.teacher_settings import TeacherSettings
 from evokd.messages import CallRecord
 
+PROMPT_CUT = "prompt_cut"
+"""Flag of a reply to a prompt of which the server has probably read a part alone."""
 USUAL_REPLY = 600
 """Expected tokens of a role's first reply."""
 
@@ -106,11 +108,13 @@ class Attempt:
         tokens = reply.tokens or (self._read, estimate_tokens(written))
         usual = self._usual.get(self._ask.role)
         self._usual[self._ask.role] = tokens[1] if usual is None else 0.8 * usual + 0.2 * tokens[1]
+        is_cut = reply.tokens is not None and self._endpoint.prompt_gauge.is_cut(self._read, reply.tokens[0])
+        marks = ((PROMPT_CUT, is_cut), ("optional", bool(faults) and self._ask.optional))
         return self._record(
             ability=reply.output_mode,
             status="fault" if faults else "ok",
             raw=reading.raw,
-            flags=[*reading.flags, *(("optional",) if faults and self._ask.optional else ())],
+            flags=[*reading.flags, *(flag for flag, holds in marks if holds)],
             faults=faults,
             tokens=tokens,
             estimated=reply.tokens is None,

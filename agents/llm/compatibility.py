@@ -7,17 +7,19 @@ reply is found whatever was learned since.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from evokd.agents.llm.teacher_settings import RoleSettings
+from evokd.agents.llm.teacher_settings import OPENAI_URL, RoleSettings
 
 NO_SEED = "no_seed"
 NO_TEMPERATURE = "no_temperature"
 OLD_LIMIT = "max_tokens"
-"""The reply limit is sent under its older name, `max_tokens`."""
+"""The reply limit is sent under its older name, `max_tokens`, as the newer one is refused."""
+NEW_LIMIT = "max_completion_tokens"
+"""The reply limit is sent under its newer name, `max_completion_tokens`, as the older one is refused."""
 NO_LIMIT = "no_max_tokens"
 """The reply limit is not sent, as neither name is accepted."""
 NO_SYSTEM = "no_system"
 """The system prompt is sent in the first user turn."""
-ALL = frozenset({NO_SEED, NO_TEMPERATURE, OLD_LIMIT, NO_LIMIT, NO_SYSTEM})
+ALL = frozenset({NO_SEED, NO_TEMPERATURE, OLD_LIMIT, NEW_LIMIT, NO_LIMIT, NO_SYSTEM})
 
 Quirks = frozenset[str]
 
@@ -43,7 +45,10 @@ def learn_quirks(sent: Quirks, refused: Collection[str], other_name: bool) -> Qu
     """
     quirks = set(sent) | {_SIMPLE[name] for name in refused if name in _SIMPLE}
     if "max_completion_tokens" in refused and not sent & {OLD_LIMIT, NO_LIMIT}:
-        quirks.add(OLD_LIMIT)
+        quirks.discard(NEW_LIMIT)
+        quirks.add(NO_LIMIT if NEW_LIMIT in sent else OLD_LIMIT)
+    if "max_tokens" in refused and not sent & {OLD_LIMIT, NEW_LIMIT, NO_LIMIT}:
+        quirks.add(NEW_LIMIT)
     if "max_tokens" in refused and OLD_LIMIT in sent:
         quirks.discard(OLD_LIMIT)
         if not other_name:
@@ -53,13 +58,18 @@ def learn_quirks(sent: Quirks, refused: Collection[str], other_name: bool) -> Qu
 
 def write_sampling(role: RoleSettings, seed: int, quirks: Quirks) -> dict[str, Any]:
     """Write the sampling of a request, as fields of its body, in the way that the endpoint accepts."""
-    limit_name = "max_tokens" if OLD_LIMIT in quirks else "max_completion_tokens"
+    limit_name = "max_tokens" if OLD_LIMIT in quirks or _begins_with_old(role, quirks) else "max_completion_tokens"
     sampling = {
         "seed": None if NO_SEED in quirks else seed,
         "temperature": None if NO_TEMPERATURE in quirks else role.temperature,
         limit_name: None if NO_LIMIT in quirks else role.max_tokens,
     }
     return {name: value for name, value in sampling.items() if value is not None}
+
+
+def _begins_with_old(role: RoleSettings, quirks: Quirks) -> bool:
+    """Whether the older name comes first: Ollama and llama-cpp-python ignore the newer one without a word."""
+    return NEW_LIMIT not in quirks and not (role.base_url or OPENAI_URL).startswith(OPENAI_URL)
 
 
 def adapt_turns(turns: Sequence[tuple[str, str]], quirks: Quirks) -> list[tuple[str, str]]:

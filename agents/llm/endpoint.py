@@ -13,6 +13,7 @@ from evokd.agents.llm.compatibility import Quirks, learn_quirks, read_quirks
 from evokd.agents.llm.in_flight import stop_if_abandoned, under_way
 from evokd.agents.llm.limiter import Limiter, Reservation
 from evokd.agents.llm.ping import find_address
+from evokd.agents.llm.prompt_gauge import PromptGauge
 from evokd.agents.llm.retry import RetryPolicy
 from evokd.agents.llm.teacher_settings import RoleSettings, TeacherSettings
 
@@ -78,6 +79,7 @@ class Endpoint:
         self.output_mode = output_mode or None
         self.quirks = read_quirks(rest.split())
         self.limiter = limiter
+        self.prompt_gauge = PromptGauge()
         self._retry_policy = retry_policy
         self._timeout = settings.timeout
         self._probing = asyncio.Lock()

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from evokd.agents.llm.context_length import OLLAMA_DEFAULT, ask_ollama, is_ollama, read_context
 from evokd.agents.llm.error_reports import find_report, read_json
 from evokd.agents.llm.redaction import make_redactor
 from evokd.agents.llm.teacher_settings import OPENAI_URL, RoleSettings
@@ -31,6 +32,10 @@ class EndpointState:
     fault: Fault | None = None
     mend: str = ""
     """How to mend the fault."""
+    context: int | None = None
+    """Tokens that the model can hold, prompt and reply together; None if the server does not say."""
+    context_is_default: bool = False
+    """Whether `context` is what such a server gives a model unless it is told otherwise."""
 
     @property
     def is_hopeless(self) -> bool:
@@ -62,12 +67,36 @@ def _ask(role: RoleSettings, key: str) -> EndpointState:
                 if _lists_models(below):
                     said = f"answers under {url}/v1 alone: use that address"
                     return EndpointState(said, "wrong_address", f"pass --base-url {url}/v1")
+            return _add_context(_read_models(response, role), response, client, role)
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.InvalidURL) as exc:
-        mend = "start the server, or mend the address (--base-url)"
+        mend = "start the server (and wait until it has loaded its model), or mend the address (--base-url)"
         return EndpointState(f"no answer ({type(exc).__name__})", "no_answer", mend)
     except httpx2.HTTPError as exc:
         return EndpointState(f"no answer ({type(exc).__name__})", "server_error", "see what the server reports")
-    return _read_models(response, role)
+
+
+def _add_context(
+    state: EndpointState, response: "httpx2.Response", client: "httpx2.Client", role: RoleSettings
+) -> EndpointState:
+    """Add the length of the model's context, as far as the server tells it."""
+    listed = _read(response).get("data")
+    names = _spellings(role.model or "")
+    items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    item = next((item for item in items if item.get("id") in names), None)
+    if item is None or state.fault is not None:
+        return state
+    context = read_context(item)
+    if context is None and is_ollama(item):
+        context = ask_ollama(client, (role.base_url or OPENAI_URL).rstrip("/"), str(item["id"]))
+        if context is None:
+            return replace(state, context=OLLAMA_DEFAULT, context_is_default=True)
+    said = f"{state.said} (a context of {context:,} tokens)" if context else state.said
+    return replace(state, said=said, context=context)
+
+
+def _spellings(model: str) -> tuple[str, str]:
+    """The names under which a list may hold a model: Ollama adds a tag."""
+    return model, f"{model}:latest"
 
 
 def _read_models(response: "httpx2.Response", role: RoleSettings) -> EndpointState:
@@ -81,14 +110,16 @@ def _read_models(response: "httpx2.Response", role: RoleSettings) -> EndpointSta
         said = f"answers, but reports an error {report.status}: {report.message[:200]}"
         return EndpointState(said, "server_error", name_key if report.status == 401 else "ask whoever runs it")
     if response.status_code != 200:
-        said = f"answers, but lists no models (HTTP {response.status_code})"
-        return EndpointState(said, "no_models", "--dry-call shows whether it answers calls")
+        more = f": {report.message[:200]}" if report and response.status_code == 503 else ""
+        said = f"answers, but lists no models (HTTP {response.status_code}){more}"
+        mend = "wait until the server has loaded its model; " if response.status_code == 503 else ""
+        return EndpointState(said, "no_models", f"{mend}--dry-call shows whether it answers calls")
     try:
         names = [str(item["id"]) for item in body["data"]]
     except (LookupError, TypeError):
         said = "answers, but its list of models cannot be read"
         return EndpointState(said, "no_models", "--dry-call shows whether it answers calls")
-    if role.model in names:
+    if set(_spellings(role.model or "")) & set(names):
         return EndpointState("answers, and has the model")
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     meant = suggest(role.model or "", names)

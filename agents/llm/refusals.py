@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 MAX_LOOKED_AT = 4_000
 """Characters of a server's message that are examined."""
-About = Literal["prompt", "length", "reply", "parts", "form"]
-"""`prompt`: a content filter rejects it; `length`: it is too long; `reply`: the model's output was invalid, which a
-repeat may cure; `parts`: settings or roles that the server does not accept; `form`: the response format."""
+About = Literal["prompt", "length", "limit", "reply", "parts", "form"]
+"""`prompt`: a content filter rejects it; `length`: it is too long; `limit`: the limit of the reply leaves no room for
+it; `reply`: the model's output was invalid, which a repeat may cure; `parts`: settings or roles that the server does not
+accept; `form`: the response format."""
 
 _PROMPT = re.compile(
     r"content.?filter|content management policy|responsible.?ai.?policy|content.?policy|safety (system|filter|polic)"
@@ -28,6 +29,11 @@ _LENGTH = re.compile(
 )
 _LIMIT = re.compile(r"max_(completion_)?tokens\b.{0,60}\btoo large|\d+ in the completion", re.IGNORECASE)
 """A reply limit larger than the model allows: the fault of the user's setting, not of the prompt."""
+_FIGURES = (
+    re.compile(r"\((?P<prompt>\d+) in (the messages|your prompt)[,;] (?P<reply>\d+) (in|for) the completion\)"),
+    re.compile(r"passed (?P<prompt>\d+) input tokens and requested (?P<reply>\d+) output tokens"),
+)
+"""How servers count prompt and reply when both together exceed the context."""
 _REPLY = re.compile(
     r"failed to (generate|validate) json|json_validate_failed|failed.generation|tool_use_failed"
     r"|model (did not|failed to) (produce|generate|output|return)|model (output|generated).{0,40}(invalid|not valid)",
@@ -91,8 +97,8 @@ def read_refusal(status: int, raw: str) -> Refusal:
         return Refusal("prompt")
     if _REPLY.search(words):
         return Refusal("reply")
-    if status != 413 and _LIMIT.search(words):
-        return UNEXPLAINED
+    if status != 413 and _blames_limit(words):
+        return Refusal("limit")
     if status == 413 or _LENGTH.search(words):
         return Refusal("length")
     fields = set(_field_names(body))
@@ -106,6 +112,14 @@ def read_refusal(status: int, raw: str) -> Refusal:
         return Refusal("parts", parts, "max_completion_tokens" in instead)
     formed = any(field.startswith("response_format") for field in fields) or bool(_FORM.search(words))
     return Refusal("form") if formed else Refusal()
+
+
+def _blames_limit(words: str) -> bool:
+    """Whether the limit of the reply is at fault: where the server counts both, it is if it is the larger part."""
+    counted = next((match for pattern in _FIGURES if (match := pattern.search(words))), None)
+    if counted is not None:
+        return int(counted["reply"]) > int(counted["prompt"])
+    return bool(_LIMIT.search(words))
 
 
 def _find_parts(words: str, fields: set[str], instead: set[str]) -> frozenset[str]:

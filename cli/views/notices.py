@@ -7,11 +7,15 @@ _NOTICES = {
     "no_seed": "the server takes no seed: it is left out, so that a repeated run gets other replies",
     "no_temperature": "the server takes no temperature: it is left out, and the server's own counts",
     "max_tokens": "the server takes no max_completion_tokens: the limit is sent as max_tokens",
+    "max_completion_tokens": "the server takes no max_tokens: the limit is sent as max_completion_tokens",
     "no_max_tokens": "the server takes no limit of tokens: teacher.max_tokens is left out",
     "no_system": "the server takes no system prompt: it is put into the user's turn",
     "cut_off": "the server cuts replies off at its limit of output tokens: what is whole is kept, the rest is asked for"
     " in smaller requests, which costs tokens; raise teacher.max_tokens (and the server's own limit), or lower"
     " curriculum.quotas.lesson",
+    "prompt_cut": "the server reads less of a prompt than it was sent: it probably cuts off the beginning, where the"
+    " instructions are, without an error; give the model a longer context (Ollama: OLLAMA_CONTEXT_LENGTH=16384 for the"
+    " server, or num_ctx in a Modelfile), or shorten the prompts (curriculum.quotas.lesson, curriculum.label_examples)",
     "event_stream": "the server answers with an event stream although none was asked for; it is read all the same",
     "in_reasoning_content": "the server puts replies into reasoning_content; they are read there",
     "in_reasoning": "the server puts replies into reasoning; they are read there",

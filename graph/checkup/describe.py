@@ -1,6 +1,7 @@
 """What a run would use and cost, and what a careful engineer would say about it, before anything is paid for."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,12 +10,13 @@ from evokd.graph.checkup.dry_call import DryCall, make_dry_calls, refuse_dry_cal
 from evokd.graph.checkup.findings import advise_pool, find_data_faults, find_teacher_faults
 from evokd.graph.checkup.statistics import Places, measure_splits
 from evokd.graph.checkup.suspects import Suspects, find_suspects
+from evokd.graph.context_room import find_shortages
 from evokd.graph.endpoints import Endpoint, probe_endpoints
 from evokd.graph.estimate import estimate_run
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.plan import Plan
 from evokd.graph.setup.prompt_lint import lint_domain
-from evokd.messages.finding import sort_findings
+from evokd.messages.finding import Finding, sort_findings
 from evokd.prompts.loader import ROLES
 from evokd.student.process.client import StudentClient
 from evokd.student.process.log_elsewhere import log_elsewhere
@@ -65,6 +67,7 @@ def describe_domain(plan: Plan, loaded: Domain | None = None, more: MoreChecks =
     has_answered = bool(results.calls) and not any(call.error for call in results.calls)
     found = [
         *find_teacher_faults(endpoints, has_answered),
+        *_find_short_contexts(plan, endpoints),
         *(finding for call in results.calls for finding in call.find()),
         *find_data_faults(plan, splits, places),
         *(results.suspects.find(places) if results.suspects else ()),
@@ -83,6 +86,11 @@ def describe_domain(plan: Plan, loaded: Domain | None = None, more: MoreChecks =
         "dry_calls": [call.to_json() for call in results.calls] if more.dry_call else None,
         "estimate": estimate_run(plan).tell(),
     }
+
+
+def _find_short_contexts(plan: Plan, endpoints: list[Endpoint]) -> Iterator[Finding]:
+    for short in find_shortages(plan, endpoints):
+        yield Finding("warning", "context_short", short.endpoint.address, short.tell(), short.mend())
 
 
 async def _check_more(plan: Plan, more: MoreChecks) -> _Results:
@@ -144,15 +152,16 @@ def _describe_teacher(plan: Plan, endpoints: list[Endpoint]) -> list[dict[str, A
     """Models and addresses with the roles that use them."""
     teacher = plan.settings.teacher
     if not plan.has_teacher:
-        return [{"model": "none", "address": None, "roles": list(ROLES), "state": NO_TEACHER}]
+        return [{"model": "none", "address": None, "roles": list(ROLES), "state": NO_TEACHER, "context": None}]
     if teacher.is_embedded():
-        return [{"model": teacher.model, "address": None, "roles": list(ROLES), "state": "in process"}]
+        return [{"model": teacher.model, "address": None, "roles": list(ROLES), "state": "in process", "context": None}]
     return [
         {
             "model": endpoint.settings.model,
             "address": endpoint.address,
             "roles": list(endpoint.roles),
             "state": endpoint.state.said,
+            "context": None if endpoint.state.context_is_default else endpoint.state.context,
         }
         for endpoint in endpoints
     ]

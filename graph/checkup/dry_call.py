@@ -14,6 +14,7 @@ from evokd.agents import analyst, generator, labeler
 from evokd.agents.labeler import Guidance
 from evokd.agents.llm.attempt import TeacherError
 from evokd.agents.llm.budget import BudgetLimit, BudgetSpent
+from evokd.agents.llm.call_recorder import PROMPT_CUT
 from evokd.agents.llm.client import Teacher
 from evokd.graph.forecast import Forecast
 from evokd.graph.setup.plan import Plan
@@ -26,7 +27,7 @@ from evokd.tracing.ledger import Ledger
 TEXTS = 4
 """Texts that the Generator writes, the Labeler labels and the Analyst sees."""
 _SPAN = "dry-call"
-_BROKEN = ("cut_off", "filtered")
+_BROKEN = ("cut_off", "filtered", PROMPT_CUT)
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ async def test_the_first_request_is_the_prompt_and_the_message(door: Open) -> No
     assert user["role"] == "user"
     assert user["content"].endswith(fence(make_plan()))
     assert message_of(request)[0] == "lesson_plan"
-    sampling = {key: request[key] for key in ("model", "seed", "temperature", "max_completion_tokens")}
-    assert sampling == {"model": "m-1", "seed": 7, "temperature": 0.5, "max_completion_tokens": 900}
+    sampling = {key: request[key] for key in ("model", "seed", "temperature", "max_tokens")}
+    assert sampling == {"model": "m-1", "seed": 7, "temperature": 0.5, "max_tokens": 900}
 
 
 async def test_a_reask_quotes_the_reply_and_the_fault_and_ends_with_one_block(door: Open, ledger: Ledger) -> None:

@@ -88,7 +88,7 @@ NO_SYSTEM = {"object": "error", "message": "System role not supported", "type": 
             "form",
             "",
         ),
-        (error("max_tokens is too large: 9. At most 5 are supported.", param="max_tokens"), None, ""),
+        (error("max_tokens is too large: 9. At most 5 are supported.", param="max_tokens"), "limit", ""),
         (error("temperature must be between 0 and 1", param="temperature"), None, ""),
         ("no such thing", None, ""),
         ("[" * 50_000, None, ""),
@@ -182,19 +182,19 @@ SAMPLING = {"temperature": 0.2, "max_tokens": 900}
 @pytest.mark.parametrize(
     ("refusals", "sent", "known"),
     [
-        ([NO_TEMPERATURE], {"max_completion_tokens": 900, "seed": 7}, "no_temperature"),
+        ([NO_TEMPERATURE], {"max_tokens": 900, "seed": 7}, "no_temperature"),
         (
-            [{"message": {"detail": extra("max_completion_tokens", "seed")}}],
-            {"temperature": 0.2, "max_tokens": 900},
-            "max_tokens no_seed",
+            [{"message": {"detail": extra("max_tokens", "seed")}}],
+            {"temperature": 0.2, "max_completion_tokens": 900},
+            "max_completion_tokens no_seed",
         ),
         (
-            [{"detail": extra("max_completion_tokens")}, USE_NEW],
+            [USE_NEW],
             {"temperature": 0.2, "max_completion_tokens": 900, "seed": 7},
-            "",
+            "max_completion_tokens",
         ),
         (
-            [{"detail": extra("max_completion_tokens")}, {"detail": extra("max_tokens")}],
+            [{"detail": extra("max_tokens")}, {"detail": extra("max_completion_tokens")}],
             {"temperature": 0.2, "seed": 7},
             "no_max_tokens",
         ),
