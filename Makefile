@@ -7,7 +7,7 @@ SEED ?= 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test tutorial docs docs-serve browser fuzz chaos chaos-short check format lint types imports bench phoenix mlflow studio clean
+.PHONY: help setup demo test tutorial docs docs-serve browser fuzz chaos chaos-short check format lint types imports bench phoenix mlflow real-server studio clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -101,8 +101,20 @@ phoenix: $(STAMP) .venv-phoenix/.installed  ## export runs to a real Arize Phoen
 mlflow: .venv-mlflow/.installed  ## export a run to a local store of MLflow
 	.venv-mlflow/bin/python -m pytest -n 0 tests/exporters/test_mlflow.py
 
+REAL_SERVER := .venv-real-server
+# Built for the instructions that all machines of the last ten years have: a build for the machine at hand may die on it.
+LLAMA_FLAGS := -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON
+
+$(REAL_SERVER)/.installed: tests/real_server/requirements.txt
+	$(PYTHON) -m venv $(REAL_SERVER)
+	CMAKE_ARGS="$(LLAMA_FLAGS)" nice $(REAL_SERVER)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+real-server: $(STAMP) $(REAL_SERVER)/.installed  ## calls and runs on a real small model behind llama.cpp's server (the first time it is compiled: 10 min)
+	EVOKD_REAL_SERVER=$(REAL_SERVER)/bin/python $(BIN)/python -m pytest -n 0 tests/real_server --durations=15
+
 studio: .venv-studio/.installed  ## a run through LangGraph's development server
 	EVOKD_LANGGRAPH=.venv-studio/bin/langgraph $(BIN)/python -m pytest -n 0 tests/graph/test_studio.py
 
 clean:  ## remove the environment and caches, keep the runs
-	rm -rf $(VENV) .venv-mlflow .venv-phoenix .venv-studio build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mypy_path
+	rm -rf $(VENV) .venv-mlflow .venv-phoenix .venv-real-server .venv-studio build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mypy_path

@@ -120,6 +120,8 @@ class Endpoint:
             if outcome.refusal.about in ("prompt", "length"):
                 # that says nothing about what the endpoint supports; the next call finds out
                 return _skipped(outcome)
+            if outcome.refusal.about == "limit":
+                raise TeacherRefused(f"{self.base_url}: {outcome.message}")
             if outcome.kind == "passing" and not outcome.blames_request:
                 # other models at this address work meanwhile: that says nothing about what this one supports
                 return _skipped(outcome)

@@ -68,6 +68,16 @@ class DryCall:
         if self.error:
             mend = "mend this first: a run would stop at its first call"
             return [Finding("error", "dry_call_failed", place, f"{self.role}: {self.error}", mend)]
+        return [*self._find_cut(place), *self._find_faults(place)]
+
+    def _find_cut(self, place: str) -> list[Finding]:
+        if not any(PROMPT_CUT in record.flags for record in self.requests):
+            return []
+        text = f"{self.role}: the server reads less of the prompt than it was sent; it probably cuts off the beginning"
+        mend = "give the model a longer context (Ollama: OLLAMA_CONTEXT_LENGTH, or num_ctx in a Modelfile)"
+        return [Finding("warning", "prompt_cut", place, text, mend)]
+
+    def _find_faults(self, place: str) -> list[Finding]:
         faults = self.requests[-1].faults if self.requests else []
         if not faults:
             return []

@@ -4,7 +4,6 @@ What matters to a client: the list of models tells `max_model_len`; a prompt bey
 `--api-key` guards everything under /v1; the model has the name that `--served-model-name` gives it.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,8 +29,9 @@ LIMIT_TOO_LARGE = (
     "'max_tokens' or 'max_completion_tokens' is too large: {reply}. This model's maximum context length is {most} tokens"
     " and your request has {prompt} input tokens ({reply} > {most} - {prompt})."
 )
-_OLD_FORMATS = "[{'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text'" + (
-    " or 'json_object'\", 'input': 'json_schema', 'ctx': {'expected': \"'text' or 'json_object'\"}}]"
+_OLD_FORMATS = (
+    "[{'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text'"
+    + (" or 'json_object'\", 'input': 'json_schema', 'ctx': {'expected': \"'text' or 'json_object'\"}}]")
 )
 
 
@@ -108,8 +108,3 @@ class VLLM:
             "choices": [{"index": 0, "message": message, **finish}],
             "usage": {"prompt_tokens": prompt, "total_tokens": prompt + written, "completion_tokens": written},
         }
-
-
-def figures(words: str) -> list[int]:
-    """The numbers in a message."""
-    return [int(number) for number in re.findall(r"\d{3,}", words)]

@@ -267,7 +267,7 @@ async def test_a_value_that_is_too_large_is_the_users_to_mend(door: Open) -> Non
     told = error(
         "max_tokens is too large: 9000. This model supports at most 4096 completion tokens", param="max_tokens"
     )
-    teacher, _ = door([(400, told)] * 4, max_tokens=9000)
+    teacher, _ = door([(400, told)], max_tokens=9000)
     with pytest.raises(TeacherRefused, match="max_tokens is too large: 9000"):
         await teacher.ask(make_ask())
 
