@@ -32,6 +32,8 @@ _SETTING = re.compile(
 """Words of a complaint about a setting, and so not about the prompt."""
 ADAPTED = "adapted"
 """Flag of a refused try after which the request is rewritten; the new quirks follow it."""
+NEXT_MODE = "next_mode"
+"""Flag of a try whose output mode is refused, after which the next one is tried; `no_` and the mode follow."""
 
 FailureSink = Callable[[Failure], Awaitable[None]]
 """Called with every try without a reply."""
@@ -162,6 +164,7 @@ class Endpoint:
                 self._learn(call, outcome)
                 if isinstance(outcome, Failure):
                     outcome = self._adapt(call, outcome, quirks) if adaptations < MAX_ADAPTATIONS else outcome
+                    outcome = _mark_mode(outcome) if probing and outcome.refusal.about == "form" else outcome
                     await on_failure(outcome)
             if isinstance(outcome, Reply):
                 return outcome
@@ -231,6 +234,13 @@ class Endpoint:
             return TeacherUnreachable(f"{self.base_url}: no connection to the teacher ({failure.message})")
         wait_note = f" (it asks to wait {failure.wait:,.0f} s)" if failure.wait and failure.wait >= 1 else ""
         return TeacherUnreachable(f"{self.base_url}: the teacher keeps failing: {failure.message}{wait_note}")
+
+
+def _mark_mode(failure: Failure) -> Failure:
+    """Flag a refused mode, unless it is the last one."""
+    if failure.output_mode == OUTPUT_MODES[-1]:
+        return failure
+    return replace(failure, flags=(*failure.flags, NEXT_MODE, f"no_{failure.output_mode}"))
 
 
 def _may_be_the_prompt(failure: Failure) -> bool:

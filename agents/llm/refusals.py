@@ -10,8 +10,8 @@ MAX_LOOKED_AT = 4_000
 """Characters of a server's message that are examined."""
 About = Literal["prompt", "length", "limit", "reply", "parts", "form"]
 """`prompt`: a content filter rejects it; `length`: it is too long; `limit`: the limit of the reply leaves no room for
-it; `reply`: the model's output was invalid, which a repeat may cure; `parts`: settings or roles that the server does not
-accept; `form`: the response format."""
+it; `reply`: the model's output was invalid, which a repeat may cure; `parts`: settings or roles that the server does
+not accept; `form`: the response format."""
 
 _PROMPT = re.compile(
     r"content.?filter|content management policy|responsible.?ai.?policy|content.?policy|safety (system|filter|polic)"

@@ -10,6 +10,9 @@ _NOTICES = {
     "max_completion_tokens": "the server takes no max_tokens: the limit is sent as max_completion_tokens",
     "no_max_tokens": "the server takes no limit of tokens: teacher.max_tokens is left out",
     "no_system": "the server takes no system prompt: it is put into the user's turn",
+    "no_json_schema": "the server knows no json_schema: replies are asked for as JSON objects, with the schema beside",
+    "no_json_object_schema": "the server takes no schema beside json_object: replies are asked for as JSON objects",
+    "no_json_object": "the server knows no JSON objects: replies are asked for as plain text that holds one",
     "cut_off": "the server cuts replies off at its limit of output tokens: what is whole is kept, the rest is asked for"
     " in smaller requests, which costs tokens; raise teacher.max_tokens (and the server's own limit), or lower"
     " curriculum.quotas.lesson",
@@ -26,7 +29,7 @@ _NOTICES = {
     "thoughts": "the model thinks and writes no reply: turn its thinking off, or raise teacher.max_tokens",
 }
 """Flag of a call -> its notice."""
-_ADAPTED = "adapted"
+_ADAPTED = ("adapted", "next_mode")
 
 
 class Notices:
@@ -44,4 +47,4 @@ class Notices:
 
 def is_adapted(event: Mapping[str, Any]) -> bool:
     """Whether a call was refused and is sent again in another form, about which there is a notice."""
-    return _ADAPTED in event.get("flags", ())
+    return any(flag in event.get("flags", ()) for flag in _ADAPTED)

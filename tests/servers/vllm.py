@@ -26,8 +26,8 @@ TOO_LONG = {
 }
 """Version from which on -> what it says about a prompt that is too long."""
 LIMIT_TOO_LARGE = (
-    "'max_tokens' or 'max_completion_tokens' is too large: {reply}. This model's maximum context length is {most} tokens"
-    " and your request has {prompt} input tokens ({reply} > {most} - {prompt})."
+    "'max_tokens' or 'max_completion_tokens' is too large: {reply}. This model's maximum context length is {most}"
+    " tokens and your request has {prompt} input tokens ({reply} > {most} - {prompt})."
 )
 _OLD_FORMATS = (
     "[{'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text'"

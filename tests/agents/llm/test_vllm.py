@@ -44,7 +44,7 @@ async def test_a_version_before_json_schema_is_asked_for_a_json_object(connect: 
 @pytest.mark.parametrize("version", ["0.6", "0.15"])
 async def test_another_name_than_the_served_one_is_refused(version: str, connect: Connect, ledger: Ledger) -> None:
     teacher = connect(VLLM(always(GOOD), version=version), "Qwen/Qwen3-4B")
-    with pytest.raises(TeacherRefused, match="no such model or address: HTTP 404: .*The model `Qwen/Qwen3-4B` does"):
+    with pytest.raises(TeacherRefused, match=r"no such model or address: HTTP 404: .*The model `Qwen/Qwen3-4B` does"):
         await teacher.ask(make_ask())
 
 

@@ -1,4 +1,4 @@
-"""What `evokd check` and a run say about servers shaped like Ollama and vLLM, and about the contexts of their models."""
+"""What `evokd check` and a run say about servers shaped like Ollama and vLLM, and about their contexts."""
 
 import json
 from collections.abc import Mapping
