@@ -227,9 +227,10 @@ class ModelConnection:
     def _fail_with_status(self, exc: "openai.APIStatusError", output_mode: str, seconds: float) -> Failure:
         status = exc.status_code
         raw = self._clean(exc.response.text.strip())
-        message = f"HTTP {status}: {' '.join(raw.split())[:MAX_QUOTED]}" if raw else f"HTTP {status}"
+        report = find_report(read_json(raw))
+        words = report.message if report else " ".join(raw.split())
+        message = f"HTTP {status}: {self._clean(words)[:MAX_QUOTED]}" if words else f"HTTP {status}"
         wait = read_retry_after(exc.response.headers)
-        report = find_report(read_json(raw)) if wait is None else None
         kind, refusal = _judge(status, raw)
         return Failure(
             output_mode,
@@ -238,7 +239,7 @@ class ModelConnection:
             f"HTTP {status}: {raw}" if raw else message,
             seconds,
             status=status,
-            wait=report.wait if report else wait,
+            wait=wait if wait is not None or report is None else report.wait,
             refusal=refusal,
         )
 

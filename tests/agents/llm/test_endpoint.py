@@ -281,7 +281,7 @@ def test_a_model_that_is_still_loading_does_not_lose_its_ability_while_another_w
     ("status", "body", "message"),
     [
         (402, "pay first", "the account has no credit left: HTTP 402: pay first"),
-        (429, '{"error":{"code":"insufficient_quota"}}', 'no credit left: HTTP 429: {"error":{"code":"insuff'),
+        (429, '{"error":{"code":"insufficient_quota"}}', 'no credit left: HTTP 429: {"code": "insuff'),
     ],
 )
 def test_an_account_without_credit_is_no_storm(status: int, body: str, message: str) -> None:

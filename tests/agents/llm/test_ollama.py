@@ -59,7 +59,7 @@ async def test_a_prompt_that_fits_is_no_reason_for_a_notice(context: int, connec
 
 async def test_a_model_that_is_not_there_is_named_with_the_servers_advice(connect: Connect, ledger: Ledger) -> None:
     server = Ollama(always(GOOD), modelfiles={"mistral:latest": None})
-    with pytest.raises(TeacherRefused, match=r"model 'llama3\.2' not found, try pulling it first"):
+    with pytest.raises(TeacherRefused, match=r"HTTP 404: model 'llama3\.2' not found, try pulling it first"):
         await connect(server, "llama3.2").ask(make_ask())
 
 
