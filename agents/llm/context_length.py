@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 
 OLLAMA_DEFAULT = 4_096
 """Tokens that Ollama gives a model unless it is told otherwise; more on machines with much video memory."""
+LONGEST = 10**9
+"""Longest context that is believed."""
 _KEYS = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx")
 """Keys of a model in a list of models: of vLLM and SGLang, OpenRouter and Together, Groq, Mistral, llama.cpp."""
 _OLLAMA_OWNER = "library"
-_NUM_CTX = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
+_NUM_CTX = re.compile(r"^num_ctx\s+(\d{1,9})\b", re.MULTILINE)
 
 
 def read_context(item: Mapping[str, Any]) -> int | None:
@@ -23,7 +25,7 @@ def read_context(item: Mapping[str, Any]) -> int | None:
     for source in (item, meta if isinstance(meta, Mapping) else {}):
         for key in _KEYS:
             value = source.get(key)
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LONGEST:
                 return value
     return None
 
@@ -60,4 +62,4 @@ def ask_ollama(client: "httpx2.Client", url: str, model: str) -> int | None:
 
 
 def _read(response: "httpx2.Response") -> dict[str, Any]:
-    return read_json(response.text) if response.status_code == 200 else {}
+    return read_json(response.content.decode("utf-8", "replace")) if response.status_code == 200 else {}
