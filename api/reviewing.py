@@ -110,10 +110,14 @@ class Review:
         """Write the texts that wait into a file: .jsonl, .csv, or .json for Label Studio with its configuration beside.
 
         Raises:
-            InputError: another ending, or the file cannot be written.
+            InputError: another ending, the file is there already, or it cannot be written.
         """
         path = Path(path)
         pending = self.pending()
+        if path.exists():
+            raise InputError(f"{path}: is there already, and may hold decisions; give another name or remove it")
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: there is no folder {path.parent}; make it first")
         files = {path: write_review(path, pending)}
         if path.suffix.lower() == ".json":
             files[path.with_suffix(".xml")] = describe_controls(pending)

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from evokd.inference.input_rows import InputRow, read_input
 from evokd.messages import InputError
+from evokd.messages.suggest import suggest
 from evokd.student.reading.csv_rows import looks_like_header
 from evokd.student.reading.json_rows import parse_object
 from evokd.student.reading.layout import Layout
@@ -74,7 +75,7 @@ def open_input(name: str, stdin: BinaryIO, form: str | None = None, text_column:
         InputError: `name:line: what; how to mend it`; also where there is no text at all.
     """
     if form is not None and form not in FORMATS:
-        raise InputError(f"--format {form}: unknown format; one of: {', '.join(FORMATS)}")
+        raise InputError(f"--format {form}: unknown format{suggest(form, FORMATS)}; one of: {', '.join(FORMATS)}")
     if name == "-":
         return _open_stream(STDIN, stdin.read(), form, text_column)
     path = Path(name)

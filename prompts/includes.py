@@ -111,7 +111,7 @@ def _check_alone(lines: Sequence[Line]) -> None:
     try:
         parse(body.text)
     except TemplateSyntaxError as exc:
-        reason = " ".join(str(exc).split())[:300]
+        reason = " ".join((exc.message or "").split())[:300]
         raise InputError(f"{body.locate(exc.lineno)}: template error: {reason}") from exc
     except (RecursionError, MemoryError, ArithmeticError, ValueError, TypeError, SyntaxError) as exc:
         raise InputError(f"{body.locate(1)}: template error: it is nested too deeply") from exc

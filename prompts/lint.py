@@ -151,7 +151,7 @@ def _describe_input(fault: InputFault, allowed: list[str]) -> Finding:
         return _describe_unknown(fault.where, fault.name, allowed)
     if fault.is_declared:
         return Finding(
-            "error", fault.where, f"'inputs' declares {fault.name!r}, which the body never uses", "remove it"
+            "error", fault.where, f"'inputs' declares {fault.name!r}, which the body never uses", "remove it or use it"
         )
     return Finding("error", fault.where, f"the body uses {fault.name!r}, which is not declared", "add it to 'inputs'")
 

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 from evokd.messages import ClosedModel, InputError
 from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
+from evokd.messages.validation import describe_fault
 from evokd.prompts.includes import PARTIALS, Body, read_body
 from evokd.prompts.languages import PromptLanguage
 from evokd.prompts.sandbox import parse, render
@@ -107,7 +108,7 @@ class InputFault:
     def tell(self) -> str:
         """Say it as one line."""
         if self.is_declared:
-            return f"{self.where}: 'inputs' declares {self.name!r}, which the body never uses; remove it"
+            return f"{self.where}: 'inputs' declares {self.name!r}, which the body never uses; remove it or use it"
         told = f"{self.where}: the body uses {self.name!r}, which is not declared"
         if self.name in INPUTS:
             return f"{told}; add it to 'inputs'"
@@ -175,6 +176,8 @@ def _check_overlay(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of prompts; mend the key 'prompts' in domain.yaml")
     for path in sorted(folder.glob("*.md")):
+        if path.stem in REPLIES and not path.is_file():
+            raise InputError(f"{path}: is a folder, but a prompt is a file; rename it or move it away")
         if path.stem not in REPLIES:
             hint = suggest(path.stem, list(REPLIES))
             raise InputError(
@@ -241,6 +244,7 @@ def _split(path: Path, text: str) -> tuple[FrontMatter, str]:
         raise InputError(f"{path}:1: a prompt file begins with front matter between two lines of ---")
     try:
         raw = yaml.safe_load(parts[1])
+        _check_doubled(path, parts[1])
         if not isinstance(raw, dict):
             raise InputError(f"{path}:2: the front matter must hold the keys name, version, description, inputs, reply")
         return FrontMatter.model_validate(raw), parts[2]
@@ -250,12 +254,31 @@ def _split(path: Path, text: str) -> tuple[FrontMatter, str]:
         problem = getattr(exc, "problem", None) or _first_words(exc)
         raise InputError(f"{path}:{line}: the front matter is not YAML: {problem}") from exc
     except ValidationError as exc:
-        fault = exc.errors()[0]
+        fault = min(exc.errors(), key=lambda error: error["type"] != "extra_forbidden")
         key = ".".join(str(part)[:80] for part in fault["loc"])
-        hint = suggest(key, list(FrontMatter.model_fields)) if fault["type"] == "extra_forbidden" else ""
-        raise InputError(f"{path}{find_head_line(path, key)}: front matter key {key!r}: {fault['msg']}{hint}") from exc
+        told = _describe_head_fault(key, fault["type"], fault["msg"])
+        raise InputError(f"{path}{find_head_line(path, key)}: front matter key {key!r}: {told}") from exc
     except (*_TEMPLATE_ERRORS, RecursionError) as exc:
         raise InputError(f"{path}:2: the front matter is not YAML: {_first_words(exc)}") from exc
+
+
+def _describe_head_fault(key: str, kind: str, message: str) -> str:
+    keys = list(FrontMatter.model_fields)
+    if kind == "missing":
+        return "is missing; add it"
+    if kind == "extra_forbidden":
+        return f"is no key of a prompt{suggest(key, keys)}; keys: {', '.join(keys)}"
+    return describe_fault(kind, message)
+
+
+def _check_doubled(path: Path, head: str) -> None:
+    """Refuse a key that is there twice: YAML would take the last one without a word."""
+    seen: set[str] = set()
+    for number, line in enumerate(head.split("\n"), start=2):
+        key = line.split(":")[0].rstrip()
+        if key in seen and key in FrontMatter.model_fields:
+            raise InputError(f"{path}:{number}: front matter key {key!r} is there twice; keep one of the two")
+        seen.add(key)
 
 
 def _find_template_line(exc: BaseException) -> int | None:
@@ -269,8 +292,9 @@ def _find_template_line(exc: BaseException) -> int | None:
 
 
 def _first_words(exc: BaseException) -> str:
-    """The first words of an error, on one line."""
-    return " ".join(str(exc).split())[:300]
+    """The first words of an error, on one line, without the line that jinja2 adds, which is not that of the file."""
+    words = exc.message if isinstance(exc, TemplateSyntaxError) else str(exc)
+    return " ".join((words or "").split())[:300]
 
 
 def digest_prompts(rendered: Mapping[str, str]) -> str:

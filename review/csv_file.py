@@ -80,6 +80,8 @@ def parse(path: Path, text: str, pending: Pending) -> list[FileRow]:
     Raises:
         InputError: a needed column is missing, or the file is no table.
     """
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty; write it anew with --out")
     header = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=header.count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)

@@ -59,6 +59,7 @@ def predict(
     student = api.load_student(run, runs_dir, int8=int8)
     if output is not None:
         api.check_output(output)
+        _check_apart(output, file or given or "-")
     rows = api.open_input(file or given or "-", sys.stdin.buffer, form, text_column)
     for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
         console.say(line)
@@ -66,6 +67,18 @@ def predict(
         _print(student, rows, reject)
     else:
         _write(student, rows, output, prefix, reject, scores, quiet)
+
+
+def _check_apart(output: Path, file: str) -> None:
+    """Refuse to write answers over the rows that they are about.
+
+    Raises:
+        InputError: input and output are one file.
+    """
+    from evokd.messages import InputError
+
+    if output.exists() and Path(file).exists() and output.samefile(file):
+        raise InputError(f"--output {output}: is the input, which stays as it is; name another file")
 
 
 def _print(student: "Student", rows: "Input", reject: float | None) -> None:

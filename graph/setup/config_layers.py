@@ -1,8 +1,9 @@
 """Build the configuration: field default < preset < domain.yaml < --config file < --set < flags, each layer checked."""
 
+import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,6 +26,13 @@ MAX_DEPTH = 50
 """Maximum levels of brackets and indentation."""
 _YAML_SLIPS = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
 """Errors PyYAML raises if a scalar looks like a date or number but is not one, or if brackets never end."""
+_ADVICE = {
+    "'\\t' that cannot start": "; indent with blanks, not with tabs",
+    "constructor for the tag": "; a tag may stand for code, so write a plain value",
+    "mapping values are not allowed": "; put a text with a colon in quotes, or mend the line above",
+    "found unexpected end of stream": "; close the quote or bracket that is open",
+}
+"""What to do about common slips, by PyYAML's words for them."""
 MAX_SHOWN = 200
 """Maximum characters of a value that an error shows."""
 
@@ -35,6 +43,12 @@ class ConfigSource:
 
     source: str
     values: Mapping[str, Any]
+    file: Path | None = None
+    """The YAML file that holds them, if it is one: errors then name the line."""
+
+    def locate(self, key: str) -> str:
+        """Name the source, and the line of a key where it is a file."""
+        return self.source if self.file is None else f"{self.source}{find_line(self.file, key)}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -95,14 +109,25 @@ def read_yaml(path: Path) -> dict[str, Any]:
         mark = getattr(exc, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(exc, "problem", None) or str(exc).splitlines()[0]
+        problem += next((advice for sign, advice in _ADVICE.items() if sign in problem), "")
         raise InputError(f"{where}: not valid YAML: {problem}") from exc
     except _YAML_SLIPS as exc:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(exc).split())}") from exc
     if value is None:
         raise InputError(f"{path}: the file is empty")
     if not isinstance(value, dict):
-        raise InputError(f"{path}:1: expected keys with values, got {type(value).__name__}")
+        what = "a list" if isinstance(value, list) else "a single value"
+        raise InputError(f"{path}:1: expected keys with values, got {what}; write one key a line, such as name: value")
     return value
+
+
+def find_line(path: Path, key: str) -> str:
+    """Line of a key in a YAML file as `:n`; empty if the key is missing."""
+    pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*:""")
+    for number, line in enumerate(read_utf8(path).splitlines(), start=1):
+        if pattern.match(line):
+            return f":{number}"
+    return ""
 
 
 def load_preset(name: str) -> ConfigSource:
@@ -181,7 +206,7 @@ def build_settings(layers: Sequence[ConfigSource]) -> Settings:
         InputError: an unknown key (the nearest is suggested) or a value that does not fit, with the source and the key.
     """
     merged: dict[str, Any] = {}
-    layers = [ConfigSource(layer.source, rename_keys(layer.source, layer.values)) for layer in layers]
+    layers = [replace(layer, values=rename_keys(layer.source, layer.values)) for layer in layers]
     for layer in layers:
         _check_keys(layer, layer.values, Settings, ())
         _merge(merged, layer.values)
@@ -190,7 +215,9 @@ def build_settings(layers: Sequence[ConfigSource]) -> Settings:
     except ValidationError as exc:
         fault = exc.errors()[0]
         path = tuple(str(step) for step in fault["loc"])
-        source = next((layer.source for layer in reversed(layers) if _has(layer.values, path)), "configuration")
+        source = next(
+            (layer.locate(path[-1]) for layer in reversed(layers) if _has(layer.values, path)), "configuration"
+        )
         # an address with a user, a query or a fragment may hold a key
         may_show = not isinstance(fault["input"], dict) and not (
             path[-1] == "base_url" and {"@", "?", "#"} & {*str(fault["input"])}
@@ -231,7 +258,7 @@ def _check_keys(layer: ConfigSource, values: Mapping[str, Any], model: type[Base
             near = suggest(".".join(here), everything) or suggest(str(key), list(model.model_fields))
             where = f"under {'.'.join(path)!r}" if path else "at the top"
             raise InputError(
-                f"{layer.source}: unknown key {show_value('.'.join(here))}{near}; keys {where}:"
+                f"{layer.locate(str(key))}: unknown key {show_value('.'.join(here))}{near}; keys {where}:"
                 f" {', '.join(model.model_fields)}"
             )
         section = _section(model, key)
@@ -240,7 +267,7 @@ def _check_keys(layer: ConfigSource, values: Mapping[str, Any], model: type[Base
         if value is None:
             continue
         if not isinstance(value, Mapping):
-            raise InputError(f"{layer.source}: {'.'.join(here)} is a section with keys, got {show_value(value)}")
+            raise InputError(f"{layer.locate(key)}: {'.'.join(here)} is a section with keys, got {show_value(value)}")
         _check_keys(layer, value, section, here)
 
 

@@ -5,6 +5,7 @@ import unicodedata
 from pathlib import Path
 
 from evokd.messages import InputError
+from evokd.messages.suggest import suggest
 
 
 def find_name(folder: Path, name: str) -> str:
@@ -73,7 +74,9 @@ def keep_inside(folder: Path, *paths: Path) -> None:
 
 
 def tell_absent(path: Path) -> str:
-    """Say why a path is not a readable file: it is a folder, a pipe or a device, or does not exist."""
+    """Say why a path is no readable file: a folder, a pipe or a device, or not there (a like name is suggested)."""
     if path.is_dir():
         return "is a folder"
-    return "is not a regular file" if path.exists() else "no such file"
+    if path.exists():
+        return "is not a regular file"
+    return f"no such file{suggest(path.name, [other.name for other in list_files(path.parent) if other.is_file()])}"

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from evokd.graph.setup.config_layers import ConfigSource, read_yaml, show_value
+from evokd.graph.setup.config_layers import ConfigSource, find_line, read_yaml, show_value
 from evokd.graph.setup.contained_paths import keep_inside, list_files, tell_absent
 from evokd.graph.setup.data_warnings import note_data
-from evokd.graph.setup.domain_file import OVERRIDES, DataFiles, DomainFile, find_line, locate_inside, parse_domain
+from evokd.graph.setup.domain_file import OVERRIDES, DataFiles, DomainFile, locate_inside, parse_domain
 from evokd.graph.setup.domain_files import GUIDE, PROFILE, load_guide, load_profile
 from evokd.messages import InputError, PoolText
 from evokd.messages.finding import Finding
-from evokd.messages.suggest import suggest
+from evokd.messages.suggest import find_closest
 from evokd.prompts.includes import PARTIALS
 from evokd.prompts.languages import LANGUAGE_NAMES, PromptLanguage, choose_language
 from evokd.student.data import read_examples
@@ -93,7 +93,9 @@ def find_domain(name: str) -> Path:
     shipped = sorted(entry.parent.name for entry in SHIPPED.glob("*/domain.yaml"))
     if path.name in shipped and path.as_posix() in (path.name, f"domains/{path.name}"):
         return SHIPPED / path.name
-    hint = suggest(path.name, shipped)
+    beside = {other.name: other for other in list_files(path.parent) if (other / "domain.yaml").is_file()}
+    near = find_closest(path.name, [*beside, *shipped])
+    hint = f" (did you mean {str(beside.get(near, near))!r}?)" if near is not None else ""
     raise InputError(
         f"no domain folder {show_value(name)}{hint}; pass a folder with a domain.yaml, or one of: {', '.join(shipped)}"
     )
@@ -153,7 +155,7 @@ def load_domain(folder: Path) -> Domain:
         test=test,
         corpus=corpus,
         prompts=_find_prompts(path, file.prompts),
-        overrides=ConfigSource(str(path), overrides),
+        overrides=ConfigSource(str(path), overrides, path),
         notes=tuple(notes),
         fingerprint=_fingerprint(folder, file, corpus),
         pool_file=pool,
@@ -202,7 +204,9 @@ def _read(
         return ()
     file = locate_inside(path, f"data.{split}", name)
     if not file.is_file():
-        raise InputError(f"{file}: {tell_absent(file)}; it is named under data.{split} in {path}")
+        raise InputError(
+            f"{file}: {tell_absent(file)}; it is named under data.{split} in {path}{find_line(path, split)}"
+        )
     files.append(DataFile(split, file, Layout()))
     return tuple(read_examples(file, task, notes, files[-1].layout, data.columns))
 
@@ -225,7 +229,9 @@ def _find_corpus(path: Path, name: Any) -> Path | None:
         )
     corpus = locate_inside(path, "rehearsal.corpus", name)
     if not corpus.is_file():
-        raise InputError(f"{corpus}: {tell_absent(corpus)}; it is named under rehearsal.corpus in {path}")
+        raise InputError(
+            f"{corpus}: {tell_absent(corpus)}; it is named under rehearsal.corpus in {path}{find_line(path, 'corpus')}"
+        )
     return corpus
 
 
@@ -251,7 +257,7 @@ def _find_pool(path: Path, name: str | None) -> Path | None:
         return None
     file = locate_inside(path, "data.pool", name)
     if not file.is_file():
-        raise InputError(f"{file}: {tell_absent(file)}; it is named under data.pool in {path}")
+        raise InputError(f"{file}: {tell_absent(file)}; it is named under data.pool in {path}{find_line(path, 'pool')}")
     return file
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from evokd.graph.setup.config_layers import show_value
+from evokd.graph.setup.config_layers import find_line, show_value
 from evokd.graph.setup.contained_paths import find_name
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import ClosedModel, InputError
-from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
+from evokd.messages.validation import describe_fault
 from evokd.prompts.languages import PromptLanguage
 from evokd.student.reading.columns import KNOWN
 from evokd.student.tasks.spelling import spell
@@ -67,7 +67,7 @@ class DomainFile(ClosedModel):
 
     name: str = Field(description="short name")
     task: str = Field(description="a task that the student supports")
-    language: str = Field(default="en", description="language of the texts, as a code or in words")
+    language: str = Field(default="en", min_length=1, description="language of the texts, as a code or in words")
     description: str = Field(min_length=1, description="what the texts are and what to find in them")
     metric: str | None = Field(default=None, description="headline metric; none = the task's first")
     labels: dict[str, str] = Field(min_length=1, description="label -> meaning")
@@ -141,11 +141,12 @@ def parse_domain(path: Path, own: dict[str, Any]) -> DomainFile:
     except ValidationError as exc:
         fault = exc.errors()[0]
         steps = [str(step) for step in fault["loc"]]
-        message = fault["msg"].removeprefix("Value error, ")
+        message = describe_fault(fault["type"], fault["msg"])
         if fault["type"] == "missing":
             raise InputError(f"{path}: key {'.'.join(steps)!r} is missing; add it") from exc
         if fault["type"] == "extra_forbidden":
-            message = f"unknown key; keys: {', '.join(DataFiles.model_fields)}"
+            hint = suggest(steps[-1], list(DataFiles.model_fields))
+            message = f"unknown key{hint}; keys: {', '.join(DataFiles.model_fields)}"
         raise InputError(f"{path}{find_line(path, steps[-1])}: {'.'.join(steps)}: {message}") from exc
 
 
@@ -164,15 +165,6 @@ def _spell(path: Path, key: str, name: str) -> str:
         raise InputError(f"{path}{find_line(path, key.rpartition('.')[2])}: {key}: {exc}") from exc
     except OSError:  # longer than a name can be
         return name
-
-
-def find_line(path: Path, key: str) -> str:
-    """Line of a key in a YAML file as `:n`; empty if the key is missing."""
-    pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*:""")
-    for number, line in enumerate(read_utf8(path).splitlines(), start=1):
-        if pattern.match(line):
-            return f":{number}"
-    return ""
 
 
 def locate_inside(path: Path, key: str, name: str) -> Path:

@@ -10,8 +10,7 @@ from typing import Any
 
 import yaml
 
-from evokd.graph.setup.config_layers import read_yaml, show_value
-from evokd.graph.setup.domain_file import find_line
+from evokd.graph.setup.config_layers import find_line, read_yaml, show_value
 from evokd.messages import InputError
 from evokd.messages.files import write_atomically
 from evokd.student.tasks.spelling import spell

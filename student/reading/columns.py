@@ -162,7 +162,7 @@ def advise_columns(found: Sequence[str]) -> str:
     pairs = f"text: {_quote(text)}, label: {_quote(label)}" if label is not None else f"text: {_quote(text)}"
     return (
         f"say which holds the texts: in domain.yaml, under data, a line such as columns: {{{pairs}}};"
-        f" for predict, --text-column {_quote(text)}"
+        f" for predict and eval, --text-column {_quote(text)}"
     )
 
 

@@ -235,7 +235,8 @@ def _no_text(names: list[str], mark: str) -> str:
     head = mark.join(names)
     cells = max((_cut(head, rival) for rival in (mark, *DELIMITERS)), key=len)
     if len(cells) < 2:
-        columns = f"found {head[:80]!r}; write the line text above the texts, or save plain lines as .txt"
+        columns = f"found {head[:80]!r}; write the line text above the texts, save plain lines as .txt, or"
+        columns += f" {advise_columns(cells)}"
     else:
         shown = ", ".join(map(repr, cells))[:120]
         columns = f"its columns are {shown}; {advise_columns(cells)}"
@@ -256,10 +257,7 @@ def _describe(layout: Layout, header: _Header, columns: ColumnNames) -> None:
 
 def _read_row(name: str, line: int, cells: list[str], header: _Header, mark: str) -> dict[str, Any]:
     if len(cells) != len(header.names):
-        fault = f"{len(cells)} cells where the header has {len(header.names)}"
-        inside = f"put a text with {name_delimiter(mark)} inside in double quotes"
-        mend = inside if len(cells) > len(header.names) else "leave a cell empty"
-        raise refusal(name, line, f"{fault}; {mend}")
+        raise refusal(name, line, _tell_width(cells, header, mark))
     for column in header.counts:
         if not cells[column].strip().isdecimal():
             fault = f"{cells[column][:40]!r} in the column {header.names[column]!r}, which seems to number the rows"
@@ -268,3 +266,15 @@ def _read_row(name: str, line: int, cells: list[str], header: _Header, mark: str
         if cells[column].strip():
             raise refusal(name, line, f"cell {column + 1} ({cells[column][:40]!r}) stands in a column without a name")
     return {meaning: cells[column] for column, meaning in header.read.items()}
+
+
+def _tell_width(cells: list[str], header: _Header, mark: str) -> str:
+    """Say that a row has more or fewer cells than the header, and how to mend it."""
+    count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+    fault = f"{count} where the header has {len(header.names)}"
+    if len(cells) > len(header.names):
+        return f"{fault}; put a text with {name_delimiter(mark)} inside in double quotes"
+    other = next((rival for rival in DELIMITERS if rival != mark and rival in cells[0]), None)
+    if len(cells) == 1 and other is not None and len(_cut(cells[0], other)) == len(header.names):
+        return f"{fault}; this row is parted by {name_delimiter(other)}, the header by {name_delimiter(mark)}: use one"
+    return f"{fault}; leave a cell empty"

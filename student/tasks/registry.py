@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from evokd.messages import InputError
+from evokd.messages.suggest import suggest
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.classification.codec import ClassificationCodec
 from evokd.student.tasks.ner.codec import EntityCodec
@@ -24,7 +25,7 @@ def codec(task: str, labels: Sequence[str]) -> TaskCodec:
         "ner": (EntityCodec, 1),
     }
     if task not in known:
-        raise InputError(f"unknown task {task!r}; known tasks: {', '.join(known)}")
+        raise InputError(f"unknown task {task!r}{suggest(task, list(known))}; known tasks: {', '.join(known)}")
     make, least = known[task]
     repeated = sorted({label for label in labels if list(labels).count(label) > 1})
     if repeated:

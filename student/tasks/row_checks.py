@@ -66,6 +66,8 @@ def has_half_pair(text: str) -> bool:
 
 def advise(label: str, labels: Sequence[str]) -> str:
     """Name the label that was meant, or the known ones."""
+    if not label.strip():
+        return "the label is empty; write one or remove the row"
     folded = {known.casefold(): known for known in labels}
     near = find_closest(label.strip().casefold(), list(folded))
     if near is not None:

@@ -150,13 +150,13 @@ BROKEN = {
     ),
     "no-version": (
         swap("version: 2\n", ""),
-        "error: labeler.md: front matter key 'version': Field required",
-        "a head has name, version",
+        "error: labeler.md: front matter key 'version': is missing",
+        "add it",
     ),
     "unknown-key": (
         swap("version: 2", "version: 2\nreplay: x"),
-        "error: labeler.md:4: front matter key 'replay': Extra inputs are not permitted (did you mean 'reply'?)",
-        "a head has name, version",
+        "error: labeler.md:4: front matter key 'replay': is no key of a prompt (did you mean 'reply'?)",
+        "keys: name, version",
     ),
     "yaml": (
         swap("version: 2", "version: [2"),

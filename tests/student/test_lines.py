@@ -81,7 +81,7 @@ BROKEN = {
     ),
     "a text for a header": ("table.csv", "this is a text already\n", r"table\.csv:1: the header lacks \"text\""),
     "no header": ("table.csv", "cancel it\nI waited\n", r"table\.csv:1: the header lacks .* save plain lines as \.txt"),
-    "a cell is missing": ("table.csv", "id,text\n1\n", r"table\.csv:2: 1 cells where the header has 2"),
+    "a cell is missing": ("table.csv", "id,text\n1\n", r"table\.csv:2: 1 cell where the header has 2"),
     "a cell too many": ("table.csv", "text,id\nso, it broke,1\n", r"table\.csv:2: 3 cells where the header has 2"),
     "broken CSV": ("table.csv", 'id,text\n1,"x" y\n', r"table\.csv:2: broken CSV"),
     "not UTF-8": ("lines.txt", b"one\nf\xfcr\n", r"lines\.txt:2: byte 0xfc at offset 5 is not UTF-8"),

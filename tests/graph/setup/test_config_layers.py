@@ -142,7 +142,7 @@ def test_a_later_assignment_wins() -> None:
         (b"a: [\n\nb: }", "config.yaml:"),
         (b"a: 1\n\tb: 2\n", "config.yaml:2: not valid YAML"),
         (b"", "config.yaml: the file is empty"),
-        (b"just words", "config.yaml:1: expected keys with values, got str"),
+        (b"just words", "config.yaml:1: expected keys with values, got a single value"),
         (b"a: \xe9", "config.yaml:1: byte 0xe9 at offset 3 is not UTF-8"),
         (b"a: !!python/object:os.system {}", "config.yaml:1: not valid YAML"),
     ],

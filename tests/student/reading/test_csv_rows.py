@@ -79,7 +79,7 @@ REFUSED = {
     "capital label": ("text,Label\nx,y\n", ":1: unknown column 'Label'; did you mean 'label'?"),
     "no header": ("it broke\nit is late\n", ':1: the header lacks "text"'),
     "more cells": ("text;label\nx;y\na;b;c\n", ":3: 3 cells where the header has 2"),
-    "fewer cells": ("text,label\nx\n", ":2: 1 cells where the header has 2; leave a cell empty"),
+    "fewer cells": ("text,label\nx\n", ":2: 1 cell where the header has 2; leave a cell empty"),
     "no index": (",text\nparcel,x\n", ":2: 'parcel' in the column '', which seems to number the rows"),
     "nameless content": ("text,label,\nx,y,z\n", ":2: cell 3 ('z') stands in a column without a name"),
     "open quote": ('text,label\n"x,y\nz,y\n', ":2: broken CSV: a double quote of this row is never closed"),
