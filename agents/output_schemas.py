@@ -12,7 +12,9 @@ from evokd.agents.strategies import choose_strategies
 from evokd.messages import (
     ENTITY_MODES,
     NO_ENTITY,
+    NO_LABEL,
     PLAIN_MODES,
+    SET_SEPARATOR,
     Draft,
     Entity,
     EntityDraft,
@@ -27,6 +29,8 @@ from evokd.messages import (
     LessonMode,
     LessonPlan,
     Message,
+    SetDraft,
+    SetVerdict,
 )
 from evokd.messages.spans import AlignmentError, align
 
@@ -45,12 +49,19 @@ class OutputSchema(Protocol):
     """What a quota calls texts without any label; None where every text has one."""
     by_example: bool
     """Whether examples show what label meanings cannot say, such as where an entity ends."""
+    marks_text: bool
+    """Whether an answer marks parts of the text; otherwise it is about the whole."""
+    has_sets: bool
+    """Whether an answer is a set of labels, so that quotas name sets; see `write_set`."""
 
     def label_batch(self, verdicts: list[Any]) -> Message:
         """The message that carries accepted verdicts."""
 
     def labels_in(self, answer: Any) -> list[str]:
         """Labels of an answer in the order of the text; what is marked as no entity does not count."""
+
+    def quotas_for(self, answer: Any) -> list[str]:
+        """Names of quotas that a text with this answer can serve, the best first."""
 
     def names_in(self, answer: Any) -> set[str]:
         """Parts of the text that an answer marks; none where it is a label of the whole."""
@@ -82,6 +93,8 @@ class ClassificationSchema:
     modes: tuple[LessonMode, ...] = PLAIN_MODES
     blank: str | None = None
     by_example: bool = False
+    marks_text: bool = False
+    has_sets: bool = False
 
     def label_batch(self, verdicts: list[LabelVerdict]) -> Message:
         """The message that carries accepted verdicts."""
@@ -89,6 +102,10 @@ class ClassificationSchema:
 
     def labels_in(self, answer: str) -> list[str]:
         """The one label."""
+        return [answer]
+
+    def quotas_for(self, answer: str) -> list[str]:
+        """The label."""
         return [answer]
 
     def names_in(self, answer: str) -> set[str]:
@@ -133,6 +150,8 @@ class EntitySchema:
     modes: tuple[LessonMode, ...] = (*PLAIN_MODES, *ENTITY_MODES)
     blank: str | None = NO_ENTITY
     by_example: bool = True
+    marks_text: bool = True
+    has_sets: bool = False
 
     def label_batch(self, verdicts: list[EntityVerdict]) -> Message:
         """The message that carries accepted verdicts."""
@@ -141,6 +160,10 @@ class EntitySchema:
     def labels_in(self, answer: list[Entity]) -> list[str]:
         """Types of the entities, one per entity."""
         return [entity.label for entity in answer if entity.label != NO_ENTITY]
+
+    def quotas_for(self, answer: list[Entity]) -> list[str]:
+        """The types of the entities, or texts without any."""
+        return self.labels_in(answer) or [NO_ENTITY]
 
     def names_in(self, answer: list[Entity]) -> set[str]:
         """The words of every entity."""
@@ -189,7 +212,72 @@ class EntitySchema:
         return choose_strategies(mode, kind, count, rng)
 
 
-_FORMS: dict[str, OutputSchema] = {"classification": ClassificationSchema(), "ner": EntitySchema()}
+class SetSchema:
+    """Any number of labels per text."""
+
+    generator_reply: type[BaseModel] = GeneratorReply[SetDraft]
+    labeler_reply: type[BaseModel] = LabelReply[SetVerdict]
+    modes: tuple[LessonMode, ...] = PLAIN_MODES
+    blank: str | None = NO_LABEL
+    by_example: bool = False
+    marks_text: bool = False
+    has_sets: bool = True
+
+    def label_batch(self, verdicts: list[SetVerdict]) -> Message:
+        """The message that carries accepted verdicts."""
+        return LabelBatch[SetVerdict](verdicts=verdicts)
+
+    def labels_in(self, answer: list[str]) -> list[str]:
+        """The labels, each once."""
+        return list(dict.fromkeys(answer))
+
+    def quotas_for(self, answer: list[str]) -> list[str]:
+        """The set as a whole, then each of its labels."""
+        sets = [name_set(order) for order in (answer, sorted(answer))]
+        return list(dict.fromkeys([*sets, *answer]))
+
+    def names_in(self, answer: list[str]) -> set[str]:
+        """Nothing: the labels are those of the whole text."""
+        return set()
+
+    def answer_fault(self, text: str, answer: list[str], labels: Collection[str]) -> str | None:
+        """Refuse a label that is not in the domain's, and one that is given twice."""
+        for label in answer:
+            if label not in labels:
+                return f"unknown label {_quote(label)}{_nearest(label, labels)}"
+        return "a label is given twice" if len(set(answer)) < len(answer) else None
+
+    def mode_fault(self, plan: LessonPlan, text: str, answer: list[str]) -> str | None:
+        """Nothing can be checked."""
+        return None
+
+    def left_out(self, plan: LessonPlan, answers: Sequence[list[str]]) -> list[str]:
+        """Nothing: the number of drafts is all that is asked for; later quotas make up for a label that fell short."""
+        return []
+
+    def verdict_fault(self, text: str, verdict: SetVerdict, labels: Collection[str]) -> str | None:
+        """Refuse what `answer_fault` refuses, and a verdict without a confidence from 0 to 1."""
+        return self.answer_fault(text, verdict.labels, labels) or _confidence_fault(verdict.confidence)
+
+    def candidates(self, verdict: SetVerdict) -> list[Gold]:
+        """The one set, which may be empty."""
+        return [list(verdict.labels)]
+
+    def strategies(self, mode: LessonMode, kind: ErrorKind | None, count: int, rng: random.Random) -> dict[str, str]:
+        """None: there are no entities whose context could be rewritten."""
+        return {}
+
+
+def name_set(labels: Sequence[str]) -> str:
+    """Name a set of labels as a quota does."""
+    return SET_SEPARATOR.join(labels) or NO_LABEL
+
+
+_FORMS: dict[str, OutputSchema] = {
+    "classification": ClassificationSchema(),
+    "ner": EntitySchema(),
+    "multilabel": SetSchema(),
+}
 
 
 def output_schema(task: str) -> OutputSchema:

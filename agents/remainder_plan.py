@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evokd.agents.output_schemas import OutputSchema
-from evokd.messages import LessonPlan, Quota
+from evokd.messages import LessonPlan
 
 ENOUGH = 0.9
 """Share of a lesson's texts that is enough: one more request would cost more than the few missing texts are worth."""
@@ -36,11 +36,11 @@ def plan_remainder(plan: LessonPlan, written: Sequence[Written], form: OutputSch
         return None
     missing = list(range(len(slots)))
     for difficulty, answer, _ in written:
-        missing.remove(_choose_slot(slots, missing, form.labels_in(answer) or [form.blank or ""], difficulty))
+        missing.remove(_choose_slot(slots, missing, form.quotas_for(answer), difficulty))
     missing = missing[:most]
     counts = Counter(slots[at] for at in missing)
     quotas = [
-        Quota(label=quota.label, hard=counts[quota.label, "hard"], easy=counts[quota.label, "easy"])
+        quota.model_copy(update={"hard": counts[quota.label, "hard"], "easy": counts[quota.label, "easy"]})
         for quota in plan.quotas
         if counts[quota.label, "hard"] + counts[quota.label, "easy"]
     ]

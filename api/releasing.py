@@ -16,7 +16,7 @@ from evokd.api.record import Run, open_run
 from evokd.api.run_content import read_run
 from evokd.graph.setup.domain import find_domain
 from evokd.graph.setup.run_folder import RunFolder, read_config
-from evokd.messages import EvokdError, InputError
+from evokd.messages import EvokdError, InputError, is_label_set
 from evokd.messages.suggest import suggest
 from evokd.release.agreement import FEW_TEXTS
 from evokd.release.conll import write_conll
@@ -207,6 +207,8 @@ def _read_split(ledger: Ledger, split: str) -> list[SplitRow] | None:
 
 
 def _answer_key(gold: Any) -> str:
+    if is_label_set(gold):
+        return "labels"
     return "label" if isinstance(gold, str) else "entities"
 
 

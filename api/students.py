@@ -13,10 +13,10 @@ from evokd.graph.setup.readability import note_texts
 from evokd.graph.setup.run_folder import RunFolder, read_config
 from evokd.inference.answers import AnswerColumns
 from evokd.inference.asking import TrainedStudent, answer_texts
-from evokd.inference.evaluation import count_matrix, evaluate
+from evokd.inference.evaluation import count_decisions, count_matrix, evaluate
 from evokd.inference.input_rows import InputRow, cut_parts
 from evokd.inference.prediction import AnsweredRow, answer_rows
-from evokd.messages import EvokdError, InputError
+from evokd.messages import EvokdError, InputError, list_labels
 from evokd.student.base_config import RECORD
 from evokd.student.data import read_examples
 from evokd.student.reading.layout import Layout
@@ -98,12 +98,17 @@ class Student:
             InputError: a column is there already, or `reject` is no confidence.
             EvokdError: the student fails.
         """
-        return answer_rows(self.trained, rows, AnswerColumns(self.labels, prefix, reject, scores))
+        return answer_rows(self.trained, rows, AnswerColumns(self.labels, prefix, reject, scores, self._has_sets))
 
     def name_columns(self, prefix: str, reject: float | None, scores: bool) -> list[str]:
         """Give the names of the columns that `answer_rows` writes."""
         has_labels = "entities" not in self.trained.codec().write_row("", [])
-        return AnswerColumns(self.labels, prefix, reject, scores).names(has_labels)
+        return AnswerColumns(self.labels, prefix, reject, scores, self._has_sets).names(has_labels)
+
+    @property
+    def _has_sets(self) -> bool:
+        """Whether answers are sets of labels."""
+        return "labels" in self.trained.codec().write_row("", [])
 
     def evaluate(self, file: str | Path, columns: dict[str, str] | None = None) -> dict[str, Any]:
         """Score the student on a labelled file.
@@ -114,7 +119,8 @@ class Student:
 
         Returns:
             rows, metrics with a 95 % interval of the first, report per label, confusions, confusion matrix (for one
-            label per text), expected calibration error, notes.
+            label per text; for any number of them `decisions` instead: true and false positives and negatives of each
+            label), expected calibration error, notes.
 
         Raises:
             InputError: what is wrong with the file, where, and how to mend it.
@@ -135,6 +141,9 @@ class Student:
             "calibration_error": result.calibration_error,
             "notes": notes,
         }
+        if self._has_sets:
+            sets = [[list_labels(answer) for answer in answers] for answers in (result.gold, result.answers)]
+            return facts | {"labels": list(codec.labels), "decisions": count_decisions(codec.labels, *sets)}
         gold = [answer for answer in result.gold if isinstance(answer, str)]
         answers = [answer for answer in result.answers if isinstance(answer, str)]
         if len(gold) == len(answers) == len(examples):

@@ -58,8 +58,8 @@ class RunContext:
 
     @property
     def entities(self) -> bool:
-        """Whether an answer is a list of entities; otherwise each text has one label."""
-        return self.briefing.form.blank is not None
+        """Whether an answer is a list of entities; otherwise it is about the text as a whole."""
+        return self.briefing.form.marks_text
 
     @property
     def gate_metric(self) -> str:

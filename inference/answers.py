@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evokd.messages import InputError
+from evokd.messages import SET_SEPARATOR, InputError, list_labels
 from evokd.student.protocol import Prediction
 
 UNSURE = "unsure"
@@ -22,6 +22,8 @@ class AnswerColumns:
     """Confidence, 0 to 1, below which a label or an entity counts as unsure; None: all count."""
     scores: bool = True
     """Whether the probability of every label is written."""
+    is_set: bool = False
+    """Whether answers are sets of labels."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be told apart.
@@ -39,10 +41,15 @@ class AnswerColumns:
 
         Returns:
             With a label per text: label, confidence, second_label, second_confidence; with `reject` the label may be
-            "unsure", and likeliest_label holds what it would have been. With entities: entities and confidence; with
+            "unsure", and likeliest_label holds what it would have been. With any number of labels: label, which holds
+            them parted by semicolons, and confidence, that of the least sure decision; with `reject` it is "unsure"
+            where this is lower, and likeliest_label holds what it would have been. With entities: entities and confidence; with
             `reject` those that are unsure are in a list of their own. The names begin with the prefix.
         """
-        columns = self._write_label(found) if isinstance(found.answer, str) else self._write_entities(text, found)
+        if isinstance(found.answer, str):
+            columns = self._write_label(found)
+        else:
+            columns = self._write_set(found) if self.is_set else self._write_entities(text, found)
         columns["confidence"] = found.confidence
         if self.scores:
             columns["scores"] = found.scores
@@ -51,6 +58,8 @@ class AnswerColumns:
     def names(self, has_labels: bool) -> list[str]:
         """Give the names of the columns, as `write` gives them for texts with one label or with entities."""
         kinds = ["label", "second_label", "second_confidence"] if has_labels else ["entities"]
+        if self.is_set:
+            kinds, has_labels = ["label"], True
         if self.reject is not None:
             kinds.append("likeliest_label" if has_labels else "unsure_entities")
         kinds += ["confidence", *(["scores"] if self.scores else [])]
@@ -66,10 +75,17 @@ class AnswerColumns:
         }
         return columns if self.reject is None else {**columns, "likeliest_label": found.answer}
 
+    def _write_set(self, found: Prediction) -> dict[str, Any]:
+        joined = SET_SEPARATOR.join(list_labels(found.answer))
+        is_unsure = self.reject is not None and found.confidence < self.reject
+        columns = {"label": UNSURE if is_unsure else joined}
+        return columns if self.reject is None else {**columns, "likeliest_label": joined}
+
     def _write_entities(self, text: str, found: Prediction) -> dict[str, Any]:
         assert not isinstance(found.answer, str)
         scores = found.entity_scores or [found.confidence] * len(found.answer)
-        entities = [_write_entity(text, span, score) for span, score in zip(found.answer, scores, strict=True)]
+        spans = [span for span in found.answer if isinstance(span, dict)]
+        entities = [_write_entity(text, span, score) for span, score in zip(spans, scores, strict=True)]
         if self.reject is None:
             return {"entities": entities}
         return {

@@ -1,5 +1,6 @@
 """Score a student on labelled rows: metrics, a report per label, the confusion matrix, how true its confidence is."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,4 +74,16 @@ def count_matrix(labels: Sequence[str], gold: Sequence[str], answers: Sequence[s
     matrix = np.zeros((len(labels), len(labels)), int)
     np.add.at(matrix, ([places[label] for label in gold], [places[label] for label in answers]), 1)
     counts: list[list[int]] = matrix.tolist()
+    return counts
+
+
+def count_decisions(
+    labels: Sequence[str], gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
+) -> list[dict[str, int | str]]:
+    """Count the decisions on each label: a dict with `label`, `tp`, `fp`, `fn` and `tn`, in texts."""
+    counts: list[dict[str, int | str]] = []
+    for label in labels:
+        cells = Counter((label in right, label in answer) for right, answer in zip(gold, predicted, strict=True))
+        found = {"tp": cells[True, True], "fp": cells[False, True], "fn": cells[True, False], "tn": cells[False, False]}
+        counts.append({"label": label, **found})
     return counts

@@ -7,6 +7,8 @@ keys. The `*Reply` classes are what a language model is asked to answer (their J
 
 from evokd.messages.base import (
     NO_ENTITY,
+    NO_LABEL,
+    SET_SEPARATOR,
     VOCABULARY_KEY,
     CaseVerdict,
     ClosedModel,
@@ -18,6 +20,8 @@ from evokd.messages.base import (
     InputError,
     Message,
     Origin,
+    is_label_set,
+    list_labels,
 )
 from evokd.messages.domain import (
     Axis,
@@ -67,6 +71,8 @@ from evokd.messages.lessons import (
     LessonTopic,
     PoolText,
     Quota,
+    SetDraft,
+    SetVerdict,
 )
 from evokd.messages.record import CallRecord
 from evokd.messages.wire import Sendable, describe_reply, fence, reply_schema
@@ -75,8 +81,10 @@ __all__ = [
     "ENTITY_MODES",
     "NEAR_COPY_MODES",
     "NO_ENTITY",
+    "NO_LABEL",
     "PAIR",
     "PLAIN_MODES",
+    "SET_SEPARATOR",
     "VOCABULARY_KEY",
     "Analysis",
     "AnalystReply",
@@ -127,9 +135,13 @@ __all__ = [
     "ProfileReply",
     "Quota",
     "Sendable",
+    "SetDraft",
+    "SetVerdict",
     "TrainingReport",
     "Weakness",
     "describe_reply",
     "fence",
+    "is_label_set",
+    "list_labels",
     "reply_schema",
 ]

@@ -46,8 +46,29 @@ class Entity(Message):
     label: str = Field(description="the entity's type", json_schema_extra={VOCABULARY_KEY: "entity_labels"})
 
 
-Gold = str | list[Entity]
-"""An answer: a label for classification, a list of entities for NER."""
+SET_SEPARATOR = ";"
+"""What parts the labels of a set where it is one string: in a cell of a table, or as the name of a quota."""
+NO_LABEL = "(none)"
+"""What stands for no label at all where texts may have any number of them."""
+Gold = str | list[str] | list[Entity]
+"""An answer: a label for classification, a list of labels for multilabel, a list of entities for NER."""
+
+
+def list_labels(answer: Any) -> list[str]:
+    """Labels of an answer, as JSON or as messages hold it: the one, those of the set, or that of every entity."""
+    if isinstance(answer, str):
+        return [answer]
+    labels = [
+        item if isinstance(item, str) else item["label"] if isinstance(item, dict) else item.label for item in answer
+    ]
+    return [str(label) for label in labels]
+
+
+def is_label_set(answer: Any) -> bool:
+    """Whether an answer is a set of labels that holds any; an empty one cannot be told from a text without entities."""
+    return isinstance(answer, list) and bool(answer) and all(isinstance(item, str) for item in answer)
+
+
 Difficulty = Literal["hard", "easy"]
 CaseVerdict = Literal["right", "wrong", "confident_wrong"]
 Origin = Literal["real", "written"]

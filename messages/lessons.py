@@ -18,9 +18,12 @@ NEAR_COPY_MODES = frozenset({"swap_entities", "misspell"})
 
 
 class Quota(Message):
-    """How many texts of a label are wanted."""
+    """How many texts of a label, or of a set of labels, are wanted."""
 
-    label: str = Field(description="the label")
+    omit_empty: ClassVar[frozenset[str]] = frozenset({"labels"})
+
+    label: str = Field(description="the label; of a set its labels, parted by semicolons, or `(none)`")
+    labels: list[str] = Field(default=[], description="labels that each of the texts has together")
     hard: int = Field(description="texts that the student would likely miss")
     easy: int = Field(description="texts that the student would likely get right")
 
@@ -102,7 +105,17 @@ class EntityDraft(Message):
     difficulty: Difficulty = Field(description="hard: the student would likely miss it; easy: it would get it")
 
 
-DraftT = TypeVar("DraftT", Draft, EntityDraft)
+class SetDraft(Message):
+    """One text with all the labels that apply to it."""
+
+    text: str = Field(description="the new text")
+    difficulty: Difficulty = Field(description="hard: the student would likely miss it; easy: it would get it")
+    intended: list[str] = Field(
+        description="all labels that apply to the text, [] if none does", json_schema_extra={VOCABULARY_KEY: "labels"}
+    )
+
+
+DraftT = TypeVar("DraftT", Draft, EntityDraft, SetDraft)
 PAIR = "pair"
 """Key of a draft that only lessons of pairs ask for."""
 
@@ -161,7 +174,21 @@ class EntityVerdict(Message):
         return self.entities
 
 
-VerdictT = TypeVar("VerdictT", LabelVerdict, EntityVerdict)
+class SetVerdict(Message):
+    """The Labeler's answer to one text of a multilabel task."""
+
+    id: str = Field(description="the draft's id")
+    labels: list[str] = Field(
+        description="all labels that apply, [] if none does", json_schema_extra={VOCABULARY_KEY: "labels"}
+    )
+    confidence: float = Field(description="confidence in the list as a whole, 0 to 1")
+
+    def answer(self) -> list[str]:
+        """The labels."""
+        return self.labels
+
+
+VerdictT = TypeVar("VerdictT", LabelVerdict, EntityVerdict, SetVerdict)
 
 
 class LabelReply(Message, Generic[VerdictT]):

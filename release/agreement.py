@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evokd.messages import is_label_set
 from evokd.release.student_folder import StudentFolder
 from evokd.student.protocol import Prediction
 
@@ -34,6 +35,8 @@ def count_same(first: Sequence[Prediction], second: Sequence[Any]) -> Agreement:
 def _key(answer: Any) -> Any:
     if isinstance(answer, str):
         return answer
+    if is_label_set(answer):
+        return sorted(answer)
     return sorted((item["start"], item["end"], item["label"]) for item in answer)
 
 
@@ -48,6 +51,10 @@ def ask_pipeline(student: StudentFolder, folder: Path, texts: Sequence[str]) -> 
     from transformers import pipeline
 
     kind = student.network.pipeline
+    if not student.network.one_class:
+        classify = pipeline(kind, model=str(folder), truncation=True, top_k=None, device="cpu")
+        found = classify(list(texts), batch_size=_BATCH, function_to_apply="sigmoid")
+        return [[item["label"] for item in scored if item["score"] >= 0.5] for scored in found]
     if student.network.classifies_texts:
         classify = pipeline(kind, model=str(folder), truncation=True, device="cpu")
         return [answer["label"] for answer in classify(list(texts), batch_size=_BATCH)]

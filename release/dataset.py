@@ -18,7 +18,11 @@ from evokd.tracing.ledger import Ledger
 REAL = "real"
 OWN = "own"
 """Origin of the user's labelled rows; `real` ones are the user's unlabelled texts, labelled by the teacher."""
-_PIPELINES = {"classification": "text-classification", "ner": "token-classification"}
+_PIPELINES = {
+    "classification": "text-classification",
+    "multilabel": "text-classification",
+    "ner": "token-classification",
+}
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ def write_dataset(collection: Collection, facts: RunFacts, target: Path, options
             not_recorded=collection.not_recorded,
             is_parquet=is_parquet,
             is_ner=facts.task == "ner",
+            has_sets=any("labels" in row for split in collection.splits for row in split.rows),
             place=options.place,
             counts=write_counts(facts.samples),
             licence=options.licence,

@@ -12,7 +12,7 @@ from evokd.student.base import EMBEDDED
 
 EMBEDDED_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 """What the embedded base is called on the Hub; its licence is Apache-2.0."""
-_METRICS = {"macro_f1": "f1", "entity_f1": "f1", "accuracy": "accuracy"}
+_METRICS = {"macro_f1": "f1", "entity_f1": "f1", "accuracy": "accuracy", "micro_f1": "f1", "exact_match": "exact_match"}
 """Our metric -> what the Hub calls it."""
 _DIGITS = 4
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}")

@@ -96,6 +96,12 @@ def _write_card(
 def _tell_pipeline(student: StudentFolder, measured: str | None) -> str:
     """What the plain pipeline makes of the folder, in Markdown."""
     said = f"{measured[0].upper()}{measured[1:]} of its run." if measured else ""
+    if not student.network.one_class:
+        return (
+            f"{said} Each label has a probability of its own (`problem_type` is `multi_label_classification`), so pass"
+            ' `top_k=None, function_to_apply="sigmoid"`, and take the labels from .5 on; none may apply. Leave'
+            f" `truncation=True` in: the model was trained to read {student.limit} sub-words."
+        ).strip()
     if student.network.classifies_texts:
         return (
             f"{said} Leave `truncation=True` in: the pipeline does not cut long texts by itself, and the model was"

@@ -56,6 +56,8 @@ def write_usage(student: StudentFolder, form: Form, place: str) -> str:
     """
     padding = find_padding(student)
     task = "classification" if student.network.classifies_texts else "ner"
+    if not student.network.one_class:
+        task = "multilabel"
     return render(
         f"{form}_{task}.py.txt",
         place=place,

@@ -8,6 +8,7 @@ from typing import Any
 from evokd.simulator.entity_analyst import name_mistakes
 from evokd.simulator.keywords import all_texts, describe, find_keywords, join_words, mention, quote, remember
 from evokd.simulator.requests import CaseIn, PacketIn, labels_in, read_message
+from evokd.simulator.set_analyst import name_set_errors
 
 MOST_WEAKNESSES = 4
 _MOST_EVIDENCE = 8
@@ -34,11 +35,12 @@ def answer_analyst(packet: dict[str, Any]) -> dict[str, Any]:
         RequestError: the packet lacks a field.
     """
     read = read_message(PacketIn, packet)
-    cases = [case for case in read.cases if case.is_tagged or case.gold in read.labels]
+    cases = [case for case in read.cases if not isinstance(case.gold, str) or case.gold in read.labels]
     wrong = [case for case in cases if case.verdict != "right"]
     right = [case for case in cases if case.verdict == "right"]
     weaknesses = name_mistakes([case for case in wrong if case.is_tagged], right, read)
-    weaknesses += _name_confusions([case for case in wrong if not case.is_tagged], right, read)
+    weaknesses += name_set_errors([case for case in wrong if case.is_set], right, read)
+    weaknesses += _name_confusions([case for case in wrong if isinstance(case.gold, str)], right, read)
     if not weaknesses:
         weaknesses = [_name_unsure(group, right, read) for group in _least_learnt(right, read)]
     return {"weaknesses": weaknesses[:MOST_WEAKNESSES]}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from evokd.messages import NO_ENTITY, Gold, InputError
-from evokd.messages.spans import AlignmentError, align
+from evokd.messages import NO_ENTITY, NO_LABEL, Entity, Gold, InputError
+from evokd.messages.spans import AlignmentError, Span, align
 from evokd.simulator.corpus_rows import CorpusRow, read_corpus_rows
 from evokd.simulator.difficulty import DifficultyMeasure, EntityDifficulty, TextDifficulty
 from evokd.simulator.entity_tagger import EntityTagger
@@ -25,9 +25,10 @@ class Corpus:
     """Rows with an index over them; of rows with the same text (normalised) the first one counts.
 
     Attributes:
-        rows: the rows, all with a label or all with entities.
+        rows: the rows, all with a label, all with a set of labels, or all with entities.
         index: similarities of their texts.
         mentions: their entity names; None if the answers are labels.
+        has_sets: whether the answers are sets of labels.
         difficulty: how hard the texts of a label are.
     """
 
@@ -50,7 +51,8 @@ class Corpus:
         self.index = TextIndex([row.text for row in unique], [row.labels for row in unique])
         self.mentions: Gazetteer | None = None
         self.difficulty: DifficultyMeasure = TextDifficulty(self.index)
-        if not isinstance(unique[0].answer, str):
+        self.has_sets = isinstance(unique[0].answer, frozenset)
+        if isinstance(unique[0].answer, tuple):
             self.mentions = Gazetteer(self.rows)
             self.difficulty = EntityDifficulty(self.index, self.mentions, self.rows)
         self._sorted = sorted(self._position.items())
@@ -73,12 +75,15 @@ class Corpus:
         self._no_label: Ints = np.flatnonzero(served & ~self.index.members.any(axis=1))
 
     @classmethod
-    def of_examples(cls, examples: Iterable[tuple[str, Gold]], never: Iterable[str] = ()) -> "Corpus":
+    def of_examples(
+        cls, examples: Iterable[tuple[str, Gold]], never: Iterable[str] = (), has_sets: bool = False
+    ) -> "Corpus":
         """Make a corpus of parsed examples.
 
         Args:
-            examples: texts with their answers as they are on the wire: a label, or the list of entities.
+            examples: texts with their answers as they are on the wire: a label, or the list of labels or entities.
             never: as for the corpus.
+            has_sets: whether a list is one of labels.
 
         Raises:
             InputError: there is no example, the answers are of two kinds, an entity is not in its text, no text holds
@@ -87,12 +92,12 @@ class Corpus:
         rows: list[CorpusRow] = []
         for number, (text, gold) in enumerate(examples, start=1):
             try:
-                rows.append(CorpusRow(text, gold if isinstance(gold, str) else tuple(align(text, gold))))
+                rows.append(CorpusRow(text, _read_gold(text, gold, has_sets)))
             except AlignmentError as exc:
                 raise InputError(f"the corpus, text {number}: {exc}") from exc
         if not rows:
             raise InputError("the corpus is empty")
-        if len({isinstance(row.answer, str) for row in rows}) > 1:
+        if len({row.kind for row in rows}) > 1:
             raise InputError("the corpus mixes texts with a label and texts with entities; keep one kind")
         return make_corpus(rows, never, "the corpus")
 
@@ -116,12 +121,22 @@ class Corpus:
     def retrievable(self, label: str) -> Ints:
         """Give the rows of a label that may be retrieved, seeds left out; empty for an unknown label.
 
-        `NO_ENTITY` stands for the rows without any.
+        `NO_ENTITY`, or `NO_LABEL` where answers are sets, stands for the rows without any.
         """
-        if label == NO_ENTITY and self.mentions is not None:
+        if (label == NO_ENTITY and self.mentions is not None) or (label == NO_LABEL and self.has_sets):
             return self._no_label
         column = self.index.column(label)
         return np.empty(0, dtype=np.intp) if column is None else self._of_label[column]
+
+    def retrievable_set(self, labels: Sequence[str]) -> Ints:
+        """Give the rows that have all of these labels and may be retrieved, those with no other label if there are any."""
+        columns = self.index.columns(labels)
+        if not labels or len(columns) < len(labels):
+            return np.empty(0, dtype=np.intp)
+        rows = self._of_label[columns[0]]
+        rows = rows[self.index.members[rows][:, columns].all(axis=1)]
+        exact = rows[self.index.members[rows].sum(axis=1) == len(columns)]
+        return exact if len(exact) else rows
 
     def beginning_with(self, openings: Sequence[str]) -> set[int]:
         """Find the rows whose text begins with one of the openings; both sides normalised, a final ellipsis ignored."""
@@ -136,6 +151,14 @@ class Corpus:
                     break
                 matches.add(row)
         return matches
+
+
+def _read_gold(text: str, gold: Gold, has_sets: bool) -> str | frozenset[str] | tuple[Span, ...]:
+    if isinstance(gold, str):
+        return gold
+    if has_sets:
+        return frozenset(item for item in gold if isinstance(item, str))
+    return tuple(align(text, [item for item in gold if isinstance(item, Entity)]))
 
 
 def load_corpus(path: Path, never: Iterable[str] = ()) -> Corpus:
@@ -158,7 +181,8 @@ def make_corpus(rows: Sequence[CorpusRow], never: Iterable[str], where: str) -> 
         InputError: they hold nothing to answer from; begins with `where`.
     """
     if not any(row.labels for row in rows):
-        raise InputError(f"{where}: no text of the corpus holds an entity")
+        lacking = "holds an entity" if rows[0].kind == "entities" else "has a label"
+        raise InputError(f"{where}: no text of the corpus {lacking}")
     try:
         return Corpus(rows, never)
     except ValueError as exc:

@@ -11,7 +11,7 @@ from evokd.messages.files import read_utf8
 from evokd.messages.spans import Span, span_fault, split_words
 
 _FORMS = (
-    '{"text": "...", "label": "..."}, {"text": "...", "entities": [{"start", "end", "label"}]} or '
+    '{"text": "...", "label": "..."}, {"text": "...", "labels": [...]}, {"text": "...", "entities": [{"start", "end", "label"}]} or '
     '{"tokens": [...], "tags": [...]}'
 )
 _TO_BIO = "convert to BIO: B- at the first token of every entity, I- at its others, O elsewhere"
@@ -19,26 +19,33 @@ _TO_BIO = "convert to BIO: B- at the first token of every entity, I- at its othe
 
 @dataclass(frozen=True)
 class CorpusRow:
-    """A text of the corpus and its right answer: a label, or the entities in order of place."""
+    """A text of the corpus and its right answer: a label, a set of labels, or the entities in order of place."""
 
     text: str
-    answer: str | tuple[Span, ...]
+    answer: str | frozenset[str] | tuple[Span, ...]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that the text serves, each once."""
         if isinstance(self.answer, str):
             return (self.answer,)
+        if isinstance(self.answer, frozenset):
+            return tuple(sorted(self.answer))
         return tuple(dict.fromkeys(span.label for span in self.answer))
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """The entities; none where the answer is a label."""
-        return () if isinstance(self.answer, str) else self.answer
+        """The entities; none where the answer is a label, or a set of them."""
+        return self.answer if isinstance(self.answer, tuple) else ()
+
+    @property
+    def kind(self) -> str:
+        """What the answer is, in words."""
+        return {str: "a label", frozenset: "a list of labels"}.get(type(self.answer), "entities")
 
 
 def read_corpus_rows(path: Path) -> list[CorpusRow]:
-    """Read a .jsonl corpus; all its rows are of one kind, with a label or with entities.
+    """Read a .jsonl corpus; all its rows are of one kind, with a label, a list of labels or entities.
 
     Raises:
         InputError: the file cannot be read, or a row is not as it should be; says which line.
@@ -60,9 +67,8 @@ def cut_rows(name: str, located: Iterable[tuple[str, dict[str, Any]]]) -> list[C
     rows: list[CorpusRow] = []
     for where, fields in located:
         row = _read_row(fields, where)
-        if rows and isinstance(row.answer, str) != isinstance(rows[0].answer, str):
-            first, this = ("a label", "entities") if isinstance(rows[0].answer, str) else ("entities", "a label")
-            raise InputError(f"{where}: a row with {this} among rows with {first}; keep one kind in a file")
+        if rows and row.kind != rows[0].kind:
+            raise InputError(f"{where}: a row with {row.kind} among rows with {rows[0].kind}; keep one kind in a file")
         rows.append(row)
     if not rows:
         raise InputError(f"{name}: the corpus is empty; write rows like {_FORMS}")
@@ -97,7 +103,8 @@ def parse_corpus_object(line: str, where: str) -> dict[str, Any]:
 
 
 def _read_row(row: dict[str, Any], where: str) -> CorpusRow:
-    forms = [keys for keys in (("tokens", "tags"), ("text", "entities"), ("text", "label")) if keys[1] in row]
+    known = (("tokens", "tags"), ("text", "entities"), ("text", "labels"), ("text", "label"))
+    forms = [keys for keys in known if keys[1] in row]
     if "tokens" in row and ("tokens", "tags") not in forms:
         raise InputError(f"{where}: tags: expected one tag per token, got nothing")
     if len(forms) > 1:
@@ -114,10 +121,20 @@ def _read_row(row: dict[str, Any], where: str) -> CorpusRow:
         raise InputError(f"{where}: text: expected a text that is not empty, got {text!r}")
     if keys[1] == "entities":
         return CorpusRow(text, _read_entities(text, row["entities"], where))
+    if keys[1] == "labels":
+        return CorpusRow(text, _read_set(row["labels"], where))
     label = row.get("label")
     if not isinstance(label, str) or not label.strip():
         raise InputError(f"{where}: label: expected a label that is not empty, got {label!r}")
     return CorpusRow(text, label)
+
+
+def _read_set(labels: object, where: str) -> frozenset[str]:
+    if not isinstance(labels, list) or not all(isinstance(label, str) and label.strip() for label in labels):
+        raise InputError(f"{where}: labels: expected a list of labels, got {labels!r}")
+    if len(set(labels)) < len(labels):
+        raise InputError(f"{where}: labels: a label is given twice in {labels!r}; keep one")
+    return frozenset(labels)
 
 
 def _read_entities(text: str, entities: object, where: str) -> tuple[Span, ...]:

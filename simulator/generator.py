@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from evokd.messages import NO_ENTITY
+from evokd.messages import NO_ENTITY, NO_LABEL
 from evokd.simulator.corpus import Corpus
 from evokd.simulator.entity_modes import MODES, Augmenter
 from evokd.simulator.rehearsal_settings import RehearsalSettings
@@ -37,7 +37,8 @@ def answer_generator(plan: dict[str, Any], corpus: Corpus, settings: RehearsalSe
     Never a seed or one of the plan's examples. What is to be avoided comes only when a label has nothing else left.
     With a corpus of entities a label's texts are those that hold one of that type, and some modes make texts out of
     the plan's examples (see `entity_modes`); where that cannot be done a text of the corpus stands in. A quota for
-    `NO_ENTITY` gets texts without any.
+    `NO_ENTITY`, or for `NO_LABEL`, gets texts without any. A quota for several labels gets texts that have them
+    together; where the corpus has none, texts of the first of them.
 
     Raises:
         RequestError: the plan lacks a field.
@@ -48,7 +49,8 @@ def answer_generator(plan: dict[str, Any], corpus: Corpus, settings: RehearsalSe
         lesson.augmenter = Augmenter(read, corpus, corpus.mentions, lesson.given, open_stream("remake", seed, plan))
     drafts: list[dict[str, Any]] = []
     for quota in lesson.plan.quotas:
-        if quota.label in lesson.plan.labels or quota.label == NO_ENTITY:
+        known = all(label in lesson.plan.labels for label in quota.labels or [quota.label])
+        if known or quota.label in (NO_ENTITY, NO_LABEL):
             drafts.extend(lesson.write(quota))
     return {"drafts": drafts}
 
@@ -87,17 +89,18 @@ class _Lesson:
         topics = _list_topics(self.plan, f"{TOPIC} of {quota.label}")
         if not topics:
             topics, self._topics = self._topics[:total], self._topics[total:]
+        label = quota.labels[0] if quota.labels else quota.label
         if self.augmenter is not None:
             for difficulty, made in drafts.items():
                 made.extend(self.augmenter.make(quota.label, difficulty, wanted[difficulty]))
                 wanted[difficulty] -= len(made)
-        chosen, hard = self._choose(quota.label, wanted["hard"], wanted["easy"], topics)
+        chosen, hard = self._choose(label, wanted["hard"], wanted["easy"], topics, quota.labels)
         for at, row in enumerate(chosen):
             difficulty = "hard" if at < hard else "easy"
-            drafts[difficulty].append(self._slip(quota.label, difficulty) or self._draft(row, difficulty))
+            drafts[difficulty].append(self._slip(label, difficulty, quota.labels) or self._draft(row, difficulty))
         return [*drafts["hard"], *drafts["easy"]]
 
-    def _slip(self, label: str, difficulty: str) -> dict[str, Any] | None:
+    def _slip(self, label: str, difficulty: str, together: Sequence[str]) -> dict[str, Any] | None:
         """Now and then write a text of another label and take it for one of this."""
         if not self._slips or self._rng.random() >= self._slips:
             return None
@@ -106,14 +109,21 @@ class _Lesson:
             return None
         row = int(self._rng.choice(others[self._rng.integers(len(others))]))
         self.given.add(row)
-        return {**self._draft(row, difficulty), "intended": label}
+        intended = list(together) if self._corpus.has_sets else label
+        return {**self._draft(row, difficulty), "intended": intended}
 
     def _draft(self, row: int, difficulty: str) -> dict[str, Any]:
         text, answer = self._corpus.rows[row].text, self._corpus.rows[row].answer
-        intended = answer if isinstance(answer, str) else write_entities(text, answer, self.plan.labels)
+        intended: object = answer
+        if isinstance(answer, frozenset):
+            intended = [label for label in self.plan.labels if label in answer]
+        elif isinstance(answer, tuple):
+            intended = write_entities(text, answer, self.plan.labels)
         return {"text": text, "difficulty": difficulty, "intended": intended}
 
-    def _choose(self, label: str, hard: int, easy: int, topics: Sequence[str]) -> tuple[list[int], int]:
+    def _choose(
+        self, label: str, hard: int, easy: int, topics: Sequence[str], together: Sequence[str] = ()
+    ) -> tuple[list[int], int]:
         """Choose rows of a label, as many as there are; gives them, hard ones first, and how many are hard.
 
         Args:
@@ -121,12 +131,13 @@ class _Lesson:
             hard: hard texts wanted.
             easy: easy texts wanted.
             topics: what each text is to be about, empty or absent where that is open.
+            together: labels that each text is to have, where answers are sets.
         """
-        rows = self._candidates(label)
+        rows = self._candidates(label, together)
         wanted = min(hard + easy, len(rows))
         hard = min(hard, wanted)
         column = self._index.column(label)
-        if wanted and label == NO_ENTITY:
+        if wanted and label in (NO_ENTITY, NO_LABEL):
             no_label = [int(row) for row in self._rng.choice(rows, size=wanted, replace=False)]
             self.given.update(no_label)
             return no_label, hard
@@ -143,9 +154,11 @@ class _Lesson:
         self.given.update(chosen)
         return chosen, hard
 
-    def _candidates(self, label: str) -> Ints:
+    def _candidates(self, label: str, together: Sequence[str] = ()) -> Ints:
         """Rows of a label that may be given now; when all of them are to be avoided, these, as nothing else is left."""
-        rows = [int(row) for row in self._corpus.retrievable(label) if int(row) not in self.given]
+        found = [*self._corpus.retrievable_set(together)] if self._corpus.has_sets else []
+        rows = [int(row) for row in found if int(row) not in self.given]
+        rows = rows or [int(row) for row in self._corpus.retrievable(label) if int(row) not in self.given]
         fresh = [row for row in rows if row not in self._avoid]
         return np.array(fresh or rows, dtype=np.intp)
 

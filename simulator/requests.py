@@ -39,19 +39,20 @@ class EntityIn(_Wire):
     label: str = Field(description="its type")
 
 
-AnswerIn = str | list[EntityIn]
+AnswerIn = str | list[str] | list[EntityIn]
 
 
 def labels_in(answer: AnswerIn) -> list[str]:
     """The labels of an answer, each once; mentions that are no entity do not count."""
     if isinstance(answer, str):
         return [answer]
-    return list(dict.fromkeys(entity.label for entity in answer if entity.label != NO_ENTITY))
+    labels = (item if isinstance(item, str) else item.label for item in answer)
+    return list(dict.fromkeys(label for label in labels if label != NO_ENTITY))
 
 
 def entities_of(answer: AnswerIn) -> list[Entity]:
-    """The entities of an answer as `messages.spans` takes them; a label has none."""
-    entities = [] if isinstance(answer, str) else answer
+    """The entities of an answer as `messages.spans` takes them; labels have none."""
+    entities = [] if isinstance(answer, str) else [item for item in answer if not isinstance(item, str)]
     return [Entity(text=entity.text, label=entity.label) for entity in entities]
 
 
@@ -81,8 +82,14 @@ class CaseIn(_Wire):
 
     @property
     def is_tagged(self) -> bool:
-        """Whether the answer is a list of entities."""
-        return not isinstance(self.gold, str)
+        """Whether the answer is a list of entities; an empty list is taken for one unless labels were predicted."""
+        items = [item for answer in (self.gold, self.predicted) if not isinstance(answer, str) for item in answer]
+        return not isinstance(self.gold, str) and not any(isinstance(item, str) for item in items)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the answer is a set of labels."""
+        return not isinstance(self.gold, str) and not self.is_tagged
 
 
 class ScoreIn(_Wire):
@@ -118,9 +125,10 @@ class TopicIn(_Wire):
 
 
 class QuotaIn(_Wire):
-    """How many texts of a label are wanted."""
+    """How many texts of a label, or of a set of labels, are wanted."""
 
-    label: str = Field(description="the label")
+    label: str = Field(description="the label, or the name of the set")
+    labels: list[str] = Field(default=[], description="labels that each text has together")
     hard: int = Field(default=0, ge=0, description="hard texts")
     easy: int = Field(default=0, ge=0, description="easy texts")
 

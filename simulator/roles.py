@@ -10,6 +10,7 @@ from evokd.simulator.labeler import answer_labeler
 from evokd.simulator.profile import answer_profile
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import RequestError
+from evokd.simulator.set_labeler import answer_set_labeler
 
 KINDS = ("feedback_packet", "lesson_plan", "draft_batch", "domain_sample")
 
@@ -30,6 +31,8 @@ def answer(
         case "draft_batch":
             if corpus.mentions is not None:
                 return answer_entity_labeler(message, corpus, corpus.mentions, settings, seed)
+            if corpus.has_sets:
+                return answer_set_labeler(message, corpus, settings, seed)
             return answer_labeler(message, corpus, settings, seed)
         case "domain_sample":
             return answer_profile(message)

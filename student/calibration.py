@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_expit, log_softmax
 
 from evokd.student.answering import open_engine
 from evokd.student.compute import pick_device, set_threads
@@ -41,9 +41,10 @@ def calibrate(job: CalibrateJob) -> Calibration | None:
     if not len(targets):
         return None
 
+    mean_loss = _cross_entropy if network.one_class else _binary_cross_entropy
+
     def loss(log_temperature: float) -> float:
-        shares = log_softmax(rows / np.exp(log_temperature), axis=1)
-        return float(-shares[np.arange(len(targets)), targets].mean())
+        return mean_loss(rows / np.exp(log_temperature), targets)
 
     best = minimize_scalar(loss, bounds=tuple(np.log(_RANGE)), method="bounded")
     return Calibration(
@@ -54,11 +55,26 @@ def calibrate(job: CalibrateJob) -> Calibration | None:
     )
 
 
+def _cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Mean over rows; logits (rows, classes), targets (rows,)."""
+    return float(-log_softmax(logits, axis=1)[np.arange(len(targets)), targets].mean())
+
+
+def _binary_cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Mean over rows of the sum over independent labels; both (rows, labels)."""
+    return float(-(targets * log_expit(logits) + (1 - targets) * log_expit(-logits)).sum(axis=1).mean())
+
+
 def _line_up(
     network: TaskNetwork, job: CalibrateJob, pieces: list[TextPiece], logits: list[torch.Tensor]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give logits (rows, classes) and right classes (rows,) of everything that has a right answer."""
+    """Give logits (rows, classes) and right classes (rows,) of everything that has a right answer.
+
+    Of independent labels, the targets are (rows, labels).
+    """
     targets = [network.target(piece, job.examples[piece.text]) for piece in pieces]
     rows, right, _ = network.flatten(logits, targets)
+    if not network.one_class:
+        return rows.double().numpy(), right.numpy()
     known = right != IGNORE
     return rows[known].double().numpy(), right[known].numpy()

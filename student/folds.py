@@ -22,10 +22,16 @@ def split_folds(examples: Sequence[TrainExample], folds: int) -> list[list[Train
         by_text[normalise(item.text)].append(item)
 
     def order(form: str) -> tuple[str, str]:
-        label = min((item.gold for item in by_text[form] if isinstance(item.gold, str)), default="")
-        return label, hashlib.sha256(form.encode()).hexdigest()
+        return min(map(_name_labels, by_text[form])), hashlib.sha256(form.encode()).hexdigest()
 
     parts: list[list[TrainExample]] = [[] for _ in range(folds)]
     for number, form in enumerate(sorted(by_text, key=order)):
         parts[number % folds] += by_text[form]
     return [part for part in parts if part]
+
+
+def _name_labels(example: TrainExample) -> str:
+    """Name what the folds share out: the label, or the set of labels; entities are not shared out."""
+    if isinstance(example.gold, str):
+        return example.gold
+    return ";".join(label for label in example.gold if isinstance(label, str))

@@ -9,8 +9,9 @@ from pydantic import Field
 from evokd.messages import ClosedModel, EvokdError
 from evokd.student.student_settings import Device, StudentSettings
 
-Answer = str | list[dict[str, Any]]
-"""An answer as JSON: a label for classification, a list of {"start", "end", "label"} for NER."""
+Answer = str | list[str] | list[dict[str, Any]]
+"""An answer as JSON: a label for classification, a list of labels for multilabel, a list of {"start", "end", "label"}
+for NER."""
 
 
 class StudentError(EvokdError):
@@ -48,7 +49,8 @@ class TrainExample(ClosedModel):
     weight: float = Field(1.0, ge=0, description="weight of the sample in the loss, 1 is usual")
     shares: dict[str, float] = Field(
         default={},
-        description="label -> share of the target, 0 to 1, where a whole text has one; empty: all for `gold`",
+        description="label -> share of the target, 0 to 1, where a whole text has one (where labels are independent,"
+        " the probability of each); empty: all for `gold`",
     )
     trusted: bool = Field(False, description="the answer is the user's own: no `student.loss` doubts it")
 

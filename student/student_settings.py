@@ -64,7 +64,7 @@ class StudentSettings(ClosedModel):
     loss: Loss = Field(
         "cross_entropy",
         description="what is made of labels that may be wrong: nothing (cross_entropy), or what the other samples say"
-        " counts as well (bootstrap); entities are always learnt as given",
+        " counts as well (bootstrap); entities and sets of labels are always learnt as given",
     )
     self_training: float = Field(
         0.5,

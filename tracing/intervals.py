@@ -33,7 +33,7 @@ def measure_intervals(
     """Measure intervals of two students' scores on the same rows, and of the difference of the two.
 
     Args:
-        metric: `macro_f1`, `accuracy` or `entity_f1`.
+        metric: `macro_f1`, `micro_f1`, `accuracy` or `entity_f1`.
         gold: right answers as JSON (`tracing.rows.Answer`).
         first: answers of the first student, in the same order.
         last: answers of the last one.
@@ -91,14 +91,17 @@ def _draw(rows: int) -> NDArray[np.int64]:
 
 
 def _names(answer: Any) -> list[str]:
-    return [answer] if isinstance(answer, str) else [str(item["label"]) for item in answer]
+    return sorted({part[0] for part in _parts(answer)})
 
 
 def _parts(answer: Any) -> set[tuple[str, ...]]:
-    """The answer as a set: the label, or the entities with their places."""
+    """The answer as a set: the label, the labels, or the entities with their places."""
     if isinstance(answer, str):
         return {(answer,)}
-    return {(str(item["label"]), str(item["start"]), str(item["end"])) for item in answer}
+    return {
+        (item,) if isinstance(item, str) else (str(item["label"]), str(item["start"]), str(item["end"]))
+        for item in answer
+    }
 
 
 def _count(gold: Sequence[Any], answers: Sequence[Any], labels: Sequence[str]) -> Counts:
@@ -132,6 +135,7 @@ def _accuracy(counts: Counts, rows: int) -> NDArray[np.float64]:
 _SCORES: dict[str, Callable[[Counts, int], NDArray[np.float64]]] = {
     "macro_f1": _macro_f1,
     "entity_f1": _micro_f1,
+    "micro_f1": _micro_f1,
     "accuracy": _accuracy,
 }
 

@@ -23,8 +23,9 @@ def _check_entity(entity: dict[str, Any]) -> dict[str, Any]:
     return entity
 
 
-Answer = str | list[Annotated[dict[str, Any], AfterValidator(_check_entity)]]
-"""An answer as JSON: a label for classification, a list of {"start", "end", "label"} for NER."""
+Answer = str | list[str] | list[Annotated[dict[str, Any], AfterValidator(_check_entity)]]
+"""An answer as JSON: a label for classification, a list of labels for multilabel, a list of {"start", "end", "label"}
+for NER."""
 
 
 def check_answer(value: Any) -> Any:
@@ -34,7 +35,9 @@ def check_answer(value: Any) -> Any:
         ValueError: it is neither.
     """
     if value is not None and not isinstance(value, str | list):
-        raise ValueError("an answer is a label or a list of entities")
+        raise ValueError("an answer is a label, a list of labels or a list of entities")
+    if isinstance(value, list) and value and all(isinstance(label, str) for label in value):
+        return value
     for entity in value if isinstance(value, list) else ():
         _check_entity(entity if isinstance(entity, dict) else {})
     return value

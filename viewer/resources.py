@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from evokd.messages import EvokdError
+from evokd.messages import EvokdError, list_labels
 from evokd.tracing.queries import SampleFilter, count_samples_by, find_calls, find_samples
 from evokd.viewer.cycles import list_cycles, show_cycle
 from evokd.viewer.overview import show_overview
@@ -103,8 +103,7 @@ def list_facets(record: RunRecord) -> dict[str, Any]:
     }
     labels: dict[str, int] = {}
     for row in count_samples_by(record.ledger, "label"):
-        names = {row["label"]} if isinstance(row["label"], str) else {item["label"] for item in row["label"] or ()}
-        for name in names:
+        for name in set(list_labels(row["label"] or ())):
             labels[name] = labels.get(name, 0) + row["count"]
     return {**facets, "label": [{"label": name, "count": labels[name]} for name in sorted(labels)]}
 

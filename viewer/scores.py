@@ -67,7 +67,7 @@ def report_labels(gold: list[Any], answers: list[Any]) -> list[dict[str, Any]]:
 def _parts(answer: Any) -> set[tuple[str, int, int]]:
     if isinstance(answer, str):
         return {(answer, 0, 0)}
-    return {(item["label"], item["start"], item["end"]) for item in answer}
+    return {(item, 0, 0) if isinstance(item, str) else (item["label"], item["start"], item["end"]) for item in answer}
 
 
 def _score(label: str, right: int, predicted: int, support: int) -> dict[str, Any]:

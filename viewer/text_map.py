@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from evokd.messages import SET_SEPARATOR, is_label_set, list_labels
 from evokd.tracing.queries import outline_samples
 from evokd.viewer.record import RunRecord
 
@@ -57,7 +58,7 @@ def _list_own(record: RunRecord) -> Iterator[dict[str, Any]]:
             "y": y,
             "cycle": 0,
             "origin": name.split(":", 1)[0],
-            "label": label if isinstance(label, str) else None,
+            "label": _name(label),
             "state": "",
             "text": text[:_CUT],
         }
@@ -75,7 +76,14 @@ def _describe_samples(record: RunRecord, points: Sequence[tuple[int, str, float,
                 "y": y,
                 "cycle": cycle,
                 "origin": "real" if row["source"] is not None else "written",
-                "label": row["label"] if isinstance(row["label"], str) else None,
+                "label": _name(row["label"]),
                 "state": row["state"],
                 "text": row["text"],
             }
+
+
+def _name(answer: Any) -> str | None:
+    """Name what a point is coloured by: the label, or the set of labels; None for entities."""
+    if isinstance(answer, str):
+        return answer
+    return SET_SEPARATOR.join(list_labels(answer)) if is_label_set(answer) else None

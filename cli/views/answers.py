@@ -6,7 +6,7 @@ from typing import Any
 
 from evokd.api.record import Answer, Sample
 from evokd.cli.markup import literal
-from evokd.messages import Case, CaseError, Entity, ErrorCount, Gold
+from evokd.messages import NO_LABEL, Case, CaseError, Entity, ErrorCount, Gold, is_label_set, list_labels
 from evokd.messages.spans import Span, mark
 
 CUT = 150
@@ -15,10 +15,12 @@ _COUNTED = {"boundary": "wrong ends of", "type": "wrong type for", "missed": "mi
 
 
 def mark_answer(text: str, answer: Answer) -> str:
-    """Mark the entities of an answer in their text; a label stays as it is."""
+    """Mark the entities of an answer in their text; a label stays as it is, a set of labels is joined."""
     if isinstance(answer, str):
         return answer
-    return mark(text, [Span(item["start"], item["end"], item["label"]) for item in answer])
+    if is_label_set(answer):
+        return ", ".join(list_labels(answer))
+    return mark(text, [Span(item["start"], item["end"], item["label"]) for item in answer if isinstance(item, dict)])
 
 
 def tell_answer(answer: Answer, text: str = "") -> str:
@@ -27,8 +29,12 @@ def tell_answer(answer: Answer, text: str = "") -> str:
 
 
 def _tell_gold(gold: Gold) -> str:
-    """Write the answer of a case: a label, or a list of entities."""
-    return tell_answer(gold) if isinstance(gold, str) else ", ".join(map(_tell_entity, gold))
+    """Write the answer of a case: a label, or a list of labels or entities."""
+    if isinstance(gold, str):
+        return tell_answer(gold)
+    if not gold:
+        return tell_answer(NO_LABEL)
+    return ", ".join(tell_answer(item) if isinstance(item, str) else _tell_entity(item) for item in gold)
 
 
 def _tell_entity(entity: Entity | None) -> str:
@@ -83,7 +89,7 @@ def tell_sample(sample: Sample, limit: int = CUT) -> str:
     head = f"[dim]{sample.id} {sample.difficulty}".rstrip() + "[/]"
     if label is None:
         return f"{head} \u201c{literal(sample.text, limit)}\u201d [dim](not labelled)[/]{exam}"
-    if isinstance(label, str):
+    if isinstance(label, str) or is_label_set(label):
         return f"{head} \u201c{literal(sample.text, limit)}\u201d {tell_answer(label)}{exam}"
     open_part = f" [dim]({len(sample.masked)} disputed, not learned from)[/]" if sample.masked else ""
     return f"{head} \u201c{tell_answer(label, sample.text)}\u201d{open_part}{exam}"
@@ -101,7 +107,7 @@ def list_fields(sample: Sample) -> dict[str, str]:
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in vars(sample).items()
     }
-    if not isinstance(_best_answer(sample), list):
+    if not isinstance(_best_answer(sample), list) or is_label_set(_best_answer(sample)):
         return fields
     if sample.intended is not None:
         fields["intended"] = mark_answer(sample.text, sample.intended)

@@ -30,8 +30,20 @@ def show_evaluation(console: Console, facts: Mapping[str, Any]) -> None:
         for line in facts["report"]
     ]
     print_table(console, _REPORT, rows)
+    if "decisions" in facts:
+        _show_decisions(console, facts)
     if "matrix" in facts:
         _show_matrix(console, facts)
+
+
+def _show_decisions(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print how each label was decided, where a text has any number of them: there is no confusion matrix."""
+    say_heading(
+        console, "decisions", "texts in which the label was rightly or wrongly given, missed, or rightly left out"
+    )
+    keys = ("tp", "fp", "fn", "tn")
+    rows = [[literal(line["label"]), *(f"{line[key]:,}" for key in keys)] for line in facts["decisions"]]
+    print_table(console, ("label", "right", "wrong", "missed", "left out"), rows)
 
 
 def _show_matrix(console: Console, facts: Mapping[str, Any]) -> None:

@@ -159,7 +159,7 @@ def make_packet(plan: Plan) -> FeedbackPacket:
     codec, labels = plan.domain.codec, plan.domain.codec.labels
     cases = []
     for number, row in enumerate(islice(plan.domain.validation or plan.domain.seeds, TEXTS)):
-        wrong = _answer_wrongly(row.gold, labels)
+        wrong = _answer_wrongly(row.gold, labels, plan.briefing.form.has_sets)
         cases.append(
             Case(
                 id=f"v{number + 1}",
@@ -182,8 +182,10 @@ def make_packet(plan: Plan) -> FeedbackPacket:
     )
 
 
-def _answer_wrongly(gold: Answer, labels: Sequence[str]) -> Answer:
-    """The next label, or no entity at all."""
+def _answer_wrongly(gold: Answer, labels: Sequence[str], has_sets: bool) -> Answer:
+    """The next label; a set without its first label, or of the first label alone; or no entity at all."""
+    if has_sets:
+        return [str(label) for label in gold[1:]] if gold else [labels[0]]
     return labels[(labels.index(gold) + 1) % len(labels)] if isinstance(gold, str) else []
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from evokd.graph.checkup.statistics import Pair, Places, SplitStatistics, find_near_leaks
 from evokd.graph.endpoints import Endpoint
 from evokd.graph.setup.plan import Plan
+from evokd.messages import is_label_set
 from evokd.messages.finding import Finding, Level
 from evokd.messages.naming import PLACEHOLDER, repeats_name
 from evokd.student.curate import normalise
@@ -149,7 +150,7 @@ def _find_scored(split: SplitStatistics, counts: Mapping[str, int], place: str) 
 
 
 def _find_always_entities(split: SplitStatistics, place: str) -> Iterator[Finding]:
-    entities = [row.gold for row in split.rows if not isinstance(row.gold, str)]
+    entities = [row.gold for row in split.rows if not isinstance(row.gold, str) and not is_label_set(row.gold)]
     if len(entities) >= FEW_LINES / 10 and all(entities):
         text = "every text has an entity, so the student does not learn that a text may have none"
         yield Finding("hint", "always_entities", place, text, "add some texts without entities, if there are such")

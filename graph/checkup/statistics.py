@@ -8,8 +8,8 @@ from typing import Any
 
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.plan import Plan
+from evokd.messages import list_labels
 from evokd.student.curate import SimilarTexts, normalise
-from evokd.student.protocol import Answer
 from evokd.student.tasks.base import LabeledExample
 
 SPLITS = ("seeds", "validation", "test")
@@ -117,7 +117,7 @@ def measure_splits(plan: Plan) -> list[SplitStatistics]:
 
 def count_labels(labels: Sequence[str], rows: Sequence[LabeledExample]) -> dict[str, int]:
     """Count the rows of each label, or its entities."""
-    counts = Counter(label for row in rows for label in _list_labels(row.gold))
+    counts = Counter(label for row in rows for label in list_labels(row.gold))
     return {label: counts[label] for label in labels}
 
 
@@ -144,10 +144,6 @@ def find_near_leaks(rows: Sequence[LabeledExample], scored: Sequence[LabeledExam
         if like is not None:
             pairs.append(Pair(row, held[like]))
     return pairs
-
-
-def _list_labels(gold: Answer) -> list[str]:
-    return [gold] if isinstance(gold, str) else [str(entity["label"]) for entity in gold]
 
 
 def _at(numbers: Sequence[int], share: float) -> int:

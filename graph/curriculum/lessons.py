@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from evokd.agents.output_schemas import OutputSchema
+from evokd.agents.output_schemas import OutputSchema, name_set
 from evokd.graph.curriculum.attributes import plan_variety, spread_profile
 from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
 from evokd.graph.curriculum.kinds import WRITTEN, Kind, count_requests, share_out, shrink_kinds
-from evokd.graph.curriculum.quotas import breadth_counts, cut_requests, quota, weakness_quotas
+from evokd.graph.curriculum.quotas import breadth_counts, cut_requests, quota, set_counts, weakness_quotas
 from evokd.graph.curriculum.reference_texts import (
     Grounding,
     choose_openings,
@@ -22,6 +22,7 @@ from evokd.graph.curriculum.reference_texts import (
 )
 from evokd.messages import (
     NEAR_COPY_MODES,
+    SET_SEPARATOR,
     Case,
     ErrorKind,
     Example,
@@ -159,18 +160,42 @@ def _ask_breadth(
 ) -> Iterator[_LessonSpec]:
     rng = random.Random(f"{seed}/breadth")
     level = dict(given.counts)
-    blank = settings.quotas.no_label if given.blank is None else given.blank
+    blank = _share_blank(given, settings)
     for kind in WRITTEN:
         count = wanted.get(kind, 0)
         if not count:
             continue
         without = round(count * blank) if given.form.blank is not None else 0
-        counts = breadth_counts(given.labels, level, count - without, settings.quotas.coverage, rng)
+        counts = _choose_counts(given, level, count - without, settings.quotas.coverage, rng)
         counts |= {given.form.blank: without} if given.form.blank is not None else {}
-        level = {label: level.get(label, 0) + counts.get(label, 0) for label in {*level, *counts}}
+        written = Counter(label for name, number in counts.items() for label in _parts(given, name) * number)
+        level = {label: level.get(label, 0) + written.get(label, 0) for label in {*level, *written}}
         hard = 1.0 if kind == "dense" else settings.quotas.hard_coverage
         for quotas in cut_requests(counts, settings.quotas.lesson, settings.quotas.mixed, hard):
             yield _LessonSpec(DENSE if kind == "dense" else BREADTH, quotas, kind, mode=mode)
+
+
+def _share_blank(given: PlanningInput, settings: CurriculumSettings) -> float:
+    """Share of texts without any label: that of real texts, of the seeds where answers are sets, or of the settings."""
+    if given.blank is not None:
+        return given.blank
+    seeds = [item for item in given.known if item.seed]
+    if given.form.has_sets and seeds:
+        return sum(not item.labels for item in seeds) / len(seeds)
+    return settings.quotas.no_label
+
+
+def _choose_counts(
+    given: PlanningInput, level: Mapping[str, int], wanted: int, choice: str, rng: random.Random
+) -> dict[str, int]:
+    if not given.form.has_sets:
+        return breadth_counts(given.labels, level, wanted, choice, rng)
+    return set_counts(given.labels, [item.labels for item in given.known], level, wanted, choice, rng)
+
+
+def _parts(given: PlanningInput, name: str) -> list[str]:
+    """The labels that a quota of this name asks for; texts without any are asked for by `form.blank`."""
+    return name.split(SET_SEPARATOR) if given.form.has_sets else [name]
 
 
 def _ask_weaknesses(given: PlanningInput, room: int, settings: CurriculumSettings) -> Iterator[_LessonSpec]:
@@ -185,13 +210,20 @@ def _ask_weaknesses(given: PlanningInput, room: int, settings: CurriculumSetting
         if portion:
             yield _LessonSpec(
                 LessonTopic.model_validate(weakness.model_dump(exclude={"evidence", "texts"})),
-                weakness_quotas(weakness.labels, portion, settings.quotas, blank),
+                weakness_quotas(_weakness_names(given, weakness), portion, settings.quotas, blank),
                 "weakness",
                 weakness=name,
                 mistake=mistake,
                 examples=tuple(given.evidence.get(name, ())),
                 pairs=pairs,
             )
+
+
+def _weakness_names(given: PlanningInput, weakness: Weakness) -> list[str]:
+    """Quotas of a weakness: each of its labels; where answers are sets, the first two of them together as well."""
+    ordered = [label for label in given.labels if label in weakness.labels[:2]]
+    together = [name_set(ordered)] if given.form.has_sets and len(ordered) > 1 else []
+    return [*weakness.labels, *together]
 
 
 def _ask_errors(given: PlanningInput, room: int, settings: CurriculumSettings) -> Iterator[_LessonSpec]:
@@ -212,7 +244,10 @@ def _ask_errors(given: PlanningInput, room: int, settings: CurriculumSettings) -
 
 
 def _first_label(case: Case, given: PlanningInput) -> str | None:
-    return next((label for label in given.form.labels_in(case.gold) if label in given.labels), given.form.blank)
+    known = [label for label in given.form.labels_in(case.gold) if label in given.labels]
+    if given.form.has_sets:
+        return name_set(known)
+    return known[0] if known else given.form.blank
 
 
 def _write_out(
@@ -220,7 +255,7 @@ def _write_out(
 ) -> PlannedLesson:
     lesson = f"{given.span}-l{number:02d}"
     rng = random.Random(f"{seed}/{lesson}")
-    labels = [item.label for item in spec.quotas]
+    labels = list(dict.fromkeys(label for item in spec.quotas for label in _parts(given, item.label)))
     modes = settings.error_modes.of(spec.mistake) if spec.mistake else settings.modes
     mode = spec.mode or modes[(given.cycle + number) % len(modes)]
     texts = _size(spec)
@@ -233,7 +268,7 @@ def _write_out(
         weakness=spec.topic,
         labels=dict(given.labels),
         guide=dict(given.grounding.guide),
-        quotas=spec.quotas,
+        quotas=[_list_labels(given, item) for item in spec.quotas],
         pairs=spec.pairs,
         tone=_choose_tone(given, spec, settings, rng),
         examples=_choose_examples(given, spec, mode, settings, rng),
@@ -241,6 +276,13 @@ def _write_out(
         avoid=[] if mode in NEAR_COPY_MODES else _choose_avoid(given, labels, settings),
     )
     return PlannedLesson(spec.weakness, spec.kind, plan)
+
+
+def _list_labels(given: PlanningInput, item: Quota) -> Quota:
+    """Say which labels a set holds."""
+    if not given.form.has_sets or item.label == given.form.blank:
+        return item
+    return item.model_copy(update={"labels": _parts(given, item.label)})
 
 
 def _choose_profile(
@@ -282,7 +324,8 @@ def _choose_examples(
     if spec.kind == "error":
         return list(spec.examples)
     cases = list(spec.examples[: settings.examples])
-    blank, labels = given.form.blank, [item.label for item in spec.quotas]
+    blank = given.form.blank
+    labels = list(dict.fromkeys(label for item in spec.quotas for label in _parts(given, item.label)))
     covered = {label for case in cases for label in tuple(given.form.labels_in(case.gold)) or (blank,)}
     bare = [label for label in labels if label not in covered]
     known = [item for item in given.known if item.seed or settings.examples_from == "all"]
@@ -301,7 +344,7 @@ def _would_sound_alike(
     Entity tasks keep their examples, since only examples tell where names begin and end. So does a run on a pool, whose
     texts are of many kinds.
     """
-    if given.form.blank is not None or given.grounding.lines:
+    if given.form.marks_text or given.grounding.lines:
         return False
     counts = Counter(label for _, row_labels in rows for label in set(row_labels))
     return min((counts[label] for label in labels), default=0) < VARIED_EXAMPLES

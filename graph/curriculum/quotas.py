@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from evokd.graph.curriculum.curriculum_settings import QuotaSettings
 from evokd.graph.curriculum.kinds import count_requests
-from evokd.messages import Quota
+from evokd.messages import SET_SEPARATOR, Quota
 
 
 def breadth_counts(
@@ -32,6 +32,41 @@ def breadth_counts(
         filled[label] += 1
         extra[label] += 1
     return extra
+
+
+def set_counts(
+    labels: Mapping[str, str],
+    sets: Sequence[Sequence[str]],
+    level: Mapping[str, int],
+    wanted: int,
+    choice: str,
+    rng: random.Random,
+) -> dict[str, int]:
+    """Choose the sets of labels of texts for breadth: name of the set -> how many.
+
+    The label that lags behind most comes first, as in `breadth_counts`; which labels stand beside it is drawn from the
+    sets that are known to hold it, as often as they occur, and from the label alone, as if seen once more. So what
+    occurs together is asked for together, and no label is only ever seen in company.
+
+    Args:
+        labels: label -> meaning.
+        sets: the labels of every known text, in the order of `labels`.
+        level: label -> how many samples have it.
+        wanted: texts in all.
+        choice: how labels are chosen, see `quotas.coverage`.
+        rng: chooses sets, and labels that are drawn at random.
+    """
+    filled = {label: level.get(label, 0) for label in labels}
+    holding = {label: [tuple(known) for known in sets if label in known] for label in labels}
+    counts: dict[str, int] = {}
+    for _ in range(wanted):
+        label = rng.choice(list(filled)) if choice == "chance" else min(filled, key=lambda name: filled[name])
+        chosen = rng.choice([(label,), *holding[label]])
+        for name in chosen:
+            filled[name] = filled.get(name, 0) + 1
+        key = SET_SEPARATOR.join(chosen)
+        counts[key] = counts.get(key, 0) + 1
+    return counts
 
 
 def cut_requests(counts: Mapping[str, int], size: int, mixed: bool, hard: float) -> list[list[Quota]]:

@@ -63,6 +63,12 @@ def doubt(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     return margins
 
 
+def doubt_sets(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Say how unsure sets of labels are: that of the least sure label, (n,), 0 (certain) to 1 (even odds)."""
+    margins: NDArray[np.float64] = 1.0 - np.abs(2 * np.array(scores, dtype=np.float64) - 1).min(axis=1)
+    return margins
+
+
 def density(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     """Say how many types of entities texts probably name, (n,): the sum of each type's highest probability."""
     totals: NDArray[np.float64] = np.array(scores, dtype=np.float64).sum(axis=1)

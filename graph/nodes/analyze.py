@@ -109,7 +109,7 @@ def _is_worth_asking(context: RunContext, packet: FeedbackPacket) -> bool:
     rules = context.settings.curriculum.analyst
     real = not rules.real or any(case.origin == "real" for case in packet.cases if case.verdict != "right")
     score = mean_f1(packet)
-    chance = 0.0 if context.entities else 1 / max(1, len(packet.labels))
+    chance = 0.0 if context.briefing.form.blank is not None else 1 / max(1, len(packet.labels))
     known = score is None or not rules.above_chance or (score - chance) / (1 - chance or 1.0) >= rules.above_chance
     return real and known
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evokd.graph.context import RunContext
-from evokd.graph.curriculum.selection import choose_texts, density, doubt
+from evokd.graph.curriculum.selection import choose_texts, density, doubt, doubt_sets
 from evokd.graph.nodes.embeddings import embed
 from evokd.messages import PoolText
 
@@ -61,4 +61,6 @@ async def _weigh(context: RunContext, champion: str, texts: Sequence[PoolText]) 
     """Say what a label of each is worth: the student's doubt, or for entities, how many there may be."""
     answers = await context.student.predict(context.folder.version(champion), [item.text for item in texts])
     scores = [list(answer.scores.values()) for answer in answers]
+    if context.briefing.form.has_sets:
+        return doubt_sets(scores)
     return density(scores) if context.entities else doubt(scores)

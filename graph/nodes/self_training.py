@@ -25,7 +25,7 @@ _SHARP = 5.0
 def is_used(context: RunContext, material: Material) -> bool:
     """Whether a training learns from unlabelled texts in this way.
 
-    Only where a whole text has one label, and in a full training only while there are few labelled texts per label
+    Only where whole texts are labelled, and in a full training only while there are few labelled texts per label
     (docs/benchmarks.md has the figures).
     """
     settings = context.settings.student
@@ -86,10 +86,17 @@ def _to_example(context: RunContext, number: int, text: str, answer: Prediction,
     weight = context.settings.student.self_training
     shares = dict(answer.scores)
     if tune == "head":
-        total = sum(share**_SHARP for share in shares.values())
-        shares = {label: round(share**_SHARP / total, 6) for label, share in shares.items()}
+        shares = _sharpen(shares, context.briefing.form.has_sets)
         weight *= 2
     else:
         weight *= max(0.05, max(0.0, 2 * answer.confidence - 1) ** 2)
         shares = {}
     return TrainExample(id=f"own-{number}", text=text, gold=answer.answer, weight=weight, shares=shares)
+
+
+def _sharpen(shares: dict[str, float], independent: bool) -> dict[str, float]:
+    """Sharpen probabilities: against each other, or where labels are independent, each against its opposite."""
+    powers = {label: share**_SHARP for label, share in shares.items()}
+    total = sum(powers.values())
+    totals = {label: powers[label] + (1 - shares[label]) ** _SHARP if independent else total for label in powers}
+    return {label: round(power / totals[label], 6) for label, power in powers.items()}

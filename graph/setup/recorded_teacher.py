@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evokd.agents.output_schemas import output_schema
 from evokd.graph.setup.domain import Domain, digest_files
 from evokd.graph.setup.run_settings import Settings
 from evokd.graph.setup.unlabeled_pool import read_pool, tell_layout, use_lines
@@ -45,6 +46,9 @@ def add_recording(domain: Domain, settings: Settings) -> Domain:
         InputError: there is no recording, or a row of it is faulty.
     """
     folder = find_recording(domain, settings)
+    if output_schema(domain.codec.name).has_sets:
+        told = f"a recording holds texts with one label or with entities, not for task {domain.codec.name}"
+        raise InputError(f"{folder}: {told}; use a rehearsal or a language model")
     recording = read_recording(folder)
     _check_labels(recording, domain)
     files = [folder / name for name in (WRITTEN, LABELLED) if (folder / name).is_file()]

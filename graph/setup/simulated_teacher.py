@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evokd.agents.output_schemas import output_schema
 from evokd.graph.setup.data_warnings import note_corpus
 from evokd.graph.setup.domain import Domain, load_domain, replace_corpus
 from evokd.messages import InputError
@@ -44,7 +45,8 @@ def make_corpus(domain: Domain) -> "Corpus":
     from evokd.simulator.corpus import Corpus
 
     rows = ((row.text, domain.codec.to_wire(row.text, row.gold)) for row in domain.corpus_rows)
-    return Corpus.of_examples(rows, never=never_served(domain))
+    has_sets = output_schema(domain.codec.name).has_sets
+    return Corpus.of_examples(rows, never=never_served(domain), has_sets=has_sets)
 
 
 def check_left(domain: Domain) -> None:

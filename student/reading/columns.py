@@ -7,7 +7,7 @@ from typing import Any
 from evokd.messages.suggest import find_closest
 from evokd.student.reading.layout import Layout, refusal
 
-KNOWN = ("text", "label", "tokens", "tags", "entities", "note")
+KNOWN = ("text", "label", "labels", "tokens", "tags", "entities", "note")
 """Names by which columns are read where nothing else is said."""
 TEXT_NAMES = (
     *("text", "texts", "body", "message", "content", "sentence", "utterance", "review", "comment", "question", "query"),

@@ -43,6 +43,9 @@ class TaskNetwork(Protocol):
     """What the model hub calls the task."""
     classifies_texts: bool
     """Whether an answer is one class of the whole text; otherwise each word has one."""
+    one_class: bool
+    """Whether exactly one class is right for each piece or word (softmax); otherwise each class is right or not by
+    itself (sigmoid), and a target is a number per class, shape (classes,)."""
     class_labels: tuple[str, ...]
     """Label of each class of the output layer; empty where a word belongs to no entity."""
     l2: float

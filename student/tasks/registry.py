@@ -7,6 +7,7 @@ from evokd.messages import InputError
 from evokd.messages.suggest import suggest
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.classification.codec import ClassificationCodec
+from evokd.student.tasks.multilabel.codec import MultiLabelCodec
 from evokd.student.tasks.ner.codec import EntityCodec
 from evokd.student.tasks.spelling import same_form
 
@@ -23,6 +24,7 @@ def codec(task: str, labels: Sequence[str]) -> TaskCodec:
     known: dict[str, tuple[Callable[[tuple[str, ...]], TaskCodec], int]] = {
         "classification": (ClassificationCodec, 2),
         "ner": (EntityCodec, 1),
+        "multilabel": (MultiLabelCodec, 1),
     }
     if task not in known:
         raise InputError(f"unknown task {task!r}{suggest(task, list(known))}; known tasks: {', '.join(known)}")
@@ -46,6 +48,10 @@ def make_network(task: TaskCodec) -> "TaskNetwork":
         from evokd.student.tasks.classification.network import ClassificationNetwork
 
         return ClassificationNetwork(task.labels)
+    if task.name == "multilabel":
+        from evokd.student.tasks.multilabel.network import MultiLabelNetwork
+
+        return MultiLabelNetwork(task.labels)
     from evokd.student.tasks.ner.network import TokenClassificationNetwork
 
     return TokenClassificationNetwork(task.labels)

@@ -29,7 +29,7 @@ def same_form(labels: Sequence[str]) -> tuple[str, str] | None:
 
 
 def respell(rows: list[_Row], labels: Sequence[str]) -> tuple[list[_Row], list[str]]:
-    """Write every label of rows as the domain spells it: "label", "tags" and "entities".
+    """Write every label of rows as the domain spells it: "label", "labels", "tags" and "entities".
 
     What is no label or of another type is left as it is, for `read_row` to refuse.
 
@@ -57,6 +57,8 @@ def _mend_row(row: dict[str, Any], mend: Callable[[Any], Any]) -> dict[str, Any]
     mended = dict(row)
     if "label" in row:
         mended["label"] = mend(row["label"])
+    if isinstance(row.get("labels"), list):
+        mended["labels"] = [mend(label) for label in row["labels"]]
     if isinstance(row.get("tags"), list):
         mended["tags"] = [_mend_tag(tag, mend) for tag in row["tags"]]
     if isinstance(row.get("entities"), list):

@@ -55,6 +55,8 @@ def doubt_labels(job: DoubtJob) -> DoubtReport:
     Source: Northcutt, Jiang and Chuang, Confident Learning (JAIR 2021): out-of-sample self-confidence.
     """
     source, network = find_local(job.settings.base), make_network(codec(job.task, job.labels))
+    if not network.one_class:
+        return DoubtReport(judged=0, doubts=[], unjudged="a text has any number of labels, which have no rivals")
     encoder = None if source is None else open_encoder(network, job.labels, source)
     if encoder is None:
         why = f"the base {job.settings.base!r} is not on this machine, or lacks weights"

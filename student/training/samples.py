@@ -32,8 +32,12 @@ class TrainingSamples:
 
     @property
     def doubtful(self) -> bool:
-        """Whether labels are weighed before anything is learnt from them."""
-        return self.job.settings.loss != "cross_entropy" and self.network.classifies_texts
+        """Whether labels are weighed before anything is learnt from them: only where a text has exactly one.
+
+        The rules divide one target between rival labels; labels that are independent have no rivals.
+        """
+        whole = self.network.classifies_texts and self.network.one_class
+        return self.job.settings.loss != "cross_entropy" and whole
 
     def encode(self, task: TaskCodec, pieces: Sequence[TextPiece]) -> TrainingSet:
         """Make what is trained on.

@@ -8,7 +8,7 @@ from torch.nn import functional
 from transformers import AutoModelForSequenceClassification
 
 from evokd.student.protocol import Prediction, TrainExample
-from evokd.student.tasks.classification.mean_pooling import wants_mean, write_mean
+from evokd.student.tasks.mean_pooling import wants_mean, write_mean
 from evokd.student.tasks.network import LoadedModel, TextPiece, find_output_layer, load_model
 
 _DIGITS = 6
@@ -19,6 +19,7 @@ class ClassificationNetwork:
 
     pipeline = "text-classification"
     classifies_texts = True
+    one_class = True
     l2 = 300.0
 
     def __init__(self, labels: Sequence[str]) -> None:

@@ -34,6 +34,7 @@ class TokenClassificationNetwork:
 
     pipeline = "token-classification"
     classifies_texts = False
+    one_class = True
     l2 = 30.0
 
     def __init__(self, labels: Sequence[str]) -> None:

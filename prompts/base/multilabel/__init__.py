@@ -1,0 +1,1 @@
+"""Shipped prompt files; no code."""
