@@ -14,7 +14,6 @@ from evokd.messages import (
     NO_ENTITY,
     NO_LABEL,
     PLAIN_MODES,
-    SET_SEPARATOR,
     Draft,
     Entity,
     EntityDraft,
@@ -31,6 +30,7 @@ from evokd.messages import (
     Message,
     SetDraft,
     SetVerdict,
+    name_set,
 )
 from evokd.messages.spans import AlignmentError, align
 
@@ -52,7 +52,7 @@ class OutputSchema(Protocol):
     marks_text: bool
     """Whether an answer marks parts of the text; otherwise it is about the whole."""
     has_sets: bool
-    """Whether an answer is a set of labels, so that quotas name sets; see `write_set`."""
+    """Whether an answer is a set of labels, so that quotas name sets; see `messages.name_set`."""
 
     def label_batch(self, verdicts: list[Any]) -> Message:
         """The message that carries accepted verdicts."""
@@ -266,11 +266,6 @@ class SetSchema:
     def strategies(self, mode: LessonMode, kind: ErrorKind | None, count: int, rng: random.Random) -> dict[str, str]:
         """None: there are no entities whose context could be rewritten."""
         return {}
-
-
-def name_set(labels: Sequence[str]) -> str:
-    """Name a set of labels as a quota does."""
-    return SET_SEPARATOR.join(labels) or NO_LABEL
 
 
 _FORMS: dict[str, OutputSchema] = {

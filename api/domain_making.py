@@ -35,7 +35,7 @@ def init_domain(
         name: the new folder; its last part becomes the domain's name.
         source: a file with labelled, partly labelled or unlabelled texts, or an export of a labelling tool; None makes
             an example to edit.
-        task: "classification" or "ner"; None takes it from the file.
+        task: "classification", "multilabel" or "ner"; None takes it from the file (multilabel must be named).
         text_column: the column of the texts; None recognises it, as the next.
         label_column: the column of the answers.
         label_names: names of labels or tags that the file writes as numbers, in order; for texts without labels, the

@@ -86,7 +86,7 @@ def spoil(row: LabeledExample, labels: Sequence[str], chance: random.Random) -> 
     """Give a row a wrong answer."""
     if isinstance(row.gold, str):
         return chance.choice([label for label in labels if label != row.gold])
-    entities = [dict(entity) for entity in row.gold]
+    entities = [dict(entity) for entity in row.gold if isinstance(entity, dict)]
     chosen = chance.choice(entities)
     kinds = ["leave out", "boundary"] + (["type"] if len(labels) > 1 else [])
     kind = chance.choice(kinds)

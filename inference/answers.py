@@ -43,8 +43,8 @@ class AnswerColumns:
             With a label per text: label, confidence, second_label, second_confidence; with `reject` the label may be
             "unsure", and likeliest_label holds what it would have been. With any number of labels: label, which holds
             them parted by semicolons, and confidence, that of the least sure decision; with `reject` it is "unsure"
-            where this is lower, and likeliest_label holds what it would have been. With entities: entities and confidence; with
-            `reject` those that are unsure are in a list of their own. The names begin with the prefix.
+            where this is lower, and likeliest_label holds what it would have been. With entities: entities and
+            confidence; with `reject` those that are unsure are in a list of their own. The names begin with the prefix.
         """
         if isinstance(found.answer, str):
             columns = self._write_label(found)

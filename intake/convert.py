@@ -9,6 +9,7 @@ from typing import Any
 from evokd.intake.label_names import name_numbers
 from evokd.intake.recognise import MOST_NAMED_LABELS, Columns, is_free_text
 from evokd.intake.table import Table
+from evokd.messages import NO_LABEL, SET_SEPARATOR
 from evokd.student.tasks.row_checks import has_half_pair, is_blank, kind
 
 _WHOLE = re.compile(r"^\s*(\d{1,4})\.0\s*$")
@@ -30,7 +31,7 @@ class Converted:
 
 
 def convert_rows(table: Table, columns: Columns, label_names: list[str] | None) -> Converted:
-    """Bring the rows of a table into {"text", "label"}, {"text", "entities"} or {"tokens", "tags"}.
+    """Bring the rows of a table into {"text", "label"}, {"text", "labels"}, {"text", "entities"} or {"tokens", "tags"}.
 
     Args:
         table: the table.
@@ -41,7 +42,8 @@ def convert_rows(table: Table, columns: Columns, label_names: list[str] | None) 
         InputError: a row cannot be read; names it.
     """
     converted = Converted()
-    answer = columns.tags or columns.label
+    answer = columns.tags or columns.sets or columns.label
+    mark = _find_mark(table, columns.sets) if columns.sets is not None else None
     names = name_numbers(table, answer, label_names) if answer is not None else {}
     if label_names and answer is not None and not names and table.values(answer):
         fault = f"--label-names names numbers, but {answer!r} holds words"
@@ -51,11 +53,16 @@ def convert_rows(table: Table, columns: Columns, label_names: list[str] | None) 
         if text is None:
             converted.counts["without a text, left out"] += 1
             continue
-        labelled = _read_answer(table, number, row, columns, names, converted.counts)
+        if columns.sets is not None:
+            labelled = _read_set(table, number, columns.sets, row.get(columns.sets), mark, names)
+        else:
+            labelled = _read_answer(table, number, row, columns, names, converted.counts)
         if labelled is None:
             converted.unlabelled.append((number, text))
         else:
             converted.labelled.append((number, {"text": text, **labelled} if "tokens" not in labelled else labelled))
+    if columns.sets is not None:
+        _check_sets(table, columns.sets, [label for _, row in converted.labelled for label in row["labels"]])
     if columns.label is not None:
         _check_labels(table, columns.label, [row["label"] for _, row in converted.labelled])
     blank = sum(row.get("entities", [0]) == [] for _, row in converted.labelled)
@@ -115,7 +122,10 @@ def _read_label(table: Table, number: int, column: str, value: Any, names: Mappi
     if isinstance(value, list):
         if len(value) > 1:
             shown = ", ".join(map(repr, value[:4]))
-            raise table.refuse(f"{len(value)} labels for one text ({shown}); keep the one that fits best", number)
+            raise table.refuse(
+                f"{len(value)} labels for one text ({shown}); keep the one that fits best, or say --task multilabel",
+                number,
+            )
         value = value[0] if value else None
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -132,6 +142,57 @@ def _read_label(table: Table, number: int, column: str, value: Any, names: Mappi
     label = " ".join(label.split())
     _check_length(table, number, label)
     return {"label": label}
+
+
+def _find_mark(table: Table, column: str) -> str | None:
+    """Find the sign that parts the labels of a cell, and say so; None where no cell holds more than one label.
+
+    Raises:
+        InputError: two signs may do so.
+    """
+    cells = [value for value in table.values(column) if isinstance(value, str)]
+    marks = [mark for mark in (SET_SEPARATOR, "|") if any(mark in cell for cell in cells)]
+    marks = marks or [mark for mark in (",",) if any(mark in cell for cell in cells)]
+    if len(marks) > 1:
+        fault = f"the cells of {column!r} hold both ';' and '|', each of which may part labels"
+        raise table.refuse(f"{fault}; use one of them")
+    if not marks:
+        return None
+    table.notes.append(f"the labels in {column!r} are parted by {marks[0]!r}")
+    return marks[0]
+
+
+def _read_set(
+    table: Table, number: int, column: str, value: Any, mark: str | None, names: Mapping[int, str]
+) -> dict[str, Any] | None:
+    """Read all labels of a row; None where the cell is empty, which says nothing, unlike an empty list."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, dict):
+        value = [label for label, score in value.items() if isinstance(score, int | float) and score >= 0.5]
+    if isinstance(value, str):
+        value = [] if value.strip() == NO_LABEL else value.split(mark) if mark else [value]
+    items = value if isinstance(value, list) else [value]
+    read = [_read_label(table, number, column, item, names) for item in items if item not in (None, "")]
+    labels = list(dict.fromkeys(row["label"] for row in read if row is not None))
+    parted = next((label for label in labels if SET_SEPARATOR in label), None)
+    if parted is not None:
+        fault = f"the label {parted!r} holds {SET_SEPARATOR!r}, which parts labels in tables"
+        raise table.refuse(f"{fault}; write it without", number)
+    return {"labels": labels}
+
+
+def _check_sets(table: Table, column: str, labels: list[str]) -> None:
+    """Refuse what are no labels.
+
+    Raises:
+        InputError: they are too many, or there is none.
+    """
+    different = list(dict.fromkeys(labels))
+    if labels and is_free_text(labels, MOST_NAMED_LABELS):
+        shown = ", ".join(repr(label[:30]) for label in different[:3])
+        fault = f"the column {column!r} holds {len(different):,} different labels, such as {shown}"
+        raise table.refuse(f"{fault}; name another with --label-column")
 
 
 def _check_length(table: Table, number: int, label: str) -> None:

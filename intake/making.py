@@ -13,7 +13,7 @@ from evokd.intake.pool import choose_pool
 from evokd.intake.recognise import AmbiguousColumnsError, Columns, find_columns, find_text_column
 from evokd.intake.split import Splits, split_rows
 from evokd.intake.table import Table
-from evokd.intake.template import DESCRIPTIONS, MEANINGS, template_rows
+from evokd.intake.template import ASKS, DESCRIPTIONS, MEANINGS, template_rows
 from evokd.messages import InputError
 from evokd.messages.naming import in_words
 from evokd.messages.suggest import suggest
@@ -151,6 +151,7 @@ def _list_labels(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[str]:
     for _, row in rows:
         if "label" in row:
             counts[row["label"]] += 1
+        counts.update(row.get("labels", ()))
         counts.update(entity["label"] for entity in row.get("entities", ()))
         counts.update(tag[2:] for tag in row.get("tags", ()) if isinstance(tag, str) and tag[1:2] == "-")
     return sorted(counts, key=lambda label: (-counts[label], label))
@@ -158,6 +159,8 @@ def _list_labels(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[str]:
 
 def _make_codec(table: Table, task: str, rows: list[tuple[int, dict[str, Any]]]) -> TaskCodec:
     labels = _list_labels(rows)
+    if not labels and rows and "labels" in rows[0][1]:
+        raise table.refuse("no row has a label; name another column with --label-column")
     if task == "ner" and not labels:
         _read_examples(table, codec(task, ["none"]), rows)  # tells a tag that is none
         raise table.refuse("no row names an entity; add some, or say --task classification")
@@ -224,7 +227,7 @@ def _read_pool(
 
 def _describe(task: str, order: Order) -> str:
     subject = f"Texts of the domain {in_words(order.folder.name)!r}."
-    return f"{subject} Find the entities that they name." if task == "ner" else f"{subject} Say which label fits best."
+    return f"{subject} {ASKS[task]}"
 
 
 def _count_labels(known: TaskCodec, rows: Sequence[LabeledExample]) -> dict[str, int]:

@@ -52,6 +52,8 @@ class Columns:
     text: str | None = None
     label: str | None = None
     """A label per text: a value, a list of one, or scores per label."""
+    sets: str | None = None
+    """Any number of labels per text: a list, scores per label, or a cell in which they are parted by a sign."""
     spans: str | None = None
     tokens: str | None = None
     tags: str | None = None
@@ -61,12 +63,14 @@ class Columns:
         """The task that the columns are labelled for; None where there are no labels."""
         if self.spans is not None or self.tags is not None:
             return "ner"
+        if self.sets is not None:
+            return "multilabel"
         return "classification" if self.label is not None else None
 
     @property
     def answer(self) -> str | None:
         """The column of the answers."""
-        return self.spans or self.tags or self.label
+        return self.spans or self.tags or self.sets or self.label
 
     @property
     def named(self) -> tuple[str | None, str | None]:
@@ -98,6 +102,8 @@ def find_columns(table: Table, text: str | None, label: str | None, task: str | 
     if tokens is not None and (text is not None or "text" not in table.columns):
         return Columns(tokens=tokens.tokens, label=label or _find_label(table, tokens.tokens or ""))
     text = text or _find_text(table, {label})
+    if task == "multilabel":
+        return Columns(text=text, sets=label or _find_sets(table, text) or _find_label(table, text))
     spans = _find_spans(table, label) if task != "classification" else None
     if spans is not None:
         return Columns(text=text, spans=spans)
@@ -134,6 +140,12 @@ def _is_span(item: Any) -> bool:
             key in item for key in ("end", "end_offset")
         )
     return isinstance(item, list) and len(item) == 3 and isinstance(item[2], str) and not isinstance(item[0], str)
+
+
+def _find_sets(table: Table, text: str) -> str | None:
+    """Find the column of lists of labels; None where there is none, or several of which none has a usual name."""
+    lists = [name for name in table.columns if name != text and _all(table, name, _is_words)]
+    return lists[0] if len(lists) == 1 else guess_name(lists, LABEL_NAMES)
 
 
 def _find_tokens(table: Table, text: str | None, label: str | None) -> Columns | None:

@@ -1,6 +1,7 @@
 """Rows to begin with where the user brings none: examples of the form, to be replaced by texts of the own domain."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from evokd.messages.naming import PLACEHOLDER, in_words
@@ -11,6 +12,11 @@ MEANINGS = {
         "complaint": "something went wrong, and the writer wants it put right",
         "question": "the writer wants to know something, and nothing is wrong",
     },
+    "multilabel": {
+        "praise": "something is praised, whatever else is said",
+        "complaint": "something went wrong, and the writer wants it put right",
+        "question": "the writer wants to know something",
+    },
     "ner": {
         "person": "name of a person: given name, surname or both, without titles",
         "place": "name of a town, street, building or landscape",
@@ -19,8 +25,24 @@ MEANINGS = {
 """Task -> label -> meaning, of the template."""
 DESCRIPTIONS = {
     "classification": "Messages that guests leave at the desk of a small hotel. Say what the writer mainly wants.",
+    "multilabel": "Messages that guests leave at the desk of a small hotel. Say all that the writer does.",
     "ner": "Notes in the logbook of a bicycle courier. Find the people and places that they name.",
 }
+ASKS = {
+    "classification": "Say which label fits best.",
+    "multilabel": "Say which labels apply; several may, or none.",
+    "ner": "Find the entities that they name.",
+}
+"""Task -> what is asked about the texts, in a sentence."""
+_SETS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("The room was quiet and the bed was lovely. Thank you!", ("praise",)),
+    ("Third stay with you, and the best so far. Could we keep the same room in May?", ("praise", "question")),
+    ("There was no hot water on either morning, and nobody came although I rang twice.", ("complaint",)),
+    ("You have charged me for a minibar that I never opened. Whom do I write to?", ("complaint", "question")),
+    ("Breakfast was splendid, but the lift stood still all weekend.", ("praise", "complaint")),
+    ("Until what time can I check in on Sunday?", ("question",)),
+    ("We arrive on the 6.40 train, two adults and a child.", ()),
+)
 _TEXTS = {
     "praise": (
         "The room was quiet, the bed was lovely, and breakfast had real porridge. Thank you!",
@@ -52,19 +74,32 @@ def template_rows(task: str, labels: Sequence[str]) -> list[dict[str, Any]]:
     """Give example rows of every label, in the form of the data files.
 
     Args:
-        task: classification or ner.
+        task: classification, multilabel or ner.
         labels: the user's labels; none for those of the template.
     """
     if task == "ner":
         return [_placeholder(label, number) for label in labels for number in range(1, _ROWS + 1)] or [
             _cut_marks(report) for report in _REPORTS
         ]
+    if task == "multilabel":
+        return _set_rows(labels)
     if not labels:
         return [{"text": text, "label": label} for label, texts in _TEXTS.items() for text in texts]
     return [
         {"text": f"{PLACEHOLDER}: example {number} of {in_words(label)}.", "label": label}
         for label in labels
         for number in range(1, _ROWS + 1)
+    ]
+
+
+def _set_rows(labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows with each label alone, with each two neighbours together, and with none."""
+    if not labels:
+        return [{"text": text, "labels": list(given)} for text, given in _SETS]
+    sets = [[label] for label in labels] + [list(pair) for pair in pairwise(labels)] + [[]]
+    return [
+        {"text": f"{PLACEHOLDER}: example of {' and '.join(map(in_words, given)) or 'no label'}.", "labels": given}
+        for given in sets
     ]
 
 

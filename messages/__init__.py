@@ -22,6 +22,7 @@ from evokd.messages.base import (
     Origin,
     is_label_set,
     list_labels,
+    name_set,
 )
 from evokd.messages.domain import (
     Axis,
@@ -143,5 +144,6 @@ __all__ = [
     "fence",
     "is_label_set",
     "list_labels",
+    "name_set",
     "reply_schema",
 ]

@@ -1,6 +1,6 @@
 """What all messages are made of: the errors, the closed model, an entity, an answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
@@ -62,6 +62,11 @@ def list_labels(answer: Any) -> list[str]:
         item if isinstance(item, str) else item["label"] if isinstance(item, dict) else item.label for item in answer
     ]
     return [str(label) for label in labels]
+
+
+def name_set(labels: Iterable[Any]) -> str:
+    """Write a set of labels as one string, as quotas and cells of tables do."""
+    return SET_SEPARATOR.join(map(str, labels)) or NO_LABEL
 
 
 def is_label_set(answer: Any) -> bool:

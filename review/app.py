@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from evokd.messages import EvokdError, InputError
+from evokd.messages import EvokdError, InputError, name_set
 from evokd.messages.page_guard import guard_pages
-from evokd.review.marking import MarkingError, mark_answer, read_marked
+from evokd.review.marking import MarkingError, list_entities, mark_answer, read_marked
 from evokd.review.pending import ACTIONS, NewDecision, Pending, ReviewItem, ReviewSession
 from evokd.tracing.rows import Answer
 
@@ -85,20 +85,22 @@ class _Pages:
             return _tell(422, str(exc))
         labels = [{"name": name, "meaning": meaning} for name, meaning in pending.meanings.items()]
         head = {"run": self._run, "cycle": pending.cycle, "reviewer": self._session.reviewer}
-        items = [_show_item(item) for item in pending.items]
-        return JSONResponse({**head, "labels": labels, "entities": pending.has_entities, "items": items})
+        items = [_show_item(pending, item) for item in pending.items]
+        return JSONResponse(
+            {**head, "labels": labels, "entities": pending.has_entities, "sets": pending.has_sets, "items": items}
+        )
 
     async def decide(self, request: Request) -> Response:
         """Store a decision, `{"id", "action", "label" or "marked"}`; answers with the text as it is now."""
         self._check_token(request)
         asked = await _read_object(request)
         try:
-            item = await run_in_threadpool(self._decide, asked)
+            pending, item = await run_in_threadpool(self._decide, asked)
         except (EvokdError, MarkingError) as exc:
             return _tell(422, str(exc))
-        return JSONResponse(_show_item(item))
+        return JSONResponse(_show_item(pending, item))
 
-    def _decide(self, asked: Mapping[str, str]) -> ReviewItem:
+    def _decide(self, asked: Mapping[str, str]) -> tuple[Pending, ReviewItem]:
         pending = self._session.read()
         action = next((known for known in ACTIONS if known == asked.get("action")), None)
         if action is None:
@@ -106,7 +108,8 @@ class _Pages:
         name = asked.get("id", "")
         answer = _read_answer(pending, pending.find(name).text, asked) if action == "correct" else None
         self._session.decide(NewDecision(name, action, answer))
-        return self._session.read().find(name)
+        pending = self._session.read()
+        return pending, pending.find(name)
 
     def _check_token(self, request: Request) -> None:
         sent = request.headers.get(TOKEN_HEADER, "")
@@ -144,7 +147,7 @@ async def _read_object(request: Request) -> dict[str, str]:
     return value
 
 
-def _show_item(item: ReviewItem) -> dict[str, Any]:
+def _show_item(pending: Pending, item: ReviewItem) -> dict[str, Any]:
     """A text as the page shows it; answers with entities as pieces of the text, each with its label or null."""
     decision = item.decision
     current = decision.answer if decision and decision.answer is not None else item.proposed
@@ -154,24 +157,26 @@ def _show_item(item: ReviewItem) -> dict[str, Any]:
         "why": item.why,
         "weakness": item.weakness,
         "real": item.is_real,
-        "answer": current if isinstance(current, str) else None,
+        "answer": None if pending.has_entities else current,
         "marked": mark_answer(item.text, current),
         "pieces": _cut(item.text, current),
-        "opinions": [_show_opinion(item.text, opinion.who, opinion.answer) for opinion in item.opinions],
+        "opinions": [_show_opinion(pending, item.text, opinion.who, opinion.answer) for opinion in item.opinions],
         "sure": item.student["confidence"] if item.student else None,
         "decision": {"action": decision.action, "reviewer": decision.reviewer} if decision else None,
     }
 
 
-def _show_opinion(text: str, who: str, answer: Answer) -> dict[str, Any]:
+def _show_opinion(pending: Pending, text: str, who: str, answer: Answer) -> dict[str, Any]:
     if isinstance(answer, str):
         return {"who": who, "label": answer, "pieces": None}
+    if pending.has_sets:
+        return {"who": who, "label": name_set(answer), "pieces": None}
     return {"who": who, "label": None, "pieces": _cut(text, answer), "marked": mark_answer(text, answer)}
 
 
 def _cut(text: str, answer: Answer | None) -> list[tuple[str, str | None]]:
     pieces, behind = list[tuple[str, str | None]](), 0
-    for entity in answer if isinstance(answer, list) else []:
+    for entity in list_entities(answer):
         pieces.append((text[behind : entity["start"]], None))
         pieces.append((text[entity["start"] : entity["end"]], entity["label"]))
         behind = entity["end"]

@@ -8,11 +8,11 @@ import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from evokd.messages import InputError
+from evokd.messages import InputError, name_set
 from evokd.messages.escape import clean
 from evokd.messages.suggest import find_closest
 from evokd.review.marking import mark_answer, read_marked
-from evokd.review.pending import Pending, ReviewItem, check_answer
+from evokd.review.pending import Pending, ReviewItem, answer_key, check_answer
 from evokd.review.rows import FileRow
 from evokd.tracing.rows import Answer
 
@@ -35,8 +35,8 @@ def unshield(cell: str) -> str:
 
 
 def answer_column(pending: Pending) -> str:
-    """Name of the column that holds the answer: the label, or the text with its entities marked."""
-    return "marked" if pending.has_entities else "label"
+    """Name of the column that holds the answer: the label, the labels, or the text with its entities marked."""
+    return "marked" if pending.has_entities else answer_key(pending.codec)
 
 
 def write(pending: Pending) -> str:
@@ -52,12 +52,12 @@ def write(pending: Pending) -> str:
 def _make_cells(pending: Pending, item: ReviewItem) -> list[str]:
     decision = item.decision
     answer = decision.answer if decision and decision.answer is not None else item.proposed
-    opinions = "; ".join(f"{opinion.who}: {_show(item, opinion.answer)}" for opinion in item.opinions)
+    opinions = "; ".join(f"{opinion.who}: {_show(pending, item, opinion.answer)}" for opinion in item.opinions)
     student = f"{item.student['confidence']:.2f} sure" if item.student else ""
     return [
         item.id,
         item.text,
-        _show(item, answer),
+        _show(pending, item, answer),
         decision.action if decision else "",
         decision.reviewer if decision else "",
         item.why,
@@ -68,8 +68,10 @@ def _make_cells(pending: Pending, item: ReviewItem) -> list[str]:
     ]
 
 
-def _show(item: ReviewItem, answer: Answer | None) -> str:
+def _show(pending: Pending, item: ReviewItem, answer: Answer | None) -> str:
     if isinstance(answer, list):
+        if pending.has_sets:
+            return name_set(answer)
         return mark_answer(item.text, answer)
     return answer or ""
 

@@ -12,7 +12,7 @@ from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
 from evokd.review import csv_file, label_studio
 from evokd.review.marking import tell_change
-from evokd.review.pending import ACTIONS, Pending, ReviewItem, check_answer, settle
+from evokd.review.pending import ACTIONS, Pending, ReviewItem, answer_key, check_answer, settle
 from evokd.review.rows import FileRow, RowError
 from evokd.tracing.reviews import Action
 from evokd.tracing.rows import Answer
@@ -143,7 +143,7 @@ def _to_row(pending: Pending, item: ReviewItem) -> dict[str, Any]:
     decision = item.decision
     answer = decision.answer if decision and decision.answer is not None else item.proposed
     codec = pending.codec
-    written = codec.write_row(item.text, answer if answer is not None else ([] if pending.has_entities else ""))
+    written = codec.write_row(item.text, answer if answer is not None else _no_answer(pending))
     opinions = [{"who": opinion.who, "answer": opinion.answer} for opinion in item.opinions]
     return {
         "id": item.id,
@@ -158,6 +158,13 @@ def _to_row(pending: Pending, item: ReviewItem) -> dict[str, Any]:
     }
 
 
+def _no_answer(pending: Pending) -> Any:
+    """What is written where there is no answer yet; an empty set would be one."""
+    if pending.has_sets:
+        return None
+    return [] if pending.has_entities else ""
+
+
 def _parse_jsonl(path: Path, text: str, pending: Pending) -> list[FileRow]:
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     return [_parse_line(str(number), line, pending) for number, line in lines]
@@ -170,7 +177,7 @@ def _parse_line(place: str, line: str, pending: Pending) -> FileRow:
         return FileRow(place, fault=f"not a line of JSON ({exc}); one object a line")
     if not isinstance(row, Mapping) or not isinstance(row.get("id"), str):
         return FileRow(place, fault='a row is an object with "id", "decision" and the answer')
-    key = "entities" if pending.has_entities else "label"
+    key = answer_key(pending.codec)
     for name in ("text", "decision", "reviewer", "time"):
         if not isinstance(row.get(name) or "", str):
             return FileRow(place, fault=f'"{name}" is a text, not {clean(repr(row[name]), 40)}')

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from evokd.messages import InputError
+from evokd.messages import InputError, list_labels, name_set
 from evokd.messages.escape import clean
+from evokd.review.marking import list_entities
 from evokd.review.pending import Opinion, Pending, ReviewItem, check_answer
 from evokd.review.rows import FileRow, RowError
 from evokd.tracing.rows import Answer
@@ -29,11 +30,12 @@ def write(pending: Pending) -> str:
 def describe_controls(pending: Pending) -> str:
     """The labelling configuration of a project that shows these tasks: XML, as Label Studio's settings take it."""
     tag, inner = ("Labels", "Label") if pending.has_entities else ("Choices", "Choice")
+    several = ' choice="multiple"' if pending.has_sets else ""
     options = "".join(f"    <{inner} value={quoteattr(label)}/>\n" for label in pending.codec.labels)
     return (
         "<View>\n"
         f'  <Text name="{_TEXT}" value="$text"/>\n'
-        f'  <{tag} name="{_ANSWER}" toName="{_TEXT}">\n{options}  </{tag}>\n'
+        f'  <{tag} name="{_ANSWER}" toName="{_TEXT}"{several}>\n{options}  </{tag}>\n'
         f'  <Choices name="{_DECISION}" toName="{_TEXT}" choice="single">\n'
         '    <Choice value="refuse"/>\n    <Choice value="skip"/>\n  </Choices>\n'
         "</View>\n"
@@ -46,35 +48,40 @@ def _to_task(pending: Pending, item: ReviewItem) -> dict[str, Any]:
         "evokd_id": item.id,
         "why": item.why,
         "weakness": item.weakness or "",
-        "opinions": [_tell_opinion(item, opinion) for opinion in item.opinions],
+        "opinions": [_tell_opinion(pending, item, opinion) for opinion in item.opinions],
     }
     task: dict[str, Any] = {"data": data}
     if item.proposed is not None:
-        task["predictions"] = [{"model_version": "teacher", "result": _write_answer(item.text, item.proposed)}]
+        task["predictions"] = [{"model_version": "teacher", "result": _write_answer(pending, item.text, item.proposed)}]
     decision = item.decision
     if decision is not None and decision.answer is not None:
         annotation = {"completed_by": {"email": decision.reviewer}, "created_at": decision.time}
-        task["annotations"] = [{**annotation, "result": _write_answer(item.text, decision.answer)}]
+        task["annotations"] = [{**annotation, "result": _write_answer(pending, item.text, decision.answer)}]
     elif decision is not None:
         annotation = {"completed_by": {"email": decision.reviewer}, "created_at": decision.time}
         task["annotations"] = [{**annotation, "result": [_choose(_DECISION, decision.action)]}]
     return task
 
 
-def _tell_opinion(item: ReviewItem, opinion: Opinion) -> str:
+def _tell_opinion(pending: Pending, item: ReviewItem, opinion: Opinion) -> str:
     if isinstance(opinion.answer, str):
         return f"{opinion.who}: {opinion.answer}"
-    words = [f"{item.text[entity['start'] : entity['end']]} ({entity['label']})" for entity in opinion.answer]
+    if pending.has_sets:
+        return f"{opinion.who}: {name_set(opinion.answer)}"
+    entities = list_entities(opinion.answer)
+    words = [f"{item.text[entity['start'] : entity['end']]} ({entity['label']})" for entity in entities]
     return f"{opinion.who}: {', '.join(words) or 'no entity'}"
 
 
-def _choose(control: str, value: str) -> dict[str, Any]:
-    return {"from_name": control, "to_name": _TEXT, "type": "choices", "value": {"choices": [value]}}
+def _choose(control: str, *values: str) -> dict[str, Any]:
+    return {"from_name": control, "to_name": _TEXT, "type": "choices", "value": {"choices": list(values)}}
 
 
-def _write_answer(text: str, answer: Answer) -> list[dict[str, Any]]:
+def _write_answer(pending: Pending, text: str, answer: Answer) -> list[dict[str, Any]]:
     if isinstance(answer, str):
         return [_choose(_ANSWER, answer)]
+    if pending.has_sets:
+        return [_choose(_ANSWER, *list_labels(answer))] if answer else []
     return [
         {
             "from_name": _ANSWER,
@@ -87,7 +94,7 @@ def _write_answer(text: str, answer: Answer) -> list[dict[str, Any]]:
                 "labels": [item["label"]],
             },
         }
-        for item in answer
+        for item in list_entities(answer)
     ]
 
 
@@ -138,7 +145,7 @@ def _parse_annotation(known: FileRow, annotation: Mapping[str, Any], pending: Pe
     decision = "skip" if annotation.get("was_cancelled") else "correct"
     if chosen:
         decision = str((_value(chosen[0]).get("choices") or [""])[0])
-    elif not given and not pending.has_entities and decision == "correct":
+    elif not given and not pending.has_entities and not pending.has_sets and decision == "correct":
         return FileRow(known.place, fault=f"{known.id}: the annotation gives no answer; choose a label, refuse or skip")
     return FileRow(
         known.place,
@@ -168,6 +175,8 @@ def _reader_of(pending: Pending, given: Sequence[Mapping[str, Any]]) -> Callable
         if pending.has_entities:
             return check_answer(pending.codec, text, [_read_entity(text, _value(item)) for item in given])
         choices = [choice for item in given for choice in _value(item).get("choices") or []]
+        if pending.has_sets:
+            return check_answer(pending.codec, text, choices)
         if len(choices) != 1:
             raise RowError(f"{len(choices)} labels are chosen; a text has one")
         return check_answer(pending.codec, text, choices[0])

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from evokd.messages.escape import clean
 from evokd.messages.spans import Span, mark
@@ -21,8 +22,12 @@ class MarkingError(ValueError):
 
 def mark_answer(text: str, answer: Answer | None) -> str:
     """Write a text with the entities of an answer marked in it."""
-    entities = answer if isinstance(answer, list) else []
-    return mark(text, [Span(item["start"], item["end"], item["label"]) for item in entities])
+    return mark(text, [Span(item["start"], item["end"], item["label"]) for item in list_entities(answer)])
+
+
+def list_entities(answer: Answer | None) -> list[dict[str, Any]]:
+    """The entities of an answer; labels of a whole text have none."""
+    return [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
 
 
 def read_marked(text: str, marked: str, labels: Sequence[str]) -> list[dict[str, object]]:

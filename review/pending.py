@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from evokd.messages import InputError
+from evokd.messages import InputError, is_label_set, name_set
 from evokd.messages.escape import clean
 from evokd.messages.suggest import suggest
 from evokd.student.tasks.base import TaskCodec
@@ -80,8 +80,13 @@ class Pending:
 
     @property
     def has_entities(self) -> bool:
-        """Whether an answer is a list of entities; otherwise each text has one label."""
+        """Whether an answer is a list of entities; otherwise it is about the text as a whole."""
         return has_entities(self.codec)
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether an answer is a set of labels."""
+        return answer_key(self.codec) == "labels"
 
     @property
     def undecided(self) -> tuple[ReviewItem, ...]:
@@ -104,6 +109,11 @@ class Pending:
 def has_entities(codec: TaskCodec) -> bool:
     """Whether an answer of this task is a list of entities."""
     return "entities" in codec.write_row("", [])
+
+
+def answer_key(codec: TaskCodec) -> str:
+    """Key of the answer in a row of the data format: `label`, `labels` or `entities`."""
+    return next(key for key in codec.write_row("", []) if key != "text")
 
 
 def count_waiting(path: Path) -> tuple[int, int]:
@@ -239,9 +249,8 @@ def check_answer(codec: TaskCodec, text: str, answer: Any) -> Answer:
     Raises:
         InputError: a label is unknown, or an entity does not lie on whole words of the text.
     """
-    key = "entities" if has_entities(codec) else "label"
     try:
-        return codec.read_row({"text": text, key: answer}).gold
+        return codec.read_row({"text": text, answer_key(codec): answer}).gold
     except ValueError as exc:
         raise InputError(clean(str(exc), 300)) from exc
 
@@ -282,6 +291,8 @@ def describe_answer(answer: Answer | None) -> str:
     """Write an answer in a line, for lists of conflicts."""
     if answer is None:
         return "none"
+    if is_label_set(answer):
+        return name_set(answer)
     return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
 
 

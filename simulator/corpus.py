@@ -129,7 +129,7 @@ class Corpus:
         return np.empty(0, dtype=np.intp) if column is None else self._of_label[column]
 
     def retrievable_set(self, labels: Sequence[str]) -> Ints:
-        """Give the rows that have all of these labels and may be retrieved, those with no other label if there are any."""
+        """Give the retrievable rows that have all of these labels, those without another one if there are any."""
         columns = self.index.columns(labels)
         if not labels or len(columns) < len(labels):
             return np.empty(0, dtype=np.intp)

@@ -11,7 +11,8 @@ from evokd.messages.files import read_utf8
 from evokd.messages.spans import Span, span_fault, split_words
 
 _FORMS = (
-    '{"text": "...", "label": "..."}, {"text": "...", "labels": [...]}, {"text": "...", "entities": [{"start", "end", "label"}]} or '
+    '{"text": "...", "label": "..."}, {"text": "...", "labels": [...]}, '
+    '{"text": "...", "entities": [{"start", "end", "label"}]} or '
     '{"tokens": [...], "tags": [...]}'
 )
 _TO_BIO = "convert to BIO: B- at the first token of every entity, I- at its others, O elsewhere"

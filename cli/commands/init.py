@@ -19,7 +19,10 @@ def init(
         typer.Option("--from", metavar="FILE", help="Your texts: a table, JSON, CoNLL, or a labelling tool's export."),
     ] = None,
     task: Annotated[
-        str | None, typer.Option(metavar="classification|ner", help="Taken from the file if left out.")
+        str | None,
+        typer.Option(
+            metavar="classification|multilabel|ner", help="Taken from the file if left out; multilabel never is."
+        ),
     ] = None,
     text_column: Annotated[str | None, typer.Option(metavar="NAME", help="The column of the texts.")] = None,
     label_column: Annotated[str | None, typer.Option(metavar="NAME", help="The column of the labels.")] = None,
@@ -43,6 +46,7 @@ def init(
       evokd init my_domain --from tickets.csv --text-column Body --label-column Queue
       evokd init my_domain --from labelled.jsonl --pool archive.txt
       evokd init my_domain --from tickets.csv --teacher gpt-4o-mini
+      evokd init my_domain --from remarks.csv --task multilabel --label-column Tags
       evokd init my_domain --task ner
     """
     from evokd import api

@@ -1,7 +1,7 @@
 """Answers in the terminal: a label, an entity, entities marked in their text, and the mistakes in them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from evokd.api.record import Answer, Sample
@@ -125,7 +125,7 @@ def list_fields(sample: Sample) -> dict[str, str]:
     return fields
 
 
-def _compare(sample: Sample, answer: Sequence[Mapping[str, Any]]) -> str:
+def _compare(sample: Sample, answer: Sequence[Any]) -> str:
     """List the entities that only one of label and student's answer has, outside masked parts."""
     differences = [
         f"{word} {sample.text[item['start'] : item['end']]} ({item['label']})"

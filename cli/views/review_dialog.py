@@ -1,5 +1,6 @@
 """A review in the terminal, line by line: a text with all that helps to decide, and a key for each decision."""
 
+import re
 from collections.abc import Callable
 
 from rich.console import Console
@@ -8,7 +9,7 @@ from evokd.api.record import Answer
 from evokd.api.reviewing import Action, MarkingError, Pending, Review, ReviewItem, mark_answer, read_marked
 from evokd.cli.markup import literal
 from evokd.cli.views.layout import say, say_heading
-from evokd.messages import EvokdError
+from evokd.messages import EvokdError, name_set
 from evokd.messages.suggest import suggest
 
 _WHY = {
@@ -20,6 +21,8 @@ _WHY = {
 _WORDS = {"accept": "a", "edit": "e", "refuse": "r", "skip": "s", "back": "b", "quit": "q", "help": "?"}
 _BLANKS = str.maketrans("\r\n\t", "   ")
 """Line ends and tabs, each as one blank: places in the text stay the same."""
+_BETWEEN = re.compile(r"[\s,;]+")
+"""What parts numbers or labels of a set."""
 _MOST = 2_000
 """Characters of a text that are shown."""
 
@@ -107,6 +110,8 @@ class ReviewDialog:
 
     def _find_answer(self, pending: Pending, item: ReviewItem, typed: str) -> Answer | None:
         """The answer that a number or a label stands for; None, with a word about it, where it stands for none."""
+        if pending.has_sets:
+            return self._find_set(pending, typed)
         answers = _list_answers(pending, item)
         if typed.isdecimal() and 1 <= int(typed) <= len(answers):
             return answers[int(typed) - 1]
@@ -118,6 +123,22 @@ class ReviewDialog:
             named = "" if pending.has_entities else " or a label"
             self._complain(f"{typed[:40]!r}{suggest(typed[:40], labels)}: type {keys}{numbers}{named}")
         return found
+
+    def _find_set(self, pending: Pending, typed: str) -> Answer | None:
+        """The set that numbers or labels stand for, parted by blanks, commas or semicolons; 0 is the empty one."""
+        labels = pending.codec.labels
+        names = {label.casefold(): label for label in labels} | {str(at): label for at, label in enumerate(labels, 1)}
+        whole = names.get(typed.casefold())
+        words = [word for word in _BETWEEN.split(typed.casefold()) if word]
+        if whole is None and words == ["0"]:
+            return []
+        if whole is None and (not words or not all(word in names for word in words)):
+            strange = next((word for word in words if word not in names), typed)[:40]
+            keys = f"a, r, s, b, q, numbers from 1 to {len(labels)}, such as 1 2, 0 for none, or labels"
+            self._complain(f"{strange!r}{suggest(strange, labels)}: type {keys}")
+            return None
+        found = {whole} if whole is not None else {names[word] for word in words}
+        return [label for label in labels if label in found]
 
     def _edit(self, pending: Pending, item: ReviewItem) -> bool:
         text = item.text.translate(_BLANKS)
@@ -164,7 +185,8 @@ class ReviewDialog:
                 marked = "as above" if shown else literal(mark_answer(item.text, opinion.answer), _MOST)
                 say(self._console, f"[bold]{number}[/] [dim]{who}:[/] {marked}", 2, 2)
             else:
-                say(self._console, f"[dim]{who}:[/] [{tint}]{literal(str(opinion.answer), 80)}[/]", 2, 2)
+                answer = name_set(opinion.answer) if pending.has_sets else str(opinion.answer)
+                say(self._console, f"[dim]{who}:[/] [{tint}]{literal(answer, 80)}[/]", 2, 2)
 
     def _show_keys(self, pending: Pending, item: ReviewItem) -> None:
         if not pending.has_entities:
@@ -173,6 +195,8 @@ class ReviewDialog:
             say(self._console, "  ".join(named), 2, 2)
         edit = "[bold]e[/] edit  " if pending.has_entities else ""
         number = "[bold]1[/].. answer  " if pending.has_entities else "[bold]1[/].. label  "
+        if pending.has_sets:
+            number = "[bold]1 2[/].. labels  [bold]0[/] none  "
         keys = f"[bold]a[/] accept  {number}{edit}[bold]r[/] refuse  [bold]s[/] skip  [bold]b[/] back  [bold]q[/] quit"
         say(self._console, f"[dim]{keys}[/]", 2, 2)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from evokd.agents.output_schemas import OutputSchema, name_set
+from evokd.agents.output_schemas import OutputSchema
 from evokd.graph.curriculum.attributes import plan_variety, spread_profile
 from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
 from evokd.graph.curriculum.kinds import WRITTEN, Kind, count_requests, share_out, shrink_kinds
@@ -32,6 +32,7 @@ from evokd.messages import (
     LessonTopic,
     Quota,
     Weakness,
+    name_set,
 )
 
 BREADTH = LessonTopic(name="breadth", pattern="", labels=[], advice="")

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from evokd.graph.curriculum.curriculum_settings import QuotaSettings
 from evokd.graph.curriculum.kinds import count_requests
-from evokd.messages import SET_SEPARATOR, Quota
+from evokd.messages import Quota, name_set
 
 
 def breadth_counts(
@@ -64,7 +64,7 @@ def set_counts(
         chosen = rng.choice([(label,), *holding[label]])
         for name in chosen:
             filled[name] = filled.get(name, 0) + 1
-        key = SET_SEPARATOR.join(chosen)
+        key = name_set(chosen)
         counts[key] = counts.get(key, 0) + 1
     return counts
 

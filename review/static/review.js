@@ -69,6 +69,13 @@ async function decide(action, answer) {
 function accept() {
   const field = find("#marked");
   if (field && field.value !== item().marked) return decide("correct", { marked: field.value });
+  if (state.review.sets) {
+    const chosen = chosenSet();
+    if (item().answer === null || chosen.join() !== item().answer.join()) {
+      return decide("correct", { label: chosen.join(";") || "(none)" });
+    }
+    return decide("accept", {});
+  }
   const decided = item().decision?.action === "correct";
   if (!decided) return decide("accept", {});
   return decide("correct", field ? { marked: field.value } : { label: item().answer });
@@ -78,7 +85,21 @@ function choose(number) {
   const label = state.review.labels[number - 1]?.name;
   if (!label) return;
   if (state.review.entities) markSelection(label);
+  else if (state.review.sets) toggle(label);
   else decide("correct", { label });
+}
+
+/** The labels that are chosen for the text at hand, in the order of the buttons. */
+function chosenSet() {
+  const chosen = item().chosen ?? item().answer ?? [];
+  return state.review.labels.map((label) => label.name).filter((name) => chosen.includes(name));
+}
+
+/** Choose a label, or take it back; "accept" stores the set. */
+function toggle(label) {
+  const chosen = chosenSet();
+  item().chosen = chosen.includes(label) ? chosen.filter((name) => name !== label) : [...chosen, label];
+  draw();
 }
 
 /** Put marks around what is selected in the field. */
@@ -178,7 +199,8 @@ function drawField(one) {
 }
 
 function drawLabel(label, index) {
-  const pressed = !state.review.entities && item().answer === label.name;
+  const { entities, sets } = state.review;
+  const pressed = sets ? chosenSet().includes(label.name) : !entities && item().answer === label.name;
   return h(
     "button",
     {

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evokd.messages import SET_SEPARATOR, InputError
+from evokd.messages import NO_LABEL, SET_SEPARATOR, InputError
 from evokd.student.protocol import Answer
 from evokd.student.student_settings import DisputeRule
 from evokd.student.tasks.base import Agreement, LabeledExample, Row
@@ -31,6 +31,8 @@ class MultiLabelCodec:
         Raises:
             InputError: names the label.
         """
+        if NO_LABEL in self.labels:
+            raise InputError(f"label {NO_LABEL!r} is what stands for no label at all; rename it")
         parted = next((label for label in self.labels if SET_SEPARATOR in label), None)
         if parted is not None:
             raise InputError(
@@ -115,8 +117,9 @@ class MultiLabelCodec:
 
 
 def _cut_cell(row: dict[str, Any]) -> dict[str, Any]:
-    """Cut the labels that a cell of a table holds; an empty cell is a text without any."""
+    """Cut the labels that a cell of a table holds; an empty cell, or `(none)`, is a text without any."""
     cell = row.get("labels")
     if not isinstance(cell, str):
         return row
-    return {**row, "labels": [part.strip() for part in cell.split(SET_SEPARATOR) if part.strip()]}
+    parts = [part.strip() for part in cell.split(SET_SEPARATOR) if part.strip()]
+    return {**row, "labels": [] if parts == [NO_LABEL] else parts}
