@@ -195,7 +195,9 @@ def _read_own(ledger: Ledger, split: str) -> list[dict[str, Any]] | None:
     rows = _read_split(ledger, split)
     if rows is None:
         return None
-    return [{"text": row["text"], _answer_key(row["gold"]): row["gold"]} for row in rows]
+    # an empty list alone does not say what it lacks
+    key = _answer_key(next((row["gold"] for row in rows if row["gold"]), []))
+    return [{"text": row["text"], key: row["gold"]} for row in rows]
 
 
 def _read_split(ledger: Ledger, split: str) -> list[SplitRow] | None:

@@ -277,7 +277,7 @@ def test_an_overlay_and_a_changed_domain_change_the_hash_of_a_briefing(save: Sav
 
 
 def test_an_unknown_task_is_refused() -> None:
-    with pytest.raises(InputError, match=r"unknown task 'poetry'; known tasks: classification, ner$"):
+    with pytest.raises(InputError, match=r"unknown task 'poetry'; known tasks: classification, multilabel, ner$"):
         make_prompt_context("poetry", "d", "English", LABELS, None, 3)
 
 

@@ -37,8 +37,8 @@ PAGES.sample = async (source, [id]) => {
 };
 
 function answerAlone(sample) {
-  if (Array.isArray(sample.label)) return marked(sample.text, sample.label);
-  return sample.label === null ? badge("no label", "dim") : badge(sample.label, "label");
+  if (isMarked(sample.label)) return marked(sample.text, sample.label);
+  return sample.label === null ? badge("no label", "dim") : badge(sayAnswer(sample.label), "label");
 }
 
 function chainStep(title, ...content) {

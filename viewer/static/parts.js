@@ -126,12 +126,11 @@ function marked(text, entities, most = 2000) {
 
 /** An answer beside or in its text: a label, or the text with marks. */
 function answered(text, answer) {
-  if (Array.isArray(answer))
-    return answer.length ? marked(text, answer) : [quote(text), " ", badge("no entity", "dim")];
+  if (isMarked(answer)) return answer.length ? marked(text, answer) : [quote(text), " ", badge("nothing", "dim")];
   return [
     quote(text),
     " ",
-    answer === null || answer === undefined ? badge("not labelled", "dim") : badge(answer, "label"),
+    answer === null || answer === undefined ? badge("not labelled", "dim") : badge(sayAnswer(answer), "label"),
   ];
 }
 

@@ -31,7 +31,7 @@ PAGES.scores = async (source, [splitName, firstName, lastName]) => {
         options.map((option) => h("option", { value: option, selected: option === chosen }, sayVersion(option))),
       ),
     );
-  const entities = texts.length > 0 && typeof texts[0].gold !== "string";
+  const entities = texts.length > 0 && typeof texts[0].gold !== "string" && !texts.some((row) => isSet(row.gold));
   return [
     h("h1", {}, "Scores"),
     h(
@@ -176,6 +176,7 @@ function changedCard(texts, a, b, entities) {
 
 function sameAnswer(gold, answer) {
   if (typeof gold === "string" || typeof answer === "string") return gold === answer;
+  if (isSet(gold) || isSet(answer)) return gold.join(";") === answer.join(";");
   return gold.length === answer.length && !findErrors(gold, answer).errors.length;
 }
 
@@ -194,6 +195,6 @@ function changedLine(row, entities) {
     h("span", { class: "id" }, row.id),
     " ",
     quote(row.text),
-    h("div", { class: "quiet" }, "is ", badge(row.gold, "label"), `: ${row.from} \u2192 ${row.to}`),
+    h("div", { class: "quiet" }, "is ", badge(sayAnswer(row.gold), "label"), `: ${sayAnswer(row.from)} \u2192 ${sayAnswer(row.to)}`),
   );
 }

@@ -93,7 +93,7 @@ function missing(name) {
 
 function labelsOf(answer) {
   if (typeof answer === "string") return [answer];
-  return Array.isArray(answer) ? [...new Set(answer.map((item) => item.label))] : [];
+  return Array.isArray(answer) ? [...new Set(answer.map((item) => item.label ?? item))] : [];
 }
 
 /** Unpack a part of this file: JSON, compressed by gzip, in base64; null where there is none. */

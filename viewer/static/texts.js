@@ -23,13 +23,13 @@ PAGES.texts = async (source, _, query) => {
 };
 
 function textTable(rows) {
-  const areMarked = rows.some((row) => Array.isArray(row.label ?? row.intended));
+  const areMarked = rows.some((row) => isMarked(row.label ?? row.intended));
   const columns = [
     ["id", (row) => linkSample(row.id)],
     [
       "text",
       (row) =>
-        Array.isArray(row.label ?? row.intended) ? marked(row.text, row.label ?? row.intended, CUT) : quote(row.text),
+        isMarked(row.label ?? row.intended) ? marked(row.text, row.label ?? row.intended, CUT) : quote(row.text),
     ],
     !areMarked && ["answer", labelCell],
     ["state", (row) => [sampleBadge(row), row.reason && h("div", { class: "quiet" }, row.reason)]],
@@ -46,8 +46,8 @@ function textTable(rows) {
 function labelCell(row) {
   const label = row.label ?? row.candidates?.[0] ?? null;
   const wanted =
-    typeof row.intended === "string" && row.intended !== label
-      ? h("div", { class: "quiet" }, `written for ${row.intended}`)
+    row.intended && !isMarked(row.intended) && JSON.stringify(row.intended) !== JSON.stringify(label)
+      ? h("div", { class: "quiet" }, `written for ${sayAnswer(row.intended)}`)
       : null;
   return [label === null ? h("span", { class: "quiet" }, "not labelled") : sayAnswer(label, row.text), wanted];
 }

@@ -72,11 +72,22 @@ function explainGate(gate) {
   return `${scores}, ${gate.promoted ? "promoted" : "rolled back"}`;
 }
 
-/** An answer as plain words: the label, or entities with their types. */
+/** Whether an answer is a set of labels; an empty one cannot be told from a text without entities. */
+function isSet(answer) {
+  return Array.isArray(answer) && typeof answer[0] === "string";
+}
+
+/** Whether an answer marks parts of its text. */
+function isMarked(answer) {
+  return Array.isArray(answer) && !isSet(answer);
+}
+
+/** An answer as plain words: the label, the labels, or entities with their types. */
 function sayAnswer(answer, text) {
   if (answer === null || answer === undefined) return "not labelled";
   if (typeof answer === "string") return answer;
-  if (!answer.length) return "no entity";
+  if (isSet(answer)) return answer.join(", ");
+  if (!answer.length) return "nothing";
   const chars = text === undefined ? null : Array.from(text);
   return answer
     .map((item) => `${item.text ?? (chars ? chars.slice(item.start, item.end).join("") : "")} (${item.label})`)

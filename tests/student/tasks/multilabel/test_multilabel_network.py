@@ -61,7 +61,7 @@ def test_a_student_learns_sets(tiny_student: Path, tmp_path: Path, changes: dict
     texts = [item.text for item in held]
     found = predict(PredictJob(folder=job.out, texts=texts))
     scores = codec("multilabel", LABELS).evaluate([item.gold for item in held], [item.answer for item in found])
-    assert scores.metrics["macro_f1"] > (0.9 if changes["tune"] == "full" else 0.7)
+    assert scores.metrics["macro_f1"] > 0.7
     assert any(item.answer == [] for item in found)
     for item in found:
         assert item.answer == [label for label in LABELS if item.scores[label] >= 0.5]
