@@ -208,6 +208,9 @@ def _check_labels(table: Table, column: str, labels: list[str]) -> None:
     doubtful = next((label for label in counts if label.casefold() in _NO_LABELS), None)
     if doubtful is not None:
         table.notes.append(f"{doubtful!r} is read as a label; leave the cell empty where there is none")
+    joined = next((label for label in counts if _looks_joined(label, counts)), None)
+    if joined is not None:
+        table.notes.append(f"{joined!r} is read as one label; --task multilabel reads it as several")
     if is_free_text(labels, MOST_NAMED_LABELS):
         shown = ", ".join(repr(label[:30]) for label in list(counts)[:3])
         fault = f"the column {column!r} holds {len(counts):,} different values in {len(labels):,} rows, such as {shown}"
@@ -215,6 +218,12 @@ def _check_labels(table: Table, column: str, labels: list[str]) -> None:
     if len(counts) == 1:
         fault = f"the column {column!r} holds one label alone ({labels[0]!r})"
         raise table.refuse(f"{fault}; classification needs two, so add rows of another or name another --label-column")
+
+
+def _looks_joined(label: str, counts: Counter[str]) -> bool:
+    """Say whether a label consists of others, parted by a sign that usually parts labels."""
+    parts = [part.strip() for part in re.split(r"[;|,]", label)]
+    return len(parts) > 1 and all(part in counts for part in parts)
 
 
 # --------------------------------------------------------------------------------------------------------- spans

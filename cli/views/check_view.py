@@ -115,7 +115,8 @@ def _tell_balance(figures: Mapping[str, Any]) -> str:
     left = len(counts) - len(shown)
     told = ", ".join(f"{label} {number:,}" for label, number in shown) + (f" ({left} left out)" if left else "")
     ratio = f"; ratio {figures['ratio']:g}" if figures["ratio"] else ""
-    without = f"; {figures['without_entities']:,} texts without any" if figures["without_entities"] else ""
+    empty = figures["without_entities"] or figures["without_labels"]
+    without = f"; {empty:,} texts without any" if empty else ""
     return f"{figures['rows']:,} rows; {what}: {told}{ratio}{without}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.plan import Plan
-from evokd.messages import list_labels
+from evokd.messages import is_label_set, list_labels
 from evokd.student.curate import SimilarTexts, normalise
 from evokd.student.tasks.base import LabeledExample
 
@@ -57,14 +57,17 @@ class SplitStatistics:
         """The figures as JSON."""
         words = sorted(len(row.text.split()) for row in self.rows)
         rarest, commonest = self.labels[self.rarest], self.labels[self.commonest]
-        entities = [row.gold for row in self.rows if not isinstance(row.gold, str)]
+        lists = [row.gold for row in self.rows if not isinstance(row.gold, str)]
+        has_sets = any(map(is_label_set, lists))
+        empty = sum(not gold for gold in lists)
         sub_words = {key: self.sub_words[key] for key in ("median", "p95", "longest") if key in self.sub_words}
         return {
             "rows": len(self.rows),
             "labels": self.labels,
             "rarest": self.rarest,
             "ratio": round(commonest / rarest, 2) if rarest else None,
-            "without_entities": sum(not gold for gold in entities) if entities else None,
+            "without_entities": empty if lists and not has_sets else None,
+            "without_labels": empty if has_sets else None,
             "words": {"median": _at(words, 0.5), "p95": _at(words, 0.95), "longest": words[-1]},
             "sub_words": sub_words or None,
             "cut": self.sub_words.get("longer"),
