@@ -69,14 +69,12 @@ async function decide(action, answer) {
 function accept() {
   const field = find("#marked");
   if (field && field.value !== item().marked) return decide("correct", { marked: field.value });
-  if (state.review.sets) {
-    const chosen = chosenSet();
-    if (item().answer === null || chosen.join() !== item().answer.join()) {
-      return decide("correct", { label: chosen.join(";") || "(none)" });
-    }
-    return decide("accept", {});
-  }
   const decided = item().decision?.action === "correct";
+  if (state.review.sets) {
+    const chosen = chosenSet().join(";");
+    const changed = item().answer === null || chosen !== item().answer.join(";");
+    return changed || decided ? decide("correct", { label: chosen || "(none)" }) : decide("accept", {});
+  }
   if (!decided) return decide("accept", {});
   return decide("correct", field ? { marked: field.value } : { label: item().answer });
 }

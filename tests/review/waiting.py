@@ -22,14 +22,19 @@ ENTITIES = {
     "c001-l01-d01": ("Robin saw 😀 two robins", [Span(0, 5, "person")]),
     "c001-l01-d02": ("no [thing] here", []),
 }
+SETS = {
+    "c001-l01-d01": ("Charged twice, and now I cannot sign in", ["billing", "login"]),
+    "c001-l01-d02": ("Thank you", []),
+    "c001-l01-d03": ("Where is the parcel", ["=delivery"]),
+}
 
 
 def wait(path: Path, texts: dict[str, Any] | None = None, task: str = "classification") -> ReviewSession:
     """Write the ledger, and open its review for the reviewer `ana`."""
     given = texts or TEXTS
-    answers = {name: answer if isinstance(answer, str) else to_gold(answer) for name, (_, answer) in given.items()}
+    answers = {name: to_gold(answer) if task == "ner" else answer for name, (_, answer) in given.items()}
     samples = [_make(name, text, answers[name]) for name, (text, _) in given.items()]
-    labels = LABELS if task == "classification" else {"person": "people", "species": "animals"}
+    labels = {"person": "people", "species": "animals"} if task == "ner" else LABELS
     with Ledger(path) as ledger:
         ledger.put_lessons(1, [lesson("c001-l01")])
         ledger.put_drafts("c001-l01", samples)
