@@ -62,7 +62,7 @@ class SampleFilter(TypedDict, total=False):
     kind: str
     reason: str
     label: str
-    """A label of classification, or the type of an entity."""
+    """A label of classification or of a set, or the type of an entity."""
     disputed: bool
     search: str
     """Part of the text, in upper or lower case (ASCII letters)."""
@@ -196,8 +196,11 @@ def _make_condition(wanted: SampleFilter) -> tuple[str, list[Any]]:
             values.append(cast(dict[str, Any], wanted)[column])
     if "label" in wanted:
         name = json.dumps(wanted["label"], ensure_ascii=False)
-        conditions.append("(label = ? OR label LIKE ? ESCAPE '\\')")
-        values += [name, f'%"label": {_escape(name)}%']
+        written = _escape(name)
+        # of an entity, or as the first or a later label of a set
+        patterns = [f'%"label": {written}%', f"[{written}%", f'["%, {written}%']
+        conditions.append("(label = ?" + " OR label LIKE ? ESCAPE '\\'" * len(patterns) + ")")
+        values += [name, *patterns]
     if wanted.get("search"):
         conditions.append("text LIKE ? ESCAPE '\\'")
         values.append(f"%{_escape(wanted['search'])}%")

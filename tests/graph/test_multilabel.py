@@ -12,6 +12,7 @@ from rich.console import Console
 from evokd.cli import main
 from evokd.cli.views.evaluation_page import show_evaluation
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.queries import find_samples
 from tests.multilabel_rows import LABELS, write_domain
 
 QUICK = ["--device", "cpu", "--set", "student.tune=head", "--seed", "3", "--budget-samples", "16"]
@@ -68,6 +69,14 @@ def test_pages_of_the_run_show_sets(done_run: Path, capsys: pytest.CaptureFixtur
     assert "water, kitchen" in told or "heating, water" in told
     _call("report", done_run)
     assert (done_run / "report.html").stat().st_size > 100_000
+
+
+def test_samples_are_found_by_a_label_of_their_set(done_run: Path) -> None:
+    with Ledger(done_run / "ledger.db") as ledger:
+        samples = ledger.samples()
+        for label in LABELS:
+            found = {row["id"] for row in find_samples(ledger, {"label": label})["rows"]}
+            assert found == {sample.id for sample in samples if label in (sample.label or [])}
 
 
 def test_answers_are_joined_in_a_table(done_run: Path, tmp_path: Path) -> None:
