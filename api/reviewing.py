@@ -91,7 +91,7 @@ class Review:
         Args:
             name: id of the text.
             action: `accept`, `correct`, `refuse` or `skip`, which leaves what curation decided.
-            answer: the right label, or the entities as {"start", "end", "label"}; None: the teacher's.
+            answer: the right label or labels, or the entities as {"start", "end", "label"}; None: the teacher's.
 
         Raises:
             InputError: no such text waits, the answer does not fit, or a process works on the run.

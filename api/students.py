@@ -65,7 +65,7 @@ class Student:
         """Answer texts in a separate process.
 
         Returns:
-            Per text a row of the data format ("text" with "label" or "entities"), "confidence" (0 to 1), "scores" and
+            Per text a row of the data format ("text", "label(s)" or "entities"), "confidence" (0 to 1), "scores" and
             the second choice; see `inference.answers.AnswerColumns`.
 
         Raises:
@@ -115,7 +115,8 @@ class Student:
 
         Args:
             file: rows as of a domain's data.
-            columns: known name -> the file's name for it, such as {"text": "Body", "label": "Queue"}.
+            columns: known name -> the file's name for it, such as {"text": "Body", "label": "Queue"}; "label" may stand
+                for "labels" as well.
 
         Returns:
             rows, metrics with a 95 % interval of the first, report per label, confusions, confusion matrix (for one
@@ -127,6 +128,8 @@ class Student:
             EvokdError: the student fails.
         """
         codec, notes = self.trained.codec(), list[str]()
+        if columns and "label" in columns and self._has_sets:
+            columns = {"labels" if name == "label" else name: column for name, column in columns.items()}
         examples = read_examples(Path(file), codec, notes, Layout(), columns)
         result = call_blocking(lambda: evaluate(self.trained, examples))
         metric = codec.metrics[0]

@@ -70,7 +70,7 @@ class StudentSettings(ClosedModel):
         0.5,
         ge=0,
         description="weight of unlabelled texts of the domain that a trained student answers itself and then learns"
-        " from, where a whole text has one label; 0 = they are not used",
+        " from, where whole texts are labelled; 0 = they are not used",
     )
     self_training_until: int = Field(
         30,

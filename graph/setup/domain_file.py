@@ -33,7 +33,8 @@ class DataFiles(ClosedModel):
         description="unlabelled texts of the domain (.txt, .jsonl, .csv, .tsv, .conll, .parquet), as many as you have",
     )
     columns: dict[str, str] = Field(
-        default={}, description="text, label, tokens, tags, entities -> the column that holds them, where not so called"
+        default={},
+        description="text, label, labels, tokens, tags, entities -> the column that holds them, where not so called",
     )
 
     @property

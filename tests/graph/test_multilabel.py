@@ -92,8 +92,12 @@ def test_answers_are_joined_in_a_table(done_run: Path, tmp_path: Path) -> None:
 
 
 def test_eval_tells_the_decisions_on_each_label(done_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = done_run.parents[1] / "test.csv"
+    rows = [json.loads(line) for line in (done_run.parents[1] / "hut" / "test.jsonl").read_text("utf-8").splitlines()]
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["text", "Tags"], *([row["text"], "; ".join(row["labels"])] for row in rows)])
     capsys.readouterr()
-    _call("eval", done_run, done_run.parents[1] / "hut" / "test.jsonl", "--json")
+    _call("eval", done_run, table, "--text-column", "text", "--label-column", "Tags", "--json")
     facts = json.loads(capsys.readouterr().out)
     assert "matrix" not in facts
     support = {line["label"]: line["support"] for line in facts["report"]}

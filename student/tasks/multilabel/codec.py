@@ -49,7 +49,7 @@ class MultiLabelCodec:
         "note" is allowed and ignored.
         """
         if "label" in row and "labels" not in row:
-            raise ValueError('key "labels" is missing; a text of task multilabel has a list of labels, perhaps empty')
+            raise ValueError('key "labels" is missing; task multilabel reads "labels", a list of them, and not "label"')
         check_keys(row, needed=("text", "labels"), allowed=("note",))
         text = check_text(row["text"])
         return LabeledExample(text=text, gold=self._read_labels(_cut_cell(row)["labels"], '"labels"'))
