@@ -142,6 +142,15 @@ def test_init_cuts_cells_and_says_at_which_sign(tmp_path: Path, capsys: pytest.C
     assert "both ';' and '|'" in capsys.readouterr().err
 
 
+def test_init_without_a_task_says_what_it_takes_for_one_label(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "tags.csv"
+    table.write_text("text,label\nCold stove and tap,heat | water\nTap drips,water\nStove,heat\n", "utf-8")
+    _call("init", tmp_path / "hut", "--from", table)
+    assert "'heat | water' is read as one label; --task multilabel reads it as several" in capsys.readouterr().out
+
+
 def test_check_tells_of_a_domain_and_refuses_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     domain = write_domain(tmp_path / "hut")
     _call("check", domain)
