@@ -63,7 +63,7 @@ class ColumnNames:
         """
         if not self.mapping:
             return {column: column for column in found}
-        known = [column for column in KNOWN if column in found]
+        known = [column for column in KNOWN if column in found and not self.is_rivalled(column, found)]
         lacking = [column for column in self.mapping.values() if column not in found]
         if self.or_known and len(lacking) == len(self.mapping) and {"text", "tokens"} & {*known}:
             return {column: column for column in known}
@@ -71,6 +71,12 @@ class ColumnNames:
             raise refusal(name, line, self._tell_lacking(lacking[0], found))
         chosen = {column: meaning for meaning, column in self.mapping.items()}
         return chosen | {column: column for column in known if column not in chosen and column not in self.mapping}
+
+    def is_rivalled(self, known: str, found: Sequence[str]) -> bool:
+        """Whether a column of answers is passed over, since another one holds them: `label`, or mapped `labels`."""
+        if known == "labels":
+            return "label" in self.mapping or ("label" in found and "labels" not in self.mapping)
+        return known == "label" and "labels" in self.mapping
 
     def rename(self, name: str, line: int, row: dict[str, Any], chosen: Mapping[str, str]) -> dict[str, Any]:
         """Give the columns of a row that are read, by the names that they are read as.

@@ -75,7 +75,7 @@ FAULTS: dict[str, tuple[Damage, list[str]]] = {
     "columns no section": (edit(data={**DATA, "columns": "Body"}), ["domain.yaml:", "data.columns", "{text: Body"]),
     "column of nothing": (
         edit(data={**DATA, "columns": {"txt": "Body"}}),
-        ["domain.yaml:", "data.columns", "did you mean 'text'", "one of: text, label, tokens"],
+        ["domain.yaml:", "data.columns", "did you mean 'text'", "one of: text, label, labels, tokens"],
     ),
     "column a number": (edit(data={**DATA, "columns": {"text": 3}}), ["domain.yaml:", "data.columns", "in quotes"]),
     "column named twice": (

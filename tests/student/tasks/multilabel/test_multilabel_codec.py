@@ -37,6 +37,15 @@ def test_a_cell_holds_labels_parted_by_semicolons(tmp_path: Path) -> None:
     assert mapped[0].gold == ["noise"]
 
 
+def test_where_columns_are_named_one_of_label_and_labels_is_passed_over(tmp_path: Path) -> None:
+    table = _write(tmp_path, "both.csv", "Remark,label,labels,Queue\nLoud,cold,noise;cold,noise\n")
+    one = codec("classification", ["noise", "cold"])
+    assert read_examples(table, one, columns={"text": "Remark"})[0].gold == "cold"
+    assert read_examples(table, one, columns={"text": "Remark", "label": "Queue"})[0].gold == "noise"
+    columns = {"text": "Remark", "labels": "labels"}
+    assert read_examples(table, CODEC, columns=columns)[0].gold == ["noise", "cold"]
+
+
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
