@@ -71,5 +71,5 @@ def test_a_corpus_file_is_of_one_kind(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     assert load_corpus(path).has_sets
     path.write_text(json.dumps(rows[0]) + "\n" + json.dumps({"text": "c", "label": "x"}) + "\n", encoding="utf-8")
-    with pytest.raises(InputError, match="corpus.jsonl:2: a row with a label among rows with a list of labels"):
+    with pytest.raises(InputError, match=r"corpus\.jsonl:2: a row with a label among rows with a list of labels"):
         load_corpus(path)
