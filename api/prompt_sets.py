@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evokd.agents.llm.call_recorder import estimate_tokens
 from evokd.agents.output_schemas import output_schema
-from evokd.agents.prompt_context import make_prompt_context, prompt_values
+from evokd.agents.prompt_context import prompt_values
 from evokd.api.domains import load_domain, make_plan
 from evokd.graph.forecast import Forecast
 from evokd.graph.setup.domain import Domain
@@ -16,7 +16,16 @@ from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
 from evokd.prompts.languages import LANGUAGES, PromptLanguage
 from evokd.prompts.lint import Finding, LintSubject, compare_texts, lint_prompts, read_origin
-from evokd.prompts.loader import BASE, REPLIES, SHARED, base_folder, load_prompt, load_prompts
+from evokd.prompts.loader import (
+    BASE,
+    REPLIES,
+    SHARED,
+    base_folder,
+    find_prompt,
+    load_prompt,
+    load_prompts,
+    partial_folders,
+)
 
 __all__ = [
     "Finding",
@@ -160,15 +169,17 @@ def diff_prompts(domain: str | Path | Domain, roles: Sequence[str] = ()) -> list
     """
     loaded = _load(domain)
     file, language = loaded.file, loaded.prompt_language
-    context = make_prompt_context(file.task, file.description, file.language, file.labels, loaded.prompts, 1, language)
-    own = {role for role, prompt in context.files.items() if _is_changed(loaded, [prompt.path, *prompt.partials])}
-    chosen = [find_role(role) for role in roles] or [role for role in REPLIES if role in own]
+    wanted = [find_role(role) for role in roles] or list(REPLIES)  # a fault of one prompt does not hide the others
+    folders = partial_folders(language, loaded.prompts)
+    files = {role: load_prompt(find_prompt(role, file.task, loaded.prompts, language), folders) for role in wanted}
+    own = {role for role, prompt in files.items() if _is_changed(loaded, [prompt.path, *prompt.partials])}
+    chosen = wanted if roles else [role for role in wanted if role in own]
     for role in chosen:
         if role not in own:
             raise InputError(f"{loaded.folder}: the {role} prompt is the base one; copy it with: evokd prompts copy")
     diffs = []
     for role in chosen:
-        prompt, base = context.files[role], base_folder(file.task, language) / f"{role}.md"
+        prompt, base = files[role], base_folder(file.task, language) / f"{role}.md"
         before = load_prompt(base, [SHARED / language])
         name, note = str(prompt.path), _compare_version(prompt.head.copied_from, before.head.version)
         if not prompt.path.is_relative_to(loaded.folder):

@@ -41,7 +41,7 @@ def _run_command(arguments: list[str] | None) -> int:
     if not (sys.argv[1:] if arguments is None else arguments):
         arguments = ["--help"]
     try:
-        code = int(app(arguments, standalone_mode=False, obj=arguments) or 0)
+        code = int(app(arguments, prog_name=_choose_name(arguments), standalone_mode=False, obj=arguments) or 0)
         return _fail("interrupted", code) if code == 130 else code
     except typer.Exit as exc:
         return exc.exit_code
@@ -71,6 +71,12 @@ def _run_command(arguments: list[str] | None) -> int:
             raise
         # wrong input (2) or a run that cannot go on as asked (4) is not mended by the same command
         return _fail(str(exc) + (_resume_hint(exc) if exc.exit_code not in (2, 4) else ""), exc.exit_code)
+
+
+def _choose_name(arguments: list[str] | None) -> str | None:
+    """Name the program; None: as it was called. A shell completes the command `evokd`, not `python -m evokd`."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return "evokd" if {"--show-completion", "--install-completion"} & {*given} else None
 
 
 def _resume_hint(exc: BaseException) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from evokd.intake.convert import Converted, convert_rows
@@ -28,6 +29,10 @@ _SHOWN = 8
 """Columns that are listed as passed over."""
 _RARE = 3
 """Texts of a label below which it is told."""
+_TIMES_AS_FREQUENT = 4
+"""How many times as many texts a label has of which a rare one may be a slip."""
+_LIKE_A_SLIP = 0.85
+"""Share of characters that a slip has in common with what was meant, 0 to 1: more than did-you-mean asks for."""
 
 
 def make_domain(order: Order) -> NewDomain:
@@ -266,4 +271,12 @@ def _tell_labels(known: TaskCodec, counts: dict[str, int]) -> list[str]:
         other = folded.setdefault(in_words(label).casefold(), label)
         if other != label:
             notes.append(f"{other!r} and {label!r} are read as two labels; if they are one, write them alike")
+    for label in known.labels:
+        frequent = [other for other in known.labels if counts[other] >= _TIMES_AS_FREQUENT * counts[label]]
+        meant = next(iter(get_close_matches(label, frequent, n=1, cutoff=_LIKE_A_SLIP)), None)
+        if counts[label] < _RARE and meant is not None:
+            notes.append(
+                f"{label!r} ({counts[label]}) looks like a misspelt {meant!r} ({counts[meant]}); if it is, correct it"
+                " in your file and run init again"
+            )
     return notes

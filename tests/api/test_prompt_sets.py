@@ -344,3 +344,11 @@ def test_a_prompt_is_shown_with_the_message_of_its_kind(
         assert shown.turn is not None
         assert shown.turn.startswith(f'<message kind="{kinds[role]}">')
         assert shown.turn_tokens > 100
+
+
+def test_the_fault_of_one_prompt_does_not_hide_what_another_changes(toy: Path) -> None:
+    copy_prompts(toy, ["generator"])
+    (toy / "prompts" / "labeler.md").write_text(LABELER.replace("---", "", 1), encoding="utf-8")
+    assert diff_prompts(toy, ["generator"])[0].role == "generator"
+    with pytest.raises(InputError, match="front matter"):
+        diff_prompts(toy)

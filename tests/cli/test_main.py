@@ -204,3 +204,11 @@ def test_a_command_line_of_the_readme_parses(line: str, monkeypatch: pytest.Monk
         command, args = command.commands[args[0]], args[1:]
     if not hasattr(command, "commands") and "--help" not in args:
         command.make_context("evokd", list(args))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell is bash")
+def test_completion_is_that_of_the_command_however_it_is_asked_for() -> None:
+    asked = f"{shlex.quote(sys.executable)} -m evokd --show-completion; true"
+    shown = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True, env={**os.environ}).stdout
+    assert "_EVOKD_COMPLETE=complete_bash" in shown
+    assert "complete -o default -F _evokd_completion evokd" in shown

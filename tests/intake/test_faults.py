@@ -231,3 +231,12 @@ def test_a_folder_that_the_check_refuses_never_appears(
     with pytest.raises(InputError, match="refused"):
         init_domain(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rare_label_that_looks_misspelt_is_named(tmp_path: Path) -> None:
+    rows = [f"the loan number {n} ends today,renewal\nlift number {n} is stuck,building\n" for n in range(8)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows) + "Extend it,renewl\n", encoding="utf-8")
+    notes = init_domain(tmp_path / "new", source=tmp_path / "a.csv")["notes"]
+    assert [note for note in notes if "misspelt" in note] == [
+        "'renewl' (1) looks like a misspelt 'renewal' (8); if it is, correct it in your file and run init again"
+    ]
