@@ -127,7 +127,7 @@ def _name_cells(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     for line, row in cells:
         if len(row) != len(header):
-            fault = f"{len(row)} cells where the header has {len(header)}"
+            fault = f"{len(row)} cell{'' if len(row) == 1 else 's'} where the header has {len(header)}"
             inside = f"put a text with {name_delimiter(mark)} inside in double quotes"
             raise refusal(str(path), line, f"{fault}; {inside if len(row) > len(header) else 'leave a cell empty'}")
         yield line, {name: cell for name, cell in zip(header, row, strict=True) if name}

@@ -229,7 +229,7 @@ def test_lint_finds_everything_in_one_pass_and_errors_come_first(toy: Path) -> N
 def test_the_shipped_sets_are_clean_and_all_listed() -> None:
     assert lint_prompt_sets() == []
     entries = list_prompts()
-    assert len(entries) == 2 * 3 * 5
+    assert len(entries) == 3 * 3 * 5  # tasks, languages, roles
     assert all(100 < entry.tokens < 2_000 for entry in entries)
 
 

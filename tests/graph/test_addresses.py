@@ -31,14 +31,6 @@ def test_an_address_with_a_key_is_refused_without_telling_it(address: str, role:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://127.0.0.1:8000/v1",
-        "https://a.example/openai?api-version=2024-10-21",
-        "http://a/v1?x=y",
-        "http://[::1]/v1",
-    ],
-)
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8000/v1", "http://[::1]/v1"])
 def test_other_addresses_are_taken(address: str) -> None:
     assert TeacherSettings(base_url=address).base_url == address

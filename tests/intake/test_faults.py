@@ -54,7 +54,7 @@ FAULTS: dict[str, tuple[str | None, str | bytes, Given, list[str]]] = {
     "spaCy's binary form": ("a.spacy", b"\x00", {}, [".spacy files are not read; save it as JSON lines"]),
     # tables
     "a row too long": ("a.csv", GOOD + "a,b,c\n", {}, ["a.csv:5: 3 cells where the header has 2", "double quotes"]),
-    "a row too short": ("a.csv", GOOD + "a\n", {}, ["a.csv:5: 1 cells", "leave a cell empty"]),
+    "a row too short": ("a.csv", GOOD + "a\n", {}, ["a.csv:5: 1 cell where", "leave a cell empty"]),
     "an open quote": ("a.csv", GOOD + '"never closed,bug\n', {}, ["a.csv:5:", "never closed"]),
     "no header": ("a.csv", "it has been broken for two weeks,bug\nx y z,bug\n", {}, ["a.csv:1:", "not a header"]),
     "a numbered header": ("a.csv", "1,2\nit crashes,bug\n", {}, ["a.csv:1:", "write the names of the columns"]),
