@@ -13,6 +13,7 @@ from selenium.webdriver.chrome.service import Service
 import evokd
 from evokd.api import serve_pages
 from tests.browser.pages import Page
+from tests.multilabel_rows import write_domain
 from tests.viewer.made_runs import make_hostile
 
 FLAGS = (
@@ -29,7 +30,9 @@ SETTINGS: dict[str, Any] = {
     "seed": 1,
 }
 """A run of some seconds in which the Analyst is asked from the first cycle on."""
-DOMAINS = ("support_tickets", "field_reports")
+SETS = "hut"
+"""A domain with any number of labels per text."""
+DOMAINS = ("support_tickets", "field_reports", SETS)
 
 
 @pytest.fixture(scope="session")
@@ -56,10 +59,11 @@ def page(browser: Chrome) -> Page:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a short rehearsal run of each shipped domain, and one whose every text is an attack."""
+    """A folder with a short rehearsal run of each of `DOMAINS`, and one whose every text is an attack."""
     folder = tmp_path_factory.mktemp("runs")
-    for domain in DOMAINS:
-        evokd.run(domain, settings=SETTINGS, runs_dir=folder, run_id=domain)
+    sets = str(write_domain(tmp_path_factory.mktemp("domains") / SETS))
+    for name in DOMAINS:
+        evokd.run(sets if name == SETS else name, settings=SETTINGS, runs_dir=folder, run_id=name)
     make_hostile(folder / "hostile")
     return folder
 
