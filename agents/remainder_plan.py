@@ -1,11 +1,11 @@
 """The remainder of a lesson: a plan for the texts that are missing where a reply was cut off."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from evokd.agents.output_schemas import OutputSchema
-from evokd.messages import LessonPlan
+from evokd.messages import LessonPlan, is_label_set
 
 ENOUGH = 0.9
 """Share of a lesson's texts that is enough: one more request would cost more than the few missing texts are worth."""
@@ -36,7 +36,8 @@ def plan_remainder(plan: LessonPlan, written: Sequence[Written], form: OutputSch
         return None
     missing = list(range(len(slots)))
     for difficulty, answer, _ in written:
-        missing.remove(_choose_slot(slots, missing, form.quotas_for(answer), difficulty))
+        own = _find_own_quotas(plan, answer) & {slots[at][0] for at in missing}
+        missing.remove(_choose_slot(slots, missing, own or form.quotas_for(answer), difficulty))
     missing = missing[:most]
     counts = Counter(slots[at] for at in missing)
     quotas = [
@@ -65,7 +66,14 @@ def _slots(plan: LessonPlan) -> list[Slot]:
     ]
 
 
-def _choose_slot(slots: Sequence[Slot], missing: Sequence[int], labels: Sequence[str], difficulty: str) -> int:
+def _find_own_quotas(plan: LessonPlan, answer: Any) -> set[str]:
+    """Name the quotas of exactly the set of labels that a draft has, in whatever order it gives them."""
+    if not is_label_set(answer):
+        return set()
+    return {quota.label for quota in plan.quotas if quota.labels and set(quota.labels) == set(answer)}
+
+
+def _choose_slot(slots: Sequence[Slot], missing: Sequence[int], labels: Collection[str], difficulty: str) -> int:
     """The slot that a draft fills: the exact one if it is missing, else one of its label, else any."""
     exact = (at for at in missing if slots[at][0] in labels and slots[at][1] == difficulty)
     near = (at for at in missing if slots[at][0] in labels)

@@ -30,7 +30,7 @@ def quantise(model: Any, keep: set[str]) -> None:
     """
     rewrite = _Rewrite(model.graph)
     for node in list(model.graph.node):
-        weights = rewrite.find_constant(node, 1) if node.op_type == "MatMul" and node.name not in keep else None
+        weights = rewrite.find_weights(node) if node.op_type == "MatMul" and node.name not in keep else None
         table = rewrite.find_constant(node, 0) if node.op_type == "Gather" else None
         if weights is not None:
             rewrite.replace_product(node, weights)
@@ -52,13 +52,24 @@ class _Rewrite:
     """What the new graph has besides the constants of the old one."""
     inputs: dict[str, str] = field(default_factory=dict)
     """Quantised inputs: by the name in the old graph what their names in the new one begin with."""
+    stored: set[str] = field(default_factory=set)
+    """Names of the quantised weights: layers may share theirs, as those of ALBERT do."""
 
     def __post_init__(self) -> None:
         self._known = {constant.name: constant for constant in self.graph.initializer}
+        self._turned = {node.output[0]: node for node in self.graph.node if node.op_type == "Transpose"}
         self._add("int8.most", np.array(_MOST, np.float32))
         self._add("int8.tiny", np.array(_TINY, np.float32))
         self._add("int8.zero", np.array(_ZERO, np.uint8))
         self._add("int8.last", np.array([-1], np.int64))
+
+    def find_weights(self, node: Any) -> NDArray[np.float32] | None:
+        """Give the second factor of a product if it is a constant matrix, or one turned round."""
+        turn = self._turned.get(node.input[1])
+        if turn is None:
+            return self.find_constant(node, 1)
+        weights = self.find_constant(turn, 0)
+        return None if weights is None else np.ascontiguousarray(weights.T)
 
     def find_constant(self, node: Any, place: int) -> NDArray[np.float32] | None:
         """Give an input of a node if it is a constant matrix of floats."""
@@ -78,15 +89,12 @@ class _Rewrite:
             weights: (in, out).
         """
         inputs, name = self._quantise_input(node.input[0], len(weights)), node.name
-        scales = _scale(weights, axis=0)
-        self._add(f"{name}.weights", np.round(weights / scales).astype(np.int8))
-        self._add(f"{name}.scales", scales[0])
-        self._add(f"{name}.out", np.array([weights.shape[1]], np.int64))
-        self._node("MatMulInteger", [f"{inputs}.bytes", f"{name}.weights", "int8.zero"], f"{name}.sums")
+        factor = self._store_weights(node.input[1], weights)
+        self._node("MatMulInteger", [f"{inputs}.bytes", f"{factor}.weights", "int8.zero"], f"{name}.sums")
         self._node("Cast", [f"{name}.sums"], f"{name}.floats", to=1)
         self._node("Mul", [f"{name}.floats", f"{inputs}.column"], f"{name}.scaled")
-        self._node("Mul", [f"{name}.scaled", f"{name}.scales"], f"{name}.flat")
-        self._node("Concat", [f"{inputs}.places", f"{name}.out"], f"{name}.shape", axis=0)
+        self._node("Mul", [f"{name}.scaled", f"{factor}.scales"], f"{name}.flat")
+        self._node("Concat", [f"{inputs}.places", f"{factor}.out"], f"{name}.shape", axis=0)
         self._node("Reshape", [f"{name}.flat", f"{name}.shape"], node.output[0])
 
     def replace_table(self, node: Any, table: NDArray[np.float32]) -> None:
@@ -105,12 +113,31 @@ class _Rewrite:
         self._node("Mul", [f"{name}.floats", f"{name}.column"], node.output[0])
 
     def finish(self) -> None:
-        """Put the new nodes and constants into the graph, and leave out the constants that nothing reads."""
+        """Put the new nodes and constants into the graph, and leave out turned constants and constants unread."""
+        used = {name for node in self.nodes for name in node.input} | {item.name for item in self.graph.output}
+        self.nodes = [node for node in self.nodes if node.op_type != "Transpose" or node.output[0] in used]
         used = {name for node in self.nodes for name in node.input}
         constants = [constant for constant in self.graph.initializer if constant.name in used]
         del self.graph.node[:], self.graph.initializer[:]
         self.graph.node.extend(self.nodes)
         self.graph.initializer.extend([*constants, *self.constants])
+
+    def _store_weights(self, source: str, weights: NDArray[np.float32]) -> str:
+        """Store quantised weights once, however many products have them; gives what the names of their parts begin with.
+
+        Args:
+            source: name of the second factor.
+            weights: (in, out).
+        """
+        turn = self._turned.get(source)
+        name = f"int8.{source}" if turn is None else f"int8.{turn.input[0]}.turned"
+        if name not in self.stored:
+            scales = _scale(weights, axis=0)
+            self._add(f"{name}.weights", np.round(weights / scales).astype(np.int8))
+            self._add(f"{name}.scales", scales[0])
+            self._add(f"{name}.out", np.array([weights.shape[1]], np.int64))
+            self.stored.add(name)
+        return name
 
     def _quantise_input(self, source: str, width: int) -> str:
         """Quantise an input once, however many products read it; gives what the names of its parts begin with."""

@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from evokd.messages import InputError, name_set
+from evokd.messages import NO_LABEL, InputError, name_set
 from evokd.messages.escape import clean
 from evokd.messages.suggest import find_closest
 from evokd.review.marking import mark_answer, read_marked
@@ -116,6 +116,9 @@ def _parse_row(place: str, names: list[str], cells: list[str], pending: Pending)
     if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
         return FileRow(place, fault=f"{len(cells)} cells, but the table has {len(names)} columns; quote the text")
     row = {name: unshield(cell) for name, cell in zip(names, cells, strict=False)}
+    gives = row.get("decision", "").strip().lower() in ("accept", "correct")
+    if pending.has_sets and gives and not row.get(answer_column(pending), "").strip():
+        return FileRow(place, fault=f'the cell of "labels" is empty; write {NO_LABEL} if no label applies')
     return FileRow(
         place,
         id=row.get("id", "").strip(),

@@ -91,3 +91,30 @@ def test_rows_of_zeros_stay_zeros() -> None:
     model.graph.initializer[0].CopyFrom(zeros)
     quantise(model, keep=set())
     assert all(not output.any() for output in run(model, IDS))
+
+
+def test_layers_that_share_turned_weights_share_the_bytes() -> None:
+    """As in ALBERT, whose exported layers each turn the same constant round."""
+    model = make_model()
+    turned = numpy_helper.from_array(np.ascontiguousarray(FIRST.T), "first.turned")
+    model.graph.initializer.append(turned)
+    places = {node.name: node for node in model.graph.node}
+    for name, output in (("to_wide", "a"), ("again", "b")):
+        product = places.get(name) or helper.make_node("MatMul", ["rows", "first"], ["wide_again"], name=name)
+        product.input[1] = output
+        model.graph.node.insert(1, helper.make_node("Transpose", ["first.turned"], [output], perm=[1, 0], name=output))
+    model.graph.node.append(product)
+    model.graph.output.append(
+        helper.make_tensor_value_info("wide_again", TensorProto.FLOAT, ["texts", "sub_words", 40])
+    )
+    exact = run(model, IDS)
+    quantise(model, keep={"output"})
+    onnx.checker.check_model(model, full_check=True)
+    given = run(model, IDS)
+    np.testing.assert_array_equal(given[0], given[-1])
+    assert np.abs(given[0] - exact[0]).max() < 0.02 * np.abs(exact[0]).max()
+    assert [node.op_type for node in model.graph.node].count("MatMulInteger") == 3
+    sizes = [numpy_helper.to_array(item).nbytes for item in model.graph.initializer]
+    assert sizes.count(FIRST.size) == 1, "the shared weights are stored once"
+    assert FIRST.nbytes not in sizes
+    assert not {"a", "b"} & {node.name for node in model.graph.node}

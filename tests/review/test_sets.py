@@ -84,3 +84,15 @@ def test_the_terminal_takes_numbers_and_labels(session: ReviewSession) -> None:
 def test_an_unknown_label_is_refused(session: ReviewSession) -> None:
     with pytest.raises(InputError, match="unknown label 'bills'"):
         session.decide(NewDecision("c001-l01-d01", "correct", ["bills"]))
+
+
+@pytest.mark.parametrize("decision", ["accept", "Correct "])
+def test_an_emptied_cell_is_neither_the_proposal_nor_the_empty_set(
+    session: ReviewSession, tmp_path: Path, decision: str
+) -> None:
+    path = tmp_path / "review.csv"
+    path.write_text(f"id,labels,decision\nc001-l01-d01,,{decision}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r'"labels" is empty; write \(none\) if no label applies'):
+        read_reviews([path], session.read(), None)
+    path.write_text("id,labels,decision\nc001-l01-d01,,refuse\n", encoding="utf-8")
+    assert len(read_reviews([path], session.read(), None)) == 1

@@ -8,7 +8,7 @@ from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
 from evokd.graph.curriculum.lessons import PlanningInput, ReferenceText, plan_lessons
 from evokd.graph.curriculum.quotas import set_counts
 from evokd.graph.curriculum.selection import doubt_sets
-from evokd.messages import Weakness
+from evokd.messages import Quota, Weakness
 
 LABELS = {"heating": "", "water": "", "kitchen": ""}
 FORM = output_schema("multilabel")
@@ -71,3 +71,16 @@ def test_what_is_missing_of_a_cut_off_reply_is_asked_for_by_sets() -> None:
 
 def test_doubt_about_a_set_is_that_of_its_least_sure_label() -> None:
     assert doubt_sets([[0.99, 0.5, 0.01], [0.9, 0.9, 0.1]]).round(6).tolist() == [1.0, 0.2]
+
+
+def test_a_draft_fills_the_quota_of_its_own_set_in_whatever_order_it_names_the_labels() -> None:
+    known = _know(("heating",), ("water",), ("kitchen",))
+    plan = plan_lessons(_plan(known, 12), CurriculumSettings(), seed=2)[0].plan
+    quotas = [
+        Quota(label="water", labels=["water"], hard=1, easy=1),
+        Quota(label="water;heating;kitchen", labels=["water", "heating", "kitchen"], hard=1, easy=0),
+    ]
+    written = [("hard", ["kitchen", "water", "heating"], "a")]
+    rest = plan_remainder(plan.model_copy(update={"quotas": quotas, "variety": []}), written, FORM, 20)
+    assert rest is not None
+    assert [(item.label, item.hard, item.easy) for item in rest.quotas] == [("water", 1, 1)]
