@@ -123,7 +123,7 @@ class _Rewrite:
         self.graph.initializer.extend([*constants, *self.constants])
 
     def _store_weights(self, source: str, weights: NDArray[np.float32]) -> str:
-        """Store quantised weights once, however many products have them; gives what the names of their parts begin with.
+        """Store quantised weights once, however many products have them; gives what the names of the parts begin with.
 
         Args:
             source: name of the second factor.

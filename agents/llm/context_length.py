@@ -58,7 +58,7 @@ def ask_ollama(client: "httpx2.Client", url: str, model: str) -> int | None:
     except httpx2.HTTPError:
         return None
     found = _NUM_CTX.search(shown) if isinstance(shown, str) else None
-    return int(found[1]) if found else None
+    return (int(found[1]) or None) if found else None
 
 
 def _read(response: "httpx2.Response") -> dict[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import httpx2
 
 TIMEOUT = 10.0
-"""Seconds to wait for the list of models."""
+"""Seconds to wait for a part of the list of models, and, once it begins, for its end."""
 _LIMITED_KEY = re.compile(r"scope|permission", re.IGNORECASE)
 """Words of servers about keys that may make calls but not list models."""
 
@@ -57,9 +57,11 @@ def probe(role: RoleSettings, key: str) -> EndpointState:
 def _ask(role: RoleSettings, key: str) -> EndpointState:
     import httpx2
 
+    from evokd.agents.llm.bounded_body import bound_bodies
+
     url = (role.base_url or OPENAI_URL).rstrip("/")
     try:
-        with httpx2.Client(timeout=TIMEOUT, follow_redirects=True) as client:
+        with httpx2.Client(timeout=TIMEOUT, follow_redirects=True, event_hooks=bound_bodies(TIMEOUT)) as client:
             headers = {"authorization": f"Bearer {key}"}
             response = client.get(f"{url}/models", headers=headers)
             if not url.endswith("/v1") and not _lists_models(response):
