@@ -243,6 +243,8 @@ class SetSchema:
     def answer_fault(self, text: str, answer: list[str], labels: Collection[str]) -> str | None:
         """Refuse a label that is not in the domain's, and one that is given twice."""
         for label in answer:
+            if label == NO_LABEL:
+                return f"{NO_LABEL} is no label; give an empty list where no label applies"
             if label not in labels:
                 return f"unknown label {_quote(label)}{_nearest(label, labels)}"
         return "a label is given twice" if len(set(answer)) < len(answer) else None

@@ -23,6 +23,7 @@ def test_the_reply_asks_for_all_labels_that_apply() -> None:
         ([], 0.9, None),
         (["haeting"], 0.9, "did you mean 'heating'"),
         (["water", "water"], 0.9, "given twice"),
+        (["(none)"], 0.9, "give an empty list"),
         (["water"], 1.2, "not between 0 and 1"),
     ],
 )

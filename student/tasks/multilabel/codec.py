@@ -110,9 +110,14 @@ class MultiLabelCodec:
         return self.labels_in(known)
 
     def _advise(self, label: str) -> str:
-        parts = [part.strip() for sign in "|,/" for part in label.split(sign) if sign in label]
-        if parts and all(spell(part, self.labels) in self.labels for part in parts):
-            return f"the labels of a cell are parted by {SET_SEPARATOR!r}"
+        if label.casefold() == NO_LABEL:
+            return f"a text without labels has an empty list, in a table an empty cell or {NO_LABEL} alone"
+        listed = label.strip("[]{} ")
+        signs = [sign for sign in "|,/;" if sign in listed]
+        pieces = [piece for sign in signs for piece in listed.split(sign)] or [listed]
+        parts = [piece.strip(" '\"") for piece in pieces]
+        if all(spell(part, self.labels) in self.labels for part in parts):
+            return f"write each label of a list by itself; the labels of a cell are parted by {SET_SEPARATOR!r}"
         return advise(label, self.labels)
 
 

@@ -53,8 +53,16 @@ def test_where_columns_are_named_one_of_label_and_labels_is_passed_over(tmp_path
         ('{"text": "x", "labels": ["cold", "cold"]}', r"rows.jsonl:1: label 'cold' is given twice"),
         (
             '{"text": "x", "labels": "noise|cold"}',
-            r"unknown label 'noise\|cold'; the labels of a cell are parted by ';'",
+            r"unknown label 'noise\|cold'; write each label of a list by itself; the labels of a cell are parted by",
         ),
+        (
+            '{"text": "x", "labels": ["noise;cold"]}',
+            r"unknown label 'noise;cold'; write each label of a list by itself",
+        ),
+        ('{"text": "x", "labels": "[\'noise\', \'cold\']"}', r"the labels of a cell are parted by ';'"),
+        ('{"text": "x", "labels": "[\\"noise\\"]"}', r"the labels of a cell are parted by ';'"),
+        ('{"text": "x", "labels": ["(none)"]}', r"a text without labels has an empty list"),
+        ('{"text": "x", "labels": "(None); cold"}', r"in a table an empty cell or \(none\) alone"),
         ('{"text": "x", "labels": 3}', r'"labels" must be a list of labels, not a number'),
         ('{"text": "x", "labels": [null]}', r'a label of "labels" must be a string, not null'),
         ('{"text": "x", "label": "cold"}', r'key "labels" is missing'),
