@@ -59,6 +59,9 @@ def convert_rows(table: Table, columns: Columns, label_names: list[str] | None) 
             labelled = _read_answer(table, number, row, columns, names, converted.counts)
         if labelled is None:
             converted.unlabelled.append((number, text))
+            if columns.sets is not None:
+                empty = f"with an empty cell in {columns.sets!r}, left unlabelled; {NO_LABEL} says that none applies"
+                converted.counts[empty] += 1
         else:
             converted.labelled.append((number, {"text": text, **labelled} if "tokens" not in labelled else labelled))
     if columns.sets is not None:

@@ -5,6 +5,7 @@ those in the sixth digit, and a text costs a half to a third. On CPUs that are n
 take twice the time of oneDNN's, whose weights are laid out anew once, when the student is loaded.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -147,7 +148,11 @@ def _load_engine(
 
 
 def _open_torch(network: TaskNetwork, folder: str, device: torch.device) -> torch.nn.Module:
-    model = read_first_sub_word(network.load(folder).model.eval())
+    gc.disable()  # transformers imports the model's code now; see `student.process.serving`
+    try:
+        model = read_first_sub_word(network.load(folder).model.eval())
+    finally:
+        gc.enable()
     return pack_linear_layers(model) if device.type == "cpu" else model.to(device)
 
 

@@ -44,11 +44,10 @@ def serve(load_handlers: Callable[[Emit], Mapping[str, Handler]]) -> None:
 
 
 def load_torch() -> None:
-    """Import what trainings and predictions need; takes seconds."""
+    """Import what predictions need, which is nearly all that trainings need; takes seconds."""
     from transformers.utils import logging
 
-    import evokd.student.predict
-    import evokd.student.training.train  # noqa: F401
+    import evokd.student.predict  # noqa: F401
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()

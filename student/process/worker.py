@@ -42,27 +42,18 @@ def _raise_oom_score() -> None:
 
 def _load_handlers(emit: Emit) -> dict[str, Handler]:
     load_torch()
-    from evokd.student.calibration import calibrate
     from evokd.student.memory import release
     from evokd.student.predict import embed, predict
-    from evokd.student.protocol import AppraiseJob, CalibrateJob, DoubtJob, EmbedJob, PredictJob, TrainJob
-    from evokd.student.training.group_effects import appraise
-    from evokd.student.training.label_doubts import doubt_labels
-    from evokd.student.training.train import train
+    from evokd.student.protocol import EmbedJob, PredictJob
 
     handlers: dict[str, Handler] = {
-        "train": lambda body: train(TrainJob.model_validate(body), _report_steps(emit)).model_dump(mode="json"),
+        "train": lambda body: _train(body, emit),
         "predict": lambda body: [item.model_dump(mode="json") for item in predict(PredictJob.model_validate(body))],
         "embed": lambda body: embed(EmbedJob.model_validate(body)),
-        "doubt": lambda body: doubt_labels(DoubtJob.model_validate(body)).model_dump(mode="json"),
-        "appraise": lambda body: appraise(AppraiseJob.model_validate(body)).model_dump(mode="json"),
+        "doubt": _doubt,
+        "appraise": _appraise,
+        "calibrate": _calibrate,
     }
-
-    def calibrate_as_json(body: dict[str, Any]) -> Any:
-        found = calibrate(CalibrateJob.model_validate(body))
-        return None if found is None else found.model_dump(mode="json")
-
-    handlers["calibrate"] = calibrate_as_json
 
     def release_after(handler: Handler) -> Handler:
         def handle(body: dict[str, Any]) -> Any:
@@ -75,6 +66,38 @@ def _load_handlers(emit: Emit) -> dict[str, Handler]:
         return handle
 
     return {name: release_after(handler) for name, handler in handlers.items()}
+
+
+# What trains is imported when it is first called: who wants answers alone need not wait for it.
+
+
+def _train(body: dict[str, Any], emit: Emit) -> Any:
+    from evokd.student.protocol import TrainJob
+    from evokd.student.training.train import train
+
+    return train(TrainJob.model_validate(body), _report_steps(emit)).model_dump(mode="json")
+
+
+def _doubt(body: dict[str, Any]) -> Any:
+    from evokd.student.protocol import DoubtJob
+    from evokd.student.training.label_doubts import doubt_labels
+
+    return doubt_labels(DoubtJob.model_validate(body)).model_dump(mode="json")
+
+
+def _appraise(body: dict[str, Any]) -> Any:
+    from evokd.student.protocol import AppraiseJob
+    from evokd.student.training.group_effects import appraise
+
+    return appraise(AppraiseJob.model_validate(body)).model_dump(mode="json")
+
+
+def _calibrate(body: dict[str, Any]) -> Any:
+    from evokd.student.calibration import calibrate
+    from evokd.student.protocol import CalibrateJob
+
+    found = calibrate(CalibrateJob.model_validate(body))
+    return None if found is None else found.model_dump(mode="json")
 
 
 if __name__ == "__main__":
