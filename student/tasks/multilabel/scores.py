@@ -3,6 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from sklearn.metrics import f1_score, precision_recall_fscore_support
+from sklearn.preprocessing import MultiLabelBinarizer
+
 from evokd.messages import NO_LABEL, Confusion, LabelScore
 from evokd.student.tasks.scores import Scores
 
@@ -25,25 +28,23 @@ def score_sets(labels: Sequence[str], gold: Sequence[Sequence[str]], predicted: 
     if not gold or len(gold) != len(predicted):
         raise ValueError(f"cannot score {len(predicted)} predictions against {len(gold)} right answers")
     pairs = [(frozenset(right), frozenset(answer)) for right, answer in zip(gold, predicted, strict=True)]
-    support = Counter(label for right, _ in pairs for label in right)
-    given = Counter(label for _, answer in pairs for label in answer)
-    hits = Counter(label for right, answer in pairs for label in right & answer)
-    report = [
-        LabelScore(
-            label=label,
-            precision=_divide(hits[label], given[label]),
-            recall=_divide(hits[label], support[label]),
-            f1=_divide(2 * hits[label], given[label] + support[label]),
-            support=support[label],
-        )
-        for label in labels
-        if support[label] or given[label]
-    ]
+    named = frozenset().union(*(right | answer for right, answer in pairs))
+    occurring = [label for label in labels if label in named]
+    report: list[LabelScore] = []
+    micro_f1 = 1.0  # where nobody names a label, all answers are right
+    if occurring:
+        tables = MultiLabelBinarizer(classes=occurring)  # (texts, labels), 1 where a label is given
+        right, answered = (tables.fit_transform(sets) for sets in zip(*pairs, strict=True))
+        columns = precision_recall_fscore_support(right, answered, zero_division=0.0)
+        report = [
+            LabelScore(label=label, precision=float(p), recall=float(r), f1=float(f), support=int(n))
+            for label, p, r, f, n in zip(occurring, *columns, strict=True)
+        ]
+        micro_f1 = float(f1_score(right, answered, average="micro", zero_division=0.0))
     metrics = {
-        # Where nobody names a label, all answers are right.
         "macro_f1": sum(line.f1 for line in report) / len(report) if report else 1.0,
-        "micro_f1": _divide(2 * hits.total(), given.total() + support.total()) if report else 1.0,
-        "exact_match": sum(right == answer for right, answer in pairs) / len(pairs),
+        "micro_f1": micro_f1,
+        "exact_match": sum(one == other for one, other in pairs) / len(pairs),
     }
     return Scores(metrics=metrics, report=report, confusions=_count_confusions(pairs))
 
@@ -59,7 +60,3 @@ def _count_confusions(pairs: Sequence[tuple[frozenset[str], frozenset[str]]]) ->
         counts.update((NO_LABEL, label) for label in invented)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [Confusion(gold=right, predicted=answer, count=count) for (right, answer), count in ordered]
-
-
-def _divide(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
