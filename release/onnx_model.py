@@ -10,14 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from evokd.messages import EvokdError, InputError
 from evokd.messages.escape import clean
 from evokd.release.agreement import Agreement, count_same
 from evokd.release.onnx_int8 import quantise
 from evokd.release.student_folder import StudentFolder
-from evokd.student.onnx_engine import INPUTS, MODEL, MODEL_INT8, OUTPUT, compute_logits, open_session
+from evokd.student.onnx_engine import INPUTS, MODEL, MODEL_INT8, OUTPUT
 from evokd.student.protocol import Prediction
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -151,44 +149,29 @@ def check_onnx(student: StudentFolder, out: Path, texts: Sequence[str], rows: Se
 
 
 def _answer_with_torch(student: StudentFolder, texts: Sequence[str]) -> list[Prediction]:
-    """The student's answers with calibrated probabilities."""
+    """The student's answers with calibrated probabilities, by transformers' own code, text by text."""
     import torch
 
     from evokd.student.compute import set_threads
+    from evokd.student.tokenizer import open_tokenizer
 
     set_threads(None)
     model = student.load_calibrated().model
-
-    def compute(inputs: Sequence[dict[str, list[int]]]) -> list[Any]:
-        with torch.inference_mode():
-            rows = [{name: torch.tensor([row[name]]) for name in INPUTS} for row in inputs]
-            return [model(**row).logits[0].numpy() for row in rows]
-
-    return _answer(student, texts, compute)
-
-
-def _answer(student: StudentFolder, texts: Sequence[str], compute: Any) -> list[Prediction]:
-    import torch
-
-    from evokd.student.tokenizer import open_tokenizer
-
     tokenizer = open_tokenizer(str(student.path), not student.network.classifies_texts)
     pieces = student.network.cut(tokenizer, texts, student.limit) if texts else []
-    logits = compute([piece.inputs for piece in pieces])
-    return student.network.decode(texts, pieces, [torch.from_numpy(np.array(row)).double() for row in logits])
+    with torch.inference_mode():
+        rows = [{name: torch.tensor([piece.inputs[name]]) for name in INPUTS} for piece in pieces]
+        logits = [model(**row).logits[0] for row in rows]
+    return student.network.decode(texts, pieces, logits)
 
 
-def answer_with_onnx(student: StudentFolder, out: Path, texts: Sequence[str], int8: bool) -> list[Prediction]:
-    """Answer texts with an exported model; its tokenizer is the student's."""
-    padding = _find_padding(student)
-    session = open_session(out, int8)
-    return _answer(student, texts, lambda inputs: compute_logits(session, inputs, padding))
+def answer_with_onnx(out: Path, texts: Sequence[str], int8: bool) -> list[Prediction]:
+    """Answer texts with an exported model, as `evokd predict` does."""
+    import torch
 
+    from evokd.student.answering import open_engine
 
-def _find_padding(student: StudentFolder) -> int:
-    from evokd.student.tokenizer import open_tokenizer
-
-    return int(open_tokenizer(str(student.path)).pad_token_id)
+    return open_engine(out, torch.device("cpu"), int8).answer(texts)
 
 
 def _compare(
@@ -200,7 +183,7 @@ def _compare(
     texts: Sequence[str],
     rows: Sequence[tuple[str, Any]],
 ) -> OnnxCheck:
-    given = dict(zip(expected, answer_with_onnx(student, out, list(expected), int8), strict=True))
+    given = dict(zip(expected, answer_with_onnx(out, list(expected), int8), strict=True))
     differences = [
         abs(given[text].scores[label] - value) for text in texts for label, value in expected[text].scores.items()
     ]

@@ -1,6 +1,5 @@
 """Run a student that was exported to ONNX (`evokd export --format onnx`). Light: onnxruntime and numpy, no torch."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,43 +68,3 @@ def run(session: Any, input_ids: NDArray[np.int64], attention_mask: NDArray[np.i
     """
     logits: Logits = session.run([OUTPUT], {"input_ids": input_ids, "attention_mask": attention_mask})[0]
     return logits
-
-
-def compute_logits(
-    session: Any, encodings: Sequence[Mapping[str, Sequence[int]]], padding: int, at_once: int = SUB_WORDS
-) -> list[Logits]:
-    """Compute the logits of texts, those of like length together: (classes,) or (sub-words, classes) of each.
-
-    Args:
-        session: of `open_session`.
-        encodings: of each text `input_ids` and `attention_mask`, a number per sub-word.
-        padding: id of the padding token.
-        at_once: sub-words computed at once, padding counted in.
-    """
-    lengths = [len(encoding["input_ids"]) for encoding in encodings]
-    order = sorted(range(len(encodings)), key=lambda place: lengths[place])
-    answers: dict[int, Logits] = {}
-    start = 0
-    while start < len(order):
-        end = start + 1
-        while end < len(order) and lengths[order[end]] * (end + 1 - start) <= at_once:
-            end += 1
-        group = order[start:end]
-        rows = run(session, *_pad([encodings[place] for place in group], lengths[group[-1]], padding))
-        for place, row in zip(group, rows, strict=True):
-            answers[place] = row[: lengths[place]] if row.ndim > 1 else row
-        start = end
-    return [answers[place] for place in range(len(encodings))]
-
-
-def _pad(
-    encodings: Sequence[Mapping[str, Sequence[int]]], length: int, padding: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Put encodings into two tables, padded on the right."""
-    ids = np.full((len(encodings), length), padding, dtype=np.int64)
-    mask = np.zeros((len(encodings), length), dtype=np.int64)
-    for row, encoding in enumerate(encodings):
-        given = len(encoding["input_ids"])
-        ids[row, :given] = encoding["input_ids"]
-        mask[row, :given] = encoding["attention_mask"]
-    return ids, mask

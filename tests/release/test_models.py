@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from transformers import pipeline
 
 from evokd.messages import InputError
@@ -15,8 +16,8 @@ from evokd.release import onnx_model
 from evokd.release.model_card import CardOptions
 from evokd.release.models import Material, export_hf, export_onnx
 from evokd.release.student_folder import StudentFolder, open_student
-from evokd.student.onnx_engine import MODEL_INT8, compute_logits, open_session
-from evokd.student.tokenizer import open_tokenizer
+from evokd.student.answering import open_engine
+from evokd.student.onnx_engine import MODEL_INT8, open_session
 from tests.release.conftest import TAGGED, TEXTS, RunProgram
 
 OPTIONS = CardOptions(licence=None, place=".", title="toy: student")
@@ -108,17 +109,13 @@ def test_onnx_gives_the_calibrated_answers_of_torch(
         assert given == {"label": expected.answer, "score": pytest.approx(max(shares / shares.sum()), abs=1e-4)}
 
 
-def test_the_engine_answers_texts_of_all_lengths_together(
-    onnx_classifier: tuple[Path, list[str]], classifier: StudentFolder
-) -> None:
+def test_the_engine_answers_texts_of_all_lengths_together(onnx_classifier: tuple[Path, list[str]]) -> None:
     out, _ = onnx_classifier
-    tokenizer = open_tokenizer(str(out))
-    encodings = [piece.inputs for piece in classifier.network.cut(tokenizer, TEXTS, classifier.limit)]
-    session, padding = open_session(out, threads=1), tokenizer.pad_token_id
-    together = np.array(compute_logits(session, encodings, padding, at_once=500))
-    alone = np.array([compute_logits(session, [encoding], padding)[0] for encoding in encodings])
+    engine = open_engine(out, torch.device("cpu"))
+    together = torch.stack(engine.compute(TEXTS, sub_words=500)[1]).numpy()
+    alone = torch.stack([engine.compute([text])[1][0] for text in TEXTS]).numpy()
     assert together == pytest.approx(alone, abs=1e-4)
-    rough = np.array(compute_logits(open_session(out, int8=True, threads=1), encodings, padding))
+    rough = torch.stack(open_engine(out, torch.device("cpu"), int8=True).compute(TEXTS)[1]).numpy()
     assert (rough.argmax(1) == alone.argmax(1)).mean() > 0.9
     assert rough != pytest.approx(alone, abs=1e-4)
 
