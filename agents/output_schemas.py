@@ -30,7 +30,6 @@ from evokd.messages import (
     Message,
     SetDraft,
     SetVerdict,
-    name_set,
 )
 from evokd.messages.spans import AlignmentError, align
 
@@ -59,9 +58,6 @@ class OutputSchema(Protocol):
 
     def labels_in(self, answer: Any) -> list[str]:
         """Labels of an answer in the order of the text; what is marked as no entity does not count."""
-
-    def quotas_for(self, answer: Any) -> list[str]:
-        """Names of quotas that a text with this answer can serve, the best first."""
 
     def names_in(self, answer: Any) -> set[str]:
         """Parts of the text that an answer marks; none where it is a label of the whole."""
@@ -102,10 +98,6 @@ class ClassificationSchema:
 
     def labels_in(self, answer: str) -> list[str]:
         """The one label."""
-        return [answer]
-
-    def quotas_for(self, answer: str) -> list[str]:
-        """The label."""
         return [answer]
 
     def names_in(self, answer: str) -> set[str]:
@@ -160,10 +152,6 @@ class EntitySchema:
     def labels_in(self, answer: list[Entity]) -> list[str]:
         """Types of the entities, one per entity."""
         return [entity.label for entity in answer if entity.label != NO_ENTITY]
-
-    def quotas_for(self, answer: list[Entity]) -> list[str]:
-        """The types of the entities, or texts without any."""
-        return self.labels_in(answer) or [NO_ENTITY]
 
     def names_in(self, answer: list[Entity]) -> set[str]:
         """The words of every entity."""
@@ -230,11 +218,6 @@ class SetSchema:
     def labels_in(self, answer: list[str]) -> list[str]:
         """The labels, each once."""
         return list(dict.fromkeys(answer))
-
-    def quotas_for(self, answer: list[str]) -> list[str]:
-        """The set as a whole, then each of its labels."""
-        sets = [name_set(order) for order in (answer, sorted(answer))]
-        return list(dict.fromkeys([*sets, *answer]))
 
     def names_in(self, answer: list[str]) -> set[str]:
         """Nothing: the labels are those of the whole text."""

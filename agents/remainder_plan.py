@@ -37,7 +37,8 @@ def plan_remainder(plan: LessonPlan, written: Sequence[Written], form: OutputSch
     missing = list(range(len(slots)))
     for difficulty, answer, _ in written:
         own = _find_own_quotas(plan, answer) & {slots[at][0] for at in missing}
-        missing.remove(_choose_slot(slots, missing, own or form.quotas_for(answer), difficulty))
+        labels = own or form.labels_in(answer) or [form.blank or ""]
+        missing.remove(_choose_slot(slots, missing, labels, difficulty))
     missing = missing[:most]
     counts = Counter(slots[at] for at in missing)
     quotas = [

@@ -102,13 +102,13 @@ class Student:
 
     def name_columns(self, prefix: str, reject: float | None, scores: bool) -> list[str]:
         """Give the names of the columns that `answer_rows` writes."""
-        has_labels = "entities" not in self.trained.codec().write_row("", [])
+        has_labels = self.trained.codec().answer_key != "entities"
         return AnswerColumns(self.labels, prefix, reject, scores, self._has_sets).names(has_labels)
 
     @property
     def _has_sets(self) -> bool:
         """Whether answers are sets of labels."""
-        return "labels" in self.trained.codec().write_row("", [])
+        return self.trained.codec().answer_key == "labels"
 
     def evaluate(self, file: str | Path, columns: dict[str, str] | None = None) -> dict[str, Any]:
         """Score the student on a labelled file.

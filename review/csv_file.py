@@ -12,7 +12,7 @@ from evokd.messages import NO_LABEL, InputError, name_set
 from evokd.messages.escape import clean
 from evokd.messages.suggest import find_closest
 from evokd.review.marking import mark_answer, read_marked
-from evokd.review.pending import Pending, ReviewItem, answer_key, check_answer
+from evokd.review.pending import Pending, ReviewItem, check_answer
 from evokd.review.rows import FileRow
 from evokd.tracing.rows import Answer
 
@@ -36,7 +36,7 @@ def unshield(cell: str) -> str:
 
 def answer_column(pending: Pending) -> str:
     """Name of the column that holds the answer: the label, the labels, or the text with its entities marked."""
-    return "marked" if pending.has_entities else answer_key(pending.codec)
+    return "marked" if pending.has_entities else pending.codec.answer_key
 
 
 def write(pending: Pending) -> str:

@@ -12,7 +12,7 @@ from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
 from evokd.review import csv_file, label_studio
 from evokd.review.marking import tell_change
-from evokd.review.pending import ACTIONS, Pending, ReviewItem, answer_key, check_answer, settle
+from evokd.review.pending import ACTIONS, Pending, ReviewItem, check_answer, settle
 from evokd.review.rows import FileRow, RowError
 from evokd.tracing.reviews import Action
 from evokd.tracing.rows import Answer
@@ -177,7 +177,7 @@ def _parse_line(place: str, line: str, pending: Pending) -> FileRow:
         return FileRow(place, fault=f"not a line of JSON ({exc}); one object a line")
     if not isinstance(row, Mapping) or not isinstance(row.get("id"), str):
         return FileRow(place, fault='a row is an object with "id", "decision" and the answer')
-    key = answer_key(pending.codec)
+    key = pending.codec.answer_key
     for name in ("text", "decision", "reviewer", "time"):
         if not isinstance(row.get(name) or "", str):
             return FileRow(place, fault=f'"{name}" is a text, not {clean(repr(row[name]), 40)}')

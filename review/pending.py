@@ -81,12 +81,12 @@ class Pending:
     @property
     def has_entities(self) -> bool:
         """Whether an answer is a list of entities; otherwise it is about the text as a whole."""
-        return has_entities(self.codec)
+        return self.codec.answer_key == "entities"
 
     @property
     def has_sets(self) -> bool:
         """Whether an answer is a set of labels."""
-        return answer_key(self.codec) == "labels"
+        return self.codec.answer_key == "labels"
 
     @property
     def undecided(self) -> tuple[ReviewItem, ...]:
@@ -104,16 +104,6 @@ class Pending:
             known = [item.id for item in self.items]
             raise InputError(f"unknown id {clean(name, 60)!r}{suggest(name, known)}: no such text waits for a review")
         return found
-
-
-def has_entities(codec: TaskCodec) -> bool:
-    """Whether an answer of this task is a list of entities."""
-    return "entities" in codec.write_row("", [])
-
-
-def answer_key(codec: TaskCodec) -> str:
-    """Key of the answer in a row of the data format: `label`, `labels` or `entities`."""
-    return next(key for key in codec.write_row("", []) if key != "text")
 
 
 def count_waiting(path: Path) -> tuple[int, int]:
@@ -250,7 +240,7 @@ def check_answer(codec: TaskCodec, text: str, answer: Any) -> Answer:
         InputError: a label is unknown, or an entity does not lie on whole words of the text.
     """
     try:
-        return codec.read_row({"text": text, answer_key(codec): answer}).gold
+        return codec.read_row({"text": text, codec.answer_key: answer}).gold
     except ValueError as exc:
         raise InputError(clean(str(exc), 300)) from exc
 

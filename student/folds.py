@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
+from evokd.messages import SET_SEPARATOR
 from evokd.student.curate import normalise
 from evokd.student.protocol import TrainExample
 
@@ -34,4 +35,4 @@ def _name_labels(example: TrainExample) -> str:
     """Name what the folds share out: the label, or the set of labels; entities are not shared out."""
     if isinstance(example.gold, str):
         return example.gold
-    return ";".join(label for label in example.gold if isinstance(label, str))
+    return SET_SEPARATOR.join(label for label in example.gold if isinstance(label, str))

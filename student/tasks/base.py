@@ -46,6 +46,10 @@ class TaskCodec(Protocol):
         """The task's name."""
 
     @property
+    def answer_key(self) -> str:
+        """Key of the answer in a row of a data file: "label", "labels" or "entities"."""
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The labels in the domain's order."""
 

@@ -34,10 +34,5 @@ def test_verdicts_are_checked(labels: list[str], confidence: float, fault: str |
     assert FORM.candidates(verdict) == [labels]
 
 
-def test_a_draft_serves_the_quota_of_its_set_first() -> None:
-    assert FORM.quotas_for(["water", "heating"]) == ["water;heating", "heating;water", "water", "heating"]
-    assert FORM.quotas_for([]) == ["(none)"]
-
-
 def test_quotas_of_other_tasks_do_not_pay_for_sets() -> None:
     assert Quota(label="water", hard=1, easy=2).model_dump() == {"label": "water", "hard": 1, "easy": 2}

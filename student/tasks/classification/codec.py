@@ -18,6 +18,7 @@ class ClassificationCodec:
 
     labels: tuple[str, ...]
     name: str = "classification"
+    answer_key: str = "label"
     metrics: tuple[str, ...] = ("macro_f1", "accuracy")
     dispute: DisputeRule = "drop"
     recipe: Mapping[str, Any] = field(default_factory=dict)

@@ -84,3 +84,18 @@ def test_a_draft_fills_the_quota_of_its_own_set_in_whatever_order_it_names_the_l
     rest = plan_remainder(plan.model_copy(update={"quotas": quotas, "variety": []}), written, FORM, 20)
     assert rest is not None
     assert [(item.label, item.hard, item.easy) for item in rest.quotas] == [("water", 1, 1)]
+
+
+def test_a_draft_serves_the_quota_of_its_set_first_then_those_of_its_labels() -> None:
+    known = _know(("heating",), ("water",), ("kitchen",))
+    plan = plan_lessons(_plan(known, 12), CurriculumSettings(), seed=2)[0].plan
+    quotas = [
+        Quota(label="kitchen", labels=["kitchen"], hard=1, easy=1),
+        Quota(label="heating", labels=["heating"], hard=1, easy=1),
+        Quota(label="water;heating", labels=["water", "heating"], hard=1, easy=0),
+        Quota(label="(none)", labels=[], hard=0, easy=1),
+    ]
+    written = [("hard", ["water", "heating"], "a"), ("hard", ["water", "heating"], "b"), ("easy", [], "c")]
+    rest = plan_remainder(plan.model_copy(update={"quotas": quotas, "variety": []}), written, FORM, 20)
+    assert rest is not None
+    assert [(item.label, item.hard, item.easy) for item in rest.quotas] == [("kitchen", 1, 1), ("heating", 0, 1)]
