@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from evokd.graph.build import draw_graph as draw_graph
     from evokd.graph.setup.preset_catalog import list_presets as list_presets
     from evokd.graph.setup.run_folder import EXAMPLE as EXAMPLE
+    from evokd.inference.asking import AnsweringProcess as AnsweringProcess
     from evokd.inference.writers import OutputFile as OutputFile
     from evokd.inference.writers import check_output as check_output
     from evokd.messages import EvokdError as EvokdError
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "AmbiguousColumnsError": "api.domain_making",
+    "AnsweringProcess": "inference.asking",
     "ConfigSource": "api.settings",
     "EXAMPLE": "graph.setup.run_folder",
     "Event": "api.runs",

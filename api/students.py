@@ -12,7 +12,7 @@ from evokd.graph.setup.config_layers import ConfigSource, build_settings
 from evokd.graph.setup.readability import note_texts
 from evokd.graph.setup.run_folder import RunFolder, read_config
 from evokd.inference.answers import AnswerColumns
-from evokd.inference.asking import TrainedStudent, answer_texts
+from evokd.inference.asking import AnsweringProcess, TrainedStudent, answer_texts
 from evokd.inference.evaluation import count_decisions, count_matrix, evaluate
 from evokd.inference.input_rows import InputRow, cut_parts
 from evokd.inference.prediction import AnsweredRow, answer_rows
@@ -30,11 +30,13 @@ class Student:
     Args:
         source: a finished run, or a student folder.
         int8: whether a student that was exported to ONNX answers with weights of 8 bits.
+        process: where it answers, if that runs already; None: in one of its own each time.
     """
 
-    def __init__(self, source: Run | Path, int8: bool = False) -> None:
+    def __init__(self, source: Run | Path, int8: bool = False, process: AnsweringProcess | None = None) -> None:
         self._source = source
         self._int8 = int8
+        self._process = process
 
     @cached_property
     def trained(self) -> TrainedStudent:
@@ -44,12 +46,12 @@ class Student:
             EvokdError: the run has no student yet, or none any more.
         """
         if isinstance(self._source, Path):
-            return TrainedStudent(self._source, int8=self._int8)
+            return TrainedStudent(self._source, int8=self._int8, process=self._process)
         folder = self._source.folder
         if not folder.student.is_dir():
             raise EvokdError(f"{folder.path}: {_tell_no_student(folder)}")
         settings = build_settings([ConfigSource(str(folder.config), read_config(folder)["settings"])]).student
-        return TrainedStudent(folder.student, settings.device, settings.threads, self._int8)
+        return TrainedStudent(folder.student, settings.device, settings.threads, self._int8, self._process)
 
     @property
     def folder(self) -> Path:
@@ -160,20 +162,26 @@ class Student:
         return note_texts(self.folder, list(texts), record.get("max_length", sys.maxsize), self.trained.codec().windows)
 
 
-def load_student(run: str | Path | Run, runs_dir: str | Path = "runs", int8: bool = False) -> Student:
+def load_student(
+    run: str | Path | Run,
+    runs_dir: str | Path = "runs",
+    int8: bool = False,
+    process: AnsweringProcess | None = None,
+) -> Student:
     """Find the student of a run, or a student folder.
 
     Args:
         run: the run, its folder, its id in `runs_dir`, or a folder with a student (its `evokd.json`).
         runs_dir: folder that holds the runs.
         int8: whether a student that was exported to ONNX answers with weights of 8 bits.
+        process: where it answers, if that runs already; None: in one of its own each time.
 
     Raises:
         InputError: there is no such run or folder.
     """
     if isinstance(run, str | Path) and _holds_student(Path(run)):
-        return Student(Path(run), int8)
-    return Student(run if isinstance(run, Run) else find_run(run, runs_dir), int8)
+        return Student(Path(run), int8, process)
+    return Student(run if isinstance(run, Run) else find_run(run, runs_dir), int8, process)
 
 
 def _holds_student(path: Path) -> bool:

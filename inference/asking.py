@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from evokd.student.process.client import Prediction, StudentClient
 from evokd.student.process.log_elsewhere import log_elsewhere
+from evokd.student.protocol import Compute
 from evokd.student.record import read_record
 from evokd.student.student_settings import Device
 from evokd.student.tasks.base import TaskCodec
@@ -18,6 +22,38 @@ AT_ONCE = 2_048
 """Texts that are answered at once then; they are sorted by length, so many of them are computed faster."""
 
 
+class AnsweringProcess:
+    """A student process that starts, and loads torch, before it is known whom to ask; it ends with the `with` block.
+
+    Must not be used where an event loop runs.
+    """
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        log = self._open.enter_context(log_elsewhere())
+        self._runner = self._open.enter_context(asyncio.Runner())
+        self._client = StudentClient(log)
+        self._open.callback(lambda: self._runner.run(self._client.close()))
+        self._runner.run(self._client.warm_up())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def answer(self, student: "TrainedStudent", texts: Sequence[str]) -> list[Prediction]:
+        """Answer texts, in their order.
+
+        Raises:
+            StudentError: the folder is no student, or memory runs short.
+        """
+        self._client.compute = Compute(device=student.device, threads=student.threads)
+        return self._runner.run(self._client.predict(student.folder, texts, fast=True, int8=student.int8))
+
+
 @dataclass(frozen=True)
 class TrainedStudent:
     """A student folder, and where it computes."""
@@ -27,6 +63,8 @@ class TrainedStudent:
     threads: int | None = None
     int8: bool = False
     """Whether a student that was exported to ONNX answers with weights of 8 bits."""
+    process: AnsweringProcess | None = None
+    """Where it answers, if that runs already; None: in one of its own each time."""
 
     def codec(self) -> TaskCodec:
         """Give the student's task with its labels.
@@ -50,11 +88,6 @@ def answer_texts(student: TrainedStudent, parts: Iterable[Sequence[str]]) -> Ite
     Raises:
         StudentError: the folder is no student, or memory runs short.
     """
-    with log_elsewhere() as log, asyncio.Runner() as runner:
-        client = StudentClient(log, device=student.device, threads=student.threads)
-        try:
-            runner.run(client.warm_up())
-            for texts in parts:
-                yield runner.run(client.predict(student.folder, texts, fast=True, int8=student.int8))
-        finally:
-            runner.run(client.close())
+    with nullcontext(student.process) if student.process else AnsweringProcess() as process:
+        for texts in parts:
+            yield process.answer(student, texts)

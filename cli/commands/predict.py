@@ -56,17 +56,18 @@ def predict(
         raise InputError(f"--input {given}: the rows are named already ({file}); leave one of them out")
     if output is not None and not prefix:
         raise InputError("--prefix: give one letter or more, so that no column of the input is written over")
-    student = api.load_student(run, runs_dir, int8=int8)
-    if output is not None:
-        api.check_output(output)
-        _check_apart(output, file or given or "-")
-    rows = api.open_input(file or given or "-", sys.stdin.buffer, form, text_column)
-    for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
-        console.say(line)
-    if output is None:
-        _print(student, rows, reject)
-    else:
-        _write(student, rows, output, prefix, reject, scores, quiet)
+    with api.AnsweringProcess() as process:  # it loads torch while the rest is looked at
+        student = api.load_student(run, runs_dir, int8=int8, process=process)
+        if output is not None:
+            api.check_output(output)
+            _check_apart(output, file or given or "-")
+        rows = api.open_input(file or given or "-", sys.stdin.buffer, form, text_column)
+        for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
+            console.say(line)
+        if output is None:
+            _print(student, rows, reject)
+        else:
+            _write(student, rows, output, prefix, reject, scores, quiet)
 
 
 def _check_apart(output: Path, file: str) -> None:

@@ -66,7 +66,7 @@ class StudentClient:
             threads: CPU threads of predictions and embeddings; None means all that the process may use.
         """
         self._log = log
-        self._compute = Compute(device=device, threads=threads)
+        self.compute = Compute(device=device, threads=threads)
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
         self._calls = 0
@@ -100,7 +100,7 @@ class StudentClient:
         """
         if not texts:
             return []
-        job = PredictJob(folder=str(folder), texts=list(texts), compute=self._compute, fast=fast, int8=int8)
+        job = PredictJob(folder=str(folder), texts=list(texts), compute=self.compute, fast=fast, int8=int8)
         answers, _ = await self._call("predict", job)
         return [Prediction.model_validate(item) for item in answers]
 
@@ -115,7 +115,7 @@ class StudentClient:
         if not texts:
             return []
         rows: list[list[float]]
-        rows, _ = await self._call("embed", EmbedJob(base=base, texts=list(texts), compute=self._compute))
+        rows, _ = await self._call("embed", EmbedJob(base=base, texts=list(texts), compute=self.compute))
         return rows
 
     async def appraise(self, job: AppraiseJob) -> Appraisal:
@@ -134,7 +134,7 @@ class StudentClient:
             StudentCrashed: the process died twice.
             StudentError: the folder is no student, or memory runs short.
         """
-        answer, _ = await self._call("calibrate", job.model_copy(update={"compute": self._compute}))
+        answer, _ = await self._call("calibrate", job.model_copy(update={"compute": self.compute}))
         return None if answer is None else Calibration.model_validate(answer)
 
     async def doubt(self, job: DoubtJob) -> DoubtReport:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,12 +7,12 @@ import pytest
 
 from evokd.inference import asking
 from evokd.inference.answers import AnswerColumns
-from evokd.inference.asking import TrainedStudent
+from evokd.inference.asking import AnsweringProcess, TrainedStudent, answer_texts
 from evokd.inference.evaluation import count_matrix, evaluate, measure_ece
 from evokd.inference.input_rows import InputRow, cut_parts, read_input
 from evokd.inference.prediction import answer_rows
 from evokd.messages import InputError
-from evokd.student.protocol import Prediction
+from evokd.student.protocol import Compute, Prediction
 from evokd.student.reading.layout import Layout
 from evokd.student.reading.source import file_source
 from evokd.student.tasks.base import LabeledExample
@@ -21,13 +22,18 @@ class Echo:
     """A student that is sure of texts with an even number of letters; it keeps what it was asked for."""
 
     asked: list[int]
+    started: int
+    compute: Compute
+    computed: Compute
 
     def __init__(self, log: Path, **_: Any) -> None: ...
 
-    async def warm_up(self) -> None: ...
+    async def warm_up(self) -> None:
+        Echo.started += 1
 
     async def predict(self, folder: Path, texts: list[str], fast: bool, int8: bool) -> list[Prediction]:
         assert fast
+        Echo.computed = self.compute
         self.asked.append(len(texts))
         return [
             Prediction(answer=text.split()[0], confidence=0.9 if len(text) % 2 == 0 else 0.3, scores={})
@@ -40,6 +46,7 @@ class Echo:
 @pytest.fixture
 def student(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TrainedStudent:
     monkeypatch.setattr(Echo, "asked", [], raising=False)
+    monkeypatch.setattr(Echo, "started", 0, raising=False)
     monkeypatch.setattr(asking, "StudentClient", Echo)
     folder = tmp_path / "student"
     folder.mkdir()
@@ -54,6 +61,24 @@ def test_answers_keep_their_rows_and_rows_without_text_have_none(student: Traine
     assert all(bool(item.columns) == (item.row.text is not None) for item in answered)
     assert len(Echo.asked) == 2
     assert Echo.asked[0] < 64
+
+
+def test_a_process_that_runs_already_answers_for_each_student(
+    student: TrainedStudent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[int] = []
+
+    async def close(_: Echo) -> None:
+        closed.append(Echo.started)
+
+    monkeypatch.setattr(Echo, "close", close)
+    with AnsweringProcess() as process:
+        for threads in (1, 2):
+            served = replace(student, threads=threads, process=process)
+            assert [len(part) for part in answer_texts(served, [["a"], ["b", "c"]])] == [1, 2]
+            assert Echo.computed.threads == threads
+        assert closed == []
+    assert closed == [1]
 
 
 def test_the_first_answers_are_there_before_the_last_rows_are_read(student: TrainedStudent) -> None:
