@@ -5,7 +5,6 @@ those in the sixth digit, and a text costs a half to a third. On CPUs that are n
 take twice the time of oneDNN's, whose weights are laid out anew once, when the student is loaded.
 """
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from typing import Any
 
 import torch
 
+from evokd.messages.imports import without_gc
 from evokd.student.first_sub_word import read_first_sub_word
 from evokd.student.memory import in_batches
 from evokd.student.onnx_engine import SUB_WORDS as ONNX_SUB_WORDS
@@ -148,11 +148,8 @@ def _load_engine(
 
 
 def _open_torch(network: TaskNetwork, folder: str, device: torch.device) -> torch.nn.Module:
-    gc.disable()  # transformers imports the model's code now; see `student.process.serving`
-    try:
+    with without_gc():  # transformers imports the model's code now
         model = read_first_sub_word(network.load(folder).model.eval())
-    finally:
-        gc.enable()
     return pack_linear_layers(model) if device.type == "cpu" else model.to(device)
 
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from evokd.messages.imports import without_gc
+
 if TYPE_CHECKING:
     import httpx2
     from langchain_openai import ChatOpenAI
@@ -26,8 +28,9 @@ def make_chat(model: str, base_url: str | None, api_key: str, client: "httpx2.As
         api_key: the key.
         client: HTTP client to send with.
     """
-    import httpx2
-    from langchain_openai import ChatOpenAI
+    with without_gc():
+        import httpx2
+        from langchain_openai import ChatOpenAI
 
     return ChatOpenAI(
         model=model,

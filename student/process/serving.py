@@ -16,6 +16,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, TextIO
 
+from evokd.messages.imports import without_gc
+
 Emit = Callable[[Mapping[str, Any]], None]
 """Sends an event to the parent."""
 Handler = Callable[[dict[str, Any]], Any]
@@ -34,9 +36,8 @@ def serve(load_handlers: Callable[[Emit], Mapping[str, Handler]]) -> None:
     def emit(event: Mapping[str, Any]) -> None:
         _write(replies, {"id": request["id"], "event": event})
 
-    gc.disable()  # what imports make stays; looking through it again and again takes a fifth of their time
-    handlers = load_handlers(emit)
-    gc.enable()
+    with without_gc():
+        handlers = load_handlers(emit)
     _write(replies, {"ready": True})
     while True:
         request = json.loads(lines.get())
