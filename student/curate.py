@@ -7,11 +7,13 @@ Which texts are worth comparing is found exactly, by the rare words that any tex
 """
 
 import math
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
 from evokd.student.protocol import Answer
@@ -22,6 +24,8 @@ Reason = Literal["invalid_text", "unlabelled", "unknown_label", "duplicate", "ne
 
 _ROUNDING = 1e-9
 """What a product of floats may lie above the whole number that it stands for."""
+_LAST_CODE = sys.maxunicode
+"""The last character that can stand for a word."""
 _APOSTROPHES = dict.fromkeys([0x27, 0x60, 0xB4, 0x2BC, 0x2018, 0x2019])
 """Written in many ways or left out ("can't", "cant"), so they are taken out."""
 
@@ -82,22 +86,32 @@ class SimilarTexts:
     """Texts by normalised form, searchable for like ones."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._words: dict[str, list[str]] = {}
-        self._holders: dict[str, list[str]] = {}
-        """Word -> normalised forms it occurs in."""
+        self._places: dict[str, int] = {}
+        """Normalised form -> its place in the two lists."""
+        self._forms: list[str] = []
+        self._coded: list[str] = []
+        """Each text with a character for every word, so that many are compared in one call and none in Python."""
+        self._codes: dict[str, str] = {}
+        """Word -> its character."""
+        self._holders: dict[str, list[int]] = {}
+        """Word -> places of the texts that it occurs in."""
         for text in texts:
             self.add(normalise(text))
 
     def add(self, form: str) -> None:
         """Add a normalised text; one that is in already changes nothing."""
-        if form in self._words:
+        if form in self._places:
             return
-        self._words[form] = words = _split(form)
+        words = _split(form)
+        self._places[form] = place = len(self._forms)
         for word in set(words):
-            self._holders.setdefault(word, []).append(form)
+            self._codes.setdefault(word, chr(min(len(self._codes) + 1, _LAST_CODE)))
+            self._holders.setdefault(word, []).append(place)
+        self._forms.append(form)
+        self._coded.append(self._code(words))
 
     def __contains__(self, form: str) -> bool:
-        return form in self._words
+        return form in self._places
 
     def has_like(self, form: str, threshold: float) -> bool:
         """Say whether a text in the index is at least `threshold` (0 to 1) like the given one; 0 is like nothing."""
@@ -113,20 +127,31 @@ class SimilarTexts:
 
     def list_like(self, form: str, threshold: float) -> Iterator[str]:
         """Give the normalised texts in the index that are at least `threshold` (0 to 1) like the given one."""
+        if threshold <= 0:
+            return
         words = _split(form)
-        for other in self._find(words, threshold) if threshold > 0 else ():
-            if Indel.normalized_similarity(words, self._words[other], score_cutoff=threshold) >= threshold:
+        places = list(self._find(words, threshold))
+        coded = [self._coded[place] for place in places]
+        likeness = Indel.normalized_similarity
+        for _, _, at in process.extract_iter(self._code(words), coded, scorer=likeness, score_cutoff=threshold):
+            other = self._forms[places[at]]
+            # beyond a million different words some share a character, so what is found is compared by its words
+            if likeness(words, _split(other), score_cutoff=threshold) >= threshold:
                 yield other
 
-    def _find(self, words: list[str], threshold: float) -> set[str]:
-        """Find a superset of the texts that are alike.
+    def _code(self, words: Sequence[str]) -> str:
+        """Write a character for every word, the same for all that no text in the index holds."""
+        return "".join(self._codes.get(word, "\0") for word in words)
+
+    def _find(self, words: list[str], threshold: float) -> set[int]:
+        """Find the places of a superset of the texts that are alike.
 
         Of n words, a text of m words shares at least threshold * (n + m) / 2, and never more than m: so at least
         threshold * n / (2 - threshold), repeats counted. Whatever else it leaves out, it has one of the others.
         """
         shared = math.ceil(threshold * len(words) / (2 - threshold) - _ROUNDING)
         rarest = sorted(words, key=lambda word: len(self._holders.get(word, ())))[: len(words) - shared + 1]
-        return {form for word in rarest for form in self._holders.get(word, ())}
+        return {place for word in rarest for place in self._holders.get(word, ())}
 
 
 def is_valid(text: str, settings: CurationSettings) -> bool:

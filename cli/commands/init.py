@@ -52,22 +52,24 @@ def init(
     from evokd import api
     from evokd.cli import console
     from evokd.cli.views.new_domain_view import print_new_domain
+    from evokd.cli.views.waiting import show_waiting
 
     asked: dict[str, Any] = {"text_column": text_column, "label_column": label_column}
     while True:
         try:
-            facts = api.init_domain(
-                name,
-                source=source,
-                task=task,
-                label_names=label_names.split(",") if label_names is not None else (),
-                pool=pool,
-                language=language,
-                seed=seed,
-                teacher=teacher,
-                base_url=base_url,
-                **asked,
-            )
+            with show_waiting("reading the rows and comparing them with each other"):
+                facts = api.init_domain(
+                    name,
+                    source=source,
+                    task=task,
+                    label_names=label_names.split(",") if label_names is not None else (),
+                    pool=pool,
+                    language=language,
+                    seed=seed,
+                    teacher=teacher,
+                    base_url=base_url,
+                    **asked,
+                )
             break
         except api.AmbiguousColumnsError as exc:
             key = exc.flag.removeprefix("--").replace("-", "_")

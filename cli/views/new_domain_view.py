@@ -60,13 +60,20 @@ def _tell_next(facts: Mapping[str, Any], program: str) -> list[str]:
         lines.append(f"  put texts of your own into {literal(facts['folder'])}/seeds.jsonl; its rows are examples")
     if not facts["drafted_by"] or facts["has_placeholders"]:
         lines.append(f"  say in {literal(facts['folder'])}/domain.yaml what the texts are and when each label applies")
-    if facts["data"]["pool"] < _FEW_TEXTS:
-        lines.append(
-            f"  a few hundred texts without labels help most: {literal(facts['folder'])}/pool.jsonl, named under data"
-        )
+    lines += _ask_for_texts(facts["data"]["pool"], f"{literal(facts['folder'])}/pool.jsonl")
     student = " --student ENCODER" if facts["language"] != "en" else ""
     lines.append(f"  {literal(program)} check {literal(folder)}")
     lines.append(f"  {literal(program)} run {literal(folder)} --teacher MODEL --budget-usd 2{student}")
     if student:
         lines.append("  (the embedded student reads English; name an encoder of your language, a folder or a hub name)")
     return lines
+
+
+def _ask_for_texts(known: int, pool: str) -> list[str]:
+    """Ask for unlabelled texts where there are few; where there are none, the file is yet to be made and named."""
+    if known >= _FEW_TEXTS:
+        return []
+    if known:
+        return [f"  a few hundred texts without labels help most: add more of them to {pool}"]
+    make = f"write them to {pool} and uncomment its line in domain.yaml"
+    return [f"  a few hundred texts without labels help most: {make}"]

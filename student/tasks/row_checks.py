@@ -1,10 +1,13 @@
 """What rows of every task are checked for, and how faults are worded."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from unicodedata import category
 
 from evokd.messages.suggest import find_closest
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class RowFault(ValueError):
@@ -61,7 +64,7 @@ def is_blank(text: str) -> bool:
 
 def has_half_pair(text: str) -> bool:
     """Say whether a text holds half a surrogate pair, which no file can be written with."""
-    return any("\ud800" <= char <= "\udfff" for char in text)
+    return _HALF_PAIR.search(text) is not None
 
 
 def advise(label: str, labels: Sequence[str]) -> str:

@@ -328,3 +328,11 @@ def test_one_opinion_about_entities_is_enough_and_unknown_types_are_refused() ->
 def test_a_whole_text_has_no_parts_to_mask(dispute: str, confidence: float, label: str | None) -> None:
     (ruling,) = rule(draft("end it after this month", "cancel_plan", "change_plan", confidence), dispute=dispute)
     assert (ruling.label, ruling.reason, ruling.masked) == (label, None if label else "disputed", ())
+
+
+def test_more_words_than_there_are_characters_still_compare_as_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where words have to share a character, texts of different words are not taken for like ones."""
+    monkeypatch.setattr("evokd.student.curate._LAST_CODE", 4)
+    index = SimilarTexts(["one two three", "four five six seven", "eight nine ten eleven"])
+    assert not index.has_like("four five six ten", 0.9)
+    assert index.find_like("nine eight ten eleven", 0.7) == "eight nine ten eleven"

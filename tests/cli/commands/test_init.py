@@ -98,3 +98,17 @@ def test_example_rows_are_found_by_the_check_until_they_are_replaced(
     told = capsys.readouterr().out
     assert "show the form" not in told
     assert "no more than its name" not in told
+
+
+def test_the_hint_at_unlabelled_texts_fits_what_there_is(
+    tickets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool = tmp_path / "more.txt"
+    pool.write_text("a parcel came without its lid\nthe hinge squeaks in the cold\n", encoding="utf-8")
+    made = ["init", "--from", str(tickets)]
+    assert main.run_cli([*made, str(tmp_path / "bare")]) == 0
+    assert "write them to" in capsys.readouterr().out
+    assert main.run_cli([*made, str(tmp_path / "some"), "--pool", str(pool)]) == 0
+    told = capsys.readouterr().out
+    assert f"add more of them to {tmp_path / 'some'}/pool.jsonl" in told
+    assert "write them to" not in told
