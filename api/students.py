@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.api.blocking import call_blocking
+from evokd.api.familiar_rows import FamiliarRows, find_familiar
 from evokd.api.record import Run, find_run
 from evokd.graph.setup.config_layers import ConfigSource, build_settings
 from evokd.graph.setup.readability import note_texts
@@ -18,8 +19,7 @@ from evokd.inference.input_rows import InputRow, cut_parts
 from evokd.inference.prediction import AnsweredRow, answer_rows
 from evokd.messages import EvokdError, InputError, list_labels
 from evokd.student.base_config import RECORD
-from evokd.student.data import read_examples
-from evokd.student.reading.layout import Layout
+from evokd.student.data import PartlyLabelled, read_partly_labelled
 from evokd.student.record import read_record
 from evokd.tracing.intervals import measure_intervals
 
@@ -116,23 +116,25 @@ class Student:
         """Score the student on a labelled file.
 
         Args:
-            file: rows as of a domain's data.
+            file: rows as of a domain's data; those without a label are left out.
             columns: known name -> the file's name for it, such as {"text": "Body", "label": "Queue"}; "label" may stand
-                for "labels" as well.
+                for "labels" and "entities" as well.
 
         Returns:
-            rows, metrics with a 95 % interval of the first, report per label, confusions, confusion matrix (for one
-            label per text; for any number of them `decisions` instead: true and false positives and negatives of each
-            label), expected calibration error, notes.
+            rows; how many more have no label; how many the student was trained on or chosen by (None where nothing is
+            known, as of a bare folder); metrics with a 95 % interval of the first, report per label, confusions,
+            confusion matrix (for one label per text; for any number of them `decisions` instead: true and false
+            positives and negatives of each label), expected calibration error, notes.
 
         Raises:
             InputError: what is wrong with the file, where, and how to mend it.
             EvokdError: the student fails.
         """
-        codec, notes = self.trained.codec(), list[str]()
-        if columns and "label" in columns and self._has_sets:
-            columns = {"labels" if name == "label" else name: column for name, column in columns.items()}
-        examples = read_examples(Path(file), codec, notes, Layout(), columns)
+        codec = self.trained.codec()
+        named = {codec.answer_key if name == "label" else name: column for name, column in (columns or {}).items()}
+        read = read_partly_labelled(Path(file), codec, named)
+        examples = read.examples
+        familiar = self._find_familiar([example.text for example in examples])
         result = call_blocking(lambda: evaluate(self.trained, examples))
         metric = codec.metrics[0]
         intervals = measure_intervals(metric, result.gold, result.answers, result.answers)
@@ -140,11 +142,14 @@ class Student:
             "student": str(self.folder),
             "file": str(file),
             "rows": len(examples),
+            "unlabelled": len(read.unlabelled),
+            "trained_on": familiar and familiar.trained_on,
+            "chosen_by": familiar and familiar.chosen_by,
             "metric": metric,
             "interval": None if intervals is None else dict(intervals[0]),
             **result.scores.model_dump(mode="json"),
             "calibration_error": result.calibration_error,
-            "notes": notes,
+            "notes": [*read.notes, *_tell_unlabelled(file, read), *(familiar.tell() if familiar else ())],
         }
         if self._has_sets:
             sets = [[list_labels(answer) for answer in answers] for answers in (result.gold, result.answers)]
@@ -155,6 +160,10 @@ class Student:
             facts["labels"] = list(codec.labels)
             facts["matrix"] = count_matrix(codec.labels, gold, answers)
         return facts
+
+    def _find_familiar(self, texts: Sequence[str]) -> FamiliarRows | None:
+        """Count the texts that the student has met; of a bare student folder nothing is known."""
+        return None if isinstance(self._source, Path) else find_familiar(self._source, texts)
 
     def note_unseen(self, texts: Sequence[str]) -> list[str]:
         """Say what the student cannot see of texts: the ends of long ones, characters that it does not know."""
@@ -189,6 +198,16 @@ def _holds_student(path: Path) -> bool:
         return (path / RECORD).is_file()
     except (OSError, ValueError):  # a name that no file can have
         return False
+
+
+def _tell_unlabelled(file: str | Path, read: PartlyLabelled) -> Iterator[str]:
+    """Say how many rows of a file are not scored, since they have no label."""
+    left = len(read.unlabelled)
+    if left:
+        rows = f"{left + len(read.examples):,} rows"
+        told = f"1 of {rows} has no label and is" if left == 1 else f"{left:,} of {rows} have no label and are"
+        which = "line" if left == 1 else "the first: line"
+        yield f"{file}: {told} left out ({which} {read.unlabelled[0]})"
 
 
 def _tell_no_student(folder: RunFolder) -> str:

@@ -31,6 +31,8 @@ class ColumnNames:
     """Known name -> the file's name for it. Empty: every column is read, by its own name."""
     or_known: bool = False
     """Whether a file that has none of the mapped columns is read by the known names."""
+    may_lack: tuple[str, ...] = ()
+    """Known names whose mapped column a row need not have."""
 
     @property
     def keeps_all(self) -> bool:
@@ -64,7 +66,8 @@ class ColumnNames:
         if not self.mapping:
             return {column: column for column in found}
         known = [column for column in KNOWN if column in found and not self.is_rivalled(column, found)]
-        lacking = [column for column in self.mapping.values() if column not in found]
+        needed = [column for meaning, column in self.mapping.items() if meaning not in self.may_lack]
+        lacking = [column for column in needed if column not in found]
         if self.or_known and len(lacking) == len(self.mapping) and {"text", "tokens"} & {*known}:
             return {column: column for column in known}
         if lacking:
@@ -87,7 +90,7 @@ class ColumnNames:
         if not self.mapping:
             return row
         for column, meaning in chosen.items():
-            if column not in row and meaning in self.mapping:
+            if column not in row and meaning in self.mapping and meaning not in self.may_lack:
                 raise refusal(name, line, self._tell_lacking(column, list(row)))
         return {meaning: row[column] for column, meaning in chosen.items() if column in row}
 
@@ -164,11 +167,13 @@ def list_names(found: Sequence[str]) -> str:
 def advise_columns(found: Sequence[str]) -> str:
     """Say how to name the columns of a file that has no column "text"."""
     text = guess_name(found, TEXT_NAMES)
-    label = guess_name([name for name in found if name != text], LABEL_NAMES)
+    others = [name for name in found if name != text]
+    label = guess_name(others, LABEL_NAMES) or (others[0] if text is not None and len(others) == 1 else None)
     pairs = f"text: {_quote(text)}, label: {_quote(label)}" if label is not None else f"text: {_quote(text)}"
     return (
         f"say which holds the texts: in domain.yaml, under data, a line such as columns: {{{pairs}}};"
         f" for predict and eval, --text-column {_quote(text)}"
+        + (f" (eval: --label-column {_quote(label)} as well)" if label is not None else "")
     )
 
 

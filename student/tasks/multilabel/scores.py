@@ -33,12 +33,13 @@ def score_sets(labels: Sequence[str], gold: Sequence[Sequence[str]], predicted: 
     report: list[LabelScore] = []
     micro_f1 = 1.0  # where nobody names a label, all answers are right
     if occurring:
-        tables = MultiLabelBinarizer(classes=occurring)  # (texts, labels), 1 where a label is given
+        # (texts, labels + 1), 1 where a label is given; a table of one column would be taken for a choice of two labels
+        tables = MultiLabelBinarizer(classes=[*occurring, NO_LABEL])
         right, answered = (tables.fit_transform(sets) for sets in zip(*pairs, strict=True))
         columns = precision_recall_fscore_support(right, answered, zero_division=0.0)
         report = [
             LabelScore(label=label, precision=float(p), recall=float(r), f1=float(f), support=int(n))
-            for label, p, r, f, n in zip(occurring, *columns, strict=True)
+            for label, p, r, f, n in zip(occurring, *(values[:-1] for values in columns), strict=True)
         ]
         micro_f1 = float(f1_score(right, answered, average="micro", zero_division=0.0))
     metrics = {

@@ -105,3 +105,12 @@ def test_scores_of_sets() -> None:
 
 def test_texts_without_labels_alone_can_be_scored() -> None:
     assert CODEC.evaluate([[], []], [[], []]).metrics == {"macro_f1": 1.0, "micro_f1": 1.0, "exact_match": 1.0}
+
+
+def test_rows_that_name_one_label_alone_are_scored() -> None:
+    """A table of one column is a choice of two labels to scikit-learn."""
+    scores = CODEC.evaluate([["cold"], []], [["cold"], ["cold"]])
+    assert [(line.label, line.precision, line.recall, line.support) for line in scores.report] == [
+        ("cold", 0.5, 1.0, 1)
+    ]
+    assert scores.metrics["micro_f1"] == pytest.approx(2 / 3)
