@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from evokd.inference.asking import AnsweringProcess as AnsweringProcess
     from evokd.inference.writers import OutputFile as OutputFile
     from evokd.inference.writers import check_output as check_output
+    from evokd.inference.writers import has_cells as has_cells
     from evokd.messages import EvokdError as EvokdError
     from evokd.messages import InputError as InputError
 
@@ -69,6 +70,7 @@ _MODULES = {
     "Input": "api.texts",
     "InputError": "messages",
     "OutputFile": "inference.writers",
+    "has_cells": "inference.writers",
     "Report": "api.viewing",
     "Review": "api.reviewing",
     "Run": "api.record",

@@ -67,8 +67,8 @@ class Student:
         """Answer texts in a separate process.
 
         Returns:
-            Per text a row of the data format ("text", "label(s)" or "entities"), "confidence" (0 to 1), "scores" and
-            the second choice; see `inference.answers.AnswerColumns`.
+            Per text "text", "label" (a list of them where answers are sets) or "entities", "confidence" (0 to 1),
+            "scores" and the second choice; see `inference.answers.AnswerColumns`.
 
         Raises:
             InputError: `texts` is no list of texts.
@@ -76,7 +76,7 @@ class Student:
         """
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise InputError("predict: give a list of texts, such as ['where is my parcel?']")
-        columns = AnswerColumns(self.labels)
+        columns = AnswerColumns(self.labels, is_set=self._has_sets)
         given = list(texts)
 
         def ask() -> list[dict[str, Any]]:
@@ -86,7 +86,12 @@ class Student:
         return call_blocking(ask)
 
     def answer_rows(
-        self, rows: Iterator[InputRow], prefix: str = "", reject: float | None = None, scores: bool = True
+        self,
+        rows: Iterator[InputRow],
+        prefix: str = "",
+        reject: float | None = None,
+        scores: bool = True,
+        in_cells: bool = False,
     ) -> Iterator[list[AnsweredRow]]:
         """Answer rows of a file (see `open_input`) part by part; not where an event loop runs.
 
@@ -95,12 +100,14 @@ class Student:
             prefix: what the names of the answer's columns begin with.
             reject: confidence below which an answer is "unsure", 0 to 1.
             scores: whether the probabilities of all labels are written.
+            in_cells: whether a set of labels is written as one string, as a table holds it, rather than as a list.
 
         Raises:
             InputError: a column is there already, or `reject` is no confidence.
             EvokdError: the student fails.
         """
-        return answer_rows(self.trained, rows, AnswerColumns(self.labels, prefix, reject, scores, self._has_sets))
+        columns = AnswerColumns(self.labels, prefix, reject, scores, self._has_sets, in_cells)
+        return answer_rows(self.trained, rows, columns)
 
     def name_columns(self, prefix: str, reject: float | None, scores: bool) -> list[str]:
         """Give the names of the columns that `answer_rows` writes."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evokd.messages import SET_SEPARATOR, InputError, list_labels
+from evokd.messages import InputError, list_labels, name_set
 from evokd.student.protocol import Prediction
 
 UNSURE = "unsure"
@@ -24,6 +24,8 @@ class AnswerColumns:
     """Whether the probability of every label is written."""
     is_set: bool = False
     """Whether answers are sets of labels."""
+    in_cells: bool = False
+    """Whether a set is written as cells of tables hold it, `damp;noise` or `(none)`, rather than as a list."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be told apart.
@@ -41,9 +43,9 @@ class AnswerColumns:
 
         Returns:
             With a label per text: label, confidence, second_label, second_confidence; with `reject` the label may be
-            "unsure", and likeliest_label holds what it would have been. With any number of labels: label, which holds
-            them parted by semicolons, and confidence, that of the least sure decision; with `reject` it is "unsure"
-            where this is lower, and likeliest_label holds what it would have been. With entities: entities and
+            "unsure", and likeliest_label holds what it would have been. With any number of labels: label, a list of
+            them, and confidence, that of the least sure decision; with `reject` the list is ["unsure"] where this is
+            lower, and likeliest_label holds what it would have been. With entities: entities and
             confidence; with `reject` those that are unsure are in a list of their own. The names begin with the prefix.
         """
         if isinstance(found.answer, str):
@@ -76,10 +78,13 @@ class AnswerColumns:
         return columns if self.reject is None else {**columns, "likeliest_label": found.answer}
 
     def _write_set(self, found: Prediction) -> dict[str, Any]:
-        joined = SET_SEPARATOR.join(list_labels(found.answer))
+        labels = list_labels(found.answer)
         is_unsure = self.reject is not None and found.confidence < self.reject
-        columns = {"label": UNSURE if is_unsure else joined}
-        return columns if self.reject is None else {**columns, "likeliest_label": joined}
+        columns = {"label": self._write_labels([UNSURE] if is_unsure else labels)}
+        return columns if self.reject is None else {**columns, "likeliest_label": self._write_labels(labels)}
+
+    def _write_labels(self, labels: list[str]) -> str | list[str]:
+        return name_set(labels) if self.in_cells else labels
 
     def _write_entities(self, text: str, found: Prediction) -> dict[str, Any]:
         assert not isinstance(found.answer, str)

@@ -13,6 +13,11 @@ from evokd.messages import EvokdError, InputError
 ENDINGS = (".jsonl", ".csv", ".tsv", ".parquet")
 
 
+def has_cells(path: Path) -> bool:
+    """Say whether a file is a table of cells, in which a set of labels is one string."""
+    return path.suffix.lower() in (".csv", ".tsv")
+
+
 class RowWriter(Protocol):
     """Where rows go."""
 

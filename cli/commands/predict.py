@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from evokd.api.students import Student
     from evokd.api.texts import Input
 
+_PREFIX = "predicted_"
+"""What the columns of the answers begin with in a file, where nothing else is said."""
+
 
 def predict(
     run: StudentRun,
@@ -28,11 +31,12 @@ def predict(
         float | None, typer.Option(metavar="CONFIDENCE", help="Below this confidence (0 to 1) an answer is 'unsure'.")
     ] = None,
     scores: Annotated[
-        bool, typer.Option("--scores", help="Write the probability of every label with --output.")
+        bool, typer.Option("--scores", help="Write the probability of every label with --output; JSON lines have it.")
     ] = False,
     prefix: Annotated[
-        str, typer.Option(help="What the columns of the answers begin with, with --output.")
-    ] = "predicted_",
+        str | None,
+        typer.Option(help="What the columns of the answers begin with; with --output 'predicted_' if left out."),
+    ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="With a folder of `export --format onnx`: 8-bit weights.")
     ] = False,
@@ -54,7 +58,7 @@ def predict(
 
     if file is not None and given is not None:
         raise InputError(f"--input {given}: the rows are named already ({file}); leave one of them out")
-    if output is not None and not prefix:
+    if output is not None and prefix == "":
         raise InputError("--prefix: give one letter or more, so that no column of the input is written over")
     with api.AnsweringProcess() as process:  # it loads torch while the rest is looked at
         student = api.load_student(run, runs_dir, int8=int8, process=process)
@@ -65,9 +69,9 @@ def predict(
         for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
             console.say(line)
         if output is None:
-            _print(student, rows, reject)
+            _print(student, rows, prefix or "", reject)
         else:
-            _write(student, rows, output, prefix, reject, scores, quiet)
+            _write(student, rows, output, prefix or _PREFIX, reject, scores, quiet)
 
 
 def _check_apart(output: Path, file: str) -> None:
@@ -82,11 +86,11 @@ def _check_apart(output: Path, file: str) -> None:
         raise InputError(f"--output {output}: is the input, which stays as it is; name another file")
 
 
-def _print(student: "Student", rows: "Input", reject: float | None) -> None:
+def _print(student: "Student", rows: "Input", prefix: str, reject: float | None) -> None:
     """Print answers as JSON lines; rows without a text are passed over."""
     from evokd.cli import console
 
-    for part in student.answer_rows(iter(rows), reject=reject):
+    for part in student.answer_rows(iter(rows), prefix, reject):
         for item in part:
             if item.columns:
                 console.print_json({"line": item.row.number, "text": item.row.text, **item.columns})
@@ -108,7 +112,8 @@ def _write(
 
     names = student.name_columns(prefix, reject, scores)
     empty = dict.fromkeys(names)
+    answered = student.answer_rows(iter(rows), prefix, reject, scores, api.has_cells(output))
     with api.OutputFile(output, names) as file:
-        for part in count_answers(student.answer_rows(iter(rows), prefix, reject, scores), rows.count, quiet):
+        for part in count_answers(answered, rows.count, quiet):
             file.write([{**item.row.fields, **empty, **item.columns} for item in part])
     console.say(f"{count(rows.texts, 'answer')}: {output}")

@@ -59,3 +59,14 @@ def test_a_threshold_that_is_no_confidence_is_refused(reject: float) -> None:
 def test_a_label_called_unsure_could_not_be_told_apart() -> None:
     with pytest.raises(InputError, match="a label 'unsure' of its own"):
         AnswerColumns(("unsure", "cat"), reject=0.5)
+
+
+def test_a_set_is_a_list_and_in_tables_a_cell() -> None:
+    both = Prediction(answer=["cat", "owl"], confidence=0.6, scores={})
+    none = Prediction(answer=[], confidence=0.6, scores={})
+    lists = AnswerColumns(LABELS, is_set=True)
+    assert [lists.write(TEXT, found)["label"] for found in (both, none)] == [["cat", "owl"], []]
+    cells = AnswerColumns(LABELS, is_set=True, in_cells=True)
+    assert [cells.write(TEXT, found)["label"] for found in (both, none)] == ["cat;owl", "(none)"]
+    unsure = AnswerColumns(LABELS, reject=0.7, is_set=True).write(TEXT, none)
+    assert (unsure["label"], unsure["likeliest_label"]) == (["unsure"], [])

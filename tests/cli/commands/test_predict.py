@@ -11,6 +11,7 @@ import pytest
 from evokd.api.students import Student
 from evokd.cli import main
 from evokd.inference.prediction import AnsweredRow
+from evokd.student.protocol import Prediction
 
 RUN = Path(__file__).parents[3] / "domains" / "support_tickets" / "example"
 
@@ -21,7 +22,7 @@ def predict(
     monkeypatch.setattr(
         Student,
         "answer_rows",
-        lambda _, rows, reject: [[AnsweredRow(row, {"label": "x"}) for row in rows]],
+        lambda _, rows, prefix, reject: [[AnsweredRow(row, {f"{prefix}label": "x"}) for row in rows]],
     )
     monkeypatch.setattr(Student, "note_unseen", lambda _, texts: ["an odd sign \x1b[31m"])
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(raw)))
@@ -78,3 +79,34 @@ def test_an_empty_prefix_would_write_over_columns(tmp_path: Path, capsys: pytest
     assert main.run_cli(["predict", str(RUN), "no.csv", *options]) == 2
     assert "--prefix: give one letter or more" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_prefix_stands_before_the_keys_of_json_lines_as_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, _ = predict(b"stop\n", ["--prefix", "ours_"], monkeypatch, capsys)
+    assert rows == [{"line": 1, "text": "stop", "ours_label": "x"}]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl"])
+def test_sets_of_labels_that_were_answered_are_read_by_init(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No label at all is an answer, which an empty cell is not."""
+    answers = {"the tap drips": ["damp"], "all is well": [], "a loud drip": ["damp", "noise"], "a drum": ["noise"]}
+    student = tmp_path / "student"
+    student.mkdir()
+    record = {"task": "multilabel", "labels": ["damp", "noise"], "max_length": 32}
+    (student / "evokd.json").write_text(json.dumps(record), encoding="utf-8")
+    monkeypatch.setattr(Student, "note_unseen", lambda *_: [])
+    monkeypatch.setattr(
+        "evokd.inference.prediction.answer_texts",
+        lambda _, parts: ([Prediction(answer=answers[text], confidence=0.9, scores={}) for text in p] for p in parts),
+    )
+    (tmp_path / "rows.csv").write_text("text\n" + "\n".join(answers) + "\n", encoding="utf-8")
+    output = tmp_path / f"answered{ending}"
+    assert main.run_cli(["predict", str(student), str(tmp_path / "rows.csv"), "--output", str(output)]) == 0
+    columns = ["--task", "multilabel", "--text-column", "text", "--label-column", "predicted_label"]
+    assert main.run_cli(["init", str(tmp_path / "new"), "--from", str(output), *columns]) == 0
+    seeds = [json.loads(line) for line in (tmp_path / "new" / "seeds.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {row["text"]: row["labels"] for row in seeds} == answers
