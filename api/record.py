@@ -10,6 +10,7 @@ from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE, RunFolder, find_run_to
 from evokd.graph.setup.run_folder import find_run as find_folder
 from evokd.messages import CallRecord
 from evokd.tracing.events import read_events
+from evokd.tracing.gate_outcome import name_outcome
 from evokd.tracing.ledger import Ledger, Sample, open_ledger
 from evokd.tracing.reviews import REVIEWED, ReviewDecision
 from evokd.tracing.rows import (
@@ -51,6 +52,7 @@ __all__ = [
     "find_run",
     "find_slowest",
     "measure_agents",
+    "name_outcome",
     "open_run",
 ]
 """With the types of what a run's ledger holds, and what is added up of it."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from evokd.exporters import names
 from evokd.messages import CallRecord
 from evokd.messages.escape import clean
+from evokd.tracing.gate_outcome import name_outcome
 from evokd.tracing.rows import GateRecord, LessonRow, Usage, WeaknessRow
 
 Value = str | bool | int | float | Sequence[str]
@@ -154,10 +155,10 @@ def describe_node(node: str) -> Attributes:
 
 
 def describe_gate(gate: GateRecord, metric: str) -> Attributes:
-    """Describe a decision of the gate as an evaluation; its label says whether the trained student was taken."""
+    """Describe a decision of the gate as an evaluation; its label says what became of the trained student."""
     found: Attributes = {
         names.EVALUATION_NAME: metric,
-        names.EVALUATION_LABEL: "promoted" if gate["promoted"] else "rolled back",
+        names.EVALUATION_LABEL: name_outcome(gate),
     }
     if gate["after"] is not None:
         found[names.EVALUATION_SCORE] = gate["after"]

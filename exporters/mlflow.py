@@ -14,6 +14,7 @@ from evokd.exporters.source import RunSource
 from evokd.exporters.spans import trace_id
 from evokd.messages import EvokdError, InputError
 from evokd.messages.escape import clean
+from evokd.tracing.gate_outcome import name_outcome
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.rows import CURATION, GATE, TRAINING
 from evokd.tracing.summary import read_summary
@@ -174,7 +175,7 @@ def _cycle_metrics(timeline: Timeline, ledger: Ledger, cycle: int) -> "Iterator[
     figures: dict[str, float | None] = {
         "gate.before": gate["before"] if gate else None,
         "gate.after": gate["after"] if gate else None,
-        "gate.promoted": float(gate["promoted"]) if gate else None,
+        "gate.promoted": float(gate["promoted"]) if gate and name_outcome(gate) != "nothing trained" else None,
         "accepted": curation["accepted"] if curation else None,
         "drafts": curation["drafts"] if curation else None,
         "calls": usage["calls"],

@@ -7,7 +7,7 @@ from evokd.tracing.rows import without_probe
 from evokd.viewer.overview import draw_curve
 from evokd.viewer.record import RunRecord
 
-_PARTS = ("kinds", "labels", "curation", "review", "training", "refit", "gate", "decision")
+_PARTS = ("kinds", "labels", "curation", "review", "training", "refit", "decision")
 
 
 def list_cycles(record: RunRecord) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def show_cycle(record: RunRecord, cycle: int) -> dict[str, Any] | None:
         "counts": [row for row in count_samples_by(record.ledger, "cycle", "lesson", "state") if row["cycle"] == cycle],
         "calls": outline_calls(record.ledger, cycle),
         "weaknesses": [without_probe(row) for row in record.ledger.weaknesses(cycle)],
-        "records": {name: record.part(cycle, name) for name in _PARTS},
+        "records": {name: record.part(cycle, name) for name in _PARTS} | {"gate": record.gate(cycle)},
         "times": record.node_times.of_cycle(cycle),
         "events": [event for event in record.events if event.get("cycle") == cycle and event["event"] in _TOLD],
     }

@@ -107,11 +107,10 @@ def draw_curve(record: RunRecord) -> list[dict[str, Any]]:
         sums["cost"] += usage["cost_usd"] or 0.0
         sums["seconds"] += seconds
         sums["samples"] += samples[cycle]["accepted"]
-        gate = record.part(cycle, "gate")
         points.append(
             {
                 "cycle": cycle,
-                "gate": gate,
+                "gate": record.gate(cycle),
                 "samples": int(sums["samples"]),
                 "tokens": int(sums["tokens"]),
                 "cost_usd": sums["cost"] if priced and sums["tokens"] else None,

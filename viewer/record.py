@@ -14,6 +14,7 @@ import yaml
 
 from evokd.messages import EvokdError
 from evokd.tracing.events import read_events
+from evokd.tracing.gate_outcome import name_outcome
 from evokd.tracing.ledger import Ledger, open_ledger
 from evokd.tracing.summary import read_summary
 from evokd.tracing.timeline import Timeline, make_timeline
@@ -157,6 +158,11 @@ class RunRecord:
             return json.loads(rows[0]["body"])
         except ValueError:
             return None
+
+    def gate(self, cycle: int) -> dict[str, Any] | None:
+        """What the gate made of a cycle: scores `before` and `after`, `promoted`, and the `outcome` in words."""
+        gate = self.part(cycle, "gate")
+        return {**gate, "outcome": name_outcome(gate)} if gate else None
 
 
 @lru_cache(maxsize=4)

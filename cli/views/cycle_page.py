@@ -17,6 +17,7 @@ from evokd.api.record import (
     PlanRecord,
     QuotaRecord,
     measure_agents,
+    name_outcome,
 )
 from evokd.cli.markup import literal
 from evokd.cli.views.answers import CUT, MARKED_CUT, tell_answer, tell_case, tell_error_count, tell_sample
@@ -87,11 +88,14 @@ def _tell_outcome(gate: GateRecord | None) -> str:
     if gate is None or gate["after"] is None:
         return ""
     before = "" if gate["before"] is None else f"{gate['before']:.3f} -> "
-    return f"{before}{gate['after']:.3f} {_tell_verdict(gate)}"
+    return f"{before}{gate['after']:.3f} {tell_verdict(gate)}"
 
 
-def _tell_verdict(gate: GateRecord) -> str:
-    return "[green]promoted[/]" if gate["promoted"] else "[red]rolled back[/]"
+def tell_verdict(gate: GateRecord) -> str:
+    """Write in two words what the gate made of a cycle."""
+    outcome = name_outcome(gate)
+    tint = {"promoted": "green", "rolled back": "red"}.get(outcome, "dim")
+    return f"[{tint}]{outcome}[/]"
 
 
 def _used(console: Console, ledger: Ledger, cycle: int, nodes: Mapping[str, float], depth: Depth) -> None:
@@ -248,7 +252,9 @@ def _learned(console: Console, ledger: Ledger, cycle: int, depth: Depth) -> None
     if gate is None or (depth.is_brief and gate["after"] is not None):
         return  # the heading tells it
     if gate["after"] is None:
-        say(console, "[bold]Gate:[/] no gate data." if gate["promoted"] else "[bold]Gate:[/] nothing new to train on.")
+        reasons = {"nothing trained": "nothing new to train on"}
+        outcome = name_outcome(gate)
+        say(console, f"[bold]Gate:[/] {reasons.get(outcome, outcome)}.")
         return
     before = "" if gate["before"] is None else f"{gate['before']:.3f} -> "
-    say(console, f"[bold]Gate:[/] {before}{gate['after']:.3f}, {_tell_verdict(gate)}.")
+    say(console, f"[bold]Gate:[/] {before}{gate['after']:.3f}, {tell_verdict(gate)}.")

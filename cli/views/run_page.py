@@ -9,7 +9,7 @@ from rich.console import Console
 from evokd.api.record import CURATION, GATE, Ledger, NodeTimes, Run, find_slowest, measure_agents
 from evokd.api.run_state import RunState
 from evokd.cli.markup import literal
-from evokd.cli.views.cycle_page import BRIEF, show_cycle
+from evokd.cli.views.cycle_page import BRIEF, show_cycle, tell_verdict
 from evokd.cli.views.layout import count, draw_curve, print_table, say, say_command, say_heading, tell_cost
 from evokd.cli.views.progress import notice
 from evokd.cli.views.run_sentences import describe_agreement, describe_costs, describe_gains, describe_labels
@@ -100,7 +100,7 @@ def _list_cycles(console: Console, ledger: Ledger, nodes: NodeTimes) -> None:
             [
                 str(cycle),
                 "-" if gate is None or gate["after"] is None else f"{gate['after']:.3f}",
-                "-" if gate is None else ("promoted" if gate["promoted"] else "[red]rolled back[/]"),
+                "-" if gate is None else tell_verdict(gate),
                 f"{curation['accepted']:,}" if curation else "-",
                 f"{usage['input_tokens'] + usage['output_tokens']:,}",
                 f"{sum(seconds.values()):,.0f}",

@@ -11,7 +11,8 @@ from evokd.graph.curriculum.probes import Answered, Probe, ProbeRuling, Vectors,
 from evokd.graph.nodes.embeddings import embed
 from evokd.graph.nodes.evaluation import CycleEvaluation, EvaluatedText
 from evokd.messages import Analysis, Case, FeedbackPacket, MasteryState, OpenWeakness, Weakness
-from evokd.tracing.rows import MasteryRecord, ProbeRecord, StatementTest, WeaknessRow
+from evokd.tracing.gate_outcome import name_outcome
+from evokd.tracing.rows import GATE, MasteryRecord, ProbeRecord, StatementTest, WeaknessRow
 
 SHOWN = 12
 """Weaknesses of earlier cycles that are followed and shown to the Analyst."""
@@ -164,8 +165,11 @@ async def follow_weaknesses(context: RunContext, cycle: int, evaluation: CycleEv
     """Measure what became of the weaknesses: how many texts of their kind the student now answers correctly.
 
     Texts that were written for a weakness count from the next cycle on: those of this one were answered before they
-    were learned. A second call returns the same.
+    were learned. A cycle without a training says nothing new of the student, so nothing is counted. A second call
+    returns the same.
     """
+    if not _has_trained(context, cycle):
+        return
     rows = [row for row in context.ledger.newest_weaknesses(SHOWN) if row["state"] not in _FINAL]
     followed = [
         (row, row["mastery"], row["mastery"]["probe"])
@@ -175,14 +179,22 @@ async def follow_weaknesses(context: RunContext, cycle: int, evaluation: CycleEv
     if not followed:
         return
     embedded = await _embed_texts(context, evaluation)
-    context.ledger.put_weaknesses([_measure(row, mastery, probe, cycle, embedded) for row, mastery, probe in followed])
+    measured = []
+    for row, mastery, record in followed:
+        probe = Probe(tuple(record["towards"]), record["border"])
+        # the cycle's own texts were answered before its training
+        is_first = not any(_has_trained(context, earlier) for earlier in range(row["cycle"], cycle))
+        answers = embedded.answers(row["labels"], probe, only_validation=is_first)
+        measured.append(_measure(row, mastery, cycle, answers))
+    context.ledger.put_weaknesses(measured)
 
 
-def _measure(
-    row: WeaknessRow, mastery: MasteryRecord, record: ProbeRecord, cycle: int, embedded: _EmbeddedTexts
-) -> WeaknessRow:
-    probe = Probe(tuple(record["towards"]), record["border"])
-    answers = embedded.answers(row["labels"], probe, only_validation=row["cycle"] == cycle)
+def _has_trained(context: RunContext, cycle: int) -> bool:
+    gate = context.ledger.cycle_record(cycle, GATE)
+    return gate is None or name_outcome(gate) != "nothing trained"
+
+
+def _measure(row: WeaknessRow, mastery: MasteryRecord, cycle: int, answers: Sequence[bool]) -> WeaknessRow:
     counts = [entry for entry in mastery["counts"] if entry[0] < cycle]
     counts += [[cycle, sum(answers), len(answers)]] if answers else []
     now = Mastery()

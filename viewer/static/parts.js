@@ -96,8 +96,8 @@ function sampleBadge(sample) {
 }
 
 function gateBadge(gate) {
-  if (!gate || gate.after === null) return badge(gate && !gate.promoted ? "nothing new" : "no gate data", "dim");
-  return gate.promoted ? badge("promoted", "good") : badge("rolled back", "bad");
+  const marks = { promoted: "good", "rolled back": "bad" };
+  return gate ? badge(gate.outcome, marks[gate.outcome] ?? "dim") : badge("no decision", "dim");
 }
 
 // -------------------------------------------------------------------------------------------------------- answers

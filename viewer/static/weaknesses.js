@@ -118,7 +118,7 @@ PAGES.weakness = async (source, [id]) => {
 function effectSentence(row) {
   const { mastery } = row;
   if (row.effect === null || !mastery || mastery.now === null)
-    return "nobody knows: no text of its kind was examined after it was named";
+    return "nobody knows: no text of its kind was examined after a training since it was named";
   const n = mastery.counts.filter(([cycle]) => cycle >= row.cycle).reduce((sum, [, , texts]) => sum + texts, 0);
   return `mastery ${mastery.first === null ? "unknown" : percent(mastery.first)} when it was named, ${percent(mastery.now)} now (${signed(row.effect, 2)}, ${count(n, "text")} examined since${n < 12 ? ": too few to be sure" : ""})`;
 }

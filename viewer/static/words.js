@@ -67,9 +67,9 @@ function explainWeakness(row) {
 /** What the gate decided, in a line. */
 function explainGate(gate) {
   if (!gate) return "no decision yet";
-  if (gate.after === null) return gate.promoted ? "no gate data" : "nothing new to train on";
+  if (gate.after === null) return gate.outcome === "nothing trained" ? "nothing new to train on" : gate.outcome;
   const scores = gate.before === null ? score(gate.after) : `${score(gate.before)} \u2192 ${score(gate.after)}`;
-  return `${scores}, ${gate.promoted ? "promoted" : "rolled back"}`;
+  return `${scores}, ${gate.outcome}`;
 }
 
 /** Whether an answer is a set of labels; an empty one cannot be told from a text without entities. */

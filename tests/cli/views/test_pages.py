@@ -181,9 +181,11 @@ def test_a_run_that_has_not_ended_says_its_state_and_how_to_go_on(
 def test_a_long_run_is_told_by_its_list_of_cycles_and_its_last_cycle(ledger: Ledger) -> None:
     for cycle in range(31):
         ledger.put_cycle_record(cycle, GATE, {"before": 0.5, "after": 0.25 + cycle / 100, "promoted": cycle != 7})
+    ledger.put_cycle_record(8, GATE, {"before": 0.5, "after": None, "promoted": False})
     told = tell_run(ledger, SUMMARY, "run_started")
     assert "cycle score gate accepted tokens seconds slowest node 0 0.250 promoted - 0 0 -" in told
     assert "7 0.320 rolled back - 0 0 -" in told
+    assert "8 - nothing trained - 0 0 -" in told
     assert "cycle 30 0.500 -> 0.550 promoted" in told
     assert "cycle 29" not in told
     assert re.search(r"with texts and calls: evokd show \S+ --cycle N \(0 to 30\)", told)

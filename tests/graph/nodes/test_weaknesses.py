@@ -16,6 +16,7 @@ from evokd.messages import Analysis, CaseVerdict, FeedbackPacket, Weakness
 from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.registry import codec
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.rows import GATE, GateRecord
 from tests.graph.conftest import run_quick
 from tests.graph.toy import WordStudent
 
@@ -155,6 +156,18 @@ async def test_a_batch_answered_before_its_own_training_is_no_effect_of_it(conte
     await follow_weaknesses(context, 1, batch)
     assert context.ledger.weaknesses()[0]["effect"] is None
     await follow_weaknesses(context, 2, batch)
+    assert context.ledger.weaknesses()[0]["effect"] == pytest.approx(0.5429)
+
+
+async def test_a_cycle_that_trained_nothing_has_no_effect_on_a_weakness(context: Any) -> None:
+    await adopt(context, evaluation(), weakness("v0", "v1", "v2", "v3"))
+    before = context.ledger.weaknesses()
+    context.ledger.put_cycle_record(1, GATE, GateRecord(before=0.5, after=None, promoted=False))
+    await follow_weaknesses(context, 1, evaluation())
+    assert context.ledger.weaknesses() == before
+    await follow_weaknesses(context, 2, CycleEvaluation(make_texts("e", LATE, 4, "right"), []))
+    assert context.ledger.weaknesses()[0]["effect"] is None  # answered before the first training on it
+    await follow_weaknesses(context, 2, CycleEvaluation([], make_texts("v", LATE, 4, "right")))
     assert context.ledger.weaknesses()[0]["effect"] == pytest.approx(0.5429)
 
 
