@@ -86,6 +86,11 @@ class Page:
         self._go(lambda: self.click(links[0]))
         return self.wait(start.split("/")[0])
 
+    def resize(self, width: int) -> None:
+        """Give the page another width in pixels, until the test ends."""
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
     def use_dark(self, dark: bool) -> None:
         """Ask for dark or light colours."""
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import evokd
-from tests.browser.conftest import DOMAINS
+from tests.browser.conftest import DOMAINS, SETS
 from tests.browser.pages import Page
 from tests.browser.routes import list_routes
 
@@ -111,6 +111,68 @@ def test_two_runs_are_compared(page: Page, runs: Path, tmp_path: Path) -> None:
     assert page.name == "compare"
     assert all(domain in page.text for domain in DOMAINS)
     assert page.complaints() == []
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_no_table_of_the_first_page_needs_a_scroll_bar_at_1200_pixels(
+    page: Page, reports: dict[str, str], domain: str
+) -> None:
+    page.resize(1200)
+    page.open(reports[domain])
+    wide = page.browser.execute_script(
+        "return [...document.querySelectorAll('main .scroll')].filter((e) => e.scrollWidth > e.clientWidth)"
+        ".map((e) => e.getAttribute('aria-label'))"
+    )
+    assert wide == []
+
+
+def test_the_table_of_the_agents_fits_with_prices_too(page: Page, reports: dict[str, str]) -> None:
+    page.resize(1200)
+    page.open(reports["support_tickets"])
+    page.browser.execute_script(
+        "const role = {role: 'generator', calls: 1234, input_tokens: 1.2e6, output_tokens: 2e5, cost_usd: 0.0123,"
+        " seconds: 3000, slowest_call: 'x', slowest_seconds: 30, faults: 12, refused: 0};"
+        "document.querySelector('.compact').parentElement.replaceWith(roleTable([role]))"
+    )
+    room = page.browser.execute_script(
+        "const held = document.querySelector('.compact').parentElement; return [held.scrollWidth, held.clientWidth]"
+    )
+    assert room[0] <= room[1]
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.81, 0.814), (0.8, 0.8), (0.0, 0.0), (0.3, 0.49), (0, 1), (0.8099, 0.8101), (0.9995, 1.0)]
+)
+def test_no_two_marks_of_an_axis_of_scores_read_the_same(
+    page: Page, reports: dict[str, str], low: float, high: float
+) -> None:
+    page.open(reports["support_tickets"])
+    marks = page.browser.execute_script(
+        "const {axis} = scoreAxis('score', arguments[0]); const marks = [];"
+        "for (let n = 0; axis.min + n * axis.interval <= axis.max + axis.interval / 2; n++)"
+        " marks.push(axis.axisLabel.formatter(axis.min + n * axis.interval)); return marks",
+        [low, high],
+    )
+    assert len(marks) > 1
+    assert len(set(marks)) == len(marks)
+    assert float(marks[0]) <= low
+    assert float(marks[-1]) >= high
+
+
+def test_marks_of_what_was_spent_are_told_with_the_digits_they_need(page: Page, reports: dict[str, str]) -> None:
+    page.open(reports["support_tickets"])
+    code = "const axis = spendingAxis('x', [0, arguments[0]]); return axis.axisLabel.formatter(axis.interval)"
+    told = [page.browser.execute_script(code, most) for most in (0.4, 0.0031, 90, 25_000, 3_000_000)]
+    assert told == ["0.1", "0.001", "20", "5,000", "500k"]
+
+
+def test_texts_of_sets_show_their_labels_even_where_some_have_none(page: Page, reports: dict[str, str]) -> None:
+    page.open(reports[SETS], "texts")
+    heads = [head.text for head in page.all("main th")]
+    assert "answer" in heads
+    answers = {row.find_elements("css selector", "td")[heads.index("answer")].text for row in page.all("tbody tr")}
+    assert "nothing" in answers
+    assert answers - {"nothing"}
 
 
 def search(page: Page, text: str) -> None:

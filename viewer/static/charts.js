@@ -71,6 +71,42 @@ function axis(name, more = {}) {
   };
 }
 
+/** The look of a legend: small symbols, quiet words. */
+function legend(more) {
+  return { top: 0, itemWidth: 14, itemHeight: 10, textStyle: { color: colour("quiet") }, ...more };
+}
+
+/** Marks for values from `low` to `high` at round distances of which no two read the same. */
+function roundMarks(low, high, most = 6) {
+  const rough = Math.max(high - low, 1e-9) / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * (1 - 1e-9));
+  const digits = Math.min(9, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+  const round = (value) => Number(value.toFixed(digits));
+  return { min: round(Math.floor(low / step + 1e-9) * step), max: round(Math.ceil(high / step - 1e-9) * step), step, digits };
+}
+
+const LEAST_RANGE = 0.002;
+/** Scores that differ by less are drawn as if they differed by this: they are told with three digits. */
+
+/** An axis of scores, with as many digits as tell its marks apart; `gap` is the room for these in pixels. */
+function scoreAxis(name, scores) {
+  const [low, high] = [Math.min(...scores), Math.max(...scores)];
+  const margin = Math.max(0, LEAST_RANGE - (high - low)) / 2;
+  const { min, max, step, digits: needed } = roundMarks(Math.max(0, low - margin), high + margin);
+  const digits = Math.max(2, needed);
+  const gap = 28 + 7 * digits;
+  const axisLabel = { formatter: (value) => value.toFixed(digits) };
+  return { gap, axis: axis(name, { type: "value", min, max, interval: step, nameGap: gap, axisLabel }) };
+}
+
+/** An axis of what was spent, from nothing on. */
+function spendingAxis(name, amounts) {
+  const { max, step, digits } = roundMarks(0, Math.max(...amounts) || 1);
+  const formatter = (value) => (digits ? value.toFixed(digits) : short(value));
+  return axis(name, { type: "value", min: 0, max, interval: step, axisLabel: { formatter } });
+}
+
 /** A tip that is drawn, never parsed as HTML. */
 function tip(formatter, more = {}) {
   return {

@@ -131,18 +131,25 @@ function compareChart(runs, axisName) {
     run.curve
       .filter((point) => point.gate && point.gate.after !== null)
       .map((point) => [at(point), point.gate.promoted ? point.gate.after : point.gate.before]);
+  const points = runs.flatMap(champion);
+  if (!points.length) return h("p", { class: "quiet" }, "No cycle has been scored yet.");
+  const scores = scoreAxis(
+    "score on gate data",
+    points.map(([, value]) => value),
+  );
+  const spent = spendingAxis(
+    name,
+    points.map(([amount]) => amount),
+  );
   return chart(
     () => ({
-      grid: { left: 56, right: 24, top: 40, bottom: 48 },
-      legend: { type: "scroll", top: 0, textStyle: { color: colour("quiet") } },
-      tooltip: tip((item) => `${item.seriesName}: ${score(item.data[1])} at ${short(item.data[0])}`),
-      xAxis: axis(name, { type: "value", axisLabel: { formatter: short } }),
-      yAxis: axis("score on gate data", {
-        type: "value",
-        scale: true,
-        nameGap: 42,
-        axisLabel: { formatter: (value) => value.toFixed(2) },
-      }),
+      grid: { left: scores.gap + 14, right: 24, top: 40, bottom: 48 },
+      legend: legend({ type: "scroll" }),
+      tooltip: tip(
+        (item) => `${item.seriesName}: ${score(item.data[1])} at ${spent.axisLabel.formatter(item.data[0])}`,
+      ),
+      xAxis: spent,
+      yAxis: scores.axis,
       series: [
         ...runs.map((run) => runSeries(run, champion(run), repeated(runs, run.group))),
         ...meanSeries(runs, champion),

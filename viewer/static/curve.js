@@ -42,6 +42,10 @@ function curveChart(view, axisName) {
     scored
       .filter((point) => point.gate.promoted === promoted)
       .map((point) => ({ value: [at(point), point.gate.after], point }));
+  const scores = scoreAxis(`${view.gate_metric ?? "score"} on gate data`, [
+    ...champion.map(([, value]) => value),
+    ...scored.map((point) => point.gate.after),
+  ]);
   const marks = (series) => ({
     ...series,
     type: "scatter",
@@ -57,16 +61,11 @@ function curveChart(view, axisName) {
   });
   return chart(
     () => ({
-      grid: { left: 56, right: 24, top: 34, bottom: 48 },
-      legend: { top: 0, textStyle: { color: colour("quiet") }, data: ["champion", "promoted", "rolled back"] },
+      grid: { left: scores.gap + 14, right: 24, top: 34, bottom: 48 },
+      legend: legend({ data: ["champion", "promoted", "rolled back"] }),
       tooltip: tip((item) => (item.data.point ? say(item.data.point) : `champion ${score(item.data[1])}`)),
-      xAxis: axis(name, { type: "value", axisLabel: { formatter: short } }),
-      yAxis: axis(`${view.gate_metric ?? "score"} on gate data`, {
-        type: "value",
-        scale: true,
-        nameGap: 42,
-        axisLabel: { formatter: (value) => value.toFixed(2) },
-      }),
+      xAxis: spendingAxis(name, scored.map(at)),
+      yAxis: scores.axis,
       series: [
         {
           name: "champion",

@@ -35,6 +35,12 @@ function cycleSummary(view, row) {
             textsLink(`${number(row.states.accepted ?? 0)} accepted`, { cycle: view.cycle, state: "accepted" }),
             ", ",
             textsLink(`${number(row.states.rejected ?? 0)} refused`, { cycle: view.cycle, state: "rejected" }),
+            row.states.tombstoned
+              ? [
+                  ", ",
+                  textsLink(`${number(row.states.tombstoned)} taken back`, { cycle: view.cycle, state: "tombstoned" }),
+                ]
+              : null,
             reasonList(row.reasons),
           ]
         : null,
@@ -66,7 +72,7 @@ function sayDecision(decision) {
 function reasonList(reasons) {
   const parts = Object.entries(reasons ?? {});
   return parts.length
-    ? h("span", { class: "quiet" }, ` (${parts.map(([reason, n]) => `${n} ${reason}`).join(", ")})`)
+    ? h("span", { class: "quiet" }, ` (${parts.map(([reason, n]) => `${n} ${sayReason(reason)}`).join(", ")})`)
     : null;
 }
 
@@ -281,6 +287,10 @@ function lessonStep(source, view, lesson, span) {
       states.rejected && [
         ", ",
         textsLink(`${number(states.rejected)} refused`, { lesson: lesson.id, state: "rejected" }),
+      ],
+      states.tombstoned && [
+        ", ",
+        textsLink(`${number(states.tombstoned)} taken back`, { lesson: lesson.id, state: "tombstoned" }),
       ],
     ),
     fold(`texts-${lesson.id}`, "the texts", async () =>

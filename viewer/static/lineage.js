@@ -37,7 +37,7 @@ PAGES.sample = async (source, [id]) => {
 };
 
 function answerAlone(sample) {
-  if (isMarked(sample.label)) return marked(sample.text, sample.label);
+  if (isMarked(sample.label) && sample.label.length) return marked(sample.text, sample.label);
   return sample.label === null ? badge("no label", "dim") : badge(sayAnswer(sample.label), "label");
 }
 
@@ -149,7 +149,7 @@ function fateLink(sample, pairs) {
       "p",
       {},
       sampleBadge(sample),
-      ` ${SAMPLE_STATES[sample.state] ?? ""}${sample.reason ? `: ${sample.reason}` : ""}${masked}`,
+      ` ${SAMPLE_STATES[sample.state] ?? ""}${sample.reason ? `: ${sayReason(sample.reason)}` : ""}${masked}`,
     ),
     sample.review && h("p", {}, reviewLine(sample.review, sample.text)),
     pairs.length

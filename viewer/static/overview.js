@@ -29,7 +29,7 @@ PAGES.overview = async (source) => {
       { class: "columns" },
       card(
         "Who used what",
-        h("p", { class: "quiet" }, "Read and written in tokens; cost \u2013 where the price is unknown."),
+        h("p", { class: "quiet" }, "Read and written in tokens; USD \u2013 where the price is unknown."),
         roleTable(view.roles),
       ),
       card("Where the time went", nodeTable(view.nodes)),
@@ -150,7 +150,16 @@ function tile(name, value, lines, kind) {
 
 function cycleTable(cycles) {
   return table(
-    ["cycle", "what failed", ["accepted", "num"], ["refused", "num"], "gate", "", ["tokens", "num"], ["time", "num"]],
+    [
+      "cycle",
+      ["what failed", "wide"],
+      ["accepted", "num"],
+      ["left out", "num"],
+      "gate",
+      "",
+      ["tokens", "num"],
+      ["time", "num"],
+    ],
     cycles.map((cycle) => [
       linkCycle(cycle.cycle),
       cycle.weaknesses.length
@@ -179,9 +188,9 @@ function roleTable(roles) {
       ["calls", "num"],
       ["read", "num"],
       ["written", "num"],
-      ["cost", "num"],
+      ["USD", "num"],
       ["time", "num"],
-      "slowest call",
+      ["slowest call", "num wrapped spare"],
       ["faults", "num"],
     ],
     [...roles]
@@ -191,13 +200,13 @@ function roleTable(roles) {
         number(role.calls),
         short(role.input_tokens),
         short(role.output_tokens),
-        role.cost_usd === null ? "\u2013" : dollars(role.cost_usd),
+        role.cost_usd === null ? "\u2013" : role.cost_usd.toFixed(role.cost_usd < 1 ? 4 : 2),
         duration(role.seconds),
         role.slowest_call &&
           h("a", { href: route("call", role.slowest_call), title: role.slowest_call }, duration(role.slowest_seconds)),
         `${role.faults + role.refused}`,
       ]),
-    { caption: "Tokens and time of each agent", empty: "no call yet" },
+    { caption: "Tokens and time of each agent", empty: "no call yet", kind: "compact" },
   );
 }
 
@@ -211,7 +220,7 @@ function nodeTable(nodes) {
         h("b", {}, node.node),
         number(node.runs),
         duration(node.seconds),
-        h("span", { class: "bar", style: `width:${Math.max(1, Math.round((90 * node.seconds) / most))}px` }),
+        h("span", { class: "bar", style: `width:max(1px, calc(var(--bar) * ${(node.seconds / most).toFixed(3)}))` }),
         [duration(node.slowest), " in ", linkCycle(node.cycle), !i && [" ", badge("slowest", "warn")]],
       ]),
     { caption: "Wall-clock seconds of each node; lessons side by side count once" },

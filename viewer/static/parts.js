@@ -15,8 +15,8 @@ function facts(pairs) {
   );
 }
 
-/** A table; a column is [name, {class}] or a name, a cell a child or an array of children. */
-function table(columns, rows, { caption, empty = "nothing" } = {}) {
+/** A table; a column is [name, class] or a name, a cell a child or an array of children; `kind` is its own class. */
+function table(columns, rows, { caption, empty = "nothing", kind } = {}) {
   if (!rows.length) return h("p", { class: "quiet" }, empty);
   const heads = columns.map((column) => (Array.isArray(column) ? column : [column, ""]));
   return h(
@@ -24,7 +24,7 @@ function table(columns, rows, { caption, empty = "nothing" } = {}) {
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption ?? "table" },
     h(
       "table",
-      {},
+      { class: kind },
       caption && h("caption", {}, caption),
       h(
         "thead",
@@ -225,7 +225,7 @@ function sampleLine(sample) {
     linkSample(sample.id),
     " ",
     sampleBadge(sample),
-    sample.reason && [" ", badge(sample.reason, "bad")],
+    sample.reason && [" ", badge(sayReason(sample.reason), "bad")],
     " ",
     answered(sample.text, label),
     exam && h("div", { class: "quiet" }, exam),

@@ -63,7 +63,7 @@ function mapChart(points, by) {
   return chart(
     () => ({
       grid: { left: 20, right: 20, top: 60, bottom: 20 },
-      legend: { type: "scroll", top: 0, textStyle: { color: colour("quiet") } },
+      legend: legend({ type: "scroll" }),
       tooltip: tip(
         (item) =>
           `${wrapText(item.data.point.text)}\n${[item.data.point.label, item.data.point.id].filter(Boolean).join(", ")}`,

@@ -23,16 +23,19 @@ PAGES.texts = async (source, _, query) => {
 };
 
 function textTable(rows) {
-  const areMarked = rows.some((row) => isMarked(row.label ?? row.intended));
+  const answers = rows.map((row) => row.label ?? row.intended);
+  const areMarked = !answers.some(isSet) && answers.some(isMarked); // an empty set looks like no entity
   const columns = [
     ["id", (row) => linkSample(row.id)],
     [
       "text",
-      (row) =>
-        isMarked(row.label ?? row.intended) ? marked(row.text, row.label ?? row.intended, CUT) : quote(row.text),
+      (row) => {
+        const answer = row.label ?? row.intended;
+        return areMarked && isMarked(answer) ? marked(row.text, answer, CUT) : quote(row.text);
+      },
     ],
     !areMarked && ["answer", labelCell],
-    ["state", (row) => [sampleBadge(row), row.reason && h("div", { class: "quiet" }, row.reason)]],
+    ["state", (row) => [sampleBadge(row), row.reason && h("div", { class: "quiet" }, sayReason(row.reason))]],
     ["before training the student said", examCell],
     ["kind", (row) => h("span", { title: KINDS[row.kind] }, row.kind)],
   ].filter(Boolean);
@@ -46,7 +49,7 @@ function textTable(rows) {
 function labelCell(row) {
   const label = row.label ?? row.candidates?.[0] ?? null;
   const wanted =
-    row.intended && !isMarked(row.intended) && JSON.stringify(row.intended) !== JSON.stringify(label)
+    row.intended && JSON.stringify(row.intended) !== JSON.stringify(label)
       ? h("div", { class: "quiet" }, `written for ${sayAnswer(row.intended)}`)
       : null;
   return [label === null ? h("span", { class: "quiet" }, "not labelled") : sayAnswer(label, row.text), wanted];
@@ -111,7 +114,7 @@ function filterBar(facets, query) {
     pick("label", "label", rows("label")),
     pick("cycle", "cycle", rows("cycle")),
     pick("kind", "kind", rows("kind")),
-    pick("reason", "refused for", rows("reason")),
+    pick("reason", "left out for", rows("reason", sayReason)),
     pick("weakness", "weakness", rows("weakness")),
     pick("disputed", "dispute", [
       ["true", "disputed"],

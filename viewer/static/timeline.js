@@ -49,12 +49,18 @@ function timeline(spans, cycle) {
           "div",
           { class: "lane-bars" },
           [0, 25, 50, 75, 100].map((at) =>
-            h("span", { class: "tick", style: `left:${at}%` }, duration(((ended - began) * at) / 100)),
+            h("span", { class: "tick", style: `left:${at}%` }, sayTick((ended - began) * at, ended - began)),
           ),
         ),
       ),
     ),
   ];
+}
+
+/** A mark of the time line; a short cycle needs more digits, so that no two marks read the same. */
+function sayTick(hundredths, whole) {
+  const seconds = hundredths / 100;
+  return whole < 2 ? `${seconds.toFixed(whole < 0.2 ? 3 : 2)} s` : duration(seconds);
 }
 
 /** Rows of bars: one per node, and as many per agent as it had calls at the same time. */

@@ -18,6 +18,9 @@ const SAMPLE_STATES = {
   drafted: "written, not curated yet",
 };
 
+/** Why a text was refused or taken back, as plain words. */
+const sayReason = (reason) => String(reason).replaceAll("_", " ");
+
 const CALL_STATES = {
   ok: "used",
   fault: "could not be used as it was",
