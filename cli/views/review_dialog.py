@@ -196,7 +196,7 @@ class ReviewDialog:
         edit = "[bold]e[/] edit  " if pending.has_entities else ""
         number = "[bold]1[/].. answer  " if pending.has_entities else "[bold]1[/].. label  "
         if pending.has_sets:
-            number = "[bold]1 2[/].. labels  [bold]0[/] none  "
+            number = "[bold]1[/], [bold]1 2[/].. exactly these labels  [bold]0[/] no label  "
         keys = f"[bold]a[/] accept  {number}{edit}[bold]r[/] refuse  [bold]s[/] skip  [bold]b[/] back  [bold]q[/] quit"
         say(self._console, f"[dim]{keys}[/]", 2, 2)
 

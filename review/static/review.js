@@ -93,6 +93,12 @@ function chosenSet() {
   return state.review.labels.map((label) => label.name).filter((name) => chosen.includes(name));
 }
 
+/** Take all labels back: none applies. */
+function clearSet() {
+  item().chosen = [];
+  draw();
+}
+
 /** Choose a label, or take it back; "accept" stores the set. */
 function toggle(label) {
   const chosen = chosenSet();
@@ -177,12 +183,19 @@ function drawText(one) {
     h("p", { class: "fault", id: "fault", role: "alert" }),
     drawActions(),
     drawOpinions(one),
-    h(
-      "p",
-      { class: "quiet" },
-      "Keys: a accept, 1 to 9 label, r refuse, s skip, j and k next and previous. Skipped texts stay as they are.",
-    ),
+    h("p", { class: "quiet", id: "keys" }, tellKeys()),
   );
+}
+
+/** What the keys do; the numbers do something else in each task. */
+function tellKeys() {
+  const { entities, sets, labels } = state.review;
+  const numbers = labels.length > 1 ? `1 to ${Math.min(labels.length, 9)}` : "1";
+  const rest = "r refuse, s skip, j and k next and previous. Skipped texts stay as they are.";
+  if (sets)
+    return `Keys: ${numbers} switch a label on and off, 0 switches all off (no label applies), a accepts the labels that are on, ${rest}`;
+  if (entities) return `Keys: ${numbers} mark the selected words, a accept, ${rest} Esc leaves the field.`;
+  return `Keys: a accept, ${numbers} label, ${rest}`;
 }
 
 function drawPieces(pieces) {
@@ -259,6 +272,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (/^[1-9]$/.test(event.key)) choose(Number(event.key));
+  else if (event.key === "0" && state.review.sets) clearSet();
   else if (KEYS[event.key]) KEYS[event.key]();
   else return;
   event.preventDefault();

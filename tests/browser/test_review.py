@@ -11,7 +11,7 @@ from evokd.review.app import create_app
 from evokd.review.pending import ReviewSession
 from evokd.review.serving import serve_beside
 from tests.browser.pages import Page
-from tests.review.waiting import ENTITIES, decided, wait
+from tests.review.waiting import ENTITIES, SETS, decided, wait
 
 HOSTILE = {
     "c001-l01-d01": ("<script>document.title='x'</script><img src=x onerror=alert(1)> charged twice", "billing"),
@@ -65,6 +65,34 @@ def test_keys_decide_and_move_on(page: Page, labels: tuple[ReviewSession, str]) 
     press(page, "j", "s")
     wait_for(page, session, "c001-l01-d02", "skip")
     assert page.complaints() == []
+
+
+def test_keys_switch_labels_of_a_set_and_zero_gives_none(page: Page, tmp_path: Path) -> None:
+    session = wait(tmp_path / "sets.db", SETS, "multilabel")
+    with serve_beside(create_app(session, "one", "secret")) as base:
+        page.open(f"{base}/#secret")
+        told = page.find("#keys").text
+        assert "1 to 3 switch a label on and off, 0 switches all off (no label applies)" in told
+        press(page, "2", "3", "a")
+        assert wait_for(page, session, "c001-l01-d01", "correct")[1] == ["billing", "=delivery"]
+        page.wait("c001-l01-d02")
+        press(page, "3", "0", "a")
+        wait_for(page, session, "c001-l01-d02", "accept")  # none is what the teacher said
+        page.wait("c001-l01-d03")
+        press(page, "0", "a")
+        assert wait_for(page, session, "c001-l01-d03", "correct")[1] == []
+
+
+def test_the_line_of_keys_says_what_numbers_do(
+    page: Page, labels: tuple[ReviewSession, str], spans: tuple[ReviewSession, str]
+) -> None:
+    told = []
+    for _, address in (labels, spans):
+        page.open(address)
+        told.append(page.find("#keys").text)
+    assert "1 to 3 label" in told[0]
+    assert "switch" not in told[0]
+    assert "1 to 2 mark the selected words" in told[1]
 
 
 def test_texts_stay_texts(page: Page, labels: tuple[ReviewSession, str]) -> None:

@@ -79,6 +79,7 @@ def test_the_terminal_takes_numbers_and_labels(session: ReviewSession) -> None:
     told = out.getvalue()
     assert "'7': type a, r, s, b, q, numbers from 1 to 3, such as 1 2, 0 for none" in told.replace("\n", " ")
     assert "billing;login" in told
+    assert "1, 1 2.. exactly these labels  0 no label" in " ".join(told.split()).replace("labels 0", "labels  0")
 
 
 def test_an_unknown_label_is_refused(session: ReviewSession) -> None:
