@@ -1,7 +1,7 @@
 """Prompts of a domain: which are in force, how they read when they are sent, and what is wrong with them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evokd.agents.llm.call_recorder import estimate_tokens
@@ -13,9 +13,10 @@ from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.prompt_lint import lint_domain, make_subject
 from evokd.messages import InputError, fence
 from evokd.messages.files import read_utf8
+from evokd.messages.finding import Finding
 from evokd.messages.suggest import suggest
 from evokd.prompts.languages import LANGUAGES, PromptLanguage
-from evokd.prompts.lint import Finding, LintSubject, compare_texts, lint_prompts, read_origin
+from evokd.prompts.lint import LintSubject, compare_texts, lint_prompts, read_origin
 from evokd.prompts.loader import (
     BASE,
     REPLIES,
@@ -24,6 +25,7 @@ from evokd.prompts.loader import (
     find_prompt,
     load_prompt,
     load_prompts,
+    load_role,
     partial_folders,
 )
 
@@ -37,6 +39,7 @@ __all__ = [
     "lint_prompt_sets",
     "list_prompts",
     "show_prompt",
+    "tell_finding",
 ]
 
 
@@ -76,6 +79,8 @@ class SentPrompt:
     turn: str | None
     """The user turn; None where the first cycles send none."""
     turn_tokens: int
+    other_faults: tuple[str, ...] = ()
+    """What a run would refuse about the domain's other prompts, a line each."""
 
 
 @dataclass(frozen=True)
@@ -145,16 +150,24 @@ def find_role(role: str) -> str:
 def show_prompt(domain: str | Path | Domain, role: str) -> SentPrompt:
     """Render a prompt with the message that is first sent with it, by the forecast of `evokd check`.
 
+    A fault in another prompt of the domain hides nothing; it is told in `other_faults`.
+
     Raises:
-        InputError: the domain, the role or the prompt is wrong.
+        InputError: the domain, the role or this prompt is wrong.
     """
     name = find_role(role)
-    plan = make_plan(domain, "evokd", None, None, None, None, needs_teacher=False)
-    system, path = plan.briefing.systems[name], plan.briefing.files[name].path
+    loaded = _load(domain)
+    # messages do not depend on prompts, so the base ones stand in for those of the domain
+    plan = make_plan(replace(loaded, prompts=None), "evokd", None, None, None, None, needs_teacher=False)
+    most = plan.settings.curriculum.weaknesses
+    subject = make_subject(loaded, most)
+    prompt = load_role(name, subject.task, subject.overlay, subject.language)
+    system = prompt.render(subject.values[name])
+    faults = tuple(finding.note for finding in lint_domain(loaded, most) if finding.level == "error")
     message = Forecast(plan).first_message(name)
     turn = None if message is None else fence(message)
     count = estimate_tokens(turn) if turn else 0
-    return SentPrompt(path, read_utf8(path), system, estimate_tokens(system), turn, count)
+    return SentPrompt(prompt.path, read_utf8(prompt.path), system, estimate_tokens(system), turn, count, faults)
 
 
 def diff_prompts(domain: str | Path | Domain, roles: Sequence[str] = ()) -> list[PromptDiff]:
@@ -214,3 +227,8 @@ def lint_prompt_sets(domain: str | Path | Domain | None = None) -> list[Finding]
     tasks = sorted(path.name for path in BASE.iterdir() if (path / "analyst.md").is_file())
     subjects = [_base_subject(task, language) for task in tasks for language in LANGUAGES]
     return [finding for subject in subjects for finding in lint_prompts(subject)]
+
+
+def tell_finding(finding: Finding) -> dict[str, str]:
+    """Return a finding as `evokd prompts lint --json` prints it: weight, where, what, mend."""
+    return {"weight": finding.level, "where": finding.place, "what": finding.text, "mend": finding.mend}

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from evokd.messages import DomainSample, DraftBatch, FeedbackPacket, InputError, LabelEvidence, LessonPlan, Message
+from evokd.messages.finding import Finding
 from evokd.messages.suggest import find_closest, suggest
 from evokd.prompts.includes import PARTIALS, list_partials
 from evokd.prompts.languages import LANGUAGE_NAMES, PromptLanguage
@@ -29,7 +30,6 @@ from evokd.prompts.loader import (
     read_prompt,
 )
 
-Weight = Literal["error", "warning"]
 MESSAGES: Mapping[str, type[Message]] = {
     "analyst": FeedbackPacket,
     "generator": LessonPlan,
@@ -50,21 +50,6 @@ LONGEST = 4_000
 """Tokens of a system prompt above which it is called long; those that are shipped have up to 1,500."""
 
 _HEAD_ADVICE = "a head has name, version (a whole number), description, inputs (a list) and reply, each on a line"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong or odd."""
-
-    weight: Weight
-    where: str
-    """`path` or `path:line`."""
-    what: str
-    mend: str
-
-    def tell(self) -> str:
-        """Say it as one line."""
-        return f"{self.where}: {self.what}; {self.mend}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +76,15 @@ def lint_prompts(subject: LintSubject) -> list[Finding]:
     used: set[str] = set()
     overlay = subject.overlay
     if overlay is not None and not overlay.is_dir():
-        return [Finding("error", str(overlay), "no such folder of prompts", "mend the key 'prompts' in domain.yaml")]
+        return [
+            Finding(
+                "error",
+                "prompts_folder_missing",
+                str(overlay),
+                "no such folder of prompts",
+                "mend the key 'prompts' in domain.yaml",
+            )
+        ]
     for role in REPLIES:
         path = find_prompt(role, subject.task, overlay, subject.language)
         try:
@@ -106,8 +99,8 @@ def lint_prompts(subject: LintSubject) -> list[Finding]:
 
 
 def _rank(finding: Finding) -> tuple[bool, str, int]:
-    path, _, line = finding.where.rpartition(":")
-    return finding.weight != "error", path or line, int(line) if line.isdigit() else 0
+    path, _, line = finding.place.rpartition(":")
+    return finding.level != "error", path or line, int(line) if line.isdigit() else 0
 
 
 def _to_finding(exc: InputError) -> Finding:
@@ -115,8 +108,10 @@ def _to_finding(exc: InputError) -> Finding:
     where, _, rest = str(exc).partition(": ")
     what, _, mend = rest.rpartition("; ")
     if what:
-        return Finding("error", where, what, mend)
-    return Finding("error", where, rest, _HEAD_ADVICE if "front matter" in rest else "mend this line")
+        return Finding("error", "prompt_malformed", where, what, mend)
+    return Finding(
+        "error", "prompt_malformed", where, rest, _HEAD_ADVICE if "front matter" in rest else "mend this line"
+    )
 
 
 def _lint_prompt(subject: LintSubject, role: str, prompt: Prompt, faults: list[InputFault]) -> list[Finding]:
@@ -131,10 +126,18 @@ def _lint_prompt(subject: LintSubject, role: str, prompt: Prompt, faults: list[I
         findings.append(_to_finding(InputError(fault)))
     if "schema" not in prompt.head.inputs:
         what = "the prompt does not show the form of the reply ({{ schema }})"
-        findings.append(Finding("warning", str(prompt.path), what, 'end it with the line {% include "answer_form" %}'))
+        findings.append(
+            Finding(
+                "warning",
+                "prompt_without_schema",
+                str(prompt.path),
+                what,
+                'end it with the line {% include "answer_form" %}',
+            )
+        )
     findings += _lint_text(role, prompt)
     findings += _lint_origin(subject, role, prompt)
-    if not any(finding.weight == "error" for finding in findings):
+    if not any(finding.level == "error" for finding in findings):
         findings += _lint_rendered(subject, role, prompt)
     return findings
 
@@ -150,16 +153,15 @@ def _describe_input(fault: InputFault, allowed: list[str]) -> Finding:
     if fault.name not in allowed:
         return _describe_unknown(fault.where, fault.name, allowed)
     if fault.is_declared:
-        return Finding(
-            "error", fault.where, f"'inputs' declares {fault.name!r}, which the body never uses", "remove it or use it"
-        )
-    return Finding("error", fault.where, f"the body uses {fault.name!r}, which is not declared", "add it to 'inputs'")
+        what = f"'inputs' declares {fault.name!r}, which the body never uses"
+        return Finding("error", "prompt_input_unused", fault.where, what, "remove it or use it")
+    what = f"the body uses {fault.name!r}, which is not declared"
+    return Finding("error", "prompt_input_undeclared", fault.where, what, "add it to 'inputs'")
 
 
 def _describe_unknown(where: str, name: str, allowed: list[str]) -> Finding:
-    return Finding(
-        "error", where, f"unknown input {name!r}{suggest(name, allowed)}", f"use one of {', '.join(allowed)}"
-    )
+    what = f"unknown input {name!r}{suggest(name, allowed)}"
+    return Finding("error", "prompt_input_unknown", where, what, f"use one of {', '.join(allowed)}")
 
 
 def _lint_text(role: str, prompt: Prompt) -> list[Finding]:
@@ -171,13 +173,15 @@ def _lint_text(role: str, prompt: Prompt) -> list[Finding]:
         other = next((other for other in others if other in told), None)
         what = f"the prompt does not name the message that it comes with, {kind!r}"
         what += f", but {other!r}, which this agent never gets" if other else ""
-        findings.append(Finding("warning", str(prompt.path), what, f"say that a message of kind `{kind}` follows"))
+        mend = f"say that a message of kind `{kind}` follows"
+        findings.append(Finding("warning", "prompt_message_unnamed", str(prompt.path), what, mend))
     quoted = set(re.findall(r"[`'\"]([a-z_]+)[`'\"]", prompt.body))  # the words alone may stand in any sentence
     missing = [field for field in FIELDS[role] if field not in quoted]
     if missing:
         names = ", ".join(f"`{field}`" for field in missing)
         what = f"the prompt does not mention {names} of its message or reply"
-        findings.append(Finding("warning", str(prompt.path), what, "explain what the agent has to do with them"))
+        mend = "explain what the agent has to do with them"
+        findings.append(Finding("warning", "prompt_fields_unnamed", str(prompt.path), what, mend))
     return findings
 
 
@@ -190,7 +194,7 @@ def _lint_rendered(subject: LintSubject, role: str, prompt: Prompt) -> list[Find
     if tokens <= LONGEST:
         return []
     what = f"the prompt has about {tokens:,} tokens, which are paid for with every call"
-    return [Finding("warning", str(prompt.path), what, f"shorten it to {LONGEST:,} or fewer")]
+    return [Finding("warning", "prompt_long", str(prompt.path), what, f"shorten it to {LONGEST:,} or fewer")]
 
 
 def _lint_origin(subject: LintSubject, role: str, prompt: Prompt) -> list[Finding]:
@@ -201,24 +205,25 @@ def _lint_origin(subject: LintSubject, role: str, prompt: Prompt) -> list[Findin
     origin = read_origin(prompt.head.copied_from)
     if origin is None:
         what = f"copied_from is {prompt.head.copied_from!r}, which names no base prompt"
-        return [
-            Finding("warning", where, what, f"write it like {write_origin(role, subject.task, subject.language)!r}")
-        ]
+        mend = f"write it like {write_origin(role, subject.task, subject.language)!r}"
+        return [Finding("warning", "prompt_origin_unknown", where, what, mend)]
     path, version = origin
     task, language = _name_set(path)
     if task != subject.task or path.stem != role:
         what = f"this is a copy of the {path.stem} prompt for {task}"
-        return [Finding("warning", where, what, f"copy the {role} prompt for {subject.task} instead")]
+        return [
+            Finding("warning", "prompt_origin_other", where, what, f"copy the {role} prompt for {subject.task} instead")
+        ]
     if language != subject.language:
         copied, base = LANGUAGE_NAMES[language], LANGUAGE_NAMES[subject.language]
         what = f"this is a copy of the {copied} prompt, but the other prompts are {base}"
         mend = f"translate it, or set prompt_language: {language} in domain.yaml"
-        return [Finding("warning", where, what, mend)]
+        return [Finding("warning", "prompt_origin_language", where, what, mend)]
     newest = load_prompt(path, [SHARED / language]).head.version
     if newest > version:
         what = f"the base prompt is v{newest} now, this is a copy of v{version}"
         mend = f"take over what `evokd prompts diff` shows, then write v{newest} here"
-        return [Finding("warning", where, what, mend)]
+        return [Finding("warning", "prompt_origin_old", where, what, mend)]
     return []
 
 
@@ -230,18 +235,19 @@ def _find_strays(overlay: Path, used: set[str]) -> list[Finding]:
             continue
         if path.suffix == ".md" and path.stem not in REPLIES:
             what = f"no agent has this name{suggest(path.stem, list(REPLIES))}"
-            findings.append(
-                Finding("error", str(path), what, f"name it one of {', '.join(REPLIES)} (.md), or remove it")
-            )
+            mend = f"name it one of {', '.join(REPLIES)} (.md), or remove it"
+            findings.append(Finding("error", "prompt_stray", str(path), what, mend))
         elif path.suffix != ".md":
             hint = suggest(path.stem, list(REPLIES))
             what = f"not read: a prompt is a file of Markdown{hint if path.is_file() else ''}"
-            findings.append(Finding("warning", str(path), what, "name it ROLE.md, or move it out of this folder"))
+            mend = "name it ROLE.md, or move it out of this folder"
+            findings.append(Finding("warning", "prompt_not_read", str(path), what, mend))
     folder = overlay / PARTIALS
     for name in list_partials([folder]):
         if name not in used:
             what = f"no prompt includes this partial{suggest(name, sorted(used))}"
-            findings.append(Finding("warning", str(folder / f"{name}.md"), what, "rename or remove it"))
+            where = str(folder / f"{name}.md")
+            findings.append(Finding("warning", "partial_unused", where, what, "rename or remove it"))
     return findings
 
 

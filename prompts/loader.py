@@ -141,11 +141,23 @@ def load_prompts(task: str, overlay: Path | None = None, language: PromptLanguag
         _check_overlay(overlay)
     prompts = {}
     for role in REPLIES:
-        path = find_prompt(role, task, overlay, language)
-        prompts[role] = load_prompt(path, partial_folders(language, overlay))
-        if fault := find_role_fault(prompts[role], role):
-            raise InputError(fault)
+        prompts[role] = load_role(role, task, overlay, language)
     return prompts
+
+
+def load_role(role: str, task: str, overlay: Path | None = None, language: PromptLanguage = "en") -> Prompt:
+    """Load the prompt of one role, whatever is wrong with the others; arguments as of `load_prompts`.
+
+    Raises:
+        InputError: there is no such overlay, or the file is missing or malformed.
+    """
+    if overlay is not None:
+        _check_folder(overlay)
+        _check_kind(overlay / f"{role}.md")
+    prompt = load_prompt(find_prompt(role, task, overlay, language), partial_folders(language, overlay))
+    if fault := find_role_fault(prompt, role):
+        raise InputError(fault)
+    return prompt
 
 
 def find_prompt(role: str, task: str, overlay: Path | None, language: PromptLanguage) -> Path:
@@ -172,12 +184,21 @@ def find_role_fault(prompt: Prompt, role: str) -> str | None:
     )
 
 
-def _check_overlay(folder: Path) -> None:
+def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of prompts; mend the key 'prompts' in domain.yaml")
+
+
+def _check_kind(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, but a prompt is a file; rename it or move it away")
+
+
+def _check_overlay(folder: Path) -> None:
+    _check_folder(folder)
     for path in sorted(folder.glob("*.md")):
-        if path.stem in REPLIES and not path.is_file():
-            raise InputError(f"{path}: is a folder, but a prompt is a file; rename it or move it away")
+        if path.stem in REPLIES:
+            _check_kind(path)
         if path.stem not in REPLIES:
             hint = suggest(path.stem, list(REPLIES))
             raise InputError(

@@ -21,17 +21,17 @@ def prompts_lint(
     Examples:
       evokd prompts lint my_domain
     """
-    from evokd.api.prompt_sets import lint_prompt_sets
+    from evokd.api.prompt_sets import lint_prompt_sets, tell_finding
     from evokd.cli import console
     from evokd.cli.views.prompt_pages import print_findings
 
     findings = lint_prompt_sets(domain)
     if as_json:
         for finding in findings:
-            console.print_json(vars(finding))
+            console.print_json(tell_finding(finding))
     else:
         print_findings(console.stdout(), findings)
-    errors = sum(finding.weight == "error" for finding in findings)
+    errors = sum(finding.level == "error" for finding in findings)
     console.say(f"errors: {errors}, warnings: {len(findings) - errors}")
     if errors:
         raise typer.Exit(2)

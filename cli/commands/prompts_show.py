@@ -27,6 +27,10 @@ def prompts_show(
     from evokd.cli.views.prompt_pages import print_source, print_turns
 
     shown = show_prompt(domain, role)
+    if shown.other_faults:
+        more = len(shown.other_faults) - 1
+        rest = f" (and {more} more: {console.program()} prompts lint {domain})" if more else ""
+        console.say(f"warning: another prompt of this domain is at fault: {shown.other_faults[0]}{rest}")
     if as_json:
         console.print_json({**vars(shown), "path": str(shown.path)})
     elif source:

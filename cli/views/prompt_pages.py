@@ -76,7 +76,7 @@ def print_diff(console: Console, lines: Sequence[str]) -> None:
 def print_findings(console: Console, findings: Sequence["Finding"]) -> None:
     """Print what is wrong, a line each."""
     for finding in findings:
-        console.print(Text(f"{finding.weight}: {literal_line(finding.tell())}"), highlight=False, soft_wrap=True)
+        console.print(Text(f"{finding.level}: {literal_line(finding.note)}"), highlight=False, soft_wrap=True)
 
 
 def literal_line(text: str) -> str:

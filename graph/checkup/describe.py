@@ -140,7 +140,7 @@ def _describe_plan(plan: Plan) -> dict[str, Any]:
         "prompts": dict(plan.briefing.versions),
         "own_prompts": list(plan.briefing.domain_prompts),
         "prompt_language": plan.domain.prompt_language,
-        "prompt_findings": [finding.tell() for finding in lint_domain(plan.domain, settings.curriculum.weaknesses)],
+        "prompt_findings": [finding.note for finding in lint_domain(plan.domain, settings.curriculum.weaknesses)],
         "preset": plan.preset,
         "student": settings.student.base,
         "budget": settings.budget.model_dump(mode="json"),

@@ -5,7 +5,8 @@ from evokd.agents.output_schemas import output_schema
 from evokd.agents.prompt_context import prompt_values
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_settings import Settings
-from evokd.prompts.lint import Finding, LintSubject, lint_prompts
+from evokd.messages.finding import Finding
+from evokd.prompts.lint import LintSubject, lint_prompts
 from evokd.prompts.loader import REPLIES
 
 FOLDER = "prompts"
@@ -36,4 +37,5 @@ def _find_unnamed(domain: Domain) -> list[Finding]:
     if domain.prompts is not None or not any((folder / f"{role}.md").is_file() for role in REPLIES):
         return []
     what = f"the prompts in this folder are not used, since {domain.folder / 'domain.yaml'} does not name it"
-    return [Finding("warning", str(folder), what, f"add the line prompts: {FOLDER} there, or remove the folder")]
+    mend = f"add the line prompts: {FOLDER} there, or remove the folder"
+    return [Finding("warning", "prompts_not_used", str(folder), what, mend)]

@@ -194,7 +194,7 @@ def test_lint_says_where_a_prompt_is_wrong_and_how_to_mend_it(
         (toy / "prompts" / name).parent.mkdir(exist_ok=True)
         (toy / "prompts" / name).write_text(text, encoding="utf-8")
     folder = f"{toy / 'prompts'}/"
-    lines = [f"{finding.weight}: {finding.tell().removeprefix(folder)}" for finding in lint_prompt_sets(toy)]
+    lines = [f"{finding.level}: {finding.note.removeprefix(folder)}" for finding in lint_prompt_sets(toy)]
     matching = [line for line in lines if line.startswith(told) and mend in line]
     assert len(matching) == 1, "\n".join(lines)
     assert all(line.isprintable() for line in lines)
@@ -206,8 +206,8 @@ def test_prompts_in_a_folder_that_the_domain_does_not_name_are_a_warning(tmp_pat
     assert lint_prompt_sets(folder) == []
     (folder / "prompts" / "labeler.md").write_text(LABELER, encoding="utf-8")
     (finding,) = lint_prompt_sets(folder)
-    assert (finding.weight, finding.where) == ("warning", str(folder / "prompts"))
-    assert "are not used" in finding.what
+    assert (finding.level, finding.place) == ("warning", str(folder / "prompts"))
+    assert "are not used" in finding.text
     assert "prompts: prompts" in finding.mend
 
 
@@ -217,8 +217,8 @@ def test_lint_finds_everything_in_one_pass_and_errors_come_first(toy: Path) -> N
     (toy / "prompts" / "profil.md").write_text(LABELER, encoding="utf-8")
     (toy / "prompts" / "analyst.md").write_text(MISSPELT, encoding="utf-8")
     findings = lint_prompt_sets(toy)
-    assert [finding.weight for finding in findings] == ["error", "error", "error", "warning"]
-    assert [Path(finding.where.split(":")[0]).name for finding in findings] == [
+    assert [finding.level for finding in findings] == ["error", "error", "error", "warning"]
+    assert [Path(finding.place.split(":")[0]).name for finding in findings] == [
         "analyst.md",
         "generator.md",
         "profil.md",

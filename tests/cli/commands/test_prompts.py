@@ -70,6 +70,26 @@ def test_lint_ends_with_2_where_something_is_an_error_and_with_0_for_warnings(
     assert [line.split(":")[0] for line in out.splitlines()] == ["error", "warning"]
     code, out, _ = run(capsys, "lint", str(toy), "--json")
     assert [json.loads(line)["weight"] for line in out.splitlines()] == ["error", "warning"]
+    assert all(set(json.loads(line)) == {"weight", "where", "what", "mend"} for line in out.splitlines())
+
+
+def test_a_prompt_is_shown_while_others_are_broken(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "copy", str(toy), "generator", "labeler", "guide")
+    own = toy / "prompts"
+    (own / "labeler.md").write_text("nothing", encoding="utf-8")
+    (own / "guide.md").write_text("nothing", encoding="utf-8")
+    generator = own / "generator.md"
+    text = generator.read_text(encoding="utf-8").replace("Write as many texts", "Compose as many texts")
+    generator.write_text(text, encoding="utf-8")
+    code, out, err = run(capsys, "show", str(toy), "generator")
+    assert code == 0
+    assert "Compose as many texts" in out
+    (line,) = err.splitlines()
+    assert line.startswith(f"warning: another prompt of this domain is at fault: {own / 'guide.md'}:1: ")
+    assert line.endswith(f"(and 1 more: evokd prompts lint {toy})")
+    code, out, err = run(capsys, "show", str(toy), "labeler")
+    assert (code, out) == (2, "")
+    assert f"{own / 'labeler.md'}:1: a prompt file begins with front matter" in err
 
 
 def test_check_tells_what_is_odd_about_the_prompts(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
