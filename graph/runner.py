@@ -25,6 +25,7 @@ from evokd.graph.setup.readability import refuse_unreadable
 from evokd.graph.setup.resume_check import Change
 from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, write_config
 from evokd.graph.stopping import Stop, Stopped
+from evokd.graph.teacher_check import check_teacher
 from evokd.messages import EvokdError
 from evokd.review.pending import count_waiting
 from evokd.tracing.events import AWAITS_REVIEW, Emit, EventLog, Listener
@@ -271,7 +272,7 @@ async def _invoke(context: RunContext, info: ResumeInfo, overrides: RunOverrides
         state = await graph.aget_state(THREAD)
         begun = info.resumed and state.values
         if info.resumed and overrides.student is None and state.next != ("publish",):
-            await asyncio.to_thread(refuse_hopeless, context.settings.teacher)
+            await check_teacher(context, state.next, state.values.get("cycle", 0))
         if begun:
             await rewind(graph, context, info)
         elif info.resumed:

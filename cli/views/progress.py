@@ -148,6 +148,10 @@ class Progress(LiveLine):
         calls = "1 call that is" if event["calls"] == 1 else f"{event['calls']} calls that are"
         self._warn(f"[yellow]waiting for {calls} under way, at most {event['seconds']} s; Ctrl-C leaves them[/]")
 
+    def _on_teacher_unreachable(self, event: Mapping[str, Any]) -> None:
+        reason = literal(event["reason"], 300)
+        self._warn(f"[yellow]{reason}; going on with stored replies, as far as they last[/]")
+
     def _on_kinds(self, event: Mapping[str, Any]) -> None:
         if event.get("verdict"):
             self._say(f"cycle {event['cycle']}: {literal(event['verdict'], 300)}")
