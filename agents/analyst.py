@@ -23,7 +23,7 @@ async def analyze(teacher: Teacher, briefing: PromptContext, packet: FeedbackPac
     request = briefing.make_request(
         "analyst",
         packet,
-        AnalystReply,
+        briefing.form.analyst_reply,
         cycle=packet.cycle,
         span=span,
         seed=seed,

@@ -14,6 +14,7 @@ from evokd.messages import (
     NO_ENTITY,
     NO_LABEL,
     PLAIN_MODES,
+    AnalystReply,
     Draft,
     Entity,
     EntityDraft,
@@ -28,6 +29,7 @@ from evokd.messages import (
     LessonMode,
     LessonPlan,
     Message,
+    SetAnalystReply,
     SetDraft,
     SetVerdict,
 )
@@ -40,6 +42,7 @@ MAX_QUOTED = 200
 class OutputSchema(Protocol):
     """How answers of one task look on the wire."""
 
+    analyst_reply: type[AnalystReply]
     generator_reply: type[BaseModel]
     labeler_reply: type[BaseModel]
     modes: tuple[LessonMode, ...]
@@ -84,6 +87,7 @@ class OutputSchema(Protocol):
 class ClassificationSchema:
     """One label per text."""
 
+    analyst_reply: type[AnalystReply] = AnalystReply
     generator_reply: type[BaseModel] = GeneratorReply[Draft]
     labeler_reply: type[BaseModel] = LabelReply[LabelVerdict]
     modes: tuple[LessonMode, ...] = PLAIN_MODES
@@ -137,6 +141,7 @@ class ClassificationSchema:
 class EntitySchema:
     """A list of entities per text, each as it is written there; see `messages.spans`."""
 
+    analyst_reply: type[AnalystReply] = AnalystReply
     generator_reply: type[BaseModel] = GeneratorReply[EntityDraft]
     labeler_reply: type[BaseModel] = LabelReply[EntityVerdict]
     modes: tuple[LessonMode, ...] = (*PLAIN_MODES, *ENTITY_MODES)
@@ -203,6 +208,7 @@ class EntitySchema:
 class SetSchema:
     """Any number of labels per text."""
 
+    analyst_reply: type[AnalystReply] = SetAnalystReply
     generator_reply: type[BaseModel] = GeneratorReply[SetDraft]
     labeler_reply: type[BaseModel] = LabelReply[SetVerdict]
     modes: tuple[LessonMode, ...] = PLAIN_MODES

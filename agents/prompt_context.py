@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from evokd.agents.llm.request import LLMRequest, ReplyT
 from evokd.agents.output_schemas import OutputSchema, output_schema
-from evokd.messages import PAIR, AnalystReply, GuideReply, ProfileReply, Sendable, describe_reply
+from evokd.messages import PAIR, GuideReply, ProfileReply, Sendable, describe_reply
 from evokd.prompts.languages import PromptLanguage
 from evokd.prompts.loader import Prompt, digest_prompts, load_prompts
 
@@ -132,7 +132,7 @@ def prompt_values(
 ) -> dict[str, dict[str, Any]]:
     """What the prompt of each role may use: role -> name of the input -> its value."""
     replies: dict[str, type[BaseModel]] = {
-        "analyst": AnalystReply,
+        "analyst": form.analyst_reply,
         "generator": form.generator_reply,
         "labeler": form.labeler_reply,
         "profile": ProfileReply,

@@ -1,5 +1,6 @@
 """What the student got right and wrong, what the Analyst makes of it, and what a training did."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -114,10 +115,25 @@ class Weakness(Message):
     texts: int = Field(default=0, ge=0, description="how many new texts it deserves; 0: no view")
 
 
+class SetWeakness(Weakness):
+    """A weakness of a student that gives sets of labels, where none of the labels concerned need be the right one."""
+
+    labels: list[str] = Field(
+        description="labels concerned, the one missed or wrongly given first",
+        json_schema_extra={VOCABULARY_KEY: "labels"},
+    )
+
+
 class AnalystReply(Message):
     """The reply asked of the Analyst."""
 
-    weaknesses: list[Weakness] = Field(description="the student's weaknesses, gravest first")
+    weaknesses: Sequence[Weakness] = Field(description="the student's weaknesses, gravest first")
+
+
+class SetAnalystReply(AnalystReply):
+    """The reply asked of the Analyst where answers are sets of labels."""
+
+    weaknesses: Sequence[SetWeakness] = Field(description="the student's weaknesses, gravest first")
 
 
 class Analysis(Message):

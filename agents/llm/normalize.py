@@ -6,11 +6,15 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from evokd.messages import NO_LABEL
+
 CONFIDENCE = "confidence"
 """Key of a number from 0 to 1 that some models give in percent."""
 _LEAST_PERCENT = 10
 """If no confidence of a reply is above this, the scale may end at 5 or 10: that stays a fault."""
 _BLANKS = re.compile(r"[\s_\-]+")
+_NONE = (NO_LABEL, "none")
+"""What models write into a list of labels where none applies; quotas call it the first."""
 _LISTED = re.compile(r"\s*[,;|/]\s*")
 _NUMBER = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(%?)\s*")
 
@@ -60,6 +64,7 @@ class Normaliser:
         if node.get("type") == "array":
             items = node.get("items", {})
             listed = value if isinstance(value, list) else self._as_list(value, items)
+            listed = self._drop_none(listed, items)
             return [self._walk(item, items, key) for item in listed] if isinstance(listed, list) else value
         if node.get("type") == "string":
             return self._as_word(value, node, key)
@@ -84,6 +89,16 @@ class Normaliser:
                 self._flags.append(RETYPED)
                 return [value]
         return value
+
+    def _drop_none(self, listed: Any, items: Mapping[str, Any]) -> Any:
+        """Make a list that holds nothing but a word for none an empty one, where no known word is written like that."""
+        if not isinstance(listed, list) or len(listed) != 1 or not isinstance(listed[0], str) or "enum" not in items:
+            return listed
+        word = fold_word(listed[0][:400])
+        if word not in _NONE or word in self._fold_enum(items["enum"]):
+            return listed
+        self._flags.append(RETYPED)
+        return []
 
     def _as_word(self, value: Any, node: Mapping[str, Any], key: str) -> Any:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -110,9 +125,12 @@ class Normaliser:
         return float(match[1]) / (100 if match[2] else 1)
 
     def _find(self, word: str, words: Sequence[str]) -> str | None:
+        return self._fold_enum(words).get(fold_word(word[:400]))
+
+    def _fold_enum(self, words: Sequence[str]) -> dict[str, str | None]:
         if id(words) not in self._enums:
             self._enums[id(words)] = _fold_all(words)
-        return self._enums[id(words)].get(fold_word(word[:400]))
+        return self._enums[id(words)]
 
     def _find_name(self, word: str, key: str) -> str | None:
         """Find a name in another spelling, or by its number alone (1 or "1" for t1)."""

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from evokd.graph.curriculum.curriculum_settings import PacketSettings
-from evokd.messages import Case, ErrorKind, Weakness
+from evokd.messages import Case, ErrorKind, Weakness, is_label_set, list_labels
 
 
 def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> list[Case]:
@@ -34,12 +34,31 @@ def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> li
 
 
 def _mistake_of(case: Case) -> str:
-    """Name what went wrong, so that similar mistakes are grouped: the first in a text, or the two labels confused."""
+    """Name what went wrong, so that similar mistakes are grouped.
+
+    That is the first mistake in a text, the labels of a set that were missed and invented, or the two labels confused.
+    """
+    if is_label_set(case.gold) or is_label_set(case.predicted):
+        missed, invented = compare_sets(case)
+        return f"missed {sorted(missed)} invented {sorted(invented)}"
     if not case.errors:
         return f"{case.gold!r} {case.predicted!r}"
     first = case.errors[0]
     gold, predicted = (entity.label if entity else "" for entity in (first.gold, first.predicted))
     return f"{first.kind} {gold} {predicted}"
+
+
+def compare_sets(case: Case) -> tuple[set[str], set[str]]:
+    """Say which labels of a set the student missed, and which it invented."""
+    gold, predicted = (set(list_labels(answer)) for answer in (case.gold, case.predicted))
+    return gold - predicted, predicted - gold
+
+
+def is_invented(weakness: Weakness, cases: Sequence[Case]) -> bool:
+    """Whether the evidence of a weakness shows its first label invented, in sets of labels, more often than missed."""
+    shown = [compare_sets(case) for case in cases if case.id in weakness.evidence]
+    first = weakness.labels[0]
+    return sum((first in invented) - (first in missed) for missed, invented in shown) > 0
 
 
 def main_error(weakness: Weakness, cases: Sequence[Case]) -> ErrorKind | None:

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -88,6 +88,8 @@ class PlanningInput:
     """Id -> weakness, most serious first."""
     mistakes: Mapping[str, ErrorKind | None] = field(default_factory=dict)
     """Id of a weakness -> kind of mistake that its evidence shows most, if any."""
+    invented: Set[str] = frozenset()
+    """Ids of the weaknesses that are a label given too often; used where answers are sets of labels."""
     evidence: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     """Id of a weakness -> the cases behind it that may be shown: never validation texts."""
     wrong: Sequence[Case] = ()
@@ -206,7 +208,8 @@ def _ask_weaknesses(given: PlanningInput, room: int, settings: CurriculumSetting
         most = settings.quotas.lesson
         portion = size if count_requests(size, most) <= 1 else most
         mistake = given.mistakes.get(name)
-        blank = given.form.blank if mistake == "invented" else None
+        is_invented = name in given.invented if given.form.has_sets else mistake == "invented"
+        blank = given.form.blank if is_invented else None
         pairs = settings.quotas.pairs and given.form.blank is None and len(weakness.labels) > 1
         if portion:
             yield _LessonSpec(
@@ -276,7 +279,13 @@ def _write_out(
         # a text that is to stay near its example begins like it
         avoid=[] if mode in NEAR_COPY_MODES else _choose_avoid(given, labels, settings),
     )
-    return PlannedLesson(spec.weakness, spec.kind, plan)
+    return PlannedLesson(spec.weakness, spec.kind, _show_once(plan))
+
+
+def _show_once(plan: LessonPlan) -> LessonPlan:
+    """Leave out lines for the tone that are examples too: without a pool, both are taken from the seeds."""
+    examples = {example.text for example in plan.examples}
+    return plan.model_copy(update={"tone": [line for line in plan.tone if line not in examples]})
 
 
 def _list_labels(given: PlanningInput, item: Quota) -> Quota:

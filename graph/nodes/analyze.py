@@ -8,7 +8,7 @@ from statistics import fmean
 from evokd.agents import analyst
 from evokd.agents.llm.budget import BudgetSpent
 from evokd.graph.context import RunContext, cycle_name
-from evokd.graph.curriculum.cases import main_error
+from evokd.graph.curriculum.cases import is_invented, main_error
 from evokd.graph.curriculum.kinds import Kind, cut_labelling
 from evokd.graph.curriculum.lessons import REAL, PlanningInput, ReferenceText, plan_lessons
 from evokd.graph.curriculum.turns import is_analysts_turn
@@ -147,6 +147,7 @@ def _plan_written(
     given = replace(
         given,
         mistakes={name: main_error(item, packet.cases) for name, item in weaknesses.items()},
+        invented={name for name, item in weaknesses.items() if is_invented(item, packet.cases)},
         evidence={name: _show_evidence(item, packet) for name, item in weaknesses.items()},
     )
     lessons = plan_lessons(given, context.settings.curriculum, context.seed(cycle, "plan"))

@@ -63,12 +63,27 @@ async def _choose_nearest(
     vectors = await embed(context, [*(row.text for row in rows), *texts])
     likeness = vectors[len(rows) :] @ vectors[: len(rows)].T
     votes = np.sort(likeness, axis=0)[-max(1, len(texts) // 8) :].mean(axis=0)
-    order = np.argsort(-votes, kind="stable")[:count]
-    return [rows[index] for index in sorted(order.tolist())]
+    order = np.argsort(-votes, kind="stable").tolist()
+    if context.briefing.form.has_sets:
+        order = take_blank(order, [not row.gold for row in rows], count)
+    return [rows[index] for index in sorted(order[:count])]
+
+
+def take_blank(order: list[int], blank: Sequence[bool], count: int) -> list[int]:
+    """Put the first row without any label among the first `count`, last of them, if none is there.
+
+    Rows that have a label resemble most texts more, and where no label applies is a border like any other.
+    """
+    first = next((index for index in order if blank[index]), None)
+    if first is None or count < 2 or first in order[:count]:
+        return order
+    return [*order[: count - 1], first]
 
 
 def show_examples(context: RunContext, count: int, tokens: int, seed: int) -> list[Example]:
-    """Labelled rows for the Analyst, some of every label."""
+    """Labelled rows for the Analyst, some of every label; where answers are sets, also some without any."""
     form = context.briefing.form
-    rows = [(row, [*form.labels_in(row.gold)]) for row in labelled_rows(context)]
-    return pick_by_label(rows, list(context.domain.codec.labels), count, tokens, random.Random(seed))
+    blank = [form.blank] if form.has_sets else []
+    rows = [(row, form.labels_in(row.gold) or blank) for row in labelled_rows(context)]
+    labels = [*context.domain.codec.labels, *(name for name in blank if name is not None)]
+    return pick_by_label(rows, labels, count, tokens, random.Random(seed))

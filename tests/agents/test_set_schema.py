@@ -16,6 +16,15 @@ def test_the_reply_asks_for_all_labels_that_apply() -> None:
     assert '"enum": ["heating", "water", "kitchen"]' in str(schema).replace("'", '"')
 
 
+def test_no_label_of_a_weakness_is_called_the_right_one_where_labels_are_only_missed_or_invented() -> None:
+    told = describe_reply(FORM.analyst_reply, set())
+    assert "missed or wrongly given first" in told
+    assert "right one" not in told
+    assert "the right one first" in describe_reply(output_schema("classification").analyst_reply, set())
+    schema = reply_schema(FORM.analyst_reply, {"labels": list(LABELS), "cases": ["v1"]})
+    assert '"enum": ["heating", "water", "kitchen"]' in str(schema).replace("'", '"')
+
+
 @pytest.mark.parametrize(
     ("labels", "confidence", "fault"),
     [

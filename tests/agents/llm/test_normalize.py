@@ -7,7 +7,7 @@ import pytest
 
 from evokd.agents.labeler import label
 from evokd.agents.llm.normalize import Normaliser
-from evokd.messages import Draft, EntityVerdict, GeneratorReply, LabelReply, LabelVerdict, reply_schema
+from evokd.messages import Draft, EntityVerdict, GeneratorReply, LabelReply, LabelVerdict, SetDraft, reply_schema
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import brief, make_ask, make_drafts
 from tests.agents.conftest import Open
@@ -117,6 +117,25 @@ def test_anything_else_passes_through(odd: dict[str, Any]) -> None:
     flags: list[str] = []
     assert VERDICTS(json.loads(json.dumps(odd)), flags) == odd
     assert flags == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "written", "read"),
+    [
+        (["wet", "cold"], ["(none)"], []),
+        (["wet", "cold"], "(none)", []),
+        (["wet", "cold"], [" None "], []),
+        (["wet", "cold"], ["(none)", "wet"], ["(none)", "wet"]),
+        (["wet", "none"], ["none"], ["none"]),
+        (["None", "none"], ["none"], ["none"]),
+    ],
+)
+def test_the_word_for_no_label_is_read_as_none_unless_a_label_is_called_so(
+    labels: list[str], written: Any, read: list[str]
+) -> None:
+    normalise = Normaliser(reply_schema(GeneratorReply[SetDraft], {"labels": labels}), {})
+    made = normalise({"drafts": [{"text": "x", "difficulty": "easy", "intended": written}]}, [])
+    assert made["drafts"][0]["intended"] == read
 
 
 async def test_a_batch_that_is_off_everywhere_takes_one_call_and_is_flagged(door: Open, ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from evokd.graph.curriculum.cases import main_error, pick_cases
+from evokd.graph.curriculum.cases import is_invented, main_error, pick_cases
 from evokd.graph.curriculum.curriculum_settings import PacketSettings
 from evokd.messages import Case, ErrorKind
 from tests.graph.curriculum.planning import case, weakness
@@ -51,6 +51,27 @@ def test_wrong_cases_are_spread_over_kinds_of_mistakes() -> None:
     cases += [entity_case("t", error("type", "b", "c")), entity_case("i", error("invented", None, "c"))]
     picked = pick_cases(cases, PacketSettings(wrong=3, confident_wrong=0, right=0), 1)
     assert {item.id[0] for item in picked} == {"m", "t", "i"}
+
+
+def set_case(name: str, gold: list[str], predicted: list[str]) -> Case:
+    fields = {"id": name, "text": name, "gold": gold, "predicted": predicted, "confidence": 0.5, "verdict": "wrong"}
+    return Case.model_validate(fields)
+
+
+def test_sets_are_grouped_by_the_labels_that_were_missed_or_invented() -> None:
+    sets: list[list[str]] = [[], ["b"], ["c"], ["b", "c"]]
+    cases = [set_case(f"i{at}", gold, ["a", *gold]) for at, gold in enumerate(sets)]
+    cases += [set_case("m0", ["b"], []), set_case("m1", ["b", "c"], ["c"])]
+    picked = pick_cases(cases, PacketSettings(wrong=2, confident_wrong=0, right=0), 1)
+    assert {item.id[0] for item in picked} == {"i", "m"}
+
+
+def test_a_label_is_invented_if_the_evidence_shows_it_given_more_often_than_missed() -> None:
+    cases = [set_case("v1", [], ["a"]), set_case("v2", ["b"], ["a", "b"]), set_case("v3", ["a"], ["b"])]
+    one = weakness("a", "b")
+    assert is_invented(one.model_copy(update={"evidence": ["v1", "v2", "v3"]}), cases)
+    assert not is_invented(one.model_copy(update={"evidence": ["v1", "v3"]}), cases)
+    assert not is_invented(weakness("b").model_copy(update={"evidence": ["v1", "v2"]}), cases)
 
 
 MISSED_A, MISSED_C = error("missed", "a", None), error("missed", "c", None)

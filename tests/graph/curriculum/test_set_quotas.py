@@ -7,6 +7,7 @@ from evokd.agents.remainder_plan import plan_remainder
 from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
 from evokd.graph.curriculum.lessons import PlanningInput, ReferenceText, plan_lessons
 from evokd.graph.curriculum.quotas import set_counts
+from evokd.graph.curriculum.reference_texts import Grounding
 from evokd.graph.curriculum.selection import doubt_sets
 from evokd.messages import Quota, Weakness
 
@@ -53,6 +54,27 @@ def test_a_weakness_is_taught_alone_and_together() -> None:
     lesson = next(item for item in plan_lessons(given, settings, seed=2) if item.weakness == "w1")
     assert {item.label for item in lesson.plan.quotas} == {"water", "heating", "heating;water"}
     assert not lesson.plan.pairs
+
+
+def test_a_label_given_too_often_is_also_taught_by_texts_without_any() -> None:
+    weakness = Weakness(name="w", pattern="p", labels=["water", "heating"], evidence=["e1"], advice="a")
+    given = _plan(_know(("water",), ("heating",), ()), 40, weaknesses={"w1": weakness}, invented={"w1"}, cycle=5)
+    lesson = next(item for item in plan_lessons(given, CurriculumSettings(), seed=2) if item.weakness == "w1")
+    counts = {item.label: item.hard + item.easy for item in lesson.plan.quotas}
+    assert set(counts) == {"water", "heating", "heating;water", "(none)"}
+    assert counts["(none)"] == 10
+    assert [] in [example.gold for example in lesson.plan.examples]
+
+
+def test_a_seed_is_shown_once_as_an_example_or_for_its_tone() -> None:
+    known = _know(("water",), ("heating",), ("kitchen",), (), ("water",), ("heating",), ("kitchen",), ())
+    weakness = Weakness(name="w", pattern="p", labels=["water", "heating"], evidence=["e1"], advice="a")
+    grounding = Grounding(lines=tuple(item.text for item in known))
+    given = _plan(known, 40, weaknesses={"w1": weakness}, grounding=grounding, cycle=5)
+    plan = plan_lessons(given, CurriculumSettings(), seed=2)[-1].plan
+    assert plan.tone
+    assert plan.examples
+    assert not {example.text for example in plan.examples} & set(plan.tone)
 
 
 def test_what_is_missing_of_a_cut_off_reply_is_asked_for_by_sets() -> None:

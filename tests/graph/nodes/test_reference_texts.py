@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from evokd.graph.nodes.reference_texts import guide_labeler, real_lines
+from evokd.agents.output_schemas import output_schema
+from evokd.graph.nodes.reference_texts import guide_labeler, real_lines, show_examples, take_blank
 from evokd.graph.setup.domain_files import GUIDE
 from evokd.graph.setup.run_settings import Settings
 from evokd.student.tasks.base import LabeledExample
@@ -29,6 +30,7 @@ def context(tmp_path: Any) -> Any:
     seeds = tuple(LabeledExample(f"{word} {number}", "a") for word in ("cold", "warm", "hot") for number in range(4))
     return SimpleNamespace(
         settings=Settings(),
+        briefing=SimpleNamespace(form=output_schema("classification")),
         student=Thermometer(),
         vectors={},
         domain=SimpleNamespace(seeds=seeds, pool=(), codec=codec("classification", ["a", "b"])),
@@ -71,3 +73,20 @@ def test_seeds_set_the_tone_only_where_they_are_many(context: Any) -> None:
     assert len(real_lines(context)) == 24
     context.domain.pool = (SimpleNamespace(text="a line"),)
     assert real_lines(context) == ["a line"]
+
+
+async def test_where_answers_are_sets_a_row_without_labels_is_among_the_rows_shown(context: Any) -> None:
+    rows = [*(LabeledExample(f"ice {number}", ["a"]) for number in range(9)), LabeledExample("hot day", [])]
+    context.domain = SimpleNamespace(seeds=rows, pool=(), codec=codec("multilabel", ["a", "b"]))
+    context.briefing = SimpleNamespace(form=output_schema("multilabel"))
+    show(context, 4)
+    found = (await guide_labeler(context, ["cold age"], 1)).examples
+    assert [row.gold for row in found] == [["a"], ["a"], ["a"], []]
+    assert [] in [row.gold for row in show_examples(context, 2, 600, 1)]
+
+
+def test_the_nearest_row_without_labels_takes_the_last_place() -> None:
+    assert take_blank([3, 0, 2, 1], [False, True, True, False], 2) == [3, 2]
+    assert take_blank([3, 0, 2, 1], [False, True, True, False], 1) == [3, 0, 2, 1]
+    assert take_blank([3, 0, 2, 1], [True, False, False, False], 2) == [3, 0, 2, 1]
+    assert take_blank([3, 0, 2, 1], [False] * 4, 2) == [3, 0, 2, 1]
