@@ -58,12 +58,15 @@ def set_case(name: str, gold: list[str], predicted: list[str]) -> Case:
     return Case.model_validate(fields)
 
 
-def test_sets_are_grouped_by_the_labels_that_were_missed_or_invented() -> None:
+def test_wrong_sets_come_in_twos_that_share_a_mistake_on_a_label() -> None:
     sets: list[list[str]] = [[], ["b"], ["c"], ["b", "c"]]
     cases = [set_case(f"i{at}", gold, ["a", *gold]) for at, gold in enumerate(sets)]
-    cases += [set_case("m0", ["b"], []), set_case("m1", ["b", "c"], ["c"])]
-    picked = pick_cases(cases, PacketSettings(wrong=2, confident_wrong=0, right=0), 1)
-    assert {item.id[0] for item in picked} == {"i", "m"}
+    cases += [set_case("m0", ["b"], []), set_case("m1", ["b", "c"], ["c"]), set_case("x", ["c"], [])]
+    for seed in range(5):
+        picked = pick_cases(cases, PacketSettings(wrong=4, confident_wrong=0, right=0), seed)
+        assert [item.id[0] for item in picked] == ["i", "i", "m", "m"]
+    everything = pick_cases(cases, PacketSettings(wrong=9, confident_wrong=0, right=0), 1)
+    assert sorted(item.id for item in everything) == sorted(item.id for item in cases)
 
 
 def test_a_label_is_invented_if_the_evidence_shows_it_given_more_often_than_missed() -> None:
