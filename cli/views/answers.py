@@ -1,12 +1,12 @@
 """Answers in the terminal: a label, an entity, entities marked in their text, and the mistakes in them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from evokd.api.record import Answer, Sample
 from evokd.cli.markup import literal
-from evokd.messages import NO_LABEL, Case, CaseError, Entity, ErrorCount, Gold, is_label_set, list_labels
+from evokd.messages import NO_LABEL, Case, CaseError, Confusion, Entity, ErrorCount, Gold, is_label_set, list_labels
 from evokd.messages.spans import Span, mark
 
 CUT = 150
@@ -26,6 +26,20 @@ def mark_answer(text: str, answer: Answer) -> str:
 def tell_answer(answer: Answer, text: str = "") -> str:
     """Write a label as it is; mark the entities of an answer in their text."""
     return f"[cyan]{literal(mark_answer(text, answer), CUT if isinstance(answer, str) else MARKED_CUT)}[/]"
+
+
+def tell_confusion(item: Confusion, labels: Collection[str]) -> str:
+    """Write how often one label was taken for another, or by itself missed or given where it does not apply.
+
+    Args:
+        item: the confusion.
+        labels: of the domain; where none is called so, `NO_LABEL` is no label.
+    """
+    if item.gold == NO_LABEL and NO_LABEL not in labels:
+        return f"{item.count} x {tell_answer(item.predicted)} given wrongly"
+    if item.predicted == NO_LABEL and NO_LABEL not in labels:
+        return f"{item.count} x {tell_answer(item.gold)} missed"
+    return f"{item.count} x {tell_answer(item.gold)} taken for {tell_answer(item.predicted)}"
 
 
 def _tell_gold(gold: Gold) -> str:

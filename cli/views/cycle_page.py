@@ -20,7 +20,15 @@ from evokd.api.record import (
     name_outcome,
 )
 from evokd.cli.markup import literal
-from evokd.cli.views.answers import CUT, MARKED_CUT, tell_answer, tell_case, tell_error_count, tell_sample
+from evokd.cli.views.answers import (
+    CUT,
+    MARKED_CUT,
+    tell_answer,
+    tell_case,
+    tell_confusion,
+    tell_error_count,
+    tell_sample,
+)
 from evokd.cli.views.layout import count, fit, say, say_heading
 from evokd.cli.views.run_sentences import describe_review
 from evokd.cli.views.usage_view import show_agents, tell_agents, tell_nodes
@@ -135,10 +143,7 @@ def _failed(console: Console, packet: FeedbackPacket, depth: Depth) -> None:
         f"[bold]The student failed[/] {len(wrong)} of the {len(cases)} cases shown, {sure} of them confidently"
         f"{_tell_basis(packet)}.",
     )
-    confusions = [
-        f"{item.count} x {tell_answer(item.gold)} taken for {tell_answer(item.predicted)}"
-        for item in packet.confusions[:MOST_COUNTED]
-    ]
+    confusions = [tell_confusion(item, packet.labels) for item in packet.confusions[:MOST_COUNTED]]
     _counted(console, "Most frequent confusions", " among all examined texts", confusions, depth)
     mistakes = [tell_error_count(error) for error in packet.errors[:MOST_COUNTED]]
     _counted(console, "Most frequent mistakes", " in all examined texts", mistakes, depth)

@@ -25,10 +25,9 @@ def pick_cases(cases: Sequence[Case], settings: PacketSettings, seed: int) -> li
     for verdict, count in (("confident_wrong", settings.confident_wrong), ("wrong", settings.wrong)):
         wrong = [case for case in shuffled if case.verdict == verdict]
         are_sets = any(map(_is_set, wrong))
+        mistakes = _name_set_mistakes(wrong) if are_sets else [_mistake_of(case) for case in wrong]
         groups: dict[str, list[Case]] = defaultdict(list)
-        for case, mistake in zip(
-            wrong, _name_set_mistakes(wrong) if are_sets else map(_mistake_of, wrong), strict=True
-        ):
+        for case, mistake in zip(wrong, mistakes, strict=True):
             groups[mistake].append(case)
         by_size = sorted(groups.values(), key=len, reverse=True)
         ordered = [sorted(group, key=lambda case: -case.confidence) for group in by_size]

@@ -1,6 +1,9 @@
 "use strict";
 // A cycle: what the agents said to each other, in order, and what came of it.
 
+/** What stands for no label in confusions, where texts may have any number of them. */
+const NO_LABEL = "(none)";
+
 PAGES.cycle = async (source, [text]) => {
   const cycle = /^\d+$/.test(text) ? Number(text) : text;
   const [view, cycles] = await Promise.all([source.get(`cycle/${cycle}`), source.get("cycles")]);
@@ -145,12 +148,20 @@ function sayStep(from, to, headline, makeContent, key = headline) {
   return step(from, to, fold(`${from}-${key}`, headline, makeContent));
 }
 
+/** A confusion in words; in sets of labels, one that has only one side is a label missed or given wrongly. */
+function sayConfusion(item, labels) {
+  const none = labels && NO_LABEL in labels ? null : NO_LABEL;
+  if (item.gold === none) return `${sayAnswer(item.predicted)} given wrongly`;
+  if (item.predicted === none) return `${sayAnswer(item.gold)} missed`;
+  return `${sayAnswer(item.gold)} taken for ${sayAnswer(item.predicted)}`;
+}
+
 function packetStep(cycle, packet) {
   const wrong = packet.cases.filter((item) => item.verdict !== "right");
   const sure = wrong.filter((item) => item.verdict === "confident_wrong").length;
   const first = packet.confusions?.[0];
   const most = first
-    ? `; most often ${sayAnswer(first.gold)} taken for ${sayAnswer(first.predicted)} (${first.count})`
+    ? `; most often ${sayConfusion(first, packet.labels)} (${first.count})`
     : packet.errors?.length
       ? `; most often ${ERROR_WORDS[packet.errors[0].kind]}: ${packet.errors[0].label} (${packet.errors[0].count})`
       : "";
@@ -169,9 +180,7 @@ function packetStep(cycle, packet) {
             h(
               "ul",
               {},
-              packet.confusions.map((item) =>
-                h("li", {}, `${item.count} \u00d7 ${sayAnswer(item.gold)} taken for ${sayAnswer(item.predicted)}`),
-              ),
+              packet.confusions.map((item) => h("li", {}, `${item.count} \u00d7 ${sayConfusion(item, packet.labels)}`)),
             ),
           ]
         : null,
