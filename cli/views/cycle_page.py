@@ -23,7 +23,6 @@ from evokd.cli.markup import literal
 from evokd.cli.views.answers import (
     CUT,
     MARKED_CUT,
-    tell_answer,
     tell_case,
     tell_confusion,
     tell_error_count,
