@@ -74,7 +74,7 @@ def _tell_run(facts: Mapping[str, Any]) -> list[str]:
     lines.append(f"[bold]{describe_estimate(estimate)}[/]")
     for role, part in estimate["roles"].items():
         tokens = f"{part['input_tokens']:,} read, {part['output_tokens']:,} written"
-        lines.append(f"  {role}: {part['calls']} calls, {tokens} ({tell_cost(part['cost_usd'])})")
+        lines.append(f"  {role}: {count(part['calls'], 'call')}, {tokens} ({tell_cost(part['cost_usd'])})")
     return lines
 
 

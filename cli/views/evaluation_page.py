@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from evokd.cli.markup import literal
-from evokd.cli.views.layout import measure_table, print_table, say, say_heading
+from evokd.cli.views.layout import count, measure_table, print_table, say, say_heading
 
 _REPORT = ("label", "precision", "recall", "f1", "rows")
 _MOST = 10
@@ -18,7 +18,7 @@ def show_evaluation(console: Console, facts: Mapping[str, Any]) -> None:
     for note in facts["notes"]:
         say(console, f"[yellow]note: {literal(note)}[/]")
     metric, interval = facts["metric"], facts["interval"]
-    say_heading(console, f"{metric} {facts['metrics'][metric]:.3f}", f"{facts['rows']:,} rows")
+    say_heading(console, f"{metric} {facts['metrics'][metric]:.3f}", count(facts["rows"], "row"))
     if interval is not None:
         say(console, f"95 % interval of {metric}: {interval['low']:.3f} to {interval['high']:.3f}")
     others = [f"{name} {value:.3f}" for name, value in facts["metrics"].items() if name != metric]

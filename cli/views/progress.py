@@ -15,6 +15,7 @@ from evokd.cli.views.notices import Notices, is_adapted
 from evokd.cli.views.run_sentences import describe_estimate, describe_review
 from evokd.cli.views.spending import Spending
 from evokd.cli.views.time_left import TimeLeft
+from evokd.cli.views.unusable_replies import UnusableReplies
 
 _NOTICES = {
     "rehearsal": "rehearsal: no language model was called; texts and labels come from the domain's labelled corpus",
@@ -52,6 +53,7 @@ class Progress(LiveLine):
         self._curated: Mapping[str, Any] = {}
         self._is_reported = True
         self._notices = Notices()
+        self._unusable = UnusableReplies()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Take one event in."""
@@ -140,9 +142,10 @@ class Progress(LiveLine):
             return
         self._spending.add(event)
         if event["status"] == "fault" and "optional" not in event.get("flags", ()):
-            fault = literal(event["faults"][0], 160)
+            told = self._unusable.tell(event, _tell_fate(event))
             tell = self._say if event.get("again") else self._warn
-            tell(f"[yellow]cycle {event['cycle']}: {event['role']}: {_tell_fate(event)}: {fault}[/]")
+            if told is not None:
+                tell(f"[yellow]cycle {event['cycle']}: {event['role']}: {told}[/]")
 
     def _on_waiting(self, event: Mapping[str, Any]) -> None:
         calls = "1 call that is" if event["calls"] == 1 else f"{event['calls']} calls that are"
@@ -178,6 +181,8 @@ class Progress(LiveLine):
         self._say(f"[yellow]cycle {event['cycle']}: {event['role']} not asked: {literal(event['reason'])}[/]")
 
     def _on_curated(self, event: Mapping[str, Any]) -> None:
+        for line in self._unusable.close_cycle():
+            self._say(f"[yellow]cycle {event['cycle']}: {line}[/]")
         self._accepted += event["accepted"]
         self._curated = event
         self._is_reported = False

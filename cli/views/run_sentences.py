@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from evokd.cli.views.layout import count
+
 
 def describe_gains(summary: Mapping[str, Any]) -> list[str]:
     """Describe the gain of the scores, in a line per split."""
@@ -40,8 +42,9 @@ def describe_estimate(estimate: Mapping[str, Any]) -> str:
     cost = "price unknown" if estimate["cost_usd"] is None else f"about {estimate['cost_usd']:.2f} USD"
     end = f", then {estimate['capped_by']} is spent" if estimate["capped_by"] else ""
     return (
-        f"expected: up to {estimate['cycles']} cycles, about {estimate['calls']} calls, {estimate['input_tokens']:,}"
-        f" tokens read and {estimate['output_tokens']:,} written ({cost}){end}"
+        f"expected: about {count(estimate['cycles'], 'cycle')}, {count(estimate['calls'], 'call')},"
+        f" {estimate['input_tokens']:,} tokens read and {estimate['output_tokens']:,} written"
+        f" ({cost}; more where replies are asked again){end}"
     )
 
 
@@ -51,7 +54,7 @@ def describe_costs(summary: Mapping[str, Any]) -> str:
     cost = "price unknown" if totals["cost_usd"] is None else f"{totals['cost_usd']:.4f} USD"
     about = "about " if totals["tokens_estimated"] else ""
     return (
-        f"stopped by {summary['stop_reason']}: {totals['samples']} samples, {totals['calls']} calls,"
+        f"stopped by {summary['stop_reason']}: {count(totals['samples'], 'sample')}, {count(totals['calls'], 'call')},"
         f" {about}{totals['input_tokens']:,} tokens read and {totals['output_tokens']:,} written ({cost}),"
         f" {_describe_seconds(totals)}"
     )
@@ -78,9 +81,11 @@ def describe_agreement(agreement: Mapping[str, Any] | None) -> list[str]:
     """Describe in a line how often people agreed with the teacher; no line where nobody has reviewed anything."""
     if not agreement:
         return []
-    line = f"people reviewed {agreement['reviewed']} texts"
+    line = f"people reviewed {count(agreement['reviewed'], 'text')}"
     if agreement["labels"]:
-        line += f": they agreed with {agreement['agreement']:.0%} of {agreement['labels']} answers of the teacher"
+        line += (
+            f": they agreed with {agreement['agreement']:.0%} of {count(agreement['labels'], 'answer')} of the teacher"
+        )
     if agreement["refused"]:
-        line += f", and refused {agreement['refused']} texts"
+        line += f", and refused {count(agreement['refused'], 'text')}"
     return [line]

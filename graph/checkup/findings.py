@@ -142,7 +142,8 @@ def _find_scored(split: SplitStatistics, counts: Mapping[str, int], place: str) 
     if rows < FEW_SCORED:
         half = _Z * math.sqrt(0.25 / rows)
         text = f"scores on {rows} {split.split} rows are uncertain by up to {min(half, 1):.2f} to either side"
-        yield Finding("warning", "few_scored", place, text, f"label more: {FEW_SCORED} rows or, better, some hundred")
+        mend = f"label more, so that there are {FEW_SCORED} in all or, better, some hundred"
+        yield Finding("warning", "few_scored", place, text, mend)
     few = [f"{label!r} ({count})" for label, count in counts.items() if count < FEW_OF_LABEL]
     if few:
         text = f"labels whose {split.split} score rests on fewer than {FEW_OF_LABEL} examples: {_join(few)}"

@@ -73,7 +73,7 @@ def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[
     if settings.rows.pool is not None:
         used_lines = _draw(used_lines, settings.rows.pool, settings.seed)
     pool = tuple(PoolText(f"{source.name}:{number}", text) for number, text in used_lines)
-    return replace(domain, pool=pool, notes=(*domain.notes, _tell(source, len(pool), counts)))
+    return replace(domain, pool=pool, notes=(*domain.notes, *_tell(source, len(pool), counts)))
 
 
 def _keep_some(lines: Iterable[tuple[int, str]], rules: CurationSettings) -> tuple[list[tuple[int, str]], Counter[str]]:
@@ -128,7 +128,10 @@ def _draw(lines: Sequence[tuple[int, str]], wanted: int, seed: int) -> list[tupl
     return sorted(sorted(lines, key=order)[:wanted])
 
 
-def _tell(source: Path, used: int, counts: Counter[str]) -> str:
+def _tell(source: Path, used: int, counts: Counter[str]) -> list[str]:
+    """Say how many lines the pool has where that are not all of the file's."""
+    if used == counts["lines"]:
+        return []
     left = [f"{count:,} {why}" for why, count in counts.items() if why != "lines" and count]
     message = f"{source}: the pool has {used:,} of {counts['lines']:,} lines"
-    return f"{message}; left out: {', '.join(left)}" if left else message
+    return [f"{message}; left out: {', '.join(left)}" if left else message]

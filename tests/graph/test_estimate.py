@@ -122,7 +122,7 @@ def test_a_known_price_is_applied_to_each_role_and_an_unknown_one_makes_the_whol
     mixed = estimate(toy_domain, teacher={**HOSTED, "prices": prices, **own}, stop={"cycles": 3})
     assert mixed["roles"]["labeler"]["cost_usd"] is mixed["cost_usd"] is None
     assert mixed["roles"]["generator"]["cost_usd"] == pytest.approx(found["roles"]["generator"]["cost_usd"])
-    assert "price unknown" in describe_estimate(mixed)
+    assert "(price unknown; more where replies are asked again)" in describe_estimate(mixed)
 
 
 def test_the_price_table_is_used_for_the_vendors_own_address(toy_domain: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ def test_a_run_that_ended_is_told_from_its_gain_to_what_it_used(filled: Ledger) 
     lines = [
         "done (cycles)",
         "validation macro_f1 0.400 -> 0.600 (+0.200)",
-        "stopped by cycles: 1 samples, 3 calls, about 1,300 tokens read and 30 written (0.0300 USD), 4 s",
+        "stopped by cycles: 1 sample, 3 calls, about 1,300 tokens read and 30 written (0.0300 USD), 4 s",
         "score at the gate, cycle by cycle: 0.400 \u2581\u2588 0.600",
         "teacher big, student embedded; domain toy, preset evokd, seed 3",
         "cycle 0 (seeds alone)",

@@ -140,6 +140,22 @@ def test_faults_and_errors_of_the_teacher_are_told_cut_and_clean() -> None:
     assert second == "cycle 1: analyst: 429: slow down [/]"
 
 
+def test_a_fault_that_comes_again_and_again_is_told_with_what_mends_it_and_then_counted() -> None:
+    def fault(said: str) -> dict[str, Any]:
+        return {**CALL, "status": "fault", "again": True, "role": "labeler", "faults": [said]}
+
+    missing = [fault(f"no verdict for d0{number}, d1{number}") for number in range(5)]
+    broken = [fault("the reply is not a JSON object")] * 2
+    lines = follow(*missing, *broken, CURATED, TRAINED, *missing[:1], {**CURATED, "cycle": 2})
+    told = [line.removeprefix("cycle 1: labeler: unusable reply, asked again") for line in lines]
+    assert told[0] == ": no verdict for d00, d10"
+    assert "the same fault as before; a more capable model makes fewer such mistakes; each is asked for" in told[1]
+    assert told[2] == ": the reply is not a JSON object"
+    assert "keeps it to a JSON schema" in told[3]
+    assert lines[4] == "cycle 1: 3 more replies with faults told before: unusable reply, asked again"
+    assert lines[-1] == "cycle 2: 1 more reply with faults told before: unusable reply, asked again"
+
+
 def test_asked_again_is_said_only_when_it_is() -> None:
     fault = {**CALL, "status": "fault", "faults": ["no JSON"]}
     assert follow({**fault, "again": True}) == ["cycle 1: analyst: unusable reply, asked again: no JSON"]

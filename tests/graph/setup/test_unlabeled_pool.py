@@ -91,7 +91,7 @@ def test_check_tells_of_the_pool_and_of_its_faults(tmp_path: Path, capsys: pytes
     (folder / "pool.jsonl").write_text('{"text": "my parcel did not come"}\n', encoding="utf-8")
     assert main.run_cli(["check", str(folder), "--teacher", "rehearsal"]) == 0
     told = capsys.readouterr().out
-    assert "the pool has 1 of 1 lines" in told
+    assert "the pool has" not in told
     assert ", 1 unlabelled" in told
     assert "hint domain.yaml: unlabelled texts: 1\n  -> a few hundred help most" in told
     (folder / "pool.jsonl").write_text('{"text": "my parcel"}\n{"txt": "x"}\n', encoding="utf-8")
