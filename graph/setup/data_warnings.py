@@ -39,11 +39,23 @@ def note_opposed(split: Split) -> Iterator[Finding]:
         yield Finding("warning", "opposed_answers", str(split[0]), text, "decide on one answer for each")
 
 
+def drop_repeated(rows: Sequence[LabeledExample]) -> tuple[LabeledExample, ...]:
+    """Keep the first row of each text and answer; a text with different answers keeps a row of each."""
+    known: dict[str, list[LabeledExample]] = {}
+    kept: list[LabeledExample] = []
+    for row in rows:
+        same = known.setdefault(normalise(row.text), [])
+        if all(other.gold != row.gold for other in same):
+            same.append(row)
+            kept.append(row)
+    return tuple(kept)
+
+
 def note_repeated(split: Split) -> Iterator[Finding]:
-    """Say how many texts occur in a file more than once with the same answer."""
+    """Say how many texts occur in the seeds more than once with the same answer; see `drop_repeated`."""
     pairs = _find_doubles(split[1], same=True)
     if pairs:
-        text = f"{_count(len(pairs))} in it more than once{_places(pairs)}"
+        text = f"{_count(len(pairs))} in it more than once{_places(pairs)}, the repeats are left out"
         yield Finding("hint", "repeated_texts", str(split[0]), text, "one of each is enough")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from evokd.graph.setup.config_layers import ConfigSource, find_line, read_yaml, show_value
 from evokd.graph.setup.contained_paths import keep_inside, list_files, tell_absent
-from evokd.graph.setup.data_warnings import note_data
+from evokd.graph.setup.data_warnings import drop_repeated, note_data
 from evokd.graph.setup.domain_file import OVERRIDES, DataFiles, DomainFile, locate_inside, parse_domain
 from evokd.graph.setup.domain_files import GUIDE, PROFILE, load_guide, load_profile
 from evokd.messages import InputError, PoolText
@@ -46,6 +46,7 @@ class Domain:
     codec: TaskCodec
     metric: str
     seeds: tuple[LabeledExample, ...]
+    """Each text once, or once with each of its answers."""
     validation: tuple[LabeledExample, ...]
     test: tuple[LabeledExample, ...]
     corpus: Path | None
@@ -150,7 +151,7 @@ def load_domain(folder: Path) -> Domain:
         file=file,
         codec=task,
         metric=metric,
-        seeds=seeds,
+        seeds=drop_repeated(seeds),
         validation=validation,
         test=test,
         corpus=corpus,

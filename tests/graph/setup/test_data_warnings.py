@@ -63,9 +63,11 @@ def test_a_text_with_two_answers_is_told(folder: Path, capsys: pytest.CaptureFix
 def test_seeds_that_stand_twice_or_in_validation_data_are_told_with_their_lines(folder: Path) -> None:
     count = len(read_rows(folder / "seeds.jsonl"))
     move(folder / "seeds.jsonl", folder / "seeds.jsonl", 2)
-    (note,) = load_domain(folder).notes
-    told = f"2 texts occur in it more than once (the first: lines 1 and {count + 1}); one of each is enough"
-    assert note == f"{folder}/seeds.jsonl: {told}"
+    loaded = load_domain(folder)
+    (note,) = loaded.notes
+    told = f"2 texts occur in it more than once (the first: lines 1 and {count + 1}), the repeats are left out"
+    assert note == f"{folder}/seeds.jsonl: {told}; one of each is enough"
+    assert [row.line for row in loaded.seeds] == list(range(1, count + 1)), "each is trained on once"
     write_rows(folder / "seeds.jsonl", read_rows(folder / "seeds.jsonl")[:count])
     rows = len(read_rows(folder / "validation.jsonl"))
     move(folder / "seeds.jsonl", folder / "validation.jsonl", 1)
@@ -83,7 +85,9 @@ def test_a_text_under_two_labels_is_told_in_every_file(folder: Path, split: str)
     other = next(label for label in labels if label != rows[0]["label"])
     move(file, file, 1, label=other)
     told = f"1 text occurs in it more than once, with different answers (lines 1 and {len(rows) + 1})"
-    assert load_domain(folder).notes == (f"{file}: {told}; decide on one answer for each",)
+    loaded = load_domain(folder)
+    assert loaded.notes == (f"{file}: {told}; decide on one answer for each",)
+    assert len(getattr(loaded, split)) == len(rows) + 1, "nobody knows which of them is right"
 
 
 def test_one_file_for_two_splits_is_told_as_that(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
