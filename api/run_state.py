@@ -14,6 +14,11 @@ RunStatus = Literal["running", "done", "waiting", "parked", "interrupted", "kill
 """`waiting`: for people who review its texts; `killed`: its process ended without a word; `created`: nothing has
 happened in its folder yet."""
 
+_SECONDS_A_TEXT = 15
+"""Time in which a person reads a text of some lines and decides on it without haste."""
+_MANY = 20
+"""Texts from which on it is told how long a review will take."""
+
 
 @dataclass(frozen=True)
 class RunState:
@@ -61,13 +66,17 @@ def read_state(
 
 
 def _tell_waiting(folder: RunFolder) -> str:
-    """Say how many texts wait for people."""
+    """Say how many texts wait for people, and of many how long they will take."""
     try:
         texts, cycle = count_waiting(folder.ledger)
     except EvokdError:  # a damaged ledger; whoever reads it says so
         return ""
-    left = f"{texts} texts" if texts > 1 else "1 text"
-    return f"{left} of cycle {cycle}" if texts else "all texts are decided"
+    if not texts:
+        return "all texts are decided"
+    left = f"{texts:,} texts" if texts > 1 else "1 text"
+    minutes = round(texts * _SECONDS_A_TEXT / 60)
+    pace = f" (about {minutes:,} min at {_SECONDS_A_TEXT} s a text)" if texts >= _MANY else ""
+    return f"{left} of cycle {cycle}{pace}"
 
 
 def read_status(folder: RunFolder) -> RunStatus:

@@ -71,6 +71,7 @@ def tell_waiting(console: Console, state: RunState, run: str, program: str) -> N
         "review {} --browser": "the same as a page",
         "review {} --out review.csv": "as a file; --in review.csv reads it back",
         "resume {}": "goes on when all are decided",
+        "resume {} --rest accept": "leaves the undecided ones as they are; the hardest are asked about first",
     }
     for number, (command, what) in enumerate(ways.items()):
         line = f"{'      ' if number else 'next: '}{program} {command.format(folder)}  ({what})"

@@ -64,6 +64,16 @@ def test_a_run_says_what_waits_and_how_to_go_on(runs: Path, capsys: pytest.Captu
     assert "all texts are decided" in capsys.readouterr().out
 
 
+def test_many_texts_are_told_with_the_time_that_they_take(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("evokd.api.run_state.count_waiting", lambda _: (1_204, 2))
+    assert main.run_cli(["resume", "labels", "--runs-dir", str(runs)]) == 0
+    told = capsys.readouterr().err
+    assert "1,204 texts of cycle 2 (about 301 min at 15 s a text)" in told
+    assert f"resume {runs / 'labels'} --rest accept  (leaves the undecided ones as they are; the hardest" in told
+
+
 def test_texts_are_decided_one_by_one_and_progress_is_kept(
     runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
