@@ -13,16 +13,12 @@ from evokd.release.model_card import CardOptions, write_counts
 from evokd.release.target import new_folder
 from evokd.release.usage import render
 from evokd.student.data import write_jsonl
+from evokd.student.tasks.registry import name_pipeline
 from evokd.tracing.ledger import Ledger
 
 REAL = "real"
 OWN = "own"
 """Origin of the user's labelled rows; `real` ones are the user's unlabelled texts, labelled by the teacher."""
-_PIPELINES = {
-    "classification": "text-classification",
-    "multilabel": "text-classification",
-    "ner": "token-classification",
-}
 
 
 @dataclass(frozen=True)
@@ -135,7 +131,7 @@ def write_dataset(collection: Collection, facts: RunFacts, target: Path, options
                 _write_parquet(folder / "data" / f"{split.name}.parquet", split.rows)
         ending = "parquet" if is_parquet else "jsonl"
         files = [(split.name, f"data/{split.name}.{ending}") for split in collection.splits]
-        card = describe_dataset(facts, _PIPELINES[facts.task], options.licence, files, collection.count)
+        card = describe_dataset(facts, name_pipeline(facts.task), options.licence, files, collection.count)
         card += render(
             "data_card.md",
             title=options.title,

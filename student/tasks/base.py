@@ -50,6 +50,10 @@ class TaskCodec(Protocol):
         """Key of the answer in a row of a data file: "label", "labels" or "entities"."""
 
     @property
+    def pipeline(self) -> str:
+        """What the model hub calls the task."""
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The labels in the domain's order."""
 

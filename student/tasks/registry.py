@@ -1,6 +1,6 @@
 """The tasks by their names: the only place that compares them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evokd.messages import InputError
@@ -14,6 +14,14 @@ from evokd.student.tasks.spelling import same_form
 if TYPE_CHECKING:
     from evokd.student.tasks.network import TaskNetwork
 
+_CodecType = type[ClassificationCodec] | type[EntityCodec] | type[MultiLabelCodec]
+_CODECS: dict[str, _CodecType] = {
+    "classification": ClassificationCodec,
+    "ner": EntityCodec,
+    "multilabel": MultiLabelCodec,
+}
+_LEAST_LABELS: dict[_CodecType, int] = {ClassificationCodec: 2, EntityCodec: 1, MultiLabelCodec: 1}
+
 
 def codec(task: str, labels: Sequence[str]) -> TaskCodec:
     """Make the codec of a task.
@@ -21,14 +29,8 @@ def codec(task: str, labels: Sequence[str]) -> TaskCodec:
     Raises:
         InputError: the task is not known, or the labels are unusable.
     """
-    known: dict[str, tuple[Callable[[tuple[str, ...]], TaskCodec], int]] = {
-        "classification": (ClassificationCodec, 2),
-        "ner": (EntityCodec, 1),
-        "multilabel": (MultiLabelCodec, 1),
-    }
-    if task not in known:
-        raise InputError(f"unknown task {task!r}{suggest(task, list(known))}; known tasks: {', '.join(known)}")
-    make, least = known[task]
+    kind = _find(task)
+    least = _LEAST_LABELS[kind]
     repeated = sorted({label for label in labels if list(labels).count(label) > 1})
     if repeated:
         raise InputError(f"label {repeated[0]!r} is declared twice; name every label once")
@@ -39,7 +41,22 @@ def codec(task: str, labels: Sequence[str]) -> TaskCodec:
     if len(labels) < least:
         wanted = "at least two labels" if least == 2 else "a label"
         raise InputError(f"task {task} needs {wanted}, got {len(labels)}; declare them under `labels`")
-    return make(tuple(labels))
+    return kind(tuple(labels))
+
+
+def name_pipeline(task: str) -> str:
+    """What the model hub calls a task.
+
+    Raises:
+        InputError: the task is not known.
+    """
+    return _find(task).pipeline
+
+
+def _find(task: str) -> _CodecType:
+    if task not in _CODECS:
+        raise InputError(f"unknown task {task!r}{suggest(task, list(_CODECS))}; known tasks: {', '.join(_CODECS)}")
+    return _CODECS[task]
 
 
 def make_network(task: TaskCodec) -> "TaskNetwork":

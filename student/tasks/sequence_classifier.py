@@ -16,7 +16,7 @@ DIGITS = 6
 class SequenceClassifier:
     """A standard sequence classifier of transformers: one logit per label."""
 
-    pipeline = "text-classification"
+    pipeline: str
     classifies_texts = True
     l2 = 300.0
     problem_type: str

@@ -19,6 +19,7 @@ class ClassificationCodec:
     labels: tuple[str, ...]
     name: str = "classification"
     answer_key: str = "label"
+    pipeline: str = "text-classification"
     metrics: tuple[str, ...] = ("macro_f1", "accuracy")
     dispute: DisputeRule = "drop"
     recipe: Mapping[str, Any] = field(default_factory=dict)

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from evokd.student.protocol import Prediction, TrainExample
+from evokd.student.tasks.classification.codec import ClassificationCodec
 from evokd.student.tasks.network import TextPiece
 from evokd.student.tasks.sequence_classifier import SequenceClassifier
 
@@ -13,6 +14,7 @@ from evokd.student.tasks.sequence_classifier import SequenceClassifier
 class ClassificationNetwork(SequenceClassifier):
     """One label is right: a softmax over all of them."""
 
+    pipeline = ClassificationCodec.pipeline
     one_class = True
     problem_type = "single_label_classification"
 

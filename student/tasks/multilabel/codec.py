@@ -20,6 +20,7 @@ class MultiLabelCodec:
     labels: tuple[str, ...]
     name: str = "multilabel"
     answer_key: str = "labels"
+    pipeline: str = "text-classification"
     metrics: tuple[str, ...] = ("macro_f1", "micro_f1", "exact_match")
     dispute: DisputeRule = "labeler"
     """Two sets differ easily: a Labeler that is sure has mostly seen a label that slipped into the text unasked."""

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from evokd.student.protocol import Answer, Prediction, TrainExample
+from evokd.student.tasks.multilabel.codec import MultiLabelCodec
 from evokd.student.tasks.network import TextPiece
 from evokd.student.tasks.sequence_classifier import DIGITS, SequenceClassifier
 
@@ -16,6 +17,7 @@ THRESHOLD = 0.5
 class MultiLabelNetwork(SequenceClassifier):
     """Each label is right or not by itself: a sigmoid for each."""
 
+    pipeline = MultiLabelCodec.pipeline
     one_class = False
     problem_type = "multi_label_classification"
 

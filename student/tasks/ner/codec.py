@@ -34,6 +34,7 @@ class EntityCodec:
     labels: tuple[str, ...]
     name: str = "ner"
     answer_key: str = "entities"
+    pipeline: str = "token-classification"
     metrics: tuple[str, ...] = ("entity_f1", "entity_f1_partial", "entity_f1_lenient")
     dispute: DisputeRule = "mask"
     recipe: Mapping[str, Any] = field(default_factory=lambda: dict(RECIPE))

@@ -13,6 +13,7 @@ from transformers import AutoModelForTokenClassification
 
 from evokd.messages.spans import split_words
 from evokd.student.protocol import Prediction, TrainExample
+from evokd.student.tasks.ner.codec import EntityCodec
 from evokd.student.tasks.ner.spans import to_spans
 from evokd.student.tasks.ner.tags import spans_to_tags
 from evokd.student.tasks.network import IGNORE, LoadedModel, TextPiece, find_output_layer, load_model
@@ -32,7 +33,7 @@ _NEVER = -1e9
 class TokenClassificationNetwork:
     """A standard token classifier with BIO tags: O, then B- and I- of each label."""
 
-    pipeline = "token-classification"
+    pipeline = EntityCodec.pipeline
     classifies_texts = False
     one_class = True
     l2 = 30.0

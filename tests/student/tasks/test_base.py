@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from evokd.messages import InputError
-from evokd.student.tasks.registry import codec
+from evokd.student.tasks.registry import codec, make_network, name_pipeline
 
 CODEC = codec("classification", ["bug", "billing"])
 
@@ -38,3 +38,21 @@ def test_reading_curating_and_asking_import_no_torch() -> None:
 def test_reading_imports_no_scikit_learn() -> None:
     code = "import sys, evokd.student.data\nassert 'sklearn' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ("classification", "text-classification"),
+        ("multilabel", "text-classification"),
+        ("ner", "token-classification"),
+    ],
+)
+def test_codec_and_network_have_one_name_for_the_hub(task: str, name: str) -> None:
+    made = codec(task, ["a", "b"])
+    assert (name_pipeline(task), made.pipeline, make_network(made).pipeline) == (name, name, name)
+
+
+def test_an_unknown_task_has_no_name_for_the_hub() -> None:
+    with pytest.raises(InputError, match=r"unknown task 'nre'.*did you mean 'ner'"):
+        name_pipeline("nre")
