@@ -191,13 +191,15 @@ function runTable(runs) {
     runs.map((run) => [
       h("input", { type: "checkbox", name: "run", value: run.run_id, "aria-label": `compare ${run.run_id}` }),
       h("a", { href: runAddress(run.run_id) }, quote(run.run_id, 60)),
-      run.started ? when(run.started) : "",
+      run.started ? h("span", { class: "date" }, when(run.started)) : "",
       stateBadge(run.state),
       `${run.domain}, ${run.preset}`,
       run.teacher,
       [
-        run.start === null || run.start === undefined ? "" : `${score(run.start)} \u2192 ${score(run.final)}`,
-        run.metric ? h("div", { class: "quiet" }, run.metric) : null,
+        run.start === null || run.start === undefined
+          ? ""
+          : h("span", { class: "short" }, `${score(run.start)} \u2192 ${score(run.final)}`),
+        run.metric ? h("div", { class: "quiet short" }, run.metric) : null,
       ],
       sparkline(run.gate_scores ?? [], `scores of ${run.run_id} by cycle`),
       number(run.samples),
