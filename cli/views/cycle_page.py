@@ -91,9 +91,11 @@ def show_cycle(
 
 
 def _tell_outcome(gate: GateRecord | None) -> str:
-    """Write in a few words what the gate made of a cycle; empty where it has not measured."""
-    if gate is None or gate["after"] is None:
+    """Write in a few words what the gate made of a cycle; empty where it has not decided."""
+    if gate is None:
         return ""
+    if gate["after"] is None:
+        return tell_verdict(gate)
     before = "" if gate["before"] is None else f"{gate['before']:.3f} -> "
     return f"{before}{gate['after']:.3f} {tell_verdict(gate)}"
 

@@ -172,7 +172,7 @@ function cycleTable(cycles) {
         : h("span", { class: "quiet" }, cycle.cycle ? "no weakness named" : "seeds alone"),
       number(cycle.states.accepted ?? 0),
       number((cycle.states.rejected ?? 0) + (cycle.states.tombstoned ?? 0)),
-      h("span", { class: "short" }, explainGate(cycle.gate).split(",")[0]),
+      h("span", { class: "short" }, sayScores(cycle.gate)),
       gateBadge(cycle.gate),
       short(cycle.cycle_tokens),
       duration(cycle.cycle_seconds),

@@ -87,9 +87,8 @@ function weaknessBadge(state) {
 
 function sampleBadge(sample) {
   const marks = { accepted: "good", rejected: "bad", tombstoned: "bad" };
-  const names = { rejected: "refused", tombstoned: "taken back" };
   return [
-    badge(names[sample.state] ?? sample.state, marks[sample.state], SAMPLE_STATES[sample.state]),
+    badge(nameSampleState(sample.state), marks[sample.state], SAMPLE_STATES[sample.state]),
     sample.disputed && badge("disputed", "warn", "Generator and Labeler disagree about its label"),
     sample.purpose === "gate" && badge("gate", "", "set aside for the gate, never trained on"),
   ];

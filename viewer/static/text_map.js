@@ -33,8 +33,7 @@ const POINT_GROUPS = {
     (point.origin === "real" ? "your texts, labelled" : "written by the teacher"),
   label: (point) => point.label ?? "not labelled",
   cycle: (point) => (point.cycle ? `cycle ${point.cycle}` : "your own texts"),
-  state: (point) =>
-    point.cycle ? ({ rejected: "refused", tombstoned: "taken back" }[point.state] ?? point.state) : "your own texts",
+  state: (point) => (point.cycle ? nameSampleState(point.state) : "your own texts"),
 };
 
 function mapChart(points, by) {

@@ -101,7 +101,6 @@ function filterBar(facets, query) {
       timer = setTimeout(() => go({ search: event.target.value }), 250);
     },
   });
-  const words = { rejected: "refused", tombstoned: "taken back" };
   return h(
     "form",
     { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
@@ -109,7 +108,7 @@ function filterBar(facets, query) {
     pick(
       "state",
       "state",
-      rows("state", (value) => words[value] ?? value),
+      rows("state", nameSampleState),
     ),
     pick("label", "label", rows("label")),
     pick("cycle", "cycle", rows("cycle")),

@@ -106,7 +106,7 @@ PAGES.weakness = async (source, [id]) => {
         {},
         Object.entries(row.texts).map(([state, n], i) => [
           i ? ", " : "",
-          textsLink(`${n} ${state}`, { weakness: id, state }),
+          textsLink(`${n} ${nameSampleState(state)}`, { weakness: id, state }),
         ]),
       ),
       texts.rows.map(sampleLine),

@@ -21,6 +21,8 @@ const SAMPLE_STATES = {
 /** Why a text was refused or taken back, as plain words. */
 const sayReason = (reason) => String(reason).replaceAll("_", " ");
 
+const nameSampleState = (state) => ({ rejected: "refused", tombstoned: "taken back" })[state] ?? state;
+
 const CALL_STATES = {
   ok: "used",
   fault: "could not be used as it was",
@@ -55,24 +57,27 @@ function explainWeakness(row) {
   const parts = [(STATES[row.state] ?? [row.state, ""])[1]];
   const tested = row.tested;
   if (tested && tested.inside !== null && tested.inside !== undefined) {
-    const near =
-      tested.near === null || tested.near === undefined
-        ? ""
-        : `, on ${percent(tested.near)} of other texts of this kind`;
+    const known = (share) => share !== null && share !== undefined;
+    const near = known(tested.near) ? `, errs on ${percent(tested.near)} of other texts of this kind` : "";
+    const all = known(tested.outside) ? `, errs on ${percent(tested.outside)} of all examined texts` : "";
     parts.push(
-      `tested (${tested.verdict}): the student errs or doubts on ${percent(tested.inside)} of the evidence${near}` +
-        ` and errs on ${percent(tested.outside)} of all examined texts`,
+      `tested (${tested.verdict}): the student errs or doubts on ${percent(tested.inside)} of the evidence${near}${all}`,
     );
   } else if (tested) parts.push(`the statement was not tested (${tested.verdict})`);
   return parts.filter(Boolean).join("; ");
+}
+
+/** The scores that the gate compared. */
+function sayScores(gate) {
+  if (!gate || gate.after === null) return "\u2013";
+  return gate.before === null ? score(gate.after) : `${score(gate.before)} \u2192 ${score(gate.after)}`;
 }
 
 /** What the gate decided, in a line. */
 function explainGate(gate) {
   if (!gate) return "no decision yet";
   if (gate.after === null) return gate.outcome === "nothing trained" ? "nothing new to train on" : gate.outcome;
-  const scores = gate.before === null ? score(gate.after) : `${score(gate.before)} \u2192 ${score(gate.after)}`;
-  return `${scores}, ${gate.outcome}`;
+  return `${sayScores(gate)}, ${gate.outcome}`;
 }
 
 /** Whether an answer is a set of labels; an empty one cannot be told from a text without entities. */

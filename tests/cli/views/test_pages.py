@@ -186,6 +186,7 @@ def test_a_long_run_is_told_by_its_list_of_cycles_and_its_last_cycle(ledger: Led
     assert "cycle score gate accepted tokens seconds slowest node 0 0.250 promoted - 0 0 -" in told
     assert "7 0.320 rolled back - 0 0 -" in told
     assert "8 - nothing trained - 0 0 -" in told
+    assert "cycle 8 nothing trained" in tell(cycle_page.show_cycle, ledger, 8)
     assert "cycle 30 0.500 -> 0.550 promoted" in told
     assert "cycle 29" not in told
     assert re.search(r"with texts and calls: evokd show \S+ --cycle N \(0 to 30\)", told)
