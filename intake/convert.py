@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evokd.intake.cells import CHOICES, is_choices, read_list, read_scores
 from evokd.intake.label_names import name_numbers
 from evokd.intake.recognise import MOST_NAMED_LABELS, Columns, is_free_text
 from evokd.intake.table import Table
@@ -15,6 +16,7 @@ from evokd.student.tasks.row_checks import has_half_pair, is_blank, kind
 _WHOLE = re.compile(r"^\s*(\d{1,4})\.0\s*$")
 """A whole number as pandas writes it in a column with holes."""
 _NO_LABELS = {"nan", "null", "n/a", "na", "none", "-", "?", "unlabeled", "unlabelled", "todo"}
+_NO_LABELS |= {"#n/a", "#ref!", "#value!", "#name?", "#null!", "#num!", "#div/0!"}  # what formulas come to that fail
 
 _LONGEST_LABEL = 200
 
@@ -44,7 +46,7 @@ def convert_rows(table: Table, columns: Columns, label_names: list[str] | None) 
     converted = Converted()
     answer = columns.tags or columns.sets or columns.label
     mark = _find_mark(table, columns.sets) if columns.sets is not None else None
-    names = name_numbers(table, answer, label_names) if answer is not None else {}
+    names = name_numbers(table, answer, label_names, columns.tags is not None) if answer is not None else {}
     if label_names and answer is not None and not names and table.values(answer):
         fault = f"--label-names names numbers, but {answer!r} holds words"
         raise table.refuse(f"{fault}; leave it out, or name another column with --label-column")
@@ -120,8 +122,7 @@ def _name_tag(table: Table, number: int, tag: Any, names: Mapping[int, str]) -> 
 
 
 def _read_label(table: Table, number: int, column: str, value: Any, names: Mapping[int, str]) -> dict[str, Any] | None:
-    if isinstance(value, dict):
-        value = [label for label, score in value.items() if isinstance(score, int | float) and score >= 0.5]
+    value = _open_cell(table, number, value)
     if isinstance(value, list):
         if len(value) > 1:
             shown = ", ".join(map(repr, value[:4]))
@@ -147,13 +148,28 @@ def _read_label(table: Table, number: int, column: str, value: Any, names: Mappi
     return {"label": label}
 
 
+def _open_cell(table: Table, number: int, value: Any) -> Any:
+    """Make a list of what a cell holds where that is several values; scores per label become those that apply."""
+    if isinstance(value, str):
+        listed = read_list(value)
+        return value if listed is None else listed
+    if not isinstance(value, dict):
+        return value
+    if is_choices(value):
+        return value[CHOICES]
+    try:
+        return read_scores(value)
+    except ValueError as exc:
+        raise table.refuse(exc, number) from exc
+
+
 def _find_mark(table: Table, column: str) -> str | None:
     """Find the sign that parts the labels of a cell, and say so; None where no cell holds more than one label.
 
     Raises:
         InputError: two signs may do so.
     """
-    cells = [value for value in table.values(column) if isinstance(value, str)]
+    cells = [value for value in table.values(column) if isinstance(value, str) and read_list(value) is None]
     marks = [mark for mark in (SET_SEPARATOR, "|") if any(mark in cell for cell in cells)]
     marks = marks or [mark for mark in (",",) if any(mark in cell for cell in cells)]
     if len(marks) > 1:
@@ -171,10 +187,9 @@ def _read_set(
     """Read all labels of a row; None where the cell is empty, which says nothing, unlike an empty list."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    if isinstance(value, dict):
-        value = [label for label, score in value.items() if isinstance(score, int | float) and score >= 0.5]
+    value = _open_cell(table, number, value)
     if isinstance(value, str):
-        value = [] if value.strip() == NO_LABEL else value.split(mark) if mark else [value]
+        value = [] if value.strip().casefold() == NO_LABEL else value.split(mark) if mark else [value]
     items = value if isinstance(value, list) else [value]
     read = [_read_label(table, number, column, item, names) for item in items if item not in (None, "")]
     labels = list(dict.fromkeys(row["label"] for row in read if row is not None))

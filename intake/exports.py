@@ -7,8 +7,10 @@ Prodigy (prodi.gy/docs/api-interfaces). doccano's rows are flat already.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from evokd.intake.cells import CHOICES, is_choices
 from evokd.intake.table import Table
 from evokd.student.reading.columns import TEXT_NAMES, guess_name
 
@@ -23,7 +25,9 @@ def flatten(table: Table) -> Table:
     """
     keys = set(table.columns)
     if "data" in keys and keys & {"annotations", "completions"}:
-        return _convert(table, "Label Studio", _flatten_label_studio)
+        return _convert(table, "Label Studio", partial(_flatten_label_studio, _choose_key(table)))
+    if any(is_choices(value) for _, row in table.rows for value in row.values()):
+        return _open_choices(table)
     if "paragraphs" in keys:
         return _spread(table)
     if "answer" in keys and ("spans" in keys or "accept" in keys or "_task_hash" in keys):
@@ -44,8 +48,39 @@ def _convert(
 # -------------------------------------------------------------------------------------------------- Label Studio
 
 
+def _choose_key(table: Table) -> Callable[[Any], str]:
+    """Choose the column of a question's choices: "label" where there is one question, or else the question's name."""
+    questions = set()
+    for _, row in table.rows:
+        for annotation in _objects(row.get("annotations", row.get("completions"))):
+            for result in _objects(annotation.get("result")):
+                if isinstance(result.get("value"), dict) and CHOICES in result["value"]:
+                    questions.add(str(result.get("from_name")))
+    if len(questions) < 2:
+        return lambda question: "label"
+    return lambda question: f"{question} (choices)" if question in ("text", "entities") else str(question)
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _open_choices(table: Table) -> Table:
+    """Make lists of the choices of JSON-MIN, which writes a single one as a text."""
+    columns = [name for name in table.columns if any(is_choices(row.get(name)) for _, row in table.rows)]
+    rows = []
+    for number, row in table.rows:
+        opened = dict(row)
+        for name in columns:
+            value = row.get(name)
+            if value:
+                opened[name] = value[CHOICES] if is_choices(value) else [value]
+        rows.append((number, opened))
+    return replace(table, format=f"Label Studio's JSON-MIN, {table.format}", rows=rows)
+
+
 def _flatten_label_studio(
-    table: Table, number: int, row: dict[str, Any], counts: Counter[str]
+    key_of: Callable[[Any], str], table: Table, number: int, row: dict[str, Any], counts: Counter[str]
 ) -> dict[str, Any] | None:
     data = row.get("data")
     if not isinstance(data, dict):
@@ -60,14 +95,13 @@ def _flatten_label_studio(
     whole = [item for item in given if isinstance(item, dict) and not item.get("was_cancelled")]
     if not whole:
         return {"text": data[key]}
-    answers = [_read_results(table, number, item.get("result")) for item in whole]
-    counts["tasks with several annotations that differ; the first of each is read"] += any(
-        answer != answers[0] for answer in answers[1:]
-    )
+    answers = [_read_results(table, number, item.get("result"), key_of) for item in whole]
+    if any(answer != answers[0] for answer in answers[1:]):
+        counts["tasks with several annotations that differ; the first of each is read"] += 1
     return {"text": data[key], **answers[0]}
 
 
-def _read_results(table: Table, number: int, results: Any) -> dict[str, Any]:
+def _read_results(table: Table, number: int, results: Any, key_of: Callable[[Any], str]) -> dict[str, Any]:
     if not isinstance(results, list):
         raise table.refuse('"result" of an annotation is no list; export again from Label Studio', number)
     answer: dict[str, Any] = {}
@@ -75,8 +109,8 @@ def _read_results(table: Table, number: int, results: Any) -> dict[str, Any]:
         value = result.get("value") if isinstance(result, dict) else None
         if not isinstance(value, dict):
             continue
-        if isinstance(value.get("choices"), list):
-            answer.setdefault("label", []).extend(value["choices"])
+        if isinstance(value.get(CHOICES), list):
+            answer.setdefault(key_of(result.get("from_name")), []).extend(value[CHOICES])
         elif result.get("type") in _SPAN_TYPES or "labels" in value:
             answer.setdefault("entities", []).append(value)
     return answer or {"entities": []}

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from evokd.intake.header import find_header_fault
 from evokd.intake.json_files import read_json_table
 from evokd.intake.sheets import read_sheet
 from evokd.intake.table import Table
@@ -22,8 +23,6 @@ _SAMPLE = 60
 """Lines by which the delimiter of a table is found."""
 _LOOKED_AT = 10_000
 """Characters of each of these lines that are looked at."""
-_LONG_NAME = 80
-"""Characters from which on a header is rather a text."""
 FASTTEXT = "__label__"
 _BINARY = {".spacy": "save it as JSON lines", ".xls": "save it as .xlsx or CSV", ".ods": "save it as .xlsx or CSV"}
 
@@ -55,7 +54,7 @@ def open_table(path: Path) -> Table:
 def _read_lines(path: Path) -> Table:
     layout = Layout()
     rows = list(read_rows(file_source(path), "lines", layout))
-    if rows and all(row["text"].startswith(FASTTEXT) for _, row in rows):
+    if any(row["text"].startswith(FASTTEXT) for _, row in rows):
         return Table(path, "fastText", [(line, _cut_label(row["text"])) for line, row in rows])
     return Table(path, "plain lines", rows, notes=layout.notes, layout=layout)
 
@@ -63,7 +62,8 @@ def _read_lines(path: Path) -> Table:
 def _cut_label(line: str) -> dict[str, Any]:
     words = line.split(" ")
     labels = [word.removeprefix(FASTTEXT) for word in words if word.startswith(FASTTEXT)]
-    return {"label": labels, "text": " ".join(word for word in words if not word.startswith(FASTTEXT)).strip()}
+    text = " ".join(word for word in words if not word.startswith(FASTTEXT)).strip()
+    return {"label": labels or None, "text": text}
 
 
 def _read_conll(path: Path) -> Table:
@@ -109,16 +109,9 @@ def _find_delimiter(lines: list[str], usual: str) -> str:
 
 
 def _check_header(path: Path, line: int, names: list[str]) -> list[str]:
-    """Refuse what is no header: a cell that is a text or a number, or a name that is there twice."""
-    text = next((cell for cell in names if len(cell) > _LONG_NAME or cell.count(" ") > 5), None)
-    number = next((cell for cell in names if cell.replace(".", "", 1).isdecimal()), None)
-    odd = text or (number if len(names) > 1 else None)
-    if odd is not None:
-        fault = f"the first line seems to be a row, not a header ({odd[:60]!r})"
-        raise refusal(str(path), line, f"{fault}; write the names of the columns above it, such as text,label")
-    doubled = next((cell for cell in names if cell and names.count(cell) > 1), None)
-    if doubled is not None:
-        raise refusal(str(path), line, f"a column is named twice ({doubled!r}); name every column once")
+    fault = find_header_fault(names)
+    if fault is not None:
+        raise refusal(str(path), line, fault)
     return names
 
 

@@ -36,20 +36,21 @@ def find_names(table: Table, column: str) -> list[str] | None:
     return None
 
 
-def name_numbers(table: Table, column: str, given: list[str] | None) -> dict[int, str]:
+def name_numbers(table: Table, column: str, given: list[str] | None, is_tags: bool) -> dict[int, str]:
     """Give the names of the numbers in a column of labels or tags; empty where these are no numbers.
 
     Args:
         table: the table.
         column: its column of labels or tags.
         given: the names in order, where the user gives them.
+        is_tags: they are tags of tokens, not labels of texts.
 
     Raises:
         InputError: the numbers have no names, or too few.
     """
     numbers = sorted({number for value in table.values(column) for number in _numbers(value)})
-    is_tags = any(isinstance(value, list) for value in table.values(column))
-    if not numbers or (not is_tags and given is None and numbers != list(range(len(numbers)))):
+    in_lists = any(isinstance(value, list) for value in table.values(column))
+    if not numbers or (not in_lists and given is None and numbers != list(range(len(numbers)))):
         return {}
     names = given or find_names(table, column)
     what = "tags" if is_tags else "labels"

@@ -1,10 +1,15 @@
 """Rows of the first sheet of an .xlsx workbook, where openpyxl is installed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evokd.intake.header import find_header_fault
 from evokd.intake.table import Table
 from evokd.messages import InputError
+
+Row = tuple[Any, ...]
+"""The cells of a row, None where one is empty."""
 
 
 def read_sheet(path: Path) -> Table:
@@ -19,9 +24,7 @@ def read_sheet(path: Path) -> Table:
         mend = "install it (pip install 'evokd[xlsx]') or save the sheet as CSV"
         raise InputError(f"{path}: reading .xlsx needs the package openpyxl; {mend}") from exc
     try:
-        book = load_workbook(path, read_only=True, data_only=True)
-        sheets = {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
-        book.close()
+        sheets = _read_values(load_workbook(path, read_only=True, data_only=True))
     except Exception as exc:  # the library raises whatever a broken archive or XML brings
         raise InputError(
             f"{path}: not a readable workbook ({type(exc).__name__}); save it again as .xlsx or CSV"
@@ -31,19 +34,50 @@ def read_sheet(path: Path) -> Table:
         return Table(path, "XLSX", [], "row")
     numbered = [(at, row) for at, row in enumerate(sheets[filled[0]], start=1) if _is_filled(row)]
     header = [_write(cell) for cell in numbered[0][1]]
-    doubled = next((name for name in header if name and header.count(name) > 1), None)
-    if doubled is not None:
-        raise InputError(f"{path}: row {numbered[0][0]}: a column is named twice ({doubled!r}); name every column once")
+    fault = find_header_fault(header)
+    if fault is not None:
+        raise InputError(f"{path}: row {numbered[0][0]}: {fault}")
+    if any(cell is None for _, row in numbered for cell in row):
+        formulas = _read_values(load_workbook(path, read_only=True))[filled[0]]
+        _check_formulas(path, sheets[filled[0]], formulas)
     rows = [(at, _name_cells(header, row)) for at, row in numbered[1:]]
     notes = [f"the sheet {filled[0]!r} is read; passed over: {', '.join(map(repr, filled[1:]))}"] if filled[1:] else []
+    nameless = sum(_is_filled(_list_nameless(header, row)) for _, row in numbered[1:])
+    notes += [f"rows with cells in columns without a name, which are passed over: {nameless:,}"] if nameless else []
     return Table(path, "XLSX", rows, "row", notes)
 
 
-def _is_filled(row: tuple[Any, ...]) -> bool:
+def _read_values(book: Any) -> dict[str, list[Row]]:
+    """Read all cells of a workbook and close it: title of each sheet -> its rows."""
+    sheets = {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
+    book.close()
+    return sheets
+
+
+def _check_formulas(path: Path, values: Sequence[Row], formulas: Sequence[Row]) -> None:
+    """Refuse formulas without a result: spreadsheets store one, programs that write workbooks often do not.
+
+    Raises:
+        InputError: names the first of them.
+    """
+    for at, (row, written) in enumerate(zip(values, formulas, strict=False), start=1):
+        for value, formula in zip(row, written, strict=False):
+            if value is None and isinstance(formula, str) and formula.startswith("="):
+                fault = f"a formula without a stored result ({formula[:40]!r})"
+                mend = "open the workbook in a spreadsheet and save it there, or save the sheet as CSV"
+                raise InputError(f"{path}: row {at}: {fault}; {mend}")
+
+
+def _list_nameless(header: Sequence[str], row: Row) -> Row:
+    named = len(header)
+    return tuple(cell for at, cell in enumerate(row) if at >= named or not header[at])
+
+
+def _is_filled(row: Row) -> bool:
     return any(cell is not None and str(cell).strip() for cell in row)
 
 
-def _name_cells(header: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
+def _name_cells(header: list[str], row: Row) -> dict[str, Any]:
     return {name: _write(cell) for name, cell in zip(header, row, strict=False) if name}
 
 
