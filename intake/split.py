@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evokd.student.curate import SimilarTexts, normalise
+from evokd.student.curate import normalise, pair_like
 from evokd.student.tasks.base import LabeledExample, TaskCodec
 
 LIKE = 0.8
@@ -106,17 +106,14 @@ def _group_like(rows: Sequence[LabeledExample]) -> list[Group]:
             leader[form] = form = leader[leader[form]]
         return form
 
-    index = SimilarTexts([])
-    for row in rows:
-        form = normalise(row.text)
-        leader[form] = form
-        for other in index.list_like(form, LIKE):
-            first, second = sorted((find(form), find(other)))
-            leader[second] = first
-        index.add(form)
+    forms = [normalise(row.text) for row in rows]
+    leader.update(zip(forms, forms, strict=True))
+    for pair in pair_like(forms, LIKE):
+        first, second = sorted(map(find, pair))
+        leader[second] = first
     groups: dict[str, Group] = defaultdict(list)
-    for row in rows:
-        groups[find(normalise(row.text))].append(row)
+    for form, row in zip(forms, rows, strict=True):
+        groups[find(form)].append(row)
     return list(groups.values())
 
 

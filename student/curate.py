@@ -9,6 +9,7 @@ Which texts are worth comparing is found exactly, by the rare words that any tex
 import math
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -146,12 +147,49 @@ class SimilarTexts:
     def _find(self, words: list[str], threshold: float) -> set[int]:
         """Find the places of a superset of the texts that are alike.
 
-        Of n words, a text of m words shares at least threshold * (n + m) / 2, and never more than m: so at least
-        threshold * n / (2 - threshold), repeats counted. Whatever else it leaves out, it has one of the others.
+        Whatever else of the words such a text leaves out, it has one of the others; see `_count_shared`.
         """
-        shared = math.ceil(threshold * len(words) / (2 - threshold) - _ROUNDING)
-        rarest = sorted(words, key=lambda word: len(self._holders.get(word, ())))[: len(words) - shared + 1]
+        needed = len(words) - _count_shared(len(words), threshold) + 1
+        rarest = sorted(words, key=lambda word: len(self._holders.get(word, ())))[:needed]
         return {place for word in rarest for place in self._holders.get(word, ())}
+
+
+def pair_like(forms: Sequence[str], threshold: float) -> Iterator[tuple[str, str]]:
+    """Pair normalised texts that are at least `threshold` (above 0, up to 1) like each other, the earlier one first.
+
+    Texts that are alike enough share one of the rarest words of both, so each is found by these alone.
+
+    Source: prefix filtering (Bayardo, Ma and Srikant, Scaling Up All Pairs Similarity Search, WWW 2007).
+
+    Args:
+        forms: each once.
+        threshold: see `SimilarTexts.list_like`.
+    """
+    texts = [_split(form) for form in forms]
+    counts = Counter(word for words in texts for word in words)
+    codes = {word: chr(min(number, _LAST_CODE)) for number, word in enumerate(counts, 1)}
+    coded = ["".join(map(codes.__getitem__, words)) for words in texts]
+    likeness = Indel.normalized_similarity
+    holders: dict[str, list[int]] = {}
+    for place, words in enumerate(texts):
+        ranked = sorted(words, key=lambda word: (counts[word], word))
+        rarest = set(ranked[: len(words) - _count_shared(len(words), threshold) + 1])
+        near = list({other for word in rarest for other in holders.get(word, ())})
+        rivals = [coded[other] for other in near]
+        for _, _, at in process.extract_iter(coded[place], rivals, scorer=likeness, score_cutoff=threshold):
+            if likeness(words, texts[near[at]], score_cutoff=threshold) >= threshold:
+                yield forms[near[at]], forms[place]
+        for word in rarest:
+            holders.setdefault(word, []).append(place)
+
+
+def _count_shared(words: int, threshold: float) -> int:
+    """Count the words that a text must share at least with one of so many words to be like it, repeats counted.
+
+    Of n words, a text of m words shares at least threshold * (n + m) / 2, and never more than m: so at least
+    threshold * n / (2 - threshold).
+    """
+    return math.ceil(threshold * words / (2 - threshold) - _ROUNDING)
 
 
 def is_valid(text: str, settings: CurationSettings) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from evokd.student.curate import Candidate, Curator, Ruling, SimilarTexts, _split, normalise
+from evokd.student.curate import Candidate, Curator, Ruling, SimilarTexts, _split, normalise, pair_like
 from evokd.student.protocol import Answer
 from evokd.student.student_settings import CurationSettings
 from evokd.student.tasks.registry import codec
@@ -336,3 +336,18 @@ def test_more_words_than_there_are_characters_still_compare_as_words(monkeypatch
     index = SimilarTexts(["one two three", "four five six seven", "eight nine ten eleven"])
     assert not index.has_like("four five six ten", 0.9)
     assert index.find_like("nine eight ten eleven", 0.7) == "eight nine ten eleven"
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
+def test_pairs_of_like_texts_are_those_that_each_text_finds_by_itself(threshold: float) -> None:
+    rng = random.Random(3)
+    rows = read_texts("support_tickets")[:60]
+    words = sorted({word for text in rows for word in text.split()})
+    varied = [vary(rng.choice(rows), words, rng) for _ in range(200)]
+    forms = list(dict.fromkeys(normalise(text) for text in [*varied, "so so so so", "so so so", "so so"]))
+    index, expected = SimilarTexts([]), set[tuple[str, str]]()
+    for form in forms:
+        expected |= {(other, form) for other in index.list_like(form, threshold)}
+        index.add(form)
+    assert len(expected) > 10
+    assert set(pair_like(forms, threshold)) == expected
