@@ -281,7 +281,7 @@ def describe_answer(answer: Answer | None) -> str:
     """Write an answer in a line, for lists of conflicts."""
     if answer is None:
         return "none"
-    if is_label_set(answer):
+    if not answer or is_label_set(answer):
         return name_set(answer)
     return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
 

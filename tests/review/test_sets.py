@@ -8,11 +8,11 @@ from rich.console import Console
 
 from evokd.api.reviewing import Review
 from evokd.cli.views.review_dialog import ReviewDialog
-from evokd.messages import InputError
+from evokd.messages import NO_LABEL, InputError
 from evokd.review.files import read_reviews, write_review
 from evokd.review.label_studio import describe_controls
 from evokd.review.merging import merge
-from evokd.review.pending import NewDecision, ReviewSession
+from evokd.review.pending import NewDecision, ReviewSession, describe_answer
 from tests.review.test_app import KEY, make_client
 from tests.review.waiting import SETS, decided, wait
 
@@ -97,3 +97,7 @@ def test_an_emptied_cell_is_neither_the_proposal_nor_the_empty_set(
         read_reviews([path], session.read(), None)
     path.write_text("id,labels,decision\nc001-l01-d01,,refuse\n", encoding="utf-8")
     assert len(read_reviews([path], session.read(), None)) == 1
+
+
+def test_an_empty_set_is_described_as_files_write_it() -> None:
+    assert describe_answer([]) == NO_LABEL
