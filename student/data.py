@@ -84,11 +84,13 @@ def read_partly_labelled(path: Path, codec: TaskCodec, columns: Mapping[str, str
     layout = Layout()
     may_lack = (codec.answer_key,) if TABLES.get(path.suffix.lower()) == "jsonl" else ()
     rows = _read_table(path, codec, layout, ColumnNames(columns, may_lack=may_lack))
+    if not rows:
+        raise InputError(f"{path}: holds no rows; add at least one with a label")
     labelled = [(line, row) for line, row in rows if _has_answer(row)]
-    if not labelled and (not rows or any(codec.answer_key in row for _, row in rows) or codec.answer_key in columns):
+    if not labelled and (codec.answer_key in columns or any(codec.answer_key in row for _, row in rows)):
         column = columns.get(codec.answer_key, codec.answer_key)
         mend = "label some, or name the column of the labels with --label-column"
-        raise InputError(f"{path}: no row has a label in {column!r}; {mend}")
+        raise refusal(str(path), rows[0][0], f"no row has a label in {column!r}; {mend}")
     examples, said = _to_examples(path, codec, layout, labelled or rows[:1], _advise_flags)
     notes = tuple(f"{path}: {note}" for note in chain(layout.notes, said))
     return PartlyLabelled(examples, tuple(line for line, row in rows if not _has_answer(row)), notes)

@@ -257,7 +257,7 @@ INPUTS: Mapping[str, Fault] = {
         "in.csv", "text,label\na,cancel_plam\n", ("in.csv:2:", "'cancel_plan'?"), "eval RUN in.csv"
     ),
     "eval, a row without a label": Fault(
-        "in.csv", "text,label\na,\n", ("in.csv:2:", "label is empty"), "eval RUN in.csv"
+        "in.csv", "text,label\na,\n", ("in.csv:2:", "no row has a label"), "eval RUN in.csv"
     ),
     "eval, no rows": Fault("in.csv", "text,label\n", ("in.csv", "no rows"), "eval RUN in.csv"),
     "eval, a misspelt column": Fault(
