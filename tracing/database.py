@@ -1,19 +1,21 @@
-"""The SQLite file of the ledger: opening, versions, transactions, errors."""
+"""A ledger's database: opening, versions, transactions, errors."""
 
 import json
 import re
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from evokd.messages import EvokdError
 from evokd.messages.escape import clean
 from evokd.tracing.group_commit import GroupCommit
-from evokd.tracing.read_only import connect_to_read, copy_to_read
+from evokd.tracing.read_only import copy_to_read
 from evokd.tracing.shapes import check_json, check_value, make
+from evokd.tracing.sqlite_store import SqliteStore, define_columns
+from evokd.tracing.store import LedgerError, Row, Statement, Store, is_in_database
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 VERSION = 3
@@ -23,8 +25,17 @@ OLDEST = 2
 _TABLES = frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", SCHEMA.read_text(encoding="utf-8")))
 _NOT_NEEDED = frozenset({"reviews"})
 """Tables that a reader can do without: a ledger that lacks only these is read as it is, not as a copy."""
-PATIENCE = 30.0
-"""Seconds to wait for another writer of the file."""
+_KEYS = {
+    "meta": ("key",),
+    "calls": ("id",),
+    "abilities": ("endpoint", "model"),
+    "messages": ("span", "kind"),
+    "weaknesses": ("id",),
+    "lessons": ("id",),
+    "samples": ("id",),
+    "cycles": ("cycle", "part"),
+}
+"""Table -> the columns that tell its rows apart: a row takes the place of one with the same values there."""
 JSON_COLUMNS = frozenset(
     {
         "request",
@@ -45,79 +56,77 @@ JSON_COLUMNS = frozenset(
         "proposed",
     }
 )
-_MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
-"""Errors of SQLite that no disk causes: one of our statements is wrong."""
-_DAMAGE = ("no such column", "no such table", "could not decode")
-"""How SQLite begins to say that a file lacks a part of the schema, or that a text in it is none."""
-
-
-class LedgerError(EvokdError):
-    """The ledger cannot be read or written."""
 
 
 class Database:
-    """A run's SQLite file.
+    """A run's database: an SQLite file, or a schema in Postgres.
 
     Args:
-        path: the file; made when it is not there.
-        read_only: open an existing file without changing it or its folder; a file of an earlier version is copied,
-            and what it lacks is added to the copy.
+        path: the file, made when it is not there; or the pointer to the schema.
+        read_only: open what exists without changing it; an SQLite file of an earlier version is copied, and what it
+            lacks is added to the copy.
 
     Raises:
-        LedgerError: the file cannot be opened or is of another version.
+        LedgerError: the database cannot be opened or is of another version.
+        InputError: the server of the database refuses.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self._read_only = read_only
-        self._groups = GroupCommit(path, PATIENCE)
+        self._name = str(path)
         self._copy: tempfile.TemporaryDirectory[str] | None = None
-        self._db: sqlite3.Connection | None = None
+        self._opened: Store | None = None
+        self._gathered: list[Statement] | None = None
+        self._groups = GroupCommit(lambda: self._store.fork())
         with self._closed_on_errors():
             if read_only:
                 self._open_to_read()
             else:
-                self._open_to_write(path)
+                self._opened = _open_server(path) if is_in_database(path) else SqliteStore(path)
+                self._bring_up_to_date()
 
     @property
-    def _base(self) -> sqlite3.Connection:
-        assert self._db is not None, "the ledger is closed"
-        return self._db
+    def _store(self) -> Store:
+        assert self._opened is not None, "the ledger is closed"
+        return self._opened
 
     def _open_to_read(self) -> None:
-        self._db = connect_to_read(self.path, PATIENCE)
-        if self._db is not None:
-            self._db.row_factory = sqlite3.Row
-            if self._read_version() == VERSION and not _TABLES - _NOT_NEEDED - self._tables():
+        on_server = is_in_database(self.path)
+        self._opened = _open_server(self.path, read_only=True) if on_server else SqliteStore.to_read(self.path)
+        if self._opened is not None:
+            version = self._read_version()
+            if version == VERSION and not _TABLES - _NOT_NEEDED - self._tables():
                 return
-            self._db.close()
+            if on_server:
+                told = "nothing is in it" if version is None else f"ledger of version {version}"
+                raise LedgerError(f"{self._name}: {told}; resume the run, which brings it up to date")
+            self._opened.close()
         self._copy = copy_to_read(self.path)
-        self._open_to_write(Path(self._copy.name, self.path.name))
+        self._opened = SqliteStore(Path(self._copy.name, self.path.name))
+        self._bring_up_to_date()
 
-    def _open_to_write(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, PATIENCE, check_same_thread=False, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
+    def _bring_up_to_date(self) -> None:
         # Read before anything is written: the file may be of another program or of a later version.
         version = self._read_version()
         if version is not None and version < VERSION:
             self._add_columns()
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(SCHEMA.read_text(encoding="utf-8"))
-        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (str(VERSION),))
+        self._store.create(SCHEMA.read_text(encoding="utf-8"))
+        self._store.commit([("INSERT INTO meta VALUES ('version', ?) ON CONFLICT DO NOTHING", (str(VERSION),))])
 
     def _tables(self) -> set[str]:
-        return {row["name"] for row in self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        with self._named_errors():
+            return self._store.tables()
 
     def _read_version(self) -> int | None:
-        """Read the version of the file, None where nothing is in it yet.
+        """Read the version of the database, None where nothing is in it yet.
 
         Raises:
             LedgerError: it is no ledger, or of a version that cannot be opened.
         """
+        self._name = str(self.path) if not is_in_database(self.path) else self._store.name
         tables = self._tables()
         if tables and "meta" not in tables:
-            raise LedgerError(f"{self.path}: not the ledger of a run; it is another SQLite file")
+            raise LedgerError(f"{self._name}: not the ledger of a run; it is another SQLite file")
         rows = self._rows("SELECT value FROM meta WHERE key = 'version'") if tables else []
         if not rows:
             return None
@@ -125,7 +134,7 @@ class Database:
         version = next((number for number in range(OLDEST, VERSION + 1) if written == str(number)), None)
         if version is None:
             raise LedgerError(
-                f"{self.path}: ledger of version {written}, this program knows version {VERSION}; open it"
+                f"{self._name}: ledger of version {written}, this program knows version {VERSION}; open it"
                 " with the evokd that wrote it"
             )
         return version
@@ -138,33 +147,28 @@ class Database:
             self._release()
             if isinstance(exc, EvokdError):
                 raise
-            raise LedgerError(f"{self.path}: the ledger cannot be opened: {exc}") from exc
+            raise LedgerError(f"{self._name}: the ledger cannot be opened: {exc}") from exc
 
     def _add_columns(self) -> None:
         """Add the columns that the schema has and a ledger of an earlier version lacks."""
         with closing(sqlite3.connect(":memory:")) as current:
             current.executescript(SCHEMA.read_text(encoding="utf-8"))
-            wanted = {table: _define_columns(current, table) for table in self._tables() & _TABLES}
-        with self._transaction():
-            for table, columns in wanted.items():
-                present = _define_columns(self._base, table)
-                for definition in (columns[name] for name in columns if name not in present):
-                    self._execute(f"ALTER TABLE {table} ADD COLUMN {definition}")
-            self._execute("UPDATE meta SET value = ? WHERE key = 'version'", str(VERSION))
+            wanted = {table: define_columns(current, table) for table in sorted(self._tables() & _TABLES)}
+        statements: list[Statement] = []
+        for table, columns in wanted.items():
+            present = self._store.columns(table)
+            missing = [definition for name, definition in columns.items() if name not in present]
+            statements += [self._store.add_column(table, definition) for definition in missing]
+        self._store.commit([*statements, ("UPDATE meta SET value = ? WHERE key = 'version'", (str(VERSION),))])
 
     def close(self) -> None:
-        """Close the file."""
-        self._groups.close()
-        if self._db is not None and not self._read_only:
-            # A reader keeps SQLite from moving the rows out of the log when the connection closes.
-            with suppress(sqlite3.Error):
-                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        """Close the database."""
         self._release()
 
     def _release(self) -> None:
         self._groups.close()
-        if self._db is not None:
-            self._db.close()
+        if self._opened is not None:
+            self._opened.close()
         if self._copy is not None:
             self._copy.cleanup()
 
@@ -174,44 +178,59 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+    def _execute(self, statement: str, *values: Any) -> int:
+        """Run a statement; returns how many rows it has changed. In a transaction it runs at its end."""
+        if self._gathered is not None:
+            self._gathered.append((statement, values))
+            return 0
         with self._named_errors():
-            return self._base.execute(statement, values)
+            return self._store.commit([(statement, values)])
 
-    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+    def _rows(self, query: str, *values: Any) -> Sequence[Row]:
         with self._named_errors():
             try:
-                return self._base.execute(query, values).fetchall()
-            except sqlite3.OperationalError as exc:
-                if str(exc).lower().startswith(_DAMAGE):
-                    raise self._damaged(str(exc)) from exc
+                return self._store.read(query, values)
+            except self._store.errors as exc:
+                damage = self._store.find_damage(exc)
+                if damage is not None:
+                    raise self._damaged(damage) from exc
                 raise
 
-    def query(self, statement: str, *values: Any) -> list[sqlite3.Row]:
+    def query(self, statement: str, *values: Any) -> Sequence[Row]:
         """Read rows with a SELECT statement; for pages that show more than the nodes of the graph read."""
         return self._rows(statement, *values)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Store everything written inside, or nothing."""
-        with self._named_errors(), self._base:
-            # Deferred, it could not begin to write once it has read and the group commit has written meanwhile.
-            self._base.execute("BEGIN IMMEDIATE")
+        """Store everything written inside, or nothing; what is read inside is what was there before.
+
+        The statements are gathered first, so that they can be run again if the server is lost meanwhile.
+        """
+        self._gathered = gathered = []
+        try:
             yield
+        finally:
+            self._gathered = None
+        if gathered:
+            with self._named_errors():
+                self._store.commit(gathered)
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as exc:
-            if getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _MISTAKES:
+        except EvokdError:
+            raise
+        except Exception as exc:
+            if not isinstance(exc, self._store.errors) or self._store.is_mistake(exc):
                 raise
-            raise LedgerError(f"{self.path}: the ledger cannot be read or written: {exc}") from exc
+            fault = " ".join(str(exc).split())
+            raise LedgerError(f"{self._name}: the ledger cannot be read or written: {fault}") from exc
 
     # What is read is checked here, so that nothing above meets a row of another form.
 
     def _damaged(self, fault: str) -> LedgerError:
-        return LedgerError(f"{self.path}: damaged ({clean(fault, 300)}); put the file of a copy in its place")
+        return LedgerError(f"{self._name}: damaged ({clean(fault, 300)}); put the file of a copy in its place")
 
     def _load(self, text: Any, shape: Any = Any, place: str = "a JSON column") -> Any:
         """Read JSON of this type; `place` names it in an error.
@@ -226,7 +245,7 @@ class Database:
         except (ValueError, TypeError) as exc:
             raise self._damaged(f"{place}: {exc}") from exc
 
-    def _read(self, table: str, row: sqlite3.Row, shape: Any) -> dict[str, Any]:
+    def _read(self, table: str, row: Row, shape: Any) -> dict[str, Any]:
         """Read a row that holds a TypedDict."""
         try:
             fields = decode(row)
@@ -235,7 +254,7 @@ class Database:
             raise self._damaged(f"{_name_row(table, row)}: {exc}") from exc
         return fields
 
-    def _make(self, table: str, row: sqlite3.Row, shape: type[Any], without: tuple[str, ...] = ()) -> Any:
+    def _make(self, table: str, row: Row, shape: type[Any], without: tuple[str, ...] = ()) -> Any:
         """Read a row that holds a dataclass or a model; `without`: columns that are not part of it."""
         try:
             fields = decode(row)
@@ -247,7 +266,7 @@ class Database:
         except (ValueError, TypeError) as exc:
             raise self._damaged(f"{_name_row(table, row)}: {exc}") from exc
 
-    def _of_cycle(self, table: str, cycle: int | None, order: str) -> list[sqlite3.Row]:
+    def _of_cycle(self, table: str, cycle: int | None, order: str) -> Sequence[Row]:
         if cycle is None:
             return self._rows(f"SELECT * FROM {table} ORDER BY {order}")
         return self._rows(f"SELECT * FROM {table} WHERE cycle = ? ORDER BY {order}", cycle)
@@ -263,24 +282,28 @@ class Database:
             await self._groups.write(*_to_insert(table, row))
 
 
-def _name_row(table: str, row: sqlite3.Row) -> str:
+def _name_row(table: str, row: Row) -> str:
     return f"{table} {row['id']}" if "id" in row.keys() else table  # noqa: SIM118 - it iterates over values
-
-
-def _define_columns(db: sqlite3.Connection, table: str) -> dict[str, str]:
-    """Column -> its definition, as `ALTER TABLE ... ADD COLUMN` takes it."""
-    rows = db.execute('SELECT name, type, "notnull", dflt_value FROM pragma_table_info(?)', (table,))
-    return {
-        name: f"{name} {type_}{' NOT NULL' if required else ''}{'' if default is None else f' DEFAULT {default}'}"
-        for name, type_, required, default in rows
-    }
 
 
 def _to_insert(table: str, row: Mapping[str, Any]) -> tuple[str, list[Any]]:
     columns = ", ".join(row)
     marks = ", ".join("?" * len(row))
     values = [_encode_column(column, value) for column, value in row.items()]
-    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", values
+    return f"INSERT INTO {table} ({columns}) VALUES ({marks}){_replacing(table, row)}", values
+
+
+def _replacing(table: str, row: Mapping[str, Any]) -> str:
+    """The end of an INSERT that puts a row in the place of one with the same key."""
+    key = _KEYS.get(table, ())
+    rest = ", ".join(f"{column} = excluded.{column}" for column in row if column not in key)
+    return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {rest}" if key else ""
+
+
+def _open_server(path: Path, read_only: bool = False) -> Store:
+    from evokd.tracing.postgres.store import PostgresStore
+
+    return PostgresStore.of_pointer(path, read_only)
 
 
 def _encode_column(column: str, value: Any) -> Any:
@@ -294,10 +317,10 @@ def encode(value: Any) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def decode(row: sqlite3.Row) -> dict[str, Any]:
+def decode(row: Row) -> dict[str, Any]:
     """Read a row, its JSON columns as values."""
     fields = {}
-    for name in row.keys():  # noqa: SIM118 - sqlite3.Row iterates over values
+    for name in row.keys():  # noqa: SIM118 - a row of SQLite iterates over values
         value = row[name]
         fields[name] = json.loads(value) if name in JSON_COLUMNS and value is not None else value
     for name in ("disputed", "audited", "rest"):

@@ -1,14 +1,11 @@
 """Group commit: rows that come at the same time share one flush of the disk, outside the event loop."""
 
 import asyncio
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-Statement = tuple[str, Sequence[Any]]
-"""SQL and its values."""
+from evokd.tracing.store import Statement, Store
 
 
 class GroupCommit:
@@ -18,15 +15,13 @@ class GroupCommit:
     all of them.
 
     Args:
-        path: an SQLite file; the first statement opens a separate connection to it.
-        patience: seconds to wait for another writer.
+        connect: opens a connection of its own to the database, before the first statement.
     """
 
-    def __init__(self, path: Path, patience: float) -> None:
-        self._path = path
-        self._patience = patience
+    def __init__(self, connect: Callable[[], Store]) -> None:
+        self._connect = connect
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._db: sqlite3.Connection | None = None
+        self._store: Store | None = None
         self._waiting: list[tuple[Statement, asyncio.Future[None]]] = []
         self._busy: asyncio.Task[None] | None = None
 
@@ -34,7 +29,7 @@ class GroupCommit:
         """Run a statement; return when it is on the disk.
 
         Raises:
-            sqlite3.Error: a statement of the group cannot be written; then none of the group is.
+            Exception: what the library of the database raises: a statement of the group cannot be written; then none is.
         """
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(((statement, values), done))
@@ -53,7 +48,7 @@ class GroupCommit:
                     for _, done in group:
                         done.cancel()
                     raise
-                except sqlite3.Error as exc:
+                except Exception as exc:
                     for _, done in group:
                         if not done.done():
                             done.set_exception(exc)
@@ -66,18 +61,12 @@ class GroupCommit:
             self._busy = asyncio.create_task(self._work_off()) if self._waiting else None
 
     def _commit(self, statements: Sequence[Statement]) -> None:
-        if self._db is None:
-            self._db = sqlite3.connect(
-                self._path, timeout=self._patience, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA synchronous=FULL")
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            for statement, values in statements:
-                self._db.execute(statement, values)
+        if self._store is None:
+            self._store = self._connect()
+        self._store.commit(statements)
 
     def close(self) -> None:
-        """Wait for the commit that is under way and close the file."""
+        """Wait for the commit that is under way and close the connection."""
         self._thread.shutdown(wait=True)
-        if self._db is not None:
-            self._db.close()
+        if self._store is not None:
+            self._store.close()

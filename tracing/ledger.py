@@ -1,4 +1,4 @@
-"""The ledger: one SQLite file with every call, message, sample, weakness and cycle of a run.
+"""The ledger: one database with every call, message, sample, weakness and cycle of a run.
 
 Every write is one committed transaction and idempotent: a node that runs again after a crash writes the same rows.
 """
@@ -7,13 +7,12 @@ import errno
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from evokd.messages import CallRecord, EvokdError, Message
-from evokd.tracing.database import LedgerError, encode
+from evokd.tracing.database import encode
 from evokd.tracing.reviews import Reviews
 from evokd.tracing.rows import (
     LessonOutline,
@@ -25,6 +24,7 @@ from evokd.tracing.rows import (
     WeaknessRow,
 )
 from evokd.tracing.samples import Sample
+from evokd.tracing.store import ALL, LedgerError, Row
 from evokd.tracing.view_rows import PromptHistory, PromptRecord, PromptSet
 
 __all__ = ["Ledger", "LedgerError", "Sample"]
@@ -98,7 +98,7 @@ class Ledger(Reviews):
 
     def spend_faults(self, cycle: int) -> int:
         """Mark the unusable replies of a cycle as spent, so that a resumed run asks again; return how many."""
-        return self._execute("UPDATE calls SET status = 'spent' WHERE status = 'fault' AND cycle = ?", cycle).rowcount
+        return self._execute("UPDATE calls SET status = 'spent' WHERE status = 'fault' AND cycle = ?", cycle)
 
     def call(self, name: str) -> CallRecord | None:
         """One attempt by its id."""
@@ -152,6 +152,7 @@ class Ledger(Reviews):
         Raises:
             LedgerError: less than `LEAST_ROOM` is free.
         """
+        self._store.check()
         try:
             free = shutil.disk_usage(self.path.parent).free
         except OSError:  # unknown; a failing write will show it
@@ -185,7 +186,7 @@ class Ledger(Reviews):
             return model.model_validate(json.loads(rows[0]["body"])) if rows else None
         except ValueError as exc:
             fault = " ".join(str(exc).split())[:200]
-            raise LedgerError(f"{self.path}: the {kind} of {span} cannot be read by this version: {fault}") from exc
+            raise LedgerError(f"{self._name}: the {kind} of {span} cannot be read by this version: {fault}") from exc
 
     # ----------------------------------------------------------------------------------------- weaknesses, lessons
 
@@ -208,9 +209,8 @@ class Ledger(Reviews):
     def newest_weaknesses(self, count: int, before: int | None = None) -> list[WeaknessRow]:
         """The last `count` weaknesses, in order; `before`: of the cycles before this one only."""
         rows = self._rows(
-            "SELECT * FROM weaknesses WHERE ?1 IS NULL OR cycle < ?1"
-            " ORDER BY cycle DESC, length(id) DESC, id DESC LIMIT ?2",
-            before,
+            "SELECT * FROM weaknesses WHERE cycle < ? ORDER BY cycle DESC, length(id) DESC, id DESC LIMIT ?",
+            ALL if before is None else before,
             count,
         )
         return [self._to_weakness(row) for row in reversed(rows)]
@@ -252,7 +252,7 @@ class Ledger(Reviews):
         """
         rows = self._rows("SELECT * FROM lessons WHERE id = ?", lesson)
         if not rows:
-            raise LedgerError(f"{self.path}: no lesson {lesson!r}")
+            raise LedgerError(f"{self._name}: no lesson {lesson!r}")
         return self._to_lesson(rows[0])
 
     def close_lesson(self, lesson: str, drafts: int, labelled: int, faults: Sequence[str]) -> None:
@@ -292,13 +292,13 @@ class Ledger(Reviews):
         )
         return {row["node"]: round(row["s"], 3) for row in rows}
 
-    def _to_call(self, row: sqlite3.Row) -> CallRecord:
+    def _to_call(self, row: Row) -> CallRecord:
         return cast(CallRecord, self._make("calls", row, CallRecord, without=("seq",)))
 
-    def _to_weakness(self, row: sqlite3.Row) -> WeaknessRow:
+    def _to_weakness(self, row: Row) -> WeaknessRow:
         return cast(WeaknessRow, self._read("weaknesses", row, WeaknessRow))
 
-    def _to_lesson(self, row: sqlite3.Row) -> LessonRow:
+    def _to_lesson(self, row: Row) -> LessonRow:
         return cast(LessonRow, self._read("lessons", row, LessonRow))
 
 

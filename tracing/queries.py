@@ -4,12 +4,12 @@ They read a ledger that is open for reading. The long texts of calls are left ou
 """
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 from evokd.tracing.database import decode
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.store import ALL, Row
 
 _CALL_COLUMNS = (
     "seq, id, cycle, role, span, attempt, model, status, input_tokens, output_tokens, estimated, cost_usd, seconds,"
@@ -126,15 +126,19 @@ def find_calls(ledger: Ledger, wanted: Mapping[str, str], first: int = 0, count:
         count: at most so many; -1: all.
     """
     names = [name for name in ("role", "status") if name in wanted]
-    where, values = " AND ".join(["1", *(f"{name} = ?" for name in names)]), [wanted[name] for name in names]
+    where, values = " AND ".join(["TRUE", *(f"{name} = ?" for name in names)]), [wanted[name] for name in names]
     total = ledger.query(f"SELECT count(*) AS n FROM calls WHERE {where}", *values)[0]["n"]
     rows = ledger.query(
-        f"SELECT {_CALL_COLUMNS} FROM calls WHERE {where} ORDER BY seq LIMIT ? OFFSET ?", *values, count, first
+        f"SELECT {_CALL_COLUMNS} FROM calls WHERE {where} ORDER BY seq LIMIT ? OFFSET ?", *values, _limit(count), first
     )
     return CallPage(total=total, rows=[_to_outline(row) for row in rows])
 
 
-def _to_outline(row: sqlite3.Row) -> CallOutline:
+def _limit(count: int) -> int:
+    return count if count >= 0 else ALL
+
+
+def _to_outline(row: Row) -> CallOutline:
     fields = dict(row)
     del fields["seq"]
     fields["estimated"] = bool(fields["estimated"])
@@ -168,7 +172,7 @@ def find_samples(ledger: Ledger, wanted: SampleFilter, first: int = 0, count: in
     where, values = _make_condition(wanted)
     total = ledger.query(f"SELECT count(*) AS n FROM samples WHERE {where}", *values)[0]["n"]
     rows = ledger.query(
-        f"SELECT * FROM samples WHERE {where} ORDER BY {_SAMPLE_ORDER} LIMIT ? OFFSET ?", *values, count, first
+        f"SELECT * FROM samples WHERE {where} ORDER BY {_SAMPLE_ORDER} LIMIT ? OFFSET ?", *values, _limit(count), first
     )
     return SamplePage(total=total, rows=[decode(row) for row in rows])
 
@@ -189,7 +193,7 @@ def outline_samples(ledger: Ledger, names: Sequence[str], length: int) -> dict[s
 
 
 def _make_condition(wanted: SampleFilter) -> tuple[str, list[Any]]:
-    conditions, values = ["1"], list[Any]()
+    conditions, values = ["TRUE"], list[Any]()
     for column in ("state", "cycle", "lesson", "weakness", "kind", "reason", "disputed"):
         if column in wanted:
             conditions.append(f"{column} = ?")
@@ -202,7 +206,7 @@ def _make_condition(wanted: SampleFilter) -> tuple[str, list[Any]]:
         conditions.append("(label = ?" + " OR label LIKE ? ESCAPE '\\'" * len(patterns) + ")")
         values += [name, *patterns]
     if wanted.get("search"):
-        conditions.append("text LIKE ? ESCAPE '\\'")
+        conditions.append("lower(text) LIKE lower(?) ESCAPE '\\'")
         values.append(f"%{_escape(wanted['search'])}%")
     return " AND ".join(conditions), values
 
@@ -215,7 +219,8 @@ def _escape(text: str) -> str:
 def count_samples_by(ledger: Ledger, *columns: str) -> list[dict[str, Any]]:
     """Count samples by columns, such as `lesson` and `state`: one row per combination, with its `count`."""
     names = ", ".join(columns)
-    rows = ledger.query(f"SELECT {names}, count(*) AS count FROM samples GROUP BY {names} ORDER BY {names}")
+    order = ", ".join(f"{column} NULLS FIRST" for column in columns)
+    rows = ledger.query(f"SELECT {names}, count(*) AS count FROM samples GROUP BY {names} ORDER BY {order}")
     return [decode(row) for row in rows]
 
 

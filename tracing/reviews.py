@@ -111,11 +111,12 @@ class Reviews(Samples):
         """Id of a text -> the decision in force, of a cycle or of the run; only where the text is still the same."""
         if _TABLE not in self._tables():  # a ledger of an earlier version, open for reading
             return {}
+        of_cycle = "r.cycle = ?" if cycle is not None else "TRUE"
         rows = self._rows(
             f"SELECT r.* FROM {_TABLE} r JOIN samples s ON s.id = r.sample AND s.text = r.text"
-            f" WHERE r.seq IN (SELECT max(seq) FROM {_TABLE} GROUP BY sample) AND (?1 IS NULL OR r.cycle = ?1)"
+            f" WHERE r.seq IN (SELECT max(seq) FROM {_TABLE} GROUP BY sample) AND {of_cycle}"
             " ORDER BY r.seq",
-            cycle,
+            *([cycle] if cycle is not None else []),
         )
         made = [cast(ReviewDecision, self._make(_TABLE, row, ReviewDecision, without=("seq",))) for row in rows]
         return {decision.sample: decision for decision in made}

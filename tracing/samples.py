@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from evokd.tracing.database import JSON_COLUMNS, Database, encode
 from evokd.tracing.rows import Answer, ExamAnswer, check_answer
+from evokd.tracing.store import ALL
 
 AnyAnswer = Annotated[Any, AfterValidator(check_answer)]
 _BY_DRAFT = "cycle, length(lesson), lesson, length(id), id"
@@ -104,8 +105,9 @@ class Samples(Database):
         """Samples in order of lesson and draft that match every given filter; `first`: at most so many, -1: all."""
         columns = {"cycle": cycle, "lesson": lesson, "state": state, "purpose": purpose, "weakness": weakness}
         filters = {name: value for name, value in columns.items() if value is not None}
-        where = " AND ".join(f"{name} = ?" for name in filters) or "1"
-        rows = self._rows(f"SELECT * FROM samples WHERE {where} ORDER BY {_BY_DRAFT} LIMIT ?", *filters.values(), first)
+        where = " AND ".join(f"{name} = ?" for name in filters) or "TRUE"
+        limit = first if first >= 0 else ALL
+        rows = self._rows(f"SELECT * FROM samples WHERE {where} ORDER BY {_BY_DRAFT} LIMIT ?", *filters.values(), limit)
         return [cast(Sample, self._make("samples", row, Sample)) for row in rows]
 
     def sample(self, name: str) -> Sample | None:
@@ -170,13 +172,15 @@ class Samples(Database):
     def count_kinds(self, before: int) -> dict[str, int]:
         """Kind -> number of accepted samples in the cycles before this one."""
         where = "state = 'accepted' AND cycle < ?"
-        rows = self._rows(f"SELECT kind, count(*) AS n FROM samples WHERE {where} GROUP BY kind", before)
+        rows = self._rows(f"SELECT kind, count(*) AS n FROM samples WHERE {where} GROUP BY kind ORDER BY kind", before)
         return {row["kind"]: row["n"] for row in rows}
 
     def count_answers(self, before: int, since: int = 0) -> list[tuple[Answer, int]]:
         """Answer and number of its accepted samples, in the cycles from `since` up to, not including, `before`."""
         where = "state = 'accepted' AND cycle >= ? AND cycle < ?"
-        rows = self._rows(f"SELECT label, count(*) AS n FROM samples WHERE {where} GROUP BY label", since, before)
+        rows = self._rows(
+            f"SELECT label, count(*) AS n FROM samples WHERE {where} GROUP BY label ORDER BY label", since, before
+        )
         return [(self._load(row["label"]), row["n"]) for row in rows]
 
     def count_samples(self, state: str = "accepted", but_of: int = -1) -> int:

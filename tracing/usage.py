@@ -1,12 +1,12 @@
 """Who used what: calls, tokens, money and seconds of the agents, and wall-clock seconds of the nodes."""
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evokd.tracing.ledger import Ledger
+from evokd.tracing.store import Row
 from evokd.tracing.timeline import Timeline
 
 _FAULTY = ("fault", "spent", "lost")
@@ -72,7 +72,7 @@ def measure_agents(ledger: Ledger, cycle: int | None = None) -> list[AgentUse]:
     return list(uses.values())
 
 
-def _read_calls(ledger: Ledger, cycle: int | None) -> list[sqlite3.Row]:
+def _read_calls(ledger: Ledger, cycle: int | None) -> Sequence[Row]:
     """What is added up of the calls; the index over their outlines holds all of it."""
     columns = "id, role, status, input_tokens, output_tokens, estimated, cost_usd, seconds"
     where, values = ("WHERE cycle = ?", [cycle]) if cycle is not None else ("", [])

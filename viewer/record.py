@@ -16,6 +16,7 @@ from evokd.messages import EvokdError
 from evokd.tracing.events import read_events
 from evokd.tracing.gate_outcome import name_outcome
 from evokd.tracing.ledger import Ledger, open_ledger
+from evokd.tracing.store import find_ledger
 from evokd.tracing.summary import read_summary
 from evokd.tracing.timeline import Timeline, make_timeline
 from evokd.tracing.usage import NodeTimes
@@ -87,7 +88,7 @@ class RunRecord:
     def __init__(self, place: RunPlace, facts: ProgramFacts | None = None) -> None:
         self.place = place
         self.facts = facts or ProgramFacts()
-        self.ledger: Ledger = open_ledger(place.path / "ledger.db")
+        self.ledger: Ledger = open_ledger(find_ledger(place.path))
 
     def __enter__(self) -> Self:
         return self

@@ -294,12 +294,13 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.tracing.rows import call, sample
+from evokd.tracing.database import _to_insert
 from evokd.tracing.ledger import Ledger
 ledger = Ledger(Path(sys.argv[1]))
 ledger.record_call(call())
 ledger.put_drafts("c001-l01", [sample()])
-ledger._db.execute("BEGIN")
-ledger._insert("samples", [vars(sample("c001-l01-d02"))])
+ledger._store._db.execute("BEGIN")
+ledger._store._db.execute(*_to_insert("samples", vars(sample("c001-l01-d02"))))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

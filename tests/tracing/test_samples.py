@@ -166,7 +166,7 @@ class _Full:
 def test_an_error_of_the_disk_names_the_file(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.db")
     ledger.close()
-    ledger._db = _Full()  # type: ignore[assignment]
+    ledger._store._db = _Full()  # type: ignore[attr-defined]
     for work in (
         lambda: ledger.record_call(call()),
         lambda: ledger.put_drafts("c001-l01", [sample()]),
