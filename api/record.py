@@ -8,7 +8,8 @@ from typing import Any
 from evokd.api.run_state import RunState, read_state
 from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE, RunFolder, find_run_to_show, read_config
 from evokd.graph.setup.run_folder import find_run as find_folder
-from evokd.messages import CallRecord
+from evokd.graph.setup.run_store import choose_store, fetch_run
+from evokd.messages import CallRecord, InputError
 from evokd.tracing.events import read_events
 from evokd.tracing.gate_outcome import name_outcome
 from evokd.tracing.ledger import Ledger, Sample, open_ledger
@@ -176,10 +177,26 @@ def open_run(name: "str | Path | Run", runs_dir: str | Path = "runs") -> Run:
     return Run(find_run_to_show(str(name), Path(runs_dir)))
 
 
-def find_run(name: str | Path, runs_dir: str | Path = "runs") -> Run:
+def find_run(name: str | Path, runs_dir: str | Path = "runs", store: str | None = None) -> Run:
     """Open a run to go on with it, by its folder or by its id in `runs_dir`.
 
+    Args:
+        name: the run.
+        runs_dir: folder that holds the runs.
+        store: address of the database that keeps the run; a folder is made for it in `runs_dir`, if there is none.
+            None: the folder says where it is kept; if there is no folder, the database in EVOKD_STORE is asked.
+
     Raises:
-        InputError: there is no such run.
+        InputError: there is no such run, or the database refuses.
     """
-    return Run(find_folder(str(name), Path(runs_dir)))
+    folder, path = Path(runs_dir), Path(name)
+    place = folder if path.name == str(name) else path.parent
+    if store is not None:
+        return Run(fetch_run(store, path.name, place))
+    try:
+        return Run(find_folder(str(name), folder))
+    except InputError:
+        elsewhere = choose_store(None)
+        if elsewhere is None:
+            raise
+    return Run(fetch_run(elsewhere, path.name, place))

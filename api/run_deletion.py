@@ -7,12 +7,14 @@ from pathlib import Path
 from evokd.api.record import Run, find_run
 from evokd.graph.setup.run_folder import ResumeError, read_config
 from evokd.graph.setup.run_lock import HOLDER, LOCK
+from evokd.graph.setup.run_store import drop_run
 from evokd.messages import EvokdError, InputError
+from evokd.tracing.store import POINTER
 
 _OF_A_RUN = (
     *("config.yaml", "config.part", "ledger.db*", "checkpoints.db*", "events.jsonl", "summary.json", "profile.yaml"),
     *("guide.yaml", "student", "student.log", "dataset", "work", "report.html", "curve.json", "*.part"),
-    *(".student.partial", LOCK, HOLDER),
+    *(".student.partial", LOCK, HOLDER, POINTER, "domain"),
 )
 """What a run's folder may hold. A folder with other files is not deleted: they are somebody's."""
 
@@ -48,15 +50,18 @@ def _check(run: Run) -> None:
 
 
 def delete_run(run: Run) -> None:
-    """Delete a run's folder. One that was deleted in part can be deleted again: its configuration goes last.
+    """Delete a run's folder, and what a database has of the run.
+
+    One that was deleted in part can be deleted again: its configuration goes last.
 
     Raises:
         InputError: a process has begun to work on it.
         EvokdError: the folder cannot be deleted.
     """
-    last = (run.folder.config.name, LOCK, HOLDER)
+    last = (run.folder.config.name, POINTER, LOCK, HOLDER)
     try:
         with run.folder.lock():
+            drop_run(run.folder)
             for item in run.path.iterdir():
                 if item.name not in last:
                     _remove(item)

@@ -17,6 +17,7 @@ from evokd.api.settings import Settings, to_sources
 from evokd.graph.runner import resume_run, start_run
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.graph.setup.run_store import choose_store
 from evokd.messages import InputError
 from evokd.tracing.events import Listener
 
@@ -47,6 +48,7 @@ def run(
     settings: Settings | None = None,
     runs_dir: str | Path = "runs",
     run_id: str | None = None,
+    store: str | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Run:
     """Start a run and wait for its end, or until it waits for people (setting `review.mode`).
@@ -60,6 +62,8 @@ def run(
         settings: other settings, as `--set`.
         runs_dir: folder that holds the runs.
         run_id: name of the run; made from domain, time and seed if not given.
+        store: address of a Postgres database in which the run is kept, such as `postgresql://user@host/database`;
+            None: the one in EVOKD_STORE, or else the run's folder alone.
         on_event: called with every event, in the thread that drives the run.
 
     Raises:
@@ -71,7 +75,7 @@ def run(
     plan = make_plan(domain, preset, settings, teacher, base_url, student)
 
     def work(listener: Listener) -> Run:
-        summary = start_run(plan, Path(runs_dir), run_id, (listener,))
+        summary = start_run(plan, Path(runs_dir), run_id, (listener,), store=choose_store(store))
         return Run(RunFolder((Path(runs_dir) / summary["run_id"]).resolve()))
 
     return _drive(work, on_event)
@@ -86,6 +90,7 @@ def resume(
     rest: str | None = None,
     reviewer: str | None = None,
     runs_dir: str | Path = "runs",
+    store: str | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Run:
     """Go on with an interrupted run and wait for its end; one that has ended is left as it is.
@@ -101,6 +106,7 @@ def resume(
             them; None: the run waits.
         reviewer: who decides on the rest; None: the user of this machine.
         runs_dir: folder that holds the runs.
+        store: address of the database that keeps the run, where the run's folder is not on this machine.
         on_event: see `run`.
 
     Raises:
@@ -108,7 +114,7 @@ def resume(
         ResumeError: it cannot be resumed as asked.
         TeacherError: the teacher cannot be used; `resume` goes on.
     """
-    folder = (run if isinstance(run, Run) else find_run(run, runs_dir)).folder
+    folder = (run if isinstance(run, Run) else find_run(run, runs_dir, store)).folder
 
     def work(listener: Listener) -> Run:
         if rest is not None:

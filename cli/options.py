@@ -52,6 +52,14 @@ TraceTo = Annotated[
     str | None,
     typer.Option("--trace", metavar="URL|env", help="Send spans to a receiver of OTLP/HTTP (docs/tracing.md)."),
 ]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="postgresql://USER@HOST/DB",
+        help="Keep the run in this database (docs/postgres.md).  [default: EVOKD_STORE]",
+    ),
+]
 MlflowTo = Annotated[
     str | None, typer.Option("--mlflow", metavar="URI", help="Track in MLflow: sqlite:///FILE or a server's address.")
 ]

@@ -1,5 +1,6 @@
 """Build the graph: nodes, edges, and the sub-graph of a lesson."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from evokd.graph.nodes.publish import publish
 from evokd.graph.nodes.review import review
 from evokd.graph.nodes.train import train
 from evokd.graph.routing import after_curate, after_decide, to_lessons
+from evokd.graph.setup.run_store import save_files
 from evokd.graph.state import LessonState, State, StateUpdate
 
 StateT = TypeVar("StateT", State, LessonState)
@@ -49,6 +51,9 @@ def _traced(work: Callable[[StateT, RunContext], Awaitable[StateUpdate]], find_c
         seconds = time.monotonic() - start
         context.ledger.add_time(cycle, name, seconds)
         context.emit("node_finished", **where, seconds=round(seconds, 3))
+        if context.folder.is_in_database and "lesson" not in fields:
+            # before the checkpoint that builds on them; a lesson writes none
+            await asyncio.to_thread(save_files, context.folder)
         return update
 
     node.__name__ = name

@@ -1,17 +1,33 @@
-"""Where the graph keeps its checkpoints: one SQLite file per run."""
+"""Where the graph keeps its checkpoints: one SQLite file per run, or the database in which the run is kept."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from evokd.tracing.store import is_in_database
 
 if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 
 @asynccontextmanager
-async def open_checkpoints(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
-    """Open the checkpoints of a run. Only plain types are read back, no matter when langgraph was imported.
+async def open_checkpoints(path: Path) -> "AsyncIterator[BaseCheckpointSaver[Any]]":
+    """Open the checkpoints of a run; `path`: the SQLite file, or the pointer to a database."""
+    if is_in_database(path):
+        from evokd.graph.postgres_checkpoints import open_postgres_checkpoints
+
+        async with open_postgres_checkpoints(path) as saver:
+            yield saver
+    else:
+        async with _open_file(path) as file:
+            yield file
+
+
+@asynccontextmanager
+async def _open_file(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
+    """Open a file with checkpoints. Only plain types are read back, no matter when langgraph was imported.
 
     When a graph fails, its other lessons may still be writing. This waits for those writes: a write cut off
     mid-transaction would leave the file locked for a resume in the same process.

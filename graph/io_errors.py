@@ -12,7 +12,7 @@ from pathlib import Path
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.messages import EvokdError
 from evokd.student.process.client import StudentError
-from evokd.tracing.ledger import LedgerError
+from evokd.tracing.store import LedgerError, StoreLostError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -40,7 +40,7 @@ _TOLD = {
 
 
 class DiskError(EvokdError):
-    """A file of the run cannot be written or read; once that is fixed, the run resumes from its last checkpoint."""
+    """A file or the database of the run fails; once that is mended, the run resumes from its last checkpoint."""
 
     def __init__(self, message: str, folder: Path | None) -> None:
         super().__init__(message)
@@ -65,7 +65,9 @@ def disk_errors(folder: RunFolder) -> Iterator[None]:
 
 
 def _tell(exc: Exception, folder: RunFolder) -> str | None:
-    """Say what happened to which file; None if it was not a disk error."""
+    """Say what happened to which file or server; None if it was neither."""
+    if isinstance(exc, StoreLostError):
+        return str(exc)
     cause = exc.__cause__ if isinstance(exc, LedgerError) else exc
     if isinstance(cause, sqlite3.Error):
         path = folder.ledger if isinstance(exc, LedgerError) else folder.checkpoints

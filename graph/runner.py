@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,13 @@ from evokd.graph.setup.prompt_record import record_prompts
 from evokd.graph.setup.readability import refuse_unreadable
 from evokd.graph.setup.resume_check import Change
 from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, write_config
+from evokd.graph.setup.run_store import find_place, held_in, refresh_files, save_domain, save_files
 from evokd.graph.stopping import Stop, Stopped
 from evokd.graph.teacher_check import check_teacher
 from evokd.messages import EvokdError
 from evokd.review.pending import count_waiting
 from evokd.tracing.events import AWAITS_REVIEW, Emit, EventLog, Listener
+from evokd.tracing.store import LedgerError
 from evokd.tracing.summary import read_summary
 
 if TYPE_CHECKING:
@@ -43,11 +46,20 @@ def start_run(
     run_id: str | None,
     listeners: tuple[Listener, ...] = (),
     overrides: RunOverrides = _ALONE,
+    store: str | None = None,
 ) -> dict[str, Any]:
     """Start a run and drive it to its end; returns the summary, or how many texts wait for people (`AWAITS_REVIEW`).
 
+    Args:
+        plan: the checked run.
+        runs_dir: folder that holds the runs.
+        run_id: name of the run; None: it is made from domain, time and seed.
+        listeners: called with every event.
+        overrides: what an experiment provides.
+        store: address of the database in which the run is kept; None: in its folder alone.
+
     Raises:
-        InputError: the student cannot read the texts, or the run folder cannot be made.
+        InputError: the student cannot read the texts, the run folder cannot be made, or the database refuses.
         DiskError: a file of the run cannot be written; the run can be resumed.
         TeacherError: the teacher cannot be used; the run, if it has begun, can be resumed.
     """
@@ -58,15 +70,25 @@ def start_run(
         info = ResumeInfo(notes=tuple(f"{short.tell()}; {short.mend()}" for short in find_shortages(plan, endpoints)))
     # a domain's name may be longer than a file name can be
     made = f"{plan.domain.file.name[:60]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"
-    folder = create_folder(runs_dir, run_id if run_id is not None else made)
-    with disk_errors(folder), folder.lock():
-        try:
-            # from here on the folder is a run, and it is already locked
-            write_config(folder, describe_plan(plan))
-            return _drive(plan, folder, listeners, info, overrides)
-        finally:
-            if not folder.config.is_file():
-                shutil.rmtree(folder.path, ignore_errors=True)
+    run_id = run_id if run_id is not None else made
+    place = find_place(store, run_id) if store is not None else None
+    folder = create_folder(runs_dir, run_id)
+    if place is not None:
+        info = replace(info, notes=(*info.notes, f"the run is kept in {place}, schema {place.schema}"))
+    with disk_errors(folder), folder.lock(is_new=True), _removed_if_empty(folder), held_in(place, folder):
+        # from here on the folder is a run, and it is already locked
+        write_config(folder, describe_plan(plan))
+        return _drive(plan, folder, listeners, info, overrides)
+
+
+@contextmanager
+def _removed_if_empty(folder: RunFolder) -> Iterator[None]:
+    """Remove a folder that has not become a run."""
+    try:
+        yield
+    finally:
+        if not folder.config.is_file():
+            shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def resume_run(
@@ -98,6 +120,7 @@ def resume_run(
         done = read_summary(folder.summary)
         if done is None:
             with folder.lock():
+                refresh_files(folder)
                 done = read_summary(folder.summary)  # another process may have ended it in the meantime
                 if done is None:
                     plan, info = replan(folder, layers, force, domain)
@@ -112,6 +135,9 @@ def resume_run(
             )
         if not overrides.keep_versions:
             _clear_work(folder)
+        if folder.is_in_database:
+            with folder.lock():
+                save_files(folder)  # what was not stored before the process that ended the run was killed
     for listener in listeners:
         listener({"event": "finished", **done})
     return done
@@ -136,8 +162,21 @@ def _drive(
 ) -> dict[str, Any]:
     # only plain types are read back from checkpoints; LangGraph reads this when it is first imported
     os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
-    with log_events(folder, listeners) as log:
+    with _files_saved(folder), log_events(folder, listeners) as log:
         return asyncio.run(_run(plan, folder, log, info, overrides))
+
+
+@contextmanager
+def _files_saved(folder: RunFolder) -> Iterator[None]:
+    """Store the files of a run in its database at the end, however it comes; the first error is reported."""
+    try:
+        yield
+    except BaseException as exc:
+        if not isinstance(exc, LedgerError):  # the database is away, or the run is another process' now
+            with suppress(EvokdError, OSError):
+                save_files(folder)
+        raise
+    save_files(folder)
 
 
 @contextmanager
@@ -204,6 +243,8 @@ async def begin_run(
             log("changed", changes=[_describe_change(change) for change in info.changes])
         context.ledger.remember(PLAN, record_plan(plan))
         context.ledger.add_prompts(plan.briefing.hash, record_prompts(plan))
+        save_domain(folder, plan.domain)
+        save_files(folder)
         yield context
 
 

@@ -206,7 +206,8 @@ class Database:
 
         The statements are gathered first, so that they can be run again if the server is lost meanwhile.
         """
-        self._gathered = gathered = []
+        gathered: list[Statement] = []
+        self._gathered = gathered
         try:
             yield
         finally:

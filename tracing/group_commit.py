@@ -29,7 +29,7 @@ class GroupCommit:
         """Run a statement; return when it is on the disk.
 
         Raises:
-            Exception: what the library of the database raises: a statement of the group cannot be written; then none is.
+            Exception: of the database: a statement of the group cannot be written; then none of the group is.
         """
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(((statement, values), done))

@@ -20,6 +20,7 @@ from evokd.cli.options import (
     Reviewer,
     Run,
     RunsDir,
+    StoreOption,
     TeacherOption,
     TraceTo,
     View,
@@ -42,6 +43,7 @@ def resume(
     reviewer: Reviewer = None,
     force: Annotated[bool, typer.Option("--force", help="Go on whatever has become different.")] = False,
     runs_dir: RunsDir = Path("runs"),
+    store: StoreOption = None,
     view: View = False,
     trace: TraceTo = None,
     mlflow: MlflowTo = None,
@@ -60,6 +62,7 @@ def resume(
     Examples:
       evokd resume my_run
       evokd resume my_run --rest accept      go on without decisions on the texts that wait
+      evokd resume my_run --store postgresql://me@db.example/runs      on another machine than before
       evokd resume my_run --base-url http://127.0.0.1:9000/v1 --set teacher.concurrency=2 --budget-samples 400
     """
     from evokd import api
@@ -70,7 +73,7 @@ def resume(
 
     flags = limit_flags(teacher, base_url, cycles, budget_samples, budget_tokens, budget_usd)
     settings = make_layers(None, assign, {**flags, "--student": ("student.base", student)})
-    opened = api.find_run(run, runs_dir)
+    opened = api.find_run(run, runs_dir, store)
     if opened.has_ended and not settings:
         console.stderr().print(f"run {opened.id} has ended already; nothing to resume", highlight=False)
     with export_live(trace, mlflow, no_content) as export:

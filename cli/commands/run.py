@@ -21,6 +21,7 @@ from evokd.cli.options import (
     Quiet,
     ReviewMode,
     RunsDir,
+    StoreOption,
     StudentOption,
     TeacherOption,
     TraceTo,
@@ -47,6 +48,7 @@ def run(
     assign: Assign = None,
     runs_dir: RunsDir = Path("runs"),
     run_id: Annotated[str | None, typer.Option(help="Name of the run; made from domain, time and seed.")] = None,
+    store: StoreOption = None,
     view: View = False,
     trace: TraceTo = None,
     mlflow: MlflowTo = None,
@@ -65,6 +67,7 @@ def run(
       evokd run maengelmelder --cycles 3
       evokd run my_domain --teacher gpt-4o-mini --budget-usd 2
       evokd run my_domain --teacher gpt-4o-mini --review disputes
+      evokd run my_domain --teacher gpt-4o-mini --store postgresql://me@db.example/runs
       evokd run my_domain --teacher qwen3 --base-url http://127.0.0.1:11434/v1 --set student.steps=120
     """
     from evokd import api
@@ -85,7 +88,7 @@ def run(
         follow(
             as_json,
             lambda listen: api.run(
-                domain, preset=preset, settings=settings, runs_dir=runs_dir, run_id=run_id, on_event=listen
+                domain, preset=preset, settings=settings, runs_dir=runs_dir, run_id=run_id, store=store, on_event=listen
             ),
             shown=runs_dir if view else None,
             export=export,

@@ -42,19 +42,22 @@ def find_domain_of(run: RunFolder, record: Mapping[str, Any], named: str | None)
     if named is not None:
         return find_domain(named)
     folder = Path(record["domain_folder"])
-    if _is_domain(folder):
+    if is_domain(folder):
         return folder
     # a shipped domain is elsewhere in another environment or on another machine; its contents are compared later
     *_, above, name = ["", *re.split(r"[\\/]", record["domain_folder"].rstrip("\\/"))]
-    if above == SHIPPED.name and name and _is_domain(SHIPPED / name):
+    if above == SHIPPED.name and name and is_domain(SHIPPED / name):
         return SHIPPED / name
+    if is_domain(run.domain_copy):
+        return run.domain_copy
     raise ResumeError(
         f"the domain of this run is no longer in {folder}; if it was moved or renamed, resume with:"
         f" evokd resume {run.path} --domain NEW"
     )
 
 
-def _is_domain(folder: Path) -> bool:
+def is_domain(folder: Path) -> bool:
+    """Whether a folder is there and has a `domain.yaml`."""
     try:
         return (folder / "domain.yaml").is_file()
     except OSError:

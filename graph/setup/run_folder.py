@@ -12,12 +12,22 @@ import yaml
 
 from evokd.graph.setup.config_layers import read_yaml
 from evokd.graph.setup.renamed_keys import rename_keys
-from evokd.graph.setup.run_lock import HOLDER, LOCK, HeldError, NoLocksError, hold, is_held
+from evokd.graph.setup.run_lock import (
+    HOLDER,
+    LOCK,
+    HeldElsewhereError,
+    HeldError,
+    NoLocksError,
+    hold,
+    hold_in_database,
+    is_held,
+)
 from evokd.messages import EvokdError, InputError
 from evokd.messages.escape import clean
 from evokd.messages.files import write_atomically
 from evokd.messages.suggest import suggest
 from evokd.tracing.files import make_folder
+from evokd.tracing.store import POINTER, find_ledger, is_in_database
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -26,7 +36,7 @@ EXAMPLE = "example"
 SHIPPED_EXAMPLE = Path(__file__).parents[2] / "domains" / "support_tickets" / EXAMPLE
 """A finished run with a language model, without its student."""
 
-_BEFORE_CONFIG = {LOCK, HOLDER, "config.part", "work"}
+_BEFORE_CONFIG = {LOCK, HOLDER, POINTER, "config.part", "work"}
 """Files that exist in the folder before the configuration makes it a run."""
 
 
@@ -54,13 +64,23 @@ class RunFolder:
 
     @property
     def ledger(self) -> Path:
-        """SQLite ledger."""
-        return self.path / "ledger.db"
+        """SQLite ledger, or the file that names the database in which the run is kept."""
+        return find_ledger(self.path)
 
     @property
     def checkpoints(self) -> Path:
-        """LangGraph's checkpoints."""
-        return self.path / "checkpoints.db"
+        """LangGraph's checkpoints, or the file that names the database in which the run is kept."""
+        return self.ledger if self.is_in_database else self.path / "checkpoints.db"
+
+    @property
+    def is_in_database(self) -> bool:
+        """Whether ledger and checkpoints are in a database, and the other files as well (`graph.setup.run_store`)."""
+        return is_in_database(self.ledger)
+
+    @property
+    def domain_copy(self) -> Path:
+        """The domain, where a run was fetched from a database and its domain is not on this machine."""
+        return self.path / "domain"
 
     @property
     def events(self) -> Path:
@@ -113,20 +133,29 @@ class RunFolder:
         return is_held(self.path)
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, is_new: bool = False) -> Iterator[None]:
         """Lock the run for this process.
+
+        Args:
+            is_new: whether it is only put into a database, if into any, once its folder is locked.
 
         Raises:
             ResumeError: another process holds it, or the file system has no locks.
+            InputError: the server of its database refuses, or does not have the run.
         """
         try:
-            with hold(self.path):
+            with hold(self.path), contextlib.nullcontext() if is_new else hold_in_database(self.ledger):
                 yield
         except NoLocksError as exc:
             raise ResumeError(f"{self.path}: cannot be locked; use a local file system") from exc
         except HeldError as exc:
-            known = f" ({exc.holder})" if exc.holder is not None else ""
-            raise ResumeError(f"{self.path}: another process{known} is using this run; wait for it or stop it") from exc
+            raise self._refuse("" if exc.holder is None else str(exc.holder)) from exc
+        except HeldElsewhereError as exc:
+            raise self._refuse(str(exc)) from exc
+
+    def _refuse(self, holder: str) -> ResumeError:
+        known = f" ({holder})" if holder else ""
+        return ResumeError(f"{self.path}: another process{known} is using this run; wait for it or stop it")
 
 
 def create_folder(runs_dir: Path, run_id: str) -> RunFolder:

@@ -1,4 +1,7 @@
-"""A lock on a folder that ends with its process, on every system, and a note of the process that holds it."""
+"""A lock on a folder that ends with its process, on every system, and a note of the process that holds it.
+
+A run in a database has a second lock there, against other machines.
+"""
 
 import contextlib
 import errno
@@ -7,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, SoftFileLock, Timeout
+
+from evokd.tracing.store import is_in_database
 
 LOCK = ".lock"
 HOLDER = ".holder"
@@ -30,6 +35,34 @@ class HeldError(Exception):
         super().__init__(holder)
         self.holder = holder
         """Number of that process; None if it is unknown."""
+
+
+class HeldElsewhereError(Exception):
+    """A process, perhaps of another machine, holds the lock in the database; the text names it."""
+
+
+@contextlib.contextmanager
+def hold_in_database(ledger: Path) -> Iterator[None]:
+    """Lock a run in its database for this process; nothing is done for a run that is kept in its folder alone.
+
+    Raises:
+        HeldElsewhereError: another process holds it.
+        InputError: the server refuses, or does not have the run.
+    """
+    if not is_in_database(ledger):
+        yield
+        return
+    from evokd.tracing.postgres.address import read_pointer
+
+    read_pointer(ledger)  # tells if the driver is missing
+    from evokd.tracing.postgres.session import RunHeldError, hold_run
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(hold_run(ledger))
+        except RunHeldError as exc:
+            raise HeldElsewhereError(str(exc)) from exc
+        yield
 
 
 @contextlib.contextmanager

@@ -1,0 +1,146 @@
+"""A run in a database: put there at its start, its files stored as it goes on, fetched on another machine.
+
+Needs the extra `postgres`. For a run that is kept in its folder alone, nothing here does anything.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evokd.graph.setup.contained_paths import find_name
+from evokd.graph.setup.domain import Domain
+from evokd.graph.setup.moved_paths import is_domain
+from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, read_config
+from evokd.graph.setup.run_lock import HeldElsewhereError, hold_in_database
+from evokd.messages import InputError
+from evokd.messages.suggest import suggest
+from evokd.tracing.postgres.address import VARIABLE, StoreAddress, parse_address, read_pointer, write_pointer
+from evokd.tracing.store import POINTER
+
+if TYPE_CHECKING:
+    from evokd.tracing.postgres.files import FolderMirror
+
+
+def choose_store(option: str | None) -> str | None:
+    """The database of a new run: what the user says, or else the environment; None: the run's folder alone."""
+    return option or os.environ.get(VARIABLE) or None
+
+
+def find_place(store: str, run_id: str) -> StoreAddress:
+    """Find the place of a new run in a database.
+
+    Raises:
+        InputError: the server refuses, or has a run of this name.
+    """
+    address = parse_address(store, run_id)
+    from evokd.tracing.postgres.session import has_begun
+
+    if has_begun(address):
+        raise InputError(
+            f"run {run_id!r} already exists in {address}; choose another --run-id, or go on with it:"
+            f" evokd resume {run_id} --store {address}"
+        )
+    return address
+
+
+@contextmanager
+def held_in(place: StoreAddress | None, folder: RunFolder) -> Iterator[None]:
+    """Put a new run into its database and hold it there; `place`: None for a run that is kept in its folder alone.
+
+    Raises:
+        InputError: this user may not make a schema.
+        ResumeError: another machine is starting a run of the same name.
+    """
+    pointer = folder.path / POINTER
+    pointer.unlink(missing_ok=True)  # of a start that was killed
+    if place is None:
+        yield
+        return
+    from evokd.tracing.postgres.session import make_schema
+
+    make_schema(place)
+    write_pointer(pointer, place)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold_in_database(pointer))
+        except HeldElsewhereError as exc:
+            raise ResumeError(f"{place}: another process ({exc}) is starting a run {folder.run_id!r} there") from exc
+        yield
+
+
+def fetch_run(store: str, run_id: str, runs_dir: Path) -> RunFolder:
+    """Make the folder of a run on this machine, or note a new address of its database; its files come on resume.
+
+    Raises:
+        InputError: the server refuses, does not have the run, or the folder holds another one.
+    """
+    address = parse_address(store, run_id)
+    from evokd.tracing.postgres.session import has_begun, list_schemas
+
+    if not has_begun(address):
+        known = [name.removeprefix("evokd_") for name in list_schemas(address)]
+        told = f"runs there: {', '.join(known[-8:])}" if known else "it holds no runs"
+        raise InputError(f"no run {run_id[:200]!r} in {address}{suggest(run_id[:200], known)}; {told}")
+    path = runs_dir / run_id
+    folder = RunFolder(path.resolve())
+    if not folder.config.is_file():
+        folder = RunFolder(create_folder(runs_dir, run_id).path.resolve())
+    elif not folder.is_in_database:
+        raise InputError(f"{path}: this run is kept in its folder, not in a database; resume it without --store")
+    write_pointer(folder.path / POINTER, address)
+    return folder
+
+
+# --------------------------------------------------------------------------------------- files, while the run is held
+
+
+def save_files(folder: RunFolder) -> None:
+    """Store in the database what is new in the folder; this process holds the run."""
+    mirror = _find_mirror(folder)
+    if mirror is not None:
+        mirror.push()
+
+
+def save_domain(folder: RunFolder, domain: Domain) -> None:
+    """Store a copy of the files that the run reads of its domain."""
+    mirror = _find_mirror(folder)
+    if mirror is not None:
+        mirror.push_domain(domain.folder, list_domain_files(domain))
+
+
+def refresh_files(folder: RunFolder) -> None:
+    """Bring the folder to what the database has: the run may have gone on elsewhere. This process holds the run."""
+    mirror = _find_mirror(folder)
+    if mirror is not None:
+        mirror.pull(lambda: not is_domain(Path(str(read_config(folder)["domain_folder"]))))
+
+
+def _find_mirror(folder: RunFolder) -> "FolderMirror | None":
+    if not folder.is_in_database:
+        return None
+    address = read_pointer(folder.ledger)
+    from evokd.tracing.postgres.files import find_mirror
+
+    return find_mirror(folder.path, address)
+
+
+def list_domain_files(domain: Domain) -> Iterator[Path]:
+    """The files that a run reads of its domain: what it is compared by on resume, and its prompts."""
+    home = domain.folder
+    for name in domain.fingerprint:
+        path = home / find_name(home, name)
+        if path.is_file():
+            yield path
+    if domain.prompts is not None:
+        yield from (path for path in sorted(domain.prompts.rglob("*")) if path.is_file())
+
+
+def drop_run(folder: RunFolder) -> None:
+    """Delete a run from its database."""
+    if folder.is_in_database:
+        address = read_pointer(folder.ledger)
+        from evokd.tracing.postgres.session import drop_schema
+
+        drop_schema(address)

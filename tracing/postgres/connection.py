@@ -1,0 +1,271 @@
+"""Connections to a Postgres server: their settings, what went wrong with them in plain words, and how they heal."""
+
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import RowMaker
+
+from evokd.messages import InputError
+from evokd.messages.escape import clean
+from evokd.tracing.postgres.address import VARIABLE, StoreAddress
+from evokd.tracing.store import StoreLostError
+
+ResultT = TypeVar("ResultT")
+Connection = psycopg.Connection[dict[str, Any]]
+
+PATIENCE = 60.0
+"""Seconds to wait for a server that has gone away before the run stops."""
+_PAUSES = (0.05, 1.0)
+"""Seconds between two attempts, from and to."""
+_PASSING = ("40001", "40P01", "57P01", "57P02", "57P03", "57P05", "25P03")
+"""Errors after which the same work may succeed: conflicts of transactions; the server goes down, comes up, or has ended
+a connection on which nothing happened."""
+_DEFAULTS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""So that a connection over which nothing comes any more is noticed within a minute."""
+
+# ------------------------------------------------------------------------------------------- texts that hold NUL
+
+_ESCAPE = "\ufdd0"
+"""Stands before what replaces NUL, which no text of Postgres can hold. Unicode keeps it for a program's own use."""
+
+
+def escape_nul(text: str) -> str:
+    """Write NUL in other characters; `unescape_nul` undoes it."""
+    if "\x00" not in text and _ESCAPE not in text:
+        return text
+    return text.replace(_ESCAPE, f"{_ESCAPE}1").replace("\x00", f"{_ESCAPE}0")
+
+
+def unescape_nul(text: str) -> str:
+    """Undo `escape_nul`."""
+    return re.sub(f"{_ESCAPE}([01])", lambda found: "\x00" if found[1] == "0" else _ESCAPE, text)
+
+
+def make_rows(cursor: psycopg.Cursor[Any]) -> RowMaker[dict[str, Any]]:
+    """Column -> value, NUL as it was."""
+    names = [column.name for column in cursor.description or ()]
+
+    def make_row(values: Sequence[Any]) -> dict[str, Any]:
+        row = dict(zip(names, values, strict=True))
+        for name, value in row.items():
+            if isinstance(value, str) and _ESCAPE in value:
+                row[name] = unescape_nul(value)
+        return row
+
+    return make_row
+
+
+# ---------------------------------------------------------------------------------------------------- one connection
+
+
+def describe_connection(address: StoreAddress) -> dict[str, Any]:
+    """Everything that a connection needs to begin.
+
+    Raises:
+        InputError: the address names something that no connection has.
+    """
+    try:
+        given = conninfo_to_dict(address.url)
+    except psycopg.Error as exc:
+        raise InputError(f"--store {address}: {_first_line(exc)}") from exc
+    own = {"client_encoding": "UTF8", "application_name": _name_process()}
+    password = address.password
+    return {**_DEFAULTS, **own, **given, **({"password": password} if password else {})}
+
+
+def _name_process() -> str:
+    return f"evokd {os.getpid()} on {socket.gethostname()}"[:63]
+
+
+def session_settings(address: StoreAddress, version: int, read_only: bool = False) -> sql.Composed:
+    """SQL that makes a new connection one of ours.
+
+    Args:
+        address: whose schema everything is looked up in.
+        version: of the server, as libpq counts it: 140000 is 14.
+        read_only: whether the server refuses to change anything.
+    """
+    lines = [
+        sql.SQL("SET search_path TO {}").format(sql.Identifier(address.schema)),
+        *map(sql.SQL, _SETTINGS),
+        # a reply counts as stored once it is on the disk, however the server is set up
+        sql.SQL(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        ),
+    ]
+    if version >= 140000:
+        lines.append(sql.SQL("SET idle_session_timeout = 0"))
+    if read_only:
+        lines.append(sql.SQL("SET default_transaction_read_only = on"))
+    return sql.SQL("; ").join(lines)
+
+
+_SETTINGS = (
+    "SET standard_conforming_strings = on",
+    "SET client_min_messages = warning",
+    "SET statement_timeout = '60s'",
+    "SET lock_timeout = '30s'",
+    "SET idle_in_transaction_session_timeout = '60s'",
+    # the server gives up the lock of a machine that is gone within a minute
+    "SET tcp_keepalives_idle = 30",
+    "SET tcp_keepalives_interval = 10",
+    "SET tcp_keepalives_count = 3",
+)
+
+
+def connect(address: StoreAddress, read_only: bool = False) -> Connection:
+    """Connect once.
+
+    Raises:
+        psycopg.Error: the server does not let us in.
+        InputError: the database cannot hold every text.
+    """
+    made: Connection = psycopg.connect(
+        **describe_connection(address),
+        autocommit=True,
+        row_factory=make_rows,
+        # values go into the statement on this side: the server need not guess the type of each
+        cursor_factory=psycopg.ClientCursor,
+    )
+    try:
+        if made.info.parameter_status("server_encoding") != "UTF8":
+            raise InputError(
+                f"{address}: the database has another encoding than UTF8; create one with: createdb -E UTF8"
+            )
+        with psycopg.Cursor(made) as cursor:
+            cursor.execute(session_settings(address, made.info.server_version, read_only))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+# ------------------------------------------------------------------------------------------------- what went wrong
+
+
+def is_lost(exc: Exception) -> bool:
+    """Whether work failed because the server went away, so that it may succeed over a new connection."""
+    if not isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    # an error without a code did not come from the server: it could not be reached
+    return exc.sqlstate is None or exc.sqlstate in _PASSING or exc.sqlstate.startswith("08")
+
+
+def explain_refusal(address: StoreAddress, exc: psycopg.Error) -> InputError:
+    """Say in one line why a server does not let us in, and what to do."""
+    told = _first_line(exc)
+    for words, mend in _MENDS:
+        if any(word in told for word in words):
+            return InputError(f"{address}: {told}; {mend}")
+    return InputError(f"{address}: {told}; check the address, and that the server runs")
+
+
+_PASSWORD = (
+    f"set the password in PGPASSWORD, in ~/.pgpass, or in {VARIABLE} as postgresql://user:password@host/database"
+)
+_MENDS = (
+    (("password authentication failed", "no password supplied", "password"), _PASSWORD),
+    (("role", "Peer authentication", "pg_hba"), "check the user in the address, and what pg_hba.conf lets in"),
+    (("database",), "check its name, or make it with: createdb NAME"),
+    (("translate host name", "resolve host"), "check the name of the host"),
+)
+
+
+def _first_line(exc: Exception) -> str:
+    """The first line of what libpq says, without the attempt that it belongs to."""
+    lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
+    told = lines[0] if lines else type(exc).__name__
+    told = re.sub(r"^(connection failed: )?connection to server (at|on) .*? failed: ", "", told)
+    told = re.sub(r"^(FATAL|ERROR): +", "", told)
+    return clean(told, 200)
+
+
+# ------------------------------------------------------------------------------------------- connections that heal
+
+
+class Link:
+    """A connection that is made again when the server was away; the work that was cut off is done again.
+
+    Args:
+        address: of the run.
+        read_only: whether the server refuses to change anything.
+        on_return: called once the server is back, before work is done again; None: nothing is to be done.
+
+    Raises:
+        InputError: the server does not let us in.
+    """
+
+    def __init__(
+        self, address: StoreAddress, *, read_only: bool = False, on_return: Callable[[], None] | None = None
+    ) -> None:
+        self.address = address
+        self._read_only = read_only
+        self._on_return = on_return
+        self._mutex = threading.RLock()
+        self._closed = False
+        try:
+            self._connection: Connection | None = connect(address, read_only)
+        except psycopg.Error as exc:
+            raise explain_refusal(address, exc) from exc
+
+    def run(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        """Do work over the connection, again if the server is lost meanwhile: it must not matter if it is done twice.
+
+        Raises:
+            StoreLostError: the server did not come back in time.
+            psycopg.Error: the work itself is wrong.
+        """
+        with self._mutex:
+            until: float | None = None
+            pause = _PAUSES[0]
+            while True:
+                try:
+                    return work(self._reconnect())
+                except psycopg.Error as exc:
+                    if self._closed or not is_lost(exc):
+                        raise
+                    self._drop()
+                    until = until or time.monotonic() + PATIENCE
+                    if time.monotonic() > until:
+                        raise tell_lost(self.address, exc) from exc
+                time.sleep(pause)
+                pause = min(2 * pause, _PAUSES[1])
+
+    def _reconnect(self) -> Connection:
+        if self._connection is None:
+            self._connection = connect(self.address, self._read_only)
+            if self._on_return is not None:
+                self._on_return()
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._mutex:
+            self._closed = True
+            self._drop()
+
+
+def tell_lost(address: StoreAddress, exc: Exception) -> StoreLostError:
+    """Say that a server did not come back."""
+    return StoreLostError(
+        f"{address}: the server has not answered for {PATIENCE:.0f} s ({_first_line(exc)}); what was stored is safe"
+    )

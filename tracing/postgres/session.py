@@ -1,0 +1,215 @@
+"""This process' hold on a run in a database: an advisory lock, and an owner's mark that fences off whoever lost it.
+
+The lock belongs to a connection, so it ends with the process or with the server. When the server comes back, somebody
+else may be faster. So the owner is written down as well, and every transaction of a writer checks that it still is
+the owner: of two processes that both believe to hold a run, only one can write.
+"""
+
+import hashlib
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from evokd.messages import EvokdError, InputError
+from evokd.tracing.postgres.address import StoreAddress, read_pointer
+from evokd.tracing.postgres.connection import Connection, Link, connect, describe_connection
+from evokd.tracing.postgres.schema import RUN_TABLES
+from evokd.tracing.store import LedgerError
+
+_SETTLES = 5.0
+"""Seconds that a connection of this process may live on in the server after it was lost here."""
+_HELD: dict[tuple[str, str], "RunSession"] = {}
+"""The runs that this process holds: address and schema -> the hold."""
+
+
+class RunHeldError(EvokdError):
+    """Another process works on the run."""
+
+
+class RunSession:
+    """A run that this process holds.
+
+    Args:
+        address: of the run, whose schema is there.
+
+    Raises:
+        RunHeldError: another process holds it.
+        InputError: the server does not let us in.
+    """
+
+    def __init__(self, address: StoreAddress) -> None:
+        self.address = address
+        self.owner = uuid.uuid4().hex
+        self.resources = ExitStack()
+        """What is closed when the run is given up."""
+        self._mutex = threading.RLock()
+        self._key = _make_key(address.schema)
+        self._link = Link(address, on_return=None)
+        self._process = self._link.run(_read_process)
+        try:
+            if not self._link.run(self._try_lock):
+                raise RunHeldError(self._link.run(_name_owner))
+            self._link.run(self._sign)
+        except BaseException:
+            self._link.close()
+            raise
+
+    def _try_lock(self, connection: Connection) -> bool:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (self._key,)).fetchone()
+        return bool(row and row["got"])
+
+    def _sign(self, connection: Connection) -> None:
+        connection.execute(
+            "INSERT INTO run_owner (slot, id, name) VALUES (1, %s, %s)"
+            " ON CONFLICT (slot) DO UPDATE SET id = excluded.id, name = excluded.name",
+            (self.owner, str(describe_connection(self.address)["application_name"])),
+        )
+
+    def check_owner(self, connection: Connection) -> None:
+        """Check inside a transaction that this process still owns the run, and keep it so until the end of it.
+
+        Raises:
+            LedgerError: another process has taken it over.
+        """
+        row = connection.execute("SELECT id, name FROM run_owner FOR SHARE").fetchone()
+        if row is None or row["id"] != self.owner:
+            other = f" ({row['name']})" if row else ""
+            raise LedgerError(f"{self.address}: another process{other} has taken over this run; this one stops")
+
+    def keep(self) -> None:
+        """Check that the lock is still held; take it again if the server was away meanwhile.
+
+        Raises:
+            LedgerError: another process has taken over the run.
+            StoreLostError: the server did not come back in time.
+        """
+        with self._mutex:
+            if self._link.run(_read_process) != self._process:
+                self._take_again()
+
+    def _take_again(self) -> None:
+        until = time.monotonic() + _SETTLES
+        while not self._link.run(self._try_lock):
+            self._link.run(self.check_owner)
+            # what holds it may be this process' own connection, of which the server has not heard that it is gone
+            self._link.run(self._end_old_connection)
+            if time.monotonic() > until:
+                raise LedgerError(f"{self.address}: another process is using this run; this one stops")
+            time.sleep(0.1)
+        self._process = self._link.run(_read_process)
+
+    def _end_old_connection(self, connection: Connection) -> None:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid = %s", (self._process,)
+        )
+
+    def close(self) -> None:
+        """Give the run up."""
+        self.resources.close()
+        self._link.close()
+
+
+def _make_key(schema: str) -> int:
+    """The number of a run's lock; locks of other programs in the database have other ones."""
+    return int.from_bytes(hashlib.sha256(f"evokd:{schema}".encode()).digest()[:8], "big", signed=True)
+
+
+def _read_process(connection: Connection) -> int:
+    """Number of the server's process behind a connection: another one after a reconnection."""
+    connection.execute("SELECT 1")
+    return connection.info.backend_pid
+
+
+def _name_owner(connection: Connection) -> str:
+    row = connection.execute("SELECT name FROM run_owner").fetchone()
+    return str(row["name"]) if row else ""
+
+
+@contextmanager
+def hold_run(pointer: Path) -> Iterator[None]:
+    """Hold the run that a pointer names while the block goes on.
+
+    Raises:
+        RunHeldError: another process holds it; the text names that process.
+        InputError: the server does not let us in, or does not have the run.
+    """
+    address = read_pointer(pointer)
+    if not has_run_tables(address):
+        raise InputError(f"{address}: holds no run {address.schema.removeprefix('evokd_')!r} (any more)")
+    session = RunSession(address)
+    _HELD[address.url, address.schema] = session
+    try:
+        yield
+    finally:
+        del _HELD[address.url, address.schema]
+        session.close()
+
+
+def find_session(address: StoreAddress) -> RunSession | None:
+    """This process' hold on a run; None: it has none."""
+    return _HELD.get((address.url, address.schema))
+
+
+# ------------------------------------------------------------------------------------------- schemas of runs
+
+
+def _ask(address: StoreAddress, query: str, *values: Any) -> list[dict[str, Any]]:
+    link = Link(address, read_only=True)
+    try:
+        return link.run(lambda connection: connection.execute(query, values).fetchall())
+    finally:
+        link.close()
+
+
+def has_run_tables(address: StoreAddress) -> bool:
+    """Whether a run has been put into the database under this name.
+
+    Raises:
+        InputError: the server does not let us in.
+    """
+    query = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'run_owner'"
+    return bool(_ask(address, query, address.schema))
+
+
+def has_begun(address: StoreAddress) -> bool:
+    """Whether a run of this name has stored its configuration in the database."""
+    return has_run_tables(address) and bool(_ask(address, "SELECT 1 FROM files WHERE path = 'config.yaml'"))
+
+
+def list_schemas(address: StoreAddress) -> list[str]:
+    """The schemas of all runs in the database, in order."""
+    query = "SELECT schemaname FROM pg_tables WHERE tablename = 'run_owner' ORDER BY schemaname"
+    return [str(row["schemaname"]) for row in _ask(address, query)]
+
+
+def make_schema(address: StoreAddress) -> None:
+    """Make the schema of a run, and the tables that are no part of its ledger.
+
+    Raises:
+        InputError: the server does not let us in, or this user may not make a schema.
+    """
+    link = Link(address)
+    made = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(address.schema))
+    try:
+        link.run(lambda connection: connection.execute(made))
+        link.run(lambda connection: connection.execute(RUN_TABLES))
+    except psycopg.errors.InsufficientPrivilege as exc:
+        grant = "GRANT CREATE ON DATABASE {} TO {}"
+        told = link.run(lambda connection: grant.format(connection.info.dbname, connection.info.user))
+        raise InputError(f"{address}: this user may not make a schema; as the database's owner: {told}") from exc
+    finally:
+        link.close()
+
+
+def drop_schema(address: StoreAddress) -> None:
+    """Delete a run from the database with all that belongs to it."""
+    dropped = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(address.schema))
+    with connect(address) as connection:
+        connection.execute(dropped)
