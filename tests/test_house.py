@@ -96,6 +96,11 @@ BROKEN = {
     ),
     "the_seam_knows_the_registry": ("student.tasks", "student/tasks/base.py", "import evokd.student.tasks.registry"),
     "the_simulator_knows_the_student": ("simulator", "simulator/corpus.py", "import evokd.student.data"),
+    "a_connection_knows_the_lock": (
+        "tracing.postgres",
+        "tracing/postgres/connection.py",
+        "import evokd.tracing.postgres.session",
+    ),
     "the_graph_knows_the_viewer": ("Rooms", "graph/runner.py", "import evokd.viewer.record"),
     "the_viewer_knows_the_student": ("viewer", "viewer/record.py", "import evokd.student.data"),
     "inference_knows_the_record": ("inference", "inference/asking.py", "import evokd.tracing.ledger"),

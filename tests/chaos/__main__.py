@@ -9,7 +9,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from tests.chaos import caps, disk, inside, kills, outage, parking, secrets, storm, twins
+from tests.chaos import caps, database, disk, inside, kills, outage, parking, secrets, storm, twins
 from tests.chaos.lab import Experiment, Lab, write_table
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -22,6 +22,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     disk.NAME: disk.fill_disk,
     twins.NAME: twins.resume_twice,
     parking.NAME: parking.park_runs,
+    database.NAME: database.kill_both,
 }
 SHORT = ("kills", "faults", "caps", inside.NAME, parking.NAME)
 

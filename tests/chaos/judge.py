@@ -16,7 +16,9 @@ from typing import Any
 
 import yaml
 
+from evokd.tracing.database import SCHEMA
 from evokd.tracing.events import read_events
+from evokd.tracing.store import POINTER, find_ledger
 from tests.chaos.book import Entry, call_hash
 from tests.chaos.killer import Life
 
@@ -26,18 +28,38 @@ GRACE = 0.5
 
 @contextmanager
 def open_ledger(folder: Path) -> Iterator[sqlite3.Connection]:
-    """Open a copy of a run's ledger, so that looking at it mends nothing that a kill has left."""
+    """Open a copy of a run's ledger, so that looking at it mends nothing that a kill has left.
+
+    Of a run in a database, the copy is a file of SQLite as well.
+    """
     with tempfile.TemporaryDirectory() as place:
         for path in folder.glob("ledger.db*"):
             shutil.copy(path, place)
+        if (folder / POINTER).is_file():
+            copy_from_database(folder / POINTER, Path(place) / "ledger.db")
         with closing(sqlite3.connect(Path(place) / "ledger.db")) as database:
             database.row_factory = sqlite3.Row
             yield database
 
 
+def copy_from_database(pointer: Path, path: Path) -> None:
+    """Copy the ledger of a run from its database into a file of SQLite."""
+    from evokd.tracing.postgres.store import PostgresStore
+
+    store = PostgresStore.of_pointer(pointer, read_only=True)
+    with closing(store), closing(sqlite3.connect(path)) as target, target:
+        target.executescript(SCHEMA.read_text(encoding="utf-8"))
+        for table in sorted(store.tables()):
+            for row in store.read(f"SELECT * FROM {table}"):
+                columns = [name for name in row if name != "rowid"]
+                marks = ", ".join("?" * len(columns))
+                values = [row[name] for name in columns]
+                target.execute(f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)
+
+
 def stored_calls(folder: Path) -> set[str]:
     """Calls whose reply is in the ledger, each named as the server names it; none where there is no ledger yet."""
-    if not (folder / "ledger.db").is_file():
+    if not find_ledger(folder).is_file():
         return set()
     with open_ledger(folder) as ledger:
         if not ledger.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'").fetchone():

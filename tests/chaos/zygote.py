@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 from tests.kill_at import run_killed
@@ -21,6 +22,8 @@ def main() -> None:
     """Serve until standard input closes."""
     for name in ("langchain_openai", "langgraph.checkpoint.sqlite.aio", "sklearn.metrics"):
         importlib.import_module(name)
+    with suppress(ImportError):
+        importlib.import_module("langgraph.checkpoint.postgres.aio")
     _tell({"pid": 0})
     for line in sys.stdin:
         request = json.loads(line)
