@@ -16,6 +16,7 @@ import pytest
 
 from evokd.tracing.ledger import Ledger
 from tests.fuzzing import LONG, Tally
+from tests.postgres_server import PostgresServer, find_binaries
 from tests.scripted import ScriptedTeacher
 
 _FOREIGN = ("OPENAI_", "AZURE_OPENAI_", "ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "EVOKD_")
@@ -49,6 +50,17 @@ def scripted() -> Iterator[MakeScript]:
     yield make
     for script in made:
         script.check()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A Postgres server; tests that need one are skipped where none is installed (see `make postgres`)."""
+    pytest.importorskip("psycopg_pool", reason="needs evokd[postgres]")
+    if find_binaries() is None:
+        pytest.skip("no Postgres server is installed: make postgres")
+    server = PostgresServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from evokd.messages import EvokdError, InputError
 from evokd.messages.files import write_atomically
@@ -85,7 +85,7 @@ def split_password(url: str, option: str) -> str:
     name, _, password = user.partition(":")
     hidden = {key: value for key, value in given if key in _SECRET}
     query = urlencode([(key, value) for key, value in given if key not in _SECRET], safe="/", quote_via=quote)
-    bare = urlunsplit(("postgresql", f"{name}@{place}" if name else place, parts.path, query, ""))
+    bare = f"postgresql://{f'{name}@' if name else ''}{place}{parts.path}{f'?{query}' if query else ''}"
     secret = unquote(password) or hidden.get("password", "")
     if secret:
         _KNOWN[bare] = secret

@@ -1,0 +1,200 @@
+"""Runs that are kept in a Postgres database: the same results, resumed elsewhere, refused clearly."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("psycopg_pool", reason="needs evokd[postgres]")
+
+import evokd.tracing.postgres.connection as connection
+from evokd.api import record, run_deletion
+from evokd.cli import main
+from evokd.graph import nodes
+from evokd.graph.setup.run_folder import RunFolder
+from tests.graph.conftest import KILLED, Evokd, run_quick
+from tests.graph.setup.test_resume_check import stop_in_cycle_1
+from tests.graph.toy import QUICK, WordStudent, read_rows
+from tests.postgres_server import PASSWORD, PostgresServer
+
+Printed = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> PostgresServer:
+    """A server without runs."""
+    for row in postgres.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'evokd%'"):
+        postgres.query(f'DROP SCHEMA "{row["nspname"]}" CASCADE')
+    return postgres
+
+
+def read_results(folder: RunFolder) -> tuple[list[dict[str, object]], set[str]]:
+    """The accepted set, and the kinds of files that a finished run has left."""
+    return read_rows(folder.dataset), {path.name for path in folder.path.iterdir()} - {"ledger.db", "checkpoints.db"}
+
+
+@pytest.mark.usefixtures("word_students")
+def test_a_run_in_a_database_has_the_results_of_one_in_a_file(
+    toy_domain: Path, database: PostgresServer, capsys: Printed
+) -> None:
+    file = run_quick(toy_domain, run_id="file")
+    stored = run_quick(toy_domain, "--store", database.url, run_id="stored")
+    rows, files = read_results(stored)
+    assert (rows, files - {"store.json"}) == read_results(file)
+    assert f"the run is kept in {database.url}, schema evokd_stored" in capsys.readouterr().err
+    assert not list(stored.path.glob("*.db"))
+    for command in (
+        ["show", str(stored.path)],
+        ["report", str(stored.path)],
+        ["show", str(stored.path), "--cycle", "1"],
+    ):
+        assert main.run_cli(command) == 0, capsys.readouterr().err
+    assert main.run_cli(["runs", "--runs-dir", str(stored.path.parent)]) == 0
+    assert capsys.readouterr().out.count("done (cycles)") >= 2
+    kept = {row["path"] for row in database.query("SELECT path FROM evokd_stored.files")}
+    assert {"config.yaml", "summary.json", "dataset/train.jsonl", "domain/domain.yaml"} <= kept
+    assert not any(name.startswith("work/") for name in kept)
+    run_deletion.delete_run(record.find_run("stored", stored.path.parent))
+    assert not stored.path.exists()
+    assert not database.query("SELECT 1 FROM pg_namespace WHERE nspname = 'evokd_stored'")
+
+
+@pytest.mark.usefixtures("word_students")
+def test_a_stopped_run_goes_on_where_there_is_neither_its_folder_nor_its_domain(
+    toy_domain: Path, database: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    whole = run_quick(toy_domain, run_id="whole")
+    folder = stop_in_cycle_1(toy_domain, monkeypatch, capsys, "--store", database.tcp_with_password)
+    shutil.rmtree(folder.path)
+    shutil.rmtree(toy_domain)
+    elsewhere = tmp_path / "elsewhere"
+    monkeypatch.setenv("EVOKD_STORE", database.tcp_with_password)
+    assert main.run_cli(["resume", folder.run_id, "--runs-dir", str(elsewhere)]) == 0, capsys.readouterr().err
+    told = capsys.readouterr()
+    there = RunFolder(elsewhere / folder.run_id)
+    assert read_rows(there.dataset) == read_rows(whole.dataset)
+    assert there.domain_copy.is_dir()
+    for path in (*elsewhere.rglob("*"),):
+        if path.is_file():
+            assert PASSWORD.split()[1].encode() not in path.read_bytes(), path
+    assert "sesame" not in told.err + told.out
+    assert main.run_cli(["resume", folder.run_id, "--runs-dir", str(elsewhere)]) == 0
+    assert "has ended already" in capsys.readouterr().err
+
+
+def test_a_killed_run_goes_on_and_the_other_machine_is_told_who_works_on_it(
+    evokd: Evokd, toy_domain: Path, database: PostgresServer, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    options = [*QUICK, "--runs-dir", str(runs), "--run-id", "one", "--store", database.url]
+    code, printed = evokd("run", str(toy_domain), *options, event="node_finished", node="curate", count=1)
+    assert code == KILLED, printed
+    there = ["resume", "one", "--store", database.url, "--runs-dir", str(tmp_path / "there")]
+    code, printed = evokd(*there, event="node_started", node="gate", count=1)
+    assert code == KILLED, printed
+    code, printed = evokd("resume", str(runs / "one"))
+    assert code == 0, printed
+    calls = database.query("SELECT key FROM evokd_one.calls WHERE status = 'ok' GROUP BY key HAVING count(*) > 1")
+    assert calls == []
+    assert len(read_rows(runs / "one" / "dataset" / "train.jsonl")) > 3
+
+
+REFUSED: dict[str, tuple[Callable[[PostgresServer], str], str]] = {
+    "no address": (lambda base: "sqlite:///x", "--store: must begin with postgresql://"),
+    "no server": (lambda base: "postgresql://me@127.0.0.1:1/x", "check the address, and that the server runs"),
+    "no password": (lambda base: base.tcp, "set the password in PGPASSWORD"),
+    "wrong password": (lambda base: base.tcp.replace("evokd@", "evokd:hush@"), "set the password in PGPASSWORD"),
+    "no database": (lambda base: base.url.replace("/postgres?", "/gone?"), "createdb NAME"),
+    "no right": (lambda base: base.url.replace("evokd@", "guest@"), "GRANT CREATE ON DATABASE postgres TO guest"),
+}
+
+
+@pytest.mark.parametrize(("make", "told"), REFUSED.values(), ids=REFUSED)
+def test_what_the_database_refuses_is_one_line_before_anything_is_written(
+    make: Callable[[PostgresServer], str],
+    told: str,
+    toy_domain: Path,
+    database: PostgresServer,
+    tmp_path: Path,
+    capsys: Printed,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    if not database.query("SELECT 1 FROM pg_roles WHERE rolname = 'guest'"):
+        database.query("CREATE ROLE guest LOGIN")
+    runs = tmp_path / "runs"
+    code = main.run_cli(
+        ["run", str(toy_domain), *QUICK, "--runs-dir", str(runs), "--run-id", "one", "--store", make(database)]
+    )
+    error = capsys.readouterr().err
+    assert code == 2, error
+    assert told in error
+    assert error.startswith("evokd: ")
+    assert error.count("\n") == 1
+    assert "hush" not in error
+    assert not (runs / "one").exists()
+
+
+@pytest.mark.usefixtures("word_students")
+def test_names_that_are_taken_or_unknown_are_told(
+    toy_domain: Path, database: PostgresServer, tmp_path: Path, capsys: Printed
+) -> None:
+    run_quick(toy_domain, "--cycles", "1", "--store", database.url)
+    run_quick(toy_domain, "--cycles", "1", run_id="file")
+    capsys.readouterr()
+    runs = str(tmp_path / "there")
+    store = ["--store", database.url, "--runs-dir"]
+    for command, told in (
+        (["run", str(toy_domain), *QUICK, *store, runs, "--run-id", "one"], "already exists in postgresql://"),
+        (["resume", "onee", *store, runs], "(did you mean 'one'?); runs there: one"),
+        (["run", str(toy_domain), *QUICK, *store, runs, "--run-id", "../x"], "use letters, digits"),
+    ):
+        assert main.run_cli(command) == 2
+        error = capsys.readouterr().err
+        assert told in error
+        assert error.count("\n") == 1
+    assert not Path(runs, "onee").exists()
+    database.query("DROP SCHEMA evokd_one CASCADE")
+    (tmp_path / "runs" / "one" / "summary.json").unlink()
+    assert main.run_cli(["resume", str(tmp_path / "runs" / "one")]) == 2
+    assert "holds no run 'one' (any more)" in capsys.readouterr().err
+    assert main.run_cli(["resume", "file", *store, str(tmp_path / "runs")]) == 2
+    assert "no run 'file' in postgresql://" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("word_students")
+def test_a_server_that_stays_away_stops_the_run_and_says_how_to_go_on(
+    toy_domain: Path, database: PostgresServer, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 0.5)
+    monkeypatch.setattr("evokd.graph.postgres_checkpoints.PATIENCE", 0.5)
+    train = nodes.train.run_training
+
+    async def train_without_server(*args: object) -> object:
+        if args[1] == 1:
+            database.stop()
+        return await train(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(nodes.train, "run_training", train_without_server)
+    runs = tmp_path / "runs"
+    options = [*QUICK, "--runs-dir", str(runs), "--run-id", "one", "--store", database.url]
+    code = main.run_cli(["run", str(toy_domain), *options])
+    last = capsys.readouterr().err.splitlines()[-1]
+    try:
+        assert code == 1
+        assert "has not answered for" in last
+        assert f"go on with: evokd resume {runs / 'one'}" in last
+        assert main.run_cli(["resume", str(runs / "one")]) == 2
+        assert "check the address, and that the server runs" in capsys.readouterr().err
+        assert main.run_cli(["show", str(runs / "one")]) == 2
+    finally:
+        database.start()
+    monkeypatch.setattr(nodes.train, "run_training", train)
+    assert main.run_cli(["resume", str(runs / "one")]) == 0, capsys.readouterr().err
+
+
+@pytest.fixture
+def unused(word_students: list[WordStudent]) -> list[WordStudent]:
+    """Students that runs get."""
+    return word_students
