@@ -34,6 +34,7 @@ def kill_both(lab: Lab) -> None:
         lab.note(NAME, "a Postgres server is installed", "none, so nothing was tried")
         return
     case = lab.cases(quick=True)[0]
+    lab.launcher(case, 2)  # loads everything while the first one works
     base = PostgresServer()
     try:
         with patch.dict(os.environ, _ENV), lab.serve([case], latency=LATENCY[True], spread=0.8) as server:
@@ -94,8 +95,9 @@ def _run_killed(
             command = ["resume", tag, "--store", base.tcp, "--runs-dir", str(story.folder.parent)]
         elif (story.folder / "config.yaml").is_file():
             command = ["resume", str(story.folder)]
-        left = max(1.0, pace.whole - done)
-        kill_after = chance.uniform(0, left) if story.kills < kills else None
+        # most of them while it works: a start takes as long as the rest of such a small run
+        left = max(1.0, pace.whole - pace.start_up - done)
+        kill_after = chance.uniform(0.7, 1) * pace.start_up + chance.uniform(0, left) if story.kills < kills else None
         life = lab.launcher(case)(*command, kill_after=kill_after, env=_ENV)
         story.add(life)
         if life.killed:

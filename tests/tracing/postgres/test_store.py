@@ -19,6 +19,7 @@ pytest.importorskip("psycopg", reason="needs evokd[postgres]")
 import psycopg
 
 import evokd.tracing.database as database
+import evokd.tracing.postgres.address as address_module
 import evokd.tracing.postgres.connection as connection
 from evokd.messages import InputError
 from evokd.tracing.database import _to_insert
@@ -205,6 +206,7 @@ def test_a_server_that_stays_away_is_told(
 
 def test_a_refusal_says_what_to_do(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PGPASSWORD", raising=False)
+    monkeypatch.setattr(address_module, "_KNOWN", {})
     for url, advice in (
         (postgres.tcp, "PGPASSWORD"),
         (postgres.tcp.replace("evokd@", "evokd:wrong@"), "PGPASSWORD"),
