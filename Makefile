@@ -7,7 +7,7 @@ SEED ?= 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test tutorial docs docs-serve browser fuzz chaos chaos-short check format lint types imports bench phoenix mlflow real-server studio clean
+.PHONY: help setup demo test tutorial docs docs-serve browser postgres fuzz chaos chaos-short check format lint types imports bench phoenix mlflow real-server studio clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -52,6 +52,13 @@ $(BROWSER): $(STAMP) tests/browser/package-lock.json
 
 browser: $(BROWSER)  ## tests of the pages in a browser (Chromium), with checks for accessibility
 	$(BIN)/python -m pytest tests/browser
+
+postgres: $(STAMP)  ## runs in a Postgres database, on a server of the tests' own
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; } \
+	|| { echo "these tests need a Postgres server: install the package postgresql"; exit 1; }
+	$(BIN)/python -m pytest -n 0 tests/tracing/postgres tests/graph/test_postgres.py
+	$(BIN)/python -m tests.chaos --only postgres --seed $(SEED)
 
 fuzz: $(STAMP)  ## 10,000 mutated replies, 2,500 domains, data files and options, 500 prompts (minutes)
 	FUZZ=1 $(BIN)/python -m pytest tests/agents/test_mutated_replies.py tests/agents/test_fence.py tests/graph/test_mutated_domains.py tests/prompts/test_malicious_prompts.py

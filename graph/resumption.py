@@ -68,7 +68,8 @@ def recall_plan(folder: RunFolder) -> dict[str, Any] | None:
     """The plan that the run began with, from its ledger; None if the run ended before it had a ledger."""
     if not folder.ledger.is_file():
         return None
-    with Ledger(folder.ledger, read_only=True) as ledger:
+    # a database gets the columns that it lacks now; a file is left alone until it is known that the run goes on
+    with Ledger(folder.ledger, read_only=not folder.is_in_database) as ledger:
         plan = ledger.recall(PLAN)
     return plan and {**plan, "settings": rename_keys(str(folder.ledger), plan["settings"])}
 

@@ -3,6 +3,7 @@
 Needs the extra `postgres`. For a run that is kept in its folder alone, nothing here does anything.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -35,9 +36,9 @@ def find_place(store: str, run_id: str) -> StoreAddress:
         InputError: the server refuses, or has a run of this name.
     """
     address = parse_address(store, run_id)
-    from evokd.tracing.postgres.session import has_begun
+    from evokd.tracing.postgres.session import find_config
 
-    if has_begun(address):
+    if find_config(address) is not None:
         raise InputError(
             f"run {run_id!r} already exists in {address}; choose another --run-id, or go on with it:"
             f" evokd resume {run_id} --store {address}"
@@ -77,9 +78,10 @@ def fetch_run(store: str, run_id: str, runs_dir: Path) -> RunFolder:
         InputError: the server refuses, does not have the run, or the folder holds another one.
     """
     address = parse_address(store, run_id)
-    from evokd.tracing.postgres.session import has_begun, list_schemas
+    from evokd.tracing.postgres.session import find_config, list_schemas
 
-    if not has_begun(address):
+    config = find_config(address)
+    if config is None:
         known = [name.removeprefix("evokd_") for name in list_schemas(address)]
         told = f"runs there: {', '.join(known[-8:])}" if known else "it holds no runs"
         raise InputError(f"no run {run_id[:200]!r} in {address}{suggest(run_id[:200], known)}; {told}")
@@ -89,6 +91,9 @@ def fetch_run(store: str, run_id: str, runs_dir: Path) -> RunFolder:
         folder = RunFolder(create_folder(runs_dir, run_id).path.resolve())
     elif not folder.is_in_database:
         raise InputError(f"{path}: this run is kept in its folder, not in a database; resume it without --store")
+    elif read_pointer(folder.ledger) != address and hashlib.sha256(folder.config.read_bytes()).hexdigest() != config:
+        told = f"holds a run of this name from {read_pointer(folder.ledger)}"
+        raise InputError(f"{path}: {told}; choose another folder with --runs-dir")
     write_pointer(folder.path / POINTER, address)
     return folder
 

@@ -178,6 +178,8 @@ _PASSWORD = (
     f"set the password in PGPASSWORD, in ~/.pgpass, or in {VARIABLE} as postgresql://user:password@host/database"
 )
 _MENDS = (
+    (("starting up", "shutting down", "recovery mode"), "wait until the server is up"),
+    (("too many", "remaining connection slots"), "raise its max_connections; a run takes up to six"),
     (("password authentication failed", "no password supplied", "password"), _PASSWORD),
     (("role", "Peer authentication", "pg_hba"), "check the user in the address, and what pg_hba.conf lets in"),
     (("database",), "check its name, or make it with: createdb NAME"),

@@ -142,7 +142,7 @@ def _list_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Name and path of the files of a run that are stored."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
-        is_own = name.parts[0] not in _NOT_SENT and not name.parts[0].endswith((".part", ".new"))
+        is_own = name.parts[0] not in _NOT_SENT and not name.name.endswith((".part", ".new"))
         if is_own and path.is_file() and not path.is_symlink():
             yield name.as_posix(), path
 

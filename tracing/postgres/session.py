@@ -51,7 +51,8 @@ class RunSession:
         """What is closed when the run is given up."""
         self._mutex = threading.RLock()
         self._key = _make_key(address.schema)
-        self._link = Link(address, on_return=None)
+        self._is_lost = False
+        self._link = Link(address, on_return=self._note_loss)
         self._process = self._link.run(_read_process)
         try:
             if not self._link.run(self._try_lock):
@@ -91,7 +92,8 @@ class RunSession:
             StoreLostError: the server did not come back in time.
         """
         with self._mutex:
-            if self._link.run(_read_process) != self._process:
+            self._link.run(_read_process)
+            if self._is_lost:
                 self._take_again()
 
     def _take_again(self) -> None:
@@ -103,7 +105,11 @@ class RunSession:
             if time.monotonic() > until:
                 raise LedgerError(f"{self.address}: another process is using this run; this one stops")
             time.sleep(0.1)
-        self._process = self._link.run(_read_process)
+        self._process, self._is_lost = self._link.run(_read_process), False
+
+    def _note_loss(self) -> None:
+        """The connection is a new one: the server gave up the lock of the old one."""
+        self._is_lost = True
 
     def _end_old_connection(self, connection: Connection) -> None:
         connection.execute(
@@ -122,7 +128,7 @@ def _make_key(schema: str) -> int:
 
 
 def _read_process(connection: Connection) -> int:
-    """Number of the server's process behind a connection: another one after a reconnection."""
+    """Number of the server's process behind a connection that answers."""
     connection.execute("SELECT 1")
     return connection.info.backend_pid
 
@@ -178,9 +184,16 @@ def has_run_tables(address: StoreAddress) -> bool:
     return bool(_ask(address, query, address.schema))
 
 
-def has_begun(address: StoreAddress) -> bool:
-    """Whether a run of this name has stored its configuration in the database."""
-    return has_run_tables(address) and bool(_ask(address, "SELECT 1 FROM files WHERE path = 'config.yaml'"))
+def find_config(address: StoreAddress) -> str | None:
+    """The SHA-256 of the configuration of a run in the database; None where there is no run of this name.
+
+    Raises:
+        InputError: the server does not let us in.
+    """
+    if not has_run_tables(address):
+        return None
+    rows = _ask(address, "SELECT digest FROM files WHERE path = 'config.yaml'")
+    return str(rows[0]["digest"]) if rows else None
 
 
 def list_schemas(address: StoreAddress) -> list[str]:

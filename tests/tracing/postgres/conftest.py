@@ -16,6 +16,7 @@ def address(postgres: PostgresServer) -> Iterator[StoreAddress]:
     from evokd.tracing.postgres.session import drop_schema, make_schema
 
     made = parse_address(postgres.url, "one")
+    drop_schema(made)  # of a test of another folder
     make_schema(made)
     yield made
     drop_schema(made)

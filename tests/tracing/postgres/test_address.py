@@ -87,3 +87,9 @@ def test_a_password_that_somebody_wrote_into_a_pointer_is_not_shown(tmp_path: Pa
     path = tmp_path / "store.json"
     path.write_text(json.dumps({"store": "postgresql://me:hush@host/db", "schema": "evokd_one"}), encoding="utf-8")
     assert str(read_pointer(path)) == "postgresql://me@host/db"
+
+
+def test_a_missing_driver_is_told_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evokd.tracing.postgres.address.find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"^--store needs the package psycopg: pip install 'evokd\[postgres\]'$"):
+        parse_address("postgresql://host/db", "one")
