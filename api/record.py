@@ -8,7 +8,7 @@ from typing import Any
 from evokd.api.run_state import RunState, read_state
 from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE, RunFolder, find_run_to_show, read_config
 from evokd.graph.setup.run_folder import find_run as find_folder
-from evokd.graph.setup.run_store import choose_store, fetch_run
+from evokd.graph.setup.run_store import choose_store, fetch_run, name_place
 from evokd.messages import CallRecord, InputError
 from evokd.tracing.events import read_events
 from evokd.tracing.gate_outcome import name_outcome
@@ -88,6 +88,11 @@ class Run:
     def id(self) -> str:
         """The run's name."""
         return self.folder.run_id
+
+    @property
+    def store(self) -> str | None:
+        """The database in which it is kept, without password, and its schema; None: it is kept in its folder alone."""
+        return name_place(self.folder)
 
     @property
     def has_ended(self) -> bool:

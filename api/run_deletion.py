@@ -7,7 +7,6 @@ from pathlib import Path
 from evokd.api.record import Run, find_run
 from evokd.graph.setup.run_folder import ResumeError, read_config
 from evokd.graph.setup.run_lock import HOLDER, LOCK
-from evokd.graph.setup.run_store import drop_run
 from evokd.messages import EvokdError, InputError
 from evokd.tracing.store import POINTER
 
@@ -50,9 +49,9 @@ def _check(run: Run) -> None:
 
 
 def delete_run(run: Run) -> None:
-    """Delete a run's folder, and what a database has of the run.
+    """Delete a run's folder. One that was deleted in part can be deleted again: its configuration goes last.
 
-    One that was deleted in part can be deleted again: its configuration goes last.
+    What a database has of the run stays there: it may be of use to another machine.
 
     Raises:
         InputError: a process has begun to work on it.
@@ -60,8 +59,7 @@ def delete_run(run: Run) -> None:
     """
     last = (run.folder.config.name, POINTER, LOCK, HOLDER)
     try:
-        with run.folder.lock():
-            drop_run(run.folder)
+        with run.folder.lock(in_database=False):
             for item in run.path.iterdir():
                 if item.name not in last:
                     _remove(item)

@@ -65,5 +65,6 @@ def _delete(found: "Sequence[Run]", has_names: bool, yes: bool) -> None:
             f"Delete {'this run' if len(found) == 1 else f'these {len(found)} runs'} for good?", abort=True, err=True
         )
     for run in found:
+        store = run.store
         api.delete_run(run)
-        console.say(f"deleted {run.path}")
+        console.say(f"deleted {run.path}" + (f"; the run itself is still in {store}" if store else ""))

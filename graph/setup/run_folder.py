@@ -133,18 +133,18 @@ class RunFolder:
         return is_held(self.path)
 
     @contextlib.contextmanager
-    def lock(self, is_new: bool = False) -> Iterator[None]:
+    def lock(self, in_database: bool = True) -> Iterator[None]:
         """Lock the run for this process.
 
         Args:
-            is_new: whether it is only put into a database, if into any, once its folder is locked.
+            in_database: whether a run that is kept in a database is locked there as well.
 
         Raises:
             ResumeError: another process holds it, or the file system has no locks.
             InputError: the server of its database refuses, or does not have the run.
         """
         try:
-            with hold(self.path), contextlib.nullcontext() if is_new else hold_in_database(self.ledger):
+            with hold(self.path), hold_in_database(self.ledger) if in_database else contextlib.nullcontext():
                 yield
         except NoLocksError as exc:
             raise ResumeError(f"{self.path}: cannot be locked; use a local file system") from exc

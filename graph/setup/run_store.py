@@ -142,10 +142,9 @@ def list_domain_files(domain: Domain) -> Iterator[Path]:
         yield from (path for path in sorted(domain.prompts.rglob("*")) if path.is_file())
 
 
-def drop_run(folder: RunFolder) -> None:
-    """Delete a run from its database."""
-    if folder.is_in_database:
-        address = read_pointer(folder.ledger)
-        from evokd.tracing.postgres.session import drop_schema
-
-        drop_schema(address)
+def name_place(folder: RunFolder) -> str | None:
+    """Name the database and the schema in which a run is kept; None where it is kept in its folder alone."""
+    if not folder.is_in_database:
+        return None
+    address = read_pointer(folder.ledger)
+    return f"{address}, schema {address.schema}"

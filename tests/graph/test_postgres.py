@@ -10,7 +10,6 @@ pytest.importorskip("psycopg_pool", reason="needs evokd[postgres]")
 
 import evokd.tracing.postgres.address as address
 import evokd.tracing.postgres.connection as connection
-from evokd.api import record, run_deletion
 from evokd.cli import main
 from evokd.graph import nodes
 from evokd.graph.setup.run_folder import RunFolder
@@ -52,9 +51,12 @@ def test_a_run_in_a_database_has_the_results_of_one_in_a_file(
     kept = {row["path"] for row in database.query("SELECT path FROM evokd_stored.files")}
     assert {"config.yaml", "summary.json", "dataset/train.jsonl", "domain/domain.yaml"} <= kept
     assert not any(name.startswith("work/") for name in kept)
-    run_deletion.delete_run(record.find_run("stored", stored.path.parent))
+    assert main.run_cli(["runs", "--delete", "stored", "--yes", "--runs-dir", str(stored.path.parent)]) == 0
+    told = f"deleted {stored.path}; the run itself is still in {database.url}, schema evokd_stored"
+    assert told in capsys.readouterr().err
     assert not stored.path.exists()
-    assert not database.query("SELECT 1 FROM pg_namespace WHERE nspname = 'evokd_stored'")
+    assert main.run_cli(["resume", "stored", "--store", database.url, "--runs-dir", str(stored.path.parent)]) == 0
+    assert read_results(stored) == (rows, files - {"report.html"})
 
 
 @pytest.mark.usefixtures("word_students")
