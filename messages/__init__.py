@@ -77,10 +77,11 @@ from evokd.messages.lessons import (
     SetDraft,
     SetVerdict,
 )
-from evokd.messages.record import CallRecord
+from evokd.messages.record import BY_BATCH, BatchRecord, CallRecord, name_batch_price, read_batch_share
 from evokd.messages.wire import Sendable, describe_reply, fence, reply_schema
 
 __all__ = [
+    "BY_BATCH",
     "ENTITY_MODES",
     "NEAR_COPY_MODES",
     "NO_ENTITY",
@@ -94,6 +95,7 @@ __all__ = [
     "Axis",
     "AxisValue",
     "CallRecord",
+    "BatchRecord",
     "Case",
     "CaseError",
     "CaseVerdict",
@@ -148,6 +150,8 @@ __all__ = [
     "fence",
     "is_label_set",
     "list_labels",
+    "name_batch_price",
     "name_set",
+    "read_batch_share",
     "reply_schema",
 ]

@@ -1,10 +1,17 @@
-"""The record of a call of the teacher, as the ledger keeps it."""
+"""The records of calls and batches of the teacher, as the ledger keeps them."""
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field
 
 from evokd.messages.base import Message
+
+BY_BATCH = "batch"
+"""Flag of a call whose reply came by batch."""
+
+_SHARE = " x "
+"""Stands between the source of a price and the share of it that a reply by batch costs."""
 
 
 class CallRecord(Message):
@@ -32,5 +39,34 @@ class CallRecord(Message):
     output_tokens: int = Field(description="tokens written by the model")
     estimated: bool = Field(description="whether the token counts are estimates (the server reported none)")
     cost_usd: float | None = Field(description="US dollars, null where the price is unknown")
-    price_source: str | None = Field(description="where the price came from")
+    price_source: str | None = Field(description="where the price came from; ' x 0.5': by batch, at half of it")
     seconds: float = Field(description="wall-clock seconds until the reply")
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """A batch of calls that was sent, or was about to be sent; stored before it is uploaded."""
+
+    token: str
+    """Random name, sent as metadata of the batch, so that it is found even if its id was never stored."""
+    endpoint: str
+    model: str
+    keys: tuple[str, ...]
+    """Keys of its calls; of a record that is read, only of those without a stored outcome."""
+    created: float
+    """Unix time of the record."""
+    batch: str | None = None
+    """Its id at the server; None: not known (yet)."""
+
+
+def name_batch_price(source: str, share: float) -> str:
+    """The source of a price by batch: that of the usual price, and the share of it that is charged."""
+    return f"{source}{_SHARE}{share:g}"
+
+
+def read_batch_share(source: str | None) -> float | None:
+    """The share of the usual price that was charged, from the source of a price by batch; None where it has none."""
+    try:
+        return float((source or "").rpartition(_SHARE)[2])
+    except ValueError:
+        return None

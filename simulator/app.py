@@ -1,6 +1,5 @@
 """The rehearsal teacher as an OpenAI-compatible ASGI app, without state."""
 
-import asyncio
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -9,11 +8,13 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from evokd.simulator import roles
+from evokd.simulator.batches import BatchDesk, BatchScript
+from evokd.simulator.bodies import read_body, refuse, write_json
 from evokd.simulator.corpus import Corpus
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.requests import RequestError, find_message, read_turns
@@ -22,61 +23,63 @@ from evokd.simulator.seeded_rng import hash_key
 MODEL = "rehearsal"
 LARGEST_BODY = 8 * 2**20
 """Bytes of the largest request that is answered."""
-LONGEST_READ = 60.0
-"""Seconds that a client may take to send a request."""
 _FORMATS = ("json_schema", "json_object", "text")
 
 AnswerFunction = Callable[[str, dict[str, Any], int], dict[str, Any]]
 """Kind of a message, the message and a seed -> the reply."""
 
 
-def create_app(corpus: Corpus, settings: RehearsalSettings, seed: int) -> Starlette:
+def create_app(corpus: Corpus, settings: RehearsalSettings, seed: int, batches: BatchScript | None = None) -> Starlette:
     """Make the app of a teacher that answers from a labelled corpus.
 
     Args:
         corpus: what the answers come from.
         settings: noise and typicality; the corpus path in it is not read.
         seed: for requests that bring no integer `seed` of their own.
+        batches: how batches go; None: the server has none.
     """
 
     def answer(kind: str, message: dict[str, Any], seed: int) -> dict[str, Any]:
         return roles.answer(kind, message, corpus, settings, seed)
 
-    return serve_answers(answer, seed, len(corpus.rows))
+    return serve_answers(answer, seed, len(corpus.rows), batches)
 
 
-def serve_answers(answer: AnswerFunction, seed: int, texts: int) -> Starlette:
-    """Make an app: `POST /v1/chat/completions`, `GET /v1/models`, `GET /health`.
+def serve_answers(answer: AnswerFunction, seed: int, texts: int, batches: BatchScript | None = None) -> Starlette:
+    """Make an app: `POST /v1/chat/completions`, `GET /v1/models`, `GET /health`, `/v1/files` and `/v1/batches`.
 
     Args:
         answer: what the messages are answered by.
         seed: for requests that bring no integer `seed` of their own.
         texts: how many texts the answers come from.
+        batches: how batches go, which are the only state of an app; None: there are none.
     """
 
     async def complete(request: Request) -> Response:
-        body = _read_object(await _read_body(request))
+        body = _read_object(await read_body(request, LARGEST_BODY))
         completion = await run_in_threadpool(_complete, body, answer, seed)
         if not body.get("stream"):
-            return _json(completion)
+            return write_json(completion)
         options = body.get("stream_options")
         with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
         return StreamingResponse(_stream(completion, with_usage), media_type="text/event-stream")
 
     async def models(_: Request) -> Response:
         model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "evokd"}
-        return _json({"object": "list", "data": [model]})
+        return write_json({"object": "list", "data": [model]})
 
     async def health(_: Request) -> Response:
-        return _json({"status": "ok", "model": MODEL, "texts": texts})
+        return write_json({"status": "ok", "model": MODEL, "texts": texts})
 
+    desk = BatchDesk(lambda body: _complete(body, answer, seed), batches) if batches else None
     return Starlette(
         routes=[
             Route("/v1/chat/completions", complete, methods=["POST"]),
             Route("/v1/models", models),
             Route("/health", health),
+            *(desk.routes if desk else ()),
         ],
-        exception_handlers={RequestError: _refuse, HTTPException: _refuse},
+        exception_handlers={RequestError: refuse, HTTPException: refuse},
     )
 
 
@@ -119,26 +122,6 @@ def _check_options(body: dict[str, Any]) -> None:
         raise RequestError("n: the rehearsal teacher gives one choice", "n")
 
 
-async def _read_body(request: Request) -> bytes:
-    content, size = bytearray(), 0
-    try:
-        async with asyncio.timeout(LONGEST_READ):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size <= LARGEST_BODY:
-                    content += chunk
-                elif size > 8 * LARGEST_BODY:
-                    break
-    except TimeoutError as exc:
-        raise RequestError(f"the request did not arrive within {LONGEST_READ:g} s", None, 408) from exc
-    except ClientDisconnect as exc:
-        raise RequestError("the client went away", None) from exc  # nobody reads it
-    # Answered only once the client has sent its body (within reason): many cannot read an answer before that.
-    if size > LARGEST_BODY:
-        raise RequestError(f"the request is larger than {LARGEST_BODY} bytes", None, 413)
-    return bytes(content)
-
-
 def _read_object(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
@@ -164,22 +147,3 @@ def _stream(completion: dict[str, Any], with_usage: bool) -> Iterator[bytes]:
     for chunk in chunks:
         yield b"data: " + json.dumps(chunk).encode("ascii") + b"\n\n"
     yield b"data: [DONE]\n\n"
-
-
-async def _refuse(_: Request, exc: Exception) -> Response:
-    param = None
-    status, message = 500, str(exc)
-    if isinstance(exc, RequestError):
-        status, param = exc.status, exc.param
-    elif isinstance(exc, HTTPException):
-        status, message = (
-            exc.status_code,
-            f"{exc.detail}: the rehearsal teacher serves /v1/chat/completions and /v1/models",
-        )
-    kind = "not_found_error" if status == 404 else "invalid_request_error"
-    return _json({"error": {"message": message, "type": kind, "param": param, "code": None}}, status)
-
-
-def _json(content: dict[str, Any], status: int = 200) -> Response:
-    # ASCII: a lone surrogate that a client sent (as \ud800) cannot be written in UTF-8.
-    return Response(json.dumps(content), status, media_type="application/json")

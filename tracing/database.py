@@ -23,7 +23,7 @@ VERSION = 3
 OLDEST = 2
 """The earliest version that can be opened: columns that it lacks are added."""
 _TABLES = frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", SCHEMA.read_text(encoding="utf-8")))
-_NOT_NEEDED = frozenset({"reviews"})
+_NOT_NEEDED = frozenset({"reviews", "batches", "batch_rows"})
 """Tables that a reader can do without: a ledger that lacks only these is read as it is, not as a copy."""
 _KEYS = {
     "meta": ("key",),

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from evokd.messages import CallRecord, EvokdError, Message
+from evokd.tracing.batches import Batches
 from evokd.tracing.database import encode
-from evokd.tracing.reviews import Reviews
 from evokd.tracing.rows import (
     LessonOutline,
     LessonRow,
@@ -39,7 +39,7 @@ _BY_ID = "cycle, length(id), id"
 """Order of ids that end in a number: w10 comes after w9."""
 
 
-class Ledger(Reviews):
+class Ledger(Batches):
     """A run's ledger."""
 
     on_call: Callable[[CallRecord], None] | None = None

@@ -126,3 +126,15 @@ CREATE TABLE IF NOT EXISTS reviews (
     rest INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS reviews_by_sample ON reviews (sample, seq);
+
+-- calls that were sent as batches, stored before they are uploaded; batch: the id at the server, NULL until it is known
+CREATE TABLE IF NOT EXISTS batches (
+    token TEXT PRIMARY KEY,
+    endpoint TEXT NOT NULL,
+    model TEXT NOT NULL,
+    created REAL NOT NULL,
+    batch TEXT
+);
+CREATE TABLE IF NOT EXISTS batch_rows (
+    token TEXT NOT NULL, key TEXT NOT NULL, settled INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (token, key)
+) WITHOUT ROWID;

@@ -10,6 +10,7 @@ from evokd.agents.llm.chat import Turn, make_chat, send
 from evokd.agents.llm.compatibility import Quirks, adapt_turns, write_sampling
 from evokd.agents.llm.error_reports import Report, find_report, read_json
 from evokd.agents.llm.in_flight import STOPPED, undo_cancellation
+from evokd.agents.llm.network_errors import is_late, root_cause, was_sent
 from evokd.agents.llm.redaction import make_redactor
 from evokd.agents.llm.refusals import UNEXPLAINED, Refusal, read_refusal
 from evokd.agents.llm.response_body import Body, ReplyPart, read_body
@@ -20,7 +21,6 @@ from evokd.messages import EvokdError
 
 if TYPE_CHECKING:
     import httpx2
-    import openai
 
 __all__ = ["Call", "Failure", "Reply", "TeacherError", "Turn", "ModelConnection"]
 
@@ -84,6 +84,10 @@ class Call:
     """Expected input and output tokens."""
     optional: bool = False
     """Whether the run can do without it, so that a refusal says nothing about the endpoint."""
+    key: str = ""
+    """Key of the call in the ledger, which names it in a batch."""
+    by_batch: bool = False
+    """Whether it is sent as part of a batch."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class ModelConnection:
 
     def __init__(self, model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> None:
         self._redact = make_redactor(api_key)
-        self._role = role
+        self._model, self._role = model, role
         self._chat = make_chat(model, role.base_url, api_key, client)
 
     async def send(
@@ -170,12 +174,13 @@ class ModelConnection:
         recording, parse_error = RecordedResponse(), ""
         token = RECORDED.set(recording)
         began = time.monotonic()
-        body = write_sampling(self._role, call.seed, quirks) | ({"response_format": form} if form else {})
+        body = self._write_fields(call, form, quirks)
         try:
             async with asyncio.timeout(limit):
                 await send(self._chat, adapt_turns(call.turns, quirks), body)
         except openai.APIStatusError as exc:
-            return self._fail_with_status(exc, output_mode, time.monotonic() - began)
+            text, wait = exc.response.text, read_retry_after(exc.response.headers)
+            return self.fail_with_status(exc.status_code, text, wait, output_mode, time.monotonic() - began)
         except (openai.APIConnectionError, TimeoutError) as exc:
             return self._fail_without_reply(exc, output_mode, recording, time.monotonic() - began, limit)
         except asyncio.CancelledError:
@@ -188,9 +193,18 @@ class ModelConnection:
         finally:
             RECORDED.reset(token)
         received = recording.text() or parse_error or f"an empty body with HTTP {recording.status}"
-        return self._read(received, output_mode, time.monotonic() - began)
+        return self.read(received, output_mode, time.monotonic() - began)
 
-    def _read(self, text: str, output_mode: str, seconds: float) -> Reply | Failure:
+    def write_row(self, call: Call, form: dict[str, Any] | None, quirks: Quirks) -> dict[str, Any]:
+        """The whole body of the request, as it stands in the file of a batch."""
+        messages = [{"role": role, "content": text} for role, text in adapt_turns(call.turns, quirks)]
+        return {"model": self._model, "messages": messages, **self._write_fields(call, form, quirks)}
+
+    def _write_fields(self, call: Call, form: dict[str, Any] | None, quirks: Quirks) -> dict[str, Any]:
+        return write_sampling(self._role, call.seed, quirks) | ({"response_format": form} if form else {})
+
+    def read(self, text: str, output_mode: str, seconds: float) -> Reply | Failure:
+        """Read the body of a response with status 200."""
         raw = self._clean(text)
         try:
             body = read_body(raw)
@@ -224,13 +238,20 @@ class ModelConnection:
             tokens=report.tokens,
         )
 
-    def _fail_with_status(self, exc: "openai.APIStatusError", output_mode: str, seconds: float) -> Failure:
-        status = exc.status_code
-        raw = self._clean(exc.response.text.strip())
+    def fail_with_status(self, status: int, text: str, wait: float | None, output_mode: str, seconds: float) -> Failure:
+        """Make the failure for a response with an error status.
+
+        Args:
+            status: HTTP status.
+            text: body of the response.
+            wait: seconds that its headers ask to wait.
+            output_mode: the structured-output mode of the request.
+            seconds: until it came.
+        """
+        raw = self._clean(text.strip())
         report = find_report(read_json(raw))
         words = report.message if report else " ".join(raw.split())
         message = f"HTTP {status}: {self._clean(words)[:MAX_QUOTED]}" if words else f"HTTP {status}"
-        wait = read_retry_after(exc.response.headers)
         kind, refusal = _judge(status, raw)
         return Failure(
             output_mode,
@@ -246,8 +267,8 @@ class ModelConnection:
     def _fail_without_reply(
         self, exc: BaseException, output_mode: str, recording: RecordedResponse, seconds: float, limit: float
     ) -> Failure:
-        late = _is_late(exc)
-        message = f"no whole reply within {limit:g} s" if late else self._clean(_root_cause(exc))
+        late = is_late(exc)
+        message = f"no whole reply within {limit:g} s" if late else self._clean(root_cause(exc))
         received = self._clean(recording.text())
         return Failure(
             output_mode,
@@ -255,7 +276,7 @@ class ModelConnection:
             message,
             received or message,
             seconds,
-            sent=bool(recording.status) or _was_sent(exc),
+            sent=bool(recording.status) or was_sent(exc),
             late=late,
         )
 
@@ -280,30 +301,3 @@ def _judge(status: int, raw: str) -> tuple[Literal["passing", "refused", "fatal"
 def _with_hint(message: str, refusal: Refusal) -> str:
     hint = _HINTS.get(refusal.about or "")
     return f"{hint}: {message}" if hint else message
-
-
-def _causes(exc: BaseException | None) -> list[BaseException]:
-    causes: list[BaseException] = []
-    while exc is not None:
-        causes.append(exc)
-        exc = exc.__cause__
-    return causes
-
-
-def _root_cause(exc: BaseException) -> str:
-    root = _causes(exc)[-1]
-    return f"{type(root).__name__}: {root}" if str(root) else type(root).__name__
-
-
-def _is_late(exc: BaseException) -> bool:
-    import httpx2
-
-    return any(isinstance(cause, TimeoutError | httpx2.ReadTimeout) for cause in _causes(exc)) and _was_sent(exc)
-
-
-def _was_sent(exc: BaseException) -> bool:
-    """Whether the request may have reached the server, that is, whether a connection was ever made."""
-    import httpx2
-
-    early = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
-    return not any(isinstance(cause, early) for cause in _causes(exc))

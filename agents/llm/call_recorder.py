@@ -10,11 +10,11 @@ from evokd.agents.llm.attempt import Failure, Reply, Turn
 from evokd.agents.llm.budget import BudgetGuard
 from evokd.agents.llm.endpoint import Endpoint
 from evokd.agents.llm.in_flight import under_way
-from evokd.agents.llm.pricing import price
+from evokd.agents.llm.pricing import price, price_by_batch
 from evokd.agents.llm.reply_text import Reading
 from evokd.agents.llm.request import CallStore, LLMRequest
 from evokd.agents.llm.teacher_settings import TeacherSettings
-from evokd.messages import CallRecord
+from evokd.messages import BY_BATCH, CallRecord
 
 PROMPT_CUT = "prompt_cut"
 """Flag of a reply to a prompt of which the server has probably read a part alone."""
@@ -63,6 +63,7 @@ class Attempt:
         role_settings = settings.role(ask.role)
         self.seed = ask.seed + number - 1
         self._prices = role_settings.prices
+        self.by_batch = bool(role_settings.batch)
         self._parameters = {
             "seed": self.seed,
             "temperature": role_settings.temperature,
@@ -79,7 +80,7 @@ class Attempt:
                 is unknown, the dollars are 0.
         """
         tokens = (self._read, math.ceil(self._usual.get(self._ask.role, USUAL_REPLY)))
-        return sum(tokens), (self._price(tokens)[0] or 0.0) if priced else 0.0
+        return sum(tokens), (self._price(tokens, self.by_batch)[0] or 0.0) if priced else 0.0
 
     def fail(self, failure: Failure) -> CallRecord:
         """Make the record of a try without a reply.
@@ -122,7 +123,7 @@ class Attempt:
         )
 
     def _record(self, *, tokens: tuple[int, int], flags: Sequence[str] = (), **fields: Any) -> CallRecord:
-        cost, source = (None, None) if fields["status"] == "error" else self._price(tokens)
+        cost, source = (None, None) if fields["status"] == "error" else self._price(tokens, BY_BATCH in flags)
         return CallRecord(
             id="",  # set when it is stored
             key=self.key,
@@ -142,10 +143,13 @@ class Attempt:
             **fields,
         )
 
-    def _price(self, tokens: tuple[int, int]) -> tuple[float | None, str | None]:
+    def _price(self, tokens: tuple[int, int], by_batch: bool) -> tuple[float | None, str | None]:
         if self._settings.is_embedded():
             return None, None
-        return price(self._prices, self._endpoint.model, self._endpoint.base_url, tokens)
+        model, address = self._endpoint.model, self._endpoint.base_url
+        if by_batch:
+            return price_by_batch(self._prices, model, address, tokens, self._settings.batch_discount)
+        return price(self._prices, model, address, tokens)
 
 
 class CallRecorder:

@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from evokd.agents.llm.attempt import Call, Failure, TeacherError, Turn
+from evokd.agents.llm.batch_api import BatchApi
+from evokd.agents.llm.batch_queue import BatchProgress, BatchQueue, BatchStore
 from evokd.agents.llm.budget import NO_CAP, BudgetGuard, BudgetLimit, BudgetSpent
 from evokd.agents.llm.call_recorder import Attempt, CallRecorder, call_key
 from evokd.agents.llm.continuation import complete
@@ -64,7 +66,11 @@ class Teacher:
         transport: None for the network; otherwise the rehearsal teacher's in-process transport.
         run: what the run may spend.
         cycle: what each of its cycles may spend.
+        batches: where batches are recorded; None: every call is made directly.
     """
+
+    on_batch: Callable[[BatchProgress], None] | None = None
+    """Called after each look at a batch."""
 
     def __init__(
         self,
@@ -73,6 +79,7 @@ class Teacher:
         transport: "httpx2.AsyncBaseTransport | None" = None,
         run: BudgetLimit = NO_CAP,
         cycle: BudgetLimit = NO_CAP,
+        batches: BatchStore | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -80,6 +87,8 @@ class Teacher:
         self._budget = BudgetGuard(run, cycle, store.spent)
         self._recorder = CallRecorder(store, self._budget)
         self._pending = PendingCalls()
+        self._batches = batches
+        self._queues: list[BatchQueue] = []
         self._client: httpx2.AsyncClient | None = None
         self._endpoints: dict[RoleSettings, Endpoint] = {}
         self._by_role: dict[str, Endpoint] = {}
@@ -109,6 +118,8 @@ class Teacher:
             tell: called, if requests are in flight, with their number and the seconds that they may take.
         """
         self._pending.close()
+        for queue in self._queues:
+            queue.stop()
         if self._pending.under_way and not hurry.is_set():
             tell(self._pending.under_way, self._pending.seconds_left)
         await self._pending.drain(hurry)
@@ -118,6 +129,8 @@ class Teacher:
         hurry = asyncio.Event()
         hurry.set()
         await self._pending.drain(hurry)
+        for queue in self._queues:
+            await queue.close()
         if self._client is not None:
             await self._client.aclose()
 
@@ -195,7 +208,8 @@ class Teacher:
             failed.append(await self._recorder.keep(attempt.fail(failure)))
 
         tokens, usd = attempt.expected(self._budget.counts_money)
-        call = Call(turns, schema, ask.name, attempt.seed, ask.role, tokens, ask.optional)
+        names = (ask.name, attempt.seed, ask.role)
+        call = Call(turns, schema, *names, tokens, ask.optional, attempt.key, attempt.by_batch)
 
         def reserve() -> AbstractAsyncContextManager[None]:
             self._store.check_room()
@@ -238,17 +252,29 @@ class Teacher:
         role_settings = self._settings.role(role)
         key = "no-key" if embedded else resolve_key(role_settings, os.environ)
         url = IN_PROCESS_URL if embedded else (role_settings.base_url or OPENAI_URL)
-        target = role_settings.model_copy(update={"base_url": url, "prices": None})
+        target = role_settings.model_copy(update={"base_url": url, "prices": None, "batch": None})
         if target not in self._endpoints:
             known = self._store.find_ability(url, target.model or "")
             if url not in self._addresses:
                 limits = self._settings.limits
                 retry_policy = RetryPolicy(self._settings.retries, limits.patience)
                 self._addresses[url] = (Limiter(self._settings.concurrency, limits), retry_policy)
-            endpoint = Endpoint(target, self._settings, key, self._http(), *self._addresses[url], known)
+            queue = None if embedded else self._open_queue(url, target.model or "", key)
+            endpoint = Endpoint(target, self._settings, key, self._http(), *self._addresses[url], known, queue)
             self._endpoints[target] = endpoint
             self._stored_modes[endpoint] = known
         return self._endpoints[target]
+
+    def _open_queue(self, url: str, model: str, key: str) -> BatchQueue | None:
+        if self._batches is None:
+            return None
+        api = BatchApi(url, key, self._settings.limits.patience, self._transport)
+        self._queues.append(BatchQueue(api, self._batches, url, model, self._settings.batch_poll, self._tell_batch))
+        return self._queues[-1]
+
+    def _tell_batch(self, progress: BatchProgress) -> None:
+        if self.on_batch is not None:
+            self.on_batch(progress)
 
     def _http(self) -> "httpx2.AsyncClient":
         import httpx2

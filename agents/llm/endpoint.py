@@ -3,12 +3,15 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from evokd.agents.llm.attempt import FATAL, Call, Failure, ModelConnection, Reply, TeacherRefused, TeacherUnreachable
+from evokd.agents.llm.batch_connection import send_by_batch
+from evokd.agents.llm.batch_queue import BatchQueue
 from evokd.agents.llm.compatibility import Quirks, learn_quirks, read_quirks
 from evokd.agents.llm.in_flight import stop_if_abandoned, under_way
 from evokd.agents.llm.limiter import Limiter, Reservation
@@ -63,6 +66,7 @@ class Endpoint:
         limiter: limits the calls to this address, for all its models.
         retry_policy: decides on repeats, for all models of this address.
         known: what `known` was in an earlier run; None to find out with the first call.
+        batches: answers calls by batch; None: there are none.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Endpoint:
         limiter: Limiter,
         retry_policy: RetryPolicy,
         known: str | None = None,
+        batches: BatchQueue | None = None,
     ) -> None:
         self.model = role.model or settings.model
         self.base_url = role.base_url or ""
@@ -84,6 +89,7 @@ class Endpoint:
         self.prompt_gauge = PromptGauge()
         self._retry_policy = retry_policy
         self._timeout = settings.timeout
+        self._batches, self._batch_tries = batches, settings.batch_tries
         self._probing = asyncio.Lock()
         self._has_refused = False
         self._role, self._client, self._key = role, client, SecretStr(api_key)
@@ -105,12 +111,64 @@ class Endpoint:
             TeacherRefused: the endpoint refuses the key, the model or every form of the request.
             BudgetSpent: nothing more may be spent.
         """
+        reply = await self._probe_once(call, on_failure, reserve)
+        if reply is None and self._goes_by_batch(call):
+            reply = await self._call_by_batch(call, on_failure, reserve)
+            reply = reply or await self._probe_once(call, on_failure, reserve)
+        if reply is not None:
+            return reply
+        assert self.output_mode is not None
+        outcome = await self._persist(call, self.output_mode, on_failure, reserve)
+        return outcome if isinstance(outcome, Reply) else _skipped(outcome)
+
+    def _goes_by_batch(self, call: Call) -> bool:
+        """Whether a call is answered by batch: also one that is in an open batch, whatever the settings say now."""
+        return self._batches is not None and (call.by_batch or self._batches.holds(call.key))
+
+    async def _call_by_batch(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply | None:
+        """Answer one request by batch, after failures by the next one; None: it has to be made directly."""
+        assert self._batches is not None
+        tries = adaptations = 0
+        while tries < self._batch_tries and self._goes_by_batch(call):
+            if self.output_mode is None:
+                return None
+            output_mode, quirks = self.output_mode, self.quirks
+            form = response_format(output_mode, call.schema, call.name)
+            # what is in an open batch is paid for, whatever is left of the budget
+            async with nullcontext() if self._batches.holds(call.key) else reserve():
+                outcome = await send_by_batch(self._connection, self._batches, call, form, output_mode, quirks)
+                if isinstance(outcome, Reply):
+                    self._retry_policy.answered()
+                    return outcome
+                outcome = self._adapt(call, outcome, quirks) if adaptations < MAX_ADAPTATIONS else outcome
+                refuses_form = outcome.kind == "refused" and outcome.refusal.about == "form"
+                outcome = _mark_mode(outcome) if refuses_form else outcome
+                await on_failure(outcome)
+                self._batches.settle(call.key)
+            stop_if_abandoned()
+            if outcome.kind == "fatal":
+                raise await self._refuse(outcome)
+            if ADAPTED in outcome.flags:
+                adaptations += 1
+                continue
+            if refuses_form:
+                # the first of these calls is made directly and finds out what is accepted; the others wait for it
+                self.output_mode = None if self.output_mode == output_mode else self.output_mode
+                reply = await self._probe_once(call, on_failure, reserve)
+                if reply is not None:
+                    return reply
+            elif outcome.kind == "refused":
+                return _skipped(outcome)
+            tries += 1
+        return None
+
+    async def _probe_once(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply | None:
+        """Make the call that finds out which structured-output mode the endpoint supports; None where that is known."""
         if self.output_mode is None:
             async with self._probing:
                 if self.output_mode is None:
                     return await self._probe(call, on_failure, reserve)
-        outcome = await self._persist(call, self.output_mode, on_failure, reserve)
-        return outcome if isinstance(outcome, Reply) else _skipped(outcome)
+        return None
 
     async def _probe(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply:
         refusal, failure = "", None

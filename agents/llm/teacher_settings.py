@@ -53,6 +53,7 @@ class RoleSettings(ClosedModel):
     temperature: float | None = Field(default=None, ge=0, le=2, description="sampling temperature, 0 to 2")
     max_tokens: int | None = Field(default=None, ge=1, description="output tokens per reply at most")
     prices: Prices | None = Field(default=None, description="price of this role's model")
+    batch: bool | None = Field(default=None, description="whether this role's calls are sent as batches")
 
 
 class RolesSettings(ClosedModel):
@@ -113,6 +114,29 @@ class TeacherSettings(ClosedModel):
         default=2, ge=0, le=10, description="times an unusable reply is asked again with the error"
     )
     prices: Prices | None = Field(default=None, description="price of the model; none = the price table, else unknown")
+    batch: bool = Field(
+        default=False,
+        description="collect calls, upload them as batches and wait for the replies (24 hours at most), for a lower"
+        " price; for addresses with /files and /batches",
+    )
+    batch_discount: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="price of a reply by batch as a share of its usual price; none = the price table's, else 0.5",
+    )
+    batch_tries: int = Field(
+        default=2,
+        ge=1,
+        le=10,
+        description="batches that a call enters if it fails in them; after that it is made directly, at the full price",
+    )
+    batch_poll: float = Field(
+        default=15.0,
+        ge=0.01,
+        description="seconds until a batch is looked at again; each wait is half as long again as the last, up to five"
+        " minutes",
+    )
 
     def role(self, name: str) -> "RoleSettings":
         """The settings of one role, fallbacks filled in."""
@@ -124,7 +148,12 @@ class TeacherSettings(ClosedModel):
             temperature=override.temperature if override.temperature is not None else self.temperature,
             max_tokens=override.max_tokens or self.max_tokens,
             prices=override.prices or (self.prices if override.model is None else None),
+            batch=self.batch if override.batch is None else override.batch,
         )
+
+    def batch_roles(self) -> tuple[str, ...]:
+        """The roles whose calls are sent as batches."""
+        return tuple(name for name in RolesSettings.model_fields if self.role(name).batch)
 
     def is_rehearsal(self) -> bool:
         """Whether the rehearsal teacher answers, in process."""

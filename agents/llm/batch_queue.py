@@ -1,0 +1,333 @@
+"""Calls that are answered by batch: collected, sent, waited for, and given their outcomes.
+
+A batch is in the ledger, with the keys of its calls, before it is uploaded. So a run that was killed at any moment
+finds it again: a call whose key is in an open batch waits for that batch and is not sent once more.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import uuid4
+
+from evokd.agents.llm.attempt import TeacherRefused
+from evokd.agents.llm.batch_api import BatchApi, BatchState, NoSuchBatch
+from evokd.agents.llm.batch_rows import MOST_BYTES, MOST_ROWS, RowOutcome, write_row
+from evokd.messages import BatchRecord, EvokdError
+
+QUIET = 3.0
+"""Seconds without a new call after which the collected calls are sent: those of a step come at the same time."""
+LONGEST_POLL = 300.0
+"""Seconds between two looks at a batch, at most."""
+_GROWTH = 1.5
+"""Each wait between two looks is so many times as long as the last."""
+
+
+class BatchStore(Protocol):
+    """Records batches before they are sent (the ledger)."""
+
+    def open_batches(self, endpoint: str, model: str) -> list[BatchRecord]:
+        """The batches with calls that have no stored outcome, each with the keys of these calls."""
+
+    def add_batch(self, record: BatchRecord) -> None:
+        """Store a batch that is about to be sent."""
+
+    def name_batch(self, token: str, batch: str) -> None:
+        """Store the id that the server gave a batch."""
+
+    def drop_batch(self, token: str) -> None:
+        """Forget a batch that was never made, or that will bring nothing more."""
+
+    def settle_row(self, token: str, key: str) -> None:
+        """Note that a call has got its outcome from a batch, where that is no reply."""
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """How a batch stands, for those who watch a run."""
+
+    endpoint: str
+    model: str
+    batch: str
+    status: str
+    calls: int
+    done: int
+    failed: int
+    next_look: float | None
+    """Seconds until it is looked at again; None once it has ended."""
+
+
+Tell = Callable[[BatchProgress], None]
+
+
+class _OpenBatch:
+    """A batch that is waited for."""
+
+    def __init__(self, token: str, batch: str, keys: tuple[str, ...]) -> None:
+        self.token, self.batch, self.keys = token, batch, keys
+        loop = asyncio.get_running_loop()
+        self.outcomes = {key: loop.create_future() for key in keys}
+        """Key -> its outcome; None if the call has to be sent again."""
+        self.is_cancelled = False
+        """Whether the server was asked to end it."""
+
+    def settle(self, outcomes: Mapping[str, RowOutcome | None]) -> None:
+        """Hand out what came; a request without an outcome has failed."""
+        nothing = RowOutcome(None, "the batch has ended without an outcome for this call")
+        for key, future in self.outcomes.items():
+            if not future.done():
+                future.set_result(outcomes.get(key, nothing))
+
+    def fail(self, error: Exception) -> None:
+        """Let all calls fail that wait for it."""
+        _fail_all(self.outcomes.values(), error)
+
+
+class BatchQueue:
+    """Answers the calls of one model at one address by batch.
+
+    Args:
+        api: the server's.
+        store: where batches are recorded.
+        endpoint: the address, as calls are recorded under it.
+        model: the model; a batch holds requests to one.
+        poll: seconds until a batch is looked at for the second time.
+        tell: called after each look.
+    """
+
+    def __init__(self, api: BatchApi, store: BatchStore, endpoint: str, model: str, poll: float, tell: Tell) -> None:
+        self._api, self._store, self._tell = api, store, tell
+        self._endpoint, self._model, self._poll = endpoint, model, poll
+        self._quiet = min(QUIET, poll)
+        self._is_closed = False
+        self._unread: dict[str, BatchRecord] | None = None
+        """Key of a call -> the stored batch that it is in, as long as that is not waited for."""
+        self._recovering = asyncio.Lock()
+        self._waiting: dict[str, tuple[bytes, asyncio.Future[RowOutcome | None]]] = {}
+        self._open: dict[str, _OpenBatch] = {}
+        """Key of a call -> the batch that it is in."""
+        self._handed: dict[str, str] = {}
+        """Key of a call -> token of the batch that brought its last outcome."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sender: asyncio.Task[None] | None = None
+        self._watchers: set[asyncio.Task[None]] = set()
+        self._came = 0.0
+        self._most_rows, self._is_crowded = MOST_ROWS, False
+
+    def holds(self, key: str) -> bool:
+        """Whether a call is in a batch that was sent, and has no outcome yet: it is paid for already."""
+        return key in self._open or key in self._read_stored()
+
+    async def answer(self, key: str, body: Mapping[str, Any], may_wait: bool = True) -> RowOutcome:
+        """Send a request with the next batch, and wait for its outcome.
+
+        Args:
+            key: key of the call in the ledger.
+            body: the request.
+            may_wait: False: if the call is in an open batch, the server is asked to end that batch early.
+
+        Raises:
+            TeacherError: the address, or a batch, cannot be used.
+        """
+        await self._recover()
+        while True:
+            batch = self._open.get(key)
+            if batch is None:
+                future = self._enqueue(key, body)
+            else:
+                future = batch.outcomes[key]
+                if not may_wait:
+                    await self._end_early(batch)
+            outcome = await asyncio.shield(future)
+            batch = self._open.pop(key, batch)
+            if outcome is not None:
+                if batch is not None:
+                    self._handed[key] = batch.token
+                return outcome
+
+    def settle(self, key: str) -> None:
+        """Note that the last outcome of a call, which was no reply, is recorded."""
+        token = self._handed.pop(key, None)
+        if token is not None:
+            self._store.settle_row(token, key)
+
+    def stop(self) -> None:
+        """Send nothing more; a batch whose upload has begun is still sent."""
+        self._is_closed = True
+
+    async def close(self) -> None:
+        """Wait for nothing more; batches that were sent go on at the server."""
+        tasks = [*self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._api.close()
+
+    # ------------------------------------------------------------------------------- batches of an earlier process
+
+    def _read_stored(self) -> dict[str, BatchRecord]:
+        if self._unread is None:
+            records = self._store.open_batches(self._endpoint, self._model)
+            self._unread = {key: record for record in records for key in record.keys}
+        return self._unread
+
+    async def _recover(self) -> None:
+        """Find the batches of an earlier process again, and wait for them."""
+        async with self._recovering:
+            while unread := self._read_stored():
+                record = next(iter(unread.values()))
+                batch = record.batch or await self._api.find(record.token, record.created)
+                if batch is None:
+                    self._store.drop_batch(record.token)
+                else:
+                    if record.batch is None:
+                        self._store.name_batch(record.token, batch)
+                    self._watch(record.token, batch, record.keys)
+                for key in record.keys:
+                    unread.pop(key, None)
+
+    # -------------------------------------------------------------------------------------------------- new batches
+
+    def _enqueue(self, key: str, body: Mapping[str, Any]) -> "asyncio.Future[RowOutcome | None]":
+        self._came = time.monotonic()
+        if key not in self._waiting:
+            self._waiting[key] = (write_row(key, body), asyncio.get_running_loop().create_future())
+        if self._sender is None or self._sender.done():
+            self._sender = self._start(self._send_all())
+        return self._waiting[key][1]
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _send_all(self) -> None:
+        """Send what was collected, until nothing is left."""
+        while self._waiting:
+            while (left := self._came + self._quiet - time.monotonic()) > 0 and len(self._waiting) < self._most_rows:
+                await asyncio.sleep(left)
+            if self._is_crowded and self._watchers:
+                await asyncio.wait(list(self._watchers))
+            if self._is_closed:
+                return
+            rows = dict(self._choose())
+            try:
+                await self._send(rows)
+            except Exception as exc:
+                _fail_all([future for _, future in self._waiting.values()], exc)
+                self._waiting.clear()
+            for key in rows:
+                self._waiting.pop(key, None)
+
+    def _choose(self) -> Iterator[tuple[str, tuple[bytes, "asyncio.Future[RowOutcome | None]"]]]:
+        """The calls of the next batch, as many as fit into it."""
+        size = 0
+        for number, (key, (line, future)) in enumerate(self._waiting.items()):
+            size += len(line)
+            if number and (number >= self._most_rows or size > MOST_BYTES):
+                return
+            yield key, (line, future)
+
+    async def _send(self, rows: Mapping[str, tuple[bytes, "asyncio.Future[RowOutcome | None]"]]) -> None:
+        record = BatchRecord(uuid4().hex, self._endpoint, self._model, tuple(rows), time.time())
+        self._store.add_batch(record)
+        try:
+            batch = await self._api.create(b"".join(line for line, _ in rows.values()), record.token)
+        except TeacherRefused:
+            self._store.drop_batch(record.token)
+            raise
+        self._store.name_batch(record.token, batch)
+        opened = self._watch(record.token, batch, record.keys)
+        for key, (_, future) in rows.items():
+            _pass_on(opened.outcomes[key], future)
+
+    # -------------------------------------------------------------------------------------------------- open batches
+
+    def _watch(self, token: str, batch: str, keys: tuple[str, ...]) -> _OpenBatch:
+        opened = _OpenBatch(token, batch, keys)
+        self._open.update(dict.fromkeys(keys, opened))
+        task = self._start(self._wait_for(opened))
+        self._watchers.add(task)
+        task.add_done_callback(self._watchers.discard)
+        return opened
+
+    async def _wait_for(self, opened: _OpenBatch) -> None:
+        try:
+            state = await self._poll_until_end(opened)
+            opened.settle(await self._read_end(opened, state))
+        except NoSuchBatch as exc:
+            self._lose(opened, exc)
+        except Exception as exc:
+            opened.fail(exc)
+
+    async def _poll_until_end(self, opened: _OpenBatch) -> BatchState:
+        wait = self._poll
+        while True:
+            state = await self._api.look(opened.batch)
+            next_look = None if state.has_ended else wait
+            counts = (len(opened.keys), state.done, state.failed)
+            self._tell(BatchProgress(self._endpoint, self._model, opened.batch, state.status, *counts, next_look))
+            if state.has_ended:
+                return state
+            await asyncio.sleep(wait)
+            wait = min(_GROWTH * wait, max(LONGEST_POLL, self._poll))
+
+    async def _read_end(self, opened: _OpenBatch, state: BatchState) -> Mapping[str, RowOutcome | None]:
+        """The outcomes of a batch that has ended.
+
+        Raises:
+            TeacherRefused: the server refuses the batch as a whole, so that no other one would fare better.
+        """
+        if state.status != "failed":
+            return await self._api.read(state)
+        self._store.drop_batch(opened.token)
+        if state.lacks_room and len(opened.keys) > 1:
+            self._most_rows, self._is_crowded = max(1, len(opened.keys) // 2), True
+            return dict.fromkeys(opened.keys)
+        said = "; ".join(": ".join(part for part in error if part) for error in state.errors[:3]) or "no reason given"
+        raise TeacherRefused(
+            f"{self._endpoint}: batch {opened.batch} was refused: {said}"
+            " (--set teacher.batch=false makes calls directly)"
+        )
+
+    def _lose(self, opened: _OpenBatch, error: NoSuchBatch) -> None:
+        """Deal with a batch that the server does not know: send its calls again only if that is what the user wants."""
+        if opened.is_cancelled:
+            self._store.drop_batch(opened.token)
+            opened.settle(dict.fromkeys(opened.keys))
+            return
+        opened.fail(
+            TeacherRefused(
+                f"{error}; {len(opened.keys)} calls are in that batch: is it the key of the same account and project?"
+                " (--set teacher.batch=false gives the batch up and makes the calls anew)"
+            )
+        )
+
+    async def _end_early(self, batch: _OpenBatch) -> None:
+        if not batch.is_cancelled:
+            batch.is_cancelled = True
+            await self._api.cancel(batch.batch)
+
+
+def _pass_on(source: "asyncio.Future[RowOutcome | None]", target: "asyncio.Future[RowOutcome | None]") -> None:
+    """Let one future end as another one does."""
+
+    def copy(done: "asyncio.Future[RowOutcome | None]") -> None:
+        if target.done() or done.cancelled():
+            return
+        error = done.exception()
+        if error is not None:
+            _fail_all([target], error)
+        else:
+            target.set_result(done.result())
+
+    source.add_done_callback(copy)
+
+
+def _fail_all(futures: Iterable["asyncio.Future[RowOutcome | None]"], error: BaseException) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(type(error)(*error.args) if isinstance(error, EvokdError) else error)
+            future.exception()  # mark it as retrieved: the call may be gone

@@ -1,0 +1,59 @@
+"""A server with batches, as OpenAI publishes them, that also answers calls directly and counts what it is paid for."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from evokd.simulator.batches import BatchDesk, BatchScript
+from evokd.simulator.bodies import refuse
+from evokd.simulator.requests import RequestError
+from tests.scripted import Say, completion, message_of
+
+
+@dataclass
+class BatchServer:
+    """Such a server; `app` serves it."""
+
+    answer: Callable[[Mapping[str, Any]], Any]
+    """Gets the message of a request, gives the content of the reply."""
+    script: BatchScript = field(default_factory=BatchScript)
+    refuse_schema: bool = False
+    """Whether `json_schema` is refused, in batches and directly."""
+    refuses_in_batches: bool = False
+    """Whether it is refused in batches alone."""
+    direct: list[dict[str, Any]] = field(default_factory=list)
+    """Bodies of calls that were made directly."""
+
+    def __post_init__(self) -> None:
+        self.desk = BatchDesk(lambda body: self._complete(body, self.refuses_in_batches), self.script)
+
+    @property
+    def app(self) -> Starlette:
+        routes = [Route("/v1/chat/completions", self._answer, methods=["POST"]), *self.desk.routes]
+        return Starlette(routes=routes, exception_handlers={RequestError: refuse})
+
+    @property
+    def paid(self) -> Counter[str]:
+        """How often a reply was given to each call by batch."""
+        return Counter(self.desk.answered)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Requests of every batch."""
+        return [batch["request_counts"]["total"] for batch in self.desk.batches]
+
+    async def _answer(self, request: Request) -> Response:
+        body = await request.json()
+        self.direct.append(body)
+        return JSONResponse(self._complete(body, self.refuse_schema))
+
+    def _complete(self, body: dict[str, Any], refuses_schema: bool) -> dict[str, Any]:
+        if (refuses_schema or self.refuse_schema) and body.get("response_format", {}).get("type") == "json_schema":
+            raise RequestError("response_format: json_schema is not supported by this model", "response_format")
+        return completion(Say(self.answer(message_of(body)[1]), usage=(1_000, 100)))
