@@ -36,6 +36,8 @@ def probe_endpoints(teacher: TeacherSettings) -> list[Endpoint]:
     endpoints = []
     for roles in users.values():
         settings = teacher.role(roles[0])
+        # batches are looked for if one of the roles uses them
+        settings = settings.model_copy(update={"batch": any(teacher.role(role).batch for role in roles)})
         endpoints.append(Endpoint(settings, tuple(roles), _ask(settings)))
     return endpoints
 
@@ -60,10 +62,13 @@ def refuse_hopeless(teacher: TeacherSettings) -> list[Endpoint]:
     Raises:
         TeacherUnreachable: nobody answers at an address.
         TeacherRefused: a key is refused.
+        InputError: batches are asked for, and an address has none.
     """
     endpoints = probe_endpoints(teacher)
     for endpoint in endpoints:
         state = endpoint.state
+        if state.fault == "no_batches":
+            raise InputError(f"teacher.batch: {endpoint.settings.model!r}: {state.said}; {state.mend}")
         if state.is_hopeless:
             kind = TeacherUnreachable if state.fault == "no_answer" else TeacherRefused  # a plan has its keys
             raise kind(f"teacher {endpoint.settings.model!r} at {endpoint.address}: {state.said}; {state.mend}")

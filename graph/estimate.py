@@ -1,13 +1,13 @@
 """What a run will probably cost: calls, tokens and money, estimated from messages like those it will send."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evokd.agents.llm.pricing import price
+from evokd.agents.llm.pricing import price, price_by_batch
 from evokd.agents.llm.teacher_settings import OPENAI_URL
 from evokd.graph.forecast import CallTokens, Forecast
 from evokd.graph.setup.plan import Plan
@@ -28,6 +28,10 @@ class RoleEstimate:
     output_tokens: int
     cost_usd: float | None
     """None if the price is unknown."""
+    direct_usd: float | None = None
+    """The same if all calls were made directly."""
+    batch_usd: float | None = None
+    """The same if all calls were answered by batch."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +42,42 @@ class Estimate:
     roles: Mapping[str, RoleEstimate]
     capped: str | None
     """The budget that will probably end the run before its cycles or samples do."""
+    batches: int = 0
+    """Batches that are waited for, one after the other."""
+    offers_batches: bool = False
+    """Whether batches are used, or could be: the address is OpenAI's own."""
 
     def tell(self) -> dict[str, Any]:
-        """Return it as JSON: cycles, capped_by, calls, tokens, cost_usd (null: unknown), and the same per role."""
+        """Return it as JSON: cycles, capped_by, calls, tokens, cost_usd (null: unknown), and the same per role.
+
+        `batches` counts those that are waited for one after the other; `direct_usd` and `batch_usd` are the costs
+        without any and with nothing but batches, null where the address may have none.
+        """
         parts = list(self.roles.values())
-        costs = [part.cost_usd for part in parts if part.calls]
+        offered = self.offers_batches
         return {
             "cycles": self.cycles,
             "capped_by": self.capped,
             "calls": sum(part.calls for part in parts),
             "input_tokens": sum(part.input_tokens for part in parts),
             "output_tokens": sum(part.output_tokens for part in parts),
-            "cost_usd": None if None in costs or not costs else sum(cost for cost in costs if cost is not None),
-            "roles": {role: vars(part) for role, part in self.roles.items()},
+            "cost_usd": _sum_costs(part.cost_usd for part in parts if part.calls),
+            "batches": self.batches,
+            "direct_usd": _sum_costs(part.direct_usd for part in parts if part.calls) if offered else None,
+            "batch_usd": _sum_costs(part.batch_usd for part in parts if part.calls) if offered else None,
+            "roles": {role: _tell_role(part) for role, part in self.roles.items()},
         }
+
+
+def _tell_role(part: RoleEstimate) -> dict[str, Any]:
+    return {name: value for name, value in vars(part).items() if name not in ("direct_usd", "batch_usd")}
+
+
+def _sum_costs(costs: Iterable[float | None]) -> float | None:
+    """The sum; None if one of them is unknown, or there is none."""
+    listed = list(costs)
+    known = [cost for cost in listed if cost is not None]
+    return sum(known) if known and len(known) == len(listed) else None
 
 
 def estimate_draft(plan: Plan) -> tuple[float, float]:
@@ -78,7 +104,20 @@ def estimate_run(plan: Plan) -> Estimate:
     for name, cap in (("tokens", settings.budget.tokens), ("usd", settings.budget.usd)):
         if cap is not None and _used(take(cycles), name) > cap:
             cycles, capped = _afford(take, name, cap, cycles), f"budget.{name}"
-    return Estimate(math.ceil(cycles), take(cycles), capped)
+    batches = sum(_count_batches(plan, forecast.cycle(number)) for number in range(1, math.ceil(cycles) + 1))
+    return Estimate(math.ceil(cycles), take(cycles), capped, batches, _offers_batches(plan))
+
+
+def _count_batches(plan: Plan, calls: CallTokens) -> int:
+    """Batches of a cycle that are waited for one after the other: one for each role that is asked."""
+    return sum(bool(calls[role]) for role in plan.settings.teacher.batch_roles())
+
+
+def _offers_batches(plan: Plan) -> bool:
+    """Whether it makes sense to tell what batches cost."""
+    teacher = plan.settings.teacher
+    is_openai = all((teacher.role(role).base_url or OPENAI_URL) == OPENAI_URL for role in ROLES)
+    return bool(teacher.batch_roles()) or (plan.has_teacher and not teacher.is_embedded() and is_openai)
 
 
 class RestEstimate:
@@ -147,7 +186,7 @@ class RestEstimate:
         calls = _scale(coming.calls, taken["calls"], expected.calls)
         read = _scale(coming.input_tokens, taken["input_tokens"], expected.input_tokens)
         written = _scale(coming.output_tokens, taken["output_tokens"], expected.output_tokens)
-        return RoleEstimate(calls, read, written, _price(self._plan, role, read, written))
+        return RoleEstimate(calls, read, written, *_price(self._plan, role, read, written))
 
     def _share_affordable(self, roles: Mapping[str, RoleEstimate]) -> float:
         """The share of what is to come that the budget pays for."""
@@ -193,13 +232,16 @@ def _price_roles(plan: Plan, cycles: Sequence[tuple[float, CallTokens]]) -> dict
             math.ceil(sum(part * pair[side] for part, calls in cycles for pair in calls[role])) for side in (0, 1)
         )
         count = math.ceil(sum(part * len(calls[role]) for part, calls in cycles))
-        estimates[role] = RoleEstimate(count, read, written, _price(plan, role, read, written))
+        estimates[role] = RoleEstimate(count, read, written, *_price(plan, role, read, written))
     return estimates
 
 
-def _price(plan: Plan, role: str, read: int, written: int) -> float | None:
-    """US dollars for tokens of a role; None where its price is unknown."""
+def _price(plan: Plan, role: str, read: int, written: int) -> tuple[float | None, float | None, float | None]:
+    """US dollars for tokens of a role: as it is asked, directly, by batch; None where its price is unknown."""
     if plan.settings.teacher.is_embedded():
-        return None
+        return None, None, None
     settings = plan.settings.teacher.role(role)
-    return price(settings.prices, settings.model or "", settings.base_url or OPENAI_URL, (read, written))[0]
+    priced = (settings.prices, settings.model or "", settings.base_url or OPENAI_URL, (read, written))
+    direct = price(*priced)[0]
+    by_batch = price_by_batch(*priced, plan.settings.teacher.batch_discount)[0]
+    return (by_batch if settings.batch else direct), direct, by_batch

@@ -3,7 +3,7 @@
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from evokd.agents.llm.budget import BudgetLimit
@@ -64,7 +64,9 @@ async def open_context(
         _embed_teacher(plan, overrides.corpus, ledger),
         run=BudgetLimit(budget.tokens, budget.usd),
         cycle=BudgetLimit(budget.cycle.tokens, budget.cycle.usd),
+        batches=ledger,
     )
+    teacher.on_batch = lambda batch: log("batch", **asdict(batch))
     ledger.on_call = lambda record: _tell_call(log, record, teacher.asks_again(record))
     try:
         await student.warm_up()

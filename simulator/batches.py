@@ -206,11 +206,10 @@ class BatchDesk:
 
     def _advance(self, batch: _Batch) -> None:
         """Take a batch to the status that it has by now."""
+        if batch.status not in (*_STEPS, "cancelling") or (not batch.rows and not self._validate(batch)):
+            return
         if batch.status == "cancelling":
             self._end(batch, "cancelled")
-        if batch.status not in _STEPS:
-            return
-        if not batch.rows and not self._validate(batch):
             return
         share = self._measure(batch)
         if share >= 1:

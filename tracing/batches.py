@@ -1,9 +1,21 @@
 """Batches of calls: which were sent, and which of their calls have no stored outcome yet."""
 
-from evokd.messages import BatchRecord
+from typing_extensions import TypedDict
+
+from evokd.messages import BY_BATCH, BatchRecord, read_batch_share
 from evokd.tracing.reviews import Reviews
 
 _ANSWERED = "SELECT 1 FROM calls WHERE calls.key = batch_rows.key AND status IN ('ok', 'fault', 'spent')"
+
+
+class BatchUse(TypedDict):
+    """What calls by batch have cost."""
+
+    calls: int
+    cost_usd: float | None
+    """None as soon as the price of one of them is unknown."""
+    saved_usd: float | None
+    """What they would have cost more if they had been made directly."""
 
 
 class Batches(Reviews):
@@ -53,3 +65,23 @@ class Batches(Reviews):
             BatchRecord(token, endpoint, model, tuple(found), created, batch)
             for (token, created, batch), found in keys.items()
         ]
+
+    def batch_use(self) -> BatchUse | None:
+        """What the calls have cost whose replies came by batch; None where there is none."""
+        rows = self._rows(
+            "SELECT price_source AS source, count(*) AS calls, sum(cost_usd) AS cost FROM calls"
+            " WHERE status != 'error' AND EXISTS (SELECT 1 FROM json_each(flags) WHERE value = ?)"
+            " GROUP BY price_source",
+            BY_BATCH,
+        )
+        if not rows:
+            return None
+        calls = sum(row["calls"] for row in rows)
+        if any(row["cost"] is None for row in rows):
+            return BatchUse(calls=calls, cost_usd=None, saved_usd=None)
+        cost = sum(row["cost"] for row in rows)
+        shares = [read_batch_share(row["source"]) for row in rows]
+        if not all(shares):  # free of charge, or of another version
+            return BatchUse(calls=calls, cost_usd=cost, saved_usd=None)
+        direct = sum(row["cost"] / share for row, share in zip(rows, shares, strict=True) if share)
+        return BatchUse(calls=calls, cost_usd=cost, saved_usd=direct - cost)

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from evokd.messages import EvokdError
 from evokd.messages.escape import clean
+from evokd.tracing.batches import BatchUse
 from evokd.tracing.files import read_json, write_json
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.reviews import Agreement, measure_agreement
@@ -56,7 +57,7 @@ def build_summary(
     """
     cycles = [_summarise_cycle(ledger, cycle) for cycle in range(facts.last_cycle + 1)]
     cycles[-1]["seconds"]["publish"] = round(facts.publish_seconds, 3)
-    usage = ledger.usage()
+    usage, batch = ledger.usage(), ledger.batch_use()
     return {
         "run_id": facts.run_id,
         "domain": facts.domain,
@@ -84,6 +85,7 @@ def build_summary(
             "roles": _by_role(ledger, None),
             "seconds": round(facts.seconds, 3),
             "node_seconds": _add_up([cycle["seconds"] for cycle in cycles]),
+            **({"batch": batch} if batch else {}),
         },
         "labels": _judge_labels(ledger),
         "review": measure_agreement(ledger.decisions()),
@@ -181,6 +183,7 @@ class _Totals(TypedDict):
     cost_usd: float | None
     seconds: float
     node_seconds: NotRequired[dict[str, float]]
+    batch: NotRequired[BatchUse]
 
 
 class _CycleFigures(TypedDict):

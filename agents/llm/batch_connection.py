@@ -17,8 +17,8 @@ async def send_by_batch(
     form: dict[str, Any] | None,
     output_mode: str,
     quirks: Quirks,
-) -> Reply | Failure:
-    """Try once, with the next batch.
+) -> Reply | Failure | None:
+    """Try once, with the next batch; None if the call was in a batch that is lost, and may enter no other one.
 
     Args:
         connection: writes the request and reads the response.
@@ -34,6 +34,8 @@ async def send_by_batch(
     began = time.monotonic()
     outcome = await batches.answer(call.key, connection.write_row(call, form, quirks), call.by_batch)
     seconds = time.monotonic() - began
+    if outcome is None:
+        return None
     if outcome.status is None:
         message = f"not answered by the batch: {outcome.text}"
         answer: Reply | Failure = Failure(output_mode, "passing", message, outcome.text, seconds)

@@ -64,8 +64,10 @@ Tell = Callable[[BatchProgress], None]
 class _OpenBatch:
     """A batch that is waited for."""
 
-    def __init__(self, token: str, batch: str, keys: tuple[str, ...]) -> None:
+    def __init__(self, token: str, batch: str, keys: tuple[str, ...], is_found: bool) -> None:
         self.token, self.batch, self.keys = token, batch, keys
+        self.is_found = is_found
+        """Whether an earlier process has sent it."""
         loop = asyncio.get_running_loop()
         self.outcomes = {key: loop.create_future() for key in keys}
         """Key -> its outcome; None if the call has to be sent again."""
@@ -119,13 +121,16 @@ class BatchQueue:
         """Whether a call is in a batch that was sent, and has no outcome yet: it is paid for already."""
         return key in self._open or key in self._read_stored()
 
-    async def answer(self, key: str, body: Mapping[str, Any], may_wait: bool = True) -> RowOutcome:
-        """Send a request with the next batch, and wait for its outcome.
+    async def answer(self, key: str, body: Mapping[str, Any], may_wait: bool = True) -> RowOutcome | None:
+        """Send a request with the next batch, unless it is in an open one, and wait for its outcome.
 
         Args:
             key: key of the call in the ledger.
             body: the request.
-            may_wait: False: if the call is in an open batch, the server is asked to end that batch early.
+            may_wait: False: the server is asked to end an open batch early, and the call enters no other one.
+
+        Returns:
+            The outcome; None if the call was in a batch that is lost, and may enter no other one.
 
         Raises:
             TeacherError: the address, or a batch, cannot be used.
@@ -134,6 +139,8 @@ class BatchQueue:
         while True:
             batch = self._open.get(key)
             if batch is None:
+                if not may_wait:
+                    return None
                 future = self._enqueue(key, body)
             else:
                 future = batch.outcomes[key]
@@ -183,7 +190,7 @@ class BatchQueue:
                 else:
                     if record.batch is None:
                         self._store.name_batch(record.token, batch)
-                    self._watch(record.token, batch, record.keys)
+                    self._watch(record.token, batch, record.keys, is_found=True)
                 for key in record.keys:
                     unread.pop(key, None)
 
@@ -216,10 +223,14 @@ class BatchQueue:
             try:
                 await self._send(rows)
             except Exception as exc:
-                _fail_all([future for _, future in self._waiting.values()], exc)
-                self._waiting.clear()
+                self._fail_waiting(exc)
             for key in rows:
                 self._waiting.pop(key, None)
+
+    def _fail_waiting(self, error: Exception) -> None:
+        """Send nothing more of what was collected."""
+        _fail_all([future for _, future in self._waiting.values()], error)
+        self._waiting.clear()
 
     def _choose(self) -> Iterator[tuple[str, tuple[bytes, "asyncio.Future[RowOutcome | None]"]]]:
         """The calls of the next batch, as many as fit into it."""
@@ -245,8 +256,8 @@ class BatchQueue:
 
     # -------------------------------------------------------------------------------------------------- open batches
 
-    def _watch(self, token: str, batch: str, keys: tuple[str, ...]) -> _OpenBatch:
-        opened = _OpenBatch(token, batch, keys)
+    def _watch(self, token: str, batch: str, keys: tuple[str, ...], is_found: bool = False) -> _OpenBatch:
+        opened = _OpenBatch(token, batch, keys, is_found)
         self._open.update(dict.fromkeys(keys, opened))
         task = self._start(self._wait_for(opened))
         self._watchers.add(task)
@@ -261,6 +272,7 @@ class BatchQueue:
             self._lose(opened, exc)
         except Exception as exc:
             opened.fail(exc)
+            self._fail_waiting(exc)
 
     async def _poll_until_end(self, opened: _OpenBatch) -> BatchState:
         wait = self._poll
@@ -283,6 +295,8 @@ class BatchQueue:
         if state.status != "failed":
             return await self._api.read(state)
         self._store.drop_batch(opened.token)
+        if opened.is_found:
+            return dict.fromkeys(opened.keys)
         if state.lacks_room and len(opened.keys) > 1:
             self._most_rows, self._is_crowded = max(1, len(opened.keys) // 2), True
             return dict.fromkeys(opened.keys)
@@ -298,12 +312,12 @@ class BatchQueue:
             self._store.drop_batch(opened.token)
             opened.settle(dict.fromkeys(opened.keys))
             return
-        opened.fail(
-            TeacherRefused(
-                f"{error}; {len(opened.keys)} calls are in that batch: is it the key of the same account and project?"
-                " (--set teacher.batch=false gives the batch up and makes the calls anew)"
-            )
+        refusal = TeacherRefused(
+            f"{error}; {len(opened.keys)} calls are in that batch: is it the key of the same account and project?"
+            " (--set teacher.batch=false gives the batch up and makes the calls anew)"
         )
+        opened.fail(refusal)
+        self._fail_waiting(refusal)
 
     async def _end_early(self, batch: _OpenBatch) -> None:
         if not batch.is_cancelled:

@@ -137,6 +137,8 @@ class Endpoint:
             # what is in an open batch is paid for, whatever is left of the budget
             async with nullcontext() if self._batches.holds(call.key) else reserve():
                 outcome = await send_by_batch(self._connection, self._batches, call, form, output_mode, quirks)
+                if outcome is None:
+                    return None
                 if isinstance(outcome, Reply):
                     self._retry_policy.answered()
                     return outcome

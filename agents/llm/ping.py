@@ -1,6 +1,7 @@
 """Check, free of charge, whether an endpoint answers and which models it lists."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,8 +20,12 @@ _LIMITED_KEY = re.compile(r"scope|permission", re.IGNORECASE)
 """Words of servers about keys that may make calls but not list models."""
 
 
-Fault = Literal["no_key", "no_answer", "key_refused", "server_error", "no_models", "wrong_address", "model_unlisted"]
+Fault = Literal[
+    "no_key", "no_answer", "key_refused", "server_error", "no_models", "wrong_address", "model_unlisted", "no_batches"
+]
 """What is wrong with an endpoint; the first three let no call succeed."""
+_NO_PATH = (404, 405, 501)
+"""Statuses of paths that a server does not have."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ def _ask(role: RoleSettings, key: str) -> EndpointState:
                 if _lists_models(below):
                     said = f"answers under {url}/v1 alone: use that address"
                     return EndpointState(said, "wrong_address", f"pass --base-url {url}/v1")
-            return _add_context(_read_models(response, role), response, client, role)
+            state = _add_context(_read_models(response, role), response, client, role)
+            return state if state.is_hopeless or not role.batch else _add_batches(state, client, url, headers)
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.InvalidURL) as exc:
         mend = "start the server (and wait until it has loaded its model), or mend the address (--base-url)"
         return EndpointState(f"no answer ({type(exc).__name__})", "no_answer", mend)
@@ -94,6 +100,16 @@ def _add_context(
             return replace(state, context=OLLAMA_DEFAULT, context_is_default=True)
     said = f"{state.said} (a context of {context:,} tokens)" if context else state.said
     return replace(state, said=said, context=context)
+
+
+def _add_batches(state: EndpointState, client: "httpx2.Client", url: str, headers: Mapping[str, str]) -> EndpointState:
+    """Find out whether a server has batches, by listing one of them."""
+    for path in ("/batches", "/files"):
+        status = client.get(f"{url}{path}", params={"limit": "1"}, headers=headers).status_code
+        if status in _NO_PATH:
+            said = f"answers, but has no batches (HTTP {status} at {url}{path})"
+            return replace(state, said=said, fault="no_batches", mend="make calls directly: --set teacher.batch=false")
+    return state if state.fault else replace(state, said=f"{state.said}; has batches")
 
 
 def _spellings(model: str) -> tuple[str, str]:

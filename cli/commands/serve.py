@@ -16,6 +16,10 @@ def serve(
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of labels (of entities) given wrong.")] = 0.0,
     typicality: Annotated[float, typer.Option(min=0, max=1, help="Pull of unguided requests to typical texts.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed for requests that bring none.")] = 0,
+    batches: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="Answer by batch as well; a batch takes so many seconds."),
+    ] = None,
 ) -> None:
     """Serve the rehearsal teacher over HTTP, on this machine alone. It calls no language model."""
     from evokd import api
@@ -25,6 +29,8 @@ def serve(
         console.say(f"rehearsal teacher at {url} (this machine alone; no language model is called)")
         console.say(f"it answers from {corpus}; a run on another domain gets nothing useful")
         console.say(f"use it: {console.program()} run DOMAIN --teacher any-name --base-url {url}")
+        if batches is not None:
+            console.say(f"batches take {batches:g} s each: add --set teacher.batch=true")
         console.say("stop it with Ctrl-C")
 
-    api.serve_rehearsal(corpus, port, announce, noise=noise, typicality=typicality, seed=seed)
+    api.serve_rehearsal(corpus, port, announce, noise=noise, typicality=typicality, seed=seed, batch_seconds=batches)

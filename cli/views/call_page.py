@@ -10,7 +10,7 @@ from evokd.api.lineage import find_call
 from evokd.api.record import Ledger, Run
 from evokd.cli.markup import literal
 from evokd.cli.views.layout import say, say_heading, tell_cost
-from evokd.messages import CallRecord
+from evokd.messages import BY_BATCH, CallRecord
 from evokd.messages.escape import clean_lines
 
 _STATES = {
@@ -52,8 +52,11 @@ def show_call(console: Console, run: Run, ledger: Ledger, name: str) -> None:
     )
     named = f"{literal(prompt, 100)}, " if prompt else ""
     say(console, f"prompt: {named}set {literal(call.prompts)}; response format: {literal(call.ability)}")
-    if call.flags:
-        say(console, f"mended: {literal(', '.join(call.flags))}")
+    mended = [flag for flag in call.flags if flag != BY_BATCH]
+    if mended:
+        say(console, f"mended: {literal(', '.join(mended))}")
+    if BY_BATCH in call.flags:
+        say(console, "answered by batch: the seconds are those until it came, with the waiting")
     for fault in call.faults:
         say(console, f"[yellow]fault: {literal(fault, 1_000)}[/]")
     _show_request(console, call.request)

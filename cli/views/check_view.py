@@ -11,7 +11,7 @@ from rich.console import Console
 from evokd.cli.markup import literal
 from evokd.cli.views.check_more import print_baseline, print_dry_calls, print_suspects
 from evokd.cli.views.layout import count, print_table, say, say_heading, tell_cost
-from evokd.cli.views.run_sentences import describe_estimate
+from evokd.cli.views.run_sentences import describe_batches, describe_estimate
 
 LONGEST_ROW = 240
 """Characters of a row that are printed."""
@@ -72,6 +72,7 @@ def _tell_run(facts: Mapping[str, Any]) -> list[str]:
     lines.append(f"ends at: {', '.join(limits)}")
     estimate = facts["estimate"]
     lines.append(f"[bold]{describe_estimate(estimate)}[/]")
+    lines += describe_batches(estimate)
     for role, part in estimate["roles"].items():
         tokens = f"{part['input_tokens']:,} read, {part['output_tokens']:,} written"
         lines.append(f"  {role}: {count(part['calls'], 'call')}, {tokens} ({tell_cost(part['cost_usd'])})")

@@ -9,10 +9,11 @@ from urllib.parse import quote
 from rich.console import Console
 
 from evokd.cli.markup import literal, paint
+from evokd.cli.views.batch_wait import BatchWait
 from evokd.cli.views.experiment_progress import format_duration
 from evokd.cli.views.live_line import LiveLine
 from evokd.cli.views.notices import Notices, is_adapted
-from evokd.cli.views.run_sentences import describe_estimate, describe_review
+from evokd.cli.views.run_sentences import describe_batches, describe_estimate, describe_review
 from evokd.cli.views.spending import Spending
 from evokd.cli.views.time_left import TimeLeft
 from evokd.cli.views.unusable_replies import UnusableReplies
@@ -54,6 +55,7 @@ class Progress(LiveLine):
         self._is_reported = True
         self._notices = Notices()
         self._unusable = UnusableReplies()
+        self._batches = BatchWait(clock)
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Take one event in."""
@@ -77,7 +79,8 @@ class Progress(LiveLine):
             self._warn(f"note: {literal(note)}")
         if event.get("estimate"):
             self._spending.revise(event["estimate"])
-            self._say(describe_estimate(event["estimate"]))
+            for line in (describe_estimate(event["estimate"]), *describe_batches(event["estimate"])):
+                self._say(line)
         self._say(f"run folder {literal(event['folder'])}")
         if self.pages is not None:
             self._warn(
@@ -119,7 +122,8 @@ class Progress(LiveLine):
         left = self._time.seconds
         time_left = f", about {format_duration(left)} left" if left is not None else ""
         spent = f"{samples} samples{score}, {self._spending.tell()}"
-        return f"{format_duration(self._time.elapsed)}{time_left} | {self._place}{self._steps} | {spent}"
+        place = f"{self._place}{self._steps}{self._batches.tell()}"
+        return f"{format_duration(self._time.elapsed)}{time_left} | {place} | {spent}"
 
     def _report(self, cycle: int) -> None:
         """Say which share of the work is done: samples of their budget, or cycles of their limit."""
@@ -146,6 +150,11 @@ class Progress(LiveLine):
             tell = self._say if event.get("again") else self._warn
             if told is not None:
                 tell(f"[yellow]cycle {event['cycle']}: {event['role']}: {told}[/]")
+
+    def _on_batch(self, event: Mapping[str, Any]) -> None:
+        told = self._batches.take(event)
+        if told is not None:
+            self._say(f"{self._place}: {literal(told, 300)}" if self._place else literal(told, 300))
 
     def _on_waiting(self, event: Mapping[str, Any]) -> None:
         calls = "1 call that is" if event["calls"] == 1 else f"{event['calls']} calls that are"

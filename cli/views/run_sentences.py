@@ -39,13 +39,43 @@ def describe_labels(summary: Mapping[str, Any]) -> list[str]:
 
 def describe_estimate(estimate: Mapping[str, Any]) -> str:
     """Describe an estimate in one line: cycles, calls, tokens, money, and what will end the run."""
-    cost = "price unknown" if estimate["cost_usd"] is None else f"about {estimate['cost_usd']:.2f} USD"
+    cost = _tell_expected_cost(estimate)
     end = f", then {estimate['capped_by']} is spent" if estimate["capped_by"] else ""
     return (
         f"expected: about {count(estimate['cycles'], 'cycle')}, {count(estimate['calls'], 'call')},"
         f" {estimate['input_tokens']:,} tokens read and {estimate['output_tokens']:,} written"
         f" ({cost}; more where replies are asked again){end}"
     )
+
+
+def _tell_expected_cost(estimate: Mapping[str, Any]) -> str:
+    """Tell what a run will cost; both prices where batches are used or could be."""
+    if estimate["cost_usd"] is None:
+        return "price unknown"
+    direct, by_batch = estimate.get("direct_usd"), estimate.get("batch_usd")
+    if direct is None or by_batch is None:
+        return f"about {estimate['cost_usd']:.2f} USD"
+    cost = f"about {_write_money(estimate['cost_usd'])} USD"
+    if estimate["batches"]:
+        return f"{cost} with batches, {_write_money(direct)} without"
+    return f"{cost}, {_write_money(by_batch)} with teacher.batch=true"
+
+
+def _write_money(usd: float) -> str:
+    """Write US dollars, small sums with four decimals, so that half of one differs from the whole."""
+    return f"{usd:.2f}" if usd >= 0.1 else f"{usd:.4f}"
+
+
+def describe_batches(estimate: Mapping[str, Any]) -> list[str]:
+    """Describe in a line how long batches may take; no line without batches."""
+    count = estimate.get("batches") or 0
+    if not count:
+        return []
+    batches = "1 batch" if count == 1 else f"about {count} batches, one after the other"
+    return [
+        f"waits for {batches}; each may take minutes or hours, at most 24 h."
+        " Ctrl-C ends the waiting and nothing else: evokd resume goes on with the same batch"
+    ]
 
 
 def describe_costs(summary: Mapping[str, Any]) -> str:
@@ -56,8 +86,19 @@ def describe_costs(summary: Mapping[str, Any]) -> str:
     return (
         f"stopped by {summary['stop_reason']}: {count(totals['samples'], 'sample')}, {count(totals['calls'], 'call')},"
         f" {about}{totals['input_tokens']:,} tokens read and {totals['output_tokens']:,} written ({cost}),"
-        f" {_describe_seconds(totals)}"
+        f" {_describe_seconds(totals)}{_describe_batch_use(totals)}"
     )
+
+
+def _describe_batch_use(totals: Mapping[str, Any]) -> str:
+    """Describe which calls were answered by batch; empty where none was, and in summaries of earlier versions."""
+    use = totals.get("batch")
+    if not use or not use["calls"]:
+        return ""
+    saved = (
+        "" if use["saved_usd"] is None else f" for {use['cost_usd']:.4f} USD, {use['saved_usd']:.4f} less than direct"
+    )
+    return f"; {use['calls']} calls by batch{saved}"
 
 
 def _describe_seconds(totals: Mapping[str, Any]) -> str:

@@ -93,6 +93,8 @@ def _check(domain: Domain, settings: Settings, preset: str, needs_teacher: bool 
     elif not settings.teacher.is_recorded() and needs_teacher:
         for role in ROLES:
             resolve_key(settings.teacher.role(role), os.environ)
+    if needs_teacher or not settings.teacher.is_rehearsal() or domain.corpus is not None:
+        _check_batches(settings)
     domain = choose_rows(domain, settings.rows, settings.seed, served=bool(domain.corpus_rows))
     domain = add_recording(domain, settings) if settings.teacher.is_recorded() else add_pool(domain, settings)
     if settings.teacher.is_rehearsal():
@@ -168,6 +170,17 @@ def _check_modes(domain: Domain, settings: Settings) -> None:
     for key, mode in [*chosen, ("curriculum.warm_up.mode", settings.curriculum.warm_up.mode)]:
         if mode not in able:
             raise InputError(f"{key}: {mode!r} does not suit this domain's task; one of: {', '.join(able)}")
+
+
+def _check_batches(settings: Settings) -> None:
+    """Refuse batches of an embedded teacher: the setting would do nothing."""
+    roles = settings.teacher.batch_roles()
+    if roles and settings.teacher.is_embedded():
+        key = "teacher.batch" if settings.teacher.batch else f"teacher.roles.{roles[0]}.batch"
+        raise InputError(
+            f"{key}: the {settings.teacher.model} teacher answers in process and at once, without batches; name a model"
+            " with an address, or leave the setting out (evokd teacher serve --batches 60 shows how batches go)"
+        )
 
 
 def _check_prices(settings: Settings, key: str) -> None:

@@ -147,11 +147,15 @@ RESUMABLE = (
     "teacher.timeout",
     "teacher.retries",
     "teacher.limits",
+    "teacher.batch",
+    "teacher.batch_discount",
+    "teacher.batch_tries",
+    "teacher.batch_poll",
     "student.allow_unreadable",
     *(
         f"teacher.roles.{role}.{key}"
         for role in RolesSettings.model_fields
-        for key in ("base_url", "api_key_env", "prices")
+        for key in ("base_url", "api_key_env", "prices", "batch")
     ),
     "budget",
     "stop",

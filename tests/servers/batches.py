@@ -25,13 +25,11 @@ class BatchServer:
     script: BatchScript = field(default_factory=BatchScript)
     refuse_schema: bool = False
     """Whether `json_schema` is refused, in batches and directly."""
-    refuses_in_batches: bool = False
-    """Whether it is refused in batches alone."""
     direct: list[dict[str, Any]] = field(default_factory=list)
     """Bodies of calls that were made directly."""
 
     def __post_init__(self) -> None:
-        self.desk = BatchDesk(lambda body: self._complete(body, self.refuses_in_batches), self.script)
+        self.desk = BatchDesk(self._complete, self.script)
 
     @property
     def app(self) -> Starlette:
@@ -51,9 +49,9 @@ class BatchServer:
     async def _answer(self, request: Request) -> Response:
         body = await request.json()
         self.direct.append(body)
-        return JSONResponse(self._complete(body, self.refuse_schema))
+        return JSONResponse(self._complete(body))
 
-    def _complete(self, body: dict[str, Any], refuses_schema: bool) -> dict[str, Any]:
-        if (refuses_schema or self.refuse_schema) and body.get("response_format", {}).get("type") == "json_schema":
+    def _complete(self, body: dict[str, Any]) -> dict[str, Any]:
+        if self.refuse_schema and body.get("response_format", {}).get("type") == "json_schema":
             raise RequestError("response_format: json_schema is not supported by this model", "response_format")
         return completion(Say(self.answer(message_of(body)[1]), usage=(1_000, 100)))

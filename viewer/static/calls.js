@@ -91,7 +91,8 @@ PAGES.call = async (source, [id]) => {
       ["price", call.cost_usd === null ? "unknown" : `${dollars(call.cost_usd)} (${call.price_source})`],
       ["form of the request", call.ability],
       ["prompt set", [h("code", {}, call.prompts), " ", link("its prompts", "settings")]],
-      ["mended", call.flags.length ? call.flags.join(", ") : null],
+      ["mended", call.flags.filter((flag) => flag !== "batch").join(", ") || null],
+      ["answered", call.flags.includes("batch") ? "by batch" : null],
       [
         "other calls here",
         siblings.length ? siblings.map((other, i) => [i ? ", " : "", linkCall(other.id), " ", callBadge(other)]) : null,
