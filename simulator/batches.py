@@ -241,7 +241,8 @@ class BatchDesk:
     def _end(self, batch: _Batch, status: str) -> None:
         count = len(batch.rows)
         done, lost = (count, None) if status == "completed" else (count // 2, _UNDONE[status])
-        outputs, errors = [], []
+        outputs: list[dict[str, Any]] = []
+        errors: list[dict[str, Any]] = []
         for number, row in enumerate(batch.rows):
             outcome: dict[str, Any] = {"id": f"{batch.id}_{number}", "custom_id": row["custom_id"], "error": None}
             if number >= done and lost is not None:
