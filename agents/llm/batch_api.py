@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -159,7 +159,11 @@ class BatchApi:
             NoSuchBatch: the server does not know it.
             TeacherError: the address cannot be used.
         """
-        return _read_state(await self._insist(f"/batches/{batch}", lambda: self._client.batches.retrieve(batch)))
+
+        async def ask() -> BatchState:
+            return _read_state(await self._client.batches.retrieve(batch), self._clean)
+
+        return await self._insist(f"/batches/{batch}", ask)
 
     async def cancel(self, batch: str) -> None:
         """Ask the server to end a batch; what is done stays. A batch that has ended is left as it is."""
@@ -171,13 +175,19 @@ class BatchApi:
         outcomes: dict[str, RowOutcome] = {}
         for file in state.files:
             outcomes |= read_rows(await self._insist(f"/files/{file}/content", partial(self._download, file)))
-        return outcomes
+        # the bodies of responses are cleaned where they are read
+        return {key: row if row.status else replace(row, text=self._clean(row.text)) for key, row in outcomes.items()}
+
+    def _clean(self, text: str) -> str:
+        """Make a server's text fit to be stored: without the key and without lone surrogates."""
+        return self._redact(text).encode("utf-8", "replace").decode()
 
     async def _download(self, file: str) -> bytes:
         return (await self._client.files.content(file)).content
 
     async def _insist(self, path: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask again while the server is down or busy, until the patience is at an end."""
+        import httpx2
         import openai
 
         began, wait = time.monotonic(), 1.0
@@ -188,8 +198,10 @@ class BatchApi:
                 if not _is_passing(exc):
                     raise self._refuse(path, exc) from None
                 said = f"HTTP {exc.status_code}"
-            except (openai.APIError, TimeoutError, OSError) as exc:
-                said = self._redact(root_cause(exc))
+            except (openai.APIError, httpx2.HTTPError, TimeoutError, OSError) as exc:
+                said = self._clean(root_cause(exc))
+            except (ValueError, TypeError, AttributeError) as exc:
+                said = f"an answer that cannot be read ({type(exc).__name__})"
             if time.monotonic() - began + wait > self._patience:
                 raise TeacherUnreachable(
                     f"{self._base_url}{path}: no usable answer for {self._patience:,.0f} s: {said}"
@@ -198,7 +210,7 @@ class BatchApi:
             wait = min(2 * wait, _LONGEST_WAIT)
 
     def _refuse(self, path: str, exc: "openai.APIStatusError") -> TeacherError:
-        words = self._redact(" ".join(exc.response.text.split()))[:MAX_QUOTED]
+        words = self._clean(" ".join(exc.response.text.split()))[:MAX_QUOTED]
         kind = NoSuchBatch if exc.status_code == 404 else TeacherRefused
         return kind(f"{self._base_url}{path}: HTTP {exc.status_code}: {words}")
 
@@ -209,14 +221,14 @@ def _is_passing(exc: "openai.APIStatusError") -> bool:
     return exc.status_code in _PASSING or exc.status_code >= 500
 
 
-def _read_state(batch: "Batch") -> BatchState:
+def _read_state(batch: "Batch", clean: Callable[[str], str]) -> BatchState:
     counts: Any = batch.request_counts
     found = (batch.errors.data or ()) if batch.errors else ()
     return BatchState(
         batch=batch.id,
-        status=str(batch.status),
+        status=clean(str(batch.status)),
         done=int(getattr(counts, "completed", 0) or 0),
         failed=int(getattr(counts, "failed", 0) or 0),
         files=tuple(file for file in (batch.output_file_id, batch.error_file_id) if file),
-        errors=tuple((error.code or "", error.message or "") for error in found),
+        errors=tuple((clean(error.code or ""), clean(error.message or "")) for error in found),
     )

@@ -6,15 +6,15 @@ finds it again: a call whose key is in an open batch waits for that batch and is
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any
 from uuid import uuid4
 
 from evokd.agents.llm.attempt import TeacherRefused
 from evokd.agents.llm.batch_api import BatchApi, BatchState, NoSuchBatch
 from evokd.agents.llm.batch_rows import MOST_BYTES, MOST_ROWS, RowOutcome, write_row
-from evokd.messages import BatchRecord, EvokdError
+from evokd.agents.llm.open_batch import BatchProgress, BatchStore, OpenBatch, Outcome, fail_all, pass_on
+from evokd.messages import BatchRecord
 
 QUIET = 3.0
 """Seconds without a new call after which the collected calls are sent: those of a step come at the same time."""
@@ -24,66 +24,7 @@ _GROWTH = 1.5
 """Each wait between two looks is so many times as long as the last."""
 
 
-class BatchStore(Protocol):
-    """Records batches before they are sent (the ledger)."""
-
-    def open_batches(self, endpoint: str, model: str) -> list[BatchRecord]:
-        """The batches with calls that have no stored outcome, each with the keys of these calls."""
-
-    def add_batch(self, record: BatchRecord) -> None:
-        """Store a batch that is about to be sent."""
-
-    def name_batch(self, token: str, batch: str) -> None:
-        """Store the id that the server gave a batch."""
-
-    def drop_batch(self, token: str) -> None:
-        """Forget a batch that was never made, or that will bring nothing more."""
-
-    def settle_row(self, token: str, key: str) -> None:
-        """Note that a call has got its outcome from a batch, where that is no reply."""
-
-
-@dataclass(frozen=True)
-class BatchProgress:
-    """How a batch stands, for those who watch a run."""
-
-    endpoint: str
-    model: str
-    batch: str
-    status: str
-    calls: int
-    done: int
-    failed: int
-    next_look: float | None
-    """Seconds until it is looked at again; None once it has ended."""
-
-
 Tell = Callable[[BatchProgress], None]
-
-
-class _OpenBatch:
-    """A batch that is waited for."""
-
-    def __init__(self, token: str, batch: str, keys: tuple[str, ...], is_found: bool) -> None:
-        self.token, self.batch, self.keys = token, batch, keys
-        self.is_found = is_found
-        """Whether an earlier process has sent it."""
-        loop = asyncio.get_running_loop()
-        self.outcomes = {key: loop.create_future() for key in keys}
-        """Key -> its outcome; None if the call has to be sent again."""
-        self.is_cancelled = False
-        """Whether the server was asked to end it."""
-
-    def settle(self, outcomes: Mapping[str, RowOutcome | None]) -> None:
-        """Hand out what came; a request without an outcome has failed."""
-        nothing = RowOutcome(None, "the batch has ended without an outcome for this call")
-        for key, future in self.outcomes.items():
-            if not future.done():
-                future.set_result(outcomes.get(key, nothing))
-
-    def fail(self, error: Exception) -> None:
-        """Let all calls fail that wait for it."""
-        _fail_all(self.outcomes.values(), error)
 
 
 class BatchQueue:
@@ -106,8 +47,8 @@ class BatchQueue:
         self._unread: dict[str, BatchRecord] | None = None
         """Key of a call -> the stored batch that it is in, as long as that is not waited for."""
         self._recovering = asyncio.Lock()
-        self._waiting: dict[str, tuple[bytes, asyncio.Future[RowOutcome | None]]] = {}
-        self._open: dict[str, _OpenBatch] = {}
+        self._waiting: dict[str, tuple[bytes, Outcome]] = {}
+        self._open: dict[str, OpenBatch] = {}
         """Key of a call -> the batch that it is in."""
         self._handed: dict[str, str] = {}
         """Key of a call -> token of the batch that brought its last outcome."""
@@ -196,7 +137,7 @@ class BatchQueue:
 
     # -------------------------------------------------------------------------------------------------- new batches
 
-    def _enqueue(self, key: str, body: Mapping[str, Any]) -> "asyncio.Future[RowOutcome | None]":
+    def _enqueue(self, key: str, body: Mapping[str, Any]) -> Outcome:
         self._came = time.monotonic()
         if key not in self._waiting:
             self._waiting[key] = (write_row(key, body), asyncio.get_running_loop().create_future())
@@ -229,10 +170,10 @@ class BatchQueue:
 
     def _fail_waiting(self, error: Exception) -> None:
         """Send nothing more of what was collected."""
-        _fail_all([future for _, future in self._waiting.values()], error)
+        fail_all([future for _, future in self._waiting.values()], error)
         self._waiting.clear()
 
-    def _choose(self) -> Iterator[tuple[str, tuple[bytes, "asyncio.Future[RowOutcome | None]"]]]:
+    def _choose(self) -> Iterator[tuple[str, tuple[bytes, Outcome]]]:
         """The calls of the next batch, as many as fit into it."""
         size = 0
         for number, (key, (line, future)) in enumerate(self._waiting.items()):
@@ -241,7 +182,7 @@ class BatchQueue:
                 return
             yield key, (line, future)
 
-    async def _send(self, rows: Mapping[str, tuple[bytes, "asyncio.Future[RowOutcome | None]"]]) -> None:
+    async def _send(self, rows: Mapping[str, tuple[bytes, Outcome]]) -> None:
         record = BatchRecord(uuid4().hex, self._endpoint, self._model, tuple(rows), time.time())
         self._store.add_batch(record)
         try:
@@ -252,19 +193,19 @@ class BatchQueue:
         self._store.name_batch(record.token, batch)
         opened = self._watch(record.token, batch, record.keys)
         for key, (_, future) in rows.items():
-            _pass_on(opened.outcomes[key], future)
+            pass_on(opened.outcomes[key], future)
 
     # -------------------------------------------------------------------------------------------------- open batches
 
-    def _watch(self, token: str, batch: str, keys: tuple[str, ...], is_found: bool = False) -> _OpenBatch:
-        opened = _OpenBatch(token, batch, keys, is_found)
+    def _watch(self, token: str, batch: str, keys: tuple[str, ...], is_found: bool = False) -> OpenBatch:
+        opened = OpenBatch(token, batch, keys, is_found)
         self._open.update(dict.fromkeys(keys, opened))
         task = self._start(self._wait_for(opened))
         self._watchers.add(task)
         task.add_done_callback(self._watchers.discard)
         return opened
 
-    async def _wait_for(self, opened: _OpenBatch) -> None:
+    async def _wait_for(self, opened: OpenBatch) -> None:
         try:
             state = await self._poll_until_end(opened)
             opened.settle(await self._read_end(opened, state))
@@ -274,7 +215,7 @@ class BatchQueue:
             opened.fail(exc)
             self._fail_waiting(exc)
 
-    async def _poll_until_end(self, opened: _OpenBatch) -> BatchState:
+    async def _poll_until_end(self, opened: OpenBatch) -> BatchState:
         wait = self._poll
         while True:
             state = await self._api.look(opened.batch)
@@ -286,7 +227,7 @@ class BatchQueue:
             await asyncio.sleep(wait)
             wait = min(_GROWTH * wait, max(LONGEST_POLL, self._poll))
 
-    async def _read_end(self, opened: _OpenBatch, state: BatchState) -> Mapping[str, RowOutcome | None]:
+    async def _read_end(self, opened: OpenBatch, state: BatchState) -> Mapping[str, RowOutcome | None]:
         """The outcomes of a batch that has ended.
 
         Raises:
@@ -306,7 +247,7 @@ class BatchQueue:
             " (--set teacher.batch=false makes calls directly)"
         )
 
-    def _lose(self, opened: _OpenBatch, error: NoSuchBatch) -> None:
+    def _lose(self, opened: OpenBatch, error: NoSuchBatch) -> None:
         """Deal with a batch that the server does not know: send its calls again only if that is what the user wants."""
         if opened.is_cancelled:
             self._store.drop_batch(opened.token)
@@ -319,29 +260,7 @@ class BatchQueue:
         opened.fail(refusal)
         self._fail_waiting(refusal)
 
-    async def _end_early(self, batch: _OpenBatch) -> None:
+    async def _end_early(self, batch: OpenBatch) -> None:
         if not batch.is_cancelled:
             batch.is_cancelled = True
             await self._api.cancel(batch.batch)
-
-
-def _pass_on(source: "asyncio.Future[RowOutcome | None]", target: "asyncio.Future[RowOutcome | None]") -> None:
-    """Let one future end as another one does."""
-
-    def copy(done: "asyncio.Future[RowOutcome | None]") -> None:
-        if target.done() or done.cancelled():
-            return
-        error = done.exception()
-        if error is not None:
-            _fail_all([target], error)
-        else:
-            target.set_result(done.result())
-
-    source.add_done_callback(copy)
-
-
-def _fail_all(futures: Iterable["asyncio.Future[RowOutcome | None]"], error: BaseException) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_exception(type(error)(*error.args) if isinstance(error, EvokdError) else error)
-            future.exception()  # mark it as retrieved: the call may be gone

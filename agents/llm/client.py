@@ -11,8 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from evokd.agents.llm.attempt import Call, Failure, TeacherError, Turn
-from evokd.agents.llm.batch_api import BatchApi
-from evokd.agents.llm.batch_queue import BatchProgress, BatchQueue, BatchStore
+from evokd.agents.llm.batch_queues import BatchQueues
 from evokd.agents.llm.budget import NO_CAP, BudgetGuard, BudgetLimit, BudgetSpent
 from evokd.agents.llm.call_recorder import Attempt, CallRecorder, call_key
 from evokd.agents.llm.continuation import complete
@@ -20,6 +19,7 @@ from evokd.agents.llm.endpoint import Endpoint
 from evokd.agents.llm.in_flight import PendingCalls
 from evokd.agents.llm.limiter import Limiter
 from evokd.agents.llm.normalize import Normaliser
+from evokd.agents.llm.open_batch import BatchProgress, BatchStore
 from evokd.agents.llm.parse import Parsed
 from evokd.agents.llm.reply_text import CUT_OFF, THOUGHTS, UNREAD, Reading, read_reply, read_stored
 from evokd.agents.llm.request import CallStore, LLMRequest, LLMResponse, ReplyT
@@ -87,8 +87,7 @@ class Teacher:
         self._budget = BudgetGuard(run, cycle, store.spent)
         self._recorder = CallRecorder(store, self._budget)
         self._pending = PendingCalls()
-        self._batches = batches
-        self._queues: list[BatchQueue] = []
+        self._queues = BatchQueues(settings, batches, transport, self._tell_batch)
         self._client: httpx2.AsyncClient | None = None
         self._endpoints: dict[RoleSettings, Endpoint] = {}
         self._by_role: dict[str, Endpoint] = {}
@@ -96,6 +95,10 @@ class Teacher:
         self._stored_modes: dict[Endpoint, str | None] = {}
         self._schemas: dict[str, dict[str, Any]] = {}
         self._usual: dict[str, float] = {}
+
+    def _tell_batch(self, progress: BatchProgress) -> None:
+        if self.on_batch is not None:
+            self.on_batch(progress)
 
     def is_spent(self, cycle: int) -> bool:
         """Whether the run, or this cycle, may make no more calls."""
@@ -118,8 +121,7 @@ class Teacher:
             tell: called, if requests are in flight, with their number and the seconds that they may take.
         """
         self._pending.close()
-        for queue in self._queues:
-            queue.stop()
+        self._queues.stop()
         if self._pending.under_way and not hurry.is_set():
             tell(self._pending.under_way, self._pending.seconds_left)
         await self._pending.drain(hurry)
@@ -129,8 +131,7 @@ class Teacher:
         hurry = asyncio.Event()
         hurry.set()
         await self._pending.drain(hurry)
-        for queue in self._queues:
-            await queue.close()
+        await self._queues.close()
         if self._client is not None:
             await self._client.aclose()
 
@@ -259,22 +260,11 @@ class Teacher:
                 limits = self._settings.limits
                 retry_policy = RetryPolicy(self._settings.retries, limits.patience)
                 self._addresses[url] = (Limiter(self._settings.concurrency, limits), retry_policy)
-            queue = None if embedded else self._open_queue(url, target.model or "", key)
+            queue = self._queues.open(url, target.model or "", key)
             endpoint = Endpoint(target, self._settings, key, self._http(), *self._addresses[url], known, queue)
             self._endpoints[target] = endpoint
             self._stored_modes[endpoint] = known
         return self._endpoints[target]
-
-    def _open_queue(self, url: str, model: str, key: str) -> BatchQueue | None:
-        if self._batches is None:
-            return None
-        api = BatchApi(url, key, self._settings.limits.patience, self._transport)
-        self._queues.append(BatchQueue(api, self._batches, url, model, self._settings.batch_poll, self._tell_batch))
-        return self._queues[-1]
-
-    def _tell_batch(self, progress: BatchProgress) -> None:
-        if self.on_batch is not None:
-            self.on_batch(progress)
 
     def _http(self) -> "httpx2.AsyncClient":
         import httpx2

@@ -9,9 +9,9 @@ import httpx2
 import pytest
 
 from evokd.agents.llm.attempt import TeacherRefused
-from evokd.agents.llm.batch_queue import BatchProgress
 from evokd.agents.llm.budget import NO_CAP, BudgetLimit, BudgetSpent
 from evokd.agents.llm.client import LLMResponse, Teacher
+from evokd.agents.llm.open_batch import BatchProgress
 from evokd.messages import BY_BATCH
 from evokd.simulator.batches import BatchScript
 from evokd.tracing.ledger import Ledger
