@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from evokd.simulator import app as rehearsal_app
+from evokd.simulator import bodies
 from evokd.simulator.app import LARGEST_BODY, create_app
 from evokd.simulator.rehearsal_settings import RehearsalSettings
 from evokd.simulator.server import HOST, guard
@@ -141,7 +141,7 @@ def test_malformed_requests_are_refused_and_the_next_is_answered(
 def test_a_client_that_stops_in_the_middle_is_let_go(
     send: Send, address: tuple[str, int], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(rehearsal_app, "LONGEST_READ", 0.2)
+    monkeypatch.setattr(bodies, "LONGEST_READ", 0.2)
     short = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 100\r\n\r\n{{".encode()
     status, _, body = send(short)
     assert (status, body["error"]["message"]) == (408, "the request did not arrive within 0.2 s")
