@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from evokd.inference.writers import OutputFile as OutputFile
     from evokd.inference.writers import check_output as check_output
     from evokd.inference.writers import has_cells as has_cells
+    from evokd.jobs.ray_cluster import RayOptions as RayOptions
     from evokd.messages import EvokdError as EvokdError
     from evokd.messages import InputError as InputError
 
@@ -71,6 +72,7 @@ _MODULES = {
     "InputError": "messages",
     "OutputFile": "inference.writers",
     "has_cells": "inference.writers",
+    "RayOptions": "jobs.ray_cluster",
     "Report": "api.viewing",
     "Review": "api.reviewing",
     "Run": "api.record",

@@ -1,6 +1,5 @@
 """Compare presets on domains by experiments, and finished runs with one another."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from evokd.experiments.driver import Results, drive
 from evokd.experiments.report import write_report
 from evokd.experiments.results import SHARES
 from evokd.experiments.spec import Arm, ExperimentSpec, plan_experiment, read_arm
+from evokd.jobs.ray_cluster import RayOptions
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def bench(
     target_shares: Sequence[float] = SHARES,
     full_shot_seeds: int | None = None,
     jobs: int | None = None,
+    ray: RayOptions | None = None,
     out: Path = Path("bench"),
     command: str = "",
     on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
@@ -65,9 +66,11 @@ def bench(
         target_shares: shares of the full-shot score whose price is reported, above 0 up to 1.
         full_shot_seeds: of how many seeds a student is trained on the whole corpus; 0: none, None: all.
         jobs: processes; None: one per core.
+        ray: the Ray cluster whose machines do the runs; None: this machine alone.
         out: folder of the experiment.
         command: how the report says that it is made again.
-        on_event: called with `planned`, `started`, `cycle`, `done`, `failed`, `repeated`.
+        on_event: called with `planned`, `started`, `cycle`, `done`, `failed`, `repeated`; on Ray also with `cluster`,
+            `waiting` (no machine has room) and `unfit` (a machine that came later cannot make these runs).
 
     Raises:
         InputError: what is wrong with domains, presets or settings, and how to mend it.
@@ -83,7 +86,7 @@ def bench(
         layers=[_make_defaults(sources), *sources],
     )
     experiment = plan_experiment(spec)
-    results = drive(experiment, out, jobs or _count_cores(), full_shot_seeds, on_event)
+    results = drive(experiment, out, jobs, full_shot_seeds, on_event, ray)
     record = write_report(experiment, results, out, command, target_shares)
     return BenchReport(record, out / "report.md", results)
 
@@ -97,10 +100,6 @@ def _make_defaults(sources: Sequence[ConfigSource]) -> ConfigSource:
     if any("tokens" in budget for budget in budgets) and not any("samples" in budget for budget in budgets):
         defaults["budget"] = {"samples": None}
     return ConfigSource("bench", defaults)
-
-
-def _count_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def compare(runs: Sequence[str | Path | Run], runs_dir: str | Path = "runs", out: Path | None = None) -> Comparison:

@@ -65,6 +65,19 @@ MlflowTo = Annotated[
 ]
 NoContent = Annotated[bool, typer.Option("--no-content", help="Spans without prompts, replies and texts.")]
 
+On = Annotated[str, typer.Option("--on", metavar="local|ray", help="Where: this machine, or a Ray cluster.")]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="Of the cluster.  [default: RAY_ADDRESS, else one is started on this machine]",
+    ),
+]
+RayGpus = Annotated[
+    float, typer.Option("--ray-gpus", min=0.0, metavar="X", help="GPUs of a worker on Ray; 0.5: two share one.")
+]
+
 
 def limit_flags(
     teacher: str | None,

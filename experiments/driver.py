@@ -1,16 +1,21 @@
 """Drive a planned experiment: read what is done, let workers do what is missing."""
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from evokd.experiments.execution import FullDataBaseline, plan_baseline, read_baseline, read_curve
+from evokd.experiments.on_ray import open_ray_pool
 from evokd.experiments.results import Outcome
 from evokd.experiments.spec import Experiment, ExperimentRun
-from evokd.experiments.worker_pool import Interrupted, JobFailure, PoolJob, Tell, WorkerPool
+from evokd.experiments.worker_pool import WorkerPool
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.stopping import exit_code
+from evokd.jobs.pool import Interrupted, JobFailure, JobPool, PoolJob, Tell
+from evokd.jobs.ray_cluster import RayOptions
 from evokd.messages import EvokdError, InputError
 from evokd.tracing.files import make_folder
 
@@ -56,18 +61,26 @@ class Results:
         return "runs and full-shot trainings" if self.baselines or failed_baselines else "runs"
 
 
-def drive(experiment: Experiment, out: Path, processes: int, full_shot: int | None, tell: Tell) -> Results:
+def drive(
+    experiment: Experiment,
+    out: Path,
+    processes: int | None,
+    full_shot: int | None,
+    tell: Tell,
+    ray: RayOptions | None = None,
+) -> Results:
     """Do what is missing, and collect everything.
 
     Args:
         experiment: the planned runs.
         out: its folder.
-        processes: how many at most.
+        processes: how many at most; None: one per core.
         full_shot: for how many seeds a student is trained on the full data; 0: for none, None: for all.
-        tell: called with events; see `WorkerPool`. First comes `planned` with the number of jobs and of those done.
+        tell: called with events; see `JobPool`. First comes `planned` with the number of jobs and of those done.
+        ray: the cluster that does the jobs; None: processes of this machine.
 
     Raises:
-        InputError: the folder cannot be made, or holds a domain.
+        InputError: the folder cannot be made or holds a domain, or a machine of the cluster cannot make these runs.
         Interrupted: Ctrl-C; the same command goes on.
         ResumeError: another process works in this folder.
     """
@@ -79,16 +92,41 @@ def drive(experiment: Experiment, out: Path, processes: int, full_shot: int | No
         jobs = [_baseline_job(baseline) for baseline in baselines.values() if read_baseline(out, baseline) is None]
         jobs += [_run_job(run) for run in experiment.runs if read_curve(out, run) is None]
         total = len(experiment.runs) + len(baselines)
-        busy = min(processes, len(jobs))
         done = total - len(jobs)
-        tell({"event": "planned", "total": total, "baselines": len(baselines), "done": done, "processes": busy})
+        planned = {"event": "planned", "total": total, "baselines": len(baselines), "done": done}
         try:
-            failures = WorkerPool(out, processes, tell).work(jobs)
+            failures = _work(experiment, out, jobs, processes, ray, tell, planned)
         except KeyboardInterrupt as exc:
             done = sum(read_curve(out, run) is not None for run in experiment.runs)
             progress = f"{done} of {len(experiment.runs)} runs are done"
             raise Interrupted(f"interrupted: {progress}; go on with the same command", exit_code(exc)) from exc
         return _collect(experiment, out, baselines, failures)
+
+
+def _work(
+    experiment: Experiment,
+    out: Path,
+    jobs: Sequence[PoolJob],
+    processes: int | None,
+    ray: RayOptions | None,
+    tell: Tell,
+    planned: Mapping[str, Any],
+) -> Sequence[JobFailure]:
+    """Do jobs, here or on a cluster; one is opened only if there is something to do."""
+    with ExitStack() as stack:
+        if ray is None or not jobs:
+            size = processes or count_cores()
+            pool: JobPool = WorkerPool(out, size, tell)
+        else:
+            cluster_pool = stack.enter_context(open_ray_pool(experiment, out, ray, processes, tell))
+            pool, size = cluster_pool, cluster_pool.size
+        tell({**planned, "processes": min(size, len(jobs))})
+        return pool.work(jobs)
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _plan_baselines(experiment: Experiment, count: int | None) -> dict[tuple[str, int], FullDataBaseline]:

@@ -104,6 +104,8 @@ BROKEN = {
     "the_graph_knows_the_viewer": ("Rooms", "graph/runner.py", "import evokd.viewer.record"),
     "the_viewer_knows_the_student": ("viewer", "viewer/record.py", "import evokd.student.data"),
     "inference_knows_the_record": ("inference", "inference/asking.py", "import evokd.tracing.ledger"),
+    "a_pool_knows_its_cluster": ("jobs: ", "jobs/pool.py", "import evokd.jobs.ray_cluster"),
+    "an_experiment_knows_ray": ("ray is imported", "experiments/driver.py", "import ray"),
     "intake_knows_an_agent": ("intake knows", "intake/making.py", "import evokd.agents.labeler"),
     "a_table_knows_how_it_is_split": ("intake: ", "intake/table.py", "import evokd.intake.split"),
     "a_view_knows_a_command": ("cli: commands", "cli/views/run_page.py", "import evokd.cli.commands.show"),
@@ -312,7 +314,7 @@ def test_a_third_party_module_that_is_imported_is_a_dependency() -> None:
     modules.update(arrive_with)
     local = {"evokd", *sys.stdlib_module_names}
     optional = {"pyarrow", "openpyxl", "altair", "mlflow", "opentelemetry", "requests", "google", "onnx", "onnxruntime"}
-    optional |= {"psycopg", "psycopg_pool"}
+    optional |= {"psycopg", "psycopg_pool", "ray"}
     named = {plain_name(line.split(">")[0]) for line in PROJECT["dependencies"]}
     used = {module.split(".")[0] for path in SHIPPED for module in imports(path)} - local - optional
     missing = {module for module in used if plain_name(modules.get(module, module)) not in named}

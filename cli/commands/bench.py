@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evokd.cli.options import Quiet, ReportAsJson
+from evokd.cli.options import On, Quiet, RayAddress, RayGpus, ReportAsJson
 
 
 def bench(
@@ -44,6 +44,9 @@ def bench(
         typer.Option(min=1, help="For how many seeds; the others are compared with their mean. All if not given."),
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores if not given.")] = None,
+    on: On = "local",
+    ray_address: RayAddress = None,
+    ray_gpus: RayGpus = 0.0,
     out: Annotated[Path, typer.Option(help="Folder of the experiment; what is done in it is not done again.")] = Path(
         "bench"
     ),
@@ -56,11 +59,13 @@ def bench(
     Examples:
       evokd bench support_tickets --presets evokd,random --seeds 5 --shots 2 --tune head
       evokd bench support_tickets --variant no-review:evokd:curriculum.review=0 --budget-samples 200
+      evokd bench support_tickets --seeds 20 --on ray --ray-address 10.0.0.5:6379 --out /shared/bench
     """
     from evokd import api
     from evokd.api.interruption import signals_stop
     from evokd.cli import console
     from evokd.cli.config_layers import make_layers
+    from evokd.cli.ray_options import choose_cluster
     from evokd.cli.views.experiment_progress import ExperimentProgress
     from evokd.messages import InputError
 
@@ -95,6 +100,7 @@ def bench(
             target_shares=shares,
             full_shot_seeds=full_shot_seeds if full_shot else 0,
             jobs=jobs,
+            ray=choose_cluster(on, ray_address, ray_gpus),
             out=out,
             command=_write_command(context),
             on_event=progress,

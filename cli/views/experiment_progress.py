@@ -48,6 +48,15 @@ class ExperimentProgress(LiveLine):
         jobs = "runs and full-shot trainings" if event["baselines"] else "runs"
         self._say(f"{self._total} {jobs}, {self._done} done before{rest}")
 
+    def _on_cluster(self, event: Mapping[str, Any]) -> None:
+        self._say(literal(event["message"]))
+
+    def _on_waiting(self, event: Mapping[str, Any]) -> None:
+        self._warn("[yellow]no machine of the cluster has room; waiting[/]")
+
+    def _on_unfit(self, event: Mapping[str, Any]) -> None:
+        self._warn(f"[yellow]a machine of the cluster is not used:[/] {literal(event['message'])}")
+
     def _on_started(self, event: Mapping[str, Any]) -> None:
         job = event["job"]
         self._started[job.id], self._running[job.id] = time.monotonic(), literal(job.name)
@@ -66,7 +75,10 @@ class ExperimentProgress(LiveLine):
         self._say(f"{self._done}/{self._total} {literal(job.name)}, {took:.1f} s{self._left()}")
 
     def _on_repeated(self, event: Mapping[str, Any]) -> None:
-        self._warn(f"[yellow]the process of {literal(event['job'].name)} died; once more[/]")
+        what = "machine" if event["lost_node"] else "process"
+        gone = "went away" if event["lost_node"] else "died"
+        self._running.pop(event["job"].id, None)
+        self._warn(f"[yellow]the {what} of {literal(event['job'].name)} {gone}; once more[/]")
 
     def _on_failed(self, event: Mapping[str, Any]) -> None:
         self._running.pop(event["job"].id, None)

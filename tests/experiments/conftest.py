@@ -10,8 +10,8 @@ import evokd.experiments.driver
 from evokd.experiments.execution import DomainCache, FullDataBaseline, execute_run, train_baseline
 from evokd.experiments.results import Outcome
 from evokd.experiments.spec import Arm, ExperimentRun, ExperimentSpec, read_domain
-from evokd.experiments.worker_pool import JobFailure, PoolJob, Tell
 from evokd.graph.setup.config_layers import ConfigSource
+from evokd.jobs.pool import JobFailure, PoolJob, Tell
 from tests.graph.toy import WordStudent, write_domain
 
 CHANGED = Arm("bold", "evokd", ("gate.tolerance=1.0",))

@@ -14,9 +14,9 @@ from evokd.experiments.execution import DomainCache, execute_run, plan_baseline,
 from evokd.experiments.learning_curve import FILE
 from evokd.experiments.results import measure
 from evokd.experiments.spec import Arm, plan_experiment, read_domain
-from evokd.experiments.worker_pool import Interrupted
 from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.run_folder import ResumeError, RunFolder
+from evokd.jobs.pool import Interrupted
 from evokd.messages import InputError
 from evokd.student.protocol import TrainJob, TrainResult
 from evokd.tracing.summary import read_summary

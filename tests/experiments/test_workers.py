@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from evokd.cli import main
-from evokd.experiments.worker_pool import PoolJob, WorkerPool
+from evokd.experiments.worker_pool import WorkerPool
+from evokd.jobs.pool import PoolJob
 from tests.student.conftest import tiny_student
 
 __all__ = ["tiny_student"]

@@ -1,0 +1,88 @@
+"""Experiments side by side: here, on a cluster, on a cluster whose machines are killed."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.ray_cluster.machines import Machines, clean_environment, wait_until
+
+SETTINGS = ("curriculum.quotas.drafts=20", "student.allow_unreadable=true")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An experiment that ended."""
+
+    record: dict[str, Any]
+    """Its `report.json`."""
+    seconds: float
+    told: str
+    """What it told people."""
+
+    @property
+    def run_seconds(self) -> float:
+        """Seconds of all its runs together, as each of them counted."""
+        return sum(float(cell["seconds"]) for cell in self.record["cells"])
+
+    def figures(self) -> dict[str, Any]:
+        """Everything but times."""
+        found: dict[str, Any] = drop_times(self.record)
+        return found
+
+
+def drop_times(value: Any) -> Any:
+    """Leave out what differs from one time to the next: seconds, and the command as it was typed."""
+    if isinstance(value, dict):
+        return {key: drop_times(item) for key, item in value.items() if key not in ("seconds", "command", "date")}
+    return [drop_times(item) for item in value] if isinstance(value, list) else value
+
+
+def bench_command(student: Path, out: Path, seeds: int, *more: str) -> list[str]:
+    """A small experiment of two arms, with the rehearsal teacher."""
+    command = [sys.executable, "-m", "evokd", "bench", "support_tickets", "--presets", "evokd,random"]
+    command += ["--seeds", str(seeds), "--shots", "1", "--budget-samples", "30", "--tune", "head", "--no-full-shot"]
+    command += [part for setting in SETTINGS for part in ("--set", setting)]
+    return [*command, "--student", str(student), "--out", str(out), *more]
+
+
+def run_beside(command: Sequence[str], log: Path, meanwhile: Callable[[], None] = lambda: None) -> tuple[float, str]:
+    """Run a command, and do something meanwhile; returns its seconds and what it told.
+
+    Raises:
+        AssertionError: it fails.
+    """
+    began = time.monotonic()
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, env=clean_environment(), stdout=file, stderr=subprocess.STDOUT)
+        try:
+            meanwhile()
+            code = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+    told = log.read_text(encoding="utf-8")
+    assert code == 0, told
+    return time.monotonic() - began, told
+
+
+def measure_bench(command: Sequence[str], out: Path, meanwhile: Callable[[], None] = lambda: None) -> Measured:
+    """Run an experiment to its end."""
+    seconds, told = run_beside(command, out.with_suffix(".log"), meanwhile)
+    return Measured(json.loads((out / "report.json").read_text(encoding="utf-8")), seconds, told)
+
+
+def kill_one_in_the_middle(out: Path, cluster: Machines, done: int = 1) -> Callable[[], None]:
+    """Make a function that kills a machine once some runs are done and another is in its work, and adds a new one."""
+
+    def kill() -> None:
+        wait_until(lambda: len(list(out.glob("runs/*/curve.json"))) >= done, "no run ended")
+        wait_until(lambda: len(list(out.glob("runs/*/work"))) > 1, "nothing is in its work")
+        cluster.kill()
+        cluster.replace()
+
+    return kill
