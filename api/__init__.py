@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from evokd.api.settings import ConfigSource as ConfigSource
     from evokd.api.settings import parse_assignments as parse_assignments
     from evokd.api.settings import read_config_file as read_config_file
+    from evokd.api.sharding import SHARD_ROWS as SHARD_ROWS
+    from evokd.api.sharding import ShardOptions as ShardOptions
+    from evokd.api.sharding import predict_on_ray as predict_on_ray
     from evokd.api.students import Student as Student
     from evokd.api.students import load_student as load_student
     from evokd.api.texts import Input as Input
@@ -76,6 +79,8 @@ _MODULES = {
     "Report": "api.viewing",
     "Review": "api.reviewing",
     "Run": "api.record",
+    "SHARD_ROWS": "api.sharding",
+    "ShardOptions": "api.sharding",
     "Student": "api.students",
     "address_of": "api.viewing",
     "bench": "api.experiments",
@@ -100,6 +105,7 @@ _MODULES = {
     "open_run": "api.record",
     "parse_assignments": "api.settings",
     "read_config_file": "api.settings",
+    "predict_on_ray": "api.sharding",
     "report": "api.viewing",
     "resume": "api.runs",
     "resume_async": "api.runs",

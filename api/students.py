@@ -106,13 +106,20 @@ class Student:
             InputError: a column is there already, or `reject` is no confidence.
             EvokdError: the student fails.
         """
-        columns = AnswerColumns(self.labels, prefix, reject, scores, self._has_sets, in_cells)
-        return answer_rows(self.trained, rows, columns)
+        return answer_rows(self.trained, rows, self.make_columns(prefix, reject, scores, in_cells))
+
+    def make_columns(self, prefix: str, reject: float | None, scores: bool, in_cells: bool) -> AnswerColumns:
+        """Say how its answers are written; see `answer_rows`.
+
+        Raises:
+            InputError: `reject` is no confidence.
+        """
+        return AnswerColumns(self.labels, prefix, reject, scores, self._has_sets, in_cells)
 
     def name_columns(self, prefix: str, reject: float | None, scores: bool) -> list[str]:
         """Give the names of the columns that `answer_rows` writes."""
         has_labels = self.trained.codec().answer_key != "entities"
-        return AnswerColumns(self.labels, prefix, reject, scores, self._has_sets).names(has_labels)
+        return self.make_columns(prefix, reject, scores).names(has_labels)
 
     @property
     def _has_sets(self) -> bool:

@@ -37,7 +37,7 @@ def answer_rows(
 
     def read() -> Iterator[list[str]]:
         for part in cut_parts(rows):
-            _check_names(part, columns)
+            check_names(part, columns)
             parts.append(part)
             yield [row.text for row in part if row.text is not None]
 
@@ -48,7 +48,12 @@ def answer_rows(
         ]
 
 
-def _check_names(part: Sequence[InputRow], columns: AnswerColumns) -> None:
+def check_names(part: Sequence[InputRow], columns: AnswerColumns) -> None:
+    """Refuse rows that have a column already that an answer is to be written into.
+
+    Raises:
+        InputError: names the column.
+    """
     written = {*columns.names(True), *columns.names(False)} if columns.prefix else set()
     for row in part:
         taken = next((name for name in row.fields if name in written), None)

@@ -71,7 +71,7 @@ class RayCluster:
 
     def describe(self) -> str:
         """Say in one line what it is."""
-        nodes = self.list_nodes()
+        nodes = [node for node in self.list_nodes() if node.cpus]
         cpus = sum(node.cpus for node in nodes)
         many = "1 machine" if len(nodes) == 1 else f"{len(nodes)} machines"
         start = "Ray: started on this machine" if self.is_own else f"Ray: a cluster of {many}"
@@ -136,8 +136,9 @@ def open_cluster(options: RayOptions) -> Iterator[RayCluster]:
     if importlib.util.find_spec("ray") is None:
         raise InputError("--on ray needs the package ray: pip install 'evokd[ray]'")
     address = options.address or os.environ.get("RAY_ADDRESS") or None
+    source = "RAY_ADDRESS" if options.address is None else "--ray-address"
     if address is not None:
-        _check_address(address)
+        _check_address(address, source)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
@@ -145,7 +146,7 @@ def open_cluster(options: RayOptions) -> Iterator[RayCluster]:
     before = signal.getsignal(signal.SIGTERM)
     with _silence(_NOISY_THREAD):
         if not was_open:
-            _connect(ray, address)
+            _connect(ray, address, source)
         try:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, before)  # Ray's own would end the command without closing anything
@@ -155,7 +156,7 @@ def open_cluster(options: RayOptions) -> Iterator[RayCluster]:
                 ray.shutdown()
 
 
-def _connect(ray: Any, address: str | None) -> None:
+def _connect(ray: Any, address: str | None, source: str) -> None:
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is None:
@@ -164,11 +165,11 @@ def _connect(ray: Any, address: str | None) -> None:
         else:
             ray.init(address, **common)
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as exc:
-        where = "--on ray" if address is None else f"--ray-address {address}"
+        where = "--on ray" if address is None else f"{source} {address}"
         raise InputError(f"{where}: Ray cannot be used ({shorten(exc)})") from exc
 
 
-def _check_address(address: str) -> None:
+def _check_address(address: str, source: str) -> None:
     """Refuse an address at which nobody listens.
 
     Raises:
@@ -179,13 +180,13 @@ def _check_address(address: str) -> None:
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdecimal() or int(port) > 65_535:
         advice = "write HOST:PORT as `ray start --head` prints it, on a machine of the cluster"
-        raise InputError(f"--ray-address {address}: not the address of a cluster; {advice}")
+        raise InputError(f"{source} {address}: not the address of a cluster; {advice}")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_DIAL).close()
     except OSError as exc:
         reason = exc.strerror or str(exc)
         mend = "start a cluster with `ray start --head`, or leave --ray-address and RAY_ADDRESS out"
-        raise InputError(f"--ray-address {address}: nobody answers there ({reason}); {mend}") from exc
+        raise InputError(f"{source} {address}: nobody answers there ({reason}); {mend}") from exc
 
 
 def shorten(error: BaseException) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evokd.cli.options import Quiet, RunsDir, StudentRun
+from evokd.cli.options import On, Quiet, RayAddress, RayGpus, RunsDir, StudentRun
 
 if TYPE_CHECKING:
+    from evokd.api import RayOptions, ShardOptions
     from evokd.api.students import Student
     from evokd.api.texts import Input
 
@@ -41,6 +42,16 @@ def predict(
         bool, typer.Option("--int8", help="With a folder of `export --format onnx`: 8-bit weights.")
     ] = False,
     form: Annotated[str | None, typer.Option("--format", metavar="lines|jsonl|csv|tsv|conll|parquet")] = None,
+    on: On = "local",
+    ray_address: RayAddress = None,
+    ray_gpus: RayGpus = 0.0,
+    shard_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="On Ray: lines of the input per file of answers.  [default: 5,000]", show_default=False
+        ),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="On Ray: workers; all cores if not given.")] = None,
     runs_dir: RunsDir = Path("runs"),
     quiet: Quiet = False,
 ) -> None:
@@ -51,27 +62,69 @@ def predict(
       echo 'where is my parcel?' | evokd predict my_run
       evokd predict my_run mails.csv --text-column Body --output answered.csv
       evokd predict my_run mails.csv --text-column Body --reject 0.7 --output answered.csv
+      evokd predict my_run mails.parquet --on ray --output answered/
     """
     from evokd import api
     from evokd.cli import console
+    from evokd.cli.ray_options import choose_cluster
     from evokd.messages import InputError
 
     if file is not None and given is not None:
         raise InputError(f"--input {given}: the rows are named already ({file}); leave one of them out")
     if output is not None and prefix == "":
         raise InputError("--prefix: give one letter or more, so that no column of the input is written over")
+    cluster = choose_cluster(on, ray_address, ray_gpus)
+    if cluster is not None:
+        options = api.ShardOptions(shard_rows or api.SHARD_ROWS, prefix, reject, scores)
+        student, rows = api.load_student(run, runs_dir, int8=int8), _open(file or given or "-", form, text_column)
+        _write_shards(student, rows, output, cluster, options, jobs, quiet)
+        return
+    if shard_rows is not None or jobs is not None:
+        raise InputError(f"--{'jobs' if shard_rows is None else 'shard-rows'}: is for a cluster; add --on ray")
     with api.AnsweringProcess() as process:  # it loads torch while the rest is looked at
         student = api.load_student(run, runs_dir, int8=int8, process=process)
         if output is not None:
             api.check_output(output)
             _check_apart(output, file or given or "-")
-        rows = api.open_input(file or given or "-", sys.stdin.buffer, form, text_column)
+        rows = _open(file or given or "-", form, text_column)
         for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
             console.say(line)
         if output is None:
             _print(student, rows, prefix or "", reject)
         else:
             _write(student, rows, output, prefix or _PREFIX, reject, scores, quiet)
+
+
+def _open(name: str, form: str | None, text_column: str | None) -> "Input":
+    from evokd import api
+
+    return api.open_input(name, sys.stdin.buffer, form, text_column)
+
+
+def _write_shards(
+    student: "Student",
+    rows: "Input",
+    output: Path | None,
+    cluster: "RayOptions",
+    options: "ShardOptions",
+    jobs: int | None,
+    quiet: bool,
+) -> None:
+    """Answer on a cluster, into a folder of files."""
+    from evokd import api
+    from evokd.api.interruption import signals_stop
+    from evokd.cli import console
+    from evokd.cli.views.layout import count
+    from evokd.cli.views.shard_progress import ShardProgress
+    from evokd.messages import InputError
+
+    if output is None:
+        raise InputError("--on ray: the answers are a folder of files; name it with --output")
+    for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
+        console.say(line)
+    with signals_stop(), ShardProgress(console.stderr(), rows.count, quiet) as progress:
+        done = api.predict_on_ray(student, rows, output, cluster, options, jobs=jobs, on_event=progress)
+    console.say(f"{count(done.texts, 'answer')} in {count(done.shards, 'file')}: {output}")
 
 
 def _check_apart(output: Path, file: str) -> None:

@@ -36,7 +36,7 @@ def read_parquet_rows(
         mend = "install it (pip install 'evokd[parquet]') or convert the file to .jsonl"
         raise InputError(f"{source.name}: {fault}; {mend}") from exc
     layout.format = "Parquet"
-    number = 0
+    number = 0 if source.rows is None else source.rows.start
     try:
         file = parquet.ParquetFile(source.path)
         names = list(file.schema_arrow.names)
@@ -47,12 +47,29 @@ def read_parquet_rows(
             layout.passed_over = [name for name in names if name not in chosen]
         if wanted is None and indices:
             layout.notes.append(f"the index of pandas is passed over ({', '.join(indices)})")
-        for batch in file.iter_batches(batch_size=_BATCH, columns=list(chosen)):
+        for batch in _read_batches(file, list(chosen), source.rows):
             for row in batch.to_pylist():
                 number += 1
                 yield number, {meaning: row[name] for name, meaning in chosen.items()}
     except (ArrowException, OSError) as exc:
         raise refusal(source.name, None, f"not a readable parquet file ({exc})") from exc
+
+
+def _read_batches(file: Any, columns: list[str], rows: range | None) -> Iterator[Any]:
+    """Read batches of all rows, or of some; groups of rows without one of these are passed over."""
+    if rows is None:
+        yield from file.iter_batches(batch_size=_BATCH, columns=columns)
+        return
+    start = 0
+    for group in range(file.num_row_groups):
+        end = start + file.metadata.row_group(group).num_rows
+        if start < rows.stop and end > rows.start:
+            for batch in file.iter_batches(batch_size=_BATCH, row_groups=[group], columns=columns):
+                first, last = max(rows.start - start, 0), min(rows.stop - start, batch.num_rows)
+                if first < last:
+                    yield batch.slice(first, last - first)
+                start += batch.num_rows
+        start = end
 
 
 def _choose(name: str, names: list[str], wanted: str | None, columns: ColumnNames) -> dict[str, str]:

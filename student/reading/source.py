@@ -33,6 +33,8 @@ class Source:
     open_bytes: Callable[[], AbstractContextManager[BinaryIO]]
     path: Path | None = None
     """The file; None for a stream."""
+    rows: range | None = None
+    """The rows of a Parquet file that are read, from 0; None: all."""
 
     @property
     def mend(self) -> str:
