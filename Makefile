@@ -7,7 +7,7 @@ SEED ?= 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test tutorial docs docs-serve browser postgres fuzz chaos chaos-short check format lint types imports bench phoenix mlflow real-server studio clean
+.PHONY: help setup demo test tutorial docs docs-serve browser postgres fuzz chaos chaos-short check format lint types imports bench phoenix mlflow ray ray-long real-server studio clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -108,6 +108,12 @@ phoenix: $(STAMP) .venv-phoenix/.installed  ## export runs to a real Arize Phoen
 mlflow: .venv-mlflow/.installed  ## export a run to a local store of MLflow
 	.venv-mlflow/bin/python -m pytest -n 0 tests/exporters/test_mlflow.py
 
+ray: .venv-ray/.installed  ## a Ray cluster of three nodes here, with nodes killed: experiments and answers (minutes)
+	EVOKD_RAY=1 .venv-ray/bin/python -m pytest -n 0 --force-enable-socket -W default tests/ray_cluster
+
+ray-long: .venv-ray/.installed  ## the same with 12 runs and a million rows, and its times (an hour)
+	.venv-ray/bin/python -m tests.ray_cluster
+
 REAL_SERVER := .venv-real-server
 # Built for the instructions that all machines of the last ten years have: a build for the machine at hand may die on it.
 LLAMA_FLAGS := -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON
@@ -124,4 +130,4 @@ studio: .venv-studio/.installed  ## a run through LangGraph's development server
 	EVOKD_LANGGRAPH=.venv-studio/bin/langgraph $(BIN)/python -m pytest -n 0 tests/graph/test_studio.py
 
 clean:  ## remove the environment and caches, keep the runs
-	rm -rf $(VENV) .venv-mlflow .venv-phoenix .venv-real-server .venv-studio build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mypy_path
+	rm -rf $(VENV) .venv-mlflow .venv-phoenix .venv-ray .venv-real-server .venv-studio build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mypy_path

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from evokd.api.settings import read_config_file as read_config_file
     from evokd.api.sharding import SHARD_ROWS as SHARD_ROWS
     from evokd.api.sharding import ShardOptions as ShardOptions
+    from evokd.api.sharding import check_shardable as check_shardable
     from evokd.api.sharding import predict_on_ray as predict_on_ray
     from evokd.api.students import Student as Student
     from evokd.api.students import load_student as load_student
@@ -87,6 +88,7 @@ _MODULES = {
     "build_graph": "graph.build",
     "check": "api.domains",
     "check_output": "inference.writers",
+    "check_shardable": "api.sharding",
     "compare": "api.experiments",
     "delete_run": "api.run_deletion",
     "draw_graph": "graph.build",

@@ -69,7 +69,7 @@ def predict_on_ray(
         EvokdError: a part could not be answered; the same call goes on.
         InputError: the rows cannot be cut, the folder holds something else, or a machine cannot answer.
     """
-    path = _find_file(rows)
+    path = check_shardable(rows)
     check_names(list(islice(rows, _LOOKED_AT)), student.make_columns(options.prefix, options.reject, options.scores))
     folder = ShardFolder.open(out)
     parts = cut_input(path, rows.form, options.rows)
@@ -94,8 +94,8 @@ def predict_on_ray(
     return answer_on_ray(student.trained, folder, folder.settle(plan), ray, jobs, on_event)
 
 
-def _find_file(rows: Input) -> Path:
-    """Give the file of rows that can be cut.
+def check_shardable(rows: Input) -> Path:
+    """Give the file of rows that can be cut by their place.
 
     Raises:
         InputError: they come from a stream, or their format has no positions.

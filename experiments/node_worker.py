@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ class ProcessOnNode:
         self, job_id: str, kind: str, body: Mapping[str, Any]
     ) -> Generator[Mapping[str, Any], None, dict[str, Any]]:
         if self._process.poll() is not None:
+            self.close()
             self._process = self._start()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -101,6 +103,15 @@ class ProcessOnNode:
                 return message
             yield message
         raise ProcessDiedError(self._tell_end())
+
+    def close(self) -> None:
+        """End the process and its pipes."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def _tell_end(self) -> str:
         return f"exit code {self._process.wait()}"

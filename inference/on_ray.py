@@ -4,10 +4,11 @@ Not Ray Data: its checkpoints of `map_batches` read the whole input and all ids 
 ids. Here a part is a job, its file is the record that it is done, and nothing about single rows is kept in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -15,7 +16,7 @@ from evokd.inference.asking import TrainedStudent
 from evokd.inference.shard_plan import Shard, ShardFolder, ShardPlan
 from evokd.inference.shard_writer import count_rows
 from evokd.jobs.node import NodeProgram
-from evokd.jobs.pool import PoolJob, Tell
+from evokd.jobs.pool import Interrupted, JobFailure, PoolJob, Tell
 from evokd.jobs.ray_cluster import RayOptions, open_cluster
 from evokd.jobs.ray_pool import RayPool
 from evokd.messages import EvokdError, InputError
@@ -51,6 +52,7 @@ def answer_on_ray(
 
     Raises:
         EvokdError: a part could not be answered; the same command goes on.
+        Interrupted: Ctrl-C; the same command goes on.
         InputError: a machine cannot answer, or another process writes into the folder.
     """
     with _lock(folder):
@@ -58,19 +60,38 @@ def answer_on_ray(
         missing = folder.list_missing(plan)
         done = len(plan.shards) - len(missing)
         if missing:
-            with open_cluster(ray) as cluster:
-                tell({"event": "cluster", "message": cluster.describe()})
-                pool = RayPool(cluster, _make_program(student, folder), limit, _THREADS, tell)
-                size = min(pool.size, len(missing))
-                tell({"event": "planned", "shards": len(plan.shards), "done": done, "processes": size})
-                failures = pool.work([_make_job(shard) for shard in missing])
-            folder.sweep()
+            planned = {"event": "planned", "shards": len(plan.shards), "done": done}
+            try:
+                failures = _work(student, folder, missing, ray, limit, tell, planned)
+            except KeyboardInterrupt as exc:
+                there = len(plan.shards) - len(folder.list_missing(plan))
+                progress = f"{there:,} of {len(plan.shards):,} parts are done"
+                code = getattr(exc, "exit_code", 130)
+                raise Interrupted(f"interrupted: {progress}; go on with the same command", code) from exc
+            finally:
+                folder.sweep()
             if failures:
                 first = failures[0]
                 many = f"{len(failures)} of {len(plan.shards)} parts failed"
                 raise EvokdError(f"{many}, first {first.job.name}: {first.message}; the same command tries them again")
         _check_whole(folder, plan)
     return Answered(plan.input.rows, plan.input.texts, len(plan.shards), done)
+
+
+def _work(
+    student: TrainedStudent,
+    folder: ShardFolder,
+    missing: Sequence[Shard],
+    ray: RayOptions,
+    limit: int | None,
+    tell: Tell,
+    planned: Mapping[str, Any],
+) -> list[JobFailure]:
+    with open_cluster(ray) as cluster:
+        tell({"event": "cluster", "message": cluster.describe()})
+        pool = RayPool(cluster, _make_program(student, folder), limit, _THREADS, tell)
+        tell({**planned, "processes": min(pool.size, len(missing))})
+        return pool.work([_make_job(shard) for shard in missing])
 
 
 def _make_program(student: TrainedStudent, folder: ShardFolder) -> NodeProgram:

@@ -90,8 +90,7 @@ def read_part(path: Path, form: str, text_column: str | None, part: InputPart) -
         whole = file_source(path)
         yield from read_input(replace(whole, rows=range(part.start, part.end)), form, Layout(), text_column)
         return
-    source = _open_bytes(path, part)
-    before = part.line - 1
+    source, before = _open_bytes(path, part)
     if form == "jsonl":
         for row in read_input(source, form, Layout(), text_column):
             yield replace(row, number=before + row.number)
@@ -103,7 +102,11 @@ def read_part(path: Path, form: str, text_column: str | None, part: InputPart) -
             yield InputRow(before + number, None if is_blank(text) else text, {"text": line.strip("\r\n")})
 
 
-def _open_bytes(path: Path, part: InputPart) -> Source:
+def _open_bytes(path: Path, part: InputPart) -> tuple[Source, int]:
+    """Give the bytes of a part, and what is added to the numbers of its lines.
+
+    A part from the middle begins with a line end: what tells the kind of a file by its first bytes is not for it.
+    """
     try:
         with path.open("rb") as file:
             file.seek(part.start)
@@ -113,4 +116,5 @@ def _open_bytes(path: Path, part: InputPart) -> Source:
     if hashlib.sha256(raw).hexdigest() != part.sha256:
         fault = f"lines from {part.line:,} on are not those that were there at the start"
         raise InputError(f"{path}: {fault}; restore the file, or answer it anew into another folder")
-    return stream_source(str(path), lambda: BytesIO(raw))
+    head = b"\n" if part.start else b""
+    return stream_source(str(path), lambda: BytesIO(head + raw)), part.line - 1 - len(head)

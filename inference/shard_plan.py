@@ -169,7 +169,7 @@ def _compare(known: ShardPlan, plan: ShardPlan) -> list[tuple[str, object, objec
         for field in facts.model_fields:
             pair = (getattr(before, field), getattr(now, field))
             if field not in leave and pair[0] != pair[1]:
-                name = section if field in ("sha256", "bytes") else f"{section} {field}"
+                name = section if field in ("sha256", "bytes") else field
                 different.append((name, _brief(pair[0]), _brief(pair[1])))
     return different
 

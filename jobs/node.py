@@ -4,6 +4,7 @@ Programs are named, not sent: `module:function`, of the package that is installe
 """
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -51,6 +52,7 @@ class NodeServer:
 
     def prepare(self) -> dict[str, Any]:
         """Open the worker: returns `{"ready": true}`, or `{"unfit": why}`."""
+        _forget(self._program.folder)
         problem = check_node(self._program)
         if problem is None:
             try:
@@ -84,6 +86,15 @@ def check_node(program: NodeProgram) -> str | None:
     except OSError as exc:
         return f"{exc.filename or folder}: cannot be read there ({exc.strerror})"
     return None
+
+
+def _forget(folder: str) -> None:
+    """Look for no module in the folder where the command was typed, as Ray does: files of the user's are no modules.
+
+    Where the package itself lies in there, as in a checkout, the folder stays.
+    """
+    if not (Path(folder) / __package__.split(".")[0]).is_dir():
+        sys.path[:] = [entry for entry in sys.path if Path(entry).absolute() != Path(folder)]
 
 
 def load(name: str) -> Any:

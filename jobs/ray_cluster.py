@@ -140,6 +140,8 @@ def open_cluster(options: RayOptions) -> Iterator[RayCluster]:
     if address is not None:
         _check_address(address, source)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # else Ray keeps what its daemons say, and writes it to standard output at the end
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     import ray
 
     was_open = ray.is_initialized()

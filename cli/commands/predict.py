@@ -120,6 +120,7 @@ def _write_shards(
 
     if output is None:
         raise InputError("--on ray: the answers are a folder of files; name it with --output")
+    api.check_shardable(rows)
     for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
         console.say(line)
     with signals_stop(), ShardProgress(console.stderr(), rows.count, quiet) as progress:

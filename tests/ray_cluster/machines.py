@@ -52,13 +52,13 @@ def machines(count: int) -> Iterator[Machines]:
         started.close()
 
 
-def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    """Wait for something.
+def wait_until(is_so: Callable[[], bool], what: str, seconds: float = _DEADLINE) -> None:
+    """Wait for something, at most so many seconds.
 
     Raises:
         TimeoutError: it does not come.
     """
-    until = time.monotonic() + _DEADLINE
+    until = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > until:
             raise TimeoutError(what)
