@@ -1,5 +1,6 @@
 """What a machine of a cluster does when it is asked, without a cluster."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,3 +57,15 @@ def test_messages_of_a_job_carry_its_id(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(server.do("j", "works", {"n": 1})) == told
     assert list(server.do("j", "dies", {})) == [{"id": "j", "died": "exit code 9"}]
     assert list(server.do("j", "fails", {})) == [{"id": "j", "error": {"message": "a fault", "code": 1}}]
+
+
+def test_files_of_the_user_are_no_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray looks for modules in the folder where the command was typed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path, str(tmp_path)])
+    NodeServer(make_program(tmp_path)).prepare()
+    assert str(tmp_path) not in sys.path
+    (tmp_path / "evokd").mkdir()
+    sys.path.append(str(tmp_path))
+    NodeServer(make_program(tmp_path)).prepare()
+    assert sys.path[-1] == str(tmp_path)
