@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ _DIAL = 5.0
 """Seconds in which an address must take a connection; Ray itself would try for minutes."""
 _CHECK = 300.0
 """Seconds in which every machine must have been looked at."""
+_NOTICE = 90.0
+"""Seconds after which a cluster has noticed that a machine went away."""
 _NOISY_THREAD = "ray_listen_error_messages"
 """The thread in which Ray prints what its daemons say to standard output."""
 _SHOWN = 300
@@ -108,17 +111,38 @@ class RayCluster:
             there = NodeAffinitySchedulingStrategy(node_id=node.id, soft=False)
             asked.append(look.options(scheduling_strategy=there).remote(program))
         for node, ref in zip(nodes, asked, strict=True):
-            try:
-                problem = self._ray.get(ref, timeout=_CHECK)
-            except self._ray.exceptions.GetTimeoutError as exc:
-                raise EvokdError(
-                    f"machine {node.name}: no answer within {_CHECK:g} s; look at it, or remove it"
-                ) from exc
-            except self._ray.exceptions.RayError as exc:
-                mend = f"it needs this version of evokd and Python {sys.version_info[0]}.{sys.version_info[1]}"
-                raise EvokdError(f"machine {node.name}: {shorten(exc)}; {mend}") from exc
+            problem = self._hear(node, ref)
             if problem is not None:
                 raise InputError(f"machine {node.name}: {problem}")
+
+    def _hear(self, node: Node, ref: Any) -> str | None:
+        """Give what a machine says; None as well where it went away, which a cluster notices late.
+
+        Raises:
+            EvokdError: it does not answer.
+        """
+        errors = self._ray.exceptions
+        try:
+            found: str | None = self._ray.get(ref, timeout=_CHECK)
+            return found
+        except errors.GetTimeoutError as exc:
+            raise EvokdError(f"machine {node.name}: no answer within {_CHECK:g} s; look at it, or remove it") from exc
+        except errors.RayTaskError as exc:
+            mend = f"it needs this version of evokd and Python {sys.version_info[0]}.{sys.version_info[1]}"
+            raise EvokdError(f"machine {node.name}: {shorten(exc)}; {mend}") from exc
+        except errors.RayError as exc:
+            if self._is_alive_after(node, _NOTICE):
+                raise EvokdError(f"machine {node.name}: {shorten(exc)}; look at it, or remove it") from exc
+            return None
+
+    def _is_alive_after(self, node: Node, seconds: float) -> bool:
+        """Whether the cluster still counts a machine in after some seconds."""
+        until = time.monotonic() + seconds
+        while any(other.id == node.id for other in self.list_nodes()):
+            if time.monotonic() > until:
+                return True
+            time.sleep(0.5)
+        return False
 
     def start_server(self, program: NodeProgram, cpus: int) -> Any:
         """Start a worker as an actor; it waits until a machine has room. Give its handle."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.ray_cluster.compare import Meanwhile
 from tests.ray_cluster.machines import Machines, wait_until
 from tests.student.conftest import FILLERS, LABELS, WORDS
 
@@ -25,15 +26,15 @@ def predict_command(student: Path, source: Path, out: Path, address: str, size: 
     return [*command, "--on", "ray", "--ray-address", address, "--shard-rows", str(size)]
 
 
-def kill_twice(out: Path, cluster: Machines, shards: int) -> Callable[[], None]:
+def kill_twice(out: Path, cluster: Machines, shards: int) -> Meanwhile:
     """Make a function that kills a machine after a third of the shards and after two thirds, and adds new ones."""
 
     def has(count: int) -> Callable[[], bool]:
         return lambda: len(list(out.glob("part-*.jsonl"))) >= count
 
-    def kill() -> None:
+    def kill(has_ended: Callable[[], bool]) -> None:
         for third in (1, 2):
-            wait_until(has(third * shards // 3), "too few parts", 3600)
+            wait_until(has(third * shards // 3), "too few parts", has_ended)
             cluster.kill()
             cluster.replace()
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from tests.ray_cluster.machines import Machines, clean_environment, wait_until
 
 SETTINGS = ("curriculum.quotas.drafts=20", "student.allow_unreadable=true")
+Meanwhile = Callable[[Callable[[], bool]], None]
+"""What is done while a command runs; it is given a function that says whether the command has ended."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def bench_command(student: Path, out: Path, seeds: int, *more: str) -> list[str]
     return [*command, "--student", str(student), "--out", str(out), *more]
 
 
-def run_beside(command: Sequence[str], log: Path, meanwhile: Callable[[], None] = lambda: None) -> tuple[float, str]:
+def run_beside(command: Sequence[str], log: Path, meanwhile: Meanwhile = lambda _: None) -> tuple[float, str]:
     """Run a command, and do something meanwhile; returns its seconds and what it told.
 
     Raises:
@@ -60,7 +63,8 @@ def run_beside(command: Sequence[str], log: Path, meanwhile: Callable[[], None] 
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=clean_environment(), stdout=file, stderr=subprocess.STDOUT)
         try:
-            meanwhile()
+            with suppress(TimeoutError):  # the command tells why
+                meanwhile(lambda: process.poll() is not None)
             code = process.wait()
         finally:
             process.kill()
@@ -70,18 +74,18 @@ def run_beside(command: Sequence[str], log: Path, meanwhile: Callable[[], None] 
     return time.monotonic() - began, told
 
 
-def measure_bench(command: Sequence[str], out: Path, meanwhile: Callable[[], None] = lambda: None) -> Measured:
+def measure_bench(command: Sequence[str], out: Path, meanwhile: Meanwhile = lambda _: None) -> Measured:
     """Run an experiment to its end."""
     seconds, told = run_beside(command, out.with_suffix(".log"), meanwhile)
     return Measured(json.loads((out / "report.json").read_text(encoding="utf-8")), seconds, told)
 
 
-def kill_one_in_the_middle(out: Path, cluster: Machines, done: int = 1) -> Callable[[], None]:
+def kill_one_in_the_middle(out: Path, cluster: Machines, done: int = 1) -> Meanwhile:
     """Make a function that kills a machine once some runs are done and another is in its work, and adds a new one."""
 
-    def kill() -> None:
-        wait_until(lambda: len(list(out.glob("runs/*/curve.json"))) >= done, "no run ended")
-        wait_until(lambda: len(list(out.glob("runs/*/work"))) > 1, "nothing is in its work")
+    def kill(has_ended: Callable[[], bool]) -> None:
+        wait_until(lambda: len(list(out.glob("runs/*/curve.json"))) >= done, "no run ended", has_ended)
+        wait_until(lambda: len(list(out.glob("runs/*/work"))) > 1, "nothing is in its work", has_ended)
         cluster.kill()
         cluster.replace()
 

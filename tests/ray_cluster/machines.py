@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 _STORE = 100_000_000
-_DEADLINE = 300.0
+_DEADLINE = 1800.0
 
 
 class Machines:
@@ -52,15 +52,20 @@ def machines(count: int) -> Iterator[Machines]:
         started.close()
 
 
-def wait_until(is_so: Callable[[], bool], what: str, seconds: float = _DEADLINE) -> None:
-    """Wait for something, at most so many seconds.
+def wait_until(is_so: Callable[[], bool], what: str, has_ended: Callable[[], bool] = lambda: False) -> None:
+    """Wait for something.
+
+    Args:
+        is_so: whether it has come.
+        what: says that it has not.
+        has_ended: whether nothing can come any more.
 
     Raises:
         TimeoutError: it does not come.
     """
-    until = time.monotonic() + seconds
+    until = time.monotonic() + _DEADLINE
     while not is_so():
-        if time.monotonic() > until:
+        if time.monotonic() > until or has_ended():
             raise TimeoutError(what)
         time.sleep(0.1)
 
