@@ -52,7 +52,6 @@ class NodeServer:
 
     def prepare(self) -> dict[str, Any]:
         """Open the worker: returns `{"ready": true}`, or `{"unfit": why}`."""
-        _forget(self._program.folder)
         problem = check_node(self._program)
         if problem is None:
             try:
@@ -78,6 +77,7 @@ def check_node(program: NodeProgram) -> str | None:
     folder = Path(program.folder)
     if not folder.is_dir():
         return f"there is no folder {folder}; use a file system that all machines share, or start from another folder"
+    _forget(program.folder)
     try:
         os.chdir(folder)
         load(program.check)(program.body)

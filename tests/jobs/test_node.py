@@ -63,9 +63,9 @@ def test_files_of_the_user_are_no_modules(tmp_path: Path, monkeypatch: pytest.Mo
     """Ray looks for modules in the folder where the command was typed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [*sys.path, str(tmp_path)])
-    NodeServer(make_program(tmp_path)).prepare()
+    check_node(make_program(tmp_path))
     assert str(tmp_path) not in sys.path
     (tmp_path / "evokd").mkdir()
     sys.path.append(str(tmp_path))
-    NodeServer(make_program(tmp_path)).prepare()
+    check_node(make_program(tmp_path))
     assert sys.path[-1] == str(tmp_path)
