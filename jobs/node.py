@@ -5,6 +5,7 @@ Programs are named, not sent: `module:function`, of the package that is installe
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -70,6 +71,10 @@ class NodeServer:
             yield {"id": job_id, "died": str(exc)}
         except EvokdError as exc:
             yield {"id": job_id, "error": {"message": str(exc), "code": exc.exit_code}}
+        except Exception as exc:  # the border of the machine: else it would count as lost
+            traceback.print_exc()
+            fault = f"{type(exc).__name__}: {exc}".splitlines()[0]
+            yield {"id": job_id, "error": {"message": fault, "code": EvokdError.exit_code}}
 
 
 def check_node(program: NodeProgram) -> str | None:

@@ -25,7 +25,9 @@ def predict(
     given: Annotated[str | None, typer.Option("--input", metavar="FILE", help="The same, as an option.")] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Write all columns and the answers here: .csv, .tsv, .jsonl, .parquet. None: JSON lines."),
+        typer.Option(
+            help="Write all columns and the answers here: .csv, .tsv, .jsonl, .parquet; on Ray a folder. None: JSON lines."
+        ),
     ] = None,
     text_column: Annotated[str | None, typer.Option(metavar="NAME", help="Column of the texts, if not 'text'.")] = None,
     reject: Annotated[

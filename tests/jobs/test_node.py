@@ -24,6 +24,8 @@ class Player:
             raise ProcessDiedError("exit code 9")
         if kind == "fails":
             raise EvokdError("a fault")
+        if kind == "is wrong":
+            raise TypeError("an error of ours\nin two lines")
         yield {"event": {"event": "trained"}}
         yield {"result": dict(body)}
 
@@ -57,6 +59,8 @@ def test_messages_of_a_job_carry_its_id(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(server.do("j", "works", {"n": 1})) == told
     assert list(server.do("j", "dies", {})) == [{"id": "j", "died": "exit code 9"}]
     assert list(server.do("j", "fails", {})) == [{"id": "j", "error": {"message": "a fault", "code": 1}}]
+    wrong = {"message": "TypeError: an error of ours", "code": 1}
+    assert list(server.do("j", "is wrong", {})) == [{"id": "j", "error": wrong}]
 
 
 def test_files_of_the_user_are_no_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
