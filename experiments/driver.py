@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from evokd.experiments.execution import FullDataBaseline, plan_baseline, read_baseline, read_curve
-from evokd.experiments.on_ray import open_ray_pool
+from evokd.experiments.on_ray import open_ray_pool, share_limits
 from evokd.experiments.results import Outcome
 from evokd.experiments.spec import Experiment, ExperimentRun
 from evokd.experiments.worker_pool import WorkerPool
@@ -120,6 +120,7 @@ def _work(
         else:
             cluster_pool = stack.enter_context(open_ray_pool(experiment, out, ray, processes, tell))
             pool, size = cluster_pool, cluster_pool.size
+            jobs = [share_limits(job, min(size, len(jobs))) for job in jobs]
         tell({**planned, "processes": min(size, len(jobs))})
         return pool.work(jobs)
 

@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from evokd.agents.llm.teacher_settings import TeacherSettings
 from evokd.experiments.spec import Experiment, ExperimentRun
 from evokd.experiments.worker_pool import LOG
 from evokd.jobs.node import NodeProgram
-from evokd.jobs.pool import Tell
+from evokd.jobs.pool import PoolJob, Tell
 from evokd.jobs.ray_cluster import RayOptions, open_cluster
 from evokd.jobs.ray_pool import RayPool
 
@@ -42,7 +42,8 @@ def open_ray_pool(
         token.write_text("The machines of a cluster look whether they see this file.\n", encoding="utf-8")
         try:
             program = _make_program(experiment.runs, out.absolute(), token.name)
-            yield RayPool(cluster, program, limit, count_threads(experiment.runs), tell)
+            workers = limit_workers(experiment.runs, limit)
+            yield RayPool(cluster, program, workers, count_threads(experiment.runs), tell)
         finally:
             token.unlink(missing_ok=True)
 
@@ -62,6 +63,41 @@ def _make_program(runs: Sequence[ExperimentRun], out: Path, token: str) -> NodeP
 def count_threads(runs: Sequence[ExperimentRun]) -> int:
     """Count the cores that a run computes on; those of an experiment have one unless told otherwise."""
     return max(int(run.settings["student"]["threads"] or 1) for run in runs)
+
+
+def limit_workers(runs: Sequence[ExperimentRun], limit: int | None) -> int | None:
+    """Give how many workers there may be at most; each needs one of the calls that an address takes at once."""
+    teachers = [TeacherSettings.model_validate(run.settings["teacher"]) for run in runs]
+    calls = [teacher.concurrency for teacher in teachers if not teacher.is_embedded()]
+    limits = [*calls, *([] if limit is None else [limit])]
+    return min(limits, default=None)
+
+
+def share_limits(job: PoolJob, workers: int) -> PoolJob:
+    """Give a run its share of what an address takes, so that the settings hold for the whole cluster.
+
+    Args:
+        job: a run, or anything else, which calls no teacher.
+        workers: runs at once.
+    """
+    if job.kind != "run":
+        return job
+    settings = job.body["settings"]
+    teacher = TeacherSettings.model_validate(settings["teacher"])
+    if teacher.is_embedded():
+        return job
+    quotas = teacher.limits
+    requests, tokens = (
+        None if quota is None else quota / workers for quota in (quotas.requests_per_minute, quotas.tokens_per_minute)
+    )
+    shared = teacher.model_copy(
+        update={
+            "concurrency": max(1, teacher.concurrency // workers),
+            "limits": quotas.model_copy(update={"requests_per_minute": requests, "tokens_per_minute": tokens}),
+        }
+    )
+    body = {**job.body, "settings": {**settings, "teacher": shared.model_dump(mode="json")}}
+    return replace(job, body=body)
 
 
 def list_keys(runs: Sequence[ExperimentRun]) -> list[str]:

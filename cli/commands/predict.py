@@ -26,7 +26,7 @@ def predict(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Write all columns and the answers here: .csv, .tsv, .jsonl, .parquet; on Ray a folder. None: JSON lines."
+            help="All columns and the answers go here: .csv, .tsv, .jsonl, .parquet; on Ray a folder. None: JSON lines."
         ),
     ] = None,
     text_column: Annotated[str | None, typer.Option(metavar="NAME", help="Column of the texts, if not 'text'.")] = None,
