@@ -108,9 +108,7 @@ class Student:
         """
         return answer_rows(self.trained, rows, self.make_columns(prefix, reject, scores, in_cells))
 
-    def make_columns(
-        self, prefix: str, reject: float | None, scores: bool, in_cells: bool = False
-    ) -> AnswerColumns:
+    def make_columns(self, prefix: str, reject: float | None, scores: bool, in_cells: bool = False) -> AnswerColumns:
         """Say how its answers are written; see `answer_rows`.
 
         Raises:

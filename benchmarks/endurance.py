@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import numpy as np
+
 import evokd.graph.nodes.curate
 import evokd.graph.open_context
 from benchmarks.planted import CYCLES, LABELS, plant_run, write_domain
@@ -34,7 +36,15 @@ from evokd.graph.setup.config_layers import ConfigSource
 from evokd.graph.setup.plan import plan_run
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.student.process.client import StudentClient, TrainJob, TrainResult
-from evokd.student.protocol import Appraisal, AppraiseJob, CalibrateJob, Calibration, Prediction, StudentProtocol
+from evokd.student.protocol import (
+    Appraisal,
+    AppraiseJob,
+    CalibrateJob,
+    Calibration,
+    Prediction,
+    StudentProtocol,
+    VectorKind,
+)
 
 SETTINGS: dict[str, Any] = {
     "student": {"tune": "head", "device": "cpu"},
@@ -280,6 +290,9 @@ class _Still:
 
     async def embed(self, base: str, texts: Sequence[str]) -> list[list[float]]:
         return [[1.0, float(len(text) % 4)] for text in texts]
+
+    async def embed_file(self, base: str, texts: Sequence[str], kind: VectorKind, out: Path) -> None:
+        np.save(out, np.array(await self.embed(base, texts), dtype=np.float16))
 
 
 def _compare(place: Path, small: int, large: int, repeats: int) -> dict[str, dict[int, list[_Time]]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evokd.agents.llm.client import Teacher
 from evokd.agents.prompt_context import PromptContext
+from evokd.graph.pool.large_pool import LargePool
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.run_settings import Settings
@@ -49,6 +50,8 @@ class RunContext:
     """Tokens and US dollars that a draft is expected to cost, before any is written."""
     vectors: dict[str, "NDArray[np.float64]"] = field(default_factory=dict)
     """Embeddings of texts by the untrained student: those that this process has needed so far."""
+    large_pools: list[LargePool] = field(default_factory=list)
+    """The large pool of the run, once it is opened: one at most."""
     keep_versions: bool = False
     """Whether every student that became champion is kept on disk."""
     progress: TrainingProgress | None = None

@@ -1,29 +1,21 @@
-"""Answer and embed texts with a trained student."""
+"""Answer texts with a trained student."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import AutoModel
 
 from evokd.student.answering import open_engine
-from evokd.student.base import fingerprint, locate
 from evokd.student.compute import pick_device, set_threads
 from evokd.student.features import Encoder, find_encoder
 from evokd.student.memory import halve, in_batches, with_less
-from evokd.student.protocol import Compute, EmbedJob, Prediction, PredictJob, StudentError
+from evokd.student.protocol import Compute, Prediction, PredictJob, StudentError
 from evokd.student.record import read_record
 from evokd.student.tasks.network import TaskNetwork, TextPiece, cut_padding
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.tokenizer import open_tokenizer
 
 _BATCH = 32
-_EMBED_LENGTH = 256
-"""Sub-words of a text that an embedding reads."""
-_DIGITS = 6
 
 _Answered = tuple[list[TextPiece], list[torch.Tensor]]
 """Pieces of texts, and the output for each of them."""
@@ -80,48 +72,6 @@ def _answer_cached(
     weight, bias = encoder.read_layer(folder)
     (pieces, features), _ = with_less(size, lambda fit: encoder.features(texts, limit, device, fit))
     return pieces, [row.double() @ weight.T + bias for row in features]
-
-
-def embed(job: EmbedJob) -> list[list[float]]:
-    """Embed texts: mean of the encoder's last states over the text's sub-words, scaled to length 1.
-
-    On a CPU a text's embedding is the same bits whatever other texts come with it: none is padded.
-
-    Raises:
-        InputError: the base is no model.
-        StudentError: memory runs short with one text.
-    """
-    device = _prepare(job.compute)
-    source = locate(job.base)
-    model, tokenizer = _open_reader(source, fingerprint(source))
-    limit = min(_EMBED_LENGTH, tokenizer.model_max_length)
-    pieces = tokenizer(list(job.texts), truncation=True, max_length=limit)["input_ids"]
-    vectors: dict[tuple[int, ...], list[float]] = {}
-
-    def compute(part: Sequence[tuple[int, ...]]) -> list[list[float]]:
-        with torch.inference_mode():
-            ids = torch.tensor(part, device=device)
-            states = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
-            rows = torch.nn.functional.normalize(states.mean(1), dim=-1).cpu().tolist()
-        return [[round(x, _DIGITS) for x in row] for row in rows]
-
-    model.to(device)
-    try:
-        keys = sorted({tuple(piece) for piece in pieces}, key=lambda key: (len(key), key))
-        for _, alike in groupby(keys, key=len):
-            group = list(alike)
-            vectors.update(zip(group, in_batches(group, halve(_BATCH, job.halvings), compute), strict=True))
-    finally:
-        # Between calls the memory of a GPU is for others.
-        model.to("cpu")
-    return [vectors[tuple(piece)] for piece in pieces]
-
-
-@lru_cache(maxsize=1)
-def _open_reader(source: str, _version: str) -> tuple[torch.nn.Module, Any]:
-    """Load an encoder and its tokenizer, once as long as its files stay the same."""
-    model = AutoModel.from_pretrained(source, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
-    return model.eval(), open_tokenizer(source)
 
 
 def _prepare(compute: Compute) -> torch.device:

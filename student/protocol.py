@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -139,6 +139,17 @@ class EmbedJob(Job):
     compute: Compute = Field(Compute(), description="where to compute")
 
 
+VectorKind = Literal["words", "encoder"]
+"""What vectors of texts are made of: the base's vectors of sub-words, or the states of its whole encoder."""
+
+
+class EmbedFileJob(EmbedJob):
+    """Texts to embed into a file."""
+
+    kind: VectorKind = Field(description="what the vectors are made of")
+    out: str = Field(description="the .npy file to write; replaced when it exists")
+
+
 class AppraiseJob(Job):
     """Groups of samples whose effect on held-out texts is estimated."""
 
@@ -243,6 +254,14 @@ class StudentProtocol(Protocol):
         Raises:
             InputError: the base is no model.
             StudentError: memory runs short.
+        """
+
+    async def embed_file(self, base: str, texts: Sequence[str], kind: VectorKind, out: Path) -> None:
+        """Embed texts into a .npy file: (texts, features) in half precision, each row of length 1.
+
+        Raises:
+            InputError: the base is no model.
+            StudentError: memory runs short, or the file cannot be written.
         """
 
     async def appraise(self, job: AppraiseJob) -> Appraisal:

@@ -86,6 +86,7 @@ BROKEN = {
         "graph/checkup/statistics.py",
         "import evokd.graph.checkup.findings",
     ),
+    "the_pool_knows_the_ledger": ("graph.pool", "graph/pool/texts.py", "import evokd.tracing.ledger"),
     "setup_starts_a_student": ("graph.setup", "graph/setup/domain.py", "import evokd.student.process.client"),
     "a_task_knows_training": ("student: ", "student/tasks/network.py", "import evokd.student.training.train"),
     "training_knows_its_process": ("student: ", "student/training/train.py", "import evokd.student.process.serving"),

@@ -109,6 +109,15 @@ class Progress(LiveLine):
     def _on_training_step(self, event: Mapping[str, Any]) -> None:
         self._steps = f" {event['step']}/{event['steps']} steps"
 
+    def _on_pool_progress(self, event: Mapping[str, Any]) -> None:
+        of = f" of {event['of']:,}" if event["of"] else ""
+        self._steps = f" {event['step']} the pool, {event['done']:,}{of} lines"
+
+    def _on_pool_opened(self, event: Mapping[str, Any]) -> None:
+        self._steps = ""
+        place = f"({format_duration(event['seconds'])}), kept in {literal(event['folder'])}"
+        self._say(f"pool: {event['texts']:,} texts to choose from are prepared {place}")
+
     def _on_estimate_revised(self, event: Mapping[str, Any]) -> None:
         self._spending.revise(event)
         if event.get("seconds") is not None:

@@ -95,6 +95,17 @@ class PoolSettings(ClosedModel):
         description="which texts are labelled: any (random), those that represent the whole pool (coverage), those that"
         " the student is unsure of (doubt), or coverage first and both in turn later (auto)",
     )
+    lines: int | None = Field(
+        default=10_000,
+        ge=1,
+        description="lines that texts to label are chosen from; of a larger pool a sample, whatever their order;"
+        " null = all. Above 10,000 they are prepared on disk once (docs/large-pools.md)",
+    )
+    vectors: Literal["words", "encoder"] = Field(
+        default="words",
+        description="above 10,000 lines, what likeness is measured by: the base's vectors of sub-words (words), or its"
+        " whole encoder (encoder), which takes fifty times as long without a GPU",
+    )
     weigh_labels: bool = Field(
         default=True,
         description="weight the label of a real text by the Labeler's confidence in it, so that a doubtful one counts"

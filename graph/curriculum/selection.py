@@ -14,7 +14,13 @@ _CANDIDATES = 4
 
 
 def choose_texts(
-    vectors: Vectors, taken: Vectors, worth: NDArray[np.float64] | None, wanted: int, coverage: float, seed: int
+    vectors: Vectors,
+    taken: Vectors,
+    worth: NDArray[np.float64] | None,
+    wanted: int,
+    coverage: float,
+    seed: int,
+    mean: NDArray[np.float64] | None = None,
 ) -> list[int]:
     """Choose texts to label: first some that represent the whole pool, then varied ones that are worth most.
 
@@ -25,6 +31,7 @@ def choose_texts(
         wanted: how many to choose.
         coverage: share of them that represents the pool, 0 to 1; all if their worth is unknown.
         seed: breaks ties.
+        mean: of the whole pool, (features,); None: that of both, which then are the whole pool.
 
     Returns:
         Indices of the chosen texts, in the order of choice.
@@ -38,7 +45,9 @@ def choose_texts(
     order = list(range(len(vectors)))
     random.Random(seed).shuffle(order)
     pool = vectors[order]
-    target = np.concatenate([pool, taken]).mean(axis=0) if len(taken) else pool.mean(axis=0)
+    target = mean
+    if target is None:
+        target = np.concatenate([pool, taken]).mean(axis=0) if len(taken) else pool.mean(axis=0)
     covering = wanted if worth is None else round(wanted * coverage)
     chosen = herd(pool, taken, target, covering)
     if worth is not None and len(chosen) < wanted:

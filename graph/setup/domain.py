@@ -67,6 +67,8 @@ class Domain:
     """What its labels include and exclude, if the domain has a `guide.yaml`."""
     pool: tuple[PoolText, ...] = ()
     """The unlabelled texts that a run uses, once a run is planned; see `graph.setup.unlabeled_pool`."""
+    pool_lines: int = 0
+    """Lines that texts to label are chosen from, if `pool` is only a sample of them; 0 if it is all of them."""
     corpus_rows: tuple[LabeledExample, ...] = ()
     """The corpus, once a rehearsal is planned."""
     files: tuple[DataFile, ...] = ()

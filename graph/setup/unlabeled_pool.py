@@ -17,7 +17,10 @@ from evokd.student.reading.layout import Layout
 from evokd.student.student_settings import CurationSettings
 
 MOST = 10_000
-"""Maximum lines of a pool that are kept: the untrained student reads each once."""
+"""Maximum lines of a pool that are kept in memory: those that are shown, learned by self-training, and, unless
+`curriculum.pool.lines` asks for more, chosen from."""
+_BEYOND = "beyond"
+"""Valid lines beyond those, among the counts."""
 
 
 class _Kept(NamedTuple):
@@ -67,16 +70,33 @@ def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[
         source: the file, for lineage and notes.
         lines: number and text of each.
     """
-    used_lines, counts = _keep_some(lines, settings.curation)
+    limit = settings.curriculum.pool.lines
+    most = MOST if limit is None else min(MOST, limit)
+    used_lines, counts = _keep_some(lines, settings.curation, most)
     guarded = [example.text for example in (*domain.validation, *domain.test)]
     used_lines = _without_known(used_lines, [row.text for row in domain.seeds], guarded, settings.curation.leak, counts)
     if settings.rows.pool is not None:
         used_lines = _draw(used_lines, settings.rows.pool, settings.seed)
     pool = tuple(PoolText(f"{source.name}:{number}", text) for number, text in used_lines)
+    beyond = counts.pop(_BEYOND, 0)
+    if beyond and _chooses_from_disk(domain, settings, source, most):
+        chosen_from = most + beyond if limit is None else min(limit, most + beyond)
+        note = _tell_large(source, len(pool), chosen_from, counts["lines"])
+        return replace(domain, pool=pool, pool_lines=chosen_from, notes=(*domain.notes, note))
+    if beyond:
+        counts[f"beyond the {most:,} that are kept (see curriculum.pool.lines)"] = beyond
     return replace(domain, pool=pool, notes=(*domain.notes, *_tell(source, len(pool), counts)))
 
 
-def _keep_some(lines: Iterable[tuple[int, str]], rules: CurationSettings) -> tuple[list[tuple[int, str]], Counter[str]]:
+def _chooses_from_disk(domain: Domain, settings: Settings, source: Path, kept: int) -> bool:
+    """Whether texts to label are chosen from more lines than are kept: not for experiments and recordings."""
+    limit = settings.curriculum.pool.lines
+    return (limit is None or limit > kept) and settings.rows.pool is None and source == domain.pool_file
+
+
+def _keep_some(
+    lines: Iterable[tuple[int, str]], rules: CurationSettings, most: int
+) -> tuple[list[tuple[int, str]], Counter[str]]:
     """Keep the valid lines with the smallest digests, each text once: a sample that does not depend on their order.
 
     Source: bottom-k sketches (Cohen and Kaplan, PODC 2007): the k smallest hashes are a uniform sample.
@@ -95,11 +115,11 @@ def _keep_some(lines: Iterable[tuple[int, str]], rules: CurationSettings) -> tup
             continue
         item = _Kept(order, number, text)
         orders.add(order)
-        if len(heap) < MOST:
+        if len(heap) < most:
             heapq.heappush(heap, item)
         else:
             orders.discard(heapq.heappushpop(heap, item).order)
-            counts[f"beyond the {MOST:,} that are kept"] += 1
+            counts[_BEYOND] += 1
     return [(item.number, item.text) for item in sorted(heap, key=lambda item: item.number)], counts
 
 
@@ -135,3 +155,8 @@ def _tell(source: Path, used: int, counts: Counter[str]) -> list[str]:
     left = [f"{count:,} {why}" for why, count in counts.items() if why != "lines" and count]
     message = f"{source}: the pool has {used:,} of {counts['lines']:,} lines"
     return [f"{message}; left out: {', '.join(left)}" if left else message]
+
+
+def _tell_large(source: Path, sample: int, chosen_from: int, lines: int) -> str:
+    message = f"{source}: texts to label are chosen from {chosen_from:,} of the pool's {lines:,} lines"
+    return f"{message}, prepared on disk in the first cycle; all else uses a sample of {sample:,}"

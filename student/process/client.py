@@ -21,6 +21,7 @@ from evokd.student.protocol import (
     Compute,
     DoubtJob,
     DoubtReport,
+    EmbedFileJob,
     EmbedJob,
     Job,
     Prediction,
@@ -30,6 +31,7 @@ from evokd.student.protocol import (
     TrainExample,
     TrainJob,
     TrainResult,
+    VectorKind,
 )
 from evokd.student.student_settings import Device
 
@@ -117,6 +119,17 @@ class StudentClient:
         rows: list[list[float]]
         rows, _ = await self._call("embed", EmbedJob(base=base, texts=list(texts), compute=self.compute))
         return rows
+
+    async def embed_file(self, base: str, texts: Sequence[str], kind: VectorKind, out: Path) -> None:
+        """Embed texts into a .npy file; see `student.embedding.embed_file`.
+
+        Raises:
+            InputError: the base is no model.
+            StudentCrashed: the process died twice.
+            StudentError: memory runs short, or the file cannot be written.
+        """
+        job = EmbedFileJob(base=base, texts=list(texts), compute=self.compute, kind=kind, out=str(out))
+        await self._call("embed_file", job)
 
     async def appraise(self, job: AppraiseJob) -> Appraisal:
         """Say what groups of samples do to the loss on held texts.

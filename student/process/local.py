@@ -13,11 +13,13 @@ from evokd.student.protocol import (
     CalibrateJob,
     Calibration,
     Compute,
+    EmbedFileJob,
     EmbedJob,
     Prediction,
     PredictJob,
     TrainJob,
     TrainResult,
+    VectorKind,
 )
 from evokd.student.student_settings import Device
 
@@ -67,9 +69,20 @@ class LocalStudent:
             InputError: the base is no model.
             StudentError: memory runs short.
         """
-        from evokd.student.predict import embed
+        from evokd.student.embedding import embed
 
         return embed(EmbedJob(base=base, texts=list(texts), compute=self._compute)) if texts else []
+
+    async def embed_file(self, base: str, texts: Sequence[str], kind: VectorKind, out: Path) -> None:
+        """Embed texts into a .npy file.
+
+        Raises:
+            StudentError: memory runs short.
+        """
+        from evokd.student.embedding import embed_file
+
+        job = EmbedFileJob(base=base, texts=list(texts), compute=self._compute, kind=kind, out=str(out))
+        embed_file(job)
 
     async def appraise(self, job: AppraiseJob) -> Appraisal:
         """Say what groups of samples do to the loss on held texts.

@@ -43,13 +43,14 @@ def _raise_oom_score() -> None:
 def _load_handlers(emit: Emit) -> dict[str, Handler]:
     load_torch()
     from evokd.student.memory import release
-    from evokd.student.predict import embed, predict
-    from evokd.student.protocol import EmbedJob, PredictJob
+    from evokd.student.predict import predict
+    from evokd.student.protocol import PredictJob
 
     handlers: dict[str, Handler] = {
         "train": lambda body: _train(body, emit),
         "predict": lambda body: [item.model_dump(mode="json") for item in predict(PredictJob.model_validate(body))],
-        "embed": lambda body: embed(EmbedJob.model_validate(body)),
+        "embed": _embed,
+        "embed_file": _embed_file,
         "doubt": _doubt,
         "appraise": _appraise,
         "calibrate": _calibrate,
@@ -76,6 +77,20 @@ def _train(body: dict[str, Any], emit: Emit) -> Any:
     from evokd.student.training.train import train
 
     return train(TrainJob.model_validate(body), _report_steps(emit)).model_dump(mode="json")
+
+
+def _embed(body: dict[str, Any]) -> Any:
+    from evokd.student.embedding import embed
+    from evokd.student.protocol import EmbedJob
+
+    return embed(EmbedJob.model_validate(body))
+
+
+def _embed_file(body: dict[str, Any]) -> Any:
+    from evokd.student.embedding import embed_file
+    from evokd.student.protocol import EmbedFileJob
+
+    return embed_file(EmbedFileJob.model_validate(body))
 
 
 def _doubt(body: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from evokd.messages.spans import Span, split_words
@@ -19,6 +20,7 @@ from evokd.student.protocol import (
     Prediction,
     TrainJob,
     TrainResult,
+    VectorKind,
 )
 from evokd.student.tasks.ner.spans import to_gold, to_spans
 
@@ -154,6 +156,9 @@ class WordStudent:
             length = math.sqrt(sum(value * value for value in row)) or 1.0
             rows.append([value / length for value in row])
         return rows
+
+    async def embed_file(self, base: str, texts: Sequence[str], kind: VectorKind, out: Path) -> None:
+        np.save(out, np.array(await self.embed(base, texts), dtype=np.float16))
 
 
 class ForgetfulStudent(WordStudent):

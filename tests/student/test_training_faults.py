@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
 import evokd.student.training.finetune
+from evokd.student.embedding import embed
 from evokd.student.features import CACHE
-from evokd.student.predict import embed, predict
+from evokd.student.predict import predict
 from evokd.student.protocol import EmbedJob, PredictJob, StudentError
 from evokd.student.student_settings import StudentSettings
 from evokd.student.tasks.classification.network import ClassificationNetwork

@@ -10,7 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
 from evokd.messages import InputError
-from evokd.student.predict import embed, predict
+from evokd.student.embedding import embed
+from evokd.student.predict import predict
 from evokd.student.protocol import EmbedJob, PredictJob, StudentError, TrainExample, TrainJob
 from evokd.student.tasks.classification.network import ClassificationNetwork
 from evokd.student.tasks.network import TextPiece

@@ -1,0 +1,157 @@
+"""The pool of a run that has more lines than are kept in memory: prepared on disk once, then opened."""
+
+import asyncio
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from evokd.graph.context import RunContext
+from evokd.graph.pool.groups import find_groups
+from evokd.graph.pool.large_pool import LargePool
+from evokd.graph.pool.texts import PoolTexts, build_texts, open_texts
+from evokd.graph.pool.vectors import PoolVectors
+from evokd.graph.setup.domain import digest_files, name_file
+from evokd.graph.setup.unlabeled_pool import read_pool
+from evokd.messages import InputError
+from evokd.student.base import find_local, fingerprint, locate
+from evokd.student.curate import is_valid
+from evokd.student.reading.layout import Layout
+
+CACHE = ".evokd_pool"
+"""Folder beside the pool's file that keeps what was prepared, for all runs; it may be deleted at any time."""
+_FORMAT = 1
+"""Raised when files of older versions cannot be used."""
+_FEATURES = 384
+"""Features of a vector, where disk space is reckoned before the first one is known."""
+
+
+async def open_pool(context: RunContext) -> LargePool:
+    """Open the large pool of a run; the first run with its file and settings prepares it, which takes long.
+
+    Raises:
+        InputError: the file has changed or cannot be read, the base is no model, or the disk has no room.
+        StudentError: memory runs short.
+    """
+    for opened in context.large_pools:
+        return opened
+    settings = context.settings
+    start = time.monotonic()
+    place = _find_place(context)
+    texts = await _prepare_texts(context, place)
+    vectors = await _prepare_vectors(context, place, texts) if settings.curriculum.pool.select != "random" else None
+    domain = context.domain
+    assert domain.pool_file is not None
+    pool = LargePool(
+        name=domain.pool_file.name,
+        texts=texts,
+        vectors=vectors,
+        groups=np.zeros(0, dtype=np.int16) if vectors is None else await asyncio.to_thread(find_groups, vectors),
+        known=[example.text for example in domain.seeds],
+        guarded=[example.text for example in (*domain.validation, *domain.test)],
+        leak=settings.curation.leak,
+    )
+    context.large_pools.append(pool)
+    seconds = round(time.monotonic() - start, 1)
+    context.emit("pool_opened", lines=texts.counts["lines"], texts=len(texts), seconds=seconds, folder=str(place))
+    return pool
+
+
+def _find_place(context: RunContext) -> Path:
+    """Find the folder for what is prepared: beside the file, or if nothing can be written there, in the run's."""
+    domain, rules = context.domain, context.settings.curation
+    file = domain.pool_file
+    assert file is not None
+    content = domain.fingerprint[name_file(domain.folder, file, "data.pool")]
+    column = domain.file.data.columns.get("text")
+    parts = (_FORMAT, content, file.suffix.lower(), column, rules.min_characters, rules.max_characters)
+    key = hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:16]
+    home = file.parent / CACHE
+    try:
+        home.mkdir(exist_ok=True)
+    except OSError:
+        home = context.folder.path / CACHE
+    if not os.access(home, os.W_OK):
+        home = context.folder.path / CACHE
+    home.mkdir(exist_ok=True)
+    (home / ".gitignore").write_text("*\n", encoding="utf-8", newline="\n")
+    return home / key
+
+
+async def _prepare_texts(context: RunContext, place: Path) -> PoolTexts:
+    limit = context.settings.curriculum.pool.lines
+    texts = open_texts(place, limit)
+    if texts is None:
+        lines = _read_unchanged(context)
+        rules = context.settings.curation
+
+        def build(hear: Callable[[int], None]) -> None:
+            build_texts(place, lines, lambda text: is_valid(text, rules), hear)
+
+        await _in_thread(build, lambda count: _tell(context, "reading", count))
+        texts = open_texts(place, limit)
+    if texts is None:
+        raise InputError(f"{place}: what was prepared of the pool is gone; do not delete it while a run uses it")
+    return texts
+
+
+def _read_unchanged(context: RunContext) -> Iterator[tuple[int, str]]:
+    """Read the pool; refuses at the end a file that is no longer the one that was checked."""
+    domain = context.domain
+    yield from ((line.number, line.text) for line in read_pool(domain, Layout()))
+    assert domain.pool_file is not None
+    for name, digest in digest_files(domain.folder, [domain.pool_file], "data.pool").items():
+        if domain.fingerprint[name] != digest:
+            raise InputError(f"{domain.pool_file}: was changed while it was read; start the run again")
+
+
+async def _prepare_vectors(context: RunContext, place: Path, texts: PoolTexts) -> PoolVectors:
+    """Compute the vectors that are not on disk yet, shard by shard."""
+    base, kind = context.settings.student.base, context.settings.curriculum.pool.vectors
+    source = find_local(base) or locate(base)
+    version = hashlib.sha256(f"{base} {fingerprint(source)}".encode()).hexdigest()
+    vectors = PoolVectors(place / f"{kind}-{version[:16]}", len(texts))
+    vectors.folder.mkdir(exist_ok=True)
+    missing = vectors.missing()
+    _check_room(place, sum(shard.stop - shard.start for shard in missing))
+    for shard in missing:
+        _tell(context, "embedding", shard.start, len(texts))
+        part = await asyncio.to_thread(texts.read, range(shard.start, shard.stop))
+        await context.student.embed_file(base, part, kind, shard.path)
+    return vectors
+
+
+def _check_room(place: Path, texts: int) -> None:
+    """Refuse to begin what the disk has no room for."""
+    state = os.statvfs(place) if hasattr(os, "statvfs") else None
+    needed = texts * _FEATURES * 2
+    free = state.f_bavail * state.f_frsize if state is not None else needed
+    if free < needed:
+        raise InputError(
+            f"{place}: the vectors of {texts:,} texts need {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free;"
+            " free some, or set a smaller curriculum.pool.lines"
+        )
+
+
+def _tell(context: RunContext, step: str, done: int, of: int | None = None) -> None:
+    if context.progress is not None:
+        context.progress.tell("pool_progress", step=step, done=done, of=of)
+
+
+async def _in_thread(work: Callable[[Callable[[int], None]], None], tell: Callable[[int], None]) -> None:
+    """Do long work in a thread; it ends soon after the wait for it is cancelled."""
+    loop, stopped = asyncio.get_running_loop(), threading.Event()
+
+    def hear(count: int) -> None:
+        if stopped.is_set():
+            raise InterruptedError("nobody waits for this any more")
+        loop.call_soon_threadsafe(tell, count)
+
+    try:
+        await asyncio.to_thread(work, hear)
+    finally:
+        stopped.set()
