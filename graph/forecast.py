@@ -111,7 +111,7 @@ class Forecast:
             wanted = warm or curriculum.quotas.drafts
             if budget.samples is not None:
                 wanted = cap_cycle(wanted, max(1, math.ceil(budget.samples / ACCEPTED) - done.total()))
-            left = len(self._lines) - done["real"]
+            left = self._plan.domain.unlabelled - done["real"]
             self._mixes.append(divide(wanted, done, shares, left, curriculum.quotas.lesson))
             done.update(self._mixes[-1])
         return self._mixes[cycle - 1]

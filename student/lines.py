@@ -59,7 +59,7 @@ def cut_texts(
     Raises:
         InputError: `name:line: what; how to mend it` for the first fault found.
     """
-    blank: list[int] = []
+    blank, first = 0, 0
     columns = ColumnNames({} if text_column is None else {"text": text_column}, or_known=or_text)
     for number, row in read_rows(source, form, layout, wanted="text", columns=columns):
         is_empty_cell = form == "parquet" and row.get("text") is None
@@ -68,10 +68,10 @@ def cut_texts(
             layout.show({"text": text})
             yield Line(number, text)
         elif form != "lines":
-            blank.append(number)
+            blank, first = blank + 1, first or number
     if blank:
-        rows = "1 row" if len(blank) == 1 else f"{len(blank):,} rows"
-        layout.notes.append(f"{rows} without a text passed over, the first at line {blank[0]}")
+        rows = "1 row" if blank == 1 else f"{blank:,} rows"
+        layout.notes.append(f"{rows} without a text passed over, the first at line {first}")
 
 
 def text_of(name: str, number: int, row: dict[str, Any], column: str = "text") -> str:

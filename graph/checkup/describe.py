@@ -131,7 +131,7 @@ def _describe_plan(plan: Plan) -> dict[str, Any]:
             "validation": len(domain.validation),
             "test": len(domain.test),
             "corpus": len(domain.corpus_rows),
-            "pool": len(domain.pool),
+            "pool": domain.unlabelled,
         },
         "files": [{"split": file.split, "path": str(file.path), **file.layout.facts()} for file in domain.files],
         "notes": _list_notes(plan),

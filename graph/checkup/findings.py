@@ -179,7 +179,7 @@ def _find_pool(plan: Plan) -> Iterator[Finding]:
 
 def advise_pool(plan: Plan) -> tuple[str, str] | None:
     """What would improve a run most, as measured with language models: the case, and the advice."""
-    source, lines, wanted = plan.settings.curriculum.source, len(plan.domain.pool), plan.settings.budget.samples
+    source, lines, wanted = plan.settings.curriculum.source, plan.domain.unlabelled, plan.settings.budget.samples
     if source == "write" or plan.settings.rows.pool == 0:
         return None
     if not lines:

@@ -21,7 +21,7 @@ COVERAGE_LATER = 0.5
 
 def count_unlabelled(context: RunContext, cycle: int) -> int:
     """Number of texts of the pool that were not labelled before this cycle."""
-    lines = context.domain.pool_lines or len(context.domain.pool)
+    lines = context.domain.unlabelled
     return max(0, lines - len(context.ledger.used_sources(before=cycle))) if lines else 0
 
 

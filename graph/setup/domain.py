@@ -77,6 +77,11 @@ class Domain:
     """What is odd about its data; `notes` holds them as well."""
 
     @property
+    def unlabelled(self) -> int:
+        """Lines that texts to label are chosen from."""
+        return self.pool_lines or len(self.pool)
+
+    @property
     def prompt_language(self) -> PromptLanguage:
         """Language of the base prompts."""
         return choose_language(self.file.language, self.file.prompt_language)

@@ -57,7 +57,9 @@ def test_the_nearest_are_those_of_a_search_over_all(tmp_path: Path) -> None:
     pool, queries = write(tmp_path, rows), make_rows(3, seed=1)
     but = np.zeros(200, dtype=np.bool_)
     but[(rows @ queries[0]).argmax()] = True
-    likeness = np.where(but, -2, queries @ rows.astype(np.float16).astype(np.float32).T)
+    centred = queries - pool.mean
+    assert pool.mean == pytest.approx(rows[:16].mean(axis=0), abs=1e-3)
+    likeness = np.where(but, -9, centred @ rows.astype(np.float16).astype(np.float32).T)
     expected = {int(row) for line in np.argsort(-likeness, axis=1)[:, :5] for row in line}
     assert set(pool.nearest(queries, 5, but).tolist()) == expected
     assert but[list(expected)].sum() == 0
