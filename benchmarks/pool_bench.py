@@ -1,4 +1,4 @@
-"""What a large pool costs: reading, keeping, embedding, grouping and choosing, by the number of its lines.
+"""What a large pool costs: reading, keeping, embedding and choosing, by the number of its lines.
 
     python -m benchmarks.pool_bench [--lines 10000 100000 1000000] [--embed-at-most N] [--encoder-lines N]
 
@@ -115,21 +115,9 @@ def fake_vectors(folder: Path, lines: int) -> None:
         np.save(shard.path, (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16))
 
 
-def group(folder: Path, lines: int) -> None:
-    """Find the groups of like texts."""
-    from evokd.graph.pool.groups import find_groups
-    from evokd.graph.pool.texts import open_texts
-    from evokd.graph.pool.vectors import PoolVectors
-
-    texts = open_texts(folder / "store", lines)
-    assert texts is not None
-    find_groups(PoolVectors(folder / "words", len(texts)))
-
-
 def choose(folder: Path, lines: int) -> Measure:
     """Find what a cycle chooses from, without the student's answers to it; gives the quickest of some rounds."""
-    from evokd.graph.nodes.pool_options import DOUBTFUL, EVEN, NEIGHBOURS, REPRESENTATIVE
-    from evokd.graph.pool.groups import find_groups
+    from evokd.graph.nodes.pool_options import DOUBTFUL, FRESH, NEIGHBOURS, REPRESENTATIVE
     from evokd.graph.pool.large_pool import LargePool
     from evokd.graph.pool.texts import open_texts
     from evokd.graph.pool.vectors import PoolVectors
@@ -141,15 +129,15 @@ def choose(folder: Path, lines: int) -> Measure:
     vectors = PoolVectors(folder / "words", len(texts))
     guarded = [example.text for example in (*domain.validation, *domain.test)]
     known = [example.text for example in domain.seeds]
-    pool = LargePool("pool.jsonl", texts, vectors, find_groups(vectors), known, guarded, 0.8)
+    pool = LargePool("pool.jsonl", texts, known, guarded, 0.8)
     used = [f"pool.jsonl:{number}" for number in range(1, _LABELLED + 1)]
     best: Measure = {}
     for cycle in range(_ROUNDS):
         began, cpu = time.perf_counter(), time.process_time()
         labelled = pool.find_sources(used)
         panel = pool.draw(REPRESENTATIVE, pool.mask(labelled), 0)
-        even = pool.draw_evenly(EVEN, pool.mask(labelled, panel), cycle)
-        rows, _ = pool.drop_near_copies(np.concatenate([panel, even]))
+        fresh = pool.draw(FRESH, pool.mask(labelled, panel), cycle)
+        rows, _ = pool.drop_near_copies(np.concatenate([panel, fresh]))
         pool.drop_near_copies(vectors.nearest(vectors.take(rows[:DOUBTFUL]), NEIGHBOURS, pool.mask(labelled, rows)))
         cost = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - began}
         best = cost if not best or cost["cpu"] < best["cpu"] else best
@@ -157,7 +145,7 @@ def choose(folder: Path, lines: int) -> Measure:
 
 
 STEPS: dict[str, Callable[[Path, int], Measure | None]] = {
-    step.__name__: step for step in (plan_pool, keep_texts, embed_words, embed_encoder, fake_vectors, group, choose)
+    step.__name__: step for step in (plan_pool, keep_texts, embed_words, embed_encoder, fake_vectors, choose)
 }
 
 
@@ -166,8 +154,6 @@ def _load(name: str, folder: Path) -> None:
     import evokd.graph.nodes.pool_options
     import evokd.graph.setup.unlabeled_pool  # noqa: F401
 
-    if name == "group":
-        import sklearn.cluster  # noqa: F401
     if name.startswith("embed"):
         from evokd.student.embedding import embed_file
         from evokd.student.protocol import EmbedFileJob
@@ -209,7 +195,7 @@ def measure_sizes(home: Path, sizes: list[int], embed_at_most: int, encoder_line
         folder = home / str(lines)
         write_domain(folder, lines)
         steps = ["plan_pool", "keep_texts", "embed_words" if lines <= embed_at_most else "fake_vectors"]
-        steps += ["group", "choose", *(["embed_encoder"] if lines == sizes[0] and encoder_lines else [])]
+        steps += ["choose", *(["embed_encoder"] if lines == sizes[0] and encoder_lines else [])]
         found[lines] = {}
         for name in steps:
             count = encoder_lines if name == "embed_encoder" else lines
@@ -237,7 +223,7 @@ def tabulate(found: Costs) -> Iterator[str]:
 
 def _reckon(found: Costs) -> Iterator[str]:
     """Give the lines for ten million, by the growth between the two largest sizes with the same step."""
-    for name in ("plan_pool", "keep_texts", "embed_words", "group", "choose"):
+    for name in ("plan_pool", "keep_texts", "embed_words", "choose"):
         sizes = [lines for lines, steps in found.items() if name in steps]
         if len(sizes) < 2:
             continue

@@ -115,8 +115,12 @@ class Progress(LiveLine):
 
     def _on_pool_opened(self, event: Mapping[str, Any]) -> None:
         self._steps = ""
-        place = f"({format_duration(event['seconds'])}), kept in {literal(event['folder'])}"
-        self._say(f"pool: {event['texts']:,} texts to choose from are prepared {place}")
+        place = f"({format_duration(event['seconds'])}), prepared in {literal(event['folder'])}"
+        self._say(f"pool: {event['texts']:,} texts to choose from {place}")
+
+    def _on_pool_embedded(self, event: Mapping[str, Any]) -> None:
+        self._steps = ""
+        self._say(f"pool: {event['texts']:,} texts embedded ({format_duration(event['seconds'])})")
 
     def _on_estimate_revised(self, event: Mapping[str, Any]) -> None:
         self._spending.revise(event)

@@ -3,15 +3,13 @@
 import asyncio
 import hashlib
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from evokd.graph.context import RunContext
-from evokd.graph.pool.groups import find_groups
 from evokd.graph.pool.large_pool import LargePool
 from evokd.graph.pool.texts import PoolTexts, build_texts, open_texts
 from evokd.graph.pool.vectors import PoolVectors
@@ -31,29 +29,26 @@ _FEATURES = 384
 
 
 async def open_pool(context: RunContext) -> LargePool:
-    """Open the large pool of a run; the first run with its file and settings prepares it, which takes long.
+    """Open the large pool of a run; the first run with its file prepares the texts, seconds for a million.
 
     Raises:
-        InputError: the file has changed or cannot be read, the base is no model, or the disk has no room.
-        StudentError: memory runs short.
+        InputError: the file has changed or cannot be read.
     """
     for opened in context.large_pools:
         return opened
-    settings = context.settings
     start = time.monotonic()
     place = _find_place(context)
     texts = await _prepare_texts(context, place)
-    vectors = await _prepare_vectors(context, place, texts) if settings.curriculum.pool.select != "random" else None
+    if context.settings.curriculum.pool.select in ("auto", "doubt"):  # it will need vectors, once calls are paid for
+        _check_room(_find_vectors(context, texts))
     domain = context.domain
     assert domain.pool_file is not None
     pool = LargePool(
         name=domain.pool_file.name,
         texts=texts,
-        vectors=vectors,
-        groups=np.zeros(0, dtype=np.int16) if vectors is None else await asyncio.to_thread(find_groups, vectors),
         known=[example.text for example in domain.seeds],
         guarded=[example.text for example in (*domain.validation, *domain.test)],
-        leak=settings.curation.leak,
+        leak=context.settings.curation.leak,
     )
     context.large_pools.append(pool)
     seconds = round(time.monotonic() - start, 1)
@@ -109,32 +104,46 @@ def _read_unchanged(context: RunContext) -> Iterator[tuple[int, str]]:
             raise InputError(f"{domain.pool_file}: was changed while it was read; start the run again")
 
 
-async def _prepare_vectors(context: RunContext, place: Path, texts: PoolTexts) -> PoolVectors:
-    """Compute the vectors that are not on disk yet, shard by shard."""
-    base, kind = context.settings.student.base, context.settings.curriculum.pool.vectors
-    source = find_local(base) or locate(base)
-    version = hashlib.sha256(f"{base} {fingerprint(source)}".encode()).hexdigest()
-    vectors = PoolVectors(place / f"{kind}-{version[:16]}", len(texts))
-    vectors.folder.mkdir(exist_ok=True)
-    missing = vectors.missing()
-    _check_room(place, sum(shard.stop - shard.start for shard in missing))
+async def open_vectors(context: RunContext, pool: LargePool) -> PoolVectors:
+    """Open the vectors of a large pool; those that are not on disk yet are computed, shard by shard.
+
+    Raises:
+        InputError: the base is no model, or the disk has no room.
+        StudentError: memory runs short.
+    """
+    start, settings = time.monotonic(), context.settings
+    vectors = _find_vectors(context, pool.texts)
+    missing, kind, base = vectors.missing(), settings.curriculum.pool.vectors, settings.student.base
+    count = _check_room(vectors)
     for shard in missing:
-        _tell(context, "embedding", shard.start, len(texts))
-        part = await asyncio.to_thread(texts.read, range(shard.start, shard.stop))
+        _tell(context, "embedding", shard.start, len(pool.texts))
+        part = await asyncio.to_thread(pool.texts.read, range(shard.start, shard.stop))
         await context.student.embed_file(base, part, kind, shard.path)
+    if missing:
+        seconds = round(time.monotonic() - start, 1)
+        context.emit("pool_embedded", texts=count, vectors=kind, seconds=seconds, folder=str(vectors.folder))
     return vectors
 
 
-def _check_room(place: Path, texts: int) -> None:
-    """Refuse to begin what the disk has no room for."""
-    state = os.statvfs(place) if hasattr(os, "statvfs") else None
-    needed = texts * _FEATURES * 2
-    free = state.f_bavail * state.f_frsize if state is not None else needed
+def _find_vectors(context: RunContext, texts: PoolTexts) -> PoolVectors:
+    """Find the folder of the vectors, by their kind and by all that decides what the base makes of a text."""
+    base, kind = context.settings.student.base, context.settings.curriculum.pool.vectors
+    version = hashlib.sha256(f"{base} {fingerprint(find_local(base) or locate(base))}".encode()).hexdigest()
+    vectors = PoolVectors(texts.file.parents[1] / f"{kind}-{version[:16]}", len(texts))
+    vectors.folder.mkdir(exist_ok=True)
+    return vectors
+
+
+def _check_room(vectors: PoolVectors) -> int:
+    """Refuse to begin what the disk has no room for; gives the number of texts without a vector."""
+    texts = sum(shard.stop - shard.start for shard in vectors.missing())
+    needed, free = texts * _FEATURES * 2, shutil.disk_usage(vectors.folder).free
     if free < needed:
         raise InputError(
-            f"{place}: the vectors of {texts:,} texts need {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free;"
-            " free some, or set a smaller curriculum.pool.lines"
+            f"{vectors.folder}: the vectors of {texts:,} texts need {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are"
+            " free; free some, or set a smaller curriculum.pool.lines"
         )
+    return texts
 
 
 def _tell(context: RunContext, step: str, done: int, of: int | None = None) -> None:

@@ -1,5 +1,6 @@
-"""What a cycle chooses from where the pool is large: a few thousand of all its lines, rare kinds among them."""
+"""What a cycle chooses from where the pool is large: a few thousand of its lines, more where the student doubts."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,19 +10,20 @@ from numpy.typing import NDArray
 from evokd.graph.context import RunContext
 from evokd.graph.curriculum.probes import Vectors
 from evokd.graph.nodes.embeddings import embed
-from evokd.graph.nodes.large_pool import open_pool
+from evokd.graph.nodes.large_pool import open_pool, open_vectors
 from evokd.graph.pool.large_pool import LargePool
 from evokd.graph.pool.texts import Rows
+from evokd.graph.pool.vectors import PoolVectors
 from evokd.messages import PoolText
 
-REPRESENTATIVE = 1_500
+REPRESENTATIVE = 1_000
 """Texts drawn at random, the same in every cycle of a run: they stand for the pool as a whole."""
-EVEN = 1_500
-"""Texts drawn from all groups of like texts in turn, others in every cycle: rare kinds are among them."""
+FRESH = 1_000
+"""Texts drawn at random, others in every cycle."""
 DOUBTFUL = 64
 """The most doubtful of these texts, whose neighbours are looked for among all lines."""
 NEIGHBOURS = 8
-"""Neighbours of each that are looked at as well."""
+"""Neighbours of each that are looked at as well: of a rare kind, ten times as many are among them as by chance."""
 
 Weigh = Callable[[Sequence[str]], Awaitable[NDArray[np.float64]]]
 """Says what a label of each text is worth, (n,)."""
@@ -39,7 +41,7 @@ class Options:
     worth: NDArray[np.float64] | None
     """What a label of each is worth, (n,); None: unknown."""
     mean: NDArray[np.float64]
-    """The mean of the whole pool, (features,), as far as the representative texts tell."""
+    """The mean of the whole pool, (features,), as far as the texts drawn at random tell."""
 
 
 async def draw_texts(context: RunContext, used: set[str], wanted: int, seed: int) -> list[PoolText]:
@@ -63,37 +65,30 @@ async def find_options(context: RunContext, cycle: int, used: set[str], weigh: W
     but = pool.mask(labelled)
     panel = pool.draw(REPRESENTATIVE, pool.mask(), context.seed("pool panel"))
     panel = panel[~but[panel]]
-    even = pool.draw_evenly(EVEN, pool.mask(labelled, panel), context.seed(cycle, "pool groups"))
-    rows, texts = pool.drop_near_copies(np.concatenate([panel, even]))
+    fresh = pool.draw(FRESH, pool.mask(labelled, panel), context.seed(cycle, "pool fresh"))
+    rows, texts = pool.drop_near_copies(np.concatenate([panel, fresh]))
     if not len(rows):
         return None
     worth = None if weigh is None else await weigh(texts)
     if weigh is not None and worth is not None:
-        more, more_texts = pool.drop_near_copies(_find_neighbours(pool, rows, worth, but))
+        vectors = await open_vectors(context, pool)
+        near = await asyncio.to_thread(_find_neighbours, vectors, rows, worth, but)
+        more, more_texts = pool.drop_near_copies(near)
         if len(more):
             worth = np.concatenate([worth, await weigh(more_texts)])
             rows, texts = np.concatenate([rows, more]), [*texts, *more_texts]
-    vectors = await _embed(context, pool, rows, texts)
-    taken = await _embed(context, pool, labelled, pool.texts.read(labelled.tolist()))
-    represents = np.isin(rows, panel)
-    mean = vectors[represents if represents.any() else slice(None)].mean(axis=0)
-    return Options(_name(pool, rows, texts), vectors, taken, worth, mean)
+    seen = await embed(context, texts)
+    taken = await embed(context, pool.texts.read(labelled.tolist()))
+    is_random = np.isin(rows, np.concatenate([panel, fresh]))
+    return Options(_name(pool, rows, texts), seen, taken, worth, seen[is_random].mean(axis=0))
 
 
-def _find_neighbours(pool: LargePool, rows: Rows, worth: NDArray[np.float64], but: NDArray[np.bool_]) -> Rows:
+def _find_neighbours(vectors: PoolVectors, rows: Rows, worth: NDArray[np.float64], but: NDArray[np.bool_]) -> Rows:
     """Find the texts of the whole pool that are nearest to the most doubtful ones."""
-    assert pool.vectors is not None
     doubtful = rows[np.argsort(-worth, kind="stable")[:DOUBTFUL]]
     passed_over = but.copy()
     passed_over[rows] = True
-    return pool.vectors.nearest(pool.vectors.take(doubtful), NEIGHBOURS, passed_over)
-
-
-async def _embed(context: RunContext, pool: LargePool, rows: Rows, texts: Sequence[str]) -> Vectors:
-    """Give the encoder's vectors: those on disk, if they are of this kind."""
-    if pool.vectors is not None and context.settings.curriculum.pool.vectors == "encoder":
-        return pool.vectors.take(rows).astype(np.float64)
-    return await embed(context, texts)
+    return vectors.nearest(vectors.take(doubtful), NEIGHBOURS, passed_over)
 
 
 def _name(pool: LargePool, rows: Rows, texts: Sequence[str]) -> list[PoolText]:

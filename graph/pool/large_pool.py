@@ -1,4 +1,4 @@
-"""A large pool that is ready to choose from: which lines are closed, and which of the others a cycle looks at."""
+"""A large pool that is ready to choose from: which of its lines are closed, and draws from the others."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from evokd.graph.pool.groups import Groups, draw_evenly
 from evokd.graph.pool.texts import PoolTexts, Rows
-from evokd.graph.pool.vectors import PoolVectors
 from evokd.student.curate import SimilarTexts, normalise
 
 
@@ -20,10 +18,6 @@ class LargePool:
     name: str
     """Of the user's file, as sources call it."""
     texts: PoolTexts
-    vectors: PoolVectors | None
-    """None where texts are drawn at random: then nothing is embedded."""
-    groups: Groups
-    """The group of each text; empty without vectors."""
     known: Sequence[str]
     """Texts that are learned from already: the seeds."""
     guarded: Sequence[str]
@@ -61,10 +55,6 @@ class LargePool:
         rng = np.random.default_rng(seed)
         free = np.flatnonzero(~but)
         return np.sort(rng.choice(free, size=min(wanted, len(free)), replace=False))
-
-    def draw_evenly(self, wanted: int, but: NDArray[np.bool_], seed: int) -> Rows:
-        """Draw texts from all groups in turn."""
-        return draw_evenly(self.groups, wanted, but, seed)
 
     def drop_near_copies(self, rows: Rows) -> tuple[Rows, list[str]]:
         """Read texts and leave out those that are nearly a guarded one: too dear to ask of every line of a pool."""

@@ -46,7 +46,7 @@ def pooled(make_toy: MakeToy, monkeypatch: pytest.MonkeyPatch) -> MakePooled:
     """Make a context whose pool has 300 lines and three of a rare kind, of which 40 are kept in memory."""
     monkeypatch.setattr(unlabeled_pool, "MOST", KEPT)
     monkeypatch.setattr(vectors, "SHARD", 128)
-    for name, number in (("REPRESENTATIVE", 30), ("EVEN", 30), ("DOUBTFUL", 4), ("NEIGHBOURS", 3)):
+    for name, number in (("REPRESENTATIVE", 30), ("FRESH", 30), ("DOUBTFUL", 4), ("NEIGHBOURS", 3)):
         monkeypatch.setattr(pool_options, name, number)
 
     def make(with_held: bool = False, **pool: object) -> tuple[ToyContext, EmbeddingStudent]:
@@ -92,11 +92,19 @@ async def test_texts_are_chosen_from_all_lines_and_the_same_again(pooled: MakePo
     assert len({item.source for item in chosen}) == 12
     assert {item.text for item in chosen} <= {*LINES, *RARE}
     assert {item.source for item in chosen} - {item.source for item in toy.context.domain.pool}
-    assert student.written == [128, 128, 47]
+    assert student.written == [], "no neighbour is looked for yet"
     assert await select_texts(toy.context, 1, None, 12) == chosen
+
+
+async def test_vectors_are_computed_once_the_student_has_doubts_and_never_again(pooled: MakePooled) -> None:
+    toy, student = pooled()
+    toy.teach("c000")
+    chosen = await select_texts(toy.context, 2, "c000", 12)
+    assert student.written == [128, 128, 47]
+    assert toy.event("pool_embedded")["texts"] == 303
     again = EmbeddingStudent()
-    assert await select_texts(reopened(toy, again).context, 1, None, 12) == chosen
-    assert again.written == [], "nothing is embedded twice"
+    assert await select_texts(reopened(toy, again).context, 2, "c000", 12) == chosen
+    assert again.written == []
 
 
 async def test_sources_name_the_line_of_the_file(pooled: MakePooled) -> None:
@@ -154,17 +162,20 @@ async def test_random_texts_need_no_vectors(pooled: MakePooled) -> None:
 
 async def test_a_limit_and_the_encoder_are_used(pooled: MakePooled) -> None:
     toy, student = pooled(lines=200, vectors="encoder")
-    assert len(await select_texts(toy.context, 1, None, 20)) == 20
+    toy.teach("c000")
+    assert len(await select_texts(toy.context, 2, "c000", 20)) == 20
     assert student.written == [128, 72]
+    assert toy.event("pool_embedded")["vectors"] == "encoder"
     assert count_unlabelled(toy.context, 1) == 200
 
 
 async def test_a_deleted_shard_is_computed_again_alone(pooled: MakePooled) -> None:
     toy, _ = pooled()
-    chosen = await select_texts(toy.context, 1, None, 12)
+    toy.teach("c000")
+    chosen = await select_texts(toy.context, 2, "c000", 12)
     next((toy.context.domain.folder / large_pool.CACHE).glob("*/words-*/00001.npy")).unlink()
     again = EmbeddingStudent()
-    assert await select_texts(reopened(toy, again).context, 1, None, 12) == chosen
+    assert await select_texts(reopened(toy, again).context, 2, "c000", 12) == chosen
     assert again.written == [128]
 
 
