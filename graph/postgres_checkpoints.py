@@ -45,6 +45,8 @@ class PatientSaver(AsyncPostgresSaver):
         # plain types alone are read back, no matter when langgraph was imported
         super().__init__(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         self._address = address
+        # CONCURRENTLY would wait for all that goes on in the database, such as a backup; the run's tables are empty
+        self.MIGRATIONS = [step.replace(" CONCURRENTLY", "") for step in self.MIGRATIONS]
 
     async def setup(self) -> None:
         """Make LangGraph's tables."""

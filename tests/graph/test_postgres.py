@@ -164,6 +164,21 @@ def test_names_that_are_taken_or_unknown_are_told(
 
 
 @pytest.mark.usefixtures("word_students")
+def test_a_folder_takes_a_new_address_of_its_run_and_no_other_run(
+    toy_domain: Path, database: PostgresServer, capsys: Printed
+) -> None:
+    folder = run_quick(toy_domain, "--cycles", "1", "--store", database.tcp_with_password)
+    command = ["resume", "one", "--runs-dir", str(folder.path.parent), "--store", database.url]
+    config = folder.config.read_bytes()
+    folder.config.write_bytes(config + b"# of another run\n")
+    assert main.run_cli(command) == 2
+    assert f"holds a run of this name from {database.tcp}; choose another folder" in capsys.readouterr().err
+    folder.config.write_bytes(config)
+    assert main.run_cli(command) == 0, capsys.readouterr().err
+    assert address.read_pointer(folder.ledger).url == database.url
+
+
+@pytest.mark.usefixtures("word_students")
 def test_a_server_that_stays_away_stops_the_run_and_says_how_to_go_on(
     toy_domain: Path, database: PostgresServer, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

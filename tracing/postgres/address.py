@@ -61,6 +61,8 @@ def parse_address(url: str, run_id: str, option: str = "--store") -> StoreAddres
     """
     bare = split_password(url, option)
     require_driver(option)
+    if os.name == "nt":
+        raise InputError(f"{option}: runs in a database need Linux or macOS; use WSL, or leave the option out")
     return StoreAddress(bare, name_schema(run_id))
 
 
