@@ -17,14 +17,9 @@ _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-_TOKENIZERS = (
-    "tokenizer.json",
-    "vocab.txt",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "tokenizer.model",
-    "vocab.json",
-)
+_SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "spm.model", "tokenizer.model")
+"""Tokenizers that transformers reads with the package sentencepiece; where tokenizer.json is beside them, without."""
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", *_SENTENCEPIECE)
 _DECISIVE = {".safetensors", ".json", ".txt", ".model"}
 """Endings of the files that decide what a base makes of a text."""
 _POOLING = "1_Pooling/config.json"
@@ -137,8 +132,21 @@ def _check_folder(folder: Path) -> None:
         raise InputError(
             f"student.base: {folder} has no tokenizer, tokenizer.json is missing; save the tokenizer there too"
         )
+    _check_sentencepiece({path.name for path in folder.iterdir()}, f"student.base: {folder}")
     check_config(folder)
     check_files(folder)
+
+
+def _check_sentencepiece(files: set[str], where: str) -> None:
+    """Refuse a tokenizer that needs a package which is not there; transformers would misread the file."""
+    others = files.intersection(_TOKENIZERS).difference(_SENTENCEPIECE)
+    model = next((name for name in _SENTENCEPIECE if name in files), None)
+    if model is None or others or importlib.util.find_spec("sentencepiece") is not None:
+        return
+    raise InputError(
+        f"{where}: its tokenizer is {model} alone, which needs two packages: pip install sentencepiece protobuf;"
+        " or save the tokenizer again as tokenizer.json"
+    )
 
 
 def _check_hub(name: str) -> None:
@@ -175,3 +183,4 @@ def _ask_hub(name: str, advice: str) -> None:
         raise InputError(
             f"student.base: hub model {name!r} has no config.json or no safetensors weights; choose another"
         )
+    _check_sentencepiece(files, f"student.base: hub model {name!r}")

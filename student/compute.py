@@ -10,6 +10,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from evokd.messages import InputError
 from evokd.student.student_settings import Device, Precision
 
+_FLOAT32_ONLY = ("deberta",)
+"""Kinds of models whose code overflows in bfloat16: they mask attention with float32's lowest number."""
 _CPU_SIGNS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 """What torch asks a CPU, by version; a version without the question counts as a no."""
 
@@ -26,8 +28,23 @@ def pick_device(device: Device) -> torch.device:
     return torch.device("cuda" if available and device != "cpu" else "cpu")
 
 
-def pick_precision(precision: Precision, device: torch.device) -> torch.dtype:
-    """Choose the number format of training: bfloat16 only where the hardware computes in it, unless it is asked for."""
+def pick_precision(precision: Precision, device: torch.device, kind: str = "") -> torch.dtype:
+    """Choose the number format of training: bfloat16 only where the hardware computes in it, unless it is asked for.
+
+    Args:
+        precision: what the user asks for.
+        device: where it is computed.
+        kind: `model_type` of the model; some kinds cannot compute in bfloat16.
+
+    Raises:
+        InputError: bfloat16 is asked for, and the kind of model cannot compute in it.
+    """
+    if kind in _FLOAT32_ONLY:
+        if precision == "bfloat16":
+            raise InputError(
+                f"student.precision: models of kind {kind} do not compute in bfloat16; use auto or float32"
+            )
+        return torch.float32
     if precision == "auto":
         if device.type == "cuda":
             able = torch.cuda.is_bf16_supported(including_emulation=False)

@@ -183,7 +183,7 @@ class _Training:
         elif self.pretrained:
             clear_layer(layer)
         if self.tune == "full":
-            precision = pick_precision(job.settings.precision, self.device)
+            precision = pick_precision(job.settings.precision, self.device, model.config.model_type)
             with small_vocabulary(model, data.encodings, tokenizer.pad_token_id or 0) as encodings:
                 data = replace(data, encodings=encodings)
                 settings = _current_settings(job, retry)
