@@ -77,7 +77,7 @@ def predict(
         raise InputError("--prefix: give one letter or more, so that no column of the input is written over")
     cluster = choose_cluster(on, ray_address, ray_gpus)
     if cluster is not None:
-        options = api.ShardOptions(shard_rows or api.SHARD_ROWS, prefix, reject, scores)
+        options = api.ShardOptions(shard_rows or api.SHARD_ROWS, prefix or _PREFIX, reject, scores)
         student, rows = api.load_student(run, runs_dir, int8=int8), _open(file or given or "-", form, text_column)
         _write_shards(student, rows, output, cluster, options, jobs, quiet)
         return
