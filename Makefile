@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+CORE := $(VENV)/.installed
+STAMP := $(VENV)/.installed-dev
 SEED ?= 1
 WORKERS ?= 2
 
@@ -12,15 +13,24 @@ WORKERS ?= 2
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
-$(STAMP): pyproject.toml constraints.txt
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "evokd needs Python 3.11 or newer; try: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# --no-compile: Python compiles a module when it is first used, which most of them never are
+$(CORE): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --no-compile --editable .
 	@touch $@
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --no-compile --editable '.[dev]'
+	@touch $(CORE) $@
 
 setup: $(STAMP)  ## make .venv with everything in it
 
-demo: $(STAMP)  ## evolution cycles on two shipped domains, with the embedded teacher and student
+demo: $(CORE)  ## evolution cycles on two shipped domains, with the embedded teacher and student
 	$(BIN)/evokd run support_tickets --cycles 3 --seed $(SEED)
 	$(BIN)/evokd run field_reports --cycles 3 --seed $(SEED)
 
@@ -46,7 +56,7 @@ $(BROWSER): $(STAMP) tests/browser/package-lock.json
 	command -v npm >/dev/null || want="$$want npm"; \
 	[ -z "$$want" ] || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -qy $$want; } \
 	|| { echo "the tests in a browser need commands that come with these packages:$$want"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,browser]'
+	$(PIP_INSTALL) --editable '.[dev,browser]'
 	npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund
 	@touch $@
 
