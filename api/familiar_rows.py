@@ -11,7 +11,7 @@ from evokd.graph.setup.domain import load_domain
 from evokd.graph.setup.few_shot_sampling import choose_rows
 from evokd.graph.setup.run_folder import read_config
 from evokd.messages import InputError
-from evokd.student.curate import SimilarTexts, normalise
+from evokd.student.similar_texts import SimilarTexts, normalise
 from evokd.tracing.view_rows import rows_of
 
 _Split = Literal["seeds", "validation"]

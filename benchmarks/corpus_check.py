@@ -24,9 +24,9 @@ import numpy.typing as npt
 
 from evokd.graph.setup.domain import Domain, find_domain, load_domain
 from evokd.messages.spans import Span, split_words
-from evokd.student.curate import normalise
 from evokd.student.data import read_examples
 from evokd.student.process.client import StudentClient
+from evokd.student.similar_texts import normalise
 from evokd.student.tasks.base import LabeledExample, TaskCodec
 from evokd.student.tasks.ner.spans import to_spans
 

@@ -18,8 +18,8 @@ from evokd.graph.setup.plan import Plan, plan_settings
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.simulated_teacher import make_corpus
 from evokd.messages import EvokdError
-from evokd.student.curate import normalise
 from evokd.student.protocol import StudentProtocol, TrainExample, TrainJob
+from evokd.student.similar_texts import normalise
 from evokd.tracing.events import Listener
 from evokd.tracing.files import write_json
 from evokd.tracing.summary import read_summary

@@ -12,6 +12,7 @@ from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.run_settings import Settings
 from evokd.student.protocol import StudentProtocol
+from evokd.student.similar_texts import SimilarTexts
 from evokd.tracing.events import Emit
 from evokd.tracing.ledger import Ledger
 
@@ -33,6 +34,17 @@ class TrainingProgress:
         self.tell("training_step", cycle=self.cycle, step=step, steps=steps)
 
 
+@dataclass
+class KnownTexts:
+    """What drafts must differ from; the index grows with the run, so that a cycle adds its own texts alone."""
+
+    index: SimilarTexts = field(default_factory=SimilarTexts)
+    next_cycle: int = 0
+    """The first cycle whose texts are not in yet; 0: nor are the seeds."""
+    guarded: SimilarTexts = field(default_factory=SimilarTexts)
+    """Validation and test texts."""
+
+
 @dataclass(frozen=True)
 class RunContext:
     """Collaborators of a run."""
@@ -50,6 +62,8 @@ class RunContext:
     """Tokens and US dollars that a draft is expected to cost, before any is written."""
     vectors: dict[str, "NDArray[np.float64]"] = field(default_factory=dict)
     """Embeddings of texts by the untrained student: those that this process has needed so far."""
+    known_texts: KnownTexts = field(default_factory=KnownTexts)
+    """Texts that drafts are compared with, as far as this process has indexed them."""
     large_pools: list[LargePool] = field(default_factory=list)
     """The large pool of the run, once it is opened: one at most."""
     keep_versions: bool = False

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from evokd.intake.split import LIKE
-from evokd.student.curate import SimilarTexts, is_valid, normalise
+from evokd.student.curate import is_valid
+from evokd.student.similar_texts import SimilarTexts, normalise
 from evokd.student.student_settings import CurationSettings
 
 MOST = 100_000

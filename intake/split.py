@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evokd.student.curate import normalise, pair_like
+from evokd.student.similar_texts import normalise, pair_like
 from evokd.student.tasks.base import LabeledExample, TaskCodec
 
 LIKE = 0.8

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from evokd.messages import SET_SEPARATOR
-from evokd.student.curate import normalise
 from evokd.student.protocol import TrainExample
+from evokd.student.similar_texts import normalise
 
 
 def split_folds(examples: Sequence[TrainExample], folds: int) -> list[list[TrainExample]]:

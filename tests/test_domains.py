@@ -26,7 +26,8 @@ from benchmarks.corpus_check import (
 )
 from evokd.graph.setup.domain import Domain, find_domain, load_domain
 from evokd.messages.spans import align, span_fault, split_words, surfaces
-from evokd.student.curate import Candidate, Curator, normalise
+from evokd.student.curate import Candidate, Curator
+from evokd.student.similar_texts import SimilarTexts, normalise
 from evokd.student.student_settings import CurationSettings
 from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.ner.spans import to_spans
@@ -100,7 +101,7 @@ def test_no_text_occurs_twice(files: Files) -> None:
 @pytest.mark.parametrize("name", ["corpus", "seeds"])
 def test_curation_finds_no_leak_of_validation_or_test_texts(domain: Domain, files: Files, name: str) -> None:
     guarded = texts(files, "validation", "test")
-    curator = Curator(CurationSettings(), domain.codec, [], guarded)
+    curator = Curator(CurationSettings(), domain.codec, SimilarTexts(), SimilarTexts(guarded))
     drafts = [draft(str(i), example) for i, example in enumerate(files[name])]
     copies = [Candidate(f"copy-{i}", f"{text} Thanks", None, None, None) for i, text in enumerate(guarded)]
     refused = [(files[name][int(ruling.id)], ruling.reason) for ruling in curator.judge(drafts) if ruling.reason]
@@ -110,7 +111,7 @@ def test_curation_finds_no_leak_of_validation_or_test_texts(domain: Domain, file
 
 
 def test_validation_and_test_are_no_near_copies_of_one_another(domain: Domain, files: Files) -> None:
-    curator = Curator(CurationSettings(), domain.codec, [], texts(files, "test"))
+    curator = Curator(CurationSettings(), domain.codec, SimilarTexts(), SimilarTexts(texts(files, "test")))
     drafts = [draft(example.text, example) for example in files["validation"]]
     assert [ruling.id for ruling in curator.judge(drafts) if not ruling.accepted] == []
 

@@ -125,10 +125,10 @@ class Reviews(Samples):
         """The decision in force about one text."""
         return self.decisions().get(sample)
 
-    def refused_texts(self, but_of: int = -1) -> list[tuple[str, str]]:
-        """Id and text of all samples that people refused; `but_of`: a cycle that is left out."""
-        rows = self._rows("SELECT id, text FROM samples WHERE reason = ? AND cycle != ?", REFUSED, but_of)
-        return [(row["id"], row["text"]) for row in rows]
+    def refused_texts(self, first: int = 0, end: int = 2**31 - 1) -> list[str]:
+        """Texts that people refused, of the cycles from `first` up to, not including, `end`."""
+        where = "reason = ? AND cycle >= ? AND cycle < ?"
+        return [row["text"] for row in self._rows(f"SELECT text FROM samples WHERE {where}", REFUSED, first, end)]
 
     def reviewers(self) -> dict[str, str]:
         """Id of a text -> the person who vouches for its answer."""

@@ -138,10 +138,10 @@ class Samples(Database):
 
     # These queries run in every cycle over all accepted samples: they read few columns and make no objects.
 
-    def accepted_texts(self, but_of: int) -> list[tuple[str, str]]:
-        """Id and text of all accepted samples except those of one cycle, in no particular order."""
-        rows = self._rows("SELECT id, text FROM samples WHERE state = 'accepted' AND cycle != ?", but_of)
-        return [(row["id"], row["text"]) for row in rows]
+    def accepted_texts(self, first: int, end: int) -> list[str]:
+        """Texts of the accepted samples of the cycles from `first` up to, not including, `end`, in no order."""
+        where = "state = 'accepted' AND cycle >= ? AND cycle < ?"
+        return [row["text"] for row in self._rows(f"SELECT text FROM samples WHERE {where}", first, end)]
 
     def trained_ids(self, before: int) -> list[str]:
         """Ids of the accepted samples of earlier cycles that were for training, in order."""

@@ -10,7 +10,7 @@ from evokd.graph.setup.plan import Plan
 from evokd.messages import is_label_set
 from evokd.messages.finding import Finding, Level
 from evokd.messages.naming import PLACEHOLDER, repeats_name
-from evokd.student.curate import normalise
+from evokd.student.similar_texts import normalise
 
 FEW_LINES = 150
 """With fewer unlabelled texts than this, the check advises adding some."""

@@ -9,7 +9,7 @@ from typing import Any
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.plan import Plan
 from evokd.messages import is_label_set, list_labels
-from evokd.student.curate import SimilarTexts, normalise
+from evokd.student.similar_texts import SimilarTexts, normalise
 from evokd.student.tasks.base import LabeledExample
 
 SPLITS = ("seeds", "validation", "test")

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from evokd.agents.llm.attempt import TeacherUseless
-from evokd.graph.context import RunContext
+from evokd.graph.context import KnownTexts, RunContext
 from evokd.graph.nodes.human_review import OVER_BUDGET, is_reviewed
 from evokd.graph.nodes.labeling import REAL, label_rule
 from evokd.graph.nodes.review import is_review_due
@@ -76,15 +76,24 @@ def brought_nothing(context: RunContext, cycle: int) -> bool:
 
 
 def _judge(context: RunContext, cycle: int, drafts: list[Sample]) -> list[Ruling]:
-    domain = context.domain
-    known = [(f"seed-{number}", example.text) for number, example in enumerate(domain.seeds)]
-    known += context.ledger.accepted_texts(but_of=cycle)
-    known += context.ledger.refused_texts(but_of=cycle)  # what people refused does not come back as another text
-    guarded = [example.text for example in (*domain.validation, *domain.test)]
-    curator = Curator(context.settings.curation, domain.codec, known, guarded)
+    known = _index_known(context, cycle)
+    curator = Curator(context.settings.curation, context.domain.codec, known.index, known.guarded)
     modes = {lesson["id"]: lesson["plan"].get("mode", "") for lesson in context.ledger.lessons(cycle)}
     alone = label_rule(context) == "generator"
     return curator.judge([_to_candidate(sample, modes[sample.lesson], alone) for sample in drafts])
+
+
+def _index_known(context: RunContext, cycle: int) -> KnownTexts:
+    """Bring the index up to the cycle before this one, whose texts are settled: only its own gate takes texts back."""
+    known, domain = context.known_texts, context.domain
+    if not known.next_cycle:
+        known.index.update(example.text for example in domain.seeds)
+        known.guarded.update(example.text for example in (*domain.validation, *domain.test))
+    known.index.update(context.ledger.accepted_texts(known.next_cycle, cycle))
+    # what people refused does not come back as another text
+    known.index.update(context.ledger.refused_texts(known.next_cycle, cycle))
+    known.next_cycle = cycle
+    return known
 
 
 def _to_candidate(sample: Sample, mode: str, alone: bool) -> Candidate:

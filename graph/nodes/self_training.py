@@ -76,7 +76,7 @@ async def train_twice(context: RunContext, cycle: int, version: str, material: M
 def _choose_texts(context: RunContext, material: Material, seed: int) -> list[str]:
     """Draw texts of the pool that are not labelled yet; none that people refused."""
     left_out = {item.text for item in (*material.examples, *material.replay)}
-    left_out |= {text for _, text in context.ledger.refused_texts()}
+    left_out |= set(context.ledger.refused_texts())
     texts = [item.text for item in context.domain.pool if item.text not in left_out]
     return random.Random(f"{seed}/self").sample(texts, min(context.settings.student.self_training_texts, len(texts)))
 

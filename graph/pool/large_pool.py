@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evokd.graph.pool.texts import PoolTexts, Rows
-from evokd.student.curate import SimilarTexts, normalise
+from evokd.student.similar_texts import SimilarTexts, normalise
 
 
 @dataclass(frozen=True, eq=False)

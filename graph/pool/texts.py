@@ -19,7 +19,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from evokd.student.curate import normalise
+from evokd.student.similar_texts import normalise
 
 TEXTS = "texts"
 _BYTES = "texts.utf8"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evokd.messages.finding import Finding
-from evokd.student.curate import normalise
+from evokd.student.similar_texts import normalise
 from evokd.student.tasks.base import LabeledExample, TaskCodec
 
 Split = tuple[Path, Sequence[LabeledExample]]

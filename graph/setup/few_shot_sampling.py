@@ -13,7 +13,7 @@ from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_settings import RowsSettings
 from evokd.graph.setup.simulated_teacher import read_corpus
 from evokd.messages import InputError
-from evokd.student.curate import normalise
+from evokd.student.similar_texts import normalise
 from evokd.student.tasks.base import LabeledExample, TaskCodec
 
 LEAST_TO_DIVIDE = 60

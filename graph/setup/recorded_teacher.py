@@ -11,8 +11,8 @@ from evokd.graph.setup.run_settings import Settings
 from evokd.graph.setup.unlabeled_pool import read_pool, tell_layout, use_lines
 from evokd.messages import InputError
 from evokd.simulator.recording import LABELLED, WRITTEN, Recording, read_recording
-from evokd.student.curate import normalise
 from evokd.student.reading.layout import Layout
+from evokd.student.similar_texts import normalise
 from evokd.student.tasks.spelling import spell
 from evokd.tracing.ledger import Ledger
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 from evokd.graph.setup.domain import DataFile, Domain
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import PoolText
-from evokd.student.curate import SimilarTexts, is_valid, normalise
+from evokd.student.curate import is_valid
 from evokd.student.lines import Line, read_lines
 from evokd.student.reading.layout import Layout
+from evokd.student.similar_texts import SimilarTexts, normalise
 from evokd.student.student_settings import CurationSettings
 
 MOST = 10_000

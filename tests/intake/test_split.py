@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evokd.intake.pool import choose_pool
 from evokd.intake.split import LIKE, Splits, split_rows
-from evokd.student.curate import SimilarTexts, normalise
+from evokd.student.similar_texts import SimilarTexts, normalise
 from evokd.student.tasks.base import LabeledExample
 from evokd.student.tasks.registry import codec
 

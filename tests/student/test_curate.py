@@ -1,20 +1,17 @@
-import json
 import random
-import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from evokd.student.curate import Candidate, Curator, Ruling, SimilarTexts, _split, normalise, pair_like
+from evokd.student.curate import Candidate, Curator, Ruling
 from evokd.student.protocol import Answer
+from evokd.student.similar_texts import SimilarTexts, _split, normalise
 from evokd.student.student_settings import CurationSettings
 from evokd.student.tasks.registry import codec
+from tests.student.test_similar_texts import read_texts, vary
 
 CODEC = codec("classification", ["cancel_plan", "change_plan", "how_to"])
 KNOWN = "I was charged for the premium plan although I cancelled it on the third of May"
@@ -23,7 +20,9 @@ CHINESE = "我已经在五月取消了订阅但是你们还是从我的账户里
 
 
 def rule(*candidates: Candidate, **settings: object) -> list[Ruling]:
-    curator = Curator(CurationSettings.model_validate(settings), CODEC, [("s1", KNOWN), ("s2", CHINESE)], [GUARDED])
+    curator = Curator(
+        CurationSettings.model_validate(settings), CODEC, SimilarTexts([KNOWN, CHINESE]), SimilarTexts([GUARDED])
+    )
     return curator.judge(candidates)
 
 
@@ -137,53 +136,6 @@ def test_thresholds_of_one_leave_only_repeats() -> None:
     assert (near.accepted, leak.accepted) == (True, True)
 
 
-def test_normalising_keeps_words_and_never_loses_a_text() -> None:
-    assert normalise(" Don\u2019t\tSTOP—now! ") == normalise("dont stop now") == "dont stop now"
-    assert normalise("?!") == "?!"
-
-
-@given(st.text())
-def test_normalising_is_what_it_says_slowly(text: str) -> None:
-    folded = "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c not in "'`\u00b4\u02bc\u2018\u2019")
-    words = "".join(" " if unicodedata.category(c)[0] in "PZC" else c for c in folded).split()
-    assert normalise(text) == (" ".join(words) if words else "".join(folded.split()))
-
-
-# ----------------------------------------------------------------------------------- finding what is worth comparing
-
-WORDS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=9).map(" ".join)
-
-
-@given(st.lists(WORDS, max_size=8), WORDS, st.integers(0, 40))
-def test_a_like_text_is_found_exactly_where_comparing_with_all_finds_one(
-    known: list[str], form: str, fortieths: int
-) -> None:
-    threshold = fortieths / 40
-    words = _split(form)
-    likeness = [Indel.normalized_similarity(words, _split(other), score_cutoff=threshold) for other in known]
-    slow = any(value >= threshold > 0 for value in likeness)
-    assert SimilarTexts(known).has_like(form, threshold) == slow
-
-
-DOMAINS = Path(__file__).parents[2] / "domains"
-
-
-def read_texts(domain: str) -> list[str]:
-    """Read the texts of a shipped corpus."""
-    lines = (DOMAINS / domain / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["text"] for line in lines if line]
-
-
-def vary(text: str, words: Sequence[str], rng: random.Random) -> str:
-    """Change, add or leave out a few words: about as many as the thresholds turn on."""
-    found = text.split()
-    for _ in range(rng.randint(1, 4)):
-        place = rng.randrange(len(found))
-        found[place : place + rng.randint(0, 1)] = rng.choices(words, k=rng.randint(0, 1))
-        found = found or [rng.choice(words)]
-    return " ".join(found)
-
-
 def test_rulings_on_shipped_texts_are_those_of_comparing_with_all() -> None:
     rng = random.Random(1)
     texts = [*read_texts("support_tickets"), *read_texts("field_reports")]
@@ -191,7 +143,7 @@ def test_rulings_on_shipped_texts_are_those_of_comparing_with_all() -> None:
     rng.shuffle(texts)
     guarded, known = texts[:200], [*texts[200:], *(vary(rng.choice(texts), words, rng) for _ in range(2000))]
     drafts = [vary(rng.choice(texts), words, rng) for _ in range(400)]
-    curator = Curator(CurationSettings(), CODEC, [(str(i), text) for i, text in enumerate(known)], guarded)
+    curator = Curator(CurationSettings(), CODEC, SimilarTexts(known), SimilarTexts(guarded))
     rulings = curator.judge([draft(text, id=str(i)) for i, text in enumerate(drafts)])
     forms = [normalise(text) for text in drafts]
     known_forms = {normalise(text) for text in known}
@@ -221,16 +173,6 @@ def test_rulings_on_shipped_texts_are_those_of_comparing_with_all() -> None:
     assert {reason: expected.count(reason) > 20 for reason in ("leak", "near_duplicate", None)} == dict.fromkeys(
         ["leak", "near_duplicate", None], True
     )
-
-
-def test_few_of_many_texts_are_compared() -> None:
-    """With 20,000 known texts a draft is compared with hundreds: a cycle must not slow down as a run grows."""
-    rng = random.Random(1)
-    rows = read_texts("support_tickets")
-    words = sorted({word for text in rows for word in text.split()})
-    index = SimilarTexts(vary(rng.choice(rows), words, rng) for _ in range(20_000))
-    compared = [len(index._find(_split(normalise(text)), 0.85)) for text in rows[:100]]
-    assert sum(compared) / len(compared) < 1000
 
 
 # ---------------------------------------------------------------------------------------------- variations of a text
@@ -271,7 +213,7 @@ def answer(places: Places) -> Answer | None:
 
 
 def settle(intended: Places, given: Places, confidence: float = 0.9, **settings: object) -> Ruling:
-    curator = Curator(CurationSettings.model_validate(settings), ENTITIES, [], [])
+    curator = Curator(CurationSettings.model_validate(settings), ENTITIES, SimilarTexts(), SimilarTexts())
     (ruling,) = curator.judge([Candidate("d1", SENTENCE, answer(intended), answer(given), confidence)])
     return ruling
 
@@ -328,26 +270,3 @@ def test_one_opinion_about_entities_is_enough_and_unknown_types_are_refused() ->
 def test_a_whole_text_has_no_parts_to_mask(dispute: str, confidence: float, label: str | None) -> None:
     (ruling,) = rule(draft("end it after this month", "cancel_plan", "change_plan", confidence), dispute=dispute)
     assert (ruling.label, ruling.reason, ruling.masked) == (label, None if label else "disputed", ())
-
-
-def test_more_words_than_there_are_characters_still_compare_as_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where words have to share a character, texts of different words are not taken for like ones."""
-    monkeypatch.setattr("evokd.student.curate._LAST_CODE", 4)
-    index = SimilarTexts(["one two three", "four five six seven", "eight nine ten eleven"])
-    assert not index.has_like("four five six ten", 0.9)
-    assert index.find_like("nine eight ten eleven", 0.7) == "eight nine ten eleven"
-
-
-@pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
-def test_pairs_of_like_texts_are_those_that_each_text_finds_by_itself(threshold: float) -> None:
-    rng = random.Random(3)
-    rows = read_texts("support_tickets")[:60]
-    words = sorted({word for text in rows for word in text.split()})
-    varied = [vary(rng.choice(rows), words, rng) for _ in range(200)]
-    forms = list(dict.fromkeys(normalise(text) for text in [*varied, "so so so so", "so so so", "so so"]))
-    index, expected = SimilarTexts([]), set[tuple[str, str]]()
-    for form in forms:
-        expected |= {(other, form) for other in index.list_like(form, threshold)}
-        index.add(form)
-    assert len(expected) > 10
-    assert set(pair_like(forms, threshold)) == expected

@@ -1,11 +1,13 @@
 """Which drafts become samples; texts that are meant to be nearly their source neither repeat it nor leak."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evokd.agents.llm.attempt import TeacherUseless
+from evokd.graph.context import KnownTexts
 from evokd.graph.nodes.curate import curate
 from evokd.messages.spans import split_words, surfaces
 from evokd.student.tasks.ner.spans import to_gold, to_spans
@@ -164,3 +166,25 @@ async def test_older_samples_are_reviewed_where_a_student_continues(
     toy = make_toy(student=student)
     toy.teach("c000")
     assert (await curate(make_state(cycle=cycle), toy.context))["after_curate"] == after
+
+
+async def test_texts_of_earlier_cycles_are_known_but_not_those_that_a_gate_took_back(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    toy.teach("c000")
+    await curate_drafts(toy, *[LABELS[0]] * 2)
+    kept, taken_back = toy.context.ledger.samples()
+    toy.context.ledger.update_samples([(taken_back.id, {"state": "tombstoned", "reason": "rolled_back"})])
+    again = [
+        replace(draft, id=f"c002-l01-d{number:02d}", cycle=2, lesson="c002-l01", text=text)
+        for number, (draft, text) in enumerate(
+            zip(drafts_of(*[LABELS[0]] * 3), (kept.text, taken_back.text, "words of its own"), strict=True), start=1
+        )
+    ]
+    toy.add_lesson("c002-l01", again)
+    toy.context.ledger.close_lesson("c002-l01", 3, 3, [])
+    await curate(make_state(cycle=2), toy.context)
+    expected = ["duplicate", None, None]
+    assert [row.reason for row in toy.context.ledger.samples(cycle=2)] == expected
+    # a process that was started for this cycle has indexed nothing yet
+    await curate(make_state(cycle=2), replace(toy.context, known_texts=KnownTexts()))
+    assert [row.reason for row in toy.context.ledger.samples(cycle=2)] == expected

@@ -7,7 +7,7 @@ import pytest
 
 from evokd.graph.pool.texts import TEXTS, PoolTexts, build_texts, open_texts
 from evokd.messages import InputError
-from evokd.student.curate import normalise
+from evokd.student.similar_texts import normalise
 
 LINES = [f"report {number} on the naïve pump — 水泵" for number in range(100)]
 
