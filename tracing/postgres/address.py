@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -21,6 +22,12 @@ _SECRET = ("password", "sslpassword")
 _PREFIX = "evokd_"
 _LONGEST = 63
 """Bytes that the name of a schema may have."""
+_PACKAGES = {
+    "psycopg": "psycopg",
+    "psycopg_pool": "psycopg-pool",
+    "langgraph.checkpoint.postgres": "langgraph-checkpoint-postgres",
+}
+"""Module -> the package that brings it."""
 _KNOWN: dict[str, str] = {}
 """Address without password -> the password that this process was given with it."""
 
@@ -98,13 +105,18 @@ _EXAMPLE = "give one such as postgresql://user@host/database"
 
 
 def require_driver(option: str = "--store") -> None:
-    """Check that the driver is installed.
+    """Check that the driver is installed, and LangGraph's part for this database.
 
     Raises:
-        InputError: it is not.
+        InputError: one of them is not.
     """
-    if find_spec("psycopg") is None:
-        raise InputError(f"{option} needs the package psycopg: pip install 'evokd[postgres]'")
+    for module, package in _PACKAGES.items():
+        if find_spec(module) is None:
+            raise InputError(f"{option} needs the package {package}: pip install 'evokd[postgres]'")
+    try:
+        import_module("psycopg")
+    except ImportError as exc:  # it finds no libpq
+        raise InputError(f"{option}: psycopg cannot be loaded; pip install 'evokd[postgres]' brings libpq") from exc
 
 
 def write_pointer(path: Path, address: StoreAddress) -> None:

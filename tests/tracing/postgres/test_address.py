@@ -3,6 +3,9 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("psycopg_pool", reason="needs evokd[postgres]")
+
+import evokd.tracing.postgres.address as address_module
 from evokd.messages import EvokdError, InputError
 from evokd.tracing.postgres.address import (
     VARIABLE,
@@ -90,6 +93,18 @@ def test_a_password_that_somebody_wrote_into_a_pointer_is_not_shown(tmp_path: Pa
 
 
 def test_a_missing_driver_is_told_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evokd.tracing.postgres.address.find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"^--store needs the package psycopg: pip install 'evokd\[postgres\]'$"):
+    for module, package in address_module._PACKAGES.items():
+        monkeypatch.setattr(address_module, "find_spec", lambda name, gone=module: None if name == gone else name)
+        with pytest.raises(
+            InputError, match=rf"^--store needs the package {package}: pip install 'evokd\[postgres\]'$"
+        ):
+            parse_address("postgresql://host/db", "one")
+
+
+def test_a_driver_without_its_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> None:
+        raise ImportError("no pq wrapper available")
+
+    monkeypatch.setattr(address_module, "import_module", fail)
+    with pytest.raises(InputError, match="psycopg cannot be loaded"):
         parse_address("postgresql://host/db", "one")
