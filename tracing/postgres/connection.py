@@ -206,13 +206,19 @@ class Link:
         address: of the run.
         read_only: whether the server refuses to change anything.
         on_return: called once the server is back, before work is done again; None: nothing is to be done.
+        is_patient: whether the first work connects, and waits for a server that is away; else it must be there now.
 
     Raises:
         InputError: the server does not let us in.
     """
 
     def __init__(
-        self, address: StoreAddress, *, read_only: bool = False, on_return: Callable[[], None] | None = None
+        self,
+        address: StoreAddress,
+        *,
+        read_only: bool = False,
+        on_return: Callable[[], None] | None = None,
+        is_patient: bool = False,
     ) -> None:
         self.address = address
         self._read_only = read_only
@@ -220,7 +226,7 @@ class Link:
         self._mutex = threading.RLock()
         self._closed = False
         try:
-            self._connection: Connection | None = connect(address, read_only)
+            self._connection: Connection | None = None if is_patient else connect(address, read_only)
         except psycopg.Error as exc:
             raise explain_refusal(address, exc) from exc
 

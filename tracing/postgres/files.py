@@ -237,7 +237,7 @@ def find_mirror(folder: Path, address: StoreAddress) -> FolderMirror | None:
     if session is None:
         return None
     if session not in _MIRRORS:
-        store = PostgresStore(address)
+        store = PostgresStore(address, is_patient=True)
         session.resources.callback(store.close)
         _MIRRORS[session] = FolderMirror(folder, store)
     return _MIRRORS[session]

@@ -21,6 +21,7 @@ class PostgresStore:
     Args:
         address: of the run, whose schema is there.
         read_only: whether nothing can be changed.
+        is_patient: whether a server that is away now is waited for.
 
     Raises:
         InputError: the server does not let us in.
@@ -28,10 +29,11 @@ class PostgresStore:
 
     errors: tuple[type[Exception], ...] = (psycopg.Error,)
 
-    def __init__(self, address: StoreAddress, read_only: bool = False) -> None:
+    def __init__(self, address: StoreAddress, read_only: bool = False, is_patient: bool = False) -> None:
         self._address = address
         self._session = None if read_only else find_session(address)
-        self._link = Link(address, read_only=read_only, on_return=self._session.keep if self._session else None)
+        keep = self._session.keep if self._session else None
+        self._link = Link(address, read_only=read_only, on_return=keep, is_patient=is_patient)
 
     @classmethod
     def of_pointer(cls, path: Path, read_only: bool = False) -> "PostgresStore":
@@ -91,7 +93,7 @@ class PostgresStore:
 
     def fork(self) -> "PostgresStore":
         """Another connection to the ledger."""
-        return PostgresStore(self._address)
+        return PostgresStore(self._address, is_patient=True)
 
     def check(self) -> None:
         """Check that the server answers and that this process holds the run, so that a reply can be stored."""

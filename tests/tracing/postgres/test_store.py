@@ -181,6 +181,15 @@ def test_what_is_asked_of_a_server_that_goes_away_is_done_when_it_is_back(
     assert [record.id for record in ledger.calls()] == ["c001-analyst-1", "c001-analyst-2", "c001-analyst-3"]
 
 
+def test_the_first_reply_waits_for_a_server_that_is_away(ledger: Ledger, postgres: PostgresServer) -> None:
+    postgres.stop()
+    beside = threading.Timer(0.3, postgres.start)
+    beside.start()
+    asyncio.run(ledger.keep_call(call()))
+    beside.join()
+    assert ledger.calls() == [call()]
+
+
 def test_a_connection_that_the_server_ends_is_made_again(ledger: Ledger, postgres: PostgresServer) -> None:
     fill(ledger)
     before = ledger.usage()
