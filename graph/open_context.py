@@ -14,6 +14,7 @@ from evokd.graph.setup.plan import Plan
 from evokd.graph.setup.recorded_teacher import make_transport
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.run_settings import Settings
+from evokd.graph.setup.run_store import hurry_when
 from evokd.graph.setup.simulated_teacher import make_corpus, never_served
 from evokd.graph.stopping import Stop
 from evokd.messages import CallRecord
@@ -53,6 +54,7 @@ async def open_context(
         overrides: what the run uses instead of making it.
         stop: tells whether a signal has ended the run, and whether to wait for calls in flight.
     """
+    hurry_when(folder, lambda: stop.is_asked)
     ledger = Ledger(folder.ledger)
     settings = plan.settings
     progress = TrainingProgress(log.pass_on)

@@ -91,7 +91,7 @@ class PatientSaver(AsyncPostgresSaver):
                     told = " ".join(str(exc).split())
                     raise LedgerError(f"{self._address}: the checkpoints cannot be read or written: {told}") from exc
                 if time.monotonic() > until:
-                    raise tell_lost(self._address, exc) from exc
+                    raise tell_lost(self._address, exc, PATIENCE) from exc
             await asyncio.sleep(_PAUSE)
 
 

@@ -65,6 +65,8 @@ class Stop:
         """Set once calls in flight are no longer waited for."""
         self.ending = False
         """The run is already ending for another reason: a signal has nothing left to cancel."""
+        self.is_asked = False
+        """A signal has come; it may not have been acted on yet, where the process waits for something."""
         self._before: dict[int, Any] = {}
         self._task: asyncio.Task[Any] | None = None
 
@@ -83,7 +85,11 @@ class Stop:
         self._give_back()
 
     def _taker(self, call_soon: Callable[..., Any]) -> Callable[[int, FrameType | None], None]:
-        return lambda number, _frame: call_soon(self._take, number)
+        def take(number: int, _frame: FrameType | None) -> None:
+            self.is_asked = True
+            call_soon(self._take, number)
+
+        return take
 
     def _take(self, number: int) -> None:
         if self.number is None and not self.ending:

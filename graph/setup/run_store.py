@@ -5,7 +5,7 @@ Needs the extra `postgres`. For a run that is kept in its folder alone, nothing 
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,6 +129,17 @@ def _find_mirror(folder: RunFolder) -> "FolderMirror | None":
     from evokd.tracing.postgres.files import find_mirror
 
     return find_mirror(folder.path, address)
+
+
+def hurry_when(folder: RunFolder, is_asked: Callable[[], bool]) -> None:
+    """Do not wait for the database for long once somebody has asked this process to stop."""
+    if folder.is_in_database:
+        address = read_pointer(folder.ledger)
+        from evokd.tracing.postgres.session import find_session
+
+        session = find_session(address)
+        if session is not None:
+            session.in_hurry = is_asked
 
 
 def list_domain_files(domain: Domain) -> Iterator[Path]:

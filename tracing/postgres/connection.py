@@ -23,6 +23,8 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 PATIENCE = 60.0
 """Seconds to wait for a server that has gone away before the run stops."""
+HURRY = 5.0
+"""Seconds to wait for it where somebody has asked the run to stop."""
 _PAUSES = (0.05, 1.0)
 """Seconds between two attempts, from and to."""
 _PASSING = ("40001", "40P01", "57P01", "57P02", "57P03", "57P05", "25P03")
@@ -206,6 +208,7 @@ class Link:
         address: of the run.
         read_only: whether the server refuses to change anything.
         on_return: called once the server is back, before work is done again; None: nothing is to be done.
+        in_hurry: tells whether somebody has asked this process to stop, so that a server is not waited for long.
         is_patient: whether the first work connects, and waits for a server that is away; else it must be there now.
 
     Raises:
@@ -218,11 +221,13 @@ class Link:
         *,
         read_only: bool = False,
         on_return: Callable[[], None] | None = None,
+        in_hurry: Callable[[], bool] = lambda: False,
         is_patient: bool = False,
     ) -> None:
         self.address = address
         self._read_only = read_only
         self._on_return = on_return
+        self._in_hurry = in_hurry
         self._mutex = threading.RLock()
         self._closed = False
         try:
@@ -238,7 +243,7 @@ class Link:
             psycopg.Error: the work itself is wrong.
         """
         with self._mutex:
-            until: float | None = None
+            since: float | None = None
             pause = _PAUSES[0]
             while True:
                 try:
@@ -247,9 +252,10 @@ class Link:
                     if self._closed or not is_lost(exc):
                         raise
                     self._drop()
-                    until = until or time.monotonic() + PATIENCE
-                    if time.monotonic() > until:
-                        raise tell_lost(self.address, exc) from exc
+                    since = since or time.monotonic()
+                    waited = time.monotonic() - since
+                    if waited > (HURRY if self._in_hurry() else PATIENCE):
+                        raise tell_lost(self.address, exc, waited) from exc
                 time.sleep(pause)
                 pause = min(2 * pause, _PAUSES[1])
 
@@ -272,8 +278,8 @@ class Link:
             self._drop()
 
 
-def tell_lost(address: StoreAddress, exc: Exception) -> StoreLostError:
+def tell_lost(address: StoreAddress, exc: Exception, seconds: float) -> StoreLostError:
     """Say that a server did not come back."""
     return StoreLostError(
-        f"{address}: the server has not answered for {PATIENCE:.0f} s ({_first_line(exc)}); what was stored is safe"
+        f"{address}: the server has not answered for {seconds:.0f} s ({_first_line(exc)}); what was stored is safe"
     )

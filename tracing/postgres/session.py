@@ -9,7 +9,7 @@ import hashlib
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,12 @@ class RunSession:
         self.owner = uuid.uuid4().hex
         self.resources = ExitStack()
         """What is closed when the run is given up."""
+        self.in_hurry: Callable[[], bool] = lambda: False
+        """Tells whether somebody has asked this process to stop."""
         self._mutex = threading.RLock()
         self._key = _make_key(address.schema)
         self._is_lost = False
-        self._link = Link(address, on_return=self._note_loss)
+        self._link = Link(address, on_return=self._note_loss, in_hurry=lambda: self.in_hurry())
         self._process = self._link.run(_read_process)
         try:
             if not self._link.run(self._try_lock):

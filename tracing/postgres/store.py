@@ -32,8 +32,14 @@ class PostgresStore:
     def __init__(self, address: StoreAddress, read_only: bool = False, is_patient: bool = False) -> None:
         self._address = address
         self._session = None if read_only else find_session(address)
-        keep = self._session.keep if self._session else None
-        self._link = Link(address, read_only=read_only, on_return=keep, is_patient=is_patient)
+        session = self._session
+        self._link = Link(
+            address,
+            read_only=read_only,
+            on_return=session.keep if session else None,
+            in_hurry=lambda: session is not None and session.in_hurry(),
+            is_patient=is_patient,
+        )
 
     @classmethod
     def of_pointer(cls, path: Path, read_only: bool = False) -> "PostgresStore":

@@ -4,12 +4,13 @@ import pytest
 
 pytest.importorskip("psycopg", reason="needs evokd[postgres]")
 
+import evokd.tracing.postgres.connection as connection
 import evokd.tracing.postgres.session as session_module
 from evokd.messages import InputError
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.postgres.address import StoreAddress
 from evokd.tracing.postgres.session import RunHeldError, RunSession, drop_schema, find_session, hold_run, list_schemas
-from evokd.tracing.store import LedgerError
+from evokd.tracing.store import LedgerError, StoreLostError
 from tests.postgres_server import PostgresServer
 from tests.tracing.rows import call
 
@@ -64,6 +65,22 @@ def test_of_two_that_believe_to_hold_a_run_only_the_later_one_writes(
             assert ledger.calls() == []
         finally:
             other.close()
+
+
+def test_who_is_asked_to_stop_does_not_wait_long_for_a_server(
+    pointer: Path, address: StoreAddress, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HURRY", 0.2)
+    with hold_run(pointer), Ledger(pointer) as ledger:
+        session = find_session(address)
+        assert session is not None
+        session.in_hurry = lambda: True
+        postgres.stop()
+        try:
+            with pytest.raises(StoreLostError, match="has not answered for"):
+                ledger.record_call(call())
+        finally:
+            postgres.start()
 
 
 def test_a_run_that_was_dropped_is_told(pointer: Path, address: StoreAddress) -> None:
