@@ -18,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from evokd.tracing.postgres.address import StoreAddress, read_pointer
 from evokd.tracing.postgres.connection import (
+    HURRY,
     PATIENCE,
     describe_connection,
     explain_refusal,
@@ -25,6 +26,7 @@ from evokd.tracing.postgres.connection import (
     session_settings,
     tell_lost,
 )
+from evokd.tracing.postgres.session import find_session
 from evokd.tracing.store import LedgerError
 
 ResultT = TypeVar("ResultT")
@@ -82,7 +84,8 @@ class PatientSaver(AsyncPostgresSaver):
             StoreLostError: it did not come back in time.
             LedgerError: the work fails for another reason, such as a full disk of the server.
         """
-        until = time.monotonic() + PATIENCE
+        since = time.monotonic()
+        session = find_session(self._address)
         while True:
             try:
                 return await work()
@@ -90,8 +93,9 @@ class PatientSaver(AsyncPostgresSaver):
                 if not is_lost(exc):
                     told = " ".join(str(exc).split())
                     raise LedgerError(f"{self._address}: the checkpoints cannot be read or written: {told}") from exc
-                if time.monotonic() > until:
-                    raise tell_lost(self._address, exc, PATIENCE) from exc
+                waited = time.monotonic() - since
+                if waited > (HURRY if session is not None and session.in_hurry() else PATIENCE):
+                    raise tell_lost(self._address, exc, waited) from exc
             await asyncio.sleep(_PAUSE)
 
 
