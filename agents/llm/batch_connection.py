@@ -18,7 +18,7 @@ async def send_by_batch(
     output_mode: str,
     quirks: Quirks,
 ) -> Reply | Failure | None:
-    """Try once, with the next batch; None if the call was in a batch that is lost, and may enter no other one.
+    """Try once, with the next batch; None if the batch was never processed, so that the try does not count.
 
     Args:
         connection: writes the request and reads the response.

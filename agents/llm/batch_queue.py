@@ -23,7 +23,6 @@ LONGEST_POLL = 300.0
 _GROWTH = 1.5
 """Each wait between two looks is so many times as long as the last."""
 
-
 Tell = Callable[[BatchProgress], None]
 
 
@@ -71,28 +70,22 @@ class BatchQueue:
             may_wait: False: the server is asked to end an open batch early, and the call enters no other one.
 
         Returns:
-            The outcome; None if the call was in a batch that is lost, and may enter no other one.
+            The outcome; None if its batch was never processed, so that the call has to be sent again, in whatever way.
 
         Raises:
             TeacherError: the address, or a batch, cannot be used.
         """
-        await self._recover()
-        while True:
-            batch = self._open.get(key)
-            if batch is None:
-                if not may_wait:
-                    return None
-                future = self._enqueue(key, body)
-            else:
-                future = batch.outcomes[key]
-                if not may_wait:
-                    await self._end_early(batch)
-            outcome = await asyncio.shield(future)
-            batch = self._open.pop(key, batch)
-            if outcome is not None:
-                if batch is not None:
-                    self._handed[key] = batch.token
-                return outcome
+        batch = self._open.get(key)
+        if batch is None and not may_wait:
+            return None
+        future = self._enqueue(key, body) if batch is None else batch.outcomes[key]
+        if batch is not None and not may_wait:
+            await self._end_early(batch)
+        outcome = await asyncio.shield(future)
+        batch = self._open.pop(key, batch)
+        if outcome is not None and batch is not None:
+            self._handed[key] = batch.token
+        return outcome
 
     def settle(self, key: str) -> None:
         """Note that the last outcome of a call, which was no reply, is recorded."""
@@ -120,8 +113,12 @@ class BatchQueue:
             self._unread = {key: record for record in records for key in record.keys}
         return self._unread
 
-    async def _recover(self) -> None:
-        """Find the batches of an earlier process again, and wait for them."""
+    async def recover(self) -> None:
+        """Find the batches of an earlier process again, and wait for them; comes before `answer`.
+
+        Raises:
+            TeacherError: the address cannot be used.
+        """
         async with self._recovering:
             while unread := self._read_stored():
                 record = next(iter(unread.values()))

@@ -128,32 +128,24 @@ class Endpoint:
     async def _call_by_batch(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply | None:
         """Answer one request by batch, after failures by the next one; None: it has to be made directly."""
         assert self._batches is not None
+        await self._batches.recover()
         tries = adaptations = 0
         while tries < self._batch_tries and self._goes_by_batch(call):
-            if self.output_mode is None:
+            output_mode = self.output_mode
+            if output_mode is None:
                 return None
-            output_mode, quirks = self.output_mode, self.quirks
-            form = response_format(output_mode, call.schema, call.name)
-            # what is in an open batch is paid for, whatever is left of the budget
-            async with nullcontext() if self._batches.holds(call.key) else reserve():
-                outcome = await send_by_batch(self._connection, self._batches, call, form, output_mode, quirks)
-                if outcome is None:
-                    return None
-                if isinstance(outcome, Reply):
-                    self._retry_policy.answered()
-                    return outcome
-                outcome = self._adapt(call, outcome, quirks) if adaptations < MAX_ADAPTATIONS else outcome
-                refuses_form = outcome.kind == "refused" and outcome.refusal.about == "form"
-                outcome = _mark_mode(outcome) if refuses_form else outcome
-                await on_failure(outcome)
-                self._batches.settle(call.key)
+            outcome = await self._try_by_batch(self._batches, call, on_failure, reserve, output_mode, adaptations)
+            if isinstance(outcome, Reply):
+                return outcome
             stop_if_abandoned()
+            if outcome is None:
+                continue
             if outcome.kind == "fatal":
                 raise await self._refuse(outcome)
             if ADAPTED in outcome.flags:
                 adaptations += 1
                 continue
-            if refuses_form:
+            if _refuses_form(outcome):
                 # the first of these calls is made directly and finds out what is accepted; the others wait for it
                 self.output_mode = None if self.output_mode == output_mode else self.output_mode
                 reply = await self._probe_once(call, on_failure, reserve)
@@ -163,6 +155,29 @@ class Endpoint:
                 return _skipped(outcome)
             tries += 1
         return None
+
+    async def _try_by_batch(
+        self,
+        batches: BatchQueue,
+        call: Call,
+        on_failure: FailureSink,
+        reserve: Reservation,
+        output_mode: str,
+        adaptations: int,
+    ) -> Reply | Failure | None:
+        """Send one request with the next batch; None if that was never processed."""
+        form, quirks = response_format(output_mode, call.schema, call.name), self.quirks
+        # what is in an open batch is paid for, whatever is left of the budget
+        async with nullcontext() if batches.holds(call.key) else reserve():
+            outcome = await send_by_batch(self._connection, batches, call, form, output_mode, quirks)
+            if isinstance(outcome, Reply):
+                self._retry_policy.answered()
+            elif outcome is not None:
+                outcome = self._adapt(call, outcome, quirks) if adaptations < MAX_ADAPTATIONS else outcome
+                outcome = _mark_mode(outcome) if _refuses_form(outcome) else outcome
+                await on_failure(outcome)
+                batches.settle(call.key)
+            return outcome
 
     async def _probe_once(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply | None:
         """Make the call that finds out which structured-output mode the endpoint supports; None where that is known."""
@@ -301,6 +316,10 @@ def _mark_mode(failure: Failure) -> Failure:
     if failure.output_mode == OUTPUT_MODES[-1]:
         return failure
     return replace(failure, flags=(*failure.flags, NEXT_MODE, f"no_{failure.output_mode}"))
+
+
+def _refuses_form(failure: Failure) -> bool:
+    return failure.kind == "refused" and failure.refusal.about == "form"
 
 
 def _may_be_the_prompt(failure: Failure) -> bool:
