@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -15,6 +15,7 @@ from evokd.agents.llm.batch_queue import BatchQueue
 from evokd.agents.llm.compatibility import Quirks, learn_quirks, read_quirks
 from evokd.agents.llm.in_flight import stop_if_abandoned, under_way
 from evokd.agents.llm.limiter import Limiter, Reservation
+from evokd.agents.llm.output_modes import OUTPUT_MODES, response_format
 from evokd.agents.llm.ping import find_address
 from evokd.agents.llm.prompt_gauge import PromptGauge
 from evokd.agents.llm.retry import RetryPolicy
@@ -23,8 +24,6 @@ from evokd.agents.llm.teacher_settings import RoleSettings, TeacherSettings
 if TYPE_CHECKING:
     import httpx2
 
-OUTPUT_MODES = ("json_schema", "json_object_schema", "json_object", "plain")
-"""Structured-output modes; each is the fallback of the one before."""
 MAX_TIMEOUT_FACTOR = 4
 """Largest multiple of the time limit; each late try doubles the limit of the next one."""
 MAX_ADAPTATIONS = 8
@@ -40,19 +39,6 @@ NEXT_MODE = "next_mode"
 
 FailureSink = Callable[[Failure], Awaitable[None]]
 """Called with every try without a reply."""
-
-
-def response_format(output_mode: str, schema: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """The `response_format` of a request in a structured-output mode; None for plain text."""
-    match output_mode:
-        case "json_schema":
-            return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
-        case "json_object_schema":
-            return {"type": "json_object", "schema": schema}
-        case "json_object":
-            return {"type": "json_object"}
-        case _:
-            return None
 
 
 class Endpoint:

@@ -8,7 +8,7 @@ import pytest
 
 from evokd.agents.llm.attempt import TeacherError, TeacherRefused, TeacherUnreachable
 from evokd.agents.llm.client import Teacher
-from evokd.agents.llm.endpoint import OUTPUT_MODES
+from evokd.agents.llm.output_modes import OUTPUT_MODES
 from evokd.messages import Draft, GeneratorReply, reply_schema
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import LABELS, URL, make_ask, make_drafts, make_settings

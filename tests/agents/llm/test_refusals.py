@@ -8,7 +8,7 @@ import pytest
 
 from evokd.agents.llm.attempt import TeacherRefused
 from evokd.agents.llm.compatibility import read_quirks
-from evokd.agents.llm.endpoint import OUTPUT_MODES
+from evokd.agents.llm.output_modes import OUTPUT_MODES
 from evokd.agents.llm.refusals import read_refusal
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import URL, make_ask, make_drafts
