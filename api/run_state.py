@@ -60,9 +60,28 @@ def read_state(
         return RunState("parked", str(last.get("reason", "")))
     if last.get("event") == AWAITS_REVIEW:
         return RunState("waiting", _tell_waiting(folder))
+    batches = _tell_batches(events)
     if last.get("event") == "interrupted":
-        return RunState("interrupted", str(last.get("reason", "")))
-    return RunState("killed")
+        return RunState("interrupted", "; ".join(part for part in (str(last.get("reason", "")), batches) if part))
+    return RunState("killed", batches)
+
+
+def _tell_batches(events: Sequence[Mapping[str, Any]]) -> str:
+    """Say which batches of calls the server still worked on when they were last looked at; empty where none is open."""
+    calls: dict[str, int] = {}
+    for event in events:
+        if event.get("event") == "batch":
+            name = str(event.get("batch"))
+            calls.pop(name, None)
+            if event.get("next_look") is not None:
+                count = event.get("calls")
+                calls[name] = count if isinstance(count, int) else 0
+    if not calls:
+        return ""
+    asked = "1 call" if sum(calls.values()) == 1 else f"{sum(calls.values()):,} calls"
+    if len(calls) == 1:
+        return f"a batch of {asked} is at the server, resume goes on with it"
+    return f"{len(calls)} batches of {asked} are at the server, resume goes on with them"
 
 
 def _tell_waiting(folder: RunFolder) -> str:

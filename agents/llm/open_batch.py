@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from evokd.agents.llm.attempt import TeacherError
 from evokd.agents.llm.batch_rows import RowOutcome
-from evokd.messages import BatchRecord, EvokdError
+from evokd.messages import BatchRecord
 
 Outcome = asyncio.Future[RowOutcome | None]
 """What becomes of a call in a batch; None: it has to be sent again."""
@@ -86,8 +87,8 @@ def pass_on(source: Outcome, target: Outcome) -> None:
 
 
 def fail_all(futures: Iterable[Outcome], error: BaseException) -> None:
-    """Let futures that have not ended fail, each with an error of its own."""
+    """Let futures that have not ended fail; an error of the teacher is copied, since each call raises its own."""
     for future in futures:
         if not future.done():
-            future.set_exception(type(error)(*error.args) if isinstance(error, EvokdError) else error)
+            future.set_exception(type(error)(*error.args) if isinstance(error, TeacherError) else error)
             future.exception()  # mark it as retrieved: the call may be gone

@@ -1,6 +1,7 @@
 """Runs whose teacher answers by batch: the same texts at half the price, on resume too; no batches, no run."""
 
 import asyncio
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from evokd import api
 from evokd.agents.llm.batch_queue import BatchQueue
+from evokd.agents.llm.open_batch import BatchProgress, OpenBatch
 from evokd.agents.llm.teacher_settings import OPENAI_URL
 from evokd.cli import main
 from evokd.cli.views.run_sentences import describe_batches, describe_estimate
@@ -65,14 +67,18 @@ def test_a_run_stopped_while_it_waits_goes_on_with_its_batch(
 ) -> None:
     url, runs = serve_teacher(serve_app, toy_domain, BatchScript(seconds=0.3)), toy_domain.parent / "runs"
 
-    async def interrupt(*_: Any) -> None:
+    async def interrupt(self: BatchQueue, opened: OpenBatch) -> None:
+        counts = (len(opened.keys), 0, 0)
+        self._tell(BatchProgress(url, "m", opened.batch, "validating", *counts, next_look=60))
         signal.raise_signal(signal.SIGINT)
         await asyncio.sleep(60)
 
     with monkeypatch.context() as patch:
         patch.setattr(BatchQueue, "_poll_until_end", interrupt)
         assert run(toy_domain, url, "one", *BATCHES) == 130
-    assert api.find_run("one", runs).state.status == "interrupted"
+    state = api.find_run("one", runs).state
+    assert state.status == "interrupted"
+    assert re.fullmatch(r"a batch of \d+ calls? is at the server, resume goes on with it", state.reason)
     assert main.run_cli(["resume", str(runs / "one")]) == 0
     summary = api.find_run("one", runs).summary
     assert summary is not None
