@@ -166,9 +166,11 @@ class BatchDesk:
             is_served = (wanted["endpoint"], wanted["completion_window"]) == ("/v1/chat/completions", "24h")
         except (ValueError, LookupError, TypeError) as exc:
             raise RequestError("batches: send input_file_id, endpoint and completion_window", None) from exc
+        if not isinstance(metadata, dict):
+            raise RequestError("metadata: expected an object", "metadata")
         if not is_served:
             raise RequestError("batches: /v1/chat/completions within 24h is all that is served", "endpoint")
-        if file not in self._files:
+        if not isinstance(file, str) or file not in self._files:
             raise RequestError(f"No such File object: {file}", "input_file_id")
         number = len(self._batches)
         batch = _Batch(number, f"batch_{number + 1}", file, metadata, time.time(), time.monotonic())
@@ -177,7 +179,10 @@ class BatchDesk:
 
     async def _list(self, request: Request) -> Response:
         newest = list(self._batches.values())[::-1]
-        after, most = request.query_params.get("after"), int(request.query_params.get("limit", 20))
+        after, limit = request.query_params.get("after"), request.query_params.get("limit", "20")
+        if not limit.isdecimal() or not 1 <= int(limit) <= 100:
+            raise RequestError("limit: expected a number from 1 to 100", "limit")
+        most = int(limit)
         names = [batch.id for batch in newest]
         start = names.index(after) + 1 if after in names else 0
         page = newest[start : start + most]
@@ -228,7 +233,7 @@ class BatchDesk:
     def _validate(self, batch: _Batch) -> bool:
         """Read the requests of a batch; one that is wrong lets the batch fail."""
         try:
-            batch.rows = tuple(_read_requests(self._files[batch.file][1]))
+            batch.rows = tuple(_read_requests(self._files.get(batch.file, ("", b""))[1]))
             if self._script.end(batch.number) == "failed":
                 raise _Invalid("token_limit_exceeded", "Enqueued token limit reached.", None)
         except _Invalid as exc:
@@ -282,6 +287,8 @@ def _read_requests(content: bytes) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line)
             name, model = row["custom_id"], row["body"]["model"]
+            if not (isinstance(name, str) and isinstance(model, str)):
+                raise ValueError("both are texts")
         except (ValueError, LookupError, TypeError) as exc:
             raise _Invalid("invalid_json_line", "This line is not parseable as valid JSON.", number) from exc
         if name in names:

@@ -56,7 +56,7 @@ def show_call(console: Console, run: Run, ledger: Ledger, name: str) -> None:
     if mended:
         say(console, f"mended: {literal(', '.join(mended))}")
     if BY_BATCH in call.flags:
-        say(console, "answered by batch: the seconds are those until it came, with the waiting")
+        say(console, "answered by batch: the seconds are those that the last process waited for it")
     for fault in call.faults:
         say(console, f"[yellow]fault: {literal(fault, 1_000)}[/]")
     _show_request(console, call.request)

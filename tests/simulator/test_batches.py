@@ -104,6 +104,7 @@ def test_a_cancelled_batch_ends() -> None:
         (make_rows(1, url="/v1/embeddings"), "invalid_url"),
         (make_rows(1) + make_rows(1, custom_id="b", body={"model": "other"}), "mismatched_model"),
         ([{"custom_id": "k"}], "invalid_json_line"),
+        ([{"custom_id": [], "body": {"model": {}}}], "invalid_json_line"),
     ],
 )
 def test_a_file_with_a_wrong_line_lets_the_batch_fail(rows: list[dict[str, Any]], code: str) -> None:
@@ -120,7 +121,10 @@ def test_what_is_unknown_or_wrong_is_an_error_as_openai_writes_it() -> None:
         assert (answer.status_code, answer.json()["error"]["type"]) == (404, "not_found_error")
     assert client.post("/v1/files", data={"purpose": "batch"}).status_code == 400
     assert send(client, b"", endpoint="/v1/embeddings")["error"]["param"] == "endpoint"
-    assert client.post("/v1/batches", json=[]).status_code == 400
+    wanted = {"input_file_id": [], "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    for odd in ([], {}, wanted, {**wanted, "metadata": "m"}):
+        assert client.post("/v1/batches", json=odd).status_code == 400
+    assert client.get("/v1/batches", params={"limit": "many"}).json()["error"]["param"] == "limit"
 
 
 def test_lists_go_from_the_newest_page_by_page() -> None:
