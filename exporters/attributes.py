@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from evokd.exporters import names
-from evokd.messages import CallRecord
+from evokd.messages import BY_BATCH, CallRecord
 from evokd.messages.escape import clean
 from evokd.tracing.gate_outcome import name_outcome
 from evokd.tracing.rows import GateRecord, LessonRow, Usage, WeaknessRow
@@ -53,6 +53,11 @@ def flatten(fields: Mapping[str, Any], content: bool) -> Attributes:
 # ---------------------------------------------------------------------------------------------------------- calls
 
 
+def list_repairs(call: CallRecord) -> list[str]:
+    """What had to be mended in a reply; that it came by batch is no repair."""
+    return [flag for flag in call.flags if flag != BY_BATCH]
+
+
 def describe_call(call: CallRecord, content: bool) -> Attributes:
     """Describe one attempt at a call of the teacher."""
     parameters = {key: value for key, value in _mapping(call.request.get("parameters")).items() if value is not None}
@@ -86,8 +91,8 @@ def describe_call(call: CallRecord, content: bool) -> Attributes:
             found[name] = value
     if call.cost_usd is not None:
         found[names.COST] = call.cost_usd
-    if call.flags:
-        found[names.own("repairs")] = list(call.flags)
+    if repairs := list_repairs(call):
+        found[names.own("repairs")] = repairs
     return {**found, **_describe_texts(call)} if content else found
 
 

@@ -21,6 +21,7 @@ from evokd.exporters.attributes import (
     describe_weaknesses,
     find_fault,
     flatten,
+    list_repairs,
     to_json,
 )
 from evokd.messages import CallRecord
@@ -234,7 +235,8 @@ class _CycleTree:
         found = describe_call(call, self._content)
         if (fault := find_fault(call, self._content)) is not None:
             found[names.ERROR_TYPE] = call.status
-        events = [SpanEvent("repaired", end, {names.own("repairs"): list(call.flags)})] if call.flags else []
+        repairs = list_repairs(call)
+        events = [SpanEvent("repaired", end, {names.own("repairs"): repairs})] if repairs else []
         if self._content:
             events += [SpanEvent("fault", end, {names.own("fault"): text}) for text in call.faults]
         parent = self._id if node is None else self._node_id(node)
