@@ -216,16 +216,35 @@ async def test_a_batch_that_the_server_does_not_know_is_never_paid_for_again_una
     assert len(other.direct) == 4
 
 
+async def spend(teacher: Teacher, count: int) -> int:
+    """Ask as long as the budget lasts; returns how many calls it refused."""
+    asked = [teacher.ask(make_ask(span=f"c1-l{number}", seed=10 * number)) for number in range(count)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    return sum(isinstance(answer, BudgetSpent) for answer in answers)
+
+
+def assert_within(ledger: Ledger, tokens: int) -> None:
+    """A call takes 1,100 tokens, and about 700 are expected: a handful of calls fits at the same time."""
+    spent = ledger.usage()
+    assert tokens <= spent["input_tokens"] + spent["output_tokens"] < tokens + 7 * 1_100
+
+
 async def test_calls_beyond_the_budget_are_not_uploaded(client: Open, ledger: Ledger) -> None:
     server = BatchServer(write)
-    teacher = client(server, run=BudgetLimit(tokens=5_000))
-    asked = [teacher.ask(make_ask(span=f"c1-l{number}", seed=10 * number)) for number in range(40)]
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    spent = ledger.usage()
-    assert sum(isinstance(answer, BudgetSpent) for answer in answers) > 30
-    # a call takes 1,100 tokens, and about 700 are expected: a handful of calls fits at the same time
-    assert 5_000 <= spent["input_tokens"] + spent["output_tokens"] < 5_000 + 7 * 1_100
-    assert sum(server.paid.values()) + len(server.direct) == spent["calls"]
+    assert await spend(client(server, run=BudgetLimit(tokens=5_000)), 40) > 30
+    assert_within(ledger, 5_000)
+    assert sum(server.paid.values()) + len(server.direct) == ledger.usage()["calls"]
+
+
+async def test_the_budget_holds_for_a_batch_that_was_never_made(
+    client: Open, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = BatchServer(write)
+    with monkeypatch.context() as patch:
+        patch.setattr("evokd.agents.llm.batch_api.BatchApi.create", lambda *_: asyncio.sleep(60))
+        await interrupt(client(server), server, 40, lambda: bool(ledger.open_batches(URL, "m-1")))
+    assert await spend(client(server, run=BudgetLimit(tokens=5_000)), 40) > 30
+    assert_within(ledger, 5_000)
 
 
 async def test_a_batch_is_not_made_twice_if_the_answer_to_its_making_is_lost(
