@@ -27,23 +27,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         base = (given.keep or Path(scratch)).absolute()
         base.mkdir(parents=True, exist_ok=True)
-        tiny = build_tiny(base / "tiny")
         if given.seeds:
-            _measure_experiments(base, tiny, given.seeds)
+            _measure_experiments(base, given.seeds)
         if given.rows:
-            _measure_answers(base, tiny, given.rows)
+            _measure_answers(base, given.rows)
 
 
-def _measure_experiments(base: Path, tiny: Path, seeds: int) -> None:
+def _measure_experiments(base: Path, seeds: int) -> None:
     cores = len(os.sched_getaffinity(0))
-    here = measure_bench(bench_command(tiny, base / "here", seeds), base / "here")
+    here = measure_bench(bench_command(base / "here", seeds), base / "here")
     _print("processes here", here, here, cores)
     with machines(_NODES) as cluster:
         ray = ("--on", "ray", "--ray-address", cluster.address)
-        there = measure_bench(bench_command(tiny, base / "there", seeds, *ray), base / "there")
+        there = measure_bench(bench_command(base / "there", seeds, *ray), base / "there")
         _print(f"Ray, {_NODES} nodes", there, here, cores)
         kill = kill_one_in_the_middle(base / "killed", cluster, seeds // 2)
-        killed = measure_bench(bench_command(tiny, base / "killed", seeds, *ray), base / "killed", kill)
+        killed = measure_bench(bench_command(base / "killed", seeds, *ray), base / "killed", kill)
         _print(f"Ray, {_NODES} nodes, one killed", killed, here, cores)
 
 
@@ -54,8 +53,9 @@ def _print(name: str, done: Measured, reference: Measured, cores: int) -> None:
     print(f"{name}: {runs} runs, {done.seconds:.0f} s, {efficiency:.2f} run seconds/core/second, {same}", flush=True)
 
 
-def _measure_answers(base: Path, tiny: Path, rows: int) -> None:
-    student, source, out = train_tiny(tiny, base / "student"), base / "rows.jsonl", base / "answers"
+def _measure_answers(base: Path, rows: int) -> None:
+    student = train_tiny(build_tiny(base / "tiny"), base / "student")
+    source, out = base / "rows.jsonl", base / "answers"
     write_lines(source, rows)
     with machines(_NODES) as cluster:
         seconds, told = _answer(cluster, student, source, out, -(-rows // _SHARD))

@@ -45,12 +45,11 @@ def drop_times(value: Any) -> Any:
     return [drop_times(item) for item in value] if isinstance(value, list) else value
 
 
-def bench_command(student: Path, out: Path, seeds: int, *more: str) -> list[str]:
-    """A small experiment of two arms, with the rehearsal teacher."""
+def bench_command(out: Path, seeds: int, *more: str) -> list[str]:
+    """A small experiment of two arms, with the rehearsal teacher and the embedded student."""
     command = [sys.executable, "-m", "evokd", "bench", "support_tickets", "--presets", "evokd,random"]
     command += ["--seeds", str(seeds), "--shots", "1", "--budget-samples", "30", "--tune", "head", "--no-full-shot"]
-    command += [part for setting in SETTINGS for part in ("--set", setting)]
-    return [*command, "--student", str(student), "--out", str(out), *more]
+    return [*command, "--set", "curriculum.quotas.drafts=20", "--out", str(out), *more]
 
 
 def run_beside(command: Sequence[str], log: Path, meanwhile: Meanwhile = lambda _: None) -> tuple[float, str]:

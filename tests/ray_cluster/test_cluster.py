@@ -16,11 +16,11 @@ from tests.ray_cluster.students import train_tiny
 
 
 def test_an_experiment_has_the_figures_of_the_local_one_also_when_a_machine_is_killed(
-    cluster: Machines, tiny: Path, tmp_path: Path
+    cluster: Machines, tmp_path: Path
 ) -> None:
-    here = measure_bench(bench_command(tiny, tmp_path / "here", 2), tmp_path / "here")
+    here = measure_bench(bench_command(tmp_path / "here", 2), tmp_path / "here")
     out = tmp_path / "there"
-    command = bench_command(tiny, out, 2, "--on", "ray", "--ray-address", cluster.address)
+    command = bench_command(out, 2, "--on", "ray", "--ray-address", cluster.address)
     there = measure_bench(command, out, kill_one_in_the_middle(out, cluster))
     assert len(there.record["cells"]) == 4
     assert there.figures() == here.figures()
@@ -83,11 +83,9 @@ def test_parquet_in_parquet_out(cluster: Machines, student: Path, tmp_path: Path
     assert None not in answered["predicted_label"].to_pylist()
 
 
-def test_a_machine_without_the_key_is_told_before_anything_is_trained(
-    cluster: Machines, tiny: Path, tmp_path: Path
-) -> None:
+def test_a_machine_without_the_key_is_told_before_anything_is_trained(cluster: Machines, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = bench_command(tiny, out, 1, "--on", "ray", "--ray-address", cluster.address)
+    command = bench_command(out, 1, "--on", "ray", "--ray-address", cluster.address)
     command += ["--teacher", "m", "--base-url", "http://127.0.0.1:9/v1"]
     environment = clean_environment(OPENAI_API_KEY="k")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
