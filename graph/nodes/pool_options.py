@@ -23,7 +23,7 @@ FRESH = 1_000
 DOUBTFUL = 64
 """The most doubtful of these texts, whose neighbours are looked for among all lines."""
 NEIGHBOURS = 8
-"""Neighbours of each that are looked at as well: of a rare kind, ten times as many are among them as by chance."""
+"""Neighbours of each that are looked at as well: of a rare kind, at least three times as many as by chance."""
 
 Weigh = Callable[[Sequence[str]], Awaitable[NDArray[np.float64]]]
 """Says what a label of each text is worth, (n,)."""
