@@ -17,6 +17,7 @@ from evokd.graph.setup.domain import digest_files, name_file
 from evokd.graph.setup.unlabeled_pool import read_pool
 from evokd.messages import InputError
 from evokd.student.base import find_local, fingerprint, locate
+from evokd.student.base_config import read_object
 from evokd.student.curate import is_valid
 from evokd.student.reading.layout import Layout
 
@@ -24,8 +25,8 @@ CACHE = ".evokd_pool"
 """Folder beside the pool's file that keeps what was prepared, for all runs; it may be deleted at any time."""
 _FORMAT = 1
 """Raised when files of older versions cannot be used."""
-_FEATURES = 384
-"""Features of a vector, where disk space is reckoned before the first one is known."""
+_FEATURES = 768
+"""Features of a vector, where the base's configuration does not say."""
 
 
 async def open_pool(context: RunContext) -> LargePool:
@@ -40,7 +41,7 @@ async def open_pool(context: RunContext) -> LargePool:
     place = _find_place(context)
     texts = await _prepare_texts(context, place)
     if context.settings.curriculum.pool.select in ("auto", "doubt"):  # it will need vectors, once calls are paid for
-        _check_room(_find_vectors(context, texts))
+        _check_room(_find_vectors(context, texts), _count_features(context))
     domain = context.domain
     assert domain.pool_file is not None
     pool = LargePool(
@@ -114,7 +115,7 @@ async def open_vectors(context: RunContext, pool: LargePool) -> PoolVectors:
     start, settings = time.monotonic(), context.settings
     vectors = _find_vectors(context, pool.texts)
     missing, kind, base = vectors.missing(), settings.curriculum.pool.vectors, settings.student.base
-    count = _check_room(vectors)
+    count = _check_room(vectors, _count_features(context))
     for shard in missing:
         _tell(context, "embedding", shard.start, len(pool.texts))
         part = await asyncio.to_thread(pool.texts.read, range(shard.start, shard.stop))
@@ -134,10 +135,17 @@ def _find_vectors(context: RunContext, texts: PoolTexts) -> PoolVectors:
     return vectors
 
 
-def _check_room(vectors: PoolVectors) -> int:
+def _count_features(context: RunContext) -> int:
+    """Count the features of a vector, by the base's configuration."""
+    source = find_local(context.settings.student.base)
+    size = read_object(Path(source) / "config.json").get("hidden_size") if source is not None else None
+    return size if isinstance(size, int) else _FEATURES
+
+
+def _check_room(vectors: PoolVectors, features: int) -> int:
     """Refuse to begin what the disk has no room for; gives the number of texts without a vector."""
     texts = sum(shard.stop - shard.start for shard in vectors.missing())
-    needed, free = texts * _FEATURES * 2, shutil.disk_usage(vectors.folder).free
+    needed, free = texts * features * 2, shutil.disk_usage(vectors.folder).free
     if free < needed:
         raise InputError(
             f"{vectors.folder}: the vectors of {texts:,} texts need {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are"

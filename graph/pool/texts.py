@@ -88,11 +88,11 @@ def open_texts(folder: Path, limit: int | None) -> PoolTexts | None:
     try:
         tables = {name: np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _TABLES}
         counts = json.loads((place / _COUNTS).read_text(encoding="utf-8"))
-        found = (place / _BYTES).stat().st_size
-    except (OSError, ValueError, EOFError):
+        is_whole = (place / _BYTES).stat().st_size == counts["bytes"]
+    except (OSError, ValueError, EOFError, KeyError):
         return None
     sizes = {len(table) for table in tables.values()}
-    if len(sizes) > 1 or found != counts["bytes"]:
+    if len(sizes) > 1 or not is_whole:
         return None
     kept = sizes.pop()
     return PoolTexts(place / _BYTES, kept if limit is None else min(limit, kept), counts=counts, **tables)
@@ -125,9 +125,18 @@ def build_texts(
         _write(part, lines, is_valid, tell)
         if open_texts(folder, None) is None:
             shutil.rmtree(folder / TEXTS, ignore_errors=True)
-            part.rename(folder / TEXTS)
+            _put(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _put(part: Path, folder: Path) -> None:
+    """Give the finished texts their name, unless another process has done so in this very moment."""
+    try:
+        part.rename(folder / TEXTS)
+    except OSError:
+        if open_texts(folder, None) is None:
+            raise
 
 
 _TOLD_EVERY = 10_000

@@ -200,7 +200,7 @@ async def test_a_disk_without_room_is_told_before_anything_is_embedded(
     pooled: MakePooled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toy, student = pooled()
-    monkeypatch.setattr(large_pool, "_FEATURES", 2**50)
+    monkeypatch.setattr(large_pool, "_count_features", lambda context: 2**50)
     with pytest.raises(InputError, match=r"GB are free; free some, or set a smaller curriculum\.pool\.lines"):
         await select_texts(toy.context, 1, None, 12)
     assert student.written == []
