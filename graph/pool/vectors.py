@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evokd.graph.pool.texts import Rows
 
-SHARD = 16_384
+SHARD = 8_192
 """Texts per shard."""
 Matrix = NDArray[np.float32]
 
