@@ -217,7 +217,7 @@ def tabulate(found: Costs) -> Iterator[str]:
                 continue
             each = cost["cpu"] / cost["lines"] * 1e6
             figures = f"{cost['cpu']:.1f} | {each:,.1f} | {cost['wall']:.1f} | {cost['memory']:,.0f}"
-            yield f"| {cost['lines']:,} | {name} | {figures} |"
+            yield f"| {cost['lines']:,.0f} | {name} | {figures} |"
     yield from _reckon(found)
 
 

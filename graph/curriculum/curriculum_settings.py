@@ -99,18 +99,23 @@ class PoolSettings(ClosedModel):
         default=10_000,
         ge=1,
         description="lines that texts to label are chosen from; of a larger pool a sample, whatever their order;"
-        " null = all. Above 10,000 they are prepared on disk once (docs/large-pools.md)",
+        " all = no limit. Above 10,000 they are prepared on disk once (docs/large-pools.md)",
     )
     vectors: Literal["words", "encoder"] = Field(
         default="words",
         description="above 10,000 lines, what likeness is measured by: the base's vectors of sub-words (words), or its"
-        " whole encoder (encoder), which takes fifty times as long without a GPU",
+        " whole encoder (encoder), which takes ninety times as long without a GPU",
     )
     weigh_labels: bool = Field(
         default=True,
         description="weight the label of a real text by the Labeler's confidence in it, so that a doubtful one counts"
         " for little; not for lists of entities, whose one confidence says nothing about each entity",
     )
+
+    @field_validator("lines", mode="before")
+    @classmethod
+    def _read_all(cls, value: object) -> object:
+        return None if value == "all" else value
 
 
 class WarmUpSettings(ClosedModel):
