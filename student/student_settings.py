@@ -19,6 +19,24 @@ LEAST_LENGTH = 8
 """Sub-words that a student reads at once, at least."""
 
 
+class LoraSettings(ClosedModel):
+    """Low-rank adapters, for full training of a large student with less memory."""
+
+    rank: int = Field(
+        0,
+        ge=0,
+        description="rank of the adapters that full training trains instead of the encoder's weights (LoRA), such as"
+        " 16; 0 = all weights are trained. Saved students have plain weights",
+    )
+    alpha: float | None = Field(
+        None, gt=0, description="scale of the adapters, divided by the rank; null takes the rank, a scale of 1"
+    )
+    targets: list[str] = Field(
+        [], description="what the names of the layers with adapters end in; empty: all linear layers of the encoder"
+    )
+    rate: float = Field(10.0, gt=0, le=1000, description="learning rate of the adapters, in rates of full training")
+
+
 class StudentSettings(ClosedModel):
     """How the student is trained."""
 
@@ -91,6 +109,12 @@ class StudentSettings(ClosedModel):
     precision: Precision = Field(
         "auto", description="number format of full training; auto takes bfloat16 where the hardware computes in it"
     )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="in full training, compute each layer's activations a second time instead of keeping them: less"
+        " memory, a third more time",
+    )
+    lora: LoraSettings = Field(LoraSettings(), description="adapters instead of full training of the encoder")
     threads: int | None = Field(None, ge=1, description="CPU threads; null means all that the process may use")
 
     @property

@@ -29,6 +29,7 @@ from evokd.graph.setup.unlabeled_pool import add_pool
 from evokd.messages import InputError
 from evokd.prompts.loader import ROLES, digest_prompts
 from evokd.student.base import check_student
+from evokd.student.packages import check_lora
 
 VERSIONED = ("evokd", "langgraph", "langchain-openai", "openai", "transformers", "torch", "pydantic")
 
@@ -109,6 +110,7 @@ def _check(domain: Domain, settings: Settings, preset: str, needs_teacher: bool 
     _check_pool(domain, settings)
     domain = _note_idle_profile(domain, settings)
     check_student(settings.student.base)
+    check_lora(settings.student)
     _check_modes(domain, settings)
     briefing = make_prompt_context(
         domain.codec.name,

@@ -11,6 +11,7 @@ import torch
 from evokd.student.compute import autocast
 from evokd.student.student_settings import StudentSettings
 from evokd.student.tasks.network import TaskNetwork
+from evokd.student.training.adapters import is_adapter
 from evokd.student.training.batches import plan_batches
 from evokd.student.training.retry import Diverged
 
@@ -96,12 +97,16 @@ class FullTraining:
 
     def _parameters(self) -> list[dict[str, Any]]:
         output = list(self.network.output_layer(self.model).parameters())
-        inner = [p for p in self.model.parameters() if p.requires_grad and not any(p is q for q in output)]
+        trained = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        adapters = [p for name, p in trained.items() if is_adapter(name)]
+        theirs = {id(p) for p in (*output, *adapters)}
+        inner = [p for p in trained.values() if id(p) not in theirs]
         # Biases and norms are not decayed, as is usual.
         return [
             {"params": [p for p in inner if p.ndim > 1], "weight_decay": _DECAY},
             {"params": [p for p in inner if p.ndim <= 1], "weight_decay": 0.0},
             {"params": output, "weight_decay": _DECAY, "lr": self.settings.rate * self.settings.output_rate},
+            {"params": adapters, "weight_decay": _DECAY, "lr": self.settings.rate * self.settings.lora.rate},
         ]
 
     def _plan(self, seed: int) -> list[list[int]]:

@@ -20,6 +20,8 @@ from evokd.student.student_settings import StudentSettings
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.tokenizer import match_padding, open_tokenizer
+from evokd.student.training.adapters import low_rank_adapters
+from evokd.student.training.checkpointing import checkpointed
 from evokd.student.training.finetune import FullTraining, OnStep, TrainingSet, clear_layer
 from evokd.student.training.linear_head import write_layer
 from evokd.student.training.retry import Diverged, RetryState
@@ -163,7 +165,8 @@ class _Training:
     def _train(self, encoder: Encoder | None, retry: RetryState) -> _Outcome:
         samples, job, network = self.samples, self.samples.job, self.samples.network
         source = job.start or locate(job.settings.base)
-        model = network.load(source).model.to(self.device)
+        model, drawn = network.load(source)
+        model.to(self.device)
         tokenizer = open_tokenizer(source, not network.classifies_texts)
         match_padding(model, tokenizer)
         limit = min(job.settings.length, tokenizer.model_max_length)
@@ -184,9 +187,13 @@ class _Training:
             clear_layer(layer)
         if self.tune == "full":
             precision = pick_precision(job.settings.precision, self.device, model.config.model_type)
-            with small_vocabulary(model, data.encodings, tokenizer.pad_token_id or 0) as encodings:
+            settings = _current_settings(job, retry)
+            with (
+                small_vocabulary(model, data.encodings, tokenizer.pad_token_id or 0) as encodings,
+                low_rank_adapters(model, drawn, settings.lora),
+                checkpointed(model, settings.gradient_checkpointing),
+            ):
                 data = replace(data, encodings=encodings)
-                settings = _current_settings(job, retry)
                 training = FullTraining(
                     network, model, tokenizer, data, settings, precision, retry.at_once, self.on_step
                 )

@@ -78,5 +78,5 @@ def test_a_tokenizer_that_needs_a_missing_package(
     (base / "tokenizer.json").unlink()
     (base / "spm.model").write_bytes(b"")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match="is spm.model alone, which needs two packages: pip install sentencepiece"):
+    with pytest.raises(InputError, match=r"is spm\.model alone, which needs two packages: pip install sentencepiece"):
         check_student(str(base))
