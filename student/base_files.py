@@ -1,6 +1,7 @@
 """Whether the weights and the tokenizer of a base are whole, read without torch from the heads of their files."""
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,16 @@ def check_files(folder: Path) -> None:
     if rows and most > least:
         fault = f"its tokenizer has {most:,} sub-words and its weights have rows for {least:,}"
         raise InputError(f"student.base: {folder}: {fault}; save model and tokenizer together again")
+
+
+def count_parameters(folder: Path) -> int:
+    """Count the numbers in all weights of a base.
+
+    Raises:
+        InputError: a file of weights is missing or cut off.
+    """
+    heads = [_read_head(path) for path in _list_weights(folder)]
+    return sum(math.prod(item["shape"]) for head in heads for item in head.values())
 
 
 def _list_weights(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Any
 from evokd.graph.checkup.baseline import Baseline, measure_baseline
 from evokd.graph.checkup.dry_call import DryCall, make_dry_calls, refuse_dry_calls
 from evokd.graph.checkup.findings import advise_pool, find_data_faults, find_teacher_faults
+from evokd.graph.checkup.memory_finding import find_memory_faults
 from evokd.graph.checkup.statistics import Places, measure_splits
 from evokd.graph.checkup.suspects import Suspects, find_suspects
 from evokd.graph.context_room import find_shortages
@@ -70,6 +71,7 @@ def describe_domain(plan: Plan, loaded: Domain | None = None, more: MoreChecks =
         *_find_short_contexts(plan, endpoints),
         *(finding for call in results.calls for finding in call.find()),
         *find_data_faults(plan, splits, places),
+        *find_memory_faults(plan),
         *(results.suspects.find(places) if results.suspects else ()),
     ]
     findings = sort_findings(found)

@@ -165,8 +165,8 @@ class _Training:
     def _train(self, encoder: Encoder | None, retry: RetryState) -> _Outcome:
         samples, job, network = self.samples, self.samples.job, self.samples.network
         source = job.start or locate(job.settings.base)
-        model, drawn = network.load(source)
-        model.to(self.device)
+        loaded = network.load(source)
+        model: Any = loaded.model.to(self.device)
         tokenizer = open_tokenizer(source, not network.classifies_texts)
         match_padding(model, tokenizer)
         limit = min(job.settings.length, tokenizer.model_max_length)
@@ -190,7 +190,7 @@ class _Training:
             settings = _current_settings(job, retry)
             with (
                 small_vocabulary(model, data.encodings, tokenizer.pad_token_id or 0) as encodings,
-                low_rank_adapters(model, drawn, settings.lora),
+                low_rank_adapters(model, loaded.drawn, settings.lora),
                 checkpointed(model, settings.gradient_checkpointing),
             ):
                 data = replace(data, encodings=encodings)

@@ -1,0 +1,84 @@
+"""Findings about a student too large for the device it is trained on. Light: no torch; a GPU's driver is asked."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from evokd.graph.setup.plan import Plan
+from evokd.messages.finding import Finding
+from evokd.student.base import find_local
+from evokd.student.footprint import LARGE, EncoderShape, compute_need, read_shape
+from evokd.student.student_settings import Device, LoraSettings, StudentSettings
+
+_GB = 1e9
+_RANK = 16
+"""Of the adapters that are advised."""
+_RESERVE = 1.1
+"""What torch takes, in sizes of what it needs: memory that it holds in pieces."""
+_START = 800_000_000
+"""Bytes of torch and the driver before anything is loaded."""
+_SECONDS = 5.0
+
+
+def find_memory_faults(plan: Plan) -> Iterator[Finding]:
+    """Warn of a training that does not fit, even with one text at once; advise adapters for a large encoder."""
+    settings = plan.settings.student
+    folder = find_local(settings.base)
+    shape = None if folder is None else read_shape(Path(folder))
+    if shape is None or settings.tune == "head" or isinstance(settings.max_length, str):
+        return
+    device = measure_device(settings.device)
+    need = estimate_bytes(shape, settings, is_gpu=device is not None and device[0] == "GPU")
+    millions = f"{shape.parameters / 1e6:,.0f} million parameters"
+    mend = _advise(settings)
+    if device is not None and need > device[1]:
+        name, size = device
+        text = f"training needs about {need / _GB:.1f} GB ({millions}), and the {name} has {size / _GB:.1f} GB"
+        yield Finding("warning", "student_memory", settings.base, text, mend)
+    elif shape.parameters > LARGE and not settings.lora.rank:
+        adapters = settings.model_copy(update={"lora": LoraSettings(rank=_RANK)})
+        less = estimate_bytes(shape, adapters, is_gpu=device is not None and device[0] == "GPU")
+        text = f"the student has {millions}; training all takes {need / _GB:.1f} GB, adapters {less / _GB:.1f} GB"
+        yield Finding("hint", "student_large", settings.base, text, f"set student.lora.rank={_RANK}")
+
+
+def estimate_bytes(shape: EncoderShape, settings: StudentSettings, *, is_gpu: bool) -> int:
+    """Bytes of a device that training takes with one text at once, which it falls back to where memory runs short."""
+    is_bfloat16 = settings.precision != "float32" and is_gpu
+    need = compute_need(shape, settings, texts=1, length=settings.length, is_bfloat16=is_bfloat16)
+    return round(need.total * _RESERVE) + _START
+
+
+def measure_device(device: Device) -> tuple[str, int] | None:
+    """Say where the student is trained, `GPU` or `CPU`, and the bytes of its memory; None where nothing tells."""
+    if device != "cpu":
+        sizes = _ask_driver()
+        if sizes:
+            return "GPU", sizes[0]
+    try:
+        return "CPU", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # not every system tells
+        return None
+
+
+def _ask_driver() -> list[int]:
+    """Bytes of each GPU, in the order of the driver; none where there is no driver of NVIDIA's."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    command = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
+        return [int(line) * 2**20 for line in said.split()]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []
+
+
+def _advise(settings: StudentSettings) -> str:
+    ways = [] if settings.lora.rank else [f"student.lora.rank={_RANK}"]
+    if not settings.gradient_checkpointing:
+        ways.append("student.gradient_checkpointing=true")
+    ways.append("student.tune=head")
+    return f"set {' or '.join(ways)}, or choose a smaller student.base"
