@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from evokd.jobs.pool import Death, Inbox, JobPool, PoolJob, Tell, Worker
+from evokd.student.gpus import VISIBLE, list_gpus
 from evokd.student.process.child import child_command, child_options, encode_request
 
 LOG = "workers.log"
@@ -18,11 +19,14 @@ LOG = "workers.log"
 class ProcessWorker(Worker):
     """One process."""
 
-    def __init__(self, program: Sequence[str], log: Path, inbox: Inbox) -> None:
+    def __init__(self, program: Sequence[str], log: Path, inbox: Inbox, gpu: str | None = None) -> None:
         super().__init__()
         self._log = log
+        self.gpu = gpu
+        """The one GPU that the process sees, as `CUDA_VISIBLE_DEVICES` names it; None: what this process sees."""
+        environment = {} if gpu is None else {VISIBLE: gpu}
         with log.open("ab") as file:
-            self.process = subprocess.Popen(child_command(program), **child_options(file))
+            self.process = subprocess.Popen(child_command(program), **child_options(file, environment))
         self._listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
         self._listener.start()
 
@@ -71,7 +75,16 @@ class WorkerPool(JobPool):
         """
         super().__init__(processes, tell)
         self._out = out
+        self._gpus = list_gpus()
 
     def _start(self) -> Worker:
         self._out.mkdir(parents=True, exist_ok=True)
-        return ProcessWorker((*self.program, str(self._out)), self._out / LOG, self._inbox)
+        program, log = (*self.program, str(self._out)), self._out / LOG
+        return ProcessWorker(program, log, self._inbox, self._choose_gpu())
+
+    def _choose_gpu(self) -> str | None:
+        """Choose the GPU that the fewest workers have, the first of these; None where there are not several."""
+        if len(self._gpus) < 2:
+            return None
+        taken = [worker.gpu for worker in self._workers if isinstance(worker, ProcessWorker)]
+        return min(self._gpus, key=taken.count)

@@ -126,7 +126,8 @@ class JobPool(ABC):
         """
         self._waiting = list(jobs)
         try:
-            self._workers = [self._start() for _ in range(min(self._size, len(jobs)))]
+            for _ in range(min(self._size, len(jobs))):
+                self._workers.append(self._start())
             self._hand_out()
             while self._waiting or any(worker.job for worker in self._workers):
                 if not self._workers:

@@ -28,7 +28,7 @@ class LoraSettings(ClosedModel):
         description="rank of the adapters that full training trains instead of the encoder's weights (LoRA), such as"
         " 16; 0 = all weights are trained. Saved students have plain weights",
     )
-    alpha: float | None = Field(
+    alpha: int | None = Field(
         None, gt=0, description="scale of the adapters, divided by the rank; null takes the rank, a scale of 1"
     )
     targets: list[str] = Field(

@@ -1,8 +1,6 @@
 """Findings about a student too large for the device it is trained on. Light: no torch; a GPU's driver is asked."""
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from evokd.graph.setup.plan import Plan
 from evokd.messages.finding import Finding
 from evokd.student.base import find_local
 from evokd.student.footprint import LARGE, EncoderShape, compute_need, read_shape
+from evokd.student.gpus import first_memory
 from evokd.student.student_settings import Device, LoraSettings, StudentSettings
 
 _GB = 1e9
@@ -19,7 +18,6 @@ _RESERVE = 1.1
 """What torch takes, in sizes of what it needs: memory that it holds in pieces."""
 _START = 800_000_000
 """Bytes of torch and the driver before anything is loaded."""
-_SECONDS = 5.0
 
 
 def find_memory_faults(plan: Plan) -> Iterator[Finding]:
@@ -54,26 +52,13 @@ def estimate_bytes(shape: EncoderShape, settings: StudentSettings, *, is_gpu: bo
 def measure_device(device: Device) -> tuple[str, int] | None:
     """Say where the student is trained, `GPU` or `CPU`, and the bytes of its memory; None where nothing tells."""
     if device != "cpu":
-        sizes = _ask_driver()
-        if sizes:
-            return "GPU", sizes[0]
+        size = first_memory()
+        if size is not None:
+            return "GPU", size
     try:
         return "CPU", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):  # not every system tells
         return None
-
-
-def _ask_driver() -> list[int]:
-    """Bytes of each GPU, in the order of the driver; none where there is no driver of NVIDIA's."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return []
-    command = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
-        return [int(line) * 2**20 for line in said.split()]
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return []
 
 
 def _advise(settings: StudentSettings) -> str:

@@ -33,7 +33,7 @@ def child_command(program: Sequence[str]) -> list[str]:
     return [sys.executable, "-P", *program]
 
 
-def child_options(log: BinaryIO) -> dict[str, Any]:
+def child_options(log: BinaryIO, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Give the options with which `subprocess` and `asyncio` start a child: pipes, environment, a session of its own.
 
     In that session Ctrl-C in the terminal does not reach it. It finds modules where the parent does, whatever folder
@@ -41,13 +41,14 @@ def child_options(log: BinaryIO) -> dict[str, Any]:
 
     Args:
         log: takes what the child writes to standard error.
+        environment: variables that the child has besides those of this process, or instead of them.
     """
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     return {
         "stdin": subprocess.PIPE,
         "stdout": subprocess.PIPE,
         "stderr": log,
-        "env": {**_ENVIRONMENT, **os.environ, "PYTHONPATH": path},
+        "env": {**_ENVIRONMENT, **os.environ, **(environment or {}), "PYTHONPATH": path},
         "start_new_session": True,
     }
 

@@ -10,6 +10,7 @@ import pytest
 from evokd.cli import main
 from evokd.experiments.worker_pool import WorkerPool
 from evokd.jobs.pool import PoolJob
+from evokd.student.gpus import list_gpus
 from tests.student.conftest import tiny_student
 
 __all__ = ["tiny_student"]
@@ -94,3 +95,43 @@ def test_a_teacher_that_is_gone_ends_all(tmp_path: Path) -> None:
     failures = TalkingPool(tmp_path, 1, events.append).work([job("one", park=True), job("two")])
     assert [(failure.job.name, failure.code) for failure in failures] == [("one", 3)]
     assert [event["event"] for event in events] == ["started", "failed"]
+
+
+class TellingPool(WorkerPool):
+    """Its processes tell which GPUs they see."""
+
+    program = (
+        "-c",
+        "import json, os, sys\n"
+        "for line in sys.stdin:\n"
+        "    request = json.loads(line)\n"
+        "    seen = os.environ.get('CUDA_VISIBLE_DEVICES')\n"
+        "    print(json.dumps({'id': request['id'], 'event': {'gpu': seen}}), flush=True)\n"
+        "    print(json.dumps({'id': request['id'], 'result': None}), flush=True)\n",
+    )
+
+
+def see(out: Path, processes: int) -> list[str | None]:
+    events: list[Mapping[str, Any]] = []
+    jobs = [job(str(number), group=str(number)) for number in range(processes)]
+    assert TellingPool(out, processes, events.append).work(jobs) == []
+    return sorted(event["gpu"] for event in events if event["event"] == "cycle")
+
+
+def test_each_worker_sees_one_of_several_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-5,-1,7")
+    assert see(tmp_path, 2) == ["3", "GPU-5"]
+    assert see(tmp_path, 3) == ["3", "3", "GPU-5"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
+    assert see(tmp_path, 2) == ["4", "4"]
+
+
+def test_the_driver_names_the_gpus_where_the_user_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 0, 24576\necho 1, 24576\n", encoding="utf-8")
+    tool.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda name: str(tool))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert see(tmp_path, 2) == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert list_gpus() == []

@@ -193,7 +193,9 @@ def test_an_estimate_takes_no_key(
     code, out, _ = check(capsys, str(toy_domain), "--teacher", "gpt-4o-mini", "--dry-call")
     told = " ".join(out.split())
     assert code == 0
-    assert " with teacher.batch=true; more where replies are asked again) analyst: " in told, "both prices, without a key"
+    assert " with teacher.batch=true; more where replies are asked again) analyst: " in told, (
+        "both prices, without a key"
+    )
     assert (
         "error https://api.openai.com/v1: teacher 'gpt-4o-mini': no key in the environment variable OPENAI_API_KEY"
         in told

@@ -48,10 +48,13 @@ def test_the_embedded_student_fits_everywhere(plan: Plan, monkeypatch: pytest.Mo
 
 def test_the_driver_is_asked_for_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho 24576\necho 8192\n", encoding="utf-8")
+    tool.write_text("#!/bin/sh\necho 0, 24576\necho 1, 8192\n", encoding="utf-8")
     tool.chmod(0o755)
     monkeypatch.setattr("shutil.which", lambda name: str(tool))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert measure_device("auto") == ("GPU", 24_576 * 2**20)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
+    assert measure_device("auto") == ("GPU", 8_192 * 2**20)
     told = measure_device("cpu")
     assert told is not None
     assert told[0] == "CPU"

@@ -1,0 +1,46 @@
+"""Which GPUs this process may use, and how much memory they have. Light: no torch; NVIDIA's driver is asked."""
+
+import os
+import shutil
+import subprocess
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+"""Environment variable by which CUDA shows a process some of the GPUs, in that order."""
+_MIB = 2**20
+_SECONDS = 5.0
+"""Seconds that the driver may take."""
+
+
+def read_memory() -> dict[str, int]:
+    """Ask the driver for the bytes of each GPU, by its number; empty where there is no driver of NVIDIA's."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return {}
+    command = [tool, "--query-gpu=index,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
+        rows = [line.split(",") for line in said.splitlines() if line.strip()]
+        return {number.strip(): int(size) * _MIB for number, size in rows}
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return {}
+
+
+def list_gpus() -> list[str]:
+    """List the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    named = os.environ.get(VISIBLE)
+    if named is None:
+        return list(read_memory())
+    # CUDA passes over what comes behind a number below 0.
+    found: list[str] = []
+    for name in (part.strip() for part in named.split(",")):
+        if not name or name.startswith("-"):
+            break
+        found.append(name)
+    return found
+
+
+def first_memory() -> int | None:
+    """Bytes of the GPU that torch takes; None where there is none, or the driver does not know it by this name."""
+    sizes = read_memory()
+    first = next(iter(list_gpus()), None)
+    return None if first is None else sizes.get(first)
