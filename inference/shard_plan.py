@@ -13,7 +13,8 @@ from evokd.inference.shard_input import InputPart
 from evokd.messages import ClosedModel, EvokdError, InputError
 from evokd.messages.files import write_atomically
 
-MANIFEST = "manifest.json"
+MANIFEST = "_manifest.json"
+"""A name that pyarrow, Spark and Ray Data pass over when they read a folder."""
 
 
 class InputFacts(ClosedModel):
@@ -60,7 +61,7 @@ class Shard(ClosedModel):
 
 
 class ShardPlan(ClosedModel):
-    """What `manifest.json` holds."""
+    """What `_manifest.json` holds."""
 
     version: int = 1
     input: InputFacts

@@ -98,8 +98,6 @@ def make_schema(source: Path, names: Sequence[str], columns: AnswerColumns, has_
         "entities": pyarrow.list_(entity),
         "unsure_entities": pyarrow.list_(entity),
     }
-    if not has_labels:
-        types["scores"] = pyarrow.map_(pyarrow.string(), pyarrow.float64())
     given = parquet.ParquetFile(source).schema_arrow
     answers = columns.names(has_labels)
     added = [(name, types.get(name.removeprefix(columns.prefix), pyarrow.string())) for name in answers]

@@ -91,7 +91,7 @@ def test_a_file_that_is_there_is_left_as_it_is(plan: ShardPlan, worker: ShardWor
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("out/manifest.json", "does not see the folder"),
+        ("out/_manifest.json", "does not see the folder"),
         ("rows.jsonl", "does not see the input"),
         ("student/evokd.json", "does not see the student"),
     ],
@@ -100,7 +100,7 @@ def test_a_machine_that_sees_something_else_is_refused(plan: ShardPlan, tmp_path
     body = {"out": str(tmp_path / "out")}
     check_node(body)
     path = tmp_path / change
-    if path.name == "manifest.json":
+    if path.name == "_manifest.json":
         path.unlink()
     else:
         path.write_bytes(path.read_bytes() + b"\n")

@@ -128,7 +128,7 @@ def test_a_folder_that_was_begun_goes_on_with_its_own_parts(tmp_path: Path) -> N
     (folder.path / ".part-00001.0a.partial").write_text("half", encoding="utf-8")
     assert [shard.file for shard in folder.list_missing(first)] == ["part-00001.jsonl"]
     folder.sweep()
-    assert sorted(item.name for item in folder.path.iterdir()) == ["manifest.json", "part-00000.jsonl"]
+    assert sorted(item.name for item in folder.path.iterdir()) == ["_manifest.json", "part-00000.jsonl"]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_folder_with_other_files_is_refused_and_so_is_a_file(tmp_path: Path) -
     with pytest.raises(InputError, match="name a folder"):
         ShardFolder.open(tmp_path / "new.jsonl")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "manifest.json").write_text("{", encoding="utf-8")
+    (tmp_path / "out" / "_manifest.json").write_text("{", encoding="utf-8")
     with pytest.raises(EvokdError, match="remove the folder"):
         ShardFolder.open(tmp_path / "out").read()
 
@@ -189,7 +189,13 @@ def test_entities_have_one_schema_too(tmp_path: Path) -> None:
     schema = make_schema(path, ["text"], AnswerColumns(("PER",), "p_", reject=0.5), has_labels=False)
     entity = {"start": 0, "end": 3, "label": "PER", "text": "row", "score": 0.9}
     rows = [
-        {"text": "row 1", "p_entities": [entity], "p_unsure_entities": [], "p_confidence": 0.9, "p_scores": {}},
+        {
+            "text": "row 1",
+            "p_entities": [entity],
+            "p_unsure_entities": [],
+            "p_confidence": 0.9,
+            "p_scores": {"PER": 0.9},
+        },
         {"text": "row 2", "p_entities": [], "p_unsure_entities": [], "p_confidence": None, "p_scores": None},
     ]
     write_shard(tmp_path / "part.parquet", rows, schema)
