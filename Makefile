@@ -121,7 +121,7 @@ mlflow: .venv-mlflow/.installed  ## export a run to a local store of MLflow
 ray: .venv-ray/.installed  ## a Ray cluster of three nodes here, with nodes killed: experiments and answers (minutes)
 	EVOKD_RAY=1 .venv-ray/bin/python -m pytest -n 0 --force-enable-socket -W default tests/ray_cluster
 
-ray-long: .venv-ray/.installed  ## the same with 12 runs and a million rows, and its times (an hour)
+ray-long: .venv-ray/.installed  ## the same with 12 runs and a million rows, and its times (half an hour)
 	.venv-ray/bin/python -m tests.ray_cluster
 
 REAL_SERVER := .venv-real-server

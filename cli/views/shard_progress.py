@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from evokd.cli.markup import literal
+from evokd.cli.markup import literal, paint
 from evokd.cli.views.experiment_progress import format_duration
 from evokd.cli.views.live_line import LiveLine
 
@@ -61,7 +61,7 @@ class ShardProgress(LiveLine):
             self._warn(text)
 
     def _warn(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(paint(text), highlight=False, soft_wrap=True)
 
 
 _WARNINGS = {
