@@ -6,6 +6,7 @@ standard output; all of them are off here.
 
 import importlib.util
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -163,6 +164,9 @@ def open_cluster(options: RayOptions) -> Iterator[RayCluster]:
     source = "RAY_ADDRESS" if options.address is None else "--ray-address"
     if address is not None:
         _check_address(address, source)
+    elif "RAY_AUTH_MODE" not in os.environ:
+        # Ray listens on all addresses of this machine, and whoever is let in may run anything
+        os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # else Ray keeps what its daemons say, and writes it to standard output at the end
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")

@@ -92,3 +92,9 @@ def test_a_machine_without_the_key_is_told_before_anything_is_trained(cluster: M
     assert done.returncode == 2
     assert ": OPENAI_API_KEY is not set there; set it before `ray start` on every machine" in done.stderr
     assert not (out / "runs").exists()
+
+
+def test_nobody_else_is_let_into_a_cluster_that_was_started_here(tmp_path: Path) -> None:
+    """Ray listens on all addresses of the machine."""
+    _, told = run_beside([sys.executable, "-m", "tests.ray_cluster.intruder"], tmp_path / "log")
+    assert told.splitlines() == ["refused", "1 machines"]
