@@ -18,9 +18,9 @@ from tests.ray_cluster.students import train_tiny
 def test_an_experiment_has_the_figures_of_the_local_one_also_when_a_machine_is_killed(
     cluster: Machines, tmp_path: Path
 ) -> None:
-    here = measure_bench(bench_command(tmp_path / "here", 2), tmp_path / "here")
+    here = measure_bench(bench_command(tmp_path / "here", 2, "--cycles", "1"), tmp_path / "here")
     out = tmp_path / "there"
-    command = bench_command(out, 2, "--on", "ray", "--ray-address", cluster.address)
+    command = bench_command(out, 2, "--cycles", "1", "--on", "ray", "--ray-address", cluster.address)
     there = measure_bench(command, out, kill_one_in_the_middle(out, cluster))
     assert len(there.record["cells"]) == 4
     assert there.figures() == here.figures()
