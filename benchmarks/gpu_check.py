@@ -26,7 +26,7 @@ import torch
 from transformers.utils import logging
 
 import evokd.student.predict
-from benchmarks.gpu_bench import Bench, Diverging, counted_halvings, expect, limit, measure
+from benchmarks.gpu_tools import Bench, Diverging, counted_halvings, expect, limit, measure
 from evokd.student.memory import release
 from evokd.student.predict import predict
 from evokd.student.process.client import StudentClient
