@@ -39,7 +39,7 @@ def open_ray_pool(
     with open_cluster(options) as cluster:
         tell({"event": "cluster", "message": cluster.describe()})
         token = out / f".shared-{secrets.token_hex(8)}"
-        token.write_text("The machines of a cluster look whether they see this file.\n", encoding="utf-8")
+        token.write_text("The machines of a cluster look whether they see this file.\n", encoding="utf-8", newline="\n")
         try:
             program = _make_program(experiment.runs, out.absolute(), token.name)
             workers = limit_workers(experiment.runs, limit)
