@@ -200,6 +200,7 @@ class Bench:
         peak: float | None,
         dtype: torch.dtype,
     ) -> Figure:
+        print(f"{subject.name} {what}: {seconds:.2f} s", file=sys.stderr)
         return Figure(
             subject.name,
             what,
