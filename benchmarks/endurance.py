@@ -1,12 +1,13 @@
 """Measure what grows: from cycle to cycle of a long run, and from a small ledger to a large one.
 
+    python -m benchmarks.endurance growth        # both of the following
     python -m benchmarks.endurance cycles --cycles 100
     python -m benchmarks.endurance ledger --large 20000 --small 200 --repeats 7
 
 The domain is made up (see `benchmarks.planted`). Overhead is the time in which neither the teacher answers nor the
-student trains, predicts or starts. `ledger` writes a run of 50 cycles into a folder and resumes copies of it; the
-student there answers at once. Two costs grow with the samples by their nature and are reported separately: comparing
-drafts with known texts, which must be read and indexed, and handing the samples to the training.
+student trains, predicts or starts. `ledger` writes a run of 50 cycles into a folder and resumes copies of it for two
+cycles; the student there answers at once. The first of them also makes the index of known texts anew, as after every
+resumption; the second is what a cycle costs in a run that goes on, node by node.
 """
 
 import argparse
@@ -63,15 +64,19 @@ def main() -> None:
     ledger.add_argument("--large", type=int, default=20_000, help="accepted samples")
     ledger.add_argument("--small", type=int, default=200, help="accepted samples")
     ledger.add_argument("--repeats", type=int, default=7)
+    growth = commands.add_parser("growth", help="both")
+    for name, value in (("cycles", 100), ("from-cycle", 10), ("large", 20_000), ("small", 200), ("repeats", 5)):
+        growth.add_argument(f"--{name}", type=int, default=value)
     options = parser.parse_args()
-    if options.command == "cycles" and options.from_cycle >= options.cycles:
+    if options.command != "ledger" and options.from_cycle >= options.cycles:
         parser.error(f"--from-cycle: a slope needs two cycles; give less than {options.cycles}, or more --cycles")
     print(f"{time.strftime('%Y-%m-%d')}: python -m benchmarks.endurance {' '.join(sys.argv[1:])}\n")
     with tempfile.TemporaryDirectory() as place:
-        if options.command == "cycles":
-            _print_cycles(_run_long(Path(place), options.cycles), options.from_cycle)
-        else:
+        if options.command != "cycles":
             _print_ledgers(_compare(Path(place), options.small, options.large, options.repeats), options)
+            _print_size(Path(place) / "planted", options.small, options.large)
+        if options.command != "ledger":
+            _print_cycles(_run_long(Path(place) / "long", options.cycles), options.from_cycle)
 
 
 # -------------------------------------------------------------------------------------------------------------- clocks
@@ -298,7 +303,7 @@ class _Still:
 def _compare(place: Path, small: int, large: int, repeats: int) -> dict[str, dict[int, list[_Time]]]:
     """Measure on both ledgers in turn; returns figure -> samples -> time of each repeat."""
     domain = write_domain(place / "domain", corpus=2_000)
-    settings = {**SETTINGS, "stop": {"cycles": CYCLES + 1}}
+    settings = {**SETTINGS, "stop": {"cycles": CYCLES + 2}}
     plan = plan_run(str(domain), "evokd", [ConfigSource("benchmark", settings)])
     planted = {count: plant_run(plan, place / "planted", count) for count in (small, large)}
     found: dict[str, dict[int, list[_Time]]] = defaultdict(lambda: {small: [], large: []})
@@ -322,31 +327,40 @@ def _time_show(folder: RunFolder) -> _Time:
 
 
 def _time_cycle(folder: RunFolder) -> dict[str, _Time]:
-    """Resume a planted run for its last cycle: to the first node, the cycle, and what grows in it."""
+    """Resume a planted run for its last two cycles: to the first node, the cycles, the nodes of the second."""
     clock, index = _Clock(), _Clock()
     found: dict[str, _Time] = {}
     marks = {"resume": _now()}
-    resume, cycle, handed = "resume, up to the first node", "one cycle", "(samples handed to the training)"
+    resume = "resume, up to the first node"
+    cycles = iter(("first cycle after it", "second cycle"))
 
     def note(event: Mapping[str, Any]) -> None:
-        now = _now().since(clock.total).since(index.total)
-        place = (event["event"], event.get("node"))
-        if place[0] == "node_started" and resume not in found:
-            found[resume] = now.since(marks["resume"])
+        now, name, node = _now().since(clock.total), event["event"], event.get("node", "")
+        if name == "node_started":
+            if resume not in found:
+                found[resume] = now.since(marks["resume"])
+                marks["cycle"] = now
+            marks.setdefault(node, now)
+        if name == "node_finished" and node in marks:
+            found[f"- {node}"] = now.since(marks[node])  # of the last of parallel lessons
+        if (name, node) == ("node_finished", "decide"):
+            found[next(cycles)] = now.since(marks["cycle"])
+            marks.clear()
             marks["cycle"] = now
-        if place == ("node_started", "train"):
-            marks["train"] = now
-        if place == ("node_finished", "train"):
-            found[handed] = now.since(marks["train"])
-        if place[0] == "decided":
-            found[cycle] = now.since(marks["cycle"]).since(found[handed])
-            found["(comparing drafts with known texts)"] = index.total
 
     with _clocked(clock, index), patch.object(evokd.graph.open_context, "StudentClient", _time_student(_Still, clock)):
         gc.collect()
         gc.freeze()  # or the modules loaded by now are gone through at some moment of some repeat
         resume_run(folder, (note,))
     return found
+
+
+def _print_size(planted: Path, small: int, large: int) -> None:
+    """Print what a sample takes on the disk, with all that a cycle stores about it."""
+    sizes = [
+        sum(path.stat().st_size for path in planted.glob(f"planted-{count}/ledger.db*")) for count in (small, large)
+    ]
+    print(f"\nLedger: {(sizes[1] - sizes[0]) / (large - small):,.0f} bytes per sample.\n")
 
 
 def _print_ledgers(found: Mapping[str, Mapping[int, Sequence[_Time]]], options: argparse.Namespace) -> None:
