@@ -315,7 +315,7 @@ def test_a_third_party_module_that_is_imported_is_a_dependency() -> None:
     modules.update(arrive_with)
     local = {"evokd", *sys.stdlib_module_names}
     optional = {"pyarrow", "openpyxl", "altair", "mlflow", "opentelemetry", "requests", "google", "onnx", "onnxruntime"}
-    optional |= {"psycopg", "psycopg_pool", "ray"}
+    optional |= {"psycopg", "psycopg_pool", "ray", "peft"}
     named = {plain_name(line.split(">")[0]) for line in PROJECT["dependencies"]}
     used = {module.split(".")[0] for path in SHIPPED for module in imports(path)} - local - optional
     missing = {module for module in used if plain_name(modules.get(module, module)) not in named}
