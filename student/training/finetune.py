@@ -102,12 +102,15 @@ class FullTraining:
         theirs = {id(p) for p in (*output, *adapters)}
         inner = [p for p in trained.values() if id(p) not in theirs]
         # Biases and norms are not decayed, as is usual.
-        return [
+        groups: list[dict[str, Any]] = [
             {"params": [p for p in inner if p.ndim > 1], "weight_decay": _DECAY},
             {"params": [p for p in inner if p.ndim <= 1], "weight_decay": 0.0},
             {"params": output, "weight_decay": _DECAY, "lr": self.settings.rate * self.settings.output_rate},
-            {"params": adapters, "weight_decay": _DECAY, "lr": self.settings.rate * self.settings.lora.rate},
         ]
+        if adapters:
+            rate = self.settings.rate * self.settings.lora.rate
+            groups.append({"params": adapters, "weight_decay": _DECAY, "lr": rate})
+        return groups
 
     def _plan(self, seed: int) -> list[list[int]]:
         settings, data = self.settings, self.data
