@@ -57,8 +57,9 @@ def test_what_posix_alone_has_would_be_found(code: str) -> None:
 
 def text_files(tree: ast.AST) -> Iterator[tuple[ast.Call, bool]]:
     """Find calls that open text files, and whether they write."""
+    awaited = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Await)}  # opens no file
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
+        if not isinstance(node, ast.Call) or id(node) in awaited:
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name in ("read_text", "write_text") and isinstance(node.func, ast.Attribute):

@@ -70,9 +70,8 @@ class Batches(Reviews):
         """What the calls have cost whose replies came by batch; None where there is none."""
         rows = self._rows(
             "SELECT price_source AS source, count(*) AS calls, sum(cost_usd) AS cost FROM calls"
-            " WHERE status != 'error' AND EXISTS (SELECT 1 FROM json_each(flags) WHERE value = ?)"
-            " GROUP BY price_source",
-            BY_BATCH,
+            " WHERE status != 'error' AND flags LIKE ? GROUP BY price_source",
+            f'%"{BY_BATCH}"%',  # a list of names as JSON
         )
         if not rows:
             return None

@@ -55,9 +55,11 @@ def measure_device(device: Device) -> tuple[str, int] | None:
         size = first_memory()
         if size is not None:
             return "GPU", size
+    if not hasattr(os, "sysconf"):
+        return None
     try:
         return "CPU", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # not every system tells
+    except (OSError, ValueError):  # not every system tells
         return None
 
 

@@ -173,4 +173,4 @@ def _write(
     np.save(part / "sizes.npy", (stops - starts)[order].astype(np.uint32))
     np.save(part / "numbers.npy", np.array(numbers, dtype=np.int64)[order])
     np.save(part / "digests.npy", found)
-    (part / _COUNTS).write_text(json.dumps({"bytes": 0, **counts}), encoding="utf-8")
+    (part / _COUNTS).write_text(json.dumps({"bytes": 0, **counts}), encoding="utf-8", newline="\n")

@@ -136,7 +136,7 @@ def test_the_estimate_has_both_prices(toy_domain: Path, monkeypatch: pytest.Monk
     assert (direct["batches"], describe_batches(direct)) == (0, [])
     assert batch["batches"] >= 2
     assert "each may take minutes or hours, at most 24 h" in describe_batches(batch)[0]
-    assert "with teacher.batch=true)" in describe_estimate(direct)
+    assert " with teacher.batch=true; more" in describe_estimate(direct)
     assert " USD with batches, " in describe_estimate(batch)
 
 

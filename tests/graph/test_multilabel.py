@@ -11,6 +11,7 @@ from rich.console import Console
 
 from evokd.cli import main
 from evokd.cli.views.evaluation_page import show_evaluation
+from evokd.messages import name_set
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.queries import find_samples
 from tests.multilabel_rows import LABELS, write_domain
@@ -87,7 +88,7 @@ def test_answers_are_joined_in_a_table(done_run: Path, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     for row in rows:
         scores = json.loads(row["predicted_scores"])
-        assert row["predicted_label"] == ";".join(label for label in LABELS if scores[label] >= 0.5)
+        assert row["predicted_label"] == name_set([label for label in LABELS if scores[label] >= 0.5])
         assert 0.5 <= float(row["predicted_confidence"]) == min(max(p, 1 - p) for p in scores.values())
 
 
@@ -95,7 +96,9 @@ def test_eval_tells_the_decisions_on_each_label(done_run: Path, capsys: pytest.C
     table = done_run.parents[1] / "test.csv"
     rows = [json.loads(line) for line in (done_run.parents[1] / "hut" / "test.jsonl").read_text("utf-8").splitlines()]
     with table.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([["text", "Tags"], *([row["text"], "; ".join(row["labels"])] for row in rows)])
+        csv.writer(file).writerows(
+            [["text", "Tags"], *([row["text"], "; ".join(row["labels"]) or "(none)"] for row in rows)]
+        )
     capsys.readouterr()
     _call("eval", done_run, table, "--text-column", "text", "--label-column", "Tags", "--json")
     facts = json.loads(capsys.readouterr().out)

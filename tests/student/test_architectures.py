@@ -11,7 +11,8 @@ from evokd.release.model_card import CardOptions
 from evokd.release.models import Material, export_hf
 from evokd.release.student_folder import open_student
 from evokd.student.base import check_student
-from evokd.student.predict import embed, predict
+from evokd.student.embedding import embed
+from evokd.student.predict import predict
 from evokd.student.protocol import EmbedJob, PredictJob, TrainJob
 from evokd.student.training.train import train
 from tests.student.architectures import ARCHITECTURES, build_architecture
