@@ -8,7 +8,7 @@ SEED ?= 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test tutorial docs docs-serve browser postgres fuzz chaos chaos-short check format lint types imports bench phoenix mlflow ray ray-long real-server studio clean
+.PHONY: help setup demo test tutorial docs docs-serve browser postgres postgres-server fuzz chaos chaos-short check format lint types imports bench phoenix mlflow ray ray-long real-server studio clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -63,10 +63,12 @@ $(BROWSER): $(STAMP) tests/browser/package-lock.json
 browser: $(BROWSER)  ## tests of the pages in a browser (Chromium), with checks for accessibility
 	$(BIN)/python -m pytest tests/browser
 
-postgres: $(STAMP)  ## runs in a Postgres database, on a server of the tests' own
+postgres-server:  # makes sure that there is one for the tests
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
 	|| { [ "$$(id -u)" = 0 ] && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; } \
 	|| { echo "these tests need a Postgres server: install the package postgresql"; exit 1; }
+
+postgres: $(STAMP) postgres-server  ## runs in a Postgres database, on a server of the tests' own
 	$(BIN)/python -m pytest -n 0 tests/tracing/postgres tests/graph/test_postgres.py
 	$(BIN)/python -m tests.chaos --only postgres --seed $(SEED)
 
