@@ -50,7 +50,7 @@ def _make_job(base: Path, out: Path, **changes: object) -> TrainJob:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"tune": "head"}, {"tune": "full", "steps": 200, "rate": 1e-3, "meaning_weight": 1.0, "loss": "bootstrap"}],
+    [{"tune": "head"}, {"tune": "full", "steps": 200, "rate": 5e-4, "meaning_weight": 1.0, "loss": "bootstrap"}],
     ids=["head", "full"],
 )
 def test_a_student_learns_sets(tiny_student: Path, tmp_path: Path, changes: dict[str, object]) -> None:
