@@ -10,6 +10,7 @@ from evokd.graph.setup.config_layers import ConfigSource, build_settings
 from evokd.graph.setup.domain import load_domain
 from evokd.graph.setup.few_shot_sampling import choose_rows
 from evokd.graph.setup.run_folder import read_config
+from evokd.graph.setup.run_settings import Settings
 from evokd.messages import InputError
 from evokd.student.similar_texts import SimilarTexts, normalise
 from evokd.tracing.view_rows import rows_of
@@ -58,8 +59,8 @@ def find_familiar(run: Run, texts: Sequence[str]) -> FamiliarRows | None:
     if not run.folder.ledger.is_file():
         return None
     config = read_config(run.folder)
-    leak = build_settings([ConfigSource(str(run.folder.config), config["settings"])]).curation.leak
-    known = {split: _list_split(run, split, config) for split in ("seeds", "validation")}
+    settings = build_settings([ConfigSource(str(run.folder.config), config["settings"])])
+    known = {split: _list_split(run, split, config, settings) for split in ("seeds", "validation")}
     samples = run.samples()
     learned = [sample.text for sample in samples if (sample.state, sample.purpose) == ("accepted", "train")]
     judged = [sample.text for sample in samples if (sample.state, sample.purpose) == ("accepted", "gate")]
@@ -69,15 +70,15 @@ def find_familiar(run: Run, texts: Sequence[str]) -> FamiliarRows | None:
     chosen = SimilarTexts([*judged, *validation])
     counts = {"trained": 0, "chosen": 0}
     for form in map(normalise, texts):
-        if form in trained or trained.has_like(form, leak):
+        if form in trained or trained.has_like(form, settings.curation.leak):
             counts["trained"] += 1
-        elif form in chosen or chosen.has_like(form, leak):
+        elif form in chosen or chosen.has_like(form, settings.curation.leak):
             counts["chosen"] += 1
     unknown = tuple(split for split, rows in known.items() if rows is None)
     return FamiliarRows(len(texts), counts["trained"], counts["chosen"], unknown)
 
 
-def _list_split(run: Run, split: _Split, config: dict[str, Any]) -> list[str] | None:
+def _list_split(run: Run, split: _Split, config: dict[str, Any], settings: Settings) -> list[str] | None:
     """List the texts of a split as the run had it; None where neither its record nor the domain's files tell them."""
     with run.ledger() as ledger:
         record = ledger.cycle_record(0, rows_of(split))
@@ -85,7 +86,6 @@ def _list_split(run: Run, split: _Split, config: dict[str, Any]) -> list[str] | 
         return []
     if not record.get("left_out"):
         return [row["text"] for row in record["rows"]]
-    settings = build_settings([ConfigSource(str(run.folder.config), config["settings"])])
     try:
         domain = load_domain(Path(config["domain_folder"]))
     except InputError:

@@ -20,8 +20,8 @@ class MultiLabelNetwork(SequenceClassifier):
     pipeline = MultiLabelCodec.pipeline
     one_class = False
     l2 = 100.0
-    """A third of that for one class per text. A penalty draws all probabilities together, which keeps the order of classes
-    but moves probabilities over `THRESHOLD`; measured in docs/experiments/sets-of-labels.md."""
+    """A third of that for one class per text. A penalty draws all probabilities together, which keeps the order of
+    classes but moves probabilities over `THRESHOLD`; measured in docs/experiments/sets-of-labels.md."""
     problem_type = "multi_label_classification"
 
     def target(self, piece: TextPiece, example: TrainExample) -> torch.Tensor:
