@@ -198,7 +198,7 @@ def _written(console: Console, ledger: Ledger, lessons: Sequence[LessonRow], dep
         confirmed = ledger.count_confirmed(lesson["id"])
         labelled = f"{lesson['labelled']} labelled" + (f" ({confirmed} not checked)" if confirmed else "")
         kind = f" ({lesson['kind']})" if lesson["kind"] not in ("", "real", "weakness") else ""
-        drafts = f"{lesson['drafts']} texts" if lesson["kind"] == "real" else f"{lesson['drafts']} drafts"
+        drafts = count(lesson["drafts"], "text" if lesson["kind"] == "real" else "draft")
         say(console, f"{lesson['id']} {topic}{kind}: {drafts}, {labelled}, {accepted} accepted", 2)
         if depth.is_brief:
             _faults(console, lesson, 1)

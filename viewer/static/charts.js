@@ -86,8 +86,8 @@ function roundMarks(low, high, most = 6) {
   return { min: round(Math.floor(low / step + 1e-9) * step), max: round(Math.ceil(high / step - 1e-9) * step), step, digits };
 }
 
-const LEAST_RANGE = 0.002;
 /** Scores that differ by less are drawn as if they differed by this: they are told with three digits. */
+const LEAST_RANGE = 0.002;
 
 /** An axis of scores, with as many digits as tell its marks apart; `gap` is the room for these in pixels. */
 function scoreAxis(name, scores) {
