@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evokd.cli.views.experiment_progress import format_duration
+from evokd.cli.views.layout import count
 
 _ENDS = {
     "completed": "has ended",
@@ -28,7 +29,7 @@ class BatchWait:
     def take(self, event: Mapping[str, Any]) -> str | None:
         """Take one event in; returns a line where a batch has begun or ended."""
         name, status = event["batch"], event["status"]
-        calls = "1 call" if event["calls"] == 1 else f"{event['calls']:,} calls"
+        calls = count(event["calls"], "call")
         if event["next_look"] is None:
             self._open.pop(name, None)
             without = f", {event['failed']:,} without a reply" if event["failed"] else ""
@@ -45,5 +46,5 @@ class BatchWait:
         others = f" and {len(self._open) - 1} more" if len(self._open) > 1 else ""
         left = format_duration(max(0.0, at - self._clock()))
         status = str(event["status"]).replace("_", " ")
-        batch = f"batch of {event['calls']:,} calls{others}"
+        batch = f"batch of {count(event['calls'], 'call')}{others}"
         return f", {batch}: {status}, {event['done']:,} done, next look in {left}"

@@ -68,10 +68,10 @@ def _write_money(usd: float) -> str:
 
 def describe_batches(estimate: Mapping[str, Any]) -> list[str]:
     """Describe in a line how long batches may take; no line without batches."""
-    count = estimate.get("batches") or 0
-    if not count:
+    number = estimate.get("batches") or 0
+    if not number:
         return []
-    batches = "1 batch" if count == 1 else f"about {count} batches, one after the other"
+    batches = "1 batch" if number == 1 else f"about {number:,} batches, one after the other"
     return [
         f"waits for {batches}; each may take minutes or hours, at most 24 h."
         " Ctrl-C ends the waiting and nothing else: evokd resume goes on with the same batch"
@@ -95,10 +95,10 @@ def _describe_batch_use(totals: Mapping[str, Any]) -> str:
     use = totals.get("batch")
     if not use or not use["calls"]:
         return ""
-    saved = (
-        "" if use["saved_usd"] is None else f" for {use['cost_usd']:.4f} USD, {use['saved_usd']:.4f} less than direct"
-    )
-    return f"; {use['calls']} calls by batch{saved}"
+    told = f"; {count(use['calls'], 'call')} by batch"
+    if use["saved_usd"] is None:
+        return told
+    return f"{told} for {use['cost_usd']:.4f} USD, {use['saved_usd']:.4f} less than direct"
 
 
 def _describe_seconds(totals: Mapping[str, Any]) -> str:

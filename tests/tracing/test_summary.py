@@ -162,3 +162,10 @@ def test_the_seconds_told_are_those_of_the_wall_and_old_summaries_say_that_their
     assert describe_costs(summary).endswith(", 3 s")
     del summary["totals"]["node_seconds"]
     assert describe_costs(summary).endswith(", 3 s of work, parts of it at the same time")
+
+
+def test_one_call_by_batch_is_told_in_the_singular(ledger: Ledger) -> None:
+    fill(ledger)
+    summary = build_summary(ledger, FACTS, START, FINAL)
+    summary["totals"]["batch"] = {"calls": 1, "cost_usd": None, "saved_usd": None}
+    assert describe_costs(summary).endswith(", 3 s; 1 call by batch")
