@@ -10,8 +10,9 @@ from evokd.cli.markup import literal
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _FIRST_WORDS = 5
 """Words of a fault by which its kind is known; names and numbers are passed over."""
-_FORM = ("json", "schema", "field", "input should", "valid", "breaks off", "no text")
-"""What occurs in faults of the form of a reply, in small letters; the others are faults of its content."""
+_FORM = ("json object", "the schema asks for", "field required", "input should be", "breaks off", "no text to read")
+"""What occurs in faults of the form of a reply, in small letters; the others are faults of its content. The words are
+those of `agents.llm.parse`, several each, since a fault may also list labels, whatever they are called."""
 _MENDS = {
     True: "the model does not keep to the form of a reply; a more capable one does, or a server that keeps it to a"
     " JSON schema (evokd check --dry-call shows what it answers)",
@@ -44,9 +45,10 @@ class UnusableReplies:
         if self._known[kind] == 1:
             return f"{fate}: {literal(fault, 160)}"
         if self._known[kind] == 2:
-            cost = "each is asked for up to teacher.max_reprompts times more, which costs tokens"
-            mend = _MENDS[any(word in fault.lower() for word in _FORM)]
-            return f"{fate}, the same fault as before; {mend}; {cost}. From now on such replies are counted"
+            again = "; each is asked for up to teacher.max_reprompts times more, which costs tokens"
+            cost = again if event.get("again") else ""
+            mend = _MENDS[_is_of_form(fault)]
+            return f"{fate}, the same fault as before; {mend}{cost}. From now on such replies are counted"
         self._untold[fate] += 1
         return None
 
@@ -58,6 +60,12 @@ class UnusableReplies:
             lines.append(f"{replies} with faults told before: {fate}")
         self._untold.clear()
         return lines
+
+
+def _is_of_form(fault: str) -> bool:
+    """Whether the form of a reply is at fault, not its content; what the fault quotes does not count."""
+    said = _QUOTED.sub("", fault).lower()
+    return any(words in said for words in _FORM)
 
 
 def _name_kind(fault: str) -> str:

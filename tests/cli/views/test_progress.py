@@ -156,6 +156,23 @@ def test_a_fault_that_comes_again_and_again_is_told_with_what_mends_it_and_then_
     assert lines[-1] == "cycle 2: 1 more reply with faults told before: unusable reply, asked again"
 
 
+@pytest.mark.parametrize(
+    ("said", "is_form"),
+    [
+        ("the reply holds no text to read", True),
+        ("verdicts.0.confidence: Field required", True),
+        ("unknown label 'a JSON object'", False),
+        ("unknown label 'x' (one of: card_invalid, field, schema)", False),
+        ("an entity of type 'PER' has no text; copy its words from the text", False),
+    ],
+)
+def test_what_mends_a_fault_depends_on_what_is_wrong_not_on_what_it_quotes(said: str, is_form: bool) -> None:
+    fault = {**CALL, "status": "fault", "again": False, "faults": [said]}
+    told = follow(fault, fault)[1]
+    assert ("keeps it to a JSON schema" in told, "a more capable model makes fewer" in told) == (is_form, not is_form)
+    assert "teacher.max_reprompts" not in told, "it is not asked again"
+
+
 def test_asked_again_is_said_only_when_it_is() -> None:
     fault = {**CALL, "status": "fault", "faults": ["no JSON"]}
     assert follow({**fault, "again": True}) == ["cycle 1: analyst: unusable reply, asked again: no JSON"]
