@@ -260,7 +260,7 @@ class Endpoint:
         new = learned - self.quirks
         # keep what other calls in flight have learned
         self.quirks = (self.quirks - (sent - learned)) | learned
-        return replace(failure, flags=(ADAPTED, *sorted(new)))
+        return replace(failure, flags=(*failure.flags, ADAPTED, *sorted(new)))
 
     def _sends(self, call: Call, name: str) -> bool:
         """Whether a refused part is sent at all."""

@@ -15,6 +15,13 @@ from evokd.simulator.bodies import refuse
 from evokd.simulator.requests import RequestError
 from tests.scripted import Say, completion, message_of
 
+USAGE = (1_000, 100)
+"""Tokens, read and written, of every reply."""
+PRICES = {"input": 1.0, "output": 2.0}
+"""US dollars per million tokens."""
+DIRECT = (USAGE[0] * PRICES["input"] + USAGE[1] * PRICES["output"]) / 1_000_000
+"""US dollars of a direct call at these prices."""
+
 
 @dataclass
 class BatchServer:
@@ -25,6 +32,8 @@ class BatchServer:
     script: BatchScript = field(default_factory=BatchScript)
     refuse_schema: bool = False
     """Whether `json_schema` is refused, in batches and directly."""
+    refuse_seed: bool = False
+    """The same of `seed`."""
     direct: list[dict[str, Any]] = field(default_factory=list)
     """Bodies of calls that were made directly."""
 
@@ -54,4 +63,6 @@ class BatchServer:
     def _complete(self, body: dict[str, Any]) -> dict[str, Any]:
         if self.refuse_schema and body.get("response_format", {}).get("type") == "json_schema":
             raise RequestError("response_format: json_schema is not supported by this model", "response_format")
-        return completion(Say(self.answer(message_of(body)[1]), usage=(1_000, 100)))
+        if self.refuse_seed and "seed" in body:
+            raise RequestError("Unsupported parameter: 'seed'", "seed")
+        return completion(Say(self.answer(message_of(body)[1]), usage=USAGE))

@@ -16,11 +16,8 @@ from evokd.messages import BY_BATCH
 from evokd.simulator.batches import BatchScript
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import URL, make_ask, make_drafts, make_settings
-from tests.servers.batches import BatchServer
+from tests.servers.batches import DIRECT, PRICES, BatchServer
 
-PRICES = {"input": 1.0, "output": 2.0}
-DIRECT = 0.0012
-"""US dollars of a direct call to the server at these prices."""
 Open = Callable[..., Teacher]
 
 
@@ -102,7 +99,7 @@ async def test_calls_of_a_batch_that_ends_early_enter_the_next_one(end: str, cli
     assert f"not answered by the batch: batch_{end}: " in reasons.pop()
 
 
-async def test_a_refused_form_is_found_out_directly_and_the_others_go_by_batch(client: Open, ledger: Ledger) -> None:
+async def test_a_refused_form_is_found_out_directly_and_the_others_go_by_batch(client: Open) -> None:
     server = BatchServer(write, refuse_schema=True)
     await ask_many(client(server), 5)
     assert [body["response_format"]["type"] for body in server.direct] == ["json_schema", "json_object"]
@@ -115,6 +112,17 @@ async def test_a_form_that_batches_alone_refuse_costs_one_batch(client: Open, le
     answers = await ask_many(client(server), 6)
     assert all(answer.reply is not None for answer in answers)
     assert (server.sizes, set(server.paid.values())) == ([6, 5], {1}), "one finds out directly, five go on by batch"
+
+
+async def test_a_part_that_batches_refuse_is_left_out_of_the_next_one(client: Open, ledger: Ledger) -> None:
+    ledger.remember_ability(URL, "m-1", "json_schema")
+    server = BatchServer(write, refuse_seed=True)
+    answers = await ask_many(client(server), 3)
+    assert all(answer.reply is not None for answer in answers)
+    assert (server.sizes, server.direct) == ([3, 3], [])
+    refused = [call.flags for call in ledger.calls() if call.status == "error"]
+    assert len(refused) == 3
+    assert all(flags[:2] == [BY_BATCH, "adapted"] for flags in refused)
 
 
 async def test_a_batch_beyond_what_may_wait_is_sent_in_halves(client: Open) -> None:
@@ -132,7 +140,7 @@ async def test_a_batch_that_is_refused_parks_the_run_with_its_reason(client: Ope
     assert ledger.open_batches(URL, "m-1") == [], "nothing of it will ever come"
 
 
-async def interrupt(teacher: Teacher, server: BatchServer, count: int, until: Callable[[], bool]) -> None:
+async def interrupt(teacher: Teacher, count: int, until: Callable[[], bool]) -> None:
     """Ask, and stop as a signal does once something has happened."""
     asked = asyncio.create_task(ask_many(teacher, count))
     while not until():
@@ -146,7 +154,7 @@ async def interrupt(teacher: Teacher, server: BatchServer, count: int, until: Ca
 
 async def test_a_stopped_run_goes_on_with_the_open_batch(client: Open, ledger: Ledger) -> None:
     server = BatchServer(write, BatchScript(seconds=0.4))
-    await interrupt(client(server), server, 9, lambda: bool(ledger.open_batches(URL, "m-1")) and bool(server.sizes))
+    await interrupt(client(server), 9, lambda: bool(ledger.open_batches(URL, "m-1")) and bool(server.sizes))
     (record,) = ledger.open_batches(URL, "m-1")
     assert (len(record.keys), [call.status for call in ledger.calls()]) == (8, ["ok"]), "no call is lost"
     answers = await ask_many(client(server), 12)
@@ -161,7 +169,7 @@ async def test_a_batch_that_was_made_while_the_run_was_killed_is_found_by_its_to
 ) -> None:
     server = BatchServer(write, BatchScript(seconds=0.2))
     monkeypatch.setattr(ledger, "name_batch", lambda *_: asyncio.current_task().cancel())  # type: ignore[union-attr]
-    await interrupt(client(server), server, 6, lambda: len(server.desk.batches) == 1)
+    await interrupt(client(server), 6, lambda: len(server.desk.batches) == 1)
     monkeypatch.undo()
     (record,) = ledger.open_batches(URL, "m-1")
     assert record.batch is None, "killed between the making of the batch and the storing of its id"
@@ -174,7 +182,7 @@ async def test_a_batch_that_was_never_made_is_sent_after_a_kill(
 ) -> None:
     server = BatchServer(write)
     monkeypatch.setattr("evokd.agents.llm.batch_api.BatchApi.create", lambda *_: asyncio.sleep(60))
-    await interrupt(client(server), server, 6, lambda: bool(ledger.open_batches(URL, "m-1")))
+    await interrupt(client(server), 6, lambda: bool(ledger.open_batches(URL, "m-1")))
     monkeypatch.undo()
     assert all(answer.reply is not None for answer in await ask_many(client(server), 6))
     assert (len(server.desk.batches), set(server.paid.values())) == (1, {1})
@@ -187,7 +195,7 @@ async def test_replies_of_a_batch_are_used_after_a_kill_between_its_end_and_thei
     first = client(server)
     seen: list[str] = []
     first.on_batch = lambda look: seen.append(look.status)
-    await interrupt(first, server, 30, lambda: "completed" in seen)
+    await interrupt(first, 30, lambda: "completed" in seen)
     paid = sum(server.paid.values())
     assert paid == 29
     assert all(answer.reply is not None for answer in await ask_many(client(server), 30))
@@ -196,7 +204,7 @@ async def test_replies_of_a_batch_are_used_after_a_kill_between_its_end_and_thei
 
 async def test_batches_that_are_turned_off_end_early_and_what_is_done_counts(client: Open, ledger: Ledger) -> None:
     server = BatchServer(write, BatchScript(seconds=60))
-    await interrupt(client(server), server, 9, lambda: bool(server.sizes))
+    await interrupt(client(server), 9, lambda: bool(server.sizes))
     answers = await ask_many(client(server, batch=False), 9)
     assert all(answer.reply is not None for answer in answers)
     assert server.desk.batches[0]["status"] == "cancelled"
@@ -207,7 +215,7 @@ async def test_a_batch_that_the_server_does_not_know_is_never_paid_for_again_una
     client: Open, ledger: Ledger
 ) -> None:
     server, other = BatchServer(write, BatchScript(seconds=60)), BatchServer(write)
-    await interrupt(client(server), server, 5, lambda: bool(server.sizes))
+    await interrupt(client(server), 5, lambda: bool(server.sizes))
     with pytest.raises(TeacherRefused, match=r"4 calls are in that batch: is it the key of the same account"):
         await ask_many(client(other), 5)
     assert (other.sizes, other.direct) == ([], [])
@@ -242,7 +250,7 @@ async def test_the_budget_holds_for_a_batch_that_was_never_made(
     server = BatchServer(write)
     with monkeypatch.context() as patch:
         patch.setattr("evokd.agents.llm.batch_api.BatchApi.create", lambda *_: asyncio.sleep(60))
-        await interrupt(client(server), server, 40, lambda: bool(ledger.open_batches(URL, "m-1")))
+        await interrupt(client(server), 40, lambda: bool(ledger.open_batches(URL, "m-1")))
     assert await spend(client(server, run=BudgetLimit(tokens=5_000)), 40) > 30
     assert_within(ledger, 5_000)
 

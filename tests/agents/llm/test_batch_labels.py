@@ -16,13 +16,10 @@ from evokd.tracing.ledger import Ledger
 from evokd.tracing.summary import build_summary
 from tests.agents.asks import LABELS, brief, make_settings
 from tests.conftest import ServeApp
-from tests.servers.batches import BatchServer
+from tests.servers.batches import DIRECT, PRICES, BatchServer
 from tests.tracing.test_summary import FACTS, FINAL, START
 
 TEXTS, SIZE, BATCH = 5_000, 20, 100
-PRICES = {"input": 1.0, "output": 2.0}
-DIRECT = 0.0012
-"""US dollars of a direct call to the server at these prices."""
 
 
 def right_label(text: str) -> str:
