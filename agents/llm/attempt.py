@@ -11,7 +11,7 @@ from evokd.agents.llm.compatibility import Quirks, adapt_turns, write_sampling
 from evokd.agents.llm.error_reports import Report, find_report, read_json
 from evokd.agents.llm.in_flight import STOPPED, undo_cancellation
 from evokd.agents.llm.network_errors import is_late, root_cause, was_sent
-from evokd.agents.llm.redaction import make_redactor
+from evokd.agents.llm.redaction import make_cleaner
 from evokd.agents.llm.refusals import UNEXPLAINED, Refusal, read_refusal
 from evokd.agents.llm.response_body import Body, ReplyPart, read_body
 from evokd.agents.llm.retry import read_retry_after
@@ -35,7 +35,8 @@ REFUSALS = (400, 413, 415, 422, 501)
 OVERLOADED = (429, 503, 529)
 MAX_QUOTED = 600
 """Characters of a server's message that an error quotes; the ledger has the whole message."""
-_NO_CREDIT = "insufficient_quota"
+NO_CREDIT = "insufficient_quota"
+"""Code of a 429 that no waiting mends."""
 _HINTS = {
     "prompt": "a filter of the server refuses this prompt, which is left out",
     "length": "the prompt is too long for the model and left out (shorter ones: curriculum.quotas.lesson,"
@@ -153,7 +154,7 @@ class ModelConnection:
     """
 
     def __init__(self, model: str, role: RoleSettings, api_key: str, client: "httpx2.AsyncClient") -> None:
-        self._redact = make_redactor(api_key)
+        self._clean = make_cleaner(api_key)
         self._model, self._role = model, role
         self._chat = make_chat(model, role.base_url, api_key, client)
 
@@ -280,16 +281,12 @@ class ModelConnection:
             late=late,
         )
 
-    def _clean(self, text: str) -> str:
-        """Make a server's text fit to be stored: without the key and without lone surrogates."""
-        return self._redact(text).encode("utf-8", "replace").decode()
-
 
 def _judge(status: int, raw: str) -> tuple[Literal["passing", "refused", "fatal"], Refusal]:
     """Whether a repeat may help, and what a refusal is about."""
     refusal = read_refusal(status, raw) if status in (*REFUSALS, 403, 500) else UNEXPLAINED
     filtered = status == 403 and refusal.about == "prompt"
-    if (status in FATAL and not filtered) or (status == 429 and _NO_CREDIT in raw):
+    if (status in FATAL and not filtered) or (status == 429 and NO_CREDIT in raw):
         return "fatal", UNEXPLAINED
     if refusal.about == "reply":
         return "passing", refusal

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evokd.agents.llm.attempt import MAX_QUOTED, TeacherError, TeacherRefused, TeacherUnreachable
+from evokd.agents.llm.attempt import MAX_QUOTED, NO_CREDIT, TeacherError, TeacherRefused, TeacherUnreachable
 from evokd.agents.llm.batch_rows import URL, RowOutcome, read_rows
 from evokd.agents.llm.chat import CONNECT_TIMEOUT
 from evokd.agents.llm.network_errors import root_cause
-from evokd.agents.llm.redaction import make_redactor
+from evokd.agents.llm.redaction import make_cleaner
 
 if TYPE_CHECKING:
     import httpx2
@@ -30,7 +30,6 @@ READ_TIMEOUT = 120.0
 _CLOCKS_DIFFER = 3_600.0
 """Seconds by which a batch may seem to be older than its record."""
 _PASSING = (408, 409, 429)
-_NO_CREDIT = "insufficient_quota"
 _NO_ROOM = "token_limit_exceeded"
 """Code of a batch that failed since too many tokens of this account are waiting already."""
 _LONGEST_WAIT = 30.0
@@ -80,7 +79,7 @@ class BatchApi:
         self, base_url: str, api_key: str, patience: float, transport: "httpx2.AsyncBaseTransport | None" = None
     ) -> None:
         self._base_url, self._key, self._patience, self._transport = base_url, api_key, patience, transport
-        self._redact = make_redactor(api_key)
+        self._clean = make_cleaner(api_key)
         self._opened: AsyncOpenAI | None = None
 
     @property
@@ -178,10 +177,6 @@ class BatchApi:
         # the bodies of responses are cleaned where they are read
         return {key: row if row.status else replace(row, text=self._clean(row.text)) for key, row in outcomes.items()}
 
-    def _clean(self, text: str) -> str:
-        """Make a server's text fit to be stored: without the key and without lone surrogates."""
-        return self._redact(text).encode("utf-8", "replace").decode()
-
     async def _download(self, file: str) -> bytes:
         return (await self._client.files.content(file)).content
 
@@ -216,7 +211,7 @@ class BatchApi:
 
 
 def _is_passing(exc: "openai.APIStatusError") -> bool:
-    if exc.status_code == 429 and _NO_CREDIT in exc.response.text:
+    if exc.status_code == 429 and NO_CREDIT in exc.response.text:
         return False
     return exc.status_code in _PASSING or exc.status_code >= 500
 

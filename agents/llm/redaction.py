@@ -24,6 +24,12 @@ def make_redactor(key: str) -> Callable[[str], str]:
     return lambda text: pattern.sub(HIDDEN, text)
 
 
+def make_cleaner(key: str) -> Callable[[str], str]:
+    """Make a function that makes a server's text fit to be stored: without the key and without lone surrogates."""
+    redact = make_redactor(key)
+    return lambda text: redact(text).encode("utf-8", "replace").decode()
+
+
 def _spellings(char: str) -> str:
     """All ways to write a character, as a pattern that does not come back to it: else it might take for ever."""
     code = ord(char)
