@@ -1,7 +1,7 @@
 """The endpoints that a run would call, asked for their lists of models, which is free."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evokd.agents.llm.attempt import TeacherRefused, TeacherUnreachable
 from evokd.agents.llm.client import resolve_key
@@ -38,7 +38,10 @@ def probe_endpoints(teacher: TeacherSettings) -> list[Endpoint]:
         settings = teacher.role(roles[0])
         # batches are looked for if one of the roles uses them
         settings = settings.model_copy(update={"batch": any(teacher.role(role).batch for role in roles)})
-        endpoints.append(Endpoint(settings, tuple(roles), _ask(settings)))
+        state = _ask(settings)
+        if state.fault == "no_batches":
+            state = replace(state, mend=f"{state.mend}: {teacher.tell_without_batches(roles)}")
+        endpoints.append(Endpoint(settings, tuple(roles), state))
     return endpoints
 
 
@@ -68,7 +71,8 @@ def refuse_hopeless(teacher: TeacherSettings) -> list[Endpoint]:
     for endpoint in endpoints:
         state = endpoint.state
         if state.fault == "no_batches":
-            raise InputError(f"teacher.batch: {endpoint.settings.model!r}: {state.said}; {state.mend}")
+            key = teacher.batch_keys(endpoint.roles)[0]
+            raise InputError(f"{key}: {endpoint.settings.model!r}: {state.said}; {state.mend}")
         if state.is_hopeless:
             kind = TeacherUnreachable if state.fault == "no_answer" else TeacherRefused  # a plan has its keys
             raise kind(f"teacher {endpoint.settings.model!r} at {endpoint.address}: {state.said}; {state.mend}")

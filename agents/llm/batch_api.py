@@ -78,7 +78,7 @@ class BatchApi:
     def __init__(
         self, base_url: str, api_key: str, patience: float, transport: "httpx2.AsyncBaseTransport | None" = None
     ) -> None:
-        self._base_url, self._key, self._patience, self._transport = base_url, api_key, patience, transport
+        self.base_url, self._key, self._patience, self._transport = base_url, api_key, patience, transport
         self._clean = make_cleaner(api_key)
         self._opened: AsyncOpenAI | None = None
 
@@ -91,7 +91,7 @@ class BatchApi:
             timeout = httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
             http = httpx2.AsyncClient(transport=self._transport, timeout=timeout, follow_redirects=True)
             self._opened = AsyncOpenAI(
-                api_key=self._key, base_url=self._base_url, max_retries=0, timeout=timeout, http_client=http
+                api_key=self._key, base_url=self.base_url, max_retries=0, timeout=timeout, http_client=http
             )
         return self._opened
 
@@ -198,16 +198,14 @@ class BatchApi:
             except (ValueError, TypeError, AttributeError) as exc:
                 said = f"an answer that cannot be read ({type(exc).__name__})"
             if time.monotonic() - began + wait > self._patience:
-                raise TeacherUnreachable(
-                    f"{self._base_url}{path}: no usable answer for {self._patience:,.0f} s: {said}"
-                )
+                raise TeacherUnreachable(f"{self.base_url}{path}: no usable answer for {self._patience:,.0f} s: {said}")
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
     def _refuse(self, path: str, exc: "openai.APIStatusError") -> TeacherError:
         words = self._clean(" ".join(exc.response.text.split()))[:MAX_QUOTED]
         kind = NoSuchBatch if exc.status_code == 404 else TeacherRefused
-        return kind(f"{self._base_url}{path}: HTTP {exc.status_code}: {words}")
+        return kind(f"{self.base_url}{path}: HTTP {exc.status_code}: {words}")
 
 
 def _is_passing(exc: "openai.APIStatusError") -> bool:

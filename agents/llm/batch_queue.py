@@ -30,17 +30,19 @@ class BatchQueue:
     """Answers the calls of one model at one address by batch.
 
     Args:
-        api: the server's.
+        api: the server's, at the address under which calls are recorded.
         store: where batches are recorded.
-        endpoint: the address, as calls are recorded under it.
         model: the model; a batch holds requests to one.
         poll: seconds until a batch is looked at for the second time.
         tell: called after each look.
+        off: the options that turn batches off, for error messages; empty: they are off, and only those of an earlier
+            process are waited for.
     """
 
-    def __init__(self, api: BatchApi, store: BatchStore, endpoint: str, model: str, poll: float, tell: Tell) -> None:
+    def __init__(self, api: BatchApi, store: BatchStore, model: str, poll: float, tell: Tell, off: str) -> None:
         self._api, self._store, self._tell = api, store, tell
-        self._endpoint, self._model, self._poll = endpoint, model, poll
+        self._endpoint, self._model, self._poll = api.base_url, model, poll
+        self._off = off
         self._quiet = min(QUIET, poll)
         self._is_closed = False
         self._unread: dict[str, BatchRecord] | None = None
@@ -240,19 +242,18 @@ class BatchQueue:
             return dict.fromkeys(opened.keys)
         said = "; ".join(": ".join(part for part in error if part) for error in state.errors[:3]) or "no reason given"
         raise TeacherRefused(
-            f"{self._endpoint}: batch {opened.batch} was refused: {said}"
-            " (--set teacher.batch=false makes calls directly)"
+            f"{self._endpoint}: batch {opened.batch} was refused: {said} ({self._off} makes calls directly)"
         )
 
     def _lose(self, opened: OpenBatch, error: NoSuchBatch) -> None:
         """Deal with a batch that the server does not know: send its calls again only if that is what the user wants."""
-        if opened.is_cancelled:
+        if opened.is_cancelled or not self._off:
             self._store.drop_batch(opened.token)
             opened.settle(dict.fromkeys(opened.keys))
             return
         refusal = TeacherRefused(
             f"{error}; {len(opened.keys)} calls are in that batch: is it the key of the same account and project?"
-            " (--set teacher.batch=false gives the batch up and makes the calls anew)"
+            f" ({self._off} gives the batch up and makes the calls anew)"
         )
         opened.fail(refusal)
         self._fail_waiting(refusal)

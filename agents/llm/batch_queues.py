@@ -37,8 +37,9 @@ class BatchQueues:
             return None
         if (url, model, key) not in self._queues:
             api = BatchApi(url, key, self._settings.limits.patience, self._transport)
+            off = self._settings.tell_without_batches()
             self._queues[url, model, key] = BatchQueue(
-                api, self._store, url, model, self._settings.batch_poll, self._tell
+                api, self._store, model, self._settings.batch_poll, self._tell, off
             )
         return self._queues[url, model, key]
 

@@ -108,7 +108,7 @@ def _add_batches(state: EndpointState, client: "httpx2.Client", url: str, header
         status = client.get(f"{url}{path}", params={"limit": "1"}, headers=headers).status_code
         if status in _NO_PATH:
             said = f"answers, but has no batches (HTTP {status} at {url}{path})"
-            return replace(state, said=said, fault="no_batches", mend="make calls directly: --set teacher.batch=false")
+            return replace(state, said=said, fault="no_batches", mend="make calls directly")
     return state if state.fault else replace(state, said=f"{state.said}; has batches")
 
 

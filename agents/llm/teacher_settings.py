@@ -1,5 +1,6 @@
 """Settings of the teacher: the `teacher` section of the configuration."""
 
+from collections.abc import Collection
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
@@ -154,6 +155,21 @@ class TeacherSettings(ClosedModel):
     def batch_roles(self) -> tuple[str, ...]:
         """The roles whose calls are sent as batches."""
         return tuple(name for name in RolesSettings.model_fields if self.role(name).batch)
+
+    def batch_keys(self, roles: Collection[str] | None = None) -> tuple[str, ...]:
+        """The settings that send calls as batches: to turn these off is to make all calls directly.
+
+        Args:
+            roles: only what concerns these roles; None: all.
+        """
+        asked = [name for name in self.batch_roles() if roles is None or name in roles]
+        own = [name for name in asked if getattr(self.roles, name).batch]
+        shared = ["teacher.batch"] if len(own) < len(asked) else []
+        return (*shared, *(f"teacher.roles.{name}.batch" for name in own))
+
+    def tell_without_batches(self, roles: Collection[str] | None = None) -> str:
+        """Write the options that turn batches off, for these roles or for all."""
+        return " ".join(f"--set {key}=false" for key in self.batch_keys(roles))
 
     def is_rehearsal(self) -> bool:
         """Whether the rehearsal teacher answers, in process."""

@@ -176,12 +176,11 @@ def _check_modes(domain: Domain, settings: Settings) -> None:
 
 def _check_batches(settings: Settings) -> None:
     """Refuse batches of an embedded teacher: the setting would do nothing."""
-    roles = settings.teacher.batch_roles()
-    if roles and settings.teacher.is_embedded():
-        key = "teacher.batch" if settings.teacher.batch else f"teacher.roles.{roles[0]}.batch"
+    keys = settings.teacher.batch_keys()
+    if keys and settings.teacher.is_embedded():
         raise InputError(
-            f"{key}: the {settings.teacher.model} teacher answers in process and at once, without batches; name a model"
-            " with an address, or leave the setting out (evokd teacher serve --batches 60 shows how batches go)"
+            f"{keys[0]}: the {settings.teacher.model} teacher answers in process and at once, without batches; name a"
+            " model with an address, or leave the setting out (evokd teacher serve --batches 60 shows how batches go)"
         )
 
 

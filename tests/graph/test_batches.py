@@ -114,6 +114,11 @@ def test_files_without_batches_are_no_batches(toy_domain: Path, serve_app: Serve
     url = f"{serve_app(app)}/v1"
     found = api.check(toy_domain, teacher="m", base_url=url, settings={"teacher.roles.labeler.batch": True})
     assert found["teacher"][0]["state"] == f"answers, but has no batches (HTTP 404 at {url}/files)"
+    (finding,) = [item for item in found["findings"] if item["code"] == "teacher_no_batches"]
+    assert finding["mend"] == "make calls directly: --set teacher.roles.labeler.batch=false"
+    key = r"teacher\.roles\.labeler\.batch"
+    with pytest.raises(InputError, match=rf"^{key}: 'm': answers, but .*; make calls directly: --set {key}=false$"):
+        api.run(toy_domain, teacher="m", base_url=url, settings={"teacher.roles.labeler.batch": True})
 
 
 @pytest.mark.parametrize("key", ["teacher.batch", "teacher.roles.labeler.batch"])

@@ -1,6 +1,7 @@
 """Calls by batch: collected, recorded, waited for; failures, expiry, kills, and nothing that is paid for twice."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
@@ -12,7 +13,7 @@ from evokd.agents.llm.attempt import TeacherRefused
 from evokd.agents.llm.budget import NO_CAP, BudgetLimit, BudgetSpent
 from evokd.agents.llm.client import LLMResponse, Teacher
 from evokd.agents.llm.open_batch import BatchProgress
-from evokd.messages import BY_BATCH
+from evokd.messages import BY_BATCH, BatchRecord
 from evokd.simulator.batches import BatchScript
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import URL, make_ask, make_drafts, make_settings
@@ -222,6 +223,25 @@ async def test_a_batch_that_the_server_does_not_know_is_never_paid_for_again_una
     answers = await ask_many(client(other, batch=False), 5)
     assert all(answer.reply is not None for answer in answers)
     assert len(other.direct) == 4
+
+
+async def test_an_unknown_batch_is_given_up_while_another_one_is_still_looked_for(
+    client: Open, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, other = BatchServer(write, BatchScript(seconds=60)), BatchServer(write)
+    await interrupt(client(server), 5, lambda: bool(server.sizes))
+    monkeypatch.setattr("evokd.agents.llm.batch_api.BatchApi.find", lambda *_: asyncio.sleep(0.1))
+    ledger.add_batch(BatchRecord("token", URL, "m-1", ("another call",), time.time()))
+    answers = await ask_many(client(other, batch=False), 5)
+    assert all(answer.reply is not None for answer in answers)
+    assert (len(other.direct), ledger.open_batches(URL, "m-1")) == (4, [])
+
+
+async def test_a_role_that_has_batches_of_its_own_is_named_where_they_fail(client: Open) -> None:
+    server = BatchServer(write, BatchScript(end=lambda _: "failed"))
+    teacher = client(server, batch=False, roles={"generator": {"batch": True}})
+    with pytest.raises(TeacherRefused, match=r"\(--set teacher\.roles\.generator\.batch=false makes calls directly\)"):
+        await ask_many(teacher, 2)
 
 
 async def spend(teacher: Teacher, count: int) -> int:
