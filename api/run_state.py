@@ -68,20 +68,15 @@ def read_state(
 
 def _tell_batches(events: Sequence[Mapping[str, Any]]) -> str:
     """Say which batches of calls the server still worked on when they were last looked at; empty where none is open."""
-    calls: dict[str, int] = {}
-    for event in events:
-        if event.get("event") == "batch":
-            name = str(event.get("batch"))
-            calls.pop(name, None)
-            if event.get("next_look") is not None:
-                count = event.get("calls")
-                calls[name] = count if isinstance(count, int) else 0
-    if not calls:
+    last_looks = {str(event.get("batch")): event for event in events if event.get("event") == "batch"}
+    sizes = [look.get("calls") for look in last_looks.values() if look.get("next_look") is not None]
+    if not sizes:
         return ""
-    asked = "1 call" if sum(calls.values()) == 1 else f"{sum(calls.values()):,} calls"
-    if len(calls) == 1:
+    calls = sum(size for size in sizes if isinstance(size, int))  # a log may be damaged
+    asked = "1 call" if calls == 1 else f"{calls:,} calls"
+    if len(sizes) == 1:
         return f"a batch of {asked} is at the server, resume goes on with it"
-    return f"{len(calls)} batches of {asked} are at the server, resume goes on with them"
+    return f"{len(sizes)} batches of {asked} are at the server, resume goes on with them"
 
 
 def _tell_waiting(folder: RunFolder) -> str:

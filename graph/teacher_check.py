@@ -24,6 +24,7 @@ async def check_teacher(context: RunContext, next_nodes: Sequence[str], cycle: i
     Raises:
         TeacherUnreachable: nobody answers, and a reply is needed before or right after the next training.
         TeacherRefused: a key is refused.
+        InputError: batches are asked for, and an address has none.
     """
     try:
         await asyncio.to_thread(refuse_hopeless, context.settings.teacher)

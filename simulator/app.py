@@ -1,4 +1,4 @@
-"""The rehearsal teacher as an OpenAI-compatible ASGI app, without state."""
+"""The rehearsal teacher as an OpenAI-compatible ASGI app, without any state but that of batches."""
 
 import json
 import math
@@ -46,13 +46,13 @@ def create_app(corpus: Corpus, settings: RehearsalSettings, seed: int, batches: 
 
 
 def serve_answers(answer: AnswerFunction, seed: int, texts: int, batches: BatchScript | None = None) -> Starlette:
-    """Make an app: `POST /v1/chat/completions`, `GET /v1/models`, `GET /health`, `/v1/files` and `/v1/batches`.
+    """Make an app: `POST /v1/chat/completions`, `GET /v1/models`, `GET /health`; with batches, their paths as well.
 
     Args:
         answer: what the messages are answered by.
         seed: for requests that bring no integer `seed` of their own.
         texts: how many texts the answers come from.
-        batches: how batches go, which are the only state of an app; None: there are none.
+        batches: how batches go; None: there are none.
     """
 
     async def complete(request: Request) -> Response:

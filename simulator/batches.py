@@ -17,6 +17,8 @@ from starlette.routing import Route
 from evokd.simulator.bodies import read_body, write_json
 from evokd.simulator.requests import RequestError
 
+URL = "/v1/chat/completions"
+"""What the requests of a batch are sent to; nothing else is served by batch."""
 LARGEST_FILE = 200 * 2**20
 """Bytes of a file at most."""
 MOST_KEPT = 2**30
@@ -78,7 +80,7 @@ class _Batch:
         return {
             "id": self.id,
             "object": "batch",
-            "endpoint": "/v1/chat/completions",
+            "endpoint": URL,
             "errors": {"object": "list", "data": self.errors} if self.errors else None,
             "input_file_id": self.file,
             "completion_window": "24h",
@@ -163,13 +165,13 @@ class BatchDesk:
         try:
             wanted = json.loads(await read_body(request, LARGEST_REQUEST))
             file, metadata = wanted["input_file_id"], wanted.get("metadata") or {}
-            is_served = (wanted["endpoint"], wanted["completion_window"]) == ("/v1/chat/completions", "24h")
+            is_served = (wanted["endpoint"], wanted["completion_window"]) == (URL, "24h")
         except (ValueError, LookupError, TypeError) as exc:
             raise RequestError("batches: send input_file_id, endpoint and completion_window", None) from exc
         if not isinstance(metadata, dict):
             raise RequestError("metadata: expected an object", "metadata")
         if not is_served:
-            raise RequestError("batches: /v1/chat/completions within 24h is all that is served", "endpoint")
+            raise RequestError(f"batches: {URL} within 24h is all that is served", "endpoint")
         if not isinstance(file, str) or file not in self._files:
             raise RequestError(f"No such File object: {file}", "input_file_id")
         number = len(self._batches)
@@ -293,7 +295,7 @@ def _read_requests(content: bytes) -> Iterator[dict[str, Any]]:
             raise _Invalid("invalid_json_line", "This line is not parseable as valid JSON.", number) from exc
         if name in names:
             raise _Invalid("duplicate_custom_id", f"The custom_id '{name}' has already been used.", number)
-        if (row.get("method"), row.get("url")) != ("POST", "/v1/chat/completions"):
+        if (row.get("method"), row.get("url")) != ("POST", URL):
             raise _Invalid("invalid_url", "The URL does not match the batch endpoint.", number)
         names.add(name)
         models.add(model)
