@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from evokd.messages import EvokdError
 
@@ -21,6 +22,13 @@ class BudgetLimit:
 
 
 NO_CAP = BudgetLimit()
+
+
+class TryReservation(Protocol):
+    """Makes the context of one try, which reserves its share of the budget; entering it raises when nothing is left."""
+
+    def __call__(self, *, by_batch: bool = False) -> AbstractAsyncContextManager[None]:
+        """Reserve the price of a direct try, or of one by batch."""
 
 
 @dataclass

@@ -72,15 +72,16 @@ class Attempt:
         self.key = call_key(endpoint.base_url, endpoint.model, turns, schema, self._parameters)
         self._read = estimate_tokens("".join(text for _, text in turns))
 
-    def expected(self, priced: bool) -> tuple[int, float]:
-        """Expected tokens and US dollars.
+    def expected_tokens(self) -> int:
+        """Expected tokens, read and written."""
+        return sum(self._expect())
 
-        Args:
-            priced: whether to look up the price, as the table of prices is slow to load. Without it, or if the price
-                is unknown, the dollars are 0.
-        """
-        tokens = (self._read, math.ceil(self._usual.get(self._ask.role, USUAL_REPLY)))
-        return sum(tokens), (self._price(tokens, self.by_batch)[0] or 0.0) if priced else 0.0
+    def expected_usd(self, by_batch: bool) -> float:
+        """Expected US dollars of a try, 0 where the price is unknown; the table of prices is slow to load."""
+        return self._price(self._expect(), by_batch)[0] or 0.0
+
+    def _expect(self) -> tuple[int, int]:
+        return self._read, math.ceil(self._usual.get(self._ask.role, USUAL_REPLY))
 
     def fail(self, failure: Failure) -> CallRecord:
         """Make the record of a try without a reply.

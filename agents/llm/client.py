@@ -208,12 +208,13 @@ class Teacher:
         async def note(failure: Failure) -> None:
             failed.append(await self._recorder.keep(attempt.fail(failure)))
 
-        tokens, usd = attempt.expected(self._budget.counts_money)
+        tokens = attempt.expected_tokens()
         names = (ask.name, attempt.seed, ask.role)
         call = Call(turns, schema, *names, tokens, ask.optional, attempt.key, attempt.by_batch)
 
-        def reserve() -> AbstractAsyncContextManager[None]:
+        def reserve(*, by_batch: bool = False) -> AbstractAsyncContextManager[None]:
             self._store.check_room()
+            usd = attempt.expected_usd(by_batch) if self._budget.counts_money else 0.0
             return self._budget.reserve(ask.cycle, tokens, usd)
 
         try:

@@ -12,9 +12,10 @@ from pydantic import SecretStr
 from evokd.agents.llm.attempt import FATAL, Call, Failure, ModelConnection, Reply, TeacherRefused, TeacherUnreachable
 from evokd.agents.llm.batch_connection import send_by_batch
 from evokd.agents.llm.batch_queue import BatchQueue
+from evokd.agents.llm.budget import TryReservation
 from evokd.agents.llm.compatibility import Quirks, learn_quirks, read_quirks
 from evokd.agents.llm.in_flight import stop_if_abandoned, under_way
-from evokd.agents.llm.limiter import Limiter, Reservation
+from evokd.agents.llm.limiter import Limiter
 from evokd.agents.llm.output_modes import OUTPUT_MODES, response_format
 from evokd.agents.llm.ping import find_address
 from evokd.agents.llm.prompt_gauge import PromptGauge
@@ -86,7 +87,7 @@ class Endpoint:
         """What the endpoint supports, as one string to be stored; None before the first reply."""
         return self.output_mode and " ".join([self.output_mode, *sorted(self.quirks)])
 
-    async def call(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply:
+    async def call(self, call: Call, on_failure: FailureSink, reserve: TryReservation) -> Reply:
         """Send one request; the first one also finds out which structured-output mode the endpoint supports.
 
         A reply with `error` set means that the server refuses this request, or fails over it again and again while it
@@ -111,7 +112,7 @@ class Endpoint:
         """Whether a call is answered by batch: also one that is in an open batch, whatever the settings say now."""
         return self._batches is not None and (call.by_batch or self._batches.holds(call.key))
 
-    async def _call_by_batch(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply | None:
+    async def _call_by_batch(self, call: Call, on_failure: FailureSink, reserve: TryReservation) -> Reply | None:
         """Answer one request by batch, after failures by the next one; None: it has to be made directly."""
         assert self._batches is not None
         await self._batches.recover()
@@ -147,14 +148,14 @@ class Endpoint:
         batches: BatchQueue,
         call: Call,
         on_failure: FailureSink,
-        reserve: Reservation,
+        reserve: TryReservation,
         output_mode: str,
         adaptations: int,
     ) -> Reply | Failure | None:
         """Send one request with the next batch; None if that was never processed."""
         form, quirks = response_format(output_mode, call.schema, call.name), self.quirks
         # what is in an open batch is paid for, whatever is left of the budget
-        async with nullcontext() if batches.holds(call.key) else reserve():
+        async with nullcontext() if batches.holds(call.key) else reserve(by_batch=True):
             outcome = await send_by_batch(self._connection, batches, call, form, output_mode, quirks)
             if isinstance(outcome, Reply):
                 self._retry_policy.answered()
@@ -165,7 +166,7 @@ class Endpoint:
                 batches.settle(call.key)
             return outcome
 
-    async def _probe_once(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply | None:
+    async def _probe_once(self, call: Call, on_failure: FailureSink, reserve: TryReservation) -> Reply | None:
         """Make the call that finds out which structured-output mode the endpoint supports; None where that is known."""
         if self.output_mode is None:
             async with self._probing:
@@ -173,7 +174,7 @@ class Endpoint:
                     return await self._probe(call, on_failure, reserve)
         return None
 
-    async def _probe(self, call: Call, on_failure: FailureSink, reserve: Reservation) -> Reply:
+    async def _probe(self, call: Call, on_failure: FailureSink, reserve: TryReservation) -> Reply:
         refusal, failure = "", None
         for output_mode in OUTPUT_MODES:
             outcome = await self._persist(call, output_mode, on_failure, reserve, probing=True)
@@ -210,7 +211,7 @@ class Endpoint:
         return outcome
 
     async def _persist(
-        self, call: Call, output_mode: str, on_failure: FailureSink, reserve: Reservation, probing: bool = False
+        self, call: Call, output_mode: str, on_failure: FailureSink, reserve: TryReservation, probing: bool = False
     ) -> Reply | Failure:
         """Try until there is a reply or a repeat cannot help; calls are repeated nowhere else."""
         form = response_format(output_mode, call.schema, call.name)

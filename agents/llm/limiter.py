@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from evokd.agents.llm.teacher_settings import LimitSettings
 
 Reservation = Callable[[], AbstractAsyncContextManager[None]]
-"""Makes the context of one try, which reserves its share of the budget; entering it raises when nothing is left."""
+"""Makes the context of one direct try, which reserves its share of the budget; entering it raises when nothing is
+left."""
 SPACING = 0.004
 """Least seconds between the first calls: the answers to a burst arrive as a burst, and so on."""
 _SPREAD = 0.5

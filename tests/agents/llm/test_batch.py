@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from evokd.agents.llm.attempt import TeacherRefused
-from evokd.agents.llm.budget import NO_CAP, BudgetLimit, BudgetSpent
+from evokd.agents.llm.budget import NO_CAP, BudgetGuard, BudgetLimit, BudgetSpent
 from evokd.agents.llm.client import LLMResponse, Teacher
 from evokd.agents.llm.open_batch import BatchProgress
 from evokd.messages import BY_BATCH, BatchRecord
@@ -262,6 +262,24 @@ async def test_calls_beyond_the_budget_are_not_uploaded(client: Open, ledger: Le
     assert await spend(client(server, run=BudgetLimit(tokens=5_000)), 40) > 30
     assert_within(ledger, 5_000)
     assert sum(server.paid.values()) + len(server.direct) == ledger.usage()["calls"]
+
+
+async def test_a_direct_try_after_a_batch_reserves_the_full_price(
+    client: Open, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.remember_ability(URL, "m-1", "json_schema")
+    reserved, real = list[float](), BudgetGuard.reserve
+
+    def note(guard: BudgetGuard, cycle: int, tokens: int, usd: float) -> Any:
+        reserved.append(usd)
+        return real(guard, cycle, tokens, usd)
+
+    monkeypatch.setattr(BudgetGuard, "reserve", note)
+    server = BatchServer(write, BatchScript(fail=lambda *_: 500))
+    await ask_many(client(server, run=BudgetLimit(usd=1.0), batch_tries=1), 1)
+    assert (server.sizes, len(server.direct)) == ([1], 1)
+    assert reserved == [pytest.approx(reserved[1] / 2), reserved[1]]
+    assert reserved[1] > 0
 
 
 async def test_the_budget_holds_for_a_batch_that_was_never_made(
