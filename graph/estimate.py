@@ -54,6 +54,7 @@ class Estimate:
         without any and with nothing but batches, null where the address may have none.
         """
         parts = list(self.roles.values())
+        asked = [part for part in parts if part.calls]
         offered = self.offers_batches
         return {
             "cycles": self.cycles,
@@ -61,15 +62,16 @@ class Estimate:
             "calls": sum(part.calls for part in parts),
             "input_tokens": sum(part.input_tokens for part in parts),
             "output_tokens": sum(part.output_tokens for part in parts),
-            "cost_usd": _sum_costs(part.cost_usd for part in parts if part.calls),
+            "cost_usd": _sum_costs(part.cost_usd for part in asked),
             "batches": self.batches,
-            "direct_usd": _sum_costs(part.direct_usd for part in parts if part.calls) if offered else None,
-            "batch_usd": _sum_costs(part.batch_usd for part in parts if part.calls) if offered else None,
+            "direct_usd": _sum_costs(part.direct_usd for part in asked) if offered else None,
+            "batch_usd": _sum_costs(part.batch_usd for part in asked) if offered else None,
             "roles": {role: _tell_role(part) for role, part in self.roles.items()},
         }
 
 
 def _tell_role(part: RoleEstimate) -> dict[str, Any]:
+    """What is told of a role; what its calls would cost in another way is told of all roles together."""
     return {name: value for name, value in vars(part).items() if name not in ("direct_usd", "batch_usd")}
 
 
