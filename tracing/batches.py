@@ -5,7 +5,7 @@ from typing_extensions import TypedDict
 from evokd.messages import BY_BATCH, BatchRecord, read_batch_share
 from evokd.tracing.reviews import Reviews
 
-_ANSWERED = "SELECT 1 FROM calls WHERE calls.key = batch_rows.key AND status IN ('ok', 'fault', 'spent')"
+_ANSWERED = "SELECT 1 FROM calls WHERE calls.key = batch_rows.key AND status IN ('ok', 'fault')"
 
 
 class BatchUse(TypedDict):
@@ -48,6 +48,14 @@ class Batches(Reviews):
     def settle_row(self, token: str, key: str) -> None:
         """Note that a call has got its outcome from a batch, where that is no reply."""
         self._execute("UPDATE batch_rows SET settled = 1 WHERE token = ? AND key = ?", token, key)
+
+    def _settle_faults(self, cycle: int) -> None:
+        """Note that the faulty replies of a cycle are recorded: what is asked anew has the same keys."""
+        self._execute(
+            "UPDATE batch_rows SET settled = 1"
+            " WHERE key IN (SELECT key FROM calls WHERE status = 'fault' AND cycle = ?)",
+            cycle,
+        )
 
     def open_batches(self, endpoint: str, model: str) -> list[BatchRecord]:
         """The batches with calls that have no stored outcome, the oldest first, each with the keys of these calls."""

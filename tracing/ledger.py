@@ -98,6 +98,7 @@ class Ledger(Batches):
 
     def spend_faults(self, cycle: int) -> int:
         """Mark the unusable replies of a cycle as spent, so that a resumed run asks again; return how many."""
+        self._settle_faults(cycle)
         return self._execute("UPDATE calls SET status = 'spent' WHERE status = 'fault' AND cycle = ?", cycle)
 
     def call(self, name: str) -> CallRecord | None:

@@ -96,7 +96,7 @@ class BatchQueue:
             self._store.settle_row(token, key)
 
     def stop(self) -> None:
-        """Send nothing more; a batch whose upload has begun is still sent."""
+        """Begin no further batch; one that `close` cuts off while it is being sent is found by the next process."""
         self._is_closed = True
 
     async def close(self) -> None:

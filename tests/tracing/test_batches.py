@@ -45,6 +45,15 @@ def test_a_settled_call_is_open_in_its_next_batch(ledger: Ledger) -> None:
     assert ledger.open_batches("http://b/v1", "m") == ledger.open_batches("http://a/v1", "n") == []
 
 
+def test_a_call_that_is_asked_anew_after_a_fault_is_open_in_its_new_batch_alone(ledger: Ledger) -> None:
+    ledger.add_batch(make_batch("one", "a", "b"))
+    ledger.record_call(call("c001-labeler-1", key="a", status="fault"))
+    assert ledger.spend_faults(1) == 1
+    assert open_keys(ledger) == {"one": ("b",)}, "its old reply is not fetched again"
+    ledger.add_batch(make_batch("two", "a", created=2.0))
+    assert open_keys(ledger) == {"one": ("b",), "two": ("a",)}, "its new one is paid for"
+
+
 def test_batches_outlive_lost_checkpoints(ledger: Ledger) -> None:
     ledger.add_batch(make_batch("one", "a"))
     ledger.start_over()
