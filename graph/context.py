@@ -14,7 +14,7 @@ from evokd.graph.setup.run_settings import Settings
 from evokd.student.protocol import StudentProtocol
 from evokd.student.similar_texts import SimilarTexts
 from evokd.tracing.events import Emit
-from evokd.tracing.ledger import Ledger
+from evokd.tracing.ledger import Ledger, Sample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +45,16 @@ class KnownTexts:
     """Validation and test texts."""
 
 
+@dataclass
+class SettledSamples:
+    """The samples that earlier cycles have left for training; it grows with the run, so that each is read once."""
+
+    samples: list[Sample] = field(default_factory=list)
+    """In order."""
+    next_cycle: int = 0
+    """The first cycle whose samples are not in yet."""
+
+
 @dataclass(frozen=True)
 class RunContext:
     """Collaborators of a run."""
@@ -64,6 +74,8 @@ class RunContext:
     """Embeddings of texts by the untrained student: those that this process has needed so far."""
     known_texts: KnownTexts = field(default_factory=KnownTexts)
     """Texts that drafts are compared with, as far as this process has indexed them."""
+    settled_samples: SettledSamples = field(default_factory=SettledSamples)
+    """Samples of earlier cycles, as far as this process has read them; see `nodes.training_set.settled_samples`."""
     large_pools: list[LargePool] = field(default_factory=list)
     """The large pool of the run, once it is opened: one at most."""
     keep_versions: bool = False

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from evokd.graph.context import RunContext
 from evokd.graph.curriculum.kinds import Effect, Kind, begin_shares, describe_effects, divide, move_shares
-from evokd.graph.nodes.training_set import seed_examples, to_examples, validation_examples
+from evokd.graph.nodes.training_set import seed_examples, settled_samples, to_examples, validation_examples
 from evokd.student.protocol import AppraiseJob, TrainExample
 from evokd.tracing.ledger import Sample
 from evokd.tracing.rows import KINDS, KindsRecord
@@ -46,8 +46,8 @@ async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Ef
 
     Real texts are those of the pool under the Labeler's labels and the user's validation rows.
     """
-    samples = [sample for sample in context.ledger.samples(state="accepted", purpose="train") if sample.cycle < cycle]
-    if context.entities or not samples:
+    samples = [] if context.entities else settled_samples(context, cycle)
+    if not samples:
         return {}, 0
     examples, groups, held = _gather(context, samples)
     if len(held) < LEAST_JUDGES:

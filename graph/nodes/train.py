@@ -4,7 +4,7 @@ from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.self_training import is_used, train_twice
 from evokd.graph.nodes.split_rows import store_rows
 from evokd.graph.nodes.training_run import Material, make_job, make_record, run_training
-from evokd.graph.nodes.training_set import seed_examples, to_examples
+from evokd.graph.nodes.training_set import seed_examples, settled_samples, to_examples
 from evokd.graph.state import State, StateUpdate
 from evokd.student.process.client import TrainExample
 from evokd.tracing.ledger import Sample
@@ -38,9 +38,7 @@ def _choose_material(
     if not state["cycle"]:
         return seeds, [], None
     news = to_examples(context, fresh)
-    old = context.ledger.samples(state="accepted", purpose="train")
-    before = to_examples(context, [sample for sample in old if sample.cycle < state["cycle"]])
-    older = {example.id: example for example in before}
+    older = {example.id: example for example in to_examples(context, settled_samples(context, state["cycle"]))}
     champion = state["champion"]
     if context.settings.student.regime == "base" or champion is None:
         return [*seeds, *older.values(), *news], [], None

@@ -26,6 +26,20 @@ def validation_examples(context: RunContext) -> list[TrainExample]:
     ]
 
 
+def settled_samples(context: RunContext, cycle: int) -> list[Sample]:
+    """The accepted samples for training of the cycles before this one, in order.
+
+    Only those that came since the last call are read: nothing but a cycle's own nodes changes its samples.
+    """
+    settled = context.settled_samples
+    if cycle < settled.next_cycle:  # the graph has been sent back
+        settled.samples, settled.next_cycle = [], 0
+    for earlier in range(settled.next_cycle, cycle):
+        settled.samples += context.ledger.samples(cycle=earlier, state="accepted", purpose="train")
+    settled.next_cycle = cycle
+    return list(settled.samples)
+
+
 def to_examples(context: RunContext, samples: Sequence[Sample]) -> list[TrainExample]:
     """Prepare accepted samples for training; an answer that a person vouches for is trusted as the user's own."""
     reviewed = context.ledger.reviewers()
