@@ -50,6 +50,7 @@ __all__ = [
     "StatementTest",
     "TRAINING",
     "WeaknessRow",
+    "find_local_run",
     "find_run",
     "find_slowest",
     "measure_agents",
@@ -194,14 +195,21 @@ def find_run(name: str | Path, runs_dir: str | Path = "runs", store: str | None 
     Raises:
         InputError: there is no such run, or the database refuses.
     """
-    folder, path = Path(runs_dir), Path(name)
-    place = folder if path.name == str(name) else path.parent
-    if store is not None:
-        return Run(fetch_run(store, path.name, place))
-    try:
-        return Run(find_folder(str(name), folder))
-    except InputError:
-        elsewhere = choose_store(None)
-        if elsewhere is None:
-            raise
-    return Run(fetch_run(elsewhere, path.name, place))
+    if store is None:
+        try:
+            return find_local_run(name, runs_dir)
+        except InputError:
+            store = choose_store(None)
+            if store is None:
+                raise
+    path = Path(name)
+    return Run(fetch_run(store, path.name, Path(runs_dir) if path.name == str(name) else path.parent))
+
+
+def find_local_run(name: str | Path, runs_dir: str | Path = "runs") -> Run:
+    """Open a run that has its folder on this machine, by that folder or by its id in `runs_dir`.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    return Run(find_folder(str(name), Path(runs_dir)))

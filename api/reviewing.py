@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evokd.api.record import Run, find_run
+from evokd.api.record import Run, find_local_run
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.messages import InputError
 from evokd.messages.files import write_atomically
@@ -176,7 +176,7 @@ def open_review(run: str | Path | Run, *, reviewer: str | None = None, runs_dir:
     Raises:
         InputError: there is no such run, or the name is empty or too long.
     """
-    opened = run if isinstance(run, Run) else find_run(run, runs_dir)
+    opened = run if isinstance(run, Run) else find_local_run(run, runs_dir)
     if opened.is_shipped:
         raise InputError(f"run {opened.id}: comes with the program and has ended; nothing waits for a review")
     return Review(opened, _check_reviewer(reviewer), reviewer is not None)

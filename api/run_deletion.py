@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from evokd.api.record import Run, find_run
+from evokd.api.record import Run, find_local_run
 from evokd.graph.setup.run_folder import ResumeError, read_config
 from evokd.graph.setup.run_lock import HOLDER, LOCK
 from evokd.messages import EvokdError, InputError
@@ -24,7 +24,7 @@ def find_runs_to_delete(names: Sequence[str], runs_dir: Path) -> list[Run]:
     Raises:
         InputError: a run is not there, runs at the moment, is the shipped example, or holds files that are no run's.
     """
-    runs = {run.path: run for run in (find_run(name, runs_dir) for name in names)}
+    runs = {run.path: run for run in (find_local_run(name, runs_dir) for name in names)}
     for run in runs.values():
         _check(run)
     return list(runs.values())

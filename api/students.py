@@ -8,7 +8,7 @@ from typing import Any
 
 from evokd.api.blocking import call_blocking
 from evokd.api.familiar_rows import FamiliarRows, find_familiar
-from evokd.api.record import Run, find_run
+from evokd.api.record import Run, find_local_run
 from evokd.graph.setup.config_layers import ConfigSource, build_settings
 from evokd.graph.setup.readability import note_texts
 from evokd.graph.setup.run_folder import RunFolder, read_config
@@ -204,7 +204,7 @@ def load_student(
     """
     if isinstance(run, str | Path) and _holds_student(Path(run)):
         return Student(Path(run), int8, process)
-    return Student(run if isinstance(run, Run) else find_run(run, runs_dir), int8, process)
+    return Student(run if isinstance(run, Run) else find_local_run(run, runs_dir), int8, process)
 
 
 def _holds_student(path: Path) -> bool:

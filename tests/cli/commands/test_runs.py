@@ -102,3 +102,12 @@ def test_the_example_of_the_program_is_not_deleted(
 ) -> None:
     monkeypatch.setattr("evokd.api.record.SHIPPED_EXAMPLE", (own / "one").resolve())
     check_refusal(["runs", "--delete", "--yes", str(own / "one")], ["comes with the program"], capsys)
+
+
+@pytest.mark.parametrize("command", [["runs", "--delete", "--yes"], ["review"], ["predict"]])
+def test_a_database_is_not_asked_for_a_run_that_has_no_folder_here(
+    command: list[str], own: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVOKD_STORE", "postgresql://me@127.0.0.1:1/runs")
+    check_refusal([*command, "absent", "--runs-dir", str(own)], ["no run 'absent'"], capsys)
+    assert not (own / "absent").exists()
