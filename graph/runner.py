@@ -74,7 +74,7 @@ def start_run(
     place = find_place(store, run_id) if store is not None else None
     folder = create_folder(runs_dir, run_id)
     if place is not None:
-        info = replace(info, notes=(*info.notes, f"the run is kept in {place}, schema {place.schema}"))
+        info = replace(info, notes=(*info.notes, f"the run is kept in {place.full_name}"))
     with disk_errors(folder), folder.lock(in_database=False), _removed_if_empty(folder), held_in(place, folder):
         # from here on the folder is a run, and it is already locked
         write_config(folder, describe_plan(plan))

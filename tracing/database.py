@@ -73,7 +73,7 @@ class Database:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self._name = str(path)
+        self._name = str(path)  # of a database, its address once the pointer is read
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._opened: Store | None = None
         self._gathered: list[Statement] | None = None
@@ -82,7 +82,7 @@ class Database:
             if read_only:
                 self._open_to_read()
             else:
-                self._opened = _open_server(path) if is_in_database(path) else SqliteStore(path)
+                self._opened = self._open_server() if is_in_database(path) else SqliteStore(path)
                 self._bring_up_to_date()
 
     @property
@@ -92,7 +92,7 @@ class Database:
 
     def _open_to_read(self) -> None:
         on_server = is_in_database(self.path)
-        self._opened = _open_server(self.path, read_only=True) if on_server else SqliteStore.to_read(self.path)
+        self._opened = self._open_server(read_only=True) if on_server else SqliteStore.to_read(self.path)
         if self._opened is not None:
             version = self._read_version()
             if version == VERSION and not _TABLES - _NOT_NEEDED - self._tables():
@@ -104,6 +104,13 @@ class Database:
         self._copy = copy_to_read(self.path)
         self._opened = SqliteStore(Path(self._copy.name, self.path.name))
         self._bring_up_to_date()
+
+    def _open_server(self, read_only: bool = False) -> Store:
+        from evokd.tracing.postgres.store import PostgresStore
+
+        store = PostgresStore.of_pointer(self.path, read_only)
+        self._name = store.name
+        return store
 
     def _bring_up_to_date(self) -> None:
         # Read before anything is written: the file may be of another program or of a later version.
@@ -123,7 +130,6 @@ class Database:
         Raises:
             LedgerError: it is no ledger, or of a version that cannot be opened.
         """
-        self._name = str(self.path) if not is_in_database(self.path) else self._store.name
         tables = self._tables()
         if tables and "meta" not in tables:
             raise LedgerError(f"{self._name}: not the ledger of a run; it is another SQLite file")
@@ -299,12 +305,6 @@ def _replacing(table: str, row: Mapping[str, Any]) -> str:
     key = _KEYS.get(table, ())
     rest = ", ".join(f"{column} = excluded.{column}" for column in row if column not in key)
     return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {rest}" if key else ""
-
-
-def _open_server(path: Path, read_only: bool = False) -> Store:
-    from evokd.tracing.postgres.store import PostgresStore
-
-    return PostgresStore.of_pointer(path, read_only)
 
 
 def _encode_column(column: str, value: Any) -> Any:

@@ -41,11 +41,6 @@ class SqliteStore:
         connection = connect_to_read(path, PATIENCE)
         return None if connection is None else cls(path, connection)
 
-    @property
-    def name(self) -> str:
-        """The path."""
-        return str(self._path)
-
     def read(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Read rows."""
         return self._db.execute(query, values).fetchall()

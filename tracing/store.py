@@ -26,6 +26,10 @@ class StoreLostError(LedgerError):
     """The server of the database has not answered for a while; the run can be resumed once it does."""
 
 
+class RunHeldError(EvokdError):
+    """A process, perhaps of another machine, works on the run in the database; the text names it."""
+
+
 class Row(Protocol):
     """A row; its columns are found by their names."""
 
@@ -41,10 +45,6 @@ class Row(Protocol):
 
 class Store(Protocol):
     """A database that holds one ledger."""
-
-    @property
-    def name(self) -> str:
-        """How errors call it: a path, or an address without its password."""
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:

@@ -15,7 +15,6 @@ from evokd.graph.setup.renamed_keys import rename_keys
 from evokd.graph.setup.run_lock import (
     HOLDER,
     LOCK,
-    HeldElsewhereError,
     HeldError,
     NoLocksError,
     hold,
@@ -27,7 +26,7 @@ from evokd.messages.escape import clean
 from evokd.messages.files import write_atomically
 from evokd.messages.suggest import suggest
 from evokd.tracing.files import make_folder
-from evokd.tracing.store import POINTER, find_ledger, is_in_database
+from evokd.tracing.store import POINTER, RunHeldError, find_ledger, is_in_database
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -150,7 +149,7 @@ class RunFolder:
             raise ResumeError(f"{self.path}: cannot be locked; use a local file system") from exc
         except HeldError as exc:
             raise self._refuse("" if exc.holder is None else str(exc.holder)) from exc
-        except HeldElsewhereError as exc:
+        except RunHeldError as exc:
             raise self._refuse(str(exc)) from exc
 
     def _refuse(self, holder: str) -> ResumeError:

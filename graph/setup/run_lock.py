@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, SoftFileLock, Timeout
 
+from evokd.tracing.postgres.address import read_pointer
 from evokd.tracing.store import is_in_database
 
 LOCK = ".lock"
@@ -37,32 +38,19 @@ class HeldError(Exception):
         """Number of that process; None if it is unknown."""
 
 
-class HeldElsewhereError(Exception):
-    """A process, perhaps of another machine, holds the lock in the database; the text names it."""
-
-
-@contextlib.contextmanager
-def hold_in_database(ledger: Path) -> Iterator[None]:
+def hold_in_database(ledger: Path) -> contextlib.AbstractContextManager[None]:
     """Lock a run in its database for this process; nothing is done for a run that is kept in its folder alone.
 
     Raises:
-        HeldElsewhereError: another process holds it.
+        RunHeldError: another process holds it.
         InputError: the server refuses, or does not have the run.
     """
     if not is_in_database(ledger):
-        yield
-        return
-    from evokd.tracing.postgres.address import read_pointer
+        return contextlib.nullcontext()
+    address = read_pointer(ledger)  # tells if the driver is missing
+    from evokd.tracing.postgres.session import hold_run
 
-    read_pointer(ledger)  # tells if the driver is missing
-    from evokd.tracing.postgres.session import RunHeldError, hold_run
-
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(hold_run(ledger))
-        except RunHeldError as exc:
-            raise HeldElsewhereError(str(exc)) from exc
-        yield
+    return hold_run(address)
 
 
 @contextlib.contextmanager

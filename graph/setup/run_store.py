@@ -14,11 +14,11 @@ from evokd.graph.setup.contained_paths import find_name
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.moved_paths import is_domain
 from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, read_config
-from evokd.graph.setup.run_lock import HeldElsewhereError, hold_in_database
+from evokd.graph.setup.run_lock import hold_in_database
 from evokd.messages import InputError
 from evokd.messages.suggest import suggest
 from evokd.tracing.postgres.address import VARIABLE, StoreAddress, parse_address, read_pointer, write_pointer
-from evokd.tracing.store import POINTER
+from evokd.tracing.store import POINTER, RunHeldError
 
 if TYPE_CHECKING:
     from evokd.tracing.postgres.files import FolderMirror
@@ -66,7 +66,7 @@ def held_in(place: StoreAddress | None, folder: RunFolder) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(hold_in_database(pointer))
-        except HeldElsewhereError as exc:
+        except RunHeldError as exc:
             raise ResumeError(f"{place}: another process ({exc}) is starting a run {folder.run_id!r} there") from exc
         yield
 
@@ -157,5 +157,4 @@ def name_place(folder: RunFolder) -> str | None:
     """Name the database and the schema in which a run is kept; None where it is kept in its folder alone."""
     if not folder.is_in_database:
         return None
-    address = read_pointer(folder.ledger)
-    return f"{address}, schema {address.schema}"
+    return read_pointer(folder.ledger).full_name

@@ -44,6 +44,11 @@ class StoreAddress:
         return self.url
 
     @property
+    def full_name(self) -> str:
+        """Address and schema, as users read them."""
+        return f"{self.url}, schema {self.schema}"
+
+    @property
     def password(self) -> str | None:
         """The password that came with the address, on the command line or in the environment; None: libpq finds it."""
         if self.url not in _KNOWN and os.environ.get(VARIABLE):

@@ -11,26 +11,21 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from evokd.messages import EvokdError, InputError
-from evokd.tracing.postgres.address import StoreAddress, read_pointer
+from evokd.messages import InputError
+from evokd.tracing.postgres.address import StoreAddress
 from evokd.tracing.postgres.connection import Connection, Link, connect, describe_connection
 from evokd.tracing.postgres.schema import RUN_TABLES
-from evokd.tracing.store import LedgerError
+from evokd.tracing.store import LedgerError, RunHeldError
 
 _SETTLES = 5.0
 """Seconds that a connection of this process may live on in the server after it was lost here."""
 _HELD: dict[tuple[str, str], "RunSession"] = {}
 """The runs that this process holds: address and schema -> the hold."""
-
-
-class RunHeldError(EvokdError):
-    """Another process works on the run."""
 
 
 class RunSession:
@@ -141,14 +136,13 @@ def _name_owner(connection: Connection) -> str:
 
 
 @contextmanager
-def hold_run(pointer: Path) -> Iterator[None]:
-    """Hold the run that a pointer names while the block goes on.
+def hold_run(address: StoreAddress) -> Iterator[None]:
+    """Hold a run while the block goes on.
 
     Raises:
         RunHeldError: another process holds it; the text names that process.
         InputError: the server does not let us in, or does not have the run.
     """
-    address = read_pointer(pointer)
     if not has_run_tables(address):
         raise InputError(f"{address}: holds no run {address.schema.removeprefix('evokd_')!r} (any more)")
     session = RunSession(address)

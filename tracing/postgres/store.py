@@ -49,7 +49,7 @@ class PostgresStore:
     @property
     def name(self) -> str:
         """Address and schema, without password."""
-        return f"{self._address}, schema {self._address.schema}"
+        return self._address.full_name
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Read rows."""

@@ -9,28 +9,28 @@ import evokd.tracing.postgres.session as session_module
 from evokd.messages import InputError
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.postgres.address import StoreAddress
-from evokd.tracing.postgres.session import RunHeldError, RunSession, drop_schema, find_session, hold_run, list_schemas
-from evokd.tracing.store import LedgerError, StoreLostError
+from evokd.tracing.postgres.session import RunSession, drop_schema, find_session, hold_run, list_schemas
+from evokd.tracing.store import LedgerError, RunHeldError, StoreLostError
 from tests.postgres_server import PostgresServer
 from tests.tracing.rows import call
 
 END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'evokd %'"
 
 
-def test_a_run_is_held_once_and_the_holder_is_named(pointer: Path, address: StoreAddress) -> None:
-    with hold_run(pointer):
+def test_a_run_is_held_once_and_the_holder_is_named(address: StoreAddress) -> None:
+    with hold_run(address):
         assert find_session(address) is not None
-        with pytest.raises(RunHeldError, match=r"^evokd \d+ on "), hold_run(pointer):
+        with pytest.raises(RunHeldError, match=r"^evokd \d+ on "), hold_run(address):
             pass
     assert find_session(address) is None
-    with hold_run(pointer):
+    with hold_run(address):
         pass
 
 
 def test_after_a_crash_of_the_server_the_lock_is_taken_again(
     pointer: Path, address: StoreAddress, postgres: PostgresServer
 ) -> None:
-    with hold_run(pointer), Ledger(pointer) as ledger:
+    with hold_run(address), Ledger(pointer) as ledger:
         postgres.restart()
         ledger.record_call(call())
         with pytest.raises(RunHeldError):
@@ -40,7 +40,7 @@ def test_after_a_crash_of_the_server_the_lock_is_taken_again(
 def test_a_connection_of_the_lock_that_ends_is_made_again_before_the_next_call(
     pointer: Path, address: StoreAddress, postgres: PostgresServer
 ) -> None:
-    with hold_run(pointer), Ledger(pointer) as ledger:
+    with hold_run(address), Ledger(pointer) as ledger:
         postgres.query(END_ALL)
         ledger.check_room()
         with pytest.raises(RunHeldError):
@@ -52,7 +52,7 @@ def test_of_two_that_believe_to_hold_a_run_only_the_later_one_writes(
 ) -> None:
     """As when the network of a machine was cut for so long that the server gave its lock to another one."""
     monkeypatch.setattr(session_module, "_SETTLES", 0.2)
-    with hold_run(pointer), Ledger(pointer) as ledger:
+    with hold_run(address), Ledger(pointer) as ledger:
         postgres.query(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
         )  # its other connections live on
@@ -71,7 +71,7 @@ def test_who_is_asked_to_stop_does_not_wait_long_for_a_server(
     pointer: Path, address: StoreAddress, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "HURRY", 0.2)
-    with hold_run(pointer), Ledger(pointer) as ledger:
+    with hold_run(address), Ledger(pointer) as ledger:
         session = find_session(address)
         assert session is not None
         session.in_hurry = lambda: True
@@ -83,9 +83,9 @@ def test_who_is_asked_to_stop_does_not_wait_long_for_a_server(
             postgres.start()
 
 
-def test_a_run_that_was_dropped_is_told(pointer: Path, address: StoreAddress) -> None:
+def test_a_run_that_was_dropped_is_told(address: StoreAddress) -> None:
     assert list_schemas(address) == ["evokd_one"]
     drop_schema(address)
     assert list_schemas(address) == []
-    with pytest.raises(InputError, match="holds no run 'one'"), hold_run(pointer):
+    with pytest.raises(InputError, match="holds no run 'one'"), hold_run(address):
         pass
