@@ -17,7 +17,7 @@ from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, 
 from evokd.graph.setup.run_lock import hold_in_database
 from evokd.messages import InputError
 from evokd.messages.suggest import suggest
-from evokd.tracing.postgres.address import VARIABLE, StoreAddress, parse_address, read_pointer, write_pointer
+from evokd.tracing.postgres.address import VARIABLE, StoreAddress, name_run, parse_address, read_pointer, write_pointer
 from evokd.tracing.store import POINTER, RunHeldError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def fetch_run(store: str, run_id: str, runs_dir: Path) -> RunFolder:
 
     config = find_config(address)
     if config is None:
-        known = [name.removeprefix("evokd_") for name in list_schemas(address)]
+        known = [name_run(schema) for schema in list_schemas(address)]
         told = f"runs there: {', '.join(known[-8:])}" if known else "it holds no runs"
         raise InputError(f"no run {run_id[:200]!r} in {address}{suggest(run_id[:200], known)}; {told}")
     path = runs_dir / run_id

@@ -65,6 +65,11 @@ def name_schema(run_id: str) -> str:
     return f"{name[: _LONGEST - len(digest) - 1]}_{digest}"
 
 
+def name_run(schema: str) -> str:
+    """Name the run of a schema, as far as the schema's name holds it."""
+    return schema.removeprefix(_PREFIX)
+
+
 def parse_address(url: str, run_id: str, option: str = "--store") -> StoreAddress:
     """Read an address, and remember its password in this process alone.
 

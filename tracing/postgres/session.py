@@ -17,8 +17,8 @@ import psycopg
 from psycopg import sql
 
 from evokd.messages import InputError
-from evokd.tracing.postgres.address import StoreAddress
-from evokd.tracing.postgres.connection import Connection, Link, connect, describe_connection
+from evokd.tracing.postgres.address import StoreAddress, name_run
+from evokd.tracing.postgres.connection import Connection, Link, describe_connection
 from evokd.tracing.postgres.schema import RUN_TABLES
 from evokd.tracing.store import LedgerError, RunHeldError
 
@@ -144,7 +144,7 @@ def hold_run(address: StoreAddress) -> Iterator[None]:
         InputError: the server does not let us in, or does not have the run.
     """
     if not has_run_tables(address):
-        raise InputError(f"{address}: holds no run {address.schema.removeprefix('evokd_')!r} (any more)")
+        raise InputError(f"{address}: holds no run {name_run(address.schema)!r} (any more)")
     session = RunSession(address)
     _HELD[address.url, address.schema] = session
     try:
@@ -174,10 +174,22 @@ def has_run_tables(address: StoreAddress) -> bool:
     """Whether a run has been put into the database under this name.
 
     Raises:
-        InputError: the server does not let us in.
+        InputError: the server does not let us in, or this user may not work on the run.
     """
-    query = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'run_owner'"
-    return bool(_ask(address, query, address.schema))
+    rows = _ask(address, _FIND_RUN, address.schema)
+    if rows and not rows[0]["may_work"]:
+        run, owner = name_run(address.schema), rows[0]["owner"]
+        told = f"the run {run!r} there belongs to the database user {owner!r}"
+        raise InputError(f"{address}: {told}; connect as that user, or choose another name for your run")
+    return bool(rows)
+
+
+_FIND_RUN = (
+    "SELECT pg_get_userbyid(c.relowner) AS owner,"
+    " has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'UPDATE') AS may_work"
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = %s AND c.relname = 'run_owner'"
+)
 
 
 def find_config(address: StoreAddress) -> str | None:
@@ -215,10 +227,3 @@ def make_schema(address: StoreAddress) -> None:
         raise InputError(f"{address}: this user may not make a schema; as the database's owner: {told}") from exc
     finally:
         link.close()
-
-
-def drop_schema(address: StoreAddress) -> None:
-    """Delete a run from the database with all that belongs to it."""
-    dropped = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(address.schema))
-    with connect(address) as connection:
-        connection.execute(dropped)

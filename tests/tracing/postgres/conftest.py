@@ -9,17 +9,19 @@ from evokd.tracing.postgres.address import StoreAddress, parse_address, write_po
 from evokd.tracing.store import POINTER
 from tests.postgres_server import PostgresServer
 
+DROP = "DROP SCHEMA IF EXISTS evokd_one CASCADE"
+
 
 @pytest.fixture
 def address(postgres: PostgresServer) -> Iterator[StoreAddress]:
     """The place of a run with nothing in it but the tables beside the ledger."""
-    from evokd.tracing.postgres.session import drop_schema, make_schema
+    from evokd.tracing.postgres.session import make_schema
 
     made = parse_address(postgres.url, "one")
-    drop_schema(made)  # of a test of another folder
+    postgres.query(DROP)  # of a test of another folder
     make_schema(made)
     yield made
-    drop_schema(made)
+    postgres.query(DROP)
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import evokd.tracing.postgres.connection as connection
 import evokd.tracing.postgres.session as session_module
 from evokd.messages import InputError
 from evokd.tracing.ledger import Ledger
-from evokd.tracing.postgres.address import StoreAddress
-from evokd.tracing.postgres.session import RunSession, drop_schema, find_session, hold_run, list_schemas
+from evokd.tracing.postgres.address import StoreAddress, parse_address
+from evokd.tracing.postgres.session import RunSession, find_config, find_session, hold_run, list_schemas
 from evokd.tracing.store import LedgerError, RunHeldError, StoreLostError
 from tests.postgres_server import PostgresServer
+from tests.tracing.postgres.conftest import DROP
 from tests.tracing.rows import call
 
 END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'evokd %'"
@@ -83,9 +84,24 @@ def test_who_is_asked_to_stop_does_not_wait_long_for_a_server(
             postgres.start()
 
 
-def test_a_run_that_was_dropped_is_told(address: StoreAddress) -> None:
+def test_a_run_that_was_dropped_is_told(address: StoreAddress, postgres: PostgresServer) -> None:
     assert list_schemas(address) == ["evokd_one"]
-    drop_schema(address)
+    postgres.query(DROP)
     assert list_schemas(address) == []
     with pytest.raises(InputError, match="holds no run 'one'"), hold_run(address):
         pass
+
+
+@pytest.mark.parametrize("granted", [None, "USAGE ON SCHEMA evokd_one", "SELECT ON evokd_one.run_owner"])
+def test_a_run_of_another_user_of_the_database_is_told(
+    granted: str | None, address: StoreAddress, postgres: PostgresServer
+) -> None:
+    if not postgres.query("SELECT 1 FROM pg_roles WHERE rolname = 'colleague'"):
+        postgres.query("CREATE ROLE colleague LOGIN")
+    if granted is not None:
+        postgres.query(f"GRANT {granted} TO colleague")
+    other = parse_address(postgres.url.replace("evokd@", "colleague@"), "one")
+    for ask in (find_config, lambda address: hold_run(address).__enter__()):
+        with pytest.raises(InputError, match="the run 'one' there belongs to the database user 'evokd'; connect as"):
+            ask(other)
+    assert find_config(address) is None
