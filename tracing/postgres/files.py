@@ -55,11 +55,11 @@ class FolderMirror:
             OSError: a file cannot be read.
         """
         with self._mutex:
-            found = dict(_list_files(self._folder))
+            found, stored = dict(_list_files(self._folder)), self._stored()
             for name, path in found.items():
                 if name != EVENTS:
-                    self._send(name, path)
-            gone = [name for name in self._stored() if name.startswith(f"{_GOES}/") and name not in found]
+                    self._send(name, path, stored)
+            gone = [name for name in stored if name.startswith(f"{_GOES}/") and name not in found]
             for name in gone:
                 self._store.run(_deleting(name))
                 self._known.pop(name, None)
@@ -69,9 +69,10 @@ class FolderMirror:
     def push_domain(self, folder: Path, files: Iterable[Path]) -> None:
         """Store a copy of the files of the domain that are in its folder."""
         with self._mutex:
+            stored = self._stored()
             for path in files:
                 if path.is_relative_to(folder):
-                    self._send(f"{DOMAIN}/{path.relative_to(folder).as_posix()}", path)
+                    self._send(f"{DOMAIN}/{path.relative_to(folder).as_posix()}", path, stored)
 
     def pull(self, needs_domain: Callable[[], bool]) -> None:
         """Write every stored file into the folder that is not there as it is stored.
@@ -96,18 +97,14 @@ class FolderMirror:
 
     # ------------------------------------------------------------------------------------------------ one file
 
-    def _send(self, name: str, path: Path) -> None:
+    def _send(self, name: str, path: Path, stored: Mapping[str, str]) -> None:
         stamp = _stamp(path)
         if self._known.get(name) == stamp:
             return
         digest = _digest(path)
-        if self._digest_of(name) != digest:
+        if stored.get(name) != digest:
             self._store.run(_replacing(name, path, digest))
         self._known[name] = stamp
-
-    def _digest_of(self, name: str) -> str | None:
-        rows = self._store.read("SELECT digest FROM files WHERE path = ?", (name,))
-        return str(rows[0]["digest"]) if rows else None
 
     def _send_events(self, path: Path) -> None:
         """Store what the event log has grown by."""
@@ -122,7 +119,9 @@ class FolderMirror:
     def _fetch(self, name: str, digest: str) -> None:
         path = _place(self._folder, name)
         if name == EVENTS:
-            stored = b"".join(self._pieces(name))
+            # a piece per node: small ones, so many that they are read at once
+            rows = self._store.read("SELECT body FROM file_parts WHERE path = ? ORDER BY part", (name,))
+            stored = b"".join(bytes(row["body"]) for row in rows)
             # a folder in which the run was killed may have events that came after the last ones that were stored
             if not path.is_file() or not path.read_bytes().startswith(stored):
                 _write(path, [stored])
