@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evokd.graph.setup.contained_paths import find_name
-from evokd.graph.setup.domain import Domain
-from evokd.graph.setup.moved_paths import is_domain
 from evokd.graph.setup.run_folder import ResumeError, RunFolder, create_folder, read_config
 from evokd.graph.setup.run_lock import hold_in_database
 from evokd.messages import InputError
@@ -21,6 +19,7 @@ from evokd.tracing.postgres.address import VARIABLE, StoreAddress, name_run, par
 from evokd.tracing.store import POINTER, RunHeldError
 
 if TYPE_CHECKING:
+    from evokd.graph.setup.domain import Domain
     from evokd.tracing.postgres.files import FolderMirror
 
 
@@ -108,7 +107,7 @@ def save_files(folder: RunFolder) -> None:
         mirror.push()
 
 
-def save_domain(folder: RunFolder, domain: Domain) -> None:
+def save_domain(folder: RunFolder, domain: "Domain") -> None:
     """Store a copy of the files that the run reads of its domain."""
     mirror = _find_mirror(folder)
     if mirror is not None:
@@ -119,6 +118,8 @@ def refresh_files(folder: RunFolder) -> None:
     """Bring the folder to what the database has: the run may have gone on elsewhere. This process holds the run."""
     mirror = _find_mirror(folder)
     if mirror is not None:
+        from evokd.graph.setup.moved_paths import is_domain
+
         mirror.pull(lambda: not is_domain(Path(str(read_config(folder)["domain_folder"]))))
 
 
@@ -142,7 +143,7 @@ def hurry_when(folder: RunFolder, is_asked: Callable[[], bool]) -> None:
             session.in_hurry = is_asked
 
 
-def list_domain_files(domain: Domain) -> Iterator[Path]:
+def list_domain_files(domain: "Domain") -> Iterator[Path]:
     """The files that a run reads of its domain: what it is compared by on resume, and its prompts."""
     home = domain.folder
     for name in domain.fingerprint:

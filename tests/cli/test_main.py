@@ -173,6 +173,16 @@ def test_the_help_loads_nothing_heavy() -> None:
     assert found.stdout.splitlines()[-1] == "LOADED []"
 
 
+def test_a_run_is_shown_without_what_reads_domains() -> None:
+    found = run_python(
+        "import sys; from evokd.cli import main; main.run_cli(['show', 'example'])\n"
+        "heavy = {'evokd.graph.setup.domain', 'torch', 'numpy', 'langgraph', 'psycopg'}\n"
+        "print('LOADED', sorted(heavy & set(sys.modules)))"
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines()[-1] == "LOADED []"
+
+
 def test_main_py_says_what_to_do_where_the_package_is_not_installed(tmp_path: Path) -> None:
     command = [sys.executable, "-S", "-E", str(ROOT / "main.py"), "runs"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
