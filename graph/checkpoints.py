@@ -1,7 +1,7 @@
 """Where the graph keeps its checkpoints: one SQLite file per run, or the database in which the run is kept."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +12,13 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 
-@asynccontextmanager
-async def open_checkpoints(path: Path) -> "AsyncIterator[BaseCheckpointSaver[Any]]":
+def open_checkpoints(path: Path) -> "AbstractAsyncContextManager[BaseCheckpointSaver[Any]]":
     """Open the checkpoints of a run; `path`: the SQLite file, or the pointer to a database."""
-    if is_in_database(path):
-        from evokd.graph.postgres_checkpoints import open_postgres_checkpoints
+    if not is_in_database(path):
+        return _open_file(path)
+    from evokd.graph.postgres_checkpoints import open_postgres_checkpoints
 
-        async with open_postgres_checkpoints(path) as saver:
-            yield saver
-    else:
-        async with _open_file(path) as file:
-            yield file
+    return open_postgres_checkpoints(path)
 
 
 @asynccontextmanager

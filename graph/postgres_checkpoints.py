@@ -18,8 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from evokd.tracing.postgres.address import StoreAddress, read_pointer
 from evokd.tracing.postgres.connection import (
-    HURRY,
-    PATIENCE,
+    choose_patience,
     describe_connection,
     explain_refusal,
     is_lost,
@@ -94,7 +93,7 @@ class PatientSaver(AsyncPostgresSaver):
                     told = " ".join(str(exc).split())
                     raise LedgerError(f"{self._address}: the checkpoints cannot be read or written: {told}") from exc
                 waited = time.monotonic() - since
-                if waited > (HURRY if session is not None and session.in_hurry() else PATIENCE):
+                if waited > choose_patience(session is not None and session.in_hurry()):
                     raise tell_lost(self._address, exc, waited) from exc
             await asyncio.sleep(_PAUSE)
 
@@ -124,7 +123,7 @@ async def open_postgres_checkpoints(pointer: Path) -> AsyncIterator[PatientSaver
         open=False,
     )
     try:
-        await pool.open(wait=True, timeout=PATIENCE)
+        await pool.open(wait=True, timeout=choose_patience(in_hurry=False))
     except psycopg.Error as exc:
         await pool.close()
         raise explain_refusal(address, exc) from exc

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, cast
 
 from evokd.tracing.database import decode
 from evokd.tracing.ledger import Ledger
-from evokd.tracing.store import ALL, Row
+from evokd.tracing.store import Row, limit_to
 
 _CALL_COLUMNS = (
     "seq, id, cycle, role, span, attempt, model, status, input_tokens, output_tokens, estimated, cost_usd, seconds,"
@@ -129,13 +129,12 @@ def find_calls(ledger: Ledger, wanted: Mapping[str, str], first: int = 0, count:
     where, values = " AND ".join(["TRUE", *(f"{name} = ?" for name in names)]), [wanted[name] for name in names]
     total = ledger.query(f"SELECT count(*) AS n FROM calls WHERE {where}", *values)[0]["n"]
     rows = ledger.query(
-        f"SELECT {_CALL_COLUMNS} FROM calls WHERE {where} ORDER BY seq LIMIT ? OFFSET ?", *values, _limit(count), first
+        f"SELECT {_CALL_COLUMNS} FROM calls WHERE {where} ORDER BY seq LIMIT ? OFFSET ?",
+        *values,
+        limit_to(count),
+        first,
     )
     return CallPage(total=total, rows=[_to_outline(row) for row in rows])
-
-
-def _limit(count: int) -> int:
-    return count if count >= 0 else ALL
 
 
 def _to_outline(row: Row) -> CallOutline:
@@ -172,7 +171,10 @@ def find_samples(ledger: Ledger, wanted: SampleFilter, first: int = 0, count: in
     where, values = _make_condition(wanted)
     total = ledger.query(f"SELECT count(*) AS n FROM samples WHERE {where}", *values)[0]["n"]
     rows = ledger.query(
-        f"SELECT * FROM samples WHERE {where} ORDER BY {_SAMPLE_ORDER} LIMIT ? OFFSET ?", *values, _limit(count), first
+        f"SELECT * FROM samples WHERE {where} ORDER BY {_SAMPLE_ORDER} LIMIT ? OFFSET ?",
+        *values,
+        limit_to(count),
+        first,
     )
     return SamplePage(total=total, rows=[decode(row) for row in rows])
 

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from evokd.tracing.database import JSON_COLUMNS, Database, encode
 from evokd.tracing.rows import Answer, ExamAnswer, check_answer
-from evokd.tracing.store import ALL
+from evokd.tracing.store import limit_to
 
 AnyAnswer = Annotated[Any, AfterValidator(check_answer)]
 _BY_DRAFT = "cycle, length(lesson), lesson, length(id), id"
@@ -106,8 +106,8 @@ class Samples(Database):
         columns = {"cycle": cycle, "lesson": lesson, "state": state, "purpose": purpose, "weakness": weakness}
         filters = {name: value for name, value in columns.items() if value is not None}
         where = " AND ".join(f"{name} = ?" for name in filters) or "TRUE"
-        limit = first if first >= 0 else ALL
-        rows = self._rows(f"SELECT * FROM samples WHERE {where} ORDER BY {_BY_DRAFT} LIMIT ?", *filters.values(), limit)
+        query = f"SELECT * FROM samples WHERE {where} ORDER BY {_BY_DRAFT} LIMIT ?"
+        rows = self._rows(query, *filters.values(), limit_to(first))
         return [cast(Sample, self._make("samples", row, Sample)) for row in rows]
 
     def sample(self, name: str) -> Sample | None:

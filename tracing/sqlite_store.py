@@ -47,12 +47,11 @@ class SqliteStore:
 
     def commit(self, statements: Sequence[Statement]) -> int:
         """Run statements in one transaction; returns how many rows the last one has changed."""
-        changed = 0
         if len(statements) == 1:
             return self._db.execute(*statements[0]).rowcount
+        changed = 0
         with self._db:
-            # Deferred, it could not begin to write once it has read and the group commit has written meanwhile.
-            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("BEGIN IMMEDIATE")  # waits for another writer, such as the group commit
             for statement, values in statements:
                 changed = self._db.execute(statement, values).rowcount
         return changed

@@ -12,7 +12,7 @@ from evokd.messages import EvokdError
 Statement = tuple[str, Sequence[Any]]
 """SQL and its values."""
 ALL = 2**63 - 1
-"""What LIMIT is given where all rows are wanted."""
+"""Above every number of a row or a cycle."""
 FILE = "ledger.db"
 POINTER = "store.json"
 """File of a run folder that names the database in which the run is kept, instead of an SQLite file."""
@@ -82,6 +82,11 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close the connection."""
+
+
+def limit_to(count: int) -> int:
+    """What LIMIT is given for at most so many rows; -1: for all of them."""
+    return count if count >= 0 else ALL
 
 
 def find_ledger(folder: Path) -> Path:

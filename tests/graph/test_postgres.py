@@ -183,7 +183,6 @@ def test_a_server_that_stays_away_stops_the_run_and_says_how_to_go_on(
     toy_domain: Path, database: PostgresServer, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "PATIENCE", 0.5)
-    monkeypatch.setattr("evokd.graph.postgres_checkpoints.PATIENCE", 0.5)
     train = nodes.train.run_training
 
     async def train_without_server(*args: object) -> object:

@@ -254,7 +254,7 @@ class Link:
                     self._drop()
                     since = since or time.monotonic()
                     waited = time.monotonic() - since
-                    if waited > (HURRY if self._in_hurry() else PATIENCE):
+                    if waited > choose_patience(self._in_hurry()):
                         raise tell_lost(self.address, exc, waited) from exc
                 time.sleep(pause)
                 pause = min(2 * pause, _PAUSES[1])
@@ -276,6 +276,11 @@ class Link:
         with self._mutex:
             self._closed = True
             self._drop()
+
+
+def choose_patience(in_hurry: bool) -> float:
+    """Seconds to wait for a server that has gone away."""
+    return HURRY if in_hurry else PATIENCE
 
 
 def tell_lost(address: StoreAddress, exc: Exception, seconds: float) -> StoreLostError:

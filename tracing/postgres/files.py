@@ -8,7 +8,6 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from weakref import WeakKeyDictionary
 
 import psycopg
 
@@ -28,7 +27,8 @@ _NOT_SENT = frozenset({POINTER, ".lock", ".holder", "student.log", "report.html"
 """What belongs to a machine or can be made again; the domain is stored once, at the start."""
 _GOES = "work"
 """The folder whose files are deleted in the database as well when the run no longer needs them."""
-_MIRRORS: "WeakKeyDictionary[RunSession, FolderMirror]" = WeakKeyDictionary()
+_MIRRORS: dict[RunSession, "FolderMirror"] = {}
+"""The mirrors of the runs that this process holds."""
 Stamp = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds: tells whether a file is known."""
 
@@ -238,5 +238,6 @@ def find_mirror(folder: Path, address: StoreAddress) -> FolderMirror | None:
     if session not in _MIRRORS:
         store = PostgresStore(address, is_patient=True)
         session.resources.callback(store.close)
+        session.resources.callback(_MIRRORS.pop, session)
         _MIRRORS[session] = FolderMirror(folder, store)
     return _MIRRORS[session]
