@@ -12,9 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-from tests.chaos.judge import GRACE, find_orphans, judge_calls, measure_lag
+from tests.chaos.judge import GRACE, judge_calls, measure_lag
 from tests.chaos.killer import Launcher, Life
-from tests.chaos.kills import LATENCY, PATIENCE, Pace, Story, run_whole
+from tests.chaos.kills import (
+    LATENCY,
+    PATIENCE,
+    Pace,
+    Story,
+    note_ends,
+    note_orphans,
+    note_repeats,
+    note_sets,
+    run_whole,
+)
 from tests.chaos.lab import Case, Lab, dataset, tell_end
 from tests.chaos.remote import Server
 from tests.postgres_server import PASSWORD, PostgresServer, find_binaries
@@ -142,22 +152,10 @@ def _run_shaken(
 def _note_stories(lab: Lab, stories: Sequence[Story], alone: Story, what: str) -> None:
     places = Counter(place for story in stories for place in story.places)
     lab.note(NAME, what, ", ".join(f"{name} {count}" for name, count in places.most_common()) or "as they came")
-    problems = [f"{story.tag}: {problem}" for story in stories for problem in story.problems]
-    problems += [f"{story.tag}: a traceback" for story in stories for life in story.lives if "Traceback" in life.err]
-    ended = sum(story.finished for story in stories)
-    kept = ended == len(stories) and not problems
-    lab.note(NAME, "every run finishes; no resume fails", f"{ended} of {len(stories)}", kept, problems)
-    again = [f"{story.tag}: {line}" for story in stories for line in story.calls.stored_again]
-    lab.note(NAME, "a reply in the ledger is never asked for again", f"{len(again)} asked again", not again, again)
-    too_many = [f"{story.tag}: {line}" for story in stories for line in story.calls.too_many]
-    repeats, flying = (sum(getattr(story.calls, name) for story in stories) for name in ("repeats", "in_flight"))
-    told = f"{repeats} repeats, {flying} in flight"
-    lab.note(NAME, "repeats never exceed the calls in flight", told, repeats <= flying and not too_many, too_many)
-    other = [story.tag for story in stories if dataset(story.folder) != dataset(alone.folder)]
-    same = f"{len(stories) - len(other)} of {len(stories)}"
-    lab.note(NAME, "the accepted set equals that of a run in a file, byte for byte", same, not other, other)
-    loose = [f"{s.tag}: {orphan}" for s in stories if s.finished for orphan in find_orphans(s.folder)]
-    lab.note(NAME, "nothing in the ledger is orphaned", f"{len(loose)} orphans", not loose, loose)
+    note_ends(lab, NAME, stories)
+    note_repeats(lab, NAME, stories)
+    note_sets(lab, NAME, [(story, alone) for story in stories], "that of a run in a file")
+    note_orphans(lab, NAME, stories)
 
 
 def _note_twins(lab: Lab, case: Case, base: PostgresServer, server: Server, alone: Story, pace: Pace) -> None:
@@ -191,5 +189,5 @@ def _note_secret(lab: Lab) -> None:
     """Look for the password in everything that was written."""
     folders: list[Path] = [lab.folder / name for name in ("runs", "machines", "output")]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    found = [str(path) for path in files if PASSWORD.encode() in path.read_bytes() or b"sesame" in path.read_bytes()]
+    found = [str(path) for path in files if b"sesame" in path.read_bytes()]  # a word of it that nothing escapes
     lab.note(NAME, "the password is in no file and no output", f"in {len(found)} of {len(files)}", not found, found)

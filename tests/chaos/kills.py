@@ -128,8 +128,6 @@ def run_killed(
             story.problems.append(tell_end(life))
             if life.code != 3:
                 break
-    if "Traceback" in "".join(life.err for life in story.lives):
-        story.problems.append(f"{tag}: a traceback on standard error")
     return story
 
 
@@ -169,30 +167,58 @@ def kill_runs(lab: Lab) -> None:
     lab.note(NAME, "runs that were killed and resumed", f"{len(stories)} runs, {count} kills ({told})")
     places = Counter(place for story in stories for place in story.places)
     lab.note(NAME, "where the kills hit", ", ".join(f"{name} {count}" for name, count in places.most_common()))
-    _note_ends(lab, stories)
-    _note_unbegun(lab, lab.cases(quick=True)[0])
-    _note_calls(lab, [story for of in results for story in of])
-    different = [
-        f"{story.tag}: {len(dataset(story.folder))} bytes, {len(dataset(of[0].folder))} uninterrupted"
-        for of in results
-        for story in of[1:]
-        if not dataset(story.folder) or dataset(story.folder) != dataset(of[0].folder)
-    ]
-    same = f"{len(stories) - len(different)} of {len(stories)}"
-    lab.note(NAME, "the accepted set equals the uninterrupted run's, byte for byte", same, not different, different)
-    loose = [f"{s.tag}: {orphan}" for of in results for s in of if s.finished for orphan in find_orphans(s.folder)]
-    lab.note(NAME, "nothing in the ledger is orphaned", f"{len(loose)} orphans", not loose, loose)
-
-
-def _note_ends(lab: Lab, stories: Sequence[Story]) -> None:
-    ended = [story for story in stories if story.finished]
-    problems = [f"{story.tag}: {problem}" for story in stories for problem in story.problems]
-    done = f"{len(ended)} of {len(stories)} finished, {len(problems)} problems"
-    kept = len(ended) == len(stories) and not problems
-    lab.note(NAME, "every run finishes; no resume fails", done, kept, problems)
+    note_ends(lab, NAME, stories)
     if not lab.short:
         left = [f"{story.tag}: {life.orphans}" for story in stories for life in story.lives if life.orphans]
         lab.note(NAME, "no student process outlives its parent", f"{len(left)} outlived", not left, left)
+    _note_unbegun(lab, lab.cases(quick=True)[0])
+    _note_calls(lab, [story for of in results for story in of])
+    note_sets(lab, NAME, [(story, of[0]) for of in results for story in of[1:]], "the uninterrupted run's")
+    note_orphans(lab, NAME, [story for of in results for story in of])
+
+
+def note_ends(lab: Lab, name: str, stories: Sequence[Story]) -> None:
+    """Judge whether all runs came to their end, and none of their processes failed."""
+    ended = [story for story in stories if story.finished]
+    problems = [f"{story.tag}: {problem}" for story in stories for problem in story.problems]
+    torn = [story for story in stories if any("Traceback" in life.err for life in story.lives)]
+    problems += [f"{story.tag}: a traceback on standard error" for story in torn]
+    done = f"{len(ended)} of {len(stories)} finished, {len(problems)} problems"
+    kept = len(ended) == len(stories) and not problems
+    lab.note(name, "every run finishes; no resume fails", done, kept, problems)
+
+
+def note_sets(lab: Lab, name: str, pairs: Sequence[tuple[Story, Story]], of_whom: str) -> None:
+    """Judge whether runs have the accepted sets of those that they are paired with."""
+    different = [
+        f"{story.tag}: {len(dataset(story.folder))} bytes, {len(dataset(whole.folder))} uninterrupted"
+        for story, whole in pairs
+        if not dataset(story.folder) or dataset(story.folder) != dataset(whole.folder)
+    ]
+    same = f"{len(pairs) - len(different)} of {len(pairs)}"
+    lab.note(name, f"the accepted set equals {of_whom}, byte for byte", same, not different, different)
+
+
+def note_orphans(lab: Lab, name: str, stories: Sequence[Story]) -> None:
+    """Judge whether every row of the ledgers has what it refers to."""
+    loose = [f"{story.tag}: {row}" for story in stories if story.finished for row in find_orphans(story.folder)]
+    lab.note(name, "nothing in the ledger is orphaned", f"{len(loose)} orphans", not loose, loose)
+
+
+def note_repeats(lab: Lab, name: str, killed: Sequence[Story]) -> None:
+    """Judge what runs that were interrupted have asked for again."""
+    flying = sum(story.calls.in_flight for story in killed)
+    repeats = sum(story.calls.repeats for story in killed)
+    too_many = [f"{story.tag}: {line}" for story in killed for line in story.calls.too_many]
+    lab.note(
+        name,
+        "repeats never exceed the calls in flight at the kills, of all bodies and of each",
+        f"{repeats} repeats, {flying} in flight; {len(too_many)} bodies asked for too often",
+        repeats <= flying and not too_many,
+        too_many,
+    )
+    again = [f"{story.tag}: {line}" for story in killed for line in story.calls.stored_again]
+    lab.note(name, "a reply in the ledger is never asked for again", f"{len(again)} asked again", not again, again)
 
 
 def _note_unbegun(lab: Lab, case: Case) -> None:
@@ -213,20 +239,10 @@ def _note_calls(lab: Lab, stories: Sequence[Story]) -> None:
     whole = sum(story.calls.repeats for story in stories if not story.kills)
     lab.note(NAME, "an uninterrupted run asks for nothing twice", f"{whole} repeats", whole == 0)
     flying = sum(story.calls.in_flight for story in killed)
-    repeats = sum(story.calls.repeats for story in killed)
     requests = sum(story.calls.requests for story in killed)
     ends = sum(story.calls.ends_in_flight for story in killed)
     lab.note(NAME, "calls in flight at the kills", f"{flying} at {ends} kills, of {requests} requests in all")
-    too_many = [f"{story.tag}: {line}" for story in killed for line in story.calls.too_many]
-    lab.note(
-        NAME,
-        "repeats never exceed the calls in flight at the kills, of all bodies and of each",
-        f"{repeats} repeats, {flying} in flight; {len(too_many)} bodies asked for too often",
-        repeats <= flying and not too_many,
-        too_many,
-    )
-    again = [f"{story.tag}: {line}" for story in killed for line in story.calls.stored_again]
-    lab.note(NAME, "a reply in the ledger is never asked for again", f"{len(again)} asked again", not again, again)
+    note_repeats(lab, NAME, killed)
     lost = [f"{story.tag}: {line}" for story in killed for line in story.calls.lost]
     way = sum(story.calls.on_the_way for story in killed)
     grace = max(GRACE, *(2 * story.lag for story in stories))
