@@ -3,7 +3,7 @@
 All SQL above this line is written once, in words that both know: `?` for a value, ON CONFLICT, TRUE, NULLS FIRST.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,16 +31,13 @@ class RunHeldError(EvokdError):
 
 
 class Row(Protocol):
-    """A row; its columns are found by their names."""
+    """A row; its columns are found by their names. It is not iterated over: the two databases differ in that."""
 
     def keys(self) -> Any:
         """Names of the columns."""
 
     def __getitem__(self, key: str, /) -> Any:
         """The value of a column."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """In SQLite over the values, in Postgres over the names: nobody should."""
 
 
 class Store(Protocol):
