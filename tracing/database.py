@@ -237,7 +237,9 @@ class Database:
     # What is read is checked here, so that nothing above meets a row of another form.
 
     def _damaged(self, fault: str) -> LedgerError:
-        return LedgerError(f"{self._name}: damaged ({clean(fault, 300)}); put the file of a copy in its place")
+        on_server = is_in_database(self.path)
+        mend = "restore the schema from a backup" if on_server else "put the file of a copy in its place"
+        return LedgerError(f"{self._name}: damaged ({clean(fault, 300)}); {mend}")
 
     def _load(self, text: Any, shape: Any = Any, place: str = "a JSON column") -> Any:
         """Read JSON of this type; `place` names it in an error.

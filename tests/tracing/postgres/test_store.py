@@ -165,6 +165,16 @@ def test_a_ledger_of_an_earlier_version_gets_its_columns_and_a_later_one_is_left
         Ledger(pointer)
 
 
+def test_a_damaged_ledger_is_told_with_what_mends_it(pointer: Path, postgres: PostgresServer) -> None:
+    with Ledger(pointer) as ledger:
+        fill(ledger)
+        postgres.query("ALTER TABLE evokd_one.samples DROP COLUMN text")
+        with pytest.raises(
+            LedgerError, match=r"damaged \(samples .*no column text\); restore the schema from a backup"
+        ):
+            ledger.samples()
+
+
 # ---------------------------------------------------------------------------------------------- a server that goes
 
 
