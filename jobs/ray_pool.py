@@ -33,7 +33,7 @@ class RayWorker(Worker):
         import ray
 
         try:
-            inbox.put((self, ray.get(self._server.prepare.remote())))
+            inbox.put((self, self._prepare(ray)))
             while (job := self._given.get()) is not None:
                 messages = self._server.do.options(num_returns="streaming")
                 for ref in messages.remote(job.id, job.kind, dict(job.body)):
@@ -41,6 +41,19 @@ class RayWorker(Worker):
         except ray.exceptions.RayError as exc:
             self._death = Death(shorten(exc), with_its_node=True)
             inbox.put((self, None))
+
+    def _prepare(self, ray: Any) -> dict[str, Any]:
+        """Wait for a machine and let it open the worker: what fails there by itself would fail there again."""
+        errors = ray.exceptions
+        try:
+            ready: dict[str, Any] = ray.get(self._server.prepare.remote())
+            return ready
+        except errors.RayTaskError as exc:
+            return {"unfit": shorten(exc)}
+        except errors.RayActorError as exc:
+            if not exc.actor_init_failed:
+                raise
+            return {"unfit": shorten(exc)}
 
     def _pass_on(self, message: dict[str, Any], inbox: Inbox) -> None:
         if "died" in message:
@@ -84,7 +97,8 @@ class RayPool(JobPool):
             EvokdError: a machine does not answer.
             InputError: a machine cannot do the jobs, or there is room for no worker.
         """
-        self.size = min(cluster.count_slots(cpus), limit or 1_000_000)
+        slots = cluster.count_slots(cpus)
+        self.size = min(slots, limit or slots)
         super().__init__(self.size, tell)
         self._cluster, self._program, self._cpus = cluster, program, cpus
         if not cluster.is_own:
