@@ -1,6 +1,5 @@
 """Drive a planned experiment: read what is done, let workers do what is missing."""
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from evokd.graph.stopping import exit_code
 from evokd.jobs.pool import Interrupted, JobFailure, JobPool, PoolJob, Tell
 from evokd.jobs.ray_cluster import RayOptions
 from evokd.messages import EvokdError, InputError
+from evokd.messages.cores import count_cores
 from evokd.tracing.files import make_folder
 
 
@@ -123,11 +123,6 @@ def _work(
             jobs = [share_limits(job, min(size, len(jobs))) for job in jobs]
         tell({**planned, "processes": min(size, len(jobs))})
         return pool.work(jobs)
-
-
-def count_cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _plan_baselines(experiment: Experiment, count: int | None) -> dict[tuple[str, int], FullDataBaseline]:

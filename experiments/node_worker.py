@@ -8,16 +8,16 @@ import os
 import subprocess
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from evokd.experiments.execution import plan_experiment_run
 from evokd.experiments.spec import ExperimentRun, make_run, read_domain
+from evokd.experiments.worker_pool import WorkerPool
 from evokd.graph.setup.run_folder import ResumeError
 from evokd.jobs.node import ProcessDiedError
 from evokd.messages import InputError
-from evokd.student.process.child import child_command, child_options, encode_request
+from evokd.student.process.child import close_pipes, encode_request, start_child
 
 _PATIENCE = 120.0
 """Seconds for which a run may still be locked by a machine that went away: as long as a file server remembers it."""
@@ -57,15 +57,14 @@ def open_worker(body: Mapping[str, Any]) -> "ProcessOnNode":
 class ProcessOnNode:
     """A worker process, asked over its pipes; it ends when this process ends."""
 
-    program = ("-m", "evokd.experiments.worker")
+    program = WorkerPool.program
 
     def __init__(self, out: Path, log: Path) -> None:
         self._out, self._log = out, log
         self._process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        with self._log.open("ab") as file:
-            return subprocess.Popen(child_command((*self.program, str(self._out))), **child_options(file))
+        return start_child((*self.program, str(self._out)), self._log)
 
     def do(self, job_id: str, kind: str, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """Do a job; where a machine that went away still holds the run, wait for it to be freed.
@@ -108,10 +107,7 @@ class ProcessOnNode:
         """End the process and its pipes."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+        close_pipes(self._process)
 
     def _tell_end(self) -> str:
         return f"exit code {self._process.wait()}"

@@ -1,16 +1,16 @@
 """Worker processes on this machine that do the jobs of an experiment."""
 
 import json
-import subprocess
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from evokd.jobs.pool import Death, Inbox, JobPool, PoolJob, Tell, Worker
 from evokd.student.gpus import VISIBLE, list_gpus
-from evokd.student.process.child import child_command, child_options, encode_request
+from evokd.student.process.child import close_pipes, encode_request, start_child
 
 LOG = "workers.log"
 """What worker processes write to standard error, in the experiment's folder."""
@@ -24,9 +24,7 @@ class ProcessWorker(Worker):
         self._log = log
         self.gpu = gpu
         """The one GPU that the process sees, as `CUDA_VISIBLE_DEVICES` names it; None: what this process sees."""
-        environment = {} if gpu is None else {VISIBLE: gpu}
-        with log.open("ab") as file:
-            self.process = subprocess.Popen(child_command(program), **child_options(file, environment))
+        self.process = start_child(program, log, {} if gpu is None else {VISIBLE: gpu})
         self._listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
         self._listener.start()
 
@@ -49,10 +47,7 @@ class ProcessWorker(Worker):
         self.process.kill()
         self.process.wait()
         self._listener.join()
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe is not None
-            with suppress(BrokenPipeError):
-                pipe.close()
+        close_pipes(self.process)
 
     def tell_death(self) -> Death:
         """Say how the process ended."""
@@ -75,7 +70,10 @@ class WorkerPool(JobPool):
         """
         super().__init__(processes, tell)
         self._out = out
-        self._gpus = list_gpus()
+
+    @cached_property
+    def _gpus(self) -> list[str]:
+        return list_gpus()
 
     def _start(self) -> Worker:
         self._out.mkdir(parents=True, exist_ok=True)

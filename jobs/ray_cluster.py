@@ -19,6 +19,7 @@ from typing import Any
 
 from evokd.jobs.node import NodeProgram, NodeServer, check_node
 from evokd.messages import EvokdError, InputError
+from evokd.messages.cores import count_cores
 
 _STORE = 100_000_000
 """Bytes of the object store of a cluster on this machine: only small messages pass through it."""
@@ -190,8 +191,7 @@ def _connect(ray: Any, address: str | None, source: str) -> None:
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is None:
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            ray.init("local", num_cpus=cores, include_dashboard=False, object_store_memory=_STORE, **common)
+            ray.init("local", num_cpus=count_cores(), include_dashboard=False, object_store_memory=_STORE, **common)
         else:
             ray.init(address, **common)
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as exc:

@@ -1,6 +1,5 @@
 """Devices, number formats, threads and reproducible random numbers of torch."""
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -8,6 +7,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from evokd.messages import InputError
+from evokd.messages.cores import count_cores
 from evokd.student.student_settings import Device, Precision
 
 _FLOAT32_ONLY = ("deberta",)
@@ -57,8 +57,7 @@ def pick_precision(precision: Precision, device: torch.device, kind: str = "") -
 
 def set_threads(threads: int | None) -> None:
     """Fix the number of CPU threads; sums, and so weights, depend on it."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = threads or usable
+    wanted = threads or count_cores()
     if torch.get_num_threads() != wanted:
         torch.set_num_threads(wanted)
 

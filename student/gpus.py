@@ -27,9 +27,22 @@ def read_memory() -> dict[str, int]:
 
 def list_gpus() -> list[str]:
     """List the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    shown = _list_shown()
+    return list(read_memory()) if shown is None else shown
+
+
+def first_memory() -> int | None:
+    """Bytes of the GPU that torch takes; None where there is none, or the driver does not know it by this name."""
+    sizes, shown = read_memory(), _list_shown()
+    first = next(iter(sizes if shown is None else shown), None)
+    return None if first is None else sizes.get(first)
+
+
+def _list_shown() -> list[str] | None:
+    """List the GPUs that the environment shows this process; None: all that there are."""
     named = os.environ.get(VISIBLE)
     if named is None:
-        return list(read_memory())
+        return None
     # CUDA passes over what comes behind a number below 0.
     found: list[str] = []
     for name in (part.strip() for part in named.split(",")):
@@ -37,10 +50,3 @@ def list_gpus() -> list[str]:
             break
         found.append(name)
     return found
-
-
-def first_memory() -> int | None:
-    """Bytes of the GPU that torch takes; None where there is none, or the driver does not know it by this name."""
-    sizes = read_memory()
-    first = next(iter(list_gpus()), None)
-    return None if first is None else sizes.get(first)

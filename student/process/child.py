@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -51,6 +52,28 @@ def child_options(log: BinaryIO, environment: Mapping[str, str] | None = None) -
         "env": {**_ENVIRONMENT, **os.environ, **(environment or {}), "PYTHONPATH": path},
         "start_new_session": True,
     }
+
+
+def start_child(
+    program: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start a child that is asked over its pipes.
+
+    Args:
+        program: see `child_command`.
+        log: file to which what it writes to standard error is added.
+        environment: see `child_options`.
+    """
+    with log.open("ab") as file:
+        return subprocess.Popen(child_command(program), **child_options(file, environment))
+
+
+def close_pipes(child: "subprocess.Popen[bytes]") -> None:
+    """Close the pipes of a child that has ended."""
+    for pipe in (child.stdin, child.stdout):
+        assert pipe is not None
+        with suppress(BrokenPipeError):
+            pipe.close()
 
 
 def encode_request(request_id: int | str, call: str, body: Mapping[str, Any]) -> bytes:
