@@ -76,7 +76,7 @@ class Student:
         """
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise InputError("predict: give a list of texts, such as ['where is my parcel?']")
-        columns = AnswerColumns(self.labels, is_set=self._has_sets)
+        columns = self.trained.make_columns()
         given = list(texts)
 
         def ask() -> list[dict[str, Any]]:
@@ -114,17 +114,11 @@ class Student:
         Raises:
             InputError: `reject` is no confidence.
         """
-        return AnswerColumns(self.labels, prefix, reject, scores, self._has_sets, in_cells)
+        return self.trained.make_columns(prefix, reject, scores, in_cells)
 
     def name_columns(self, prefix: str, reject: float | None, scores: bool) -> list[str]:
         """Give the names of the columns that `answer_rows` writes."""
-        has_labels = self.trained.codec().answer_key != "entities"
-        return self.make_columns(prefix, reject, scores).names(has_labels)
-
-    @property
-    def _has_sets(self) -> bool:
-        """Whether answers are sets of labels."""
-        return self.trained.codec().answer_key == "labels"
+        return self.make_columns(prefix, reject, scores).names(self.trained.has_labels)
 
     def evaluate(self, file: str | Path, columns: dict[str, str] | None = None) -> dict[str, Any]:
         """Score the student on a labelled file.
@@ -165,7 +159,7 @@ class Student:
             "calibration_error": result.calibration_error,
             "notes": [*read.notes, *_tell_unlabelled(file, read), *(familiar.tell() if familiar else ())],
         }
-        if self._has_sets:
+        if codec.answer_key == "labels":
             sets = [[list_labels(answer) for answer in answers] for answers in (result.gold, result.answers)]
             return facts | {"labels": list(codec.labels), "decisions": count_decisions(codec.labels, *sets)}
         gold = [answer for answer in result.gold if isinstance(answer, str)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from evokd.inference.answers import AnswerColumns
 from evokd.student.process.client import Prediction, StudentClient
 from evokd.student.process.log_elsewhere import log_elsewhere
 from evokd.student.protocol import Compute
@@ -74,6 +75,23 @@ class TrainedStudent:
         """
         record = read_record(self.folder)
         return codec(record["task"], record["labels"])
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether an answer is a label or a set of them, not entities."""
+        return self.codec().answer_key != "entities"
+
+    def make_columns(
+        self, prefix: str = "", reject: float | None = None, scores: bool = True, in_cells: bool = False
+    ) -> AnswerColumns:
+        """Say how its answers are written; see `AnswerColumns`.
+
+        Raises:
+            InputError: `reject` is no confidence.
+            StudentError: the folder is no student.
+        """
+        task = self.codec()
+        return AnswerColumns(task.labels, prefix, reject, scores, task.answer_key == "labels", in_cells)
 
 
 def answer_texts(student: TrainedStudent, parts: Iterable[Sequence[str]]) -> Iterator[list[Prediction]]:

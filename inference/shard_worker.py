@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evokd.inference.answers import AnswerColumns
 from evokd.inference.asking import AnsweringProcess, TrainedStudent
 from evokd.inference.prediction import answer_rows
 from evokd.inference.shard_input import read_part
@@ -57,12 +56,9 @@ class ShardWorker:
         self._folder = folder
         self._plan = plan = _read_plan(folder)
         self._student = TrainedStudent(Path(plan.student.folder), device, threads, plan.student.int8)
-        codec = self._student.codec()
-        self._has_labels = codec.answer_key != "entities"
         facts = plan.columns
-        self._columns = AnswerColumns(
-            codec.labels, facts.prefix, facts.reject, facts.scores, codec.answer_key == "labels"
-        )
+        self._columns = self._student.make_columns(facts.prefix, facts.reject, facts.scores)
+        self._has_labels = self._student.has_labels
         self._process: AnsweringProcess | None = None
 
     def do(self, job_id: str, kind: str, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -1,6 +1,5 @@
 """Write a shard: beside its name, to the disk, then under its name. Writing it again changes nothing."""
 
-import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.inference.answers import AnswerColumns
+from evokd.inference.writers import write_json_line
 from evokd.messages import EvokdError
 
 
@@ -41,7 +41,7 @@ def write_shard(path: Path, rows: Sequence[Mapping[str, Any]], schema: Any = Non
 
 def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+        file.writelines(map(write_json_line, rows))
 
 
 def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], schema: Any) -> None:

@@ -105,13 +105,17 @@ def _open(path: Path, ending: str, names: Sequence[str]) -> RowWriter:
     return _Table(path.open("w", encoding="utf-8", newline=""), mark, names)
 
 
+def write_json_line(row: Mapping[str, Any]) -> str:
+    """Write a row as a line of JSON, with its end."""
+    return json.dumps(row, ensure_ascii=False, default=str) + "\n"
+
+
 class _JsonLines:
     def __init__(self, file: TextIO) -> None:
         self._file = file
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        for row in rows:
-            self._file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+        self._file.writelines(map(write_json_line, rows))
         self._file.flush()
 
     def close(self) -> None:

@@ -67,7 +67,6 @@ def predict(
       evokd predict my_run mails.parquet --on ray --output answered/
     """
     from evokd import api
-    from evokd.cli import console
     from evokd.cli.ray_options import choose_cluster
     from evokd.messages import InputError
 
@@ -89,8 +88,7 @@ def predict(
             api.check_output(output)
             _check_apart(output, file or given or "-")
         rows = _open(file or given or "-", form, text_column)
-        for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
-            console.say(line)
+        _tell_rows(student, rows, quiet)
         if output is None:
             _print(student, rows, prefix or "", reject)
         else:
@@ -101,6 +99,14 @@ def _open(name: str, form: str | None, text_column: str | None) -> "Input":
     from evokd import api
 
     return api.open_input(name, sys.stdin.buffer, form, text_column)
+
+
+def _tell_rows(student: "Student", rows: "Input", quiet: bool) -> None:
+    """Say how the rows were read, and what the student cannot read of them."""
+    from evokd.cli import console
+
+    for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
+        console.say(line)
 
 
 def _write_shards(
@@ -123,8 +129,7 @@ def _write_shards(
     if output is None:
         raise InputError("--on ray: the answers are a folder of files; name it with --output")
     api.check_shardable(rows)
-    for line in [*rows.describe(quiet), *(f"note: {note}" for note in student.note_unseen(rows.first))]:
-        console.say(line)
+    _tell_rows(student, rows, quiet)
     with signals_stop(), ShardProgress(console.stderr(), rows.count, quiet) as progress:
         done = api.predict_on_ray(student, rows, output, cluster, options, jobs=jobs, on_event=progress)
     console.say(f"{count(done.texts, 'answer')} in {count(done.shards, 'file')}: {output}")
