@@ -5,6 +5,7 @@ Words rather than characters: "cancel my plan" and "change my plan" differ in a 
 Which texts are worth comparing is found exactly, by the rare words that any text alike enough must share.
 """
 
+import hashlib
 import math
 import sys
 import unicodedata
@@ -40,6 +41,11 @@ def normalise(text: str) -> str:
     words = folded.translate(_PLAIN).split()
     # A text of punctuation alone (":-(") would become nothing and so the repeat of any other such text.
     return " ".join(words) if words else "".join(folded.translate(dict.fromkeys(_APOSTROPHES)).split())
+
+
+def digest_form(form: str) -> int:
+    """Give the digest of a normalised text: 64 bits. Of ten million texts, two have the same by a chance of 3e-6."""
+    return int.from_bytes(hashlib.blake2b(form.encode(), digest_size=8).digest(), "big")
 
 
 class SimilarTexts:

@@ -6,13 +6,13 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from evokd.graph.context import RunContext
 from evokd.graph.pool.large_pool import LargePool
 from evokd.graph.pool.texts import PoolTexts, build_texts, open_texts
-from evokd.graph.pool.vectors import PoolVectors
+from evokd.graph.pool.vectors import PoolVectors, Shard
 from evokd.graph.setup.domain import digest_files, name_file
 from evokd.graph.setup.unlabeled_pool import read_pool
 from evokd.messages import InputError
@@ -35,13 +35,14 @@ async def open_pool(context: RunContext) -> LargePool:
     Raises:
         InputError: the file has changed or cannot be read.
     """
-    for opened in context.large_pools:
-        return opened
+    if context.large_pools:
+        return context.large_pools[0]
     start = time.monotonic()
     place = _find_place(context)
     texts = await _prepare_texts(context, place)
     if context.settings.curriculum.pool.select in ("auto", "doubt"):  # it will need vectors, once calls are paid for
-        _check_room(_find_vectors(context, texts), _count_features(context))
+        vectors = _find_vectors(context, texts)
+        _check_room(context, vectors, vectors.missing())
     domain = context.domain
     assert domain.pool_file is not None
     pool = LargePool(
@@ -115,7 +116,7 @@ async def open_vectors(context: RunContext, pool: LargePool) -> PoolVectors:
     start, settings = time.monotonic(), context.settings
     vectors = _find_vectors(context, pool.texts)
     missing, kind, base = vectors.missing(), settings.curriculum.pool.vectors, settings.student.base
-    count = _check_room(vectors, _count_features(context))
+    count = _check_room(context, vectors, missing)
     for shard in missing:
         _tell(context, "embedding", shard.start, len(pool.texts))
         part = await asyncio.to_thread(pool.texts.read, range(shard.start, shard.stop))
@@ -142,10 +143,10 @@ def _count_features(context: RunContext) -> int:
     return size if isinstance(size, int) else _FEATURES
 
 
-def _check_room(vectors: PoolVectors, features: int) -> int:
+def _check_room(context: RunContext, vectors: PoolVectors, missing: Sequence[Shard]) -> int:
     """Refuse to begin what the disk has no room for; gives the number of texts without a vector."""
-    texts = sum(shard.stop - shard.start for shard in vectors.missing())
-    needed, free = texts * features * 2, shutil.disk_usage(vectors.folder).free
+    texts = sum(shard.stop - shard.start for shard in missing)
+    needed, free = texts * _count_features(context) * 2, shutil.disk_usage(vectors.folder).free
     if free < needed:
         raise InputError(
             f"{vectors.folder}: the vectors of {texts:,} texts need {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are"

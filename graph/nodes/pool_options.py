@@ -40,8 +40,8 @@ class Options:
     """Those of the texts that were labelled before, (m, features)."""
     worth: NDArray[np.float64] | None
     """What a label of each is worth, (n,); None: unknown."""
-    mean: NDArray[np.float64]
-    """The mean of the whole pool, (features,), as far as the texts drawn at random tell."""
+    mean: NDArray[np.float64] | None
+    """The mean of the whole pool, (features,), as the texts drawn at random tell; None: that of all these texts."""
 
 
 async def draw_texts(context: RunContext, used: set[str], wanted: int, seed: int) -> list[PoolText]:
@@ -69,8 +69,9 @@ async def find_options(context: RunContext, cycle: int, used: set[str], weigh: W
     rows, texts = pool.drop_near_copies(np.concatenate([panel, fresh]))
     if not len(rows):
         return None
-    worth = None if weigh is None else await weigh(texts)
-    if weigh is not None and worth is not None:
+    drawn, worth = len(rows), None
+    if weigh is not None:
+        worth = await weigh(texts)
         vectors = await open_vectors(context, pool)
         near = await asyncio.to_thread(_find_neighbours, vectors, rows, worth, but)
         more, more_texts = pool.drop_near_copies(near)
@@ -79,8 +80,7 @@ async def find_options(context: RunContext, cycle: int, used: set[str], weigh: W
             rows, texts = np.concatenate([rows, more]), [*texts, *more_texts]
     seen = await embed(context, texts)
     taken = await embed(context, pool.texts.read(labelled.tolist()))
-    is_random = np.isin(rows, np.concatenate([panel, fresh]))
-    return Options(_name(pool, rows, texts), seen, taken, worth, seen[is_random].mean(axis=0))
+    return Options(_name(pool, rows, texts), seen, taken, worth, seen[:drawn].mean(axis=0))
 
 
 def _find_neighbours(vectors: PoolVectors, rows: Rows, worth: NDArray[np.float64], but: NDArray[np.bool_]) -> Rows:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from evokd.graph.context import RunContext
 from evokd.graph.curriculum.selection import choose_texts, density, doubt, doubt_sets
 from evokd.graph.nodes.embeddings import embed
-from evokd.graph.nodes.pool_options import Options, draw_texts, find_options
+from evokd.graph.nodes.pool_options import Options, Weigh, draw_texts, find_options
 from evokd.messages import PoolText
 
 MOST_OPTIONS = 3_000
@@ -34,15 +34,14 @@ async def select_texts(context: RunContext, cycle: int, champion: str | None, wa
         champion: student version whose doubts count.
         wanted: how many.
     """
+    if not context.domain.pool or not wanted:
+        return []
     rule = context.settings.curriculum.pool.select
     used = context.ledger.used_sources(before=cycle)
     is_large = context.domain.pool_lines > 0
-    options = [item for item in context.domain.pool if is_large or item.source not in used]
-    if not options or not wanted:
-        return []
     seed = context.seed(cycle, "pool")
     if rule == "random":
-        return await draw_texts(context, used, wanted, seed) if is_large else _draw(options, wanted, seed)
+        return await draw_texts(context, used, wanted, seed) if is_large else _draw_unused(context, used, wanted, seed)
     entities = context.entities
     # a student of the seeds says little about whole texts, but does tell where entities may be
     uses_worth = rule == "doubt" or (rule == "auto" and (cycle > 1 or entities))
@@ -50,23 +49,29 @@ async def select_texts(context: RunContext, cycle: int, champion: str | None, wa
     weigh = partial(_weigh, context, champion) if uses_worth and champion else None
     if is_large:
         found = await find_options(context, cycle, used, weigh)
-        return _choose(found, wanted, coverage, seed) if found is not None else []
-    options = _draw(options, MOST_OPTIONS, seed)
-    worth = await weigh([item.text for item in options]) if weigh is not None else None
-    taken = [item.text for item in context.domain.pool if item.source in used]
-    vectors = await embed(context, [*(item.text for item in options), *taken])
-    indices = choose_texts(vectors[: len(options)], vectors[len(options) :], worth, wanted, coverage, seed)
-    return [options[index] for index in indices]
-
-
-def _choose(found: Options, wanted: int, coverage: float, seed: int) -> list[PoolText]:
-    """Choose among the options of a large pool."""
+    else:
+        found = await _find_in_memory(context, used, weigh, seed)
+    if found is None:
+        return []
     indices = choose_texts(found.vectors, found.taken, found.worth, wanted, coverage, seed, found.mean)
     return [found.items[index] for index in indices]
 
 
-def _draw(texts: Sequence[PoolText], wanted: int, seed: int) -> list[PoolText]:
-    """Draw texts at random, in the order of the pool."""
+async def _find_in_memory(context: RunContext, used: set[str], weigh: Weigh | None, seed: int) -> Options | None:
+    """Find what a cycle chooses from in a pool that is in memory; None if there is nothing left."""
+    items = _draw_unused(context, used, MOST_OPTIONS, seed)
+    if not items:
+        return None
+    texts = [item.text for item in items]
+    taken = [item.text for item in context.domain.pool if item.source in used]
+    worth = None if weigh is None else await weigh(texts)
+    vectors = await embed(context, [*texts, *taken])
+    return Options(items, vectors[: len(texts)], vectors[len(texts) :], worth, mean=None)
+
+
+def _draw_unused(context: RunContext, used: set[str], wanted: int, seed: int) -> list[PoolText]:
+    """Draw texts at random that were not labelled before, in the order of the pool."""
+    texts = [item for item in context.domain.pool if item.source not in used]
     indices = random.Random(seed).sample(range(len(texts)), min(wanted, len(texts)))
     return [texts[index] for index in sorted(indices)]
 

@@ -36,8 +36,8 @@ class LargePool:
 
     def find_sources(self, sources: Iterable[str]) -> Rows:
         """Find the rows of texts by their sources, `file:line`."""
-        numbers = [int(source.rpartition(":")[2]) for source in sources if source.rpartition(":")[0] == self.name]
-        return self.texts.find_numbers(numbers)
+        places = (source.rpartition(":") for source in sources)
+        return self.texts.find_numbers([int(number) for name, _, number in places if name == self.name])
 
     def source(self, row: int) -> str:
         """Say where a text stands: `file:line`."""

@@ -5,7 +5,6 @@ whatever the order of the lines, and a larger sample begins with the smaller one
 PODC 2007).
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from evokd.student.similar_texts import normalise
+from evokd.student.similar_texts import digest_form, normalise
 
 TEXTS = "texts"
 _BYTES = "texts.utf8"
@@ -27,11 +26,6 @@ _COUNTS = "counts.json"
 _TABLES = ("starts", "sizes", "numbers", "digests")
 Rows = NDArray[np.int64]
 """Places of texts in the store, from 0."""
-
-
-def digest_form(form: str) -> int:
-    """Give the digest of a normalised text: 64 bits. Of ten million texts, two have the same by a chance of 3e-6."""
-    return int.from_bytes(hashlib.blake2b(form.encode(), digest_size=8).digest(), "big")
 
 
 @dataclass(frozen=True, eq=False)

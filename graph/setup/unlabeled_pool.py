@@ -14,7 +14,7 @@ from evokd.messages import PoolText
 from evokd.student.curate import is_valid
 from evokd.student.lines import Line, read_lines
 from evokd.student.reading.layout import Layout
-from evokd.student.similar_texts import SimilarTexts, normalise
+from evokd.student.similar_texts import SimilarTexts, digest_form, normalise
 from evokd.student.student_settings import CurationSettings
 
 MOST = 10_000
@@ -110,7 +110,7 @@ def _keep_some(
         if not is_valid(text, rules):
             counts["too short, too long or broken"] += 1
             continue
-        order = -int.from_bytes(hashlib.blake2b(normalise(text).encode(), digest_size=8).digest(), "big")
+        order = -digest_form(normalise(text))
         if order in orders:
             counts["repeated"] += 1
             continue
