@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from evokd.cli.markup import literal, paint
+from evokd.cli.markup import literal
 from evokd.cli.views.live_line import LiveLine
 
 
@@ -95,10 +95,3 @@ class ExperimentProgress(LiveLine):
     def _outline(self) -> str:
         running = ", ".join(self._running.values())
         return f"{self._done}/{self._total} done{self._left()}; running: {running}"
-
-    def _say(self, text: str) -> None:
-        if not self._is_quiet:
-            self._warn(text)
-
-    def _warn(self, text: str) -> None:
-        self._console.print(paint(text), highlight=False, soft_wrap=True)

@@ -31,7 +31,7 @@ class LiveLine:
     Args:
         console: the console to write to; there is a live line if it is a terminal.
         first: the first text of the line.
-        is_quiet: whether there is no live line even there.
+        is_quiet: whether there is no live line even there, and of the finished lines only warnings and errors.
     """
 
     def __init__(self, console: Console, first: str, is_quiet: bool = False) -> None:
@@ -57,3 +57,12 @@ class LiveLine:
         """Show another text: markup, or a function that writes it whenever the terminal is refreshed."""
         if self._status is not None:
             self._status.update(_Moving(text if callable(text) else lambda: text))
+
+    def _say(self, text: str, style: str | None = None) -> None:
+        """Show how it goes on."""
+        if not self._is_quiet:
+            self._warn(text, style)
+
+    def _warn(self, text: str, style: str | None = None) -> None:
+        """Show what nobody should miss, however quiet it is to be."""
+        self._console.print(paint(text), style=style, highlight=False, soft_wrap=True)

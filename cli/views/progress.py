@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from rich.console import Console
 
-from evokd.cli.markup import literal, paint
+from evokd.cli.markup import literal
 from evokd.cli.views.batch_wait import BatchWait
 from evokd.cli.views.experiment_progress import format_duration
 from evokd.cli.views.live_line import LiveLine
@@ -251,15 +251,6 @@ class Progress(LiveLine):
         left = {"dropped": " (dropped: the student does not fail on such texts)", "given_up": " (given up)"}
         fate = left.get(event.get("state", "open"), "")
         self._say(f"  weakness {event['id']}: {literal(event['name'], 100)}{fate}", style="dim")
-
-    def _say(self, text: str, style: str | None = None) -> None:
-        """Show how it goes on."""
-        if not self._is_quiet:
-            self._warn(text, style)
-
-    def _warn(self, text: str, style: str | None = None) -> None:
-        """Show what nobody should miss, however quiet it is to be."""
-        self._console.print(paint(text), style=style, highlight=False, soft_wrap=True)
 
 
 def _tell_fate(event: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from evokd.cli.markup import literal, paint
+from evokd.cli.markup import literal
 from evokd.cli.views.experiment_progress import format_duration
 from evokd.cli.views.live_line import LiveLine
 
@@ -55,13 +55,6 @@ class ShardProgress(LiveLine):
         speed = self._rows / max(1, self._shards) / seconds_per_part
         left = format_duration(seconds_per_part * (self._shards - self._done))
         return f"{self._done:,}/{self._shards:,} parts done; {speed:,.0f} rows/s; about {left} left"
-
-    def _say(self, text: str) -> None:
-        if not self._is_quiet:
-            self._warn(text)
-
-    def _warn(self, text: str) -> None:
-        self._console.print(paint(text), highlight=False, soft_wrap=True)
 
 
 _WARNINGS = {

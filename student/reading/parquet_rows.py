@@ -60,16 +60,25 @@ def _read_batches(file: Any, columns: list[str], rows: range | None) -> Iterator
     if rows is None:
         yield from file.iter_batches(batch_size=_BATCH, columns=columns)
         return
-    start = 0
+    start, groups = _find_groups(file, rows)
+    for batch in file.iter_batches(batch_size=_BATCH, row_groups=groups, columns=columns):
+        first, last = max(rows.start - start, 0), min(rows.stop - start, batch.num_rows)
+        if first < last:
+            yield batch.slice(first, last - first)
+        start += batch.num_rows
+        if start >= rows.stop:
+            return
+
+
+def _find_groups(file: Any, rows: range) -> tuple[int, list[int]]:
+    """Find the groups that hold some rows: the first row of the first of them, and their numbers."""
+    start, end, groups = 0, 0, list[int]()
     for group in range(file.num_row_groups):
-        end = start + file.metadata.row_group(group).num_rows
-        if start < rows.stop and end > rows.start:
-            for batch in file.iter_batches(batch_size=_BATCH, row_groups=[group], columns=columns):
-                first, last = max(rows.start - start, 0), min(rows.stop - start, batch.num_rows)
-                if first < last:
-                    yield batch.slice(first, last - first)
-                start += batch.num_rows
-        start = end
+        begin, end = end, end + file.metadata.row_group(group).num_rows
+        if begin < rows.stop and end > rows.start:
+            start = start if groups else begin
+            groups.append(group)
+    return start, groups
 
 
 def _choose(name: str, names: list[str], wanted: str | None, columns: ColumnNames) -> dict[str, str]:
