@@ -55,7 +55,7 @@ class Figure:
     """Per second, without padding."""
     padding: float | None
     """Share of what was computed, 0 to 1; None where it is not known."""
-    of_the_chip: float | None
+    of_the_chip: float
     """Share of the measured rate of matrix products, 0 to 1."""
     gigabytes: float | None
     """Peak of the GPU's memory; None on a CPU."""
@@ -100,7 +100,7 @@ class Bench:
 
     def train(self, subject: Subject, way: str) -> Figure:
         """Time one way of training, after a warm-up that also compiles."""
-        encodings = draw_encodings(subject, self.batch * 64, self.length)
+        encodings = draw_encodings(self.batch * 64, self.length)
         model = subject.build().to(self.device)
         tokenizer = CountingTokenizer(_BUCKET if way == "graphs" else None)
         if way in ("compiled", "graphs"):
@@ -116,7 +116,7 @@ class Bench:
             work(subject, model, tokenizer, rows, self.steps)
             tokenizer.clear()
             seconds, peak = self._time(lambda: work(subject, model, tokenizer, rows, self.steps))
-        products = 3 * sum(tokenizer.lengths_times(lambda length: subject.count_products(model, length)))
+        products = 3 * tokenizer.add_up(lambda length: subject.count_products(model, length))
         return self._make_figure(subject, way, seconds, tokenizer, products, peak, self.dtype)
 
     def _train_by_evokd(
@@ -171,7 +171,7 @@ class Bench:
             counted = CountingTokenizer(None)
             # One more sub-word at each end.
             counted.count([len(text.split()) + 2 for text in rows])
-            products = sum(counted.lengths_times(lambda length: subject.count_products(model, length)))
+            products = counted.add_up(lambda length: subject.count_products(model, length))
             compute = Compute(device="cuda" if self.device.type == "cuda" else "cpu")
             plain = pipeline("text-classification", model=folder, device=self.device, batch_size=64)
 
@@ -231,8 +231,8 @@ def print_table(figures: Sequence[Figure], bench: Bench) -> None:
     for one in figures:
         padding = "-" if one.padding is None else f"{one.padding:.0%}"
         peak = "-" if one.gigabytes is None else f"{one.gigabytes:.2f}"
-        share = "-" if one.of_the_chip is None else f"{one.of_the_chip:.1%}"
-        print(f"| {one.size} | {one.what} | {one.seconds:.2f} | {one.sub_words:,.0f} | {padding} | {share} | {peak} |")
+        speed, share = f"{one.sub_words:,.0f}", f"{one.of_the_chip:.1%}"
+        print(f"| {one.size} | {one.what} | {one.seconds:.2f} | {speed} | {padding} | {share} | {peak} |")
 
 
 def main(arguments: Sequence[str]) -> None:

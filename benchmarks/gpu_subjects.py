@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def draw_lengths(count: int, most: int) -> list[int]:
     return [min(most, max(6, round(rng.lognormvariate(3.2, 0.6)))) for _ in range(count)]
 
 
-def draw_encodings(subject: Subject, count: int, most: int) -> list[dict[str, list[int]]]:
+def draw_encodings(count: int, most: int) -> list[dict[str, list[int]]]:
     """Draw texts as a tokenizer gives them."""
     rng = random.Random(1)
     words = [[rng.randrange(4, _WORDS) for _ in range(length)] for length in draw_lengths(count, most)]
@@ -166,6 +166,6 @@ class CountingTokenizer:
         """Share of padding in what was computed; None where nothing was padded here."""
         return 1 - self.sub_words / self._computed if self._computed else None
 
-    def lengths_times(self, cost: Callable[[int], float]) -> Iterator[float]:
-        """Give the cost of all texts of each length."""
-        return (cost(length) * count for length, count in self._lengths.items())
+    def add_up(self, cost: Callable[[int], float]) -> float:
+        """Add up what all texts cost, each by its length."""
+        return sum(cost(length) * count for length, count in self._lengths.items())

@@ -28,16 +28,16 @@ def find_memory_faults(plan: Plan) -> Iterator[Finding]:
     if shape is None or settings.tune == "head" or isinstance(settings.max_length, str):
         return
     device = measure_device(settings.device)
-    need = estimate_bytes(shape, settings, is_gpu=device is not None and device[0] == "GPU")
+    is_gpu = device is not None and device[0] == "GPU"
+    need = estimate_bytes(shape, settings, is_gpu=is_gpu)
     millions = f"{shape.parameters / 1e6:,.0f} million parameters"
-    mend = _advise(settings)
     if device is not None and need > device[1]:
         name, size = device
         text = f"training needs about {need / _GB:.1f} GB ({millions}), and the {name} has {size / _GB:.1f} GB"
-        yield Finding("warning", "student_memory", settings.base, text, mend)
+        yield Finding("warning", "student_memory", settings.base, text, _advise(settings))
     elif shape.parameters > LARGE and not settings.lora.rank:
         adapters = settings.model_copy(update={"lora": LoraSettings(rank=_RANK)})
-        less = estimate_bytes(shape, adapters, is_gpu=device is not None and device[0] == "GPU")
+        less = estimate_bytes(shape, adapters, is_gpu=is_gpu)
         text = f"the student has {millions}; training all takes {need / _GB:.1f} GB, adapters {less / _GB:.1f} GB"
         yield Finding("hint", "student_large", settings.base, text, f"set student.lora.rank={_RANK}")
 

@@ -35,7 +35,7 @@ def test_a_machine_with_other_data_is_refused(toy_domain: Path, tmp_path: Path) 
     body = make_body(toy_domain, tmp_path / "out")
     seeds = toy_domain / "corpus.jsonl"
     seeds.write_text(seeds.read_text(encoding="utf-8").replace("a", "b", 1), encoding="utf-8")
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="would not make the same runs of toy"):
         check_node(body)
 
 
