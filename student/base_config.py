@@ -11,6 +11,8 @@ RECORD = "evokd.json"
 """File by which a folder shows that it is a student of this program."""
 LEAST_POSITIONS = 8
 """Sub-words that a base must be able to read at once."""
+LARGEST_PAD = 100
+"""Id of the padding up to which a training takes only the word vectors that occur (`student.training.vocabulary`)."""
 NO_PADDING = "its tokenizer has no padding token, nor an end or unknown token to pad with; add one to the tokenizer"
 _BEHIND_PADDING = {
     "roberta",

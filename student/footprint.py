@@ -8,7 +8,7 @@ row of attention before and behind its dropout.
 from dataclasses import dataclass
 from pathlib import Path
 
-from evokd.student.base_config import read_object
+from evokd.student.base_config import LARGEST_PAD, read_object
 from evokd.student.base_files import count_parameters
 from evokd.student.student_settings import StudentSettings
 
@@ -20,8 +20,6 @@ _MOMENTS = 2 * _FLOAT32
 """Bytes that AdamW keeps per trained parameter."""
 _USED_WORDS = 8_192
 """Sub-words of the vocabulary that samples use, about; the others are not trained (`student.training.vocabulary`)."""
-_LATE_PADDING = 100
-"""From this id of the padding on, the whole vocabulary is trained."""
 _GATED = {"modernbert": 2}
 """Kinds whose feed-forward layer has a gate: as many numbers again."""
 _DISENTANGLED = 3
@@ -83,7 +81,7 @@ def read_shape(folder: Path) -> EncoderShape | None:
         intermediate=(find("intermediate_size", "hidden_dim", "n_inner") or 4 * hidden) * _GATED.get(kind, 1),
         heads=heads,
         is_disentangled=kind.startswith("deberta"),
-        trains_all_words=padding > _LATE_PADDING,
+        trains_all_words=padding > LARGEST_PAD,
     )
 
 

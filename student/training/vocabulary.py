@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-_LARGEST_PAD = 100
-"""Ids up to the padding's keep their place, since some models tell padding by its id; a late one is not worth it."""
+from evokd.student.base_config import LARGEST_PAD
 
 
 @contextmanager
@@ -28,9 +27,10 @@ def small_vocabulary(model: nn.Module, encodings: Sequence[dict[str, Any]], pad:
         The encodings with ids of the small table; they are valid inside the block alone.
     """
     table = model.get_input_embeddings()  # type: ignore[operator]
-    if type(table) is not nn.Embedding or not 0 <= pad <= _LARGEST_PAD:
+    if type(table) is not nn.Embedding or not 0 <= pad <= LARGEST_PAD:
         yield list(encodings)
         return
+    # Ids up to the padding's keep their place, since some models tell padding by its id; a late one is not worth it.
     used = sorted({*range(pad + 1), *(i for encoding in encodings for i in encoding["input_ids"])})
     new_ids = {old: new for new, old in enumerate(used)}
     rows = torch.tensor(used, device=table.weight.device)
