@@ -43,6 +43,17 @@ class ShardOptions:
     scores: bool = False
     """Whether the probabilities of all labels are written."""
 
+    def __post_init__(self) -> None:
+        """Refuse what would write over columns of the input, or cut it into nothing.
+
+        Raises:
+            InputError: names the option.
+        """
+        if not self.prefix:
+            raise InputError("prefix: give one letter or more, so that no column of the input is written over")
+        if self.rows < 1:
+            raise InputError(f"rows: {self.rows} lines of the input per file are too few; give 1 or more")
+
 
 def predict_on_ray(
     student: Student,

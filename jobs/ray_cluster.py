@@ -32,6 +32,8 @@ _NOTICE = 90.0
 _NOISY_THREAD = "ray_listen_error_messages"
 """The thread in which Ray prints what its daemons say to standard output."""
 _SHOWN = 300
+_ROUNDING = 1e-6
+"""What a quotient of floats may lie below the whole number that it stands for: five workers of .2 GPUs share one."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class RayCluster:
         """
         slots = 0
         for node in self.list_nodes():
-            by_gpu = node.gpus // self._gpus if self._gpus else float("inf")
+            by_gpu = node.gpus / self._gpus + _ROUNDING if self._gpus else float("inf")
             slots += int(min(node.cpus // cpus, by_gpu))
         if not slots:
             wanted = f"{cpus} cores" + (f" and {self._gpus:g} GPUs" if self._gpus else "")

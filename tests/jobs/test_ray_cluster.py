@@ -56,6 +56,8 @@ def test_slots_are_those_that_machines_have_room_for() -> None:
     assert cluster.describe() == "Ray: a cluster of 2 machines, 11 cores"
     assert [cluster.count_slots(cpus) for cpus in (1, 2, 3, 8)] == [11, 5, 3, 1]
     assert open_played([HEAD, BIG, SMALL], gpus=0.25).count_slots(1) == 4
+    assert open_played([HEAD, BIG, SMALL], gpus=0.2).count_slots(1) == 5
+    assert open_played([HEAD, BIG, SMALL], gpus=0.3).count_slots(1) == 3
     assert open_played([HEAD, BIG, SMALL], gpus=1).count_slots(1) == 1
     with pytest.raises(InputError, match="no machine of the cluster has 9 cores"):
         cluster.count_slots(9)
