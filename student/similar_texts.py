@@ -102,11 +102,9 @@ class SimilarTexts:
         words = _split(form)
         places = list(self._find(words, threshold))
         coded = [self._coded[place] for place in places]
-        likeness = Indel.normalized_similarity
-        for _, _, at in process.extract_iter(self._code(words), coded, scorer=likeness, score_cutoff=threshold):
+        for at in _compare(self._code(words), coded, threshold):
             other = self._forms[places[at]]
-            # beyond a million different words some share a character, so what is found is compared by its words
-            if likeness(words, _split(other), score_cutoff=threshold) >= threshold:
+            if _is_like(words, _split(other), threshold):
                 yield other
 
     def _code(self, words: Sequence[str]) -> str:
@@ -138,18 +136,27 @@ def pair_like(forms: Sequence[str], threshold: float) -> Iterator[tuple[str, str
     counts = Counter(word for words in texts for word in words)
     codes = {word: chr(min(number, _LAST_CODE)) for number, word in enumerate(counts, 1)}
     coded = ["".join(map(codes.__getitem__, words)) for words in texts]
-    likeness = Indel.normalized_similarity
     holders: dict[str, list[int]] = {}
     for place, words in enumerate(texts):
         ranked = sorted(words, key=lambda word: (counts[word], word))
         rarest = set(ranked[: len(words) - _count_shared(len(words), threshold) + 1])
         near = list({other for word in rarest for other in holders.get(word, ())})
-        rivals = [coded[other] for other in near]
-        for _, _, at in process.extract_iter(coded[place], rivals, scorer=likeness, score_cutoff=threshold):
-            if likeness(words, texts[near[at]], score_cutoff=threshold) >= threshold:
+        for at in _compare(coded[place], [coded[other] for other in near], threshold):
+            if _is_like(words, texts[near[at]], threshold):
                 yield forms[near[at]], forms[place]
         for word in rarest:
             holders.setdefault(word, []).append(place)
+
+
+def _compare(coded: str, others: Sequence[str], threshold: float) -> Iterator[int]:
+    """Give the places of coded texts that are alike; beyond a million different words some share a character."""
+    found = process.extract_iter(coded, others, scorer=Indel.normalized_similarity, score_cutoff=threshold)
+    return (place for _, _, place in found)
+
+
+def _is_like(words: Sequence[str], others: Sequence[str], threshold: float) -> bool:
+    """Compare what was found by characters by its words."""
+    return Indel.normalized_similarity(words, others, score_cutoff=threshold) >= threshold
 
 
 def _count_shared(words: int, threshold: float) -> int:

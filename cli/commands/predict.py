@@ -74,10 +74,11 @@ def predict(
         raise InputError(f"--input {given}: the rows are named already ({file}); leave one of them out")
     if output is not None and prefix == "":
         raise InputError("--prefix: give one letter or more, so that no column of the input is written over")
+    name = file or given or "-"
     cluster = choose_cluster(on, ray_address, ray_gpus)
     if cluster is not None:
         options = api.ShardOptions(shard_rows or api.SHARD_ROWS, prefix or _PREFIX, reject, scores)
-        student, rows = api.load_student(run, runs_dir, int8=int8), _open(file or given or "-", form, text_column)
+        student, rows = api.load_student(run, runs_dir, int8=int8), _open(name, form, text_column)
         _write_shards(student, rows, output, cluster, options, jobs, quiet)
         return
     if shard_rows is not None or jobs is not None:
@@ -86,8 +87,8 @@ def predict(
         student = api.load_student(run, runs_dir, int8=int8, process=process)
         if output is not None:
             api.check_output(output)
-            _check_apart(output, file or given or "-")
-        rows = _open(file or given or "-", form, text_column)
+            _check_apart(output, name)
+        rows = _open(name, form, text_column)
         _tell_rows(student, rows, quiet)
         if output is None:
             _print(student, rows, prefix or "", reject)
