@@ -1,15 +1,14 @@
 """Write a shard: beside its name, to the disk, then under its name. Writing it again changes nothing."""
 
-import os
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from evokd.inference.answers import AnswerColumns
 from evokd.inference.writers import write_json_line
 from evokd.messages import EvokdError
+from evokd.messages.files import replacing
 
 
 def write_shard(path: Path, rows: Sequence[Mapping[str, Any]], schema: Any = None) -> None:
@@ -26,36 +25,22 @@ def write_shard(path: Path, rows: Sequence[Mapping[str, Any]], schema: Any = Non
     # a worker on a machine that seems to be gone may still be writing: each has a name of its own
     partial = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.partial")
     try:
-        if schema is None:
-            _write_lines(partial, rows)
-        else:
-            _write_parquet(partial, rows, schema)
-        _sync(partial)
-        partial.replace(path)
+        with replacing(path, partial) as file:
+            if schema is None:
+                file.writelines(write_json_line(row).encode("utf-8") for row in rows)
+            else:
+                _write_parquet(path, file, rows, schema)
     except OSError as exc:
         raise EvokdError(f"{path}: cannot be written ({exc.strerror}); make room") from exc
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
-def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(map(write_json_line, rows))
-
-
-def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], schema: Any) -> None:
+def _write_parquet(path: Path, file: BinaryIO, rows: Sequence[Mapping[str, Any]], schema: Any) -> None:
     from pyarrow import ArrowException, Table, parquet
 
     try:
-        parquet.write_table(Table.from_pylist(list(rows), schema=schema), path)
+        parquet.write_table(Table.from_pylist(list(rows), schema=schema), file)
     except ArrowException as exc:
         raise EvokdError(f"{path}: these rows cannot be written as Parquet ({exc}); give them as .jsonl") from exc
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def count_rows(path: Path) -> int:

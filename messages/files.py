@@ -2,8 +2,10 @@
 
 import codecs
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from evokd.messages.base import InputError
 
@@ -64,14 +66,31 @@ def write_atomically(path: Path, text: str) -> None:
         OSError: it cannot be written; what stood there is unchanged.
     """
     data = text.encode("utf-8")
-    part = path.with_suffix(".part")
+    try:
+        with replacing(path, path.with_suffix(".part")) as file:
+            file.write(data)
+    except OSError as exc:
+        raise OSError(exc.errno, exc.strerror, str(path)) from exc
+
+
+@contextmanager
+def replacing(path: Path, part: Path) -> Iterator[BinaryIO]:
+    """Open a file to write; behind the block it is on the disk and has its name, after an error it is gone.
+
+    Args:
+        path: the file; what stands there is replaced.
+        part: its name while it is written, in the same folder.
+
+    Raises:
+        OSError: it cannot be written; what stood there is unchanged.
+    """
     try:
         with part.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError as exc:
+    except BaseException:
         with suppress(OSError):
             part.unlink()
-        raise OSError(exc.errno, exc.strerror, str(path)) from exc
+        raise

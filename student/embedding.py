@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModel
 
+from evokd.messages.files import replacing
 from evokd.student.base import fingerprint, locate
 from evokd.student.compute import pick_device, set_threads
 from evokd.student.memory import halve, in_batches
@@ -63,15 +64,8 @@ def embed_file(job: EmbedFileJob) -> int:
         size = _BATCH if device.type == "cpu" else _GPU_BATCH
         rows = np.stack(_encode(job.base, job.texts, device, halve(size, job.halvings)))
     path = Path(job.out)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            np.save(file, rows.astype(np.float16))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path, path.with_suffix(f".{os.getpid()}.part")) as file:
+        np.save(file, rows.astype(np.float16))
     return int(rows.shape[1])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evokd.messages import InputError
-from evokd.messages.files import decode_utf8, read_utf8, write_atomically
+from evokd.messages.files import decode_utf8, read_utf8, replacing, write_atomically
 
 MARK = b"\xef\xbb\xbf"
 
@@ -83,3 +83,20 @@ def test_a_file_that_cannot_be_written_is_as_it_was(tmp_path: Path, monkeypatch:
     with pytest.raises(UnicodeEncodeError):
         write_atomically(path, "\ud800")
     assert {name.name: name.read_text() for name in tmp_path.iterdir()} == {"a.json": "old"}
+
+
+def test_a_block_that_fails_or_is_interrupted_replaces_nothing(tmp_path: Path) -> None:
+    path, part = tmp_path / "a.bin", tmp_path / ".a.partial"
+    with replacing(path, part) as file:
+        file.write(b"old")
+        assert not path.exists()
+
+    def fail(fault: type[BaseException]) -> None:
+        with replacing(path, part) as file:
+            file.write(b"new")
+            raise fault
+
+    for fault in (ValueError, KeyboardInterrupt):
+        with pytest.raises(fault):
+            fail(fault)
+    assert {name.name: name.read_bytes() for name in tmp_path.iterdir()} == {"a.bin": b"old"}
