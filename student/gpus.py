@@ -3,12 +3,23 @@
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """Environment variable by which CUDA shows a process some of the GPUs, in that order."""
 _MIB = 2**20
 _SECONDS = 5.0
 """Seconds that the driver may take."""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU that this process may use."""
+
+    name: str
+    """As `CUDA_VISIBLE_DEVICES` has it: a number, or a UUID."""
+    memory: int | None
+    """Bytes; None where the driver does not know it by this name, such as a UUID."""
 
 
 def read_memory() -> dict[str, int]:
@@ -31,11 +42,11 @@ def list_gpus() -> list[str]:
     return list(read_memory()) if shown is None else shown
 
 
-def first_memory() -> int | None:
-    """Bytes of the GPU that torch takes; None where there is none, or the driver does not know it by this name."""
+def find_first() -> Gpu | None:
+    """Find the GPU that torch takes; None where there is none."""
     sizes, shown = read_memory(), _list_shown()
     first = next(iter(sizes if shown is None else shown), None)
-    return None if first is None else sizes.get(first)
+    return None if first is None or not sizes else Gpu(first, sizes.get(first))
 
 
 def _list_shown() -> list[str] | None:

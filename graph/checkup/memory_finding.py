@@ -8,7 +8,7 @@ from evokd.graph.setup.plan import Plan
 from evokd.messages.finding import Finding
 from evokd.student.base import find_local
 from evokd.student.footprint import LARGE, EncoderShape, compute_need, read_shape
-from evokd.student.gpus import first_memory
+from evokd.student.gpus import find_first
 from evokd.student.student_settings import Device, LoraSettings, StudentSettings
 
 _GB = 1e9
@@ -52,9 +52,9 @@ def estimate_bytes(shape: EncoderShape, settings: StudentSettings, *, is_gpu: bo
 def measure_device(device: Device) -> tuple[str, int] | None:
     """Say where the student is trained, `GPU` or `CPU`, and the bytes of its memory; None where nothing tells."""
     if device != "cpu":
-        size = first_memory()
-        if size is not None:
-            return "GPU", size
+        gpu = find_first()
+        if gpu is not None:
+            return None if gpu.memory is None else ("GPU", gpu.memory)
     if not hasattr(os, "sysconf"):
         return None
     try:

@@ -55,6 +55,8 @@ def test_the_driver_is_asked_for_the_memory(tmp_path: Path, monkeypatch: pytest.
     assert measure_device("auto") == ("GPU", 24_576 * 2**20)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
     assert measure_device("auto") == ("GPU", 8_192 * 2**20)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8d2f")  # which is not compared with the memory of the machine
+    assert measure_device("auto") is None
     told = measure_device("cpu")
     assert told is not None
     assert told[0] == "CPU"
