@@ -32,6 +32,8 @@ _NOTICE = 90.0
 _NOISY_THREAD = "ray_listen_error_messages"
 """The thread in which Ray prints what its daemons say to standard output."""
 _SHOWN = 300
+_SHARE_DIGITS = 4
+"""Decimals of a share of a GPU."""
 _ROUNDING = 1e-6
 """What a quotient of floats may lie below the whole number that it stands for: five workers of .2 GPUs share one."""
 
@@ -44,6 +46,17 @@ class RayOptions:
     """HOST:PORT, or `auto` for the cluster that this machine belongs to; None: RAY_ADDRESS, or a new one here."""
     gpus: float = 0.0
     """GPUs of a worker; .5: two share one."""
+
+    def __post_init__(self) -> None:
+        """Refuse what Ray does not hand out.
+
+        Raises:
+            InputError: the number of GPUs is neither a share of one nor whole.
+        """
+        is_share = 0 <= self.gpus <= 1 and round(self.gpus, _SHARE_DIGITS) == self.gpus
+        if not is_share and not (self.gpus > 1 and float(self.gpus).is_integer()):
+            mend = f"write a share of one, such as 0.5, with {_SHARE_DIGITS} decimals at most, or a whole number"
+            raise InputError(f"--ray-gpus {self.gpus:g}: Ray hands out no such number of GPUs; {mend}")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evokd.jobs import ray_cluster
-from evokd.jobs.ray_cluster import RayCluster, shorten
+from evokd.jobs.ray_cluster import RayCluster, RayOptions, shorten
 from evokd.messages import EvokdError, InputError
 
 
@@ -63,6 +63,14 @@ def test_slots_are_those_that_machines_have_room_for() -> None:
         cluster.count_slots(9)
     with pytest.raises(InputError, match="has 1 cores and 2 GPUs"):
         open_played([HEAD, BIG], gpus=2).count_slots(1)
+
+
+@pytest.mark.parametrize("gpus", [-1.0, 1.5, 0.00001, float("nan"), float("inf")])
+def test_a_number_of_gpus_that_ray_does_not_hand_out_is_refused(gpus: float) -> None:
+    for sound in (0, 0.0, 0.0001, 0.3, 1, 2.0):
+        assert RayOptions(gpus=sound).gpus == sound
+    with pytest.raises(InputError, match=f"--ray-gpus {gpus:g}: Ray hands out no such number of GPUs; write a share"):
+        RayOptions(gpus=gpus)
 
 
 def test_a_machine_that_went_away_unnoticed_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
