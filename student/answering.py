@@ -6,6 +6,7 @@ take twice the time of oneDNN's, whose weights are laid out anew once, when the 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -47,7 +48,9 @@ class AnswerEngine:
     """What logits are divided by, so that confidences are frequencies; see `student.calibration`."""
     device: torch.device
     sub_words: int
-    """Computed at once, padding counted in, where memory allows."""
+    """Of a batch, padding counted in, where memory allows."""
+    batches: int = 1
+    """Computed side by side, each by a thread of its own."""
 
     def answer(self, texts: Sequence[str], sub_words: int | None = None) -> list[Prediction]:
         """Answer texts, in their order; repeats are answered once.
@@ -76,11 +79,16 @@ class AnswerEngine:
         pieces = self.network.cut(self.tokenizer, texts, self.limit)
         at_once = sub_words or self.sub_words
         order = sorted(range(len(pieces)), key=lambda i: len(pieces[i].inputs["input_ids"]))
+        filled = _fill_batches([len(pieces[i].inputs["input_ids"]) for i in order], at_once)
+        groups = [[order[place] for place in group] for group in filled]
+
+        def answer(group: Sequence[int]) -> list[torch.Tensor]:
+            return in_batches([pieces[i] for i in group], len(group), self._answer_batch)
+
         logits: dict[int, torch.Tensor] = {}
-        for group in _fill_batches([len(pieces[i].inputs["input_ids"]) for i in order], at_once):
-            chosen = [order[place] for place in group]
-            rows = in_batches([pieces[i] for i in chosen], len(chosen), self._answer_batch)
-            logits.update(zip(chosen, rows, strict=True))
+        with ThreadPoolExecutor(self.batches) as pool:
+            for group, rows in zip(groups, pool.map(answer, groups), strict=True):
+                logits.update(zip(group, rows, strict=True))
         if not all(bool(row.isfinite().all()) for row in logits.values()):
             raise StudentError("the student's output is NaN; train it at a lower student.rate")
         return pieces, [logits[i] for i in range(len(pieces))]
@@ -131,9 +139,10 @@ def _load_engine(
     record = read_record(Path(folder))
     network = make_network(codec(record["task"], record["labels"]))
     if int8 or is_onnx(Path(folder)):
-        device = torch.device("cpu")
+        device, batches = torch.device("cpu"), torch.get_num_threads()
         model, sub_words = _open_onnx(Path(folder), int8), ONNX_SUB_WORDS
     else:
+        batches = 1
         model, sub_words = _open_torch(network, folder, device), SUB_WORDS if device.type == "cpu" else _GPU_SUB_WORDS
     tokenizer = open_tokenizer(folder, not network.classifies_texts)
     return AnswerEngine(
@@ -144,6 +153,7 @@ def _load_engine(
         temperature=read_temperature(record),
         device=device,
         sub_words=sub_words,
+        batches=batches,
     )
 
 
@@ -154,7 +164,8 @@ def _open_torch(network: TaskNetwork, folder: str, device: torch.device) -> torc
 
 
 def _open_onnx(folder: Path, int8: bool) -> Callable[..., Any]:
-    session = open_session(folder, int8, torch.get_num_threads())
+    # batches side by side need no threads within: a tenth faster than one batch on all threads
+    session = open_session(folder, int8, threads=1)
 
     def compute(input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: torch.Tensor) -> SimpleNamespace:
         return SimpleNamespace(logits=torch.from_numpy(run(session, input_ids.numpy(), attention_mask.numpy())))

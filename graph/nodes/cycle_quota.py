@@ -14,14 +14,19 @@ LEAST_RATE = 0.5
 
 def count_wanted(state: State, context: RunContext) -> int:
     """Texts to ask for: a cycle's worth, or what is left of the budget plus a margin for rejected texts."""
-    cycle, curriculum = state["cycle"], context.settings.curriculum
-    warm = curriculum.warm_up.drafts if cycle <= curriculum.warm_up.cycles else None
-    wanted = warm or curriculum.quotas.drafts
+    cycle, wanted = state["cycle"], cycle_size(state["cycle"], context)
     budget = context.settings.budget
     caps = (budget.samples and budget.samples - state["accepted"], budget.cycle.samples)
     for left in (cap for cap in caps if cap is not None):
         wanted = cap_cycle(wanted, math.ceil(left / _acceptance(context, cycle)))
     return min(wanted, _affordable(cycle, context, wanted))
+
+
+def cycle_size(cycle: int, context: RunContext) -> int:
+    """Texts that a cycle asks for while the budget lasts."""
+    curriculum = context.settings.curriculum
+    warm = curriculum.warm_up.drafts if cycle <= curriculum.warm_up.cycles else None
+    return warm or curriculum.quotas.drafts
 
 
 def cap_cycle(usual: int, left: int) -> int:

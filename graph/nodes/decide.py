@@ -1,14 +1,17 @@
 """The node that decides whether another cycle follows. It stores its decision; routers only read it."""
 
 from evokd.graph.context import RunContext
+from evokd.graph.nodes.cycle_quota import cycle_size
 from evokd.graph.state import Decision, State, StateUpdate
 from evokd.tracing.rows import DECISION, GATE, DecisionRecord
 from evokd.tracing.summary import gain_of
 
 BARREN = 2
 """After this many cycles in a row without a new sample, the teacher has nothing new to offer."""
-ENOUGH = 0.99
-"""Share of the budget's samples at which it counts as spent: the last one in a hundred is not worth a cycle."""
+LEAST_OF_BUDGET = 0.01
+"""Share of the budget's samples that is not worth another cycle, with its requests and training."""
+LEAST_OF_CYCLE = 0.05
+"""Share of a cycle's texts that is not worth another cycle; of a budget smaller than a cycle, that share of it."""
 GAIN_CYCLES = 3
 """Cycles that `stop.gain` looks at."""
 
@@ -32,7 +35,7 @@ def find_reason(state: State, context: RunContext) -> str | None:
     reached = {
         "target": stop.target is not None and score is not None and score >= stop.target,
         "cycles": state["cycle"] >= stop.cycles,
-        "budget.samples": budget.samples is not None and state["accepted"] >= ENOUGH * budget.samples,
+        "budget.samples": budget.samples is not None and is_filled(budget.samples, state, context),
         "budget.tokens": budget.tokens is not None and usage["input_tokens"] + usage["output_tokens"] >= budget.tokens,
         "budget.usd": budget.usd is not None and cost is not None and cost >= budget.usd,
         "patience": stop.patience is not None and state["stale"] >= stop.patience,
@@ -40,6 +43,12 @@ def find_reason(state: State, context: RunContext) -> str | None:
         "exhausted": state["barren"] >= BARREN,
     }
     return next((name for name, hit in reached.items() if hit), None)
+
+
+def is_filled(budget: int, state: State, context: RunContext) -> bool:
+    """Whether a budget of samples is spent, or so nearly that what is left is not worth another cycle."""
+    usual = min(budget, cycle_size(state["cycle"] + 1, context))
+    return budget - state["accepted"] <= max(LEAST_OF_BUDGET * budget, LEAST_OF_CYCLE * usual)
 
 
 def _is_too_little(cycle: int, context: RunContext, wanted: float) -> bool:

@@ -1,5 +1,8 @@
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 import torch
@@ -34,6 +37,23 @@ def test_order_and_repeats_change_no_answer(student: Path) -> None:
     once = predict(PredictJob(folder=str(student), texts=TEXTS, fast=True))
     turned = predict(PredictJob(folder=str(student), texts=[*reversed(TEXTS), *TEXTS], fast=True))
     assert [item.answer for item in turned] == [item.answer for item in [*reversed(once), *once]]
+
+
+def test_batches_side_by_side_give_the_same_answers_in_their_order(student: Path) -> None:
+    engine = open_engine(student, torch.device("cpu"))
+    alone = replace(engine, sub_words=64).answer(TEXTS)
+    first, second = Event(), Event()
+
+    def compute(**inputs: torch.Tensor) -> Any:
+        if first.is_set():
+            second.set()
+        first.set()
+        assert second.wait(60), "the first batch waits for another one, which starts meanwhile"
+        return engine.model(**inputs)
+
+    beside = replace(engine, model=compute, sub_words=64, batches=3).answer(TEXTS)
+    assert [item.answer for item in beside] == [item.answer for item in alone]
+    assert [item.confidence for item in beside] == pytest.approx([item.confidence for item in alone], abs=1e-5)
 
 
 def test_a_temperature_changes_confidence_and_no_answer(student: Path) -> None:
