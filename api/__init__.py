@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from evokd.api.reviewing import Review as Review
     from evokd.api.reviewing import open_review as open_review
     from evokd.api.run_deletion import delete_run as delete_run
+    from evokd.api.run_deletion import delete_stored_run as delete_stored_run
     from evokd.api.run_deletion import find_runs_to_delete as find_runs_to_delete
+    from evokd.api.run_deletion import find_stored_runs_to_delete as find_stored_runs_to_delete
     from evokd.api.run_list import list_runs as list_runs
+    from evokd.api.run_list import list_stored_runs as list_stored_runs
     from evokd.api.runs import Event as Event
     from evokd.api.runs import resume as resume
     from evokd.api.runs import resume_async as resume_async
@@ -91,15 +94,18 @@ _MODULES = {
     "check_shardable": "api.sharding",
     "compare": "api.experiments",
     "delete_run": "api.run_deletion",
+    "delete_stored_run": "api.run_deletion",
     "draw_graph": "graph.build",
     "export": "api.releasing",
     "send_run": "api.exports",
     "exporting": "api.exports",
     "find_run": "api.record",
     "find_runs_to_delete": "api.run_deletion",
+    "find_stored_runs_to_delete": "api.run_deletion",
     "init_domain": "api.domain_making",
     "list_presets": "graph.setup.preset_catalog",
     "list_runs": "api.run_list",
+    "list_stored_runs": "api.run_list",
     "load_domain": "api.domains",
     "load_student": "api.students",
     "open_input": "api.texts",

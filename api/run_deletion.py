@@ -1,4 +1,4 @@
-"""Delete runs: their folders with all that is in them."""
+"""Delete runs: their folders with all that is in them, or what a database has of them."""
 
 import shutil
 from collections.abc import Sequence
@@ -7,6 +7,10 @@ from pathlib import Path
 from evokd.api.record import Run, find_local_run
 from evokd.graph.setup.run_folder import ResumeError, read_config
 from evokd.graph.setup.run_lock import HOLDER, LOCK
+from evokd.graph.setup.run_store import read_store
+from evokd.graph.setup.stored_runs import StoredRun as StoredRun
+from evokd.graph.setup.stored_runs import delete_stored_run as delete_stored_run
+from evokd.graph.setup.stored_runs import find_stored_run
 from evokd.messages import EvokdError, InputError
 from evokd.tracing.store import POINTER
 
@@ -28,6 +32,23 @@ def find_runs_to_delete(names: Sequence[str], runs_dir: Path) -> list[Run]:
     for run in runs.values():
         _check(run)
     return list(runs.values())
+
+
+def find_stored_runs_to_delete(names: Sequence[str], store: str) -> list[StoredRun]:
+    """Find runs of a database that may be deleted; nothing is deleted yet.
+
+    Args:
+        names: ids of runs.
+        store: `postgresql://...`, or `env` for what the environment variable EVOKD_STORE holds.
+
+    Raises:
+        InputError: a run is not there, runs at the moment, or is another user's; or the server refuses.
+    """
+    runs = [find_stored_run(read_store(store), name) for name in dict.fromkeys(names)]
+    for run in runs:
+        if run.holder is not None:
+            raise InputError(f"{run.run_id}: {run.holder} is working on this run; stop it first")
+    return runs
 
 
 def _check(run: Run) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from evokd.api.run_state import read_state
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.graph.setup.run_store import read_store
+from evokd.graph.setup.stored_runs import StoredRun, copy_record, find_stored_runs
 from evokd.messages import EvokdError
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import open_ledger
@@ -28,6 +30,31 @@ def list_runs(runs_dir: Path) -> list[dict[str, Any]]:
     """
     rows = [read_row(RunFolder(config.parent)) for config in runs_dir.glob("*/config.yaml")]
     return sorted(rows, key=lambda row: (row["started"], row["run_id"]))
+
+
+def list_stored_runs(store: str) -> tuple[list[dict[str, Any]], int]:
+    """Runs of a database, oldest first; also how many there are that this database user may not read.
+
+    Args:
+        store: `postgresql://...`, or `env` for what the environment variable EVOKD_STORE holds.
+
+    Returns:
+        Per run what `list_runs` gives, and `holder`: the process that works on it, and its machine, or None.
+
+    Raises:
+        InputError: the address cannot be used, or the server refuses.
+    """
+    runs, hidden = find_stored_runs(read_store(store))
+    rows = [_read_stored_row(run) for run in runs]
+    return sorted(rows, key=lambda row: (row["started"], row["run_id"])), hidden
+
+
+def _read_stored_row(run: StoredRun) -> dict[str, Any]:
+    with copy_record(run) as folder:
+        row = {**read_row(folder), "holder": run.holder}
+    if run.holder is not None:
+        row.update(state=f"running: {run.holder}", status="running")
+    return row
 
 
 def read_row(folder: RunFolder) -> dict[str, Any]:

@@ -28,6 +28,19 @@ def choose_store(option: str | None) -> str | None:
     return option or os.environ.get(VARIABLE) or None
 
 
+def read_store(option: str) -> str:
+    """The database that an option names: an address, or `env` for the one in the environment.
+
+    Raises:
+        InputError: the environment holds none.
+    """
+    if option != "env":
+        return option
+    if not os.environ.get(VARIABLE):
+        raise InputError(f"--store env: {VARIABLE} is not set; export {VARIABLE}=postgresql://user@host/database")
+    return os.environ[VARIABLE]
+
+
 def find_place(store: str, run_id: str) -> StoreAddress:
     """Find the place of a new run in a database.
 

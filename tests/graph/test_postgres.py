@@ -1,5 +1,7 @@
 """Runs that are kept in a Postgres database: the same results, resumed elsewhere, refused clearly."""
 
+import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,8 @@ import evokd.tracing.postgres.connection as connection
 from evokd.cli import main
 from evokd.graph import nodes
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.tracing.postgres.address import parse_address
+from evokd.tracing.postgres.session import hold_run
 from tests.graph.conftest import KILLED, Evokd, run_quick
 from tests.graph.setup.test_resume_check import stop_in_cycle_1
 from tests.graph.toy import QUICK, read_rows
@@ -26,6 +30,7 @@ def database(postgres: PostgresServer) -> PostgresServer:
     """A server without runs."""
     for row in postgres.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'evokd%'"):
         postgres.query(f'DROP SCHEMA "{row["nspname"]}" CASCADE')
+    postgres.query("DROP SCHEMA IF EXISTS other CASCADE")
     return postgres
 
 
@@ -57,6 +62,43 @@ def test_a_run_in_a_database_has_the_results_of_one_in_a_file(
     assert not stored.path.exists()
     assert main.run_cli(["resume", "stored", "--store", database.url, "--runs-dir", str(stored.path.parent)]) == 0
     assert read_results(stored) == (rows, files - {"report.html"})
+
+
+@pytest.mark.usefixtures("word_students")
+def test_the_runs_of_a_database_are_listed_and_deleted_from_any_machine(
+    toy_domain: Path, database: PostgresServer, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    long_name = "a-run-with-a-name-" + "x" * 70
+    stopped = stop_in_cycle_1(toy_domain, monkeypatch, capsys, "--store", database.url)
+    done = run_quick(toy_domain, "--store", database.url, run_id=long_name)
+    for folder in (stopped, done):
+        shutil.rmtree(folder.path)
+    database.query("CREATE SCHEMA other; CREATE TABLE other.run_owner (slot int)")
+    monkeypatch.setenv("EVOKD_STORE", database.url)
+    with hold_run(parse_address(database.url, stopped.run_id)):
+        assert main.run_cli(["runs", "--store", "env", "--json"]) == 0, capsys.readouterr().err
+        running, other = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+        assert main.run_cli(["runs", "--delete", stopped.run_id, "--yes", "--store", "env"]) == 2
+    refusal = capsys.readouterr().err
+    assert f"{stopped.run_id}: evokd {os.getpid()} on " in refusal
+    assert "is working on this run; stop it first" in refusal.replace("\n", " ")
+    assert (running["run_id"], running["status"]) == (stopped.run_id, "running")
+    assert running["holder"].startswith(f"evokd {os.getpid()} on ")
+    assert (other["run_id"], other["state"], other["holder"]) == (long_name, "done (cycles)", None)
+    assert other["samples"] > 0
+    assert len(other["gate_scores"]) == 3
+
+    assert main.run_cli(["runs", "--delete", stopped.run_id, "--yes", "--store", database.url]) == 0
+    assert main.run_cli(["runs", "--store", database.url]) == 0
+    printed = capsys.readouterr()
+    assert f"deleted {stopped.run_id} from {database.url}" in printed.err.replace("\n", "")
+    assert "done" in printed.out
+    assert "interrupted" not in printed.out
+    assert main.run_cli(["runs", "--delete", stopped.run_id, "--yes", "--store", database.url]) == 2
+    assert f"no run {stopped.run_id!r} in {database.url}" in capsys.readouterr().err.replace("\n", " ")
+    monkeypatch.delenv("EVOKD_STORE")
+    assert main.run_cli(["runs", "--store", "env"]) == 2
+    assert "EVOKD_STORE is not set" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("word_students")

@@ -21,6 +21,7 @@ from evokd.tracing.store import POINTER
 EVENTS = "events.jsonl"
 DOMAIN = "domain"
 """Folder of the copy of the domain."""
+_RECORD = ("config.yaml", EVENTS, "summary.json")
 PIECE = 4 * 2**20
 """Bytes of a file in one row."""
 _NOT_SENT = frozenset({POINTER, ".lock", ".holder", "student.log", "report.html", DOMAIN, ".student.partial"})
@@ -90,6 +91,18 @@ class FolderMirror:
                 if name.startswith(f"{DOMAIN}/") and not needs_domain():
                     break
                 self._fetch(name, stored[name])
+
+    def pull_record(self) -> None:
+        """Write what says how far the run is: its configuration, events and summary.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        with self._mutex:
+            stored = self._stored()
+            for name in _RECORD:
+                if name in stored:
+                    self._fetch(name, stored[name])
 
     def _stored(self) -> dict[str, str]:
         """Name -> digest of what is stored."""

@@ -204,10 +204,54 @@ def find_config(address: StoreAddress) -> str | None:
     return str(rows[0]["digest"]) if rows else None
 
 
-def list_schemas(address: StoreAddress) -> list[str]:
-    """The schemas of all runs in the database, in order."""
-    query = "SELECT schemaname FROM pg_tables WHERE tablename = 'run_owner' ORDER BY schemaname"
-    return [str(row["schemaname"]) for row in _ask(address, query)]
+def list_schemas(address: StoreAddress) -> dict[str, bool]:
+    """The schemas of all runs in the database, in order -> whether this user may read them.
+
+    Raises:
+        InputError: the server does not let us in.
+    """
+    return {str(row["schema"]): bool(row["may_read"]) for row in _ask(address, _LIST_RUNS)}
+
+
+_LIST_RUNS = (
+    "SELECT n.nspname AS schema,"
+    " has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS may_read"
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relname = 'run_owner' AND starts_with(n.nspname, 'evokd_') ORDER BY n.nspname"
+)
+
+
+def find_holder(address: StoreAddress) -> str | None:
+    """The process that works on a run, and its machine; None: nobody does.
+
+    Raises:
+        InputError: the server does not let us in.
+    """
+    key = _make_key(address.schema).to_bytes(8, "big", signed=True)
+    rows = _ask(address, _FIND_HOLDER, int.from_bytes(key[:4], "big"), int.from_bytes(key[4:], "big"))
+    return str(rows[0]["name"]) if rows else None
+
+
+_FIND_HOLDER = (
+    "SELECT name FROM run_owner WHERE EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+    " WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+    " AND l.classid = %s::bigint::oid AND l.objid = %s::bigint::oid)"
+)
+"""A lock's number stands in two halves there."""
+
+
+def drop_schema(address: StoreAddress) -> None:
+    """Delete a run that this process holds, with everything that the database has of it.
+
+    Raises:
+        StoreLostError: the server did not come back in time.
+    """
+    link = Link(address)
+    try:
+        dropped = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(address.schema))
+        link.run(lambda connection: connection.execute(dropped))
+    finally:
+        link.close()
 
 
 def make_schema(address: StoreAddress) -> None:
