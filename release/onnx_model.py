@@ -82,7 +82,7 @@ def write_onnx(student: StudentFolder, out: Path) -> None:
 
     from evokd.student.first_sub_word import read_first_sub_word
 
-    model = read_first_sub_word(student.load_calibrated().model)
+    model = read_first_sub_word(student.load_calibrated())
     # With attention written out all is a twentieth faster: torch's fused operator would look for NaN in each layer.
     model.set_attn_implementation("eager")
     length = min(8, student.limit)
@@ -158,7 +158,7 @@ def _answer_with_torch(student: StudentFolder, texts: Sequence[str]) -> list[Pre
     from evokd.student.tokenizer import open_tokenizer
 
     set_threads(None)
-    model = student.load_calibrated().model
+    model = student.load_calibrated()
     tokenizer = open_tokenizer(str(student.path), not student.network.classifies_texts)
     pieces = student.network.cut(tokenizer, texts, student.limit) if texts else []
     with torch.inference_mode():

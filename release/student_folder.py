@@ -16,7 +16,9 @@ from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.registry import codec, make_network
 
 if TYPE_CHECKING:
-    from evokd.student.tasks.network import LoadedModel, TaskNetwork
+    import torch
+
+    from evokd.student.tasks.network import TaskNetwork
 
 WINDOW_OVERLAP = 4
 """Windows of a long text share one `WINDOW_OVERLAP`-th of their sub-words, as in `student.tasks.ner.network`."""
@@ -54,17 +56,21 @@ class StudentFolder:
         """What logits are divided by, so that confidences are frequencies; 1 where nothing was measured."""
         return read_temperature(self.record)
 
-    def load_calibrated(self) -> "LoadedModel":
-        """Load the model with the temperature divided into its output layer, so that softmax gives confidences."""
+    def load_calibrated(self) -> "torch.nn.Module":
+        """Load the model with the temperature divided into its output layer, so that softmax gives confidences.
+
+        Raises:
+            StudentError: a file of its weights is damaged or belongs to another model.
+        """
         import torch
 
-        loaded = self.network.load(str(self.path))
-        layer = self.network.output_layer(loaded.model)
+        from evokd.student.tasks.network import load_trained
+
+        model = load_trained(self.network, self.path)
         with torch.no_grad():
-            for parameter in layer.parameters():
+            for parameter in self.network.output_layer(model).parameters():
                 parameter.div_(self.temperature)
-        loaded.model.eval()
-        return loaded
+        return model
 
     def answer(self, texts: Sequence[str]) -> list[Prediction]:
         """Answer texts exactly: the answers of `evokd predict`, with probabilities that are not calibrated."""

@@ -37,7 +37,7 @@ def write_weights(student: StudentFolder, out: Path) -> None:
             shutil.copyfile(path, out / path.name)
         return
     config = (out / "config.json").read_bytes()
-    student.load_calibrated().model.save_pretrained(out)  # type: ignore[operator]
+    student.load_calibrated().save_pretrained(out)  # type: ignore[operator]
     (out / "config.json").write_bytes(config)
     for path in out.glob("*.safetensors"):  # safetensors writes for the owner alone
         path.chmod((out / "config.json").stat().st_mode)

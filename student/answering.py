@@ -23,7 +23,7 @@ from evokd.student.onnx_engine import is_onnx, open_session, run
 from evokd.student.packed_linear import pack_linear_layers
 from evokd.student.protocol import Prediction, StudentError
 from evokd.student.record import read_record, read_temperature
-from evokd.student.tasks.network import TaskNetwork, TextPiece, cut_padding
+from evokd.student.tasks.network import TaskNetwork, TextPiece, cut_padding, load_trained
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.tokenizer import open_tokenizer
 
@@ -159,7 +159,7 @@ def _load_engine(
 
 def _open_torch(network: TaskNetwork, folder: str, device: torch.device) -> torch.nn.Module:
     with without_gc():  # transformers imports the model's code now
-        model = read_first_sub_word(network.load(folder).model.eval())
+        model = read_first_sub_word(load_trained(network, Path(folder)))
     return pack_linear_layers(model) if device.type == "cpu" else model.to(device)
 
 

@@ -11,7 +11,7 @@ from evokd.student.features import Encoder, find_encoder
 from evokd.student.memory import halve, in_batches, with_less
 from evokd.student.protocol import Compute, Prediction, PredictJob, StudentError
 from evokd.student.record import read_record
-from evokd.student.tasks.network import TaskNetwork, TextPiece, cut_padding
+from evokd.student.tasks.network import TaskNetwork, TextPiece, cut_padding, load_trained
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.tokenizer import open_tokenizer
 
@@ -52,7 +52,7 @@ def _answer(
     network: TaskNetwork, folder: str, texts: Sequence[str], limit: int, device: torch.device, size: int
 ) -> _Answered:
     """Answer with the whole student, from its folder."""
-    model = network.load(folder).model.to(device).eval()
+    model = load_trained(network, Path(folder)).to(device)
     tokenizer = open_tokenizer(folder, not network.classifies_texts)
     pieces = network.cut(tokenizer, texts, min(limit, tokenizer.model_max_length)) if texts else []
 

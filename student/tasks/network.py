@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig
 
 from evokd.student.protocol import Prediction, StudentError, TrainExample
@@ -161,6 +163,23 @@ def load_model(kind: Any, source: str, names: Sequence[str], more_layers: int = 
     )
     misfits = {name for name, *_shapes in report["mismatched_keys"]}
     return LoadedModel(model, frozenset(report["missing_keys"] | misfits))
+
+
+def load_trained(network: TaskNetwork, folder: Path) -> torch.nn.Module:
+    """Load a trained student, all of whose weights must be there, float32, on the CPU, for answering.
+
+    Raises:
+        StudentError: a file of its weights is damaged or missing, or belongs to another model.
+    """
+    try:
+        model, drawn = network.load(str(folder))
+    except SafetensorError as exc:
+        raise StudentError(f"{folder}: a file of its weights is damaged ({exc}); copy the student anew") from exc
+    if drawn:
+        lacking = min(drawn) + (f" and {len(drawn) - 1} more" if len(drawn) > 1 else "")
+        told = f"its weights are those of another model: they lack {lacking}"
+        raise StudentError(f"{folder}: {told}; copy all files of the student together")
+    return model.eval()
 
 
 def cut_padding(row: torch.Tensor, inputs: Mapping[str, Sequence[int]]) -> torch.Tensor:

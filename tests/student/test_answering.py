@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from evokd.messages.files import write_atomically
 from evokd.student import answering
@@ -78,6 +80,28 @@ def test_a_student_is_loaded_once_and_anew_when_it_changes(student: Path) -> Non
 def test_a_folder_without_a_record_is_no_student(tmp_path: Path) -> None:
     with pytest.raises(StudentError, match="is no student of this program"):
         open_engine(tmp_path, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:1_000]), "a file of its weights is damaged"),
+        (lambda path: drop_output_layer(path), "its weights are those of another model: they lack classifier.bias"),
+    ],
+)
+def test_no_student_answers_with_weights_that_it_lacks(
+    student: Path, spoil: Callable[[Path], object], told: str, fast: bool
+) -> None:
+    spoil(student / "model.safetensors")
+    with pytest.raises(StudentError, match=told):
+        predict(PredictJob(folder=str(student), texts=TEXTS, fast=fast))
+
+
+def drop_output_layer(path: Path) -> None:
+    """Leave the weights of the base alone, as if its file had been copied over the student's."""
+    weights = load_file(path)
+    save_file({name: weight for name, weight in weights.items() if "classifier" not in name}, path, {"format": "pt"})
 
 
 def test_memory_that_runs_short_halves_a_batch(student: Path, monkeypatch: pytest.MonkeyPatch) -> None:
