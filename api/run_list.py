@@ -33,7 +33,7 @@ def list_runs(runs_dir: Path) -> list[dict[str, Any]]:
 
 
 def list_stored_runs(store: str) -> tuple[list[dict[str, Any]], int]:
-    """Runs of a database, oldest first; also how many there are that this database user may not read.
+    """Runs of a database, oldest first; also how many there are that are of other database users.
 
     Args:
         store: `postgresql://...`, or `env` for what the environment variable EVOKD_STORE holds.

@@ -25,7 +25,7 @@ class StoredRun:
 
 
 def find_stored_runs(store: str) -> tuple[list[StoredRun], int]:
-    """Find the runs of a database that this user may read; also how many others there are.
+    """Find the runs of a database that this user may work on; also how many others there are.
 
     Raises:
         InputError: the address cannot be used, or the server refuses.

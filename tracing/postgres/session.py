@@ -184,9 +184,9 @@ def has_run_tables(address: StoreAddress) -> bool:
     return bool(rows)
 
 
+_MAY_WORK = "has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'UPDATE') AS may_work"
 _FIND_RUN = (
-    "SELECT pg_get_userbyid(c.relowner) AS owner,"
-    " has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'UPDATE') AS may_work"
+    f"SELECT pg_get_userbyid(c.relowner) AS owner, {_MAY_WORK}"
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = %s AND c.relname = 'run_owner'"
 )
@@ -205,17 +205,16 @@ def find_config(address: StoreAddress) -> str | None:
 
 
 def list_schemas(address: StoreAddress) -> dict[str, bool]:
-    """The schemas of all runs in the database, in order -> whether this user may read them.
+    """The schemas of all runs in the database, in order -> whether this user may work on them.
 
     Raises:
         InputError: the server does not let us in.
     """
-    return {str(row["schema"]): bool(row["may_read"]) for row in _ask(address, _LIST_RUNS)}
+    return {str(row["schema"]): bool(row["may_work"]) for row in _ask(address, _LIST_RUNS)}
 
 
 _LIST_RUNS = (
-    "SELECT n.nspname AS schema,"
-    " has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS may_read"
+    f"SELECT n.nspname AS schema, {_MAY_WORK}"
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.relname = 'run_owner' AND starts_with(n.nspname, 'evokd_') ORDER BY n.nspname"
 )

@@ -85,9 +85,9 @@ def test_who_is_asked_to_stop_does_not_wait_long_for_a_server(
 
 
 def test_a_run_that_was_dropped_is_told(address: StoreAddress, postgres: PostgresServer) -> None:
-    assert list_schemas(address) == ["evokd_one"]
+    assert list_schemas(address) == {"evokd_one": True}
     postgres.query(DROP)
-    assert list_schemas(address) == []
+    assert list_schemas(address) == {}
     with pytest.raises(InputError, match="holds no run 'one'"), hold_run(address):
         pass
 
@@ -101,6 +101,7 @@ def test_a_run_of_another_user_of_the_database_is_told(
     if granted is not None:
         postgres.query(f"GRANT {granted} TO colleague")
     other = parse_address(postgres.url.replace("evokd@", "colleague@"), "one")
+    assert list_schemas(other) == {"evokd_one": False}
     for ask in (find_config, lambda address: hold_run(address).__enter__()):
         with pytest.raises(InputError, match="the run 'one' there belongs to the database user 'evokd'; connect as"):
             ask(other)
