@@ -54,10 +54,14 @@ def test_a_killed_run_is_dealt_the_same_texts(
     event: str, node: str, count: int, recorded: Path, tmp_path: Path, evokd: Evokd
 ) -> None:
     args = ["run", str(recorded), *QUICK, *RECORDED, "--runs-dir", str(tmp_path / "runs")]
-    assert evokd(*args, "--run-id", "whole")[0] == 0
-    assert evokd(*args, "--run-id", "killed", event=event, node=node, count=count)[0] == KILLED
-    assert evokd("resume", str(tmp_path / "runs" / "killed"))[0] == 0
-    assert facts(tmp_path / "runs" / "killed") == facts(tmp_path / "runs" / "whole")
+    killed = tmp_path / "runs" / "killed"
+    for code, printed in (
+        (0, evokd(*args, "--run-id", "whole")),
+        (KILLED, evokd(*args, "--run-id", killed.name, event=event, node=node, count=count)),
+        (0, evokd("resume", str(killed))),
+    ):
+        assert printed[0] == code, printed[1]
+    assert facts(killed) == facts(tmp_path / "runs" / "whole")
 
 
 def test_without_a_recording_there_is_no_such_teacher(toy_domain: Path, capsys: pytest.CaptureFixture[str]) -> None:
