@@ -25,7 +25,9 @@ def bench(
     budget_samples: Annotated[int | None, typer.Option(help="Accepted samples of each run.")] = None,
     budget_tokens: Annotated[int | None, typer.Option(help="Tokens of each run, read and written.")] = None,
     shots: Annotated[int | None, typer.Option(help="Examples per label to start from, drawn from the corpus.")] = None,
-    validation: Annotated[int, typer.Option(help="Labelled validation rows that a run may see.")] = 0,
+    validation: Annotated[
+        int | None, typer.Option(help="Labelled validation rows that a run may see.  [default: 0]")
+    ] = None,
     typicality: Annotated[str | None, typer.Option(metavar="X[,Y..]", help="Of the rehearsal teacher.")] = None,
     noise: Annotated[str | None, typer.Option(metavar="X[,Y..]", help="Of the rehearsal teacher.")] = None,
     student: Annotated[str | None, typer.Option(metavar="NAME|PATH|embedded", help="The untrained student.")] = None,
@@ -96,7 +98,10 @@ def bench(
             seeds=chosen,
             typicality=_read_shares("--typicality", typicality),
             noise=_read_shares("--noise", noise),
-            settings=make_layers(config, assign, flags),
+            settings=[
+                api.ConfigSource("evokd bench", {"rows": {"validation": 0}}),
+                *make_layers(config, assign, flags),
+            ],
             target_shares=shares,
             full_shot_seeds=full_shot_seeds if full_shot else 0,
             jobs=jobs,

@@ -212,6 +212,7 @@ def test_seeds_may_begin_where_another_experiment_ended(
         (["--target-shares", "80"], "--target-shares '80'"),
         (["--target-shares", "0,0.9"], "--target-shares 0: every student has that"),
         (["--validation", "100000"], "rows.validation"),
+        (["--set", "rows.validation=100000"], "rows.validation"),
         (["--no-full-shot", "--full-shot-seeds", "1"], "--full-shot-seeds: nothing is trained"),
         (["--full-shot-seeds", "2"], "--full-shot-seeds 2: --seeds gives 1"),
         (["--seeds", "0"], "--seeds '0': write how many"),
