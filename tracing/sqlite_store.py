@@ -1,6 +1,7 @@
 """A ledger in an SQLite file, the default."""
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from evokd.tracing.store import Statement
 
 PATIENCE = 30.0
 """Seconds to wait for another writer of the file."""
+_PAUSE = 0.005
+"""Seconds until the next attempt where SQLite does not wait itself."""
 _MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
 _DAMAGE = ("no such column", "no such table", "could not decode")
 """How SQLite begins to say that a file lacks a part of the schema, or that a text in it is none."""
@@ -46,7 +49,22 @@ class SqliteStore:
         return self._db.execute(query, values).fetchall()
 
     def commit(self, statements: Sequence[Statement]) -> int:
-        """Run statements in one transaction; returns how many rows the last one has changed."""
+        """Run statements in one transaction; returns how many rows the last one has changed.
+
+        SQLite waits for another writer, but gives up at once where this connection still reads what is older than the
+        other's rows; nothing is written then, and the next attempt sees them.
+        """
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._try_commit(statements)
+            except sqlite3.OperationalError as exc:
+                is_busy = getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE)
+
+    def _try_commit(self, statements: Sequence[Statement]) -> int:
         if len(statements) == 1:
             return self._db.execute(*statements[0]).rowcount
         changed = 0
