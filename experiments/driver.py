@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from evokd.experiments.execution import FullDataBaseline, plan_baseline, read_baseline, read_curve
-from evokd.experiments.on_ray import open_ray_pool, share_limits
+from evokd.experiments.on_ray import open_ray_pool
 from evokd.experiments.results import Outcome
+from evokd.experiments.shared_limits import limit_together
 from evokd.experiments.spec import Experiment, ExperimentRun
 from evokd.experiments.worker_pool import WorkerPool
 from evokd.graph.setup.run_folder import RunFolder
@@ -17,6 +18,7 @@ from evokd.jobs.pool import Interrupted, JobFailure, JobPool, PoolJob, Tell
 from evokd.jobs.ray_cluster import RayOptions
 from evokd.messages import EvokdError, InputError
 from evokd.messages.cores import count_cores
+from evokd.messages.loopback import HOST
 from evokd.tracing.files import make_folder
 
 
@@ -115,14 +117,15 @@ def _work(
     """Do jobs, here or on a cluster; one is opened only if there is something to do."""
     with ExitStack() as stack:
         if ray is None or not jobs:
-            size = processes or count_cores()
+            size, host = processes or count_cores(), HOST
             pool: JobPool = WorkerPool(out, size, tell)
         else:
             cluster_pool = stack.enter_context(open_ray_pool(experiment, out, ray, processes, tell))
-            pool, size = cluster_pool, cluster_pool.size
-            jobs = [share_limits(job, min(size, len(jobs))) for job in jobs]
-        tell({**planned, "processes": min(size, len(jobs))})
-        return pool.work(jobs)
+            pool, size, host = cluster_pool, cluster_pool.size, cluster_pool.host
+        workers = min(size, len(jobs))
+        limited = stack.enter_context(limit_together(jobs, host, workers))
+        tell({**planned, "processes": workers})
+        return pool.work(limited)
 
 
 def _plan_baselines(experiment: Experiment, count: int | None) -> dict[tuple[str, int], FullDataBaseline]:

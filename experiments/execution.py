@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evokd.agents.llm.limiter_wire import LimiterAddress
 from evokd.experiments.learning_curve import FILE, read_result, score_versions, write_curve
 from evokd.experiments.spec import MAY_DIFFER, ExperimentRun, counted_versions, digest_parts
 from evokd.graph.context import cycle_name
@@ -60,21 +61,34 @@ class DomainCache:
     domain: Domain
     corpus: "Corpus | None" = None
 
-    def overrides(self, plan: Plan, student: StudentProtocol) -> RunOverrides:
+    def overrides(self, plan: Plan, student: StudentProtocol, limiters: LimiterAddress | None) -> RunOverrides:
         """What a run takes from here instead of making it: the student, and the corpus unless it names another."""
         shares_corpus = plan.settings.teacher.is_rehearsal() and plan.settings.rehearsal.corpus is None
         if shares_corpus and self.corpus is None:
             self.corpus = make_corpus(replace(self.domain, seeds=()))
         corpus = self.corpus if shares_corpus else None
-        return RunOverrides(student, keep_versions=True, corpus=corpus)
+        return RunOverrides(student, keep_versions=True, corpus=corpus, limiters=limiters)
 
 
 def execute_run(
-    run: ExperimentRun, cache: DomainCache, out: Path, student: StudentProtocol, listeners: tuple[Listener, ...] = ()
+    run: ExperimentRun,
+    cache: DomainCache,
+    out: Path,
+    student: StudentProtocol,
+    listeners: tuple[Listener, ...] = (),
+    limiters: LimiterAddress | None = None,
 ) -> dict[str, Any]:
     """Start a run, or resume it, and write its learning curve; a finished run is only read.
 
     The students are large, so they are deleted once they are scored.
+
+    Args:
+        run: what to do.
+        cache: its domain.
+        out: the experiment's folder.
+        student: trains and answers.
+        listeners: called with the run's events.
+        limiters: where its calls are limited together with those of other runs.
     """
     curve = read_curve(out, run)
     if curve is not None:
@@ -83,7 +97,7 @@ def execute_run(
     plan = plan_experiment_run(run, cache.domain)
     summary = _read_scorable_summary(folder)
     if summary is None:
-        overrides = cache.overrides(plan, student)
+        overrides = cache.overrides(plan, student, limiters)
         if folder.config.is_file():
             summary = resume_run(folder, listeners, overrides=overrides, domain=str(cache.domain.folder))
         else:

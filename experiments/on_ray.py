@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from evokd.agents.llm.teacher_settings import TeacherSettings
 from evokd.experiments.spec import Experiment, ExperimentRun
 from evokd.experiments.worker_pool import LOG
 from evokd.jobs.node import NodeProgram
-from evokd.jobs.pool import PoolJob, Tell
+from evokd.jobs.pool import Tell
 from evokd.jobs.ray_cluster import RayOptions, open_cluster
 from evokd.jobs.ray_pool import RayPool
 
@@ -71,33 +71,6 @@ def limit_workers(runs: Sequence[ExperimentRun], limit: int | None) -> int | Non
     calls = [teacher.concurrency for teacher in teachers if not teacher.is_embedded()]
     limits = [*calls, *([] if limit is None else [limit])]
     return min(limits, default=None)
-
-
-def share_limits(job: PoolJob, workers: int) -> PoolJob:
-    """Give a run its share of what an address takes, so that the settings hold for the whole cluster.
-
-    Args:
-        job: a run, or anything else, which calls no teacher.
-        workers: runs at once.
-    """
-    if job.kind != "run":
-        return job
-    settings = job.body["settings"]
-    teacher = TeacherSettings.model_validate(settings["teacher"])
-    if teacher.is_embedded():
-        return job
-    quotas = teacher.limits
-    requests, tokens = (
-        None if quota is None else quota / workers for quota in (quotas.requests_per_minute, quotas.tokens_per_minute)
-    )
-    shared = teacher.model_copy(
-        update={
-            "concurrency": max(1, teacher.concurrency // workers),
-            "limits": quotas.model_copy(update={"requests_per_minute": requests, "tokens_per_minute": tokens}),
-        }
-    )
-    body = {**job.body, "settings": {**settings, "teacher": shared.model_dump(mode="json")}}
-    return replace(job, body=body)
 
 
 def list_keys(runs: Sequence[ExperimentRun]) -> list[str]:

@@ -32,15 +32,19 @@ def main(out: Path) -> None:
 def _load_handlers(out: Path, emit: Emit) -> dict[str, Handler]:
     load_torch()
     from evokd.experiments.execution import FullDataBaseline, execute_run, train_baseline
+    from evokd.experiments.shared_limits import split_address
     from evokd.experiments.spec import ExperimentRun
 
     def pass_on(event: Mapping[str, Any]) -> None:
-        if event["event"] in EMITTED:
+        if event["event"] == "limiter_lost":
+            emit({"warning": event["message"]})
+        elif event["event"] in EMITTED:
             emit({key: event.get(key) for key in ("event", "cycle", "cycles")})
 
     def execute(body: dict[str, Any]) -> Any:
-        run = ExperimentRun(**body)
-        return execute_run(run, _open_cache(run.folder), out, _make_student(run), (pass_on,))
+        fields, limiters = split_address(body)
+        run = ExperimentRun(**fields)
+        return execute_run(run, _open_cache(run.folder), out, _make_student(run), (pass_on,), limiters)
 
     def train(body: dict[str, Any]) -> Any:
         run = ExperimentRun(**body["run"])

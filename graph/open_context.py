@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from evokd.agents.llm.budget import BudgetLimit
 from evokd.agents.llm.client import Teacher
+from evokd.agents.llm.limiter_wire import LimiterAddress
 from evokd.graph.context import RunContext, TrainingProgress
 from evokd.graph.estimate import RestEstimate, estimate_draft
 from evokd.graph.setup.plan import Plan
@@ -39,6 +40,8 @@ class RunOverrides:
     """Whether to keep the work folder, with every student that became champion."""
     corpus: "Corpus | None" = None
     """What the rehearsal teacher answers from, already indexed; None: it is indexed for the run."""
+    limiters: LimiterAddress | None = None
+    """Where the calls of all runs are limited together; None: this run's are limited alone."""
 
 
 @asynccontextmanager
@@ -67,8 +70,10 @@ async def open_context(
         run=BudgetLimit(budget.tokens, budget.usd),
         cycle=BudgetLimit(budget.cycle.tokens, budget.cycle.usd),
         batches=ledger,
+        limiters=None if settings.teacher.is_embedded() else overrides.limiters,
     )
     teacher.on_batch = lambda batch: log("batch", **asdict(batch))
+    teacher.on_limiter_lost = lambda message: log("limiter_lost", message=message)
     ledger.on_call = lambda record: _tell_call(log, record, teacher.asks_again(record))
     try:
         await student.warm_up()

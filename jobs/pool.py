@@ -64,7 +64,7 @@ class Worker(ABC):
     """Does one job at a time and puts what comes of it into an inbox: `(worker, message)`, None when it has died.
 
     Messages are `{"ready": true}`, `{"unfit": why}` (it cannot do any job), and for a job `{"id", "event"}`, then
-    `{"id", "result"}` or `{"id", "error": {"message", "code"}}`.
+    `{"id", "result"}` or `{"id", "error": {"message", "code"}}`. An event `{"warning": message}` is for people.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,8 @@ class JobPool(ABC):
 
         Args:
             size: workers at most.
-            tell: called with an event (`started`, `cycle`, `done`, `failed`, `repeated`, `unfit`, `waiting`).
+            tell: called with an event (`started`, `cycle`, `warning`, `done`, `failed`, `repeated`, `unfit`,
+                `waiting`).
         """
         self._size = size
         self._tell = tell
@@ -193,7 +194,7 @@ class JobPool(ABC):
 
     def _take_news(self, worker: Worker, job: PoolJob, message: Mapping[str, Any]) -> None:
         if "event" in message:
-            self._tell({**message["event"], "event": "cycle", "job": job})
+            self._tell(_name_event(message["event"], job))
             return
         if "error" in message:
             self._fail(JobFailure(job, **message["error"]))
@@ -239,3 +240,10 @@ class JobPool(ABC):
         what = "the machines that did it went away" if death.with_its_node else "its process died"
         advice = f"; {death.advice}" if death.advice else ""
         self._fail(JobFailure(job, f"{what} {limit} times ({death.cause}){advice}", 1))
+
+
+def _name_event(event: Mapping[str, Any], job: PoolJob) -> dict[str, Any]:
+    """Make what is told of an event of a job."""
+    if "warning" in event:
+        return {"event": "warning", "job": job, "message": event["warning"]}
+    return {**event, "event": "cycle", "job": job}

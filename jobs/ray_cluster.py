@@ -20,6 +20,7 @@ from typing import Any
 from evokd.jobs.node import NodeProgram, NodeServer, check_node
 from evokd.messages import EvokdError, InputError
 from evokd.messages.cores import count_cores
+from evokd.messages.loopback import HOST
 
 _STORE = 100_000_000
 """Bytes of the object store of a cluster on this machine: only small messages pass through it."""
@@ -88,6 +89,11 @@ class RayCluster:
                 name = str(record["NodeManagerAddress"])
                 found.append(Node(str(record["NodeID"]), name, has.get("CPU", 0.0), has.get("GPU", 0.0)))
         return found
+
+    def find_host(self) -> str:
+        """Find the address of this machine, as the other machines know it."""
+        own = self._ray.get_runtime_context().get_node_id()
+        return next((node.name for node in self.list_nodes() if node.id == own and not self.is_own), HOST)
 
     def describe(self) -> str:
         """Say in one line what it is."""

@@ -101,6 +101,8 @@ class RayPool(JobPool):
         self.size = min(slots, limit or slots)
         super().__init__(self.size, tell)
         self._cluster, self._program, self._cpus = cluster, program, cpus
+        self.host = cluster.find_host()
+        """Address of this machine, as the workers find it."""
         if not cluster.is_own:
             cluster.check_nodes(program)
 

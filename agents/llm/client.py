@@ -17,7 +17,9 @@ from evokd.agents.llm.call_recorder import Attempt, CallRecorder, call_key
 from evokd.agents.llm.continuation import complete
 from evokd.agents.llm.endpoint import Endpoint
 from evokd.agents.llm.in_flight import PendingCalls
-from evokd.agents.llm.limiter import Limiter
+from evokd.agents.llm.limiter import CallLimiter, Limiter
+from evokd.agents.llm.limiter_client import LimiterClient
+from evokd.agents.llm.limiter_wire import LimiterAddress
 from evokd.agents.llm.normalize import Normaliser
 from evokd.agents.llm.open_batch import BatchProgress, BatchStore
 from evokd.agents.llm.parse import Parsed
@@ -67,10 +69,13 @@ class Teacher:
         run: what the run may spend.
         cycle: what each of its cycles may spend.
         batches: where batches are recorded; None: every call is made directly.
+        limiters: where the calls of several runs are limited together; None: those of this one are limited here.
     """
 
     on_batch: Callable[[BatchProgress], None] | None = None
     """Called after each look at a batch."""
+    on_limiter_lost: Callable[[str], None] | None = None
+    """Called once, with a line for people, if the shared limiters cannot be reached."""
 
     def __init__(
         self,
@@ -80,6 +85,7 @@ class Teacher:
         run: BudgetLimit = NO_CAP,
         cycle: BudgetLimit = NO_CAP,
         batches: BatchStore | None = None,
+        limiters: LimiterAddress | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -91,7 +97,8 @@ class Teacher:
         self._client: httpx2.AsyncClient | None = None
         self._endpoints: dict[RoleSettings, Endpoint] = {}
         self._by_role: dict[str, Endpoint] = {}
-        self._addresses: dict[str, tuple[Limiter, RetryPolicy]] = {}
+        self._addresses: dict[str, tuple[CallLimiter, RetryPolicy]] = {}
+        self._shared = LimiterClient(limiters, self._tell_limiter_lost) if limiters is not None else None
         self._stored_modes: dict[Endpoint, str | None] = {}
         self._schemas: dict[str, dict[str, Any]] = {}
         self._usual: dict[str, float] = {}
@@ -99,6 +106,10 @@ class Teacher:
     def _tell_batch(self, progress: BatchProgress) -> None:
         if self.on_batch is not None:
             self.on_batch(progress)
+
+    def _tell_limiter_lost(self, message: str) -> None:
+        if self.on_limiter_lost is not None:
+            self.on_limiter_lost(message)
 
     def is_spent(self, cycle: int) -> bool:
         """Whether the run, or this cycle, may make no more calls."""
@@ -127,11 +138,13 @@ class Teacher:
         await self._pending.drain(hurry)
 
     async def close(self) -> None:
-        """Close the HTTP connections; requests still in flight are recorded as lost."""
+        """Close all connections; requests still in flight are recorded as lost."""
         hurry = asyncio.Event()
         hurry.set()
         await self._pending.drain(hurry)
         await self._queues.close()
+        if self._shared is not None:
+            await self._shared.close()
         if self._client is not None:
             await self._client.aclose()
 
@@ -258,14 +271,17 @@ class Teacher:
         if target not in self._endpoints:
             known = self._store.find_ability(url, target.model or "")
             if url not in self._addresses:
-                limits = self._settings.limits
-                retry_policy = RetryPolicy(self._settings.retries, limits.patience)
-                self._addresses[url] = (Limiter(self._settings.concurrency, limits), retry_policy)
+                retry_policy = RetryPolicy(self._settings.retries, self._settings.limits.patience)
+                self._addresses[url] = (self._limit(url), retry_policy)
             queue = self._queues.open(url, target.model or "", key)
             endpoint = Endpoint(target, self._settings, key, self._http(), *self._addresses[url], known, queue)
             self._endpoints[target] = endpoint
             self._stored_modes[endpoint] = known
         return self._endpoints[target]
+
+    def _limit(self, url: str) -> CallLimiter:
+        most, limits = self._settings.concurrency, self._settings.limits
+        return Limiter(most, limits) if self._shared is None else self._shared.limit(url, most, limits)
 
     def _http(self) -> "httpx2.AsyncClient":
         import httpx2

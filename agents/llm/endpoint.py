@@ -15,7 +15,7 @@ from evokd.agents.llm.batch_queue import BatchQueue
 from evokd.agents.llm.budget import TryReservation
 from evokd.agents.llm.compatibility import Quirks, learn_quirks, read_quirks
 from evokd.agents.llm.in_flight import stop_if_abandoned, under_way
-from evokd.agents.llm.limiter import Limiter
+from evokd.agents.llm.limiter import CallLimiter
 from evokd.agents.llm.output_modes import OUTPUT_MODES, response_format
 from evokd.agents.llm.ping import find_address
 from evokd.agents.llm.prompt_gauge import PromptGauge
@@ -62,7 +62,7 @@ class Endpoint:
         settings: TeacherSettings,
         api_key: str,
         client: "httpx2.AsyncClient",
-        limiter: Limiter,
+        limiter: CallLimiter,
         retry_policy: RetryPolicy,
         known: str | None = None,
         batches: BatchQueue | None = None,

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Protocol
 
 from evokd.agents.llm.teacher_settings import LimitSettings
 
@@ -29,6 +30,22 @@ _FORGET = 1.02
 """Growth of a role's best response time with each response, so that longer prompts do not look like a slow server."""
 
 
+class CallLimiter(Protocol):
+    """Limits the calls to one address: `Limiter` those of this process, `SharedLimiter` those of several."""
+
+    def slot(self, tokens: int, reserve: Reservation = nullcontext) -> AbstractAsyncContextManager[None]:
+        """Hold one of the slots; see `Limiter.slot`."""
+
+    def settle(self, booked: int, used: int) -> None:
+        """Correct the quota of tokens once the use of a call is known."""
+
+    def answered(self, role: str, seconds: float) -> None:
+        """Learn from a response."""
+
+    def overloaded(self, wait: float | None) -> None:
+        """Learn that the server is overloaded; `wait`: seconds that it asks to wait."""
+
+
 class RateLimiter:
     """Spaces calls evenly to keep a quota per minute; any window of 60 s exceeds the quota by at most one call."""
 
@@ -36,6 +53,11 @@ class RateLimiter:
         self._gap = 60.0 / per_minute if per_minute else 0.0
         self.free_at = 0.0
         """Time from which the next unit may start."""
+
+    def tighten(self, per_minute: float | None) -> None:
+        """Keep to a quota as well, if it is smaller."""
+        if per_minute:
+            self._gap = max(self._gap, 60.0 / per_minute)
 
     def take(self, now: float, units: float) -> None:
         """Use up units at a time not before `free_at`; a negative number gives units back."""
@@ -112,6 +134,13 @@ class Limiter:
         if wait is not None:
             self._paused_until = max(self._paused_until, self._clock() + wait)
             self._ramp_calls = 0
+
+    def tighten(self, most: int, limits: LimitSettings) -> None:
+        """Keep to other limits as well, where they are smaller: runs that call the same address may have their own."""
+        self.most = min(self.most, most)
+        self.allowed = min(self.allowed, float(self.most))
+        self._requests.tighten(limits.requests_per_minute)
+        self._tokens.tighten(limits.tokens_per_minute)
 
     def _shrink(self, share: float, pause: float) -> None:
         # once per round of responses: all calls of a round saw the same overload

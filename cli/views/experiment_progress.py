@@ -35,6 +35,7 @@ class ExperimentProgress(LiveLine):
         self._began = time.monotonic()
         self._started: dict[str, float] = {}
         self._running: dict[str, str] = {}
+        self._warned: set[str] = set()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Take in one event."""
@@ -65,6 +66,11 @@ class ExperimentProgress(LiveLine):
         job = event["job"]
         if event.get("cycle") is not None:
             self._running[job.id] = f"{literal(job.name)} (cycle {event['cycle']})"
+
+    def _on_warning(self, event: Mapping[str, Any]) -> None:
+        if event["message"] not in self._warned:  # every run says the same
+            self._warned.add(event["message"])
+            self._warn(f"[yellow]{literal(event['job'].name)}:[/] {literal(event['message'])}")
 
     def _on_done(self, event: Mapping[str, Any]) -> None:
         job = event["job"]

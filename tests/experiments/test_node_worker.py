@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 
 from evokd.experiments import node_worker
-from evokd.experiments.execution import plan_experiment_run
 from evokd.experiments.node_worker import ProcessOnNode, check_node
-from evokd.experiments.on_ray import count_threads, limit_workers, list_keys, share_limits
-from evokd.experiments.spec import ExperimentRun, make_run, plan_experiment, read_domain
+from evokd.experiments.on_ray import count_threads, limit_workers, list_keys
+from evokd.experiments.spec import ExperimentRun, plan_experiment
 from evokd.graph.setup.config_layers import ConfigSource
 from evokd.jobs.node import ProcessDiedError
-from evokd.jobs.pool import PoolJob
 from evokd.messages import InputError
 from tests.experiments.conftest import PLAIN, make_spec
 
@@ -68,23 +66,11 @@ def test_a_worker_takes_the_cores_that_its_runs_compute_on(toy_domain: Path) -> 
     assert count_threads(make_runs(toy_domain, student={"threads": 3})) == 3
 
 
-def test_what_an_address_takes_is_shared_by_the_workers_of_a_cluster(toy_domain: Path) -> None:
-    limits = {"requests_per_minute": 60, "tokens_per_minute": None, "patience": 5}
-    teacher = {"model": "m", "base_url": "http://127.0.0.1:9/v1", "concurrency": 10, "limits": limits}
-    (run,) = make_runs(toy_domain, teacher=teacher)
-    job = PoolJob(run.id, "run", run.folder, "name", asdict(run))
-    shared = share_limits(job, 4).body
-    assert shared["settings"]["teacher"]["concurrency"] == 2
-    assert shared["settings"]["teacher"]["limits"] == {**limits, "requests_per_minute": 15}
-    without = {key: value for key, value in shared.items() if key != "settings"}
-    assert without == {key: value for key, value in job.body.items() if key != "settings"}
-    # and what was planned is still the same run
-    planned = plan_experiment_run(ExperimentRun(**shared), read_domain(run.folder))
-    assert make_run(run.arm, planned).id == run.id
-    assert [limit_workers([run], limit) for limit in (None, 4, 20)] == [10, 4, 10]
-    (rehearsed,) = make_runs(toy_domain)
-    assert share_limits(PoolJob("j", "run", "", "", asdict(rehearsed)), 4).body == asdict(rehearsed)
-    assert [limit_workers([rehearsed], limit) for limit in (None, 4)] == [None, 4]
+def test_a_cluster_has_no_more_workers_than_an_address_takes_calls(toy_domain: Path) -> None:
+    teacher = {"model": "m", "base_url": "http://127.0.0.1:9/v1", "concurrency": 10}
+    runs = make_runs(toy_domain, teacher=teacher)
+    assert [limit_workers(runs, limit) for limit in (None, 4, 20)] == [10, 4, 10]
+    assert [limit_workers(make_runs(toy_domain), limit) for limit in (None, 4)] == [None, 4]
 
 
 PROGRAM = """
