@@ -75,6 +75,7 @@ BROKEN = {
     "a_room_knows_the_command_line": ("Rooms", "experiments/driver.py", "import evokd.cli.main"),
     "the_graph_knows_experiments": ("Rooms", "graph/runner.py", "import evokd.experiments.spec"),
     "a_type_alone": ("Rooms", "graph/state.py", "if TYPE_CHECKING:\n        import evokd.cli.main"),
+    "the_limiter_knows_experiments": ("Rooms", "agents/llm/limiter_server.py", "import evokd.experiments.driver"),
     "the_door_knows_an_agent": ("agents: ", "agents/llm/client.py", "import evokd.agents.labeler"),
     "an_agent_knows_another": ("agents: ", "agents/labeler.py", "import evokd.agents.generator"),
     "the_door_knows_prompts": ("agents.llm", "agents/llm/parse.py", "import evokd.prompts.loader"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -100,7 +101,7 @@ class LimiterClient:
         for turn in self._turns.values():
             _answer(turn.slot, False)
             _answer(turn.start, False)
-        where, reason = self._address, getattr(cause, "strerror", None) or str(cause) or "no answer in time"
+        where, reason = self._address, _explain(cause)
         self._on_lost(
             f"{where.host}:{where.port}, which limits the calls of all runs together, cannot be reached ({reason});"
             f" this run keeps to its share, 1/{where.sharers} of teacher.concurrency and teacher.limits"
@@ -212,6 +213,12 @@ class SharedLimiter:
         """Learn that the server is overloaded; `wait`: seconds that it asks to wait."""
         if not self._client.send({"do": "overloaded", "url": self._url, "wait": wait}):
             self._share.overloaded(wait)
+
+
+def _explain(cause: Exception) -> str:
+    number = cause.errno if isinstance(cause, OSError) else None
+    # asyncio has written the address into the error, which is told anyway
+    return os.strerror(number) if number and number > 0 else str(cause) or "no answer in time"
 
 
 def _answer(future: "asyncio.Future[bool]", value: bool) -> None:

@@ -62,23 +62,23 @@ class LimiterServer:
         """Set to end `run`."""
         self._token = token
         self._limiters: dict[str, Limiter] = {}
-        self._connections: set[asyncio.Task[Any]] = set()
+        self._connections: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
 
     async def run(self, listener: socket.socket) -> None:
         """Serve until `stop` is set."""
         server = await asyncio.start_server(self._serve, sock=listener, limit=MAX_LINE)
         await self.stop.wait()
         server.close()
-        connections = tuple(self._connections)
-        for connection in connections:
-            connection.cancel()
+        connections = dict(self._connections)
+        for writer in connections.values():
+            writer.transport.abort()  # its task ends by itself: asyncio would print that one was cancelled
         await asyncio.gather(*connections, return_exceptions=True)
         await asyncio.sleep(0)  # the loop closes their sockets
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._connections.add(task)
+        self._connections[task] = writer
         try:
             with suppress(OSError, ValueError, LookupError):  # gone, or none of ours
                 notice_loss(writer)
@@ -86,7 +86,7 @@ class LimiterServer:
                     writer.write(encode({"welcome": True}))
                     await _Session(self._limiters, writer).follow(reader)
         finally:
-            self._connections.discard(task)
+            del self._connections[task]
             writer.transport.abort()
 
     async def _is_ours(self, reader: asyncio.StreamReader) -> bool:

@@ -112,6 +112,13 @@ def test_a_machine_that_is_not_fit_is_left_out_and_without_any_other_all_ends() 
         alone.work([job("a")])
 
 
+def test_a_warning_of_a_job_is_told_as_one_and_other_events_as_progress() -> None:
+    pool = PlayedPool(1, [], lambda given: [{"event": {"warning": "slow"}}, {"event": {"cycle": 2}}, *done(given)])
+    assert pool.work([job("a")]) == []
+    assert pool.told == [("started", "a"), ("warning", "a"), ("cycle", "a"), ("done", "a")]
+    assert (pool.events[1]["message"], pool.events[2]["cycle"]) == ("slow", 2)
+
+
 def test_waiting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evokd.jobs.pool._SILENCE", 0.01)
     pool = PlayedPool(1, [None], done)

@@ -51,6 +51,14 @@ SMALL = record("small", CPU=3.0)
 GONE = record("gone", False, CPU=16.0)
 
 
+def test_other_machines_find_this_one_by_its_address_in_the_cluster() -> None:
+    cluster = open_played([HEAD, BIG, SMALL])
+    cluster._ray.get_runtime_context = lambda: SimpleNamespace(get_node_id=lambda: "id-big")
+    assert cluster.find_host() == "big"
+    cluster.is_own = True
+    assert cluster.find_host() == "127.0.0.1"
+
+
 def test_slots_are_those_that_machines_have_room_for() -> None:
     cluster = open_played([HEAD, BIG, SMALL, GONE])
     assert cluster.describe() == "Ray: a cluster of 2 machines, 11 cores"

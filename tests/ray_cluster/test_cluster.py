@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pyarrow import Table, parquet
 
+from benchmarks.shared_limits import SlowApp, make_teacher
+from tests.conftest import ServeApp
 from tests.ray_cluster.answers import check_answers, kill_twice, predict_command, write_lines
 from tests.ray_cluster.compare import bench_command, kill_one_in_the_middle, measure_bench, run_beside
 from tests.ray_cluster.machines import Machines, clean_environment, wait_until
@@ -28,6 +30,19 @@ def test_an_experiment_has_the_figures_of_the_local_one_also_when_a_machine_is_k
     assert "went away; once more" in there.told
     assert "raylet" not in there.told
     assert list(out.glob(".shared-*")) == []
+
+
+def test_runs_on_several_machines_keep_together_to_the_calls_that_one_may_make(
+    cluster: Machines, tmp_path: Path, serve_app: ServeApp
+) -> None:
+    app, out = SlowApp(make_teacher("support_tickets"), latency=0.05, room=9), tmp_path / "out"
+    command = bench_command(out, 2, "--cycles", "1", "--on", "ray", "--ray-address", cluster.address)
+    command += ["--teacher", "m", "--base-url", f"{serve_app(app)}/v1", "--set", "teacher.concurrency=3"]
+    command += ["--set", "curriculum.quotas.lesson=2"]
+    done = measure_bench(command, out)
+    assert len(done.record["cells"]) == 4
+    assert app.counts["most"] == 3, "one run alone may use all"
+    assert "cannot be reached" not in done.told
 
 
 @pytest.fixture(scope="module")
