@@ -36,7 +36,8 @@ def serve_limiters(host: str, sharers: int) -> Iterator[LimiterAddress]:
         listener = socket.create_server((host, 0), family=family)
     except OSError as exc:
         reason = exc.strerror or str(exc)
-        raise EvokdError(f"{host}: cannot be listened on, so runs could not be limited together ({reason})") from exc
+        mend = "runs that call a language model are limited together at an address of this machine"
+        raise EvokdError(f"{host}: cannot be listened on ({reason}); {mend}") from exc
     address = LimiterAddress(host, listener.getsockname()[1], secrets.token_hex(16), sharers)
     server = LimiterServer(address.token)
     loop = asyncio.new_event_loop()
