@@ -105,11 +105,20 @@ def test_a_child_has_a_session_of_its_own_the_modules_of_its_parent_and_threads_
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     monkeypatch.syspath_prepend(str(tmp_path / "modules"))
     with start(tmp_path) as child:
-        child.request(1, "describe", names=["OMP_WAIT_POLICY", "LRU_CACHE_CAPACITY"])
+        child.request(1, "describe", names=["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "LRU_CACHE_CAPACITY"])
         described = child.read()["result"]
         assert child.end() == 0
-    assert described["OMP_WAIT_POLICY"] == "passive"
+    assert (described["OMP_WAIT_POLICY"], described["GOMP_SPINCOUNT"]) == ("passive", "1000")
     assert described["LRU_CACHE_CAPACITY"] == "7", "what the user has set stays"
     assert str(tmp_path / "modules") in described["path"]
     assert "" not in described["path"]
     assert described["session"] not in (0, os.getsid(0))
+
+
+def test_threads_wait_as_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    with (tmp_path / "log").open("ab") as log:
+        environment = child_options(log)["env"]
+    assert environment["OMP_WAIT_POLICY"] == "active"
+    assert "GOMP_SPINCOUNT" not in environment, "the number of turns would win over the policy"
