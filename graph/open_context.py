@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -58,26 +58,29 @@ async def open_context(
         stop: tells whether a signal has ended the run, and whether to wait for calls in flight.
     """
     hurry_when(folder, lambda: stop.is_asked)
-    ledger = Ledger(folder.ledger)
-    settings = plan.settings
+    settings, budget = plan.settings, plan.settings.budget
     progress = TrainingProgress(log.pass_on)
-    student = overrides.student or _start_student(folder, settings, progress)
-    budget = settings.budget
-    teacher = Teacher(
-        settings.teacher,
-        ledger,
-        _embed_teacher(plan, overrides.corpus, ledger),
-        run=BudgetLimit(budget.tokens, budget.usd),
-        cycle=BudgetLimit(budget.cycle.tokens, budget.cycle.usd),
-        batches=ledger,
-        limiters=None if settings.teacher.is_embedded() else overrides.limiters,
-    )
-    teacher.on_batch = lambda batch: log("batch", **asdict(batch))
-    teacher.on_limiter_lost = lambda message: log("limiter_lost", message=message)
-    ledger.on_call = lambda record: _tell_call(log, record, teacher.asks_again(record))
-    try:
-        await student.warm_up()
-        cost = estimate_draft(plan) if budget.caps_calls() else (0.0, 0.0)
+    async with AsyncExitStack() as opened:
+        ledger = Ledger(folder.ledger)
+        opened.callback(ledger.close)
+        student = overrides.student or _make_student(folder, settings, progress)
+        if student is not overrides.student:
+            opened.push_async_callback(student.close)
+        await student.warm_up()  # it loads torch while the teacher is made ready
+        teacher = Teacher(
+            settings.teacher,
+            ledger,
+            _embed_teacher(plan, overrides.corpus, ledger),
+            run=BudgetLimit(budget.tokens, budget.usd),
+            cycle=BudgetLimit(budget.cycle.tokens, budget.cycle.usd),
+            batches=ledger,
+            limiters=None if settings.teacher.is_embedded() else overrides.limiters,
+        )
+        opened.push_async_callback(teacher.close)
+        opened.push_async_callback(_land, teacher, stop, log)
+        teacher.on_batch = lambda batch: log("batch", **asdict(batch))
+        teacher.on_limiter_lost = lambda message: log("limiter_lost", message=message)
+        ledger.on_call = lambda record: _tell_call(log, record, teacher.asks_again(record))
         yield RunContext(
             settings,
             plan.domain,
@@ -88,23 +91,20 @@ async def open_context(
             student,
             teacher,
             plan.briefing,
-            cost,
+            estimate_draft(plan) if budget.caps_calls() else (0.0, 0.0),
             keep_versions=overrides.keep_versions,
             progress=progress,
             estimate_rest=RestEstimate(plan, ledger, folder.events).after,
         )
-    finally:
-        stop.ending = True
-        try:
-            await teacher.land(stop.hurry, lambda calls, seconds: _tell_waiting(log, calls, seconds))
-        finally:
-            if student is not overrides.student:
-                await student.close()
-            await teacher.close()
-            ledger.close()
 
 
-def _start_student(folder: RunFolder, settings: Settings, progress: TrainingProgress) -> StudentClient:
+async def _land(teacher: Teacher, stop: Stop, log: EventLog) -> None:
+    """Send nothing more, and wait for calls in flight."""
+    stop.ending = True
+    await teacher.land(stop.hurry, lambda calls, seconds: _tell_waiting(log, calls, seconds))
+
+
+def _make_student(folder: RunFolder, settings: Settings, progress: TrainingProgress) -> StudentClient:
     student = StudentClient(
         folder.path / "student.log", device=settings.student.device, threads=settings.student.threads
     )
