@@ -1,8 +1,8 @@
 """Answer many texts fast: a student loaded once, matrix products by oneDNN, texts of like length together.
 
 `student.predict` answers bit for bit alike in every run of the graph; here an answer's probabilities may differ from
-those in the sixth digit, and a text costs a half to a third. On CPUs that are not Intel's, torch's own products (MKL)
-take twice the time of oneDNN's, whose weights are laid out anew once, when the student is loaded.
+those in the sixth digit, and less time goes into loading and padding. On CPUs that are not Intel's, torch's own
+products (MKL) take twice the time of oneDNN's, whose weights are laid out anew once, when the student is loaded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -143,7 +143,8 @@ def _load_engine(
         model, sub_words = _open_onnx(Path(folder), int8), ONNX_SUB_WORDS
     else:
         batches = 1
-        model, sub_words = _open_torch(network, folder, device), SUB_WORDS if device.type == "cpu" else _GPU_SUB_WORDS
+        model = load_to_answer(network, folder, device)
+        sub_words = SUB_WORDS if device.type == "cpu" else _GPU_SUB_WORDS
     tokenizer = open_tokenizer(folder, not network.classifies_texts)
     return AnswerEngine(
         network=network,
@@ -157,7 +158,14 @@ def _load_engine(
     )
 
 
-def _open_torch(network: TaskNetwork, folder: str, device: torch.device) -> torch.nn.Module:
+def load_to_answer(network: TaskNetwork, folder: str, device: torch.device) -> torch.nn.Module:
+    """Load the weights of a student for answering alone.
+
+    Args:
+        network: the task's.
+        folder: of the student.
+        device: where it computes.
+    """
     with without_gc():  # transformers imports the model's code now
         model = read_first_sub_word(load_trained(network, Path(folder)))
     return pack_linear_layers(model) if device.type == "cpu" else model.to(device)

@@ -4,6 +4,8 @@ The classifier looks at the first sub-word alone. So the last layer needs querie
 feed-forward products for one sub-word of a text instead of all: an eighth less work for a student of seven layers.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from torch.nn import functional
 
 
 class FirstSubWordLayer(torch.nn.Module):
-    """The last layer of a BERT encoder for the first sub-word of each text; for answering alone."""
+    """The last layer of a BERT encoder for the first sub-word of each text; it shares the weights of the layer."""
 
     def __init__(self, layer: Any, heads: int) -> None:
         """Wrap a `BertLayer`.
@@ -38,6 +40,7 @@ class FirstSubWordLayer(torch.nn.Module):
             self._part(attention.key(hidden_states)),
             self._part(attention.value(hidden_states)),
             attn_mask=None if attention_mask is None else attention_mask[:, :, :1],
+            dropout_p=attention.dropout.p if attention.training else 0.0,
         )
         seen = self.layer.attention.output(mixed.transpose(1, 2).reshape(first.shape), first)
         output: torch.Tensor = self.layer.output(self.layer.intermediate(seen), seen)
@@ -50,8 +53,30 @@ class FirstSubWordLayer(torch.nn.Module):
 
 def read_first_sub_word(model: Any) -> Any:
     """Let a BERT classifier compute its last layer for the first sub-word, in place; other models stay as they are."""
-    # By name: the class costs an import that other students do not need.
-    if type(model).__name__ == "BertForSequenceClassification" and not model.config.is_decoder:
+    if _reads_first_sub_word(model):
         layers: Any = model.bert.encoder.layer
         layers[-1] = FirstSubWordLayer(layers[-1], model.config.num_attention_heads)
     return model
+
+
+@contextmanager
+def first_sub_word_read(model: Any) -> Iterator[None]:
+    """Let a BERT classifier compute so inside the block, in place; the names of its weights are others there.
+
+    In a training the layer then drops other numbers out than if it computed all sub-words, and as many.
+    """
+    if not _reads_first_sub_word(model):
+        yield
+        return
+    layers: Any = model.bert.encoder.layer
+    whole = layers[-1]
+    read_first_sub_word(model)
+    try:
+        yield
+    finally:
+        layers[-1] = whole
+
+
+def _reads_first_sub_word(model: Any) -> bool:
+    # By name: the class costs an import that other students do not need.
+    return type(model).__name__ == "BertForSequenceClassification" and not model.config.is_decoder

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 
-from evokd.student.answering import open_engine
+from evokd.student.answering import load_to_answer, open_engine
 from evokd.student.compute import pick_device, set_threads
 from evokd.student.features import Encoder, find_encoder
 from evokd.student.memory import halve, in_batches, with_less
 from evokd.student.protocol import Compute, Prediction, PredictJob, StudentError
 from evokd.student.record import read_record
-from evokd.student.tasks.network import TaskNetwork, TextPiece, cut_padding, load_trained
+from evokd.student.tasks.network import TaskNetwork, TextPiece, cut_padding
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.tokenizer import open_tokenizer
 
@@ -52,7 +52,7 @@ def _answer(
     network: TaskNetwork, folder: str, texts: Sequence[str], limit: int, device: torch.device, size: int
 ) -> _Answered:
     """Answer with the whole student, from its folder."""
-    model = load_trained(network, Path(folder)).to(device)
+    model = load_to_answer(network, folder, device)
     tokenizer = open_tokenizer(folder, not network.classifies_texts)
     pieces = network.cut(tokenizer, texts, min(limit, tokenizer.model_max_length)) if texts else []
 

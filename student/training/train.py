@@ -12,6 +12,7 @@ import torch
 from evokd.student.base import find_local, locate
 from evokd.student.compute import pick_device, pick_precision, reproducible, set_threads
 from evokd.student.features import FEATURE_BATCH, Encoder, compute_features, find_encoder, open_encoder
+from evokd.student.first_sub_word import first_sub_word_read
 from evokd.student.memory import halve, release
 from evokd.student.protocol import StudentError, TrainJob, TrainResult
 from evokd.student.record import read_record
@@ -192,6 +193,7 @@ class _Training:
                 small_vocabulary(model, data.encodings, tokenizer.pad_token_id or 0) as encodings,
                 low_rank_adapters(model, loaded.drawn, settings.lora),
                 checkpointed(model, settings.gradient_checkpointing),
+                first_sub_word_read(model),
             ):
                 data = replace(data, encodings=encodings)
                 training = FullTraining(
