@@ -7,8 +7,6 @@ written once, and what it writes afterwards depends on stored decisions alone.
 from collections import Counter
 from collections.abc import Mapping
 
-from langgraph.types import interrupt
-
 from evokd.graph.context import RunContext
 from evokd.graph.nodes.review import is_review_due
 from evokd.graph.state import State, StateUpdate
@@ -35,6 +33,9 @@ async def human_review(state: State, context: RunContext) -> StateUpdate:
     cycle = state["cycle"]
     queue = context.ledger.cycle_record(cycle, REVIEW_QUEUE) or await _make_queue(state, context)
     while waiting := _count_waiting(context, cycle, queue):
+        # Imported here: LangGraph takes half of the time in which a command starts, and few runs wait for people.
+        from langgraph.types import interrupt
+
         interrupt({"cycle": cycle, "texts": waiting, "review": f"evokd review {context.folder.path}"})
     decisions = context.ledger.decisions(cycle)
     _apply(context, cycle, decisions)

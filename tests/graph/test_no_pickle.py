@@ -125,6 +125,7 @@ def read_checkpoints(path: Path) -> tuple[set[str], set[Any]]:
 RUNNER = """
 import sys
 import evokd.graph.open_context
+import evokd.graph.runner
 from evokd.cli import main
 from tests.graph.toy import WordStudent
 evokd.graph.open_context.StudentClient = WordStudent
