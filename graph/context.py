@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from evokd.agents.llm.client import Teacher
 from evokd.agents.prompt_context import PromptContext
 from evokd.graph.pool.large_pool import LargePool
+from evokd.graph.settled import SettledCycles
 from evokd.graph.setup.domain import Domain
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.run_settings import Settings
 from evokd.student.protocol import StudentProtocol
 from evokd.student.similar_texts import SimilarTexts
 from evokd.tracing.events import Emit
-from evokd.tracing.ledger import Ledger, Sample
+from evokd.tracing.ledger import Ledger
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,16 +46,6 @@ class KnownTexts:
     """Validation and test texts."""
 
 
-@dataclass
-class SettledSamples:
-    """The samples that earlier cycles have left for training; it grows with the run, so that each is read once."""
-
-    samples: list[Sample] = field(default_factory=list)
-    """In order."""
-    next_cycle: int = 0
-    """The first cycle whose samples are not in yet."""
-
-
 @dataclass(frozen=True)
 class RunContext:
     """Collaborators of a run."""
@@ -74,8 +65,8 @@ class RunContext:
     """Embeddings of texts by the untrained student: those that this process has needed so far."""
     known_texts: KnownTexts = field(default_factory=KnownTexts)
     """Texts that drafts are compared with, as far as this process has indexed them."""
-    settled_samples: SettledSamples = field(default_factory=SettledSamples)
-    """Samples of earlier cycles, as far as this process has read them; see `nodes.training_set.settled_samples`."""
+    settled: SettledCycles = field(default_factory=SettledCycles)
+    """What earlier cycles have left, as far as this process has read it; see `nodes.settled_cycles.settle`."""
     large_pools: list[LargePool] = field(default_factory=list)
     """The large pool of the run, once it is opened: one at most."""
     keep_versions: bool = False

@@ -25,7 +25,7 @@ class InputError(EvokdError):
 class ClosedModel(BaseModel):
     """Base of every model that cannot be changed and refuses unknown keys: messages, settings, jobs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")  # as `json` writes them
 
 
 class Message(ClosedModel):

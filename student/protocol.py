@@ -44,11 +44,12 @@ class TrainExample(ClosedModel):
     text: str = Field(description="the text")
     gold: Answer = Field(description="the right answer")
     masked: list[tuple[int, int]] = Field(
-        default=[], description="parts of the text that are not learned from: characters from, up to (not included)"
+        default_factory=list,
+        description="parts of the text that are not learned from: characters from, up to (not included)",
     )
     weight: float = Field(1.0, ge=0, description="weight of the sample in the loss, 1 is usual")
     shares: dict[str, float] = Field(
-        default={},
+        default_factory=dict,
         description="label -> share of the target, 0 to 1, where a whole text has one (where labels are independent,"
         " the probability of each); empty: all for `gold`",
     )

@@ -240,10 +240,16 @@ class Ledger(Batches):
             LessonOutline(id=row["id"], cycle=row["cycle"], weakness=row["weakness"], kind=row["kind"]) for row in rows
         ]
 
-    def tokens_by_span(self) -> dict[str, int]:
-        """Lesson id or name of a cycle -> tokens read and written by its calls."""
-        rows = self._rows("SELECT span, sum(input_tokens + output_tokens) AS n FROM calls GROUP BY span")
-        return {row["span"]: row["n"] for row in rows}
+    def count_tokens(self, first: int, end: int) -> dict[str, int]:
+        """Kind of text -> tokens of the calls of its lessons in the cycles from `first` up to, not including, `end`."""
+        rows = self._rows(
+            "SELECT lessons.kind AS kind, sum(input_tokens + output_tokens) AS n FROM lessons"
+            " JOIN calls ON calls.span = lessons.id WHERE lessons.cycle >= ? AND lessons.cycle < ?"
+            " GROUP BY lessons.kind ORDER BY lessons.kind",
+            first,
+            end,
+        )
+        return {row["kind"]: int(row["n"]) for row in rows}
 
     def lesson(self, lesson: str) -> LessonRow:
         """One lesson by its id.

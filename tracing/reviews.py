@@ -7,7 +7,7 @@ from typing import Any, Literal, NotRequired, cast
 from typing_extensions import TypedDict
 
 from evokd.tracing.rows import Answer, RecordKind
-from evokd.tracing.samples import AnyAnswer, Samples
+from evokd.tracing.samples import BY_DRAFT, AnyAnswer, Samples
 
 Action = Literal["accept", "correct", "refuse", "skip"]
 REFUSED = "refused_by_reviewer"
@@ -129,6 +129,15 @@ class Reviews(Samples):
         """Texts that people refused, of the cycles from `first` up to, not including, `end`."""
         where = "reason = ? AND cycle >= ? AND cycle < ?"
         return [row["text"] for row in self._rows(f"SELECT text FROM samples WHERE {where}", REFUSED, first, end)]
+
+    def vouched_rows(self) -> list[tuple[str, Answer]]:
+        """Text and answer of the accepted samples for training that a person vouches for, in order."""
+        vouched = self.reviewers()
+        if not vouched:
+            return []
+        where = f"state = 'accepted' AND purpose = 'train' AND id IN (SELECT sample FROM {_TABLE})"
+        rows = self._rows(f"SELECT id, text, label FROM samples WHERE {where} ORDER BY {BY_DRAFT}")
+        return [(row["text"], self._load(row["label"])) for row in rows if row["id"] in vouched]
 
     def reviewers(self) -> dict[str, str]:
         """Id of a text -> the person who vouches for its answer."""

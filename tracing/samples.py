@@ -1,7 +1,7 @@
 """The samples in the ledger: drafts, and what became of them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator
@@ -12,9 +12,9 @@ from evokd.tracing.rows import Answer, ExamAnswer, check_answer
 from evokd.tracing.store import limit_to
 
 AnyAnswer = Annotated[Any, AfterValidator(check_answer)]
-_BY_DRAFT = "cycle, length(lesson), lesson, length(id), id"
+BY_DRAFT = "cycle, length(lesson), lesson, length(id), id"
 """Order of samples: l10 comes after l09, d100 after d99."""
-_BACKWARDS = ", ".join(f"{term} DESC" for term in _BY_DRAFT.split(", "))
+_BACKWARDS = ", ".join(f"{term} DESC" for term in BY_DRAFT.split(", "))
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,27 @@ class Sample:
     def is_real(self) -> bool:
         """Whether it comes from the user's data, not from the Generator."""
         return self.source is not None
+
+
+@dataclass(frozen=True)
+class TrainingSample:
+    """What a training needs of an accepted sample; see `Sample`."""
+
+    id: str
+    text: str
+    kind: str
+    label: AnyAnswer
+    confidence: float | None
+    source: str | None
+    masked: list[list[int]]
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it comes from the user's data, not from the Generator."""
+        return self.source is not None
+
+
+_TRAINING_COLUMNS = ", ".join(column.name for column in fields(TrainingSample))
 
 
 class SampleChange(TypedDict, total=False):
@@ -106,7 +127,7 @@ class Samples(Database):
         columns = {"cycle": cycle, "lesson": lesson, "state": state, "purpose": purpose, "weakness": weakness}
         filters = {name: value for name, value in columns.items() if value is not None}
         where = " AND ".join(f"{name} = ?" for name in filters) or "TRUE"
-        query = f"SELECT * FROM samples WHERE {where} ORDER BY {_BY_DRAFT} LIMIT ?"
+        query = f"SELECT * FROM samples WHERE {where} ORDER BY {BY_DRAFT} LIMIT ?"
         rows = self._rows(query, *filters.values(), limit_to(first))
         return [cast(Sample, self._make("samples", row, Sample)) for row in rows]
 
@@ -117,7 +138,7 @@ class Samples(Database):
 
     def first_and_last_sample(self) -> tuple[str, str] | None:
         """Ids of the first and the last sample in order."""
-        ends = [self._rows(f"SELECT id FROM samples ORDER BY {order} LIMIT 1") for order in (_BY_DRAFT, _BACKWARDS)]
+        ends = [self._rows(f"SELECT id FROM samples ORDER BY {order} LIMIT 1") for order in (BY_DRAFT, _BACKWARDS)]
         return (ends[0][0]["id"], ends[1][0]["id"]) if ends[0] else None
 
     def outline_lesson(self, lesson: str) -> tuple[int, str | None]:
@@ -136,22 +157,28 @@ class Samples(Database):
         where = "lesson = ? AND candidates IS NOT NULL AND label_call IS NULL AND source IS NULL"
         return int(self._rows(f"SELECT count(*) AS n FROM samples WHERE {where}", lesson)[0]["n"])
 
-    # These queries run in every cycle over all accepted samples: they read few columns and make no objects.
+    # A cycle reads these of the cycle before, and after a resumption of all earlier ones: few columns, few objects.
 
     def accepted_texts(self, first: int, end: int) -> list[str]:
         """Texts of the accepted samples of the cycles from `first` up to, not including, `end`, in no order."""
         where = "state = 'accepted' AND cycle >= ? AND cycle < ?"
         return [row["text"] for row in self._rows(f"SELECT text FROM samples WHERE {where}", first, end)]
 
-    def trained_ids(self, before: int) -> list[str]:
-        """Ids of the accepted samples of earlier cycles that were for training, in order."""
-        where = "state = 'accepted' AND purpose = 'train' AND cycle < ?"
-        return [row["id"] for row in self._rows(f"SELECT id FROM samples WHERE {where} ORDER BY {_BY_DRAFT}", before)]
+    def training_samples(self, first: int, end: int) -> list[TrainingSample]:
+        """Accepted samples for training of the cycles from `first` up to, not including, `end`, in order."""
+        where = "state = 'accepted' AND purpose = 'train' AND cycle >= ? AND cycle < ?"
+        query = f"SELECT {_TRAINING_COLUMNS} FROM samples WHERE {where} ORDER BY {BY_DRAFT}"
+        return [
+            cast(TrainingSample, self._make("samples", row, TrainingSample)) for row in self._rows(query, first, end)
+        ]
 
     def newest_answers(self, count: int) -> list[tuple[str, Answer, bool, bool]]:
         """The last accepted samples in order: text, answer, whether no part is masked, whether the text is real."""
         rows = self._rows(
-            f"SELECT text, label, masked, source FROM samples WHERE state = 'accepted' ORDER BY {_BACKWARDS} LIMIT ?",
+            "SELECT text, label, masked, source FROM samples WHERE state = 'accepted' AND cycle >= (SELECT min(cycle)"
+            " FROM (SELECT cycle FROM samples WHERE state = 'accepted' ORDER BY cycle DESC LIMIT ?) AS newest)"
+            f" ORDER BY {_BACKWARDS} LIMIT ?",
+            count,
             count,
         )
         return [
@@ -159,21 +186,23 @@ class Samples(Database):
             for row in reversed(rows)
         ]
 
-    def used_sources(self, before: int) -> set[str]:
-        """Sources of the real texts that were labelled in the cycles before this one."""
-        rows = self._rows("SELECT source FROM samples WHERE source IS NOT NULL AND cycle < ?", before)
+    def used_sources(self, first: int, end: int) -> set[str]:
+        """Sources of the real texts of the cycles from `first` up to, not including, `end`."""
+        where = "source IS NOT NULL AND cycle >= ? AND cycle < ?"
+        rows = self._rows(f"SELECT source FROM samples WHERE {where}", first, end)
         return {row["source"] for row in rows}
 
-    def real_answers(self, before: int) -> list[Answer]:
-        """Answers to the accepted real texts of the cycles before this one."""
-        where = "state = 'accepted' AND source IS NOT NULL AND cycle < ?"
-        return [self._load(row["label"]) for row in self._rows(f"SELECT label FROM samples WHERE {where}", before)]
+    def real_answers(self, first: int, end: int) -> list[Answer]:
+        """Answers to the accepted real texts of the cycles from `first` up to, not including, `end`."""
+        where = "state = 'accepted' AND source IS NOT NULL AND cycle >= ? AND cycle < ?"
+        rows = self._rows(f"SELECT label FROM samples WHERE {where}", first, end)
+        return [self._load(row["label"]) for row in rows]
 
-    def count_kinds(self, before: int) -> dict[str, int]:
-        """Kind -> number of accepted samples in the cycles before this one."""
-        where = "state = 'accepted' AND cycle < ?"
-        rows = self._rows(f"SELECT kind, count(*) AS n FROM samples WHERE {where} GROUP BY kind ORDER BY kind", before)
-        return {row["kind"]: row["n"] for row in rows}
+    def count_kinds(self, first: int, end: int) -> dict[str, int]:
+        """Kind -> number of accepted samples in the cycles from `first` up to, not including, `end`."""
+        where = "state = 'accepted' AND cycle >= ? AND cycle < ?"
+        query = f"SELECT kind, count(*) AS n FROM samples WHERE {where} GROUP BY kind ORDER BY kind"
+        return {row["kind"]: row["n"] for row in self._rows(query, first, end)}
 
     def count_answers(self, before: int, since: int = 0) -> list[tuple[Answer, int]]:
         """Answer and number of its accepted samples, in the cycles from `since` up to, not including, `before`."""
@@ -188,18 +217,39 @@ class Samples(Database):
         rows = self._rows("SELECT count(*) AS n FROM samples WHERE state = ? AND cycle != ?", state, but_of)
         return int(rows[0]["n"])
 
-    def count_drafts(self, before: int, labelled: bool) -> int:
-        """Count the drafts of the cycles before this one; `labelled`: only those that were labelled."""
-        where = " AND candidates IS NOT NULL" if labelled else ""
-        query = f"SELECT count(*) AS n FROM samples WHERE cycle < ?{where}"
-        return int(self._rows(query, before)[0]["n"])
+    def count_drafts(self, first: int, end: int) -> tuple[int, int]:
+        """Count the drafts of the cycles from `first` up to, not including, `end`, and those that were labelled."""
+        query = "SELECT count(*) AS n, count(candidates) AS labelled FROM samples WHERE cycle >= ? AND cycle < ?"
+        row = self._rows(query, first, end)[0]
+        return int(row["n"]), int(row["labelled"])
 
-    def count_checks(self, before: int) -> tuple[int, int]:
-        """Count the written texts that the Labeler answered in the cycles before this one, and those it disputed."""
-        where = "label_call IS NOT NULL AND source IS NULL AND cycle < ?"
+    def count_checks(self, first: int, end: int) -> tuple[int, int]:
+        """Count the written texts that the Labeler answered, and those it disputed, in cycles from `first` to `end`.
+
+        The cycle `end` is not among them.
+        """
+        where = "label_call IS NOT NULL AND source IS NULL AND cycle >= ? AND cycle < ?"
         query = f"SELECT count(*) AS n, coalesce(sum(disputed), 0) AS disputed FROM samples WHERE {where}"
-        row = self._rows(query, before)[0]
+        row = self._rows(query, first, end)[0]
         return int(row["n"]), int(row["disputed"])
+
+    def real_confidences(self) -> list[float]:
+        """The Labeler's confidence in its answers to the accepted real texts, in order; 0 to 1."""
+        where = "state = 'accepted' AND source IS NOT NULL AND confidence IS NOT NULL"
+        rows = self._rows(f"SELECT confidence FROM samples WHERE {where} ORDER BY {BY_DRAFT}")
+        return [float(row["confidence"]) for row in rows]
+
+    def count_audited(self) -> tuple[int, int]:
+        """Count the confirmed texts that the Labeler answered as a check, and those of them that it disputed."""
+        where = "audited = 1 AND candidates IS NOT NULL AND candidates != '[]'"
+        query = f"SELECT count(*) AS n, coalesce(sum(disputed), 0) AS disputed FROM samples WHERE {where}"
+        row = self._rows(query)[0]
+        return int(row["n"]), int(row["disputed"])
+
+    def count_accepted(self, cycle: int) -> int:
+        """Count the accepted samples of a cycle."""
+        rows = self._rows("SELECT count(*) AS n FROM samples WHERE state = 'accepted' AND cycle = ?", cycle)
+        return int(rows[0]["n"])
 
     def count_rejected(self, cycle: int) -> dict[str, int]:
         """Rejected and tombstoned samples of a cycle by reason."""

@@ -103,17 +103,16 @@ def _add_up(times: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def _judge_labels(ledger: Ledger) -> dict[str, Any]:
     """Judge the teacher's labels by the agreement on labelled rows, by its confidence, and by disputes in checks."""
-    accepted = ledger.samples(state="accepted")
-    sure = [sample.confidence for sample in accepted if sample.is_real and sample.confidence is not None]
-    audited = [sample for sample in ledger.samples() if sample.audited and sample.candidates]
+    sure = ledger.real_confidences()
+    audited, audited_disputed = ledger.count_audited()
     measured = ledger.cycle_record(0, AGREEMENT)
     return {
         "real_texts": len(sure),
         "expected_error": round(1 - sum(sure) / len(sure), 4) if sure else None,
         "measured_rows": measured["rows"] if measured else 0,
         "agreement": measured["agreement"] if measured else None,
-        "audited": len(audited),
-        "audited_disputed": sum(sample.disputed for sample in audited),
+        "audited": audited,
+        "audited_disputed": audited_disputed,
         "guide": measured["guide"] if measured else None,
     }
 
@@ -152,10 +151,9 @@ def _summarise_cycle(ledger: Ledger, cycle: int) -> dict[str, Any]:
     usage = ledger.usage(cycle)
     gate = ledger.cycle_record(cycle, GATE) or GateRecord(before=None, after=None, promoted=False)
     gain = gain_of(gate)
-    accepted = sum(sample.state == "accepted" for sample in ledger.samples(cycle=cycle)) if cycle else 0
     return {
         "cycle": cycle,
-        "accepted": accepted,
+        "accepted": ledger.count_accepted(cycle) if cycle else 0,
         "rejected": ledger.count_rejected(cycle) if cycle else {},
         **_count_use(usage),
         "roles": _by_role(ledger, cycle),

@@ -20,6 +20,7 @@ from evokd.graph.nodes.kind_effects import divide_cycle
 from evokd.graph.nodes.label_guide import measure_labeler
 from evokd.graph.nodes.pool_selection import count_unlabelled, select_texts
 from evokd.graph.nodes.reference_texts import ground_lessons
+from evokd.graph.nodes.settled_cycles import settle
 from evokd.graph.nodes.weaknesses import adopt_weaknesses
 from evokd.graph.state import State, StateUpdate
 from evokd.messages import Case, Example, FeedbackPacket, LabelPlan, LessonPlan, Weakness
@@ -156,10 +157,8 @@ def _plan_written(
 
 def _count_blank(context: RunContext, cycle: int) -> float | None:
     """Share of the real texts of earlier cycles without any label; None if there are too few."""
-    answers = context.ledger.real_answers(before=cycle)
-    if len(answers) < LEAST_REAL:
-        return None
-    return sum(not context.domain.codec.labels_in(answer) for answer in answers) / len(answers)
+    settled = settle(context, cycle)
+    return settled.blank / settled.real_answers if settled.real_answers >= LEAST_REAL else None
 
 
 def may_be_shown(case: Case) -> bool:

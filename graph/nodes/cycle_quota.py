@@ -4,6 +4,7 @@ import math
 
 from evokd.graph.context import RunContext
 from evokd.graph.nodes.labeling import label_rule
+from evokd.graph.nodes.settled_cycles import settle
 from evokd.graph.state import State
 
 REMNANT = 0.1
@@ -41,9 +42,8 @@ def cap_cycle(usual: int, left: int) -> int:
 
 def _acceptance(context: RunContext, cycle: int) -> float:
     """Share of the texts of earlier cycles that was accepted; 1 before there is any."""
-    drafts = context.ledger.count_drafts(before=cycle, labelled=False)
-    accepted = sum(context.ledger.count_kinds(before=cycle).values())
-    return max(LEAST_RATE, accepted / drafts) if drafts else 1.0
+    settled = settle(context, cycle)
+    return max(LEAST_RATE, settled.accepted.total() / settled.drafts) if settled.drafts else 1.0
 
 
 def _affordable(cycle: int, context: RunContext, most: int) -> int:
@@ -55,7 +55,8 @@ def _affordable(cycle: int, context: RunContext, most: int) -> int:
     if not run.caps_calls():
         return most
     # drafts that the budget left unlabelled have cost something too
-    before = context.ledger.count_drafts(before=cycle, labelled=label_rule(context) != "generator")
+    settled = settle(context, cycle)
+    before = settled.drafts if label_rule(context) == "generator" else settled.labelled
     (tokens, usd), (now_tokens, now_usd) = context.ledger.spent(None), context.ledger.spent(cycle)
     tokens, usd = tokens - now_tokens, usd - now_usd
     one, one_usd = (tokens / before, usd / before) if before else context.draft_cost

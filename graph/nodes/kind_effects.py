@@ -1,12 +1,13 @@
 """Which kinds of text a cycle is made of: initial shares, adjusted by the effect of each on the loss on real texts."""
 
-from collections.abc import Sequence
+from collections import Counter
 
 from evokd.graph.context import RunContext
 from evokd.graph.curriculum.kinds import Effect, Kind, begin_shares, describe_effects, divide, move_shares
-from evokd.graph.nodes.training_set import seed_examples, settled_samples, to_examples, validation_examples
+from evokd.graph.nodes.settled_cycles import settle
+from evokd.graph.nodes.training_set import seed_examples, validation_examples
+from evokd.graph.settled import SettledCycles
 from evokd.student.protocol import AppraiseJob, TrainExample
-from evokd.tracing.ledger import Sample
 from evokd.tracing.rows import KINDS, KindsRecord
 
 LEAST_JUDGES = 40
@@ -31,7 +32,7 @@ async def divide_cycle(context: RunContext, cycle: int, wanted: int, left: int) 
     begin = begin_shares(entities, bool(context.domain.pool), curriculum.source, curriculum.shares)
     effects, judged = ({}, 0) if not curriculum.compete else await measure_effects(context, cycle)
     shares = move_shares(begin, effects)
-    texts = divide(wanted, context.ledger.count_kinds(before=cycle), shares, left, curriculum.quotas.lesson)
+    texts = divide(wanted, settle(context, cycle).accepted, shares, left, curriculum.quotas.lesson)
     record = KindsRecord(shares={kind: round(share, 3) for kind, share in shares.items()}, texts=dict(texts.items()))
     if effects:
         record["effects"] = {kind: [round(effect.mean, 3), round(effect.error, 3)] for kind, effect in effects.items()}
@@ -46,10 +47,10 @@ async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Ef
 
     Real texts are those of the pool under the Labeler's labels and the user's validation rows.
     """
-    samples = [] if context.entities else settled_samples(context, cycle)
-    if not samples:
+    settled = settle(context, cycle)
+    if context.entities or not settled.examples:
         return {}, 0
-    examples, groups, held = _gather(context, samples)
+    examples, groups, held = _gather(context, settled)
     if len(held) < LEAST_JUDGES:
         return {}, 0
     job = AppraiseJob(
@@ -62,7 +63,7 @@ async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Ef
         settings=context.settings.student,
     )
     appraisal = await context.student.appraise(job)
-    prices = price_kinds(context, samples, before=cycle)
+    prices = price_kinds(settled)
     effects = {}
     for item in appraisal.effects:
         price = prices.get(item.group)
@@ -72,24 +73,16 @@ async def measure_effects(context: RunContext, cycle: int) -> tuple[dict[str, Ef
     return effects, len(held)
 
 
-def _gather(context: RunContext, samples: Sequence[Sample]) -> tuple[list[TrainExample], list[str], list[str]]:
+def _gather(context: RunContext, settled: SettledCycles) -> tuple[list[TrainExample], list[str], list[str]]:
     """The examples to fit the layers on, the kind of each, and the ids of those on which effects are measured."""
     seeds = seed_examples(context)
-    trained = to_examples(context, samples)
     validation = validation_examples(context)
-    groups = [*("seeds" for _ in seeds), *(sample.kind for sample in samples), *("validation" for _ in validation)]
-    held = [sample.id for sample in samples if sample.is_real] + [item.id for item in validation]
-    return [*seeds, *trained, *validation], groups, held
+    groups = [*("seeds" for _ in seeds), *settled.kinds, *("validation" for _ in validation)]
+    held = [*settled.real, *(item.id for item in validation)]
+    return [*seeds, *settled.examples, *validation], groups, held
 
 
-def price_kinds(context: RunContext, samples: Sequence[Sample], before: int) -> dict[str, float]:
-    """Tokens that an accepted text of each kind has cost in the cycles before one: the calls of its lessons."""
-    kinds = {lesson["id"]: lesson["kind"] for lesson in context.ledger.all_lessons() if lesson["cycle"] < before}
-    spent: dict[str, float] = {}
-    for span, tokens in context.ledger.tokens_by_span().items():
-        if span in kinds:
-            spent[kinds[span]] = spent.get(kinds[span], 0.0) + tokens
-    counts: dict[str, int] = {}
-    for sample in samples:
-        counts[sample.kind] = counts.get(sample.kind, 0) + 1
-    return {kind: spent[kind] / count for kind, count in counts.items() if spent.get(kind)}
+def price_kinds(settled: SettledCycles) -> dict[str, float]:
+    """Tokens that a text of each kind that is trained on has cost so far: the calls of its lessons."""
+    counts = Counter(settled.kinds)
+    return {kind: settled.tokens[kind] / count for kind, count in counts.items() if settled.tokens[kind]}

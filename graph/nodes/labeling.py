@@ -8,6 +8,7 @@ from evokd.agents import labeler
 from evokd.agents.llm.budget import BudgetSpent
 from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.reference_texts import guide_labeler
+from evokd.graph.nodes.settled_cycles import settle
 from evokd.messages import DraftBatch, DraftText, LabelPlan, Message
 from evokd.tracing.ledger import Sample
 from evokd.tracing.rows import LessonRow
@@ -135,5 +136,5 @@ async def trust_drafts(
 def _is_proven(context: RunContext, cycle: int) -> bool:
     """Whether enough checks were made and the Labeler disputed none of the intended labels."""
     enough = context.settings.curriculum.trust_after
-    checked, disputed = context.ledger.count_checks(before=cycle)
-    return 0 < enough <= checked and not disputed
+    settled = settle(context, cycle)
+    return 0 < enough <= settled.checked and not settled.disputed

@@ -11,6 +11,7 @@ from evokd.graph.context import RunContext
 from evokd.graph.curriculum.selection import choose_texts, density, doubt, doubt_sets
 from evokd.graph.nodes.embeddings import embed
 from evokd.graph.nodes.pool_options import Options, Weigh, draw_texts, find_options
+from evokd.graph.nodes.settled_cycles import settle
 from evokd.messages import PoolText
 
 MOST_OPTIONS = 3_000
@@ -22,7 +23,7 @@ COVERAGE_LATER = 0.5
 def count_unlabelled(context: RunContext, cycle: int) -> int:
     """Number of texts of the pool that were not labelled before this cycle."""
     lines = context.domain.unlabelled
-    return max(0, lines - len(context.ledger.used_sources(before=cycle))) if lines else 0
+    return max(0, lines - len(settle(context, cycle).sources)) if lines else 0
 
 
 async def select_texts(context: RunContext, cycle: int, champion: str | None, wanted: int) -> list[PoolText]:
@@ -37,7 +38,7 @@ async def select_texts(context: RunContext, cycle: int, champion: str | None, wa
     if not context.domain.pool or not wanted:
         return []
     rule = context.settings.curriculum.pool.select
-    used = context.ledger.used_sources(before=cycle)
+    used = settle(context, cycle).sources
     is_large = context.domain.pool_lines > 0
     seed = context.seed(cycle, "pool")
     if rule == "random":

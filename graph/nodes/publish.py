@@ -6,6 +6,7 @@ import time
 from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.evaluation import score_split
 from evokd.graph.nodes.self_training import is_used, train_twice
+from evokd.graph.nodes.settled_cycles import settle
 from evokd.graph.nodes.split_rows import store_rows
 from evokd.graph.nodes.training_run import Material, make_job, make_record, run_training
 from evokd.graph.nodes.training_set import seed_examples, to_examples, validation_examples
@@ -64,14 +65,14 @@ async def _refit(state: State, context: RunContext) -> str | None:
     """Train once more with the validation rows added; None if there are none, or nothing to gain."""
     if not context.settings.publish.refit or not context.domain.validation:
         return None
-    samples = context.ledger.samples(state="accepted", purpose="train")
-    older = [*seed_examples(context), *to_examples(context, samples)]
+    cycle, seed = state["cycle"], context.seed("refit")
+    last = context.ledger.training_samples(cycle, cycle + 1)
+    older = [*seed_examples(context), *settle(context, cycle).examples, *to_examples(context, last)]
     news = validation_examples(context)
     champion = state["champion"]
     material = Material([*older, *news])
     if context.settings.student.regime == "continue" and champion:
         material = Material(news, older, str(context.folder.version(champion)))
-    cycle, seed = state["cycle"], context.seed("refit")
     if is_used(context, material):
         result = await train_twice(context, cycle, REFIT, material, seed)
     else:

@@ -34,10 +34,8 @@ def ground_lessons(context: RunContext) -> Grounding:
 def labelled_rows(context: RunContext) -> list[Example]:
     """Labelled rows on the training side, as they are shown to agents: the user's, and texts that people reviewed."""
     codec = context.domain.codec
-    reviewed = context.ledger.reviewers()
-    samples = context.ledger.samples(state="accepted", purpose="train") if reviewed else []
     rows = [(row.text, row.gold) for row in context.domain.seeds]
-    rows += [(sample.text, sample.label) for sample in samples if sample.id in reviewed]
+    rows += context.ledger.vouched_rows()
     return [Example(text=text, gold=codec.to_wire(text, gold)) for text, gold in rows]
 
 

@@ -3,6 +3,7 @@
 import random
 
 from evokd.graph.context import RunContext
+from evokd.graph.nodes.settled_cycles import settle
 from evokd.graph.state import State, StateUpdate
 from evokd.tracing.rows import REVIEW, ReviewRecord
 
@@ -10,7 +11,7 @@ from evokd.tracing.rows import REVIEW, ReviewRecord
 async def review(state: State, context: RunContext) -> StateUpdate:
     """Choose the older samples that may be used again in this training (the seeds always may)."""
     cycle = state["cycle"]
-    older = context.ledger.trained_ids(before=cycle)
+    older = [example.id for example in settle(context, cycle).examples]
     size = context.settings.curriculum.review
     if len(older) > size:
         older = sorted(random.Random(context.seed(cycle, "review")).sample(older, size))

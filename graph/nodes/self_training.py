@@ -10,6 +10,7 @@ import random
 import shutil
 
 from evokd.graph.context import RunContext
+from evokd.graph.nodes.settled_cycles import settle
 from evokd.graph.nodes.training_run import Material, make_job, run_training
 from evokd.student.protocol import Prediction, TrainExample, TrainResult
 
@@ -47,7 +48,7 @@ async def train_twice(context: RunContext, cycle: int, version: str, material: M
         material: labelled samples.
         seed: of every random choice.
     """
-    texts = _choose_texts(context, material, seed)
+    texts = _choose_texts(context, cycle, material, seed)
     if not texts:
         return await run_training(context, cycle, make_job(context, version, material, seed))
     first = await run_training(context, cycle, make_job(context, PROVISIONAL, material, seed))
@@ -73,10 +74,10 @@ async def train_twice(context: RunContext, cycle: int, version: str, material: M
     )
 
 
-def _choose_texts(context: RunContext, material: Material, seed: int) -> list[str]:
+def _choose_texts(context: RunContext, cycle: int, material: Material, seed: int) -> list[str]:
     """Draw texts of the pool that are not labelled yet; none that people refused."""
     left_out = {item.text for item in (*material.examples, *material.replay)}
-    left_out |= set(context.ledger.refused_texts())
+    left_out.update(settle(context, cycle).refused, context.ledger.refused_texts(cycle))
     texts = [item.text for item in context.domain.pool if item.text not in left_out]
     return random.Random(f"{seed}/self").sample(texts, min(context.settings.student.self_training_texts, len(texts)))
 

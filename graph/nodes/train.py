@@ -2,9 +2,10 @@
 
 from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.self_training import is_used, train_twice
+from evokd.graph.nodes.settled_cycles import settle
 from evokd.graph.nodes.split_rows import store_rows
 from evokd.graph.nodes.training_run import Material, make_job, make_record, run_training
-from evokd.graph.nodes.training_set import seed_examples, settled_samples, to_examples
+from evokd.graph.nodes.training_set import seed_examples, to_examples
 from evokd.graph.state import State, StateUpdate
 from evokd.student.process.client import TrainExample
 from evokd.tracing.ledger import Sample
@@ -38,10 +39,10 @@ def _choose_material(
     if not state["cycle"]:
         return seeds, [], None
     news = to_examples(context, fresh)
-    older = {example.id: example for example in to_examples(context, settled_samples(context, state["cycle"]))}
+    older = settle(context, state["cycle"])
     champion = state["champion"]
     if context.settings.student.regime == "base" or champion is None:
-        return [*seeds, *older.values(), *news], [], None
+        return [*seeds, *older.examples, *news], [], None
     review = context.ledger.cycle_record(state["cycle"], REVIEW) or {"samples": []}
-    replay = [older[sample] for sample in review["samples"] if sample in older]
+    replay = [older.examples[older.places[name]] for name in review["samples"] if name in older.places]
     return news, [*seeds, *replay], str(context.folder.version(champion))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from evokd.graph.context import RunContext
 from evokd.student.protocol import TrainExample
 from evokd.tracing.ledger import Sample
+from evokd.tracing.samples import TrainingSample
 
 LEAST_WEIGHT = 0.05
 """Weight of a label that the Labeler itself gives no more than even odds."""
@@ -26,27 +27,13 @@ def validation_examples(context: RunContext) -> list[TrainExample]:
     ]
 
 
-def settled_samples(context: RunContext, cycle: int) -> list[Sample]:
-    """The accepted samples for training of the cycles before this one, in order.
-
-    Only those that came since the last call are read: nothing but a cycle's own nodes changes its samples.
-    """
-    settled = context.settled_samples
-    if cycle < settled.next_cycle:  # the graph has been sent back
-        settled.samples, settled.next_cycle = [], 0
-    for earlier in range(settled.next_cycle, cycle):
-        settled.samples += context.ledger.samples(cycle=earlier, state="accepted", purpose="train")
-    settled.next_cycle = cycle
-    return list(settled.samples)
-
-
-def to_examples(context: RunContext, samples: Sequence[Sample]) -> list[TrainExample]:
+def to_examples(context: RunContext, samples: Sequence[Sample | TrainingSample]) -> list[TrainExample]:
     """Prepare accepted samples for training; an answer that a person vouches for is trusted as the user's own."""
     reviewed = context.ledger.reviewers()
     return [_to_example(context, sample, sample.id in reviewed) for sample in samples]
 
 
-def _to_example(context: RunContext, sample: Sample, reviewed: bool) -> TrainExample:
+def _to_example(context: RunContext, sample: Sample | TrainingSample, reviewed: bool) -> TrainExample:
     """Prepare an accepted sample for training.
 
     The label of a real text comes only from the Labeler, so its confidence weights it; a list of entities is not

@@ -11,6 +11,7 @@ import pytest
 from evokd.messages import DraftBatch, FeedbackPacket
 from evokd.tracing.ledger import Ledger, LedgerError, Sample
 from evokd.tracing.rows import GATE
+from evokd.tracing.samples import TrainingSample
 from tests.tracing.rows import call, fill, lesson, packet, sample, weakness
 
 STATES = ("accepted", "accepted", "accepted", "rejected", "tombstoned", "drafted")
@@ -36,7 +37,17 @@ def _make(rng: random.Random, name: str, cycle: int) -> Sample:
     purpose = rng.choice(["train", "gate"])
     weakness = rng.choice([None, f"c{cycle:03d}-w1"])
     state = rng.choice(STATES)
-    return sample(name, cycle=cycle, label=label, masked=masked, purpose=purpose, state=state, weakness=weakness)
+    found = {
+        "kind": rng.choice(["plain", "toned"]),
+        "source": rng.choice([None, None, f"pool.jsonl:{name}"]),
+        "candidates": rng.choice([None, [], [label], [label]]),
+        "confidence": rng.choice([None, 0.3, 0.9]),
+        "label_call": rng.choice([None, "call"]),
+        "disputed": rng.random() < 0.3,
+        "audited": rng.random() < 0.3,
+    }
+    where = {"cycle": cycle, "purpose": purpose, "state": state, "weakness": weakness}
+    return sample(name, label=label, masked=masked, **where, **found)
 
 
 def test_what_a_cycle_asks_is_the_same_as_from_whole_samples(many: Ledger) -> None:
@@ -44,13 +55,39 @@ def test_what_a_cycle_asks_is_the_same_as_from_whole_samples(many: Ledger) -> No
     assert len(accepted) > 600
     assert sorted(many.accepted_texts(2, 5)) == sorted(row.text for row in accepted if 2 <= row.cycle < 5)
     assert many.count_samples("accepted", but_of=5) == sum(row.cycle != 5 for row in accepted)
-    assert many.trained_ids(before=7) == [row.id for row in accepted if row.cycle < 7 and row.purpose == "train"]
     for count in (0, 1, 150, 10_000):
         newest = accepted[-count:] if count else []
         assert many.newest_answers(count) == [(row.text, row.label, not row.masked, row.is_real) for row in newest]
     for since, before in ((0, 99), (3, 8), (4, 5), (0, 0)):
         expected = Counter(repr(row.label) for row in accepted if since <= row.cycle < before)
         assert {repr(label): count for label, count in many.count_answers(before, since)} == expected
+
+
+@pytest.mark.parametrize(("first", "end"), [(0, 99), (3, 8), (4, 5), (0, 0)])
+def test_what_is_read_of_settled_cycles_is_the_same_as_from_whole_samples(many: Ledger, first: int, end: int) -> None:
+    rows = [row for row in many.samples() if first <= row.cycle < end]
+    accepted = [row for row in rows if row.state == "accepted"]
+    written = [row for row in rows if row.label_call and not row.is_real]
+    trained = [row for row in accepted if row.purpose == "train"]
+    assert [vars(row) for row in many.training_samples(first, end)] == [
+        {name: getattr(row, name) for name in TrainingSample.__annotations__} for row in trained
+    ]
+    assert many.count_kinds(first, end) == Counter(row.kind for row in accepted)
+    assert many.count_drafts(first, end) == (len(rows), sum(row.candidates is not None for row in rows))
+    assert many.count_checks(first, end) == (len(written), sum(row.disputed for row in written))
+    assert many.used_sources(first, end) == {row.source for row in rows if row.is_real}
+    answers = [row.label for row in accepted if row.is_real]
+    assert sorted(map(repr, many.real_answers(first, end))) == sorted(map(repr, answers))
+
+
+def test_what_the_summary_asks_is_the_same_as_from_whole_samples(many: Ledger) -> None:
+    accepted = many.samples(state="accepted")
+    confidences = [row.confidence for row in accepted if row.is_real and row.confidence is not None]
+    assert many.real_confidences() == confidences != []
+    audited = [row for row in many.samples() if row.audited and row.candidates]
+    assert many.count_audited() == (len(audited), sum(row.disputed for row in audited))
+    assert 0 < many.count_audited()[1] < len(audited)
+    assert many.count_accepted(3) == sum(row.cycle == 3 for row in accepted)
 
 
 def test_what_show_asks_is_the_same_as_from_whole_samples(many: Ledger) -> None:

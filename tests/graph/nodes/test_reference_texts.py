@@ -35,7 +35,7 @@ def context(tmp_path: Any) -> Any:
         vectors={},
         domain=SimpleNamespace(seeds=seeds, pool=(), codec=codec("classification", ["a", "b"])),
         folder=SimpleNamespace(guide=tmp_path / GUIDE),
-        ledger=SimpleNamespace(reviewers=dict),
+        ledger=SimpleNamespace(vouched_rows=list),
     )
 
 

@@ -1,14 +1,10 @@
 """What a challenger is trained on."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from evokd.graph.context import SettledSamples
 from evokd.graph.nodes.train import train
-from evokd.graph.nodes.training_set import settled_samples
-from evokd.tracing.ledger import Sample
 from evokd.tracing.rows import REVIEW, TRAINING
 from tests.graph.nodes.conftest import MakeToy
 from tests.graph.nodes.toy_context import ToyContext, accepted, make_state
@@ -72,28 +68,3 @@ async def test_a_student_that_continues_learns_the_cycle_and_replays_what_review
     assert [item.id for item in job.examples] == ["c002-l01-d01", "c002-l01-d02"]
     assert [item.id for item in job.replay] == [*seed_ids(toy), *replayed]
     assert Path(str(job.start)) == toy.context.folder.version("c001")
-
-
-async def test_samples_of_earlier_cycles_are_read_once_after_the_gate_has_had_its_say(
-    make_toy: MakeToy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    toy = make_toy()
-    add_samples(toy)
-    ledger = toy.context.ledger
-    assert [item.id for item in settled_samples(toy.context, 2)] == ["c001-l01-d01"]
-    ledger.update_samples([("c002-l01-d02", {"state": "tombstoned", "reason": "rolled_back"})])
-    toy.add_lesson("c003-l01", [accepted("c003-l01-d01")])
-    read: list[int] = []
-    samples = ledger.samples
-
-    def counted(cycle: int, **filters: str) -> list[Sample]:
-        read.append(cycle)
-        return samples(cycle, **filters)
-
-    monkeypatch.setattr(ledger, "samples", counted)
-    settled = settled_samples(toy.context, 3)
-    assert [item.id for item in settled] == ["c001-l01-d01", "c002-l01-d01"]
-    assert settled_samples(toy.context, 3) == settled
-    assert read == [2]
-    assert settled_samples(replace(toy.context, settled_samples=SettledSamples()), 3) == settled
-    assert [item.id for item in settled_samples(toy.context, 2)] == ["c001-l01-d01"]

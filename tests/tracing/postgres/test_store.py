@@ -90,7 +90,7 @@ QUERIES: dict[str, Callable[[Ledger], Any]] = {
     "calls": lambda ledger: find_calls(ledger, {"role": "generator"}),
     "messages": lambda ledger: list_messages(ledger, 1),
     "counts": lambda ledger: count_samples_by(ledger, "weakness", "reason", "state"),
-    "usage": lambda ledger: (ledger.usage(), ledger.usage(1, "labeler"), ledger.spent(None), ledger.tokens_by_span()),
+    "usage": lambda ledger: (ledger.usage(), ledger.usage(1, "labeler"), ledger.spent(None), ledger.count_tokens(0, 9)),
     "weaknesses": lambda ledger: (ledger.newest_weaknesses(5), ledger.newest_weaknesses(5, before=1)),
     "decisions": lambda ledger: (ledger.decisions(), ledger.decisions(1)),
     "times": lambda ledger: ledger.times(),
