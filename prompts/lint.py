@@ -91,6 +91,7 @@ def lint_prompts(subject: LintSubject) -> list[Finding]:
             prompt, faults = read_prompt(path, partial_folders(subject.language, overlay))
         except InputError as exc:
             findings.append(_to_finding(exc))
+            used |= set(list_partials([overlay / PARTIALS])) if overlay is not None else set()  # which, nobody knows
             continue
         used |= {partial.stem for partial in prompt.partials}
         findings += _lint_prompt(subject, role, prompt, faults)

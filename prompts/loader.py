@@ -163,8 +163,9 @@ def load_role(role: str, task: str, overlay: Path | None = None, language: Promp
 def find_prompt(role: str, task: str, overlay: Path | None, language: PromptLanguage) -> Path:
     """Find the file of a role: the domain's own, else the base one."""
     name = f"{role}.md"
-    if overlay is not None and (overlay / name).is_file():
-        return overlay / name
+    own = None if overlay is None else overlay / name
+    if own is not None and (own.exists() or own.is_symlink()):  # what is no file is refused when it is read
+        return own
     return base_folder(task, language) / name
 
 
@@ -228,7 +229,9 @@ def read_prompt(path: Path, folders: Sequence[Path]) -> tuple[Prompt, list[Input
     Raises:
         InputError: the file, its front matter or its template is malformed; names the file, and the line or key.
     """
-    text = read_utf8(path, MAX_FILE, "a prompt that long is paid for with every call", "no such prompt file")
+    _check_kind(path)
+    missing = "leads to no file; remove it" if path.is_symlink() else "no such prompt file"
+    text = read_utf8(path, MAX_FILE, "a prompt that long is paid for with every call", missing)
     head, body = _split(path, text)
     whole = read_body(path, body, text[: len(text) - len(body)].count("\n") + 1, folders)
     try:

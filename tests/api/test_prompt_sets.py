@@ -226,6 +226,22 @@ def test_lint_finds_everything_in_one_pass_and_errors_come_first(toy: Path) -> N
     ]
 
 
+def test_lint_refuses_what_is_no_file_where_a_prompt_should_be(toy: Path) -> None:
+    (toy / "prompts" / "labeler.md").mkdir()
+    (toy / "prompts" / "guide.md").symlink_to("nowhere.md")
+    found = {Path(finding.place).name: finding for finding in lint_prompt_sets(toy)}
+    assert (found["labeler.md"].level, found["labeler.md"].mend) == ("error", "rename it or move it away")
+    assert (found["guide.md"].level, found["guide.md"].mend) == ("error", "remove it")
+
+
+def test_partials_of_a_prompt_that_cannot_be_read_do_not_count_as_unused(toy: Path) -> None:
+    partials = toy / "prompts" / "partials"
+    partials.mkdir()
+    (partials / "mine.md").write_text('x\n{% include "mine" %}\n', encoding="utf-8")
+    (toy / "prompts" / "labeler.md").write_text(LABELER + '\n{% include "mine" %}\n', encoding="utf-8")
+    assert [finding.text for finding in lint_prompt_sets(toy)] == ["template error: the partial includes itself"]
+
+
 def test_the_shipped_sets_are_clean_and_all_listed() -> None:
     assert lint_prompt_sets() == []
     entries = list_prompts()
