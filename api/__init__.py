@@ -58,9 +58,11 @@ if TYPE_CHECKING:
     from evokd.graph.build import draw_graph as draw_graph
     from evokd.graph.setup.preset_catalog import list_presets as list_presets
     from evokd.graph.setup.run_folder import EXAMPLE as EXAMPLE
+    from evokd.inference.answers import check_reject as check_reject
     from evokd.inference.asking import AnsweringProcess as AnsweringProcess
     from evokd.inference.writers import OutputFile as OutputFile
     from evokd.inference.writers import check_output as check_output
+    from evokd.inference.writers import check_rows as check_rows
     from evokd.inference.writers import has_cells as has_cells
     from evokd.jobs.ray_cluster import RayOptions as RayOptions
     from evokd.messages import EvokdError as EvokdError
@@ -91,6 +93,8 @@ _MODULES = {
     "build_graph": "graph.build",
     "check": "api.domains",
     "check_output": "inference.writers",
+    "check_reject": "inference.answers",
+    "check_rows": "inference.writers",
     "check_shardable": "api.sharding",
     "compare": "api.experiments",
     "delete_run": "api.run_deletion",

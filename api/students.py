@@ -16,7 +16,7 @@ from evokd.inference.answers import AnswerColumns
 from evokd.inference.asking import AnsweringProcess, TrainedStudent, answer_texts
 from evokd.inference.evaluation import count_decisions, count_matrix, evaluate
 from evokd.inference.input_rows import InputRow, cut_parts
-from evokd.inference.prediction import AnsweredRow, answer_rows
+from evokd.inference.prediction import AnsweredRow, answer_rows, check_columns
 from evokd.messages import EvokdError, InputError, list_labels
 from evokd.student.base_config import RECORD
 from evokd.student.data import PartlyLabelled, read_partly_labelled
@@ -116,9 +116,21 @@ class Student:
         """
         return self.trained.make_columns(prefix, reject, scores, in_cells)
 
-    def name_columns(self, prefix: str, reject: float | None, scores: bool) -> list[str]:
-        """Give the names of the columns that `answer_rows` writes."""
-        return self.make_columns(prefix, reject, scores).names(self.trained.has_labels)
+    def name_columns(self, prefix: str, reject: float | None, scores: bool, taken: Sequence[str] = ()) -> list[str]:
+        """Give the names of the columns that `answer_rows` writes.
+
+        Args:
+            prefix: see `answer_rows`, as the next two.
+            reject: confidence below which an answer is "unsure", 0 to 1.
+            scores: whether the probabilities of all labels are written.
+            taken: the columns of the input.
+
+        Raises:
+            InputError: a column is there already, or `reject` is no confidence.
+        """
+        columns = self.make_columns(prefix, reject, scores)
+        check_columns(taken, columns)
+        return columns.names(self.trained.has_labels)
 
     def evaluate(self, file: str | Path, columns: dict[str, str] | None = None) -> dict[str, Any]:
         """Score the student on a labelled file.

@@ -1,6 +1,6 @@
 """Rows to predict, from a file or standard input, in any supported format."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -34,6 +34,8 @@ class Input:
     """How many there are."""
     texts: int
     """How many of them have a text."""
+    columns: tuple[str, ...]
+    """The columns of all rows, also those that only later ones have, in the order in which they appear."""
     first: tuple[str, ...]
     """The first texts, up to a thousand."""
     layout: Layout
@@ -77,32 +79,34 @@ def open_input(name: str, stdin: BinaryIO, form: str | None = None, text_column:
     if form is not None and form not in FORMATS:
         raise InputError(f"--format {form}: unknown format{suggest(form, FORMATS)}; one of: {', '.join(FORMATS)}")
     if name == "-":
-        return _open_stream(STDIN, stdin.read(), form, text_column)
+        return _open_stream(STDIN, stdin.read, form, text_column)
     path = Path(name)
-    if path.is_fifo():  # as a shell makes of <(...)
-        return _open_stream(name, path.read_bytes(), form, text_column)
-    check_file(path)
-    source, ending = file_source(path), path.suffix.lower()
-    if form is None and ending in _FOREIGN:
+    ending = path.suffix.lower()
+    if form is None and ending in _FOREIGN and path.exists():
         advice = "save its texts as .txt, .csv or .jsonl"
         raise InputError(f"{path}: {ending} files are not read; {advice}")
     form = form or ENDINGS.get(ending) or ("jsonl" if ending == ".json" else None)
-    return _open(source, name, form, text_column)
+    if path.is_fifo():  # as a shell makes of <(...)
+        return _open_stream(name, path.read_bytes, form, text_column)
+    check_file(path)
+    return _open(file_source(path), name, form, text_column)
 
 
-def _open_stream(name: str, raw: bytes, form: str | None, text_column: str | None) -> Input:
-    source = stream_source(name, lambda: BytesIO(raw))
+def _open_stream(name: str, read: Callable[[], bytes], form: str | None, text_column: str | None) -> Input:
     if form == "parquet":
-        raise InputError(f"--format parquet: {name} cannot be read so; name a file")
+        raise InputError(f"{name}: Parquet is not read from a stream; name a file")
+    raw = read()
+    source = stream_source(name, lambda: BytesIO(raw))
     return _open(source, name, form, text_column)
 
 
 def _open(source: Source, name: str, known: str | None, text_column: str | None) -> Input:
     form, layout = known or _recognise(source, text_column or "text"), Layout()
-    count, texts, first = 0, 0, list[str]()
+    count, texts, first, columns = 0, 0, list[str](), dict[str, None]()
     try:
         for row in read_input(source, form, layout, text_column):
             count += 1
+            columns |= dict.fromkeys(row.fields)
             if row.text is not None:
                 texts += 1
                 first += [row.text] if texts <= _FIRST else []
@@ -111,7 +115,7 @@ def _open(source: Source, name: str, known: str | None, text_column: str | None)
         raise InputError(f"{exc}{hint}") from exc
     if not texts:
         raise InputError(f"{source.name}: no texts; give one a line, or rows with a column or key 'text'")
-    return Input(name, count, texts, tuple(first), layout, known is None, source, form, text_column)
+    return Input(name, count, texts, tuple(columns), tuple(first), layout, known is None, source, form, text_column)
 
 
 def _recognise(source: Source, text_column: str) -> str:

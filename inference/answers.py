@@ -33,8 +33,7 @@ class AnswerColumns:
         Raises:
             InputError: names option and value.
         """
-        if self.reject is not None and not 0 <= self.reject <= 1:
-            raise InputError(f"--reject {self.reject}: a confidence is a number from 0 to 1")
+        check_reject(self.reject)
         if self.reject is not None and UNSURE in self.labels:
             raise InputError(f"--reject: the domain has a label {UNSURE!r} of its own, which could not be told apart")
 
@@ -97,6 +96,16 @@ class AnswerColumns:
             "entities": [entity for entity in entities if entity["score"] >= self.reject],
             "unsure_entities": [entity for entity in entities if entity["score"] < self.reject],
         }
+
+
+def check_reject(reject: float | None) -> None:
+    """Refuse a limit that is no confidence.
+
+    Raises:
+        InputError: names option and value.
+    """
+    if reject is not None and not 0 <= reject <= 1:
+        raise InputError(f"--reject {reject}: a confidence is a number from 0 to 1")
 
 
 def _second(found: Prediction) -> str | None:

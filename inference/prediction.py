@@ -54,8 +54,17 @@ def check_names(part: Sequence[InputRow], columns: AnswerColumns) -> None:
     Raises:
         InputError: names the column.
     """
-    written = {*columns.names(True), *columns.names(False)} if columns.prefix else set()
     for row in part:
-        taken = next((name for name in row.fields if name in written), None)
-        if taken is not None:
-            raise InputError(f"the input has a column {taken!r} already; choose another --prefix for the answers")
+        check_columns(row.fields, columns)
+
+
+def check_columns(names: Iterable[str], columns: AnswerColumns) -> None:
+    """Refuse columns of the input that an answer is to be written into.
+
+    Raises:
+        InputError: names the column.
+    """
+    written = {*columns.names(True), *columns.names(False)} if columns.prefix else set()
+    taken = next((name for name in names if name in written), None)
+    if taken is not None:
+        raise InputError(f"the input has a column {taken!r} already; choose another --prefix for the answers")

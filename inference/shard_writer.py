@@ -39,7 +39,7 @@ def _write_parquet(path: Path, file: BinaryIO, rows: Sequence[Mapping[str, Any]]
 
     try:
         parquet.write_table(Table.from_pylist(list(rows), schema=schema), file)
-    except ArrowException as exc:
+    except (ArrowException, OverflowError) as exc:
         raise EvokdError(f"{path}: these rows cannot be written as Parquet ({exc}); give them as .jsonl") from exc
 
 

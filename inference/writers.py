@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +36,7 @@ class OutputFile:
 
         Args:
             path: the file; its ending says the format. What is there already is replaced at the end.
-            names: columns that are written even where no row has them.
+            names: columns that a table has first, in this order, even where no row has them.
 
         Raises:
             InputError: the ending is unknown, the folder is not there, or it cannot be written.
@@ -134,7 +134,7 @@ class _Table:
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
             if self._header is None:
-                self._header = [*row, *(name for name in self._names if name not in row)]
+                self._header = list(dict.fromkeys([*self._names, *row]))
                 self._rows.writerow(self._header)
             extra = next((key for key in row if key not in self._header), None)
             if extra is not None:
@@ -157,14 +157,35 @@ class _Parquet:
         self._kept += map(dict, rows)
 
     def close(self) -> None:
-        from pyarrow import ArrowException, Table, parquet
+        from pyarrow import parquet
 
-        names = dict.fromkeys(name for row in self._kept for name in row)
-        try:
-            table = Table.from_pylist([{name: row.get(name) for name in names} for row in self._kept])
-            parquet.write_table(table, self._path)
-        except ArrowException as exc:
-            raise EvokdError(f"{self._path}: these rows cannot be written as Parquet ({exc}); write .jsonl") from exc
+        parquet.write_table(_make_table(self._path, self._kept), self._path)
+
+
+def check_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse rows that the format of an output cannot hold, before anything is computed for them.
+
+    Args:
+        path: the output; anything but Parquet holds all rows.
+        rows: the rows of the input.
+
+    Raises:
+        InputError: columns hold values of several types, or too large ones.
+    """
+    if path.suffix.lower() != ".parquet":
+        return
+    _make_table(path, list(rows))
+
+
+def _make_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> Any:
+    from pyarrow import ArrowException, Table
+
+    names = dict.fromkeys(name for row in rows for name in row)
+    try:
+        return Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
+    except (ArrowException, OverflowError) as exc:
+        what = "these rows cannot be written as Parquet, whose columns have one type each"
+        raise InputError(f"{path}: {what} ({exc}); write .jsonl") from exc
 
 
 def _import_pyarrow(path: Path) -> None:

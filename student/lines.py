@@ -9,7 +9,7 @@ from evokd.student.reading.columns import ColumnNames
 from evokd.student.reading.layout import Layout, refusal
 from evokd.student.reading.rows import ENDINGS, check_file, read_rows
 from evokd.student.reading.source import Source, file_source
-from evokd.student.tasks.row_checks import has_half_pair, is_blank
+from evokd.student.tasks.row_checks import has_half_pair, is_blank, kind
 
 
 class Line(NamedTuple):
@@ -89,6 +89,8 @@ def text_of(name: str, number: int, row: dict[str, Any], column: str = "text") -
     text = row.get(column)
     if text is None and isinstance(row.get("tokens"), list):
         text = " ".join(map(str, row["tokens"]))
+    if isinstance(text, bool | int | float):
+        raise refusal(name, number, f'"{column}" is {kind(text)}, not a text; write it in quotes')
     if not isinstance(text, str):
         raise refusal(name, number, f'no text; write {{"{column}": "..."}}')
     if has_half_pair(text):

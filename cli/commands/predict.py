@@ -74,6 +74,7 @@ def predict(
         raise InputError(f"--input {given}: the rows are named already ({file}); leave one of them out")
     if output is not None and prefix == "":
         raise InputError("--prefix: give one letter or more, so that no column of the input is written over")
+    api.check_reject(reject)
     name = file or given or "-"
     cluster = choose_cluster(on, ray_address, ray_gpus)
     if cluster is not None:
@@ -172,10 +173,11 @@ def _write(
     from evokd.cli.views.answer_progress import count_answers
     from evokd.cli.views.layout import count
 
-    names = student.name_columns(prefix, reject, scores)
+    names = student.name_columns(prefix, reject, scores, rows.columns)
+    api.check_rows(output, (row.fields for row in rows))
     empty = dict.fromkeys(names)
     answered = student.answer_rows(iter(rows), prefix, reject, scores, api.has_cells(output))
-    with api.OutputFile(output, names) as file:
+    with api.OutputFile(output, [*rows.columns, *names]) as file:
         for part in count_answers(answered, rows.count, quiet):
             file.write([{**item.row.fields, **empty, **item.columns} for item in part])
     console.say(f"{count(rows.texts, 'answer')}: {output}")

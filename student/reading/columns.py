@@ -61,10 +61,15 @@ class ColumnNames:
             The file's name -> the name that it is read as. Known names that are not mapped are read as they are.
 
         Raises:
-            InputError: a mapped column is not there; says which was meant, and what is there.
+            InputError: a mapped column is not there; says which was meant, and what is there. Or one column was to be
+                read as the texts and as their answers.
         """
         if not self.mapping:
             return {column: column for column in found}
+        doubled = next((meaning for meaning in self.mapping if meaning != "text" and self._is_text(meaning)), None)
+        if doubled is not None:
+            what = f"the column {self.mapping[doubled]!r} was to be read both as text and as {doubled}"
+            raise refusal(name, line, f"{what}; name another one for one of them")
         known = [column for column in KNOWN if column in found and not self.is_rivalled(column, found)]
         needed = [column for meaning, column in self.mapping.items() if meaning not in self.may_lack]
         lacking = [column for column in needed if column not in found]
@@ -74,6 +79,9 @@ class ColumnNames:
             raise refusal(name, line, self._tell_lacking(lacking[0], found))
         chosen = {column: meaning for meaning, column in self.mapping.items()}
         return chosen | {column: column for column in known if column not in chosen and column not in self.mapping}
+
+    def _is_text(self, meaning: str) -> bool:
+        return self.mapping[meaning] == self.mapping.get("text", "text")
 
     def is_rivalled(self, known: str, found: Sequence[str]) -> bool:
         """Whether a column of answers is passed over, since another one holds them: `label`, or mapped `labels`."""

@@ -200,7 +200,10 @@ def _read_header(
         counts -= {place for place, cell in enumerate(names) if cell and cell in columns.mapping.values()}
         places = [place for place in range(len(names)) if place not in counts | empty and names[place] in chosen]
         header = _Header(names, counts, empty, {place: chosen[names[place]] for place in places})
-    doubled = next((names[column] for column in header.read if names.count(names[column]) > 1), None)
+    named = [cell for place, cell in enumerate(names) if place not in header.counts | header.empty]
+    doubled = next((names[column] for column in header.read if named.count(names[column]) > 1), None)
+    if doubled == "":
+        raise refusal(name, line, "two columns have no name; give each of them one, or remove it")
     if doubled is not None:
         raise refusal(name, line, f"a column is named twice ({doubled!r}); name every column once")
     return header

@@ -165,3 +165,34 @@ def test_rows_without_a_text_are_told_and_texts_are_answered_as_they_stand() -> 
     texts, told = read_stdin('{"text": "one"}\n{"text": ""}\n{"text": "  three "}\n')
     assert texts == ["one", "  three "]
     assert any("1 row without a text; no answer is given to it" in line for line in told)
+
+
+def test_the_ending_of_a_pipe_says_its_format(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=("text\nlate\nstop\n",))
+    writer.start()
+    assert read_file(path) == ["late", "stop"], "the header is no text"
+    writer.join()
+
+
+def test_a_pipe_of_parquet_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.parquet")
+    with pytest.raises(InputError, match=r"rows\.parquet: Parquet is not read from a stream; name a file"):
+        read_file(tmp_path / "rows.parquet")
+
+
+def test_columns_of_later_rows_are_known_before_anything_is_answered() -> None:
+    found = open_input("-", io.BytesIO(b'{"text": "late"}\n{"text": "stop", "id": 2}\n'))
+    assert found.columns == ("text", "id")
+
+
+def test_a_number_for_a_text_is_told_as_one() -> None:
+    with pytest.raises(InputError, match='standard input:2: "text" is a number, not a text; write it in quotes'):
+        read_stdin('{"text": "late"}\n{"text": 12}\n')
+
+
+def test_columns_without_a_name() -> None:
+    assert read_stdin(",text,\n1,late,\n", "csv")[0] == ["late"]
+    with pytest.raises(InputError, match="standard input:1: two columns have no name; give each of them one"):
+        read_stdin(",,text\n1,2,late\n", "csv")

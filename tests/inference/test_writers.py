@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from evokd.inference.writers import OutputFile, check_output
+from evokd.inference.writers import OutputFile, check_output, check_rows
 from evokd.messages import EvokdError, InputError
 
 ROWS: list[dict[str, Any]] = [
@@ -69,6 +69,21 @@ def test_types_that_parquet_cannot_mix_are_told(tmp_path: Path) -> None:
     with pytest.raises(EvokdError, match="cannot be written as Parquet"):
         write(tmp_path / "a.parquet", [{"id": 1}, {"id": {"a": "b"}}])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("odd", [{"a": "b"}, 10**30])
+def test_what_parquet_cannot_hold_is_refused_beforehand(tmp_path: Path, odd: object) -> None:
+    rows: list[dict[str, object]] = [{"id": 1}, {"id": odd}]
+    with pytest.raises(InputError, match=r"a\.parquet: these rows cannot be written as Parquet"):
+        check_rows(tmp_path / "a.parquet", rows)
+    check_rows(tmp_path / "a.jsonl", rows)
+    check_rows(tmp_path / "a.parquet", [{"id": 1}, {"other": "x"}])
+
+
+def test_a_table_has_the_named_columns_first(tmp_path: Path) -> None:
+    with OutputFile(tmp_path / "a.csv", ["text", "id", "p"]) as file:
+        file.write([{"text": "x", "p": 1}, {"text": "y", "id": 2, "p": 3}])
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "text,id,p\nx,,1\ny,2,3\n"
 
 
 BAD = {"a.xlsx": "unknown kind of file", "a": "unknown kind of file", "no/a.csv": "there is no folder"}

@@ -28,7 +28,11 @@ FAULTS = {
     "missing_label": ("a.jsonl", GOOD + "\n" + '{"text": "x"}', ':3: key "label" is missing'),
     "unknown_key": ("a.jsonl", '{"text": "x", "label": "bug", "lable": 1}', ":1: unknown key 'lable'"),
     "text_type": ("a.jsonl", '{"text": 3, "label": "bug"}', ':1: "text" must be a string, not a number'),
-    "label_type": ("a.jsonl", '{"text": "x", "label": ["bug"]}', ':1: "label" must be a string, not a list'),
+    "label_type": (
+        "a.jsonl",
+        '{"text": "x", "label": ["bug"]}',
+        ':1: "label" must be a string, not a list; write one label',
+    ),
     "label_null": ("a.jsonl", '{"text": "x", "label": null}', ':1: "label" must be a string, not null'),
     "empty_text": ("a.jsonl", '{"text": " \\n", "label": "bug"}', ':1: "text" is empty'),
     "surrogate": ("a.jsonl", '{"text": "\\ud800", "label": "bug"}', ":1: "),

@@ -70,7 +70,7 @@ BROKEN = {
         r"rows\.tsv:2: a quoted cell takes in whole rows; double",
     ),
     "no object": ("rows.jsonl", '{"text": "x"}\n["x"]\n', r"rows\.jsonl:2: not a JSON object; write"),
-    "no text": ("rows.jsonl", '{"text": 5}\n', r"rows\.jsonl:1: no text; write"),
+    "no text": ("rows.jsonl", '{"text": 5}\n', r'rows\.jsonl:1: "text" is a number, not a text; write it in quotes'),
     "null": ("rows.jsonl", '{"text": null}\n', r"rows\.jsonl:1: no text; write"),
     "broken JSON": ("rows.jsonl", '{"text": "x"}\n{"text": \n', r"rows\.jsonl:2: broken JSON"),
     "half a pair": ("rows.jsonl", '{"text": "\\ud83d"}\n', r"rows\.jsonl:1: .*half a surrogate pair"),

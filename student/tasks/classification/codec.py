@@ -35,7 +35,8 @@ class ClassificationCodec:
         text = check_text(row["text"])
         label = row["label"]
         if not isinstance(label, str):
-            raise ValueError(f'"label" must be a string, not {kind(label)}; write it in quotes')
+            mend = "write one label" if isinstance(label, list | dict) else "write it in quotes"
+            raise ValueError(f'"label" must be a string, not {kind(label)}; {mend}')
         return LabeledExample(text=text, gold=self._known(label))
 
     def write_row(self, text: str, gold: Answer) -> dict[str, Any]:

@@ -81,6 +81,25 @@ def test_an_empty_prefix_would_write_over_columns(tmp_path: Path, capsys: pytest
     assert list(tmp_path.iterdir()) == []
 
 
+def test_options_are_refused_before_the_rows_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run_cli(["predict", str(RUN), "no.csv", "--reject", "1.5"]) == 2
+    assert capsys.readouterr().err == "evokd: --reject 1.5: a confidence is a number from 0 to 1\n"
+
+
+def test_a_column_that_is_taken_in_a_later_row_is_told_before_anything_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Student, "note_unseen", lambda *_: [])
+    student = tmp_path / "student"
+    student.mkdir()
+    (student / "evokd.json").write_text('{"task": "classification", "labels": ["a", "b"]}', encoding="utf-8")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "late"}\n{"text": "stop", "predicted_label": "x"}\n', encoding="utf-8")
+    assert main.run_cli(["predict", str(student), str(rows), "--output", str(tmp_path / "out.csv")]) == 2
+    assert "the input has a column 'predicted_label' already" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_a_prefix_stands_before_the_keys_of_json_lines_as_well(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,6 +91,12 @@ FAULTS: dict[str, tuple[str, str, Mapping[str, str], str]] = {
     ),
     "doubled": ("a.csv", "Body,Body,Queue\nx,y,bug\n", NAMES, "a column is named twice ('Body')"),
     "key of a later row": ("a.jsonl", FILES["rows.jsonl"] + '{"Body": "x"}\n', NAMES, "a.jsonl:3: no column 'Queue'"),
+    "texts as labels": (
+        "a.csv",
+        "Body;Queue\nx;bug\n",
+        {"text": "Body", "label": "Body"},
+        "the column 'Body' was to be read both as text and as label",
+    ),
     "labels not mapped": ("a.csv", "Body,Queue\nx,bug\n", {"text": "Body"}, 'key "label" is missing'),
     "labels misspelt": (
         "a.csv",
