@@ -4,7 +4,7 @@ python -m benchmarks.shared_limits --runs 4 --jobs 2 --concurrency 4 --latency 1
 
 It serves the rehearsal teacher over HTTP, after a fixed time and with 429 beyond a number of calls in flight, and does
 the same experiment three times: with one limiter, with fixed shares, with all limits for every run. Before that it
-measures how long it takes to get leave for a call.
+measures how long it takes to get leave for a call, and two processes that train and call in turns, without any work.
 """
 
 import argparse
@@ -140,10 +140,36 @@ async def ask_for_leave(address: LimiterAddress, calls: int) -> None:
     print(f"leave for a call: median {cuts[49] * 1e3:.2f} ms, 99 % below {cuts[98] * 1e3:.2f} ms", flush=True)
 
 
+async def take_turns(address: LimiterAddress, pause: float) -> None:
+    """Train and call in turns, as a run does: both are waiting here, five seconds and twenty calls of one second."""
+    client = LimiterClient(address, lambda _: None)
+    limiter = client.limit("http://127.0.0.1:9/v1", 4, LimitSettings())
+
+    async def call() -> None:
+        async with limiter.slot(100):
+            await asyncio.sleep(1.0)
+
+    await asyncio.sleep(pause)
+    for _ in range(4):
+        await asyncio.gather(*(call() for _ in range(20)))
+        await asyncio.sleep(5.0)
+    await client.close()
+
+
+def measure_turns(program: Sequence[str], name: str, address: LimiterAddress) -> None:
+    """Let two processes take turns, the second half a round later, and print the seconds."""
+    order = [*program, "--ask", json.dumps(asdict(address)), "--turns"]
+    began = time.monotonic()
+    callers = [subprocess.Popen([*order, pause]) for pause in ("0", "5")]
+    if any(caller.wait() for caller in callers):
+        raise SystemExit("a process has failed")
+    print(f"two processes in turns, {name}: {time.monotonic() - began:.1f} s", flush=True)
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=4)
+    parser.add_argument("--runs", type=int, default=4, help="of the experiment; 0: none")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once")
     parser.add_argument("--samples", type=int, default=60, help="budget of a run")
     parser.add_argument("--concurrency", type=int, default=4, help="teacher.concurrency")
@@ -151,17 +177,23 @@ def main() -> None:
     parser.add_argument("--room", type=int, default=4, help="calls in flight beyond which the server answers 429")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--ask", help=argparse.SUPPRESS)
+    parser.add_argument("--turns", type=float, help=argparse.SUPPRESS)
     parser.add_argument("more", nargs="*", help="further options of `evokd bench`")
     given = parser.parse_args()
     if given.serve:
         serve(given.latency, given.room)
         return
     if given.ask:
-        asyncio.run(ask_for_leave(LimiterAddress(**json.loads(given.ask)), 2_000))
+        address = LimiterAddress(**json.loads(given.ask))
+        asyncio.run(ask_for_leave(address, 2_000) if given.turns is None else take_turns(address, given.turns))
         return
     program = [sys.executable, "-m", "benchmarks.shared_limits"]
     with serve_limiters("127.0.0.1", 2) as address:
         subprocess.run([*program, "--ask", json.dumps(asdict(address))], check=True)
+        measure_turns(program, "one limiter", address)
+        measure_turns(program, "fixed shares", replace(address, port=1))
+    if not given.runs:
+        return
     command = [*program, "--serve", "--latency", str(given.latency), "--room", str(given.room)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
