@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Iterator
 
 from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.nodes.evaluation import score_split
@@ -17,7 +18,7 @@ from evokd.student.protocol import CalibrateJob, Calibration
 from evokd.student.record import store_calibration
 from evokd.student.tasks.base import TaskCodec
 from evokd.tracing.events import measure_wall
-from evokd.tracing.ledger import Ledger
+from evokd.tracing.ledger import Ledger, Sample
 from evokd.tracing.rows import REFITTING
 from evokd.tracing.summary import RunFacts, build_summary, write_summary
 
@@ -128,29 +129,32 @@ def _score_table(
     return "\n".join(lines) + "\n" if len(lines) > 2 else ""
 
 
-def dataset_rows(ledger: Ledger, codec: TaskCodec) -> list[dict[str, object]]:
-    """Accepted samples in order, each with its lineage."""
+def dataset_rows(ledger: Ledger, codec: TaskCodec) -> Iterator[dict[str, object]]:
+    """Accepted samples in order, each with its lineage; those of one cycle are in memory at a time."""
     reviewers = ledger.reviewers()
-    return [
-        {
-            "id": sample.id,
-            **codec.write_row(sample.text, sample.label),
-            "cycle": sample.cycle,
-            "lesson": sample.lesson,
-            "weakness": sample.weakness,
-            "kind": sample.kind,
-            "origin": "real" if sample.is_real else "written",
-            "source": sample.source,
-            "pair": sample.pair or None,
-            "difficulty": sample.difficulty or None,
-            "intended": sample.intended,
-            "masked": sample.masked,
-            "candidates": sample.candidates,
-            "confidence": sample.confidence,
-            "purpose": sample.purpose,
-            "draft_call": sample.draft_call,
-            "label_call": sample.label_call,
-            "reviewed_by": reviewers.get(sample.id),
-        }
-        for sample in ledger.samples(state="accepted")
-    ]
+    for cycle in range(ledger.last_cycle() + 1):
+        for sample in ledger.samples(cycle=cycle, state="accepted"):
+            yield _to_dataset_row(sample, codec, reviewers.get(sample.id))
+
+
+def _to_dataset_row(sample: Sample, codec: TaskCodec, reviewer: str | None) -> dict[str, object]:
+    return {
+        "id": sample.id,
+        **codec.write_row(sample.text, sample.label),
+        "cycle": sample.cycle,
+        "lesson": sample.lesson,
+        "weakness": sample.weakness,
+        "kind": sample.kind,
+        "origin": "real" if sample.is_real else "written",
+        "source": sample.source,
+        "pair": sample.pair or None,
+        "difficulty": sample.difficulty or None,
+        "intended": sample.intended,
+        "masked": sample.masked,
+        "candidates": sample.candidates,
+        "confidence": sample.confidence,
+        "purpose": sample.purpose,
+        "draft_call": sample.draft_call,
+        "label_call": sample.label_call,
+        "reviewed_by": reviewer,
+    }
