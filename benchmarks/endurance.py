@@ -105,28 +105,30 @@ def _run_long(place: Path, cycles: int) -> LongRun:
     )
     clock, index = Clock(), Clock()
     run, nodes = LongRun([], {}), NodeTimes(clock)
-    stored = 0
+    stored = accepted = 0
     marks = {"cycle": now(), "busy": NO_TIME, "index": NO_TIME, "train": NO_TIME, "handed": NO_TIME}
 
     def note(event: Mapping[str, Any]) -> None:
-        nonlocal stored
+        nonlocal stored, accepted
         nodes(event)
-        if (event["event"], event.get("node")) == ("node_finished", "decide"):
-            run.nodes[event["cycle"]] = nodes.take()
+        place_in_cycle = (event["event"], event.get("node"))
         idle = now().since(clock.total).since(index.total)
-        if (event["event"], event.get("node")) == ("node_started", "train"):
+        if place_in_cycle == ("node_started", "train"):
             marks["train"] = idle
-        if (event["event"], event.get("node")) == ("node_finished", "train"):
+        if place_in_cycle == ("node_finished", "train"):
             marks["handed"] = idle.since(marks["train"])
-        if event["event"] != "decided":
+        if event["event"] == "decided":
+            accepted = event["accepted"]
+        if place_in_cycle != ("node_finished", "decide"):
             return
+        run.nodes[event["cycle"]] = nodes.take()
         overhead = idle.since(marks["cycle"]).since(marks["handed"])
         before, stored = stored, _stored_bytes(place / "runs" / "long")
         gc.collect()
         run.rows.append(
             {
                 "cycle": event["cycle"],
-                "samples": event["accepted"],
+                "samples": accepted,
                 "checkpoint bytes": stored - before,
                 "memory, MB": _resident() / 2**20,
                 "overhead, s": overhead.wall,
