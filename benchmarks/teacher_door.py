@@ -99,11 +99,11 @@ def read_stats(url: str) -> dict[str, float]:
 
 
 def reset(url: str) -> None:
-    """Let the server forget what it has seen; the time of the very first request is kept by the caller."""
+    """Let the server forget what it has seen; the caller keeps the time of the very first request, and the CPU time."""
     first = read_stats(url)["first"]
     urllib.request.urlopen(urllib.request.Request(url.removesuffix("/v1") + "/reset", method="POST")).close()
     if "EVOKD_BENCH_FIRST" in os.environ:
-        Path(os.environ["EVOKD_BENCH_FIRST"]).write_text(str(first), encoding="utf-8")
+        Path(os.environ["EVOKD_BENCH_FIRST"]).write_text(f"{first} {time.process_time()}", encoding="utf-8")
 
 
 @contextmanager
@@ -132,10 +132,11 @@ def measure(client: str, url: str, latency: float, options: argparse.Namespace) 
         process = start(client, url, options, Path(name))
         assert process.wait() == 0, f"the client {client} failed"
         found = read_stats(url)
-        first = float((Path(name) / "first").read_text(encoding="utf-8")) - began
+        first, cpu = (float(part) for part in (Path(name) / "first").read_text(encoding="utf-8").split())
     reset(url)
     assert found["answers"] == options.calls, found
-    return {"ratio": options.calls / options.flight * latency / found["wall"], "wall": found["wall"], "first": first}
+    ratio = options.calls / options.flight * latency / found["wall"]
+    return {"ratio": ratio, "wall": found["wall"], "first": first - began, "cpu": cpu}
 
 
 def kill_at_half(url: str, options: argparse.Namespace) -> dict[str, float]:
@@ -208,10 +209,12 @@ def compare(options: argparse.Namespace) -> int:
                     f"{figures['ratio']:.2f}",
                     f"{share:.2f}",
                     f"{figures['wall']:.2f} s",
-                    f"{figures['first']:.1f} s",
+                    f"{figures['first']:.2f} s",
+                    f"{figures['cpu']:.2f} s",
                 ]
             )
-    print_table(["latency", "client", "ideal / wall", "to bare", "wall", "first request after start"], speed)
+    head = ["latency", "client", "ideal / wall", "to bare", "wall", "first request after start", "CPU until its answer"]
+    print_table(head, speed)
     print_table(
         [
             "latency",
