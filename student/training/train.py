@@ -1,19 +1,21 @@
 """Train the student: the whole network, or its output layer alone."""
 
+import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from evokd.student.base import find_local, locate
 from evokd.student.compute import pick_device, pick_precision, reproducible, set_threads
 from evokd.student.features import FEATURE_BATCH, Encoder, compute_features, find_encoder, open_encoder
-from evokd.student.first_sub_word import first_sub_word_read
+from evokd.student.first_sub_word import first_sub_word_read, read_first_sub_word
 from evokd.student.memory import halve, release
+from evokd.student.packed_linear import pack_linear_layers
 from evokd.student.protocol import StudentError, TrainJob, TrainResult
 from evokd.student.record import read_record
 from evokd.student.save import save_student
@@ -178,7 +180,7 @@ class _Training:
         if encoder is not None:
             features = encoder.features(samples.texts, limit, self.device, retry.at_once)[1]
         elif fits or samples.doubtful:
-            features = compute_features(model, layer, tokenizer, data.encodings, retry.at_once)
+            features = compute_features(*_make_quick(model, layer), tokenizer, data.encodings, retry.at_once)
         if samples.doubtful:
             data, doubted = samples.relabel(data, features)
         precision = torch.float32
@@ -213,6 +215,18 @@ class _Training:
             raise Diverged("loss", 0)
         write_layer(layer, fitted)
         return fitted.calls, fitted.loss
+
+
+def _make_quick(model: torch.nn.Module, layer: torch.nn.Linear) -> tuple[torch.nn.Module, torch.nn.Linear]:
+    """Give a copy of a model on the CPU that computes features in half of the time, and its output layer.
+
+    On a GPU it is the model itself. The training that follows needs more memory than the copy.
+    """
+    if layer.weight.device.type != "cpu":
+        return model, layer
+    name = next(name for name, module in model.named_modules() if module is layer)
+    quick = pack_linear_layers(read_first_sub_word(copy.deepcopy(model)))
+    return quick, cast(torch.nn.Linear, quick.get_submodule(name))
 
 
 def _current_settings(job: TrainJob, retry: RetryState) -> StudentSettings:
