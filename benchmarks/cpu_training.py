@@ -48,6 +48,8 @@ class Task:
     length: int
     """Sub-words read at once."""
     threads: int
+    precision: Any
+    """Of EvoKD and of `best`: auto, float32 or bfloat16."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class _Training:
         match_padding(self.model, self.tokenizer)
         pieces = self.network.cut(self.tokenizer, task.texts, task.length)
         self.encodings = [piece.inputs for piece in pieces]
-        self.precision = pick_precision("auto", torch.device("cpu"))
+        self.precision = pick_precision(task.precision, torch.device("cpu"))
 
     def train_by_evokd(self) -> None:
         import torch
@@ -210,6 +212,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--length", type=int, default=128, help="sub-words read at once")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="but of trainer's")
     parser.add_argument("--rounds", type=int, default=3, help="medians are shown")
     parser.add_argument("--alike", action="store_true", help="threads of all ways wait as in the student process")
     parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
@@ -228,6 +231,7 @@ def main(arguments: Sequence[str]) -> None:
         batch=asked.batch,
         length=asked.length,
         threads=asked.threads,
+        precision=asked.precision,
     )
     figures: dict[str, list[Figure]] = {way: [] for way in WAYS}
     for number in range(asked.rounds):
