@@ -63,7 +63,7 @@ def read_first_sub_word(model: Any) -> Any:
 def first_sub_word_read(model: Any) -> Iterator[None]:
     """Let a BERT classifier compute so inside the block, in place; the names of its weights are others there.
 
-    In a training the layer then drops other numbers out than if it computed all sub-words, and as many.
+    In a training the layer then draws other numbers to drop than if it computed all sub-words, of the same share.
     """
     if not _reads_first_sub_word(model):
         yield
