@@ -85,11 +85,12 @@ def test_processes_of_this_machine_keep_together_to_the_calls_that_one_run_may_m
 ) -> None:
     app, out = SlowApp(make_teacher("support_tickets"), latency=0.1, room=9), tmp_path / "out"
     command = ["bench", "support_tickets", "--presets", "evokd", "--seeds", "2", "--jobs", "2", "--no-full-shot"]
-    command += ["--teacher", "m", "--base-url", f"{serve_app(app)}/v1", "--shots", "1", "--budget-samples", "30"]
+    command += ["--teacher", "m", "--base-url", f"{serve_app(app)}/v1"]
+    command += ["--shots", "1", "--budget-samples", "16", "--cycles", "1"]
     settings = ("teacher.concurrency=1", "curriculum.quotas.drafts=20", "curriculum.quotas.lesson=4")
     command += [part for setting in settings for part in ("--set", setting)]
     command += ["--tune", "head", "--student", str(tiny_student), "--set", "student.allow_unreadable=true"]
     assert main.run_cli([*command, "--out", str(out)]) == 0
-    assert app.counts["calls"] > 10
+    assert app.counts["calls"] > 5
     assert app.counts["most"] == 1
     assert "cannot be reached" not in capsys.readouterr().err
