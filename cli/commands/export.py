@@ -41,11 +41,13 @@ def export(
       evokd export my_run --format hf --to my_model --push my-team/my-model
     """
     from evokd import api
+    from evokd.api.interruption import signals_stop
     from evokd.cli import console
 
-    done = api.export(
-        run, form, to, with_own_rows=with_own_rows, licence=licence, push_to=push, public=public, runs_dir=runs_dir
-    )
+    with signals_stop():  # so that nothing half written is left
+        done = api.export(
+            run, form, to, with_own_rows=with_own_rows, licence=licence, push_to=push, public=public, runs_dir=runs_dir
+        )
     for line in done.told:
         console.say(line)
     console.say(f"written to {done.folder}")

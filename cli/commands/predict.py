@@ -67,6 +67,7 @@ def predict(
       evokd predict my_run mails.parquet --on ray --output answered/
     """
     from evokd import api
+    from evokd.api.interruption import signals_stop
     from evokd.cli.ray_options import choose_cluster
     from evokd.messages import InputError
 
@@ -84,7 +85,7 @@ def predict(
         return
     if shard_rows is not None or jobs is not None:
         raise InputError(f"--{'jobs' if shard_rows is None else 'shard-rows'}: is for a cluster; add --on ray")
-    with api.AnsweringProcess() as process:  # it loads torch while the rest is looked at
+    with signals_stop(), api.AnsweringProcess() as process:  # it loads torch while the rest is looked at
         student = api.load_student(run, runs_dir, int8=int8, process=process)
         if output is not None:
             api.check_output(output)

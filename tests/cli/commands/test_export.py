@@ -1,6 +1,7 @@
 """`evokd export`: what it writes and tells, and that it refuses before anything is written."""
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 from evokd.cli import main
 from evokd.release import hub
+from evokd.release.target import new_folder
 from tests.cli.conftest import check_refusal
 from tests.release.conftest import released_runs
 from tests.release.test_hub import FakeHub
@@ -110,6 +112,28 @@ def test_runs_without_a_student_are_refused(
         command = ["export", str(unfinished), "--format", form, *out]
         check_refusal(command, ["has not ended", f"evokd resume {unfinished}"], capsys)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_signal_leaves_nothing_half_written(
+    released_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As systems and `timeout` end a command."""
+
+    def write(*_: object, **__: object) -> None:
+        with new_folder(tmp_path / "out") as folder:
+            (folder / "half").touch()
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("evokd.api.releasing.export", write)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        command = ["export", "done", "--format", "hf", "--to", str(tmp_path / "out"), "--runs-dir", str(released_runs)]
+        assert main.run_cli(command) == 130
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == "evokd: interrupted\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_folder_where_one_is(released_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
