@@ -54,17 +54,22 @@ def _ask(settings: RoleSettings) -> EndpointState:
     return probe(settings, key)
 
 
-def refuse_hopeless(teacher: TeacherSettings) -> list[Endpoint]:
+def refuse_hopeless(teacher: TeacherSettings, is_new: bool = False) -> list[Endpoint]:
     """Refuse a run whose calls cannot succeed, before it trains: a dead address, a key that is refused.
 
     A server that does not list its models, or not this one, is given the benefit of the doubt.
+
+    Args:
+        teacher: who is asked.
+        is_new: whether nothing was asked yet: an address that lists its models only under /v1 is refused then. A run
+            whose calls such a server has answered may go on.
 
     Returns:
         What the addresses answered.
 
     Raises:
         TeacherUnreachable: nobody answers at an address.
-        TeacherRefused: a key is refused.
+        TeacherRefused: a key is refused, or the address lacks its /v1.
         InputError: batches are asked for, and an address has none.
     """
     endpoints = probe_endpoints(teacher)
@@ -73,7 +78,7 @@ def refuse_hopeless(teacher: TeacherSettings) -> list[Endpoint]:
         if state.fault == "no_batches":
             key = teacher.batch_keys(endpoint.roles)[0]
             raise InputError(f"{key}: {endpoint.settings.model!r}: {state.said}; {state.mend}")
-        if state.is_hopeless:
+        if state.is_hopeless or (is_new and state.fault == "wrong_address"):
             kind = TeacherUnreachable if state.fault == "no_answer" else TeacherRefused  # a plan has its keys
             raise kind(f"teacher {endpoint.settings.model!r} at {endpoint.address}: {state.said}; {state.mend}")
     return endpoints

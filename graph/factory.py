@@ -80,7 +80,7 @@ class _LazyRun:
             raise ResumeError(f"run {folder.run_id} has ended; start a new thread for another run")
         if not is_resumed:
             plan = _plan(options)
-            await asyncio.to_thread(refuse_hopeless, plan.settings.teacher)
+            await asyncio.to_thread(refuse_hopeless, plan.settings.teacher, is_new=True)
             folder = create_folder(Path(options.runs_dir), thread)
         self._resources.enter_context(disk_errors(folder))
         self._resources.enter_context(folder.lock())

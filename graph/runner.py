@@ -66,7 +66,7 @@ def start_run(
     refuse_unreadable(plan.sight, plan.settings)
     info = ResumeInfo()
     if overrides.student is None:  # an experiment waits for its teacher
-        endpoints = refuse_hopeless(plan.settings.teacher)
+        endpoints = refuse_hopeless(plan.settings.teacher, is_new=True)
         info = ResumeInfo(notes=tuple(f"{short.tell()}; {short.mend()}" for short in find_shortages(plan, endpoints)))
     # a domain's name may be longer than a file name can be
     made = f"{plan.domain.file.name[:60]}-{datetime.now(UTC):%Y%m%d-%H%M%S}-s{plan.settings.seed}"

@@ -71,6 +71,19 @@ def test_a_refused_key_ends_a_run_before_it_trains(
     assert (word_students, door.asked) == ([], ["GET /v1/models"])
 
 
+def test_an_address_without_its_v1_ends_a_run_before_it_trains(
+    toy_domain: Path, word_students: list[WordStudent], serve_app: ServeApp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def list_models(_: Request) -> Response:
+        return JSONResponse({"data": [{"id": "m"}]})
+
+    url = serve_app(Starlette(routes=[Route("/v1/models", list_models)]))
+    assert run(toy_domain, "--teacher", "m", "--base-url", url) == 3
+    assert f"at {url}: answers under {url}/v1 alone: use that address; pass --base-url" in capsys.readouterr().err
+    assert word_students == []
+    assert not (toy_domain.parent / "runs").exists()
+
+
 @pytest.mark.parametrize("status", [403, 404, 405, 429, 500, 503])
 def test_a_server_that_lists_no_models_may_still_answer_calls(
     status: int, toy_domain: Path, word_students: list[WordStudent], serve_app: ServeApp
