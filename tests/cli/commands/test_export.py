@@ -35,6 +35,7 @@ def test_a_student_with_its_card(released_runs: Path, tmp_path: Path, capsys: py
     assert low <= results["test"]["metrics"][0]["value"] <= high
     assert results["test"]["dataset"]["args"]["rows"] > 20
     assert card.count("**A rehearsal, not a distilled language model.**") == 1
+    assert "; cost: none, since no language model was called\n" in card
     assert not list(out.parent.glob(".*"))
 
 
