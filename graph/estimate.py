@@ -12,7 +12,7 @@ from evokd.agents.llm.teacher_settings import OPENAI_URL
 from evokd.graph.forecast import CallTokens, Forecast
 from evokd.graph.setup.plan import Plan
 from evokd.prompts.loader import ROLES
-from evokd.tracing.events import measure_wall
+from evokd.tracing.events import WallClock
 from evokd.tracing.ledger import Ledger
 
 _LEAST_RATE = 0.05
@@ -134,7 +134,7 @@ class RestEstimate:
     def __init__(self, plan: Plan, ledger: Ledger, events: Path) -> None:
         self._plan = plan
         self._ledger = ledger
-        self._events = events
+        self._clock = WallClock(events)
 
     @cached_property
     def _forecast(self) -> Forecast:
@@ -202,7 +202,7 @@ class RestEstimate:
 
     def _time(self, cycle: int, ahead: float) -> float:
         """Seconds of so many cycles like those so far, and of the last training."""
-        seconds = max(0.0, measure_wall(self._events) - sum(self._ledger.times(0).values())) / cycle * ahead
+        seconds = max(0.0, self._clock.measure() - sum(self._ledger.times(0).values())) / cycle * ahead
         refits = self._plan.settings.publish.refit and bool(self._plan.domain.validation)
         return seconds + (self._ledger.times(cycle).get("train", 0.0) if refits else 0.0)
 

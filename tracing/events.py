@@ -99,6 +99,10 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as exc:
         raise EvokdError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
+    return _parse(text)
+
+
+def _parse(text: str) -> list[dict[str, Any]]:
     events = []
     # Not splitlines(): it also breaks at characters such as U+2028, which JSON allows inside a string.
     for line in text.split("\n"):
@@ -123,15 +127,50 @@ def measure_wall(path: Path, now: datetime | None = None) -> float:
         path: the `events.jsonl` of a run that is going on; where there is none, the result is 0.
         now: the time up to which the present process counts; None: the present.
     """
-    total, last = 0.0, None
-    for event in read_events(path) if path.is_file() else ():
+    return WallClock(path).measure(now)
+
+
+class WallClock:
+    """Measures as `measure_wall` does, time after time; each event is read once.
+
+    Args:
+        path: the `events.jsonl` of a run that is going on, to which events are appended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_bytes = 0
+        self._total = 0.0
+        self._last: datetime | None = None
+
+    def measure(self, now: datetime | None = None) -> float:
+        """Give the seconds so far; see `measure_wall`.
+
+        Raises:
+            EvokdError: the file cannot be read.
+        """
+        for event in self._read_new():
+            try:
+                time = datetime.fromisoformat(event["time"])
+            except (KeyError, TypeError, ValueError):
+                continue
+            if self._last is not None and event.get("event") not in _BEGINS:
+                self._total += max(0.0, (time - self._last).total_seconds())
+            self._last = time
+        if self._last is None:
+            return 0.0
+        return self._total + max(0.0, ((now or datetime.now(UTC)) - self._last).total_seconds())
+
+    def _read_new(self) -> list[dict[str, Any]]:
+        """Read the events that came since the last call, as far as their lines are whole."""
+        if not self._path.is_file():
+            return []
         try:
-            time = datetime.fromisoformat(event["time"])
-        except (KeyError, TypeError, ValueError):
-            continue
-        if last is not None and event.get("event") not in _BEGINS:
-            total += max(0.0, (time - last).total_seconds())
-        last = time
-    if last is None:
-        return 0.0
-    return total + max(0.0, ((now or datetime.now(UTC)) - last).total_seconds())
+            with self._path.open("rb") as file:
+                file.seek(self._read_bytes)
+                text = file.read()
+        except OSError as exc:
+            raise EvokdError(f"{self._path}: cannot be read ({exc.strerror or exc})") from exc
+        whole = text[: text.rfind(b"\n") + 1]
+        self._read_bytes += len(whole)
+        return _parse(whole.decode("utf-8", errors="replace"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from evokd.tracing.events import EventLog, measure_wall, read_events
+from evokd.tracing.events import EventLog, WallClock, measure_wall, read_events
 
 
 @pytest.fixture
@@ -111,3 +111,20 @@ def test_a_listener_that_fails_is_told_nothing_more_and_the_others_are(path: Pat
     log("parked")
     log.close()
     assert heard == ["call", "parked"]
+
+
+def test_a_clock_that_reads_each_event_once_agrees_with_one_that_reads_all(tmp_path: Path) -> None:
+    path, begun = tmp_path / "events.jsonl", datetime(2026, 11, 1, tzinfo=UTC)
+    clock, told = WallClock(path), begun + timedelta(seconds=1_000)
+    assert clock.measure(told) == 0
+    names = ("run_started", "curated", "run_resumed", "curated", "decided")
+    for number, name in enumerate(names):
+        line = json.dumps({"event": name, "time": (begun + timedelta(seconds=10 * number**2)).isoformat()})
+        with path.open("a", encoding="utf-8") as file:
+            file.write("{broken\n" + line[:9])
+        clock.measure(told)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line[9:] + "\n")
+        assert clock.measure(told) == measure_wall(path, told)
+        assert clock._read_bytes == path.stat().st_size
+    assert clock.measure(told) == 10 + (90 - 40) + (160 - 90) + (1_000 - 160)
