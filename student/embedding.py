@@ -30,7 +30,7 @@ _DIGITS = 6
 def embed(job: EmbedJob) -> list[list[float]]:
     """Embed texts: mean of the encoder's last states over the text's sub-words, scaled to length 1.
 
-    On a CPU a text's embedding is the same bits whatever other texts come with it: none is padded.
+    With one thread of a CPU a text's embedding is the same bits whatever other texts come with it: none is padded.
 
     Raises:
         InputError: the base is no model.

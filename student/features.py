@@ -4,6 +4,7 @@ A student of which only the output layer was fitted reads its texts with the wei
 layer is then the same for a text in every training and prediction, so it is computed once in the life of the process,
 and the base is loaded once. Texts are computed together with texts of the same length alone, without padding: on a CPU
 the features of a text are then the same bits whatever else is computed, so nothing depends on what is in the cache.
+That holds with one thread; with more, the last bits may differ with the number of texts computed together.
 """
 
 from collections import OrderedDict
