@@ -250,7 +250,7 @@ def compute_features(
     """Compute the input of the output layer for each piece, without dropout: (features,) or (sub-words, features).
 
     Pieces of one length are computed together, so that none is padded: on a CPU the features of a piece are then the
-    same bits whatever it is computed with.
+    same bits whatever it is computed with, if there is one thread.
 
     Args:
         model: the student.
