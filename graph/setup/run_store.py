@@ -90,13 +90,11 @@ def fetch_run(store: str, run_id: str, runs_dir: Path) -> RunFolder:
         InputError: the server refuses, does not have the run, or the folder holds another one.
     """
     address = parse_address(store, run_id)
-    from evokd.tracing.postgres.session import find_config, list_schemas
+    from evokd.tracing.postgres.session import find_config
 
     config = find_config(address)
     if config is None:
-        known = [name_run(schema) for schema in list_schemas(address)]
-        told = f"runs there: {', '.join(known[-8:])}" if known else "it holds no runs"
-        raise InputError(f"no run {run_id[:200]!r} in {address}{suggest(run_id[:200], known)}; {told}")
+        raise explain_unknown(address, run_id)
     path = runs_dir / run_id
     folder = RunFolder(path.resolve())
     if not folder.config.is_file():
@@ -108,6 +106,15 @@ def fetch_run(store: str, run_id: str, runs_dir: Path) -> RunFolder:
         raise InputError(f"{path}: {told}; choose another folder with --runs-dir")
     write_pointer(folder.path / POINTER, address)
     return folder
+
+
+def explain_unknown(address: StoreAddress, run_id: str) -> InputError:
+    """Say that a database holds no such run, and which ones it holds."""
+    from evokd.tracing.postgres.session import list_schemas
+
+    known = [name_run(schema) for schema in list_schemas(address)]
+    told = f"runs there: {', '.join(known[-8:])}" if known else "it holds no runs"
+    return InputError(f"no run {run_id[:200]!r} in {address}{suggest(run_id[:200], known)}; {told}")
 
 
 # --------------------------------------------------------------------------------------- files, while the run is held

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from evokd.graph.setup.run_folder import RUN_ID, RunFolder
+from evokd.graph.setup.run_store import explain_unknown
 from evokd.messages import InputError
-from evokd.messages.suggest import suggest
 from evokd.tracing.postgres.address import StoreAddress, name_run, parse_address, write_pointer
 from evokd.tracing.store import POINTER, RunHeldError
 
@@ -45,11 +45,10 @@ def find_stored_run(store: str, run_id: str) -> StoredRun:
         InputError: it is not there or another user's, the address cannot be used, or the server refuses.
     """
     address = parse_address(store, run_id)
-    from evokd.tracing.postgres.session import has_run_tables, list_schemas
+    from evokd.tracing.postgres.session import has_run_tables
 
     if not has_run_tables(address):
-        known = [name_run(schema) for schema in list_schemas(address)]
-        raise InputError(f"no run {run_id[:200]!r} in {address}{suggest(run_id[:200], known)}")
+        raise explain_unknown(address, run_id)
     return replace(_look_at(address), run_id=run_id)
 
 

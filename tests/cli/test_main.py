@@ -163,21 +163,21 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
 
 
-def test_the_help_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    ("command", "heavy"),
+    [
+        (
+            ["--help"],
+            ["torch", "transformers", "sklearn", "numpy", "langchain_core", "langgraph", "openai", "pydantic"],
+        ),
+        (["show", "example"], ["evokd.graph.setup.domain", "torch", "numpy", "langgraph", "psycopg"]),
+    ],
+    ids=["help", "a run is shown without what reads domains"],
+)
+def test_a_command_loads_nothing_heavy_that_it_does_not_need(command: list[str], heavy: list[str]) -> None:
     found = run_python(
-        "import sys; from evokd.cli import main; main.run_cli(['--help'])\n"
-        "heavy = {'torch', 'transformers', 'sklearn', 'numpy', 'langchain_core', 'langgraph', 'openai', 'pydantic'}\n"
-        "print('LOADED', sorted(heavy & set(sys.modules)))"
-    )
-    assert found.returncode == 0, found.stderr
-    assert found.stdout.splitlines()[-1] == "LOADED []"
-
-
-def test_a_run_is_shown_without_what_reads_domains() -> None:
-    found = run_python(
-        "import sys; from evokd.cli import main; main.run_cli(['show', 'example'])\n"
-        "heavy = {'evokd.graph.setup.domain', 'torch', 'numpy', 'langgraph', 'psycopg'}\n"
-        "print('LOADED', sorted(heavy & set(sys.modules)))"
+        f"import sys; from evokd.cli import main; main.run_cli({command})\n"
+        f"print('LOADED', sorted(set({heavy}) & set(sys.modules)))"
     )
     assert found.returncode == 0, found.stderr
     assert found.stdout.splitlines()[-1] == "LOADED []"

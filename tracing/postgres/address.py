@@ -19,7 +19,8 @@ VARIABLE = "EVOKD_STORE"
 _SCHEMES = ("postgresql", "postgres")
 _SECRET = ("password", "sslpassword")
 """Parts of an address that are never written down."""
-_PREFIX = "evokd_"
+PREFIX = "evokd_"
+"""How the names of the schemas of runs begin."""
 _LONGEST = 63
 """Bytes that the name of a schema may have."""
 _PACKAGES = {
@@ -58,7 +59,7 @@ class StoreAddress:
 
 def name_schema(run_id: str) -> str:
     """Name the schema of a run; two runs never share one."""
-    name = _PREFIX + run_id
+    name = PREFIX + run_id
     if len(name) <= _LONGEST:
         return name
     digest = hashlib.sha256(run_id.encode()).hexdigest()[:10]
@@ -67,7 +68,7 @@ def name_schema(run_id: str) -> str:
 
 def name_run(schema: str) -> str:
     """Name the run of a schema, as far as the schema's name holds it."""
-    return schema.removeprefix(_PREFIX)
+    return schema.removeprefix(PREFIX)
 
 
 def parse_address(url: str, run_id: str, option: str = "--store") -> StoreAddress:

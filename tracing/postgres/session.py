@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from evokd.messages import InputError
-from evokd.tracing.postgres.address import StoreAddress, name_run
+from evokd.tracing.postgres.address import PREFIX, StoreAddress, name_run
 from evokd.tracing.postgres.connection import Connection, Link, describe_connection
 from evokd.tracing.postgres.schema import RUN_TABLES
 from evokd.tracing.store import LedgerError, RunHeldError
@@ -185,11 +185,8 @@ def has_run_tables(address: StoreAddress) -> bool:
 
 
 _MAY_WORK = "has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'UPDATE') AS may_work"
-_FIND_RUN = (
-    f"SELECT pg_get_userbyid(c.relowner) AS owner, {_MAY_WORK}"
-    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE n.nspname = %s AND c.relname = 'run_owner'"
-)
+_OF_RUNS = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = 'run_owner'"
+_FIND_RUN = f"SELECT pg_get_userbyid(c.relowner) AS owner, {_MAY_WORK} {_OF_RUNS} AND n.nspname = %s"
 
 
 def find_config(address: StoreAddress) -> str | None:
@@ -214,9 +211,7 @@ def list_schemas(address: StoreAddress) -> dict[str, bool]:
 
 
 _LIST_RUNS = (
-    f"SELECT n.nspname AS schema, {_MAY_WORK}"
-    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE c.relname = 'run_owner' AND starts_with(n.nspname, 'evokd_') ORDER BY n.nspname"
+    f"SELECT n.nspname AS schema, {_MAY_WORK} {_OF_RUNS} AND starts_with(n.nspname, '{PREFIX}') ORDER BY n.nspname"
 )
 
 
