@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from evokd.messages.imports import without_gc
+from evokd.messages.imports import import_quickly
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,9 +28,9 @@ def make_chat(model: str, base_url: str | None, api_key: str, client: "httpx2.As
         api_key: the key.
         client: HTTP client to send with.
     """
-    with without_gc():
-        import httpx2
-        from langchain_openai import ChatOpenAI
+    import_quickly("langchain_openai")
+    import httpx2
+    from langchain_openai import ChatOpenAI
 
     return ChatOpenAI(
         model=model,

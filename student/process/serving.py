@@ -6,7 +6,6 @@ under its id: any number of `{"id", "event": {...}}`, then one `{"id", "result":
 `student.process.child` is the parent's side.
 """
 
-import gc
 import json
 import os
 import queue
@@ -52,8 +51,6 @@ def load_torch() -> None:
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    # What is loaded by now stays; without this, looking for garbage takes longer than a small prediction.
-    gc.freeze()
 
 
 def _answer(request: Mapping[str, Any], handlers: Mapping[str, Handler]) -> dict[str, Any]:
