@@ -116,6 +116,24 @@ class Run:
         """The folder of the trained student, which plain transformers loads; it exists once the run has ended."""
         return self.folder.student
 
+    def find_student(self) -> Path:
+        """The folder of the trained student, which is there.
+
+        Raises:
+            InputError: the run has no student yet, or none any more; says how to get one.
+        """
+        if self.student.is_dir():
+            return self.student
+        if self.folder.is_running:
+            fault = "it has not ended and so has no student yet; wait until it has"
+        elif not self.has_ended:
+            fault = f"it has not ended and so has no student yet; go on with: evokd resume {self.path}"
+        elif self.is_shipped:
+            fault = "the run that comes with the program has no student; make a run of your own with: evokd run DOMAIN"
+        else:
+            fault = "its student was deleted, as experiments do after their runs; start a run that keeps it: evokd run"
+        raise InputError(f"{self.path}: {fault}")
+
     @property
     def summary(self) -> dict[str, Any] | None:
         """The content of `summary.json`; None while the run has not ended."""

@@ -86,7 +86,7 @@ def export(
     """
     target = Path(to).expanduser()
     _check_options(form, with_own_rows, licence, push_to, public)
-    source = _find_source(run, runs_dir)
+    source = _find_source(run, runs_dir, form)
     check_target(target)
     if form == "onnx":
         check_packages()
@@ -111,8 +111,8 @@ def _check_options(form: str, with_own_rows: bool, licence: str | None, push_to:
         raise InputError(f"--license {licence!r}: give the model hub's name, such as apache-2.0, mit or cc-by-4.0")
 
 
-def _find_source(name: str | Path | Run, runs_dir: str | Path) -> _Source:
-    """Find what is exported: a student folder by its path, or a run."""
+def _find_source(name: str | Path | Run, runs_dir: str | Path, form: str) -> _Source:
+    """Find what is exported: a student folder by its path, or a run, which has a student where that is exported."""
     if not isinstance(name, Run):
         path = Path(name)
         if (path / RECORD).is_file():
@@ -120,7 +120,7 @@ def _find_source(name: str | Path | Run, runs_dir: str | Path) -> _Source:
             is_of_run = parent.student == path.resolve() and parent.config.is_file() and parent.ledger.is_file()
             return _Source(path, Run(parent) if is_of_run else None)
     run = open_run(name, runs_dir)
-    return _Source(run.student, run)
+    return _Source(run.find_student() if form in MODELS else run.student, run)
 
 
 # ------------------------------------------------------------------------------------------------------------ models
@@ -129,8 +129,6 @@ def _find_source(name: str | Path | Run, runs_dir: str | Path) -> _Source:
 def _write_model(
     source: _Source, form: str, target: Path, licence: str | None, push_to: str | None, _own: bool
 ) -> list[str]:
-    if not source.student.is_dir():
-        raise InputError(_tell_no_student(source.run))
     student = open_student(source.student)
     facts, material = None, Material()
     if source.run is not None and source.run.has_ended:
@@ -141,13 +139,6 @@ def _write_model(
     options = CardOptions(licence, place=push_to or ".", title=push_to or f"{domain}: student")
     write = export_hf if form == "hf" else export_onnx
     return write(student, facts, material, target, options)
-
-
-def _tell_no_student(run: Run | None) -> str:
-    assert run is not None
-    if run.has_ended:
-        return f"{run.path}: its student was deleted, or never kept; --format dataset takes its texts"
-    return f"{run.path}: has not ended and so has no student; go on with: evokd resume {run.path}"
 
 
 def find_material(ledger: Ledger) -> Material:

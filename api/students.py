@@ -8,19 +8,19 @@ from typing import Any
 
 from evokd.api.blocking import call_blocking
 from evokd.api.familiar_rows import FamiliarRows, find_familiar
-from evokd.api.record import Run, find_local_run
+from evokd.api.record import Run, open_run
 from evokd.graph.setup.config_layers import ConfigSource, build_settings
 from evokd.graph.setup.readability import note_texts
-from evokd.graph.setup.run_folder import RunFolder, read_config
+from evokd.graph.setup.run_folder import read_config
 from evokd.inference.answers import AnswerColumns
 from evokd.inference.asking import AnsweringProcess, TrainedStudent, answer_texts
 from evokd.inference.evaluation import count_decisions, count_matrix, evaluate
 from evokd.inference.input_rows import InputRow, cut_parts
 from evokd.inference.prediction import AnsweredRow, answer_rows, check_columns
-from evokd.messages import EvokdError, InputError, list_labels
+from evokd.messages import InputError, list_labels
 from evokd.student.base_config import RECORD
 from evokd.student.data import PartlyLabelled, read_partly_labelled
-from evokd.student.record import read_record
+from evokd.student.record import open_record, read_record
 from evokd.tracing.intervals import measure_intervals
 
 
@@ -43,15 +43,15 @@ class Student:
         """Its folder, and where it computes.
 
         Raises:
-            EvokdError: the run has no student yet, or none any more.
+            InputError: the run has no student yet, or none any more; or what lies there is none.
         """
         if isinstance(self._source, Path):
+            open_record(self._source)
             return TrainedStudent(self._source, int8=self._int8, process=self._process)
-        folder = self._source.folder
-        if not folder.student.is_dir():
-            raise EvokdError(f"{folder.path}: {_tell_no_student(folder)}")
+        folder, student = self._source.folder, self._source.find_student()
+        open_record(student)
         settings = build_settings([ConfigSource(str(folder.config), read_config(folder)["settings"])]).student
-        return TrainedStudent(folder.student, settings.device, settings.threads, self._int8, self._process)
+        return TrainedStudent(student, settings.device, settings.threads, self._int8, self._process)
 
     @property
     def folder(self) -> Path:
@@ -206,11 +206,12 @@ def load_student(
         process: where it answers, if that runs already; None: in one of its own each time.
 
     Raises:
-        InputError: there is no such run or folder.
+        InputError: there is no such run or folder, or it has no student.
     """
-    if isinstance(run, str | Path) and _holds_student(Path(run)):
-        return Student(Path(run), int8, process)
-    return Student(run if isinstance(run, Run) else find_local_run(run, runs_dir), int8, process)
+    is_bare = isinstance(run, str | Path) and _holds_student(Path(run))
+    student = Student(Path(str(run)) if is_bare else open_run(run, runs_dir), int8, process)
+    student.trained  # noqa: B018  a run without one is told before rows are read
+    return student
 
 
 def _holds_student(path: Path) -> bool:
@@ -228,9 +229,3 @@ def _tell_unlabelled(file: str | Path, read: PartlyLabelled) -> Iterator[str]:
         told = f"1 of {rows} has no label and is" if left == 1 else f"{left:,} of {rows} have no label and are"
         which = "line" if left == 1 else "the first: line"
         yield f"{file}: {told} left out ({which} {read.unlabelled[0]})"
-
-
-def _tell_no_student(folder: RunFolder) -> str:
-    if folder.summary.is_file():
-        return "its student was deleted, as experiments do after their runs; start a run that keeps it with: evokd run"
-    return f"no student yet, as the run has not ended; wait for it, or resume it with: evokd resume {folder.path}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from evokd.messages import EvokdError
+from evokd.messages import InputError
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger, open_ledger
 from evokd.tracing.timeline import Timeline, make_timeline
@@ -26,17 +26,17 @@ class RunSource:
         """Read when things happened.
 
         Raises:
-            EvokdError: there is no event log, or nothing is in it.
+            InputError: there is no event log, or nothing is in it.
         """
         timeline = make_timeline(read_events(self.events) if self.events.is_file() else ())
         if timeline is None:
-            raise EvokdError(f"{self.events}: no event of a run is in it, so there is nothing to export")
+            raise InputError(f"{self.events}: no event of a run is in it, so there is nothing to export")
         return timeline
 
     def open_ledger(self) -> Ledger:
         """Open the ledger for reading; the caller closes it.
 
         Raises:
-            EvokdError: there is none.
+            InputError: there is none.
         """
         return open_ledger(self.ledger)

@@ -1,6 +1,5 @@
 """A trained student, opened to be taken away: its folder, what its record says, its answers. Loads torch when asked."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from evokd.messages import InputError
 from evokd.student.base import check_student
-from evokd.student.base_config import RECORD
-from evokd.student.protocol import Prediction, PredictJob, StudentError
-from evokd.student.record import read_record, read_temperature
+from evokd.student.protocol import Prediction, PredictJob
+from evokd.student.record import NEEDED, open_record, read_temperature
 from evokd.student.tasks.base import TaskCodec
 from evokd.student.tasks.registry import codec, make_network
 
@@ -93,11 +91,7 @@ def open_student(path: Path) -> StudentFolder:
     Raises:
         InputError: it is none, or cannot be exported again.
     """
-    try:
-        record = read_record(path)
-    except StudentError as exc:
-        raise InputError(str(exc)) from exc
-    _check_record(path, record)
+    record = open_record(path, {**NEEDED, "max_length": int})
     if not any(path.glob("*.safetensors")):
         raise InputError(f"{path}: holds no model.safetensors; give the student of a run, not an ONNX export of it")
     try:
@@ -105,18 +99,3 @@ def open_student(path: Path) -> StudentFolder:
     except InputError as exc:
         raise InputError(str(exc).removeprefix("student.base: ")) from exc
     return StudentFolder(path, record)
-
-
-def _check_record(path: Path, record: Any) -> None:
-    """Refuse an `evokd.json` that this program has not written."""
-    kinds = {"task": str, "labels": list, "max_length": int}
-    for key, kind in kinds.items():
-        if not isinstance(record, dict) or not isinstance(record.get(key), kind):
-            fault = f"the key {key!r} is missing or not a {kind.__name__}"
-            raise InputError(f"{path / RECORD}: damaged ({fault}); export the run that made the student")
-    calibration = record.get("calibration")
-    temperature = calibration.get("temperature", 1.0) if isinstance(calibration, dict) else 1.0
-    if not isinstance(temperature, int | float) or not 0 < temperature < math.inf:
-        raise InputError(
-            f"{path / RECORD}: damaged (temperature {temperature!r}); export the run that made the student"
-        )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from evokd.messages import CallRecord, EvokdError, Message
+from evokd.messages import CallRecord, EvokdError, InputError, Message
 from evokd.tracing.batches import Batches
 from evokd.tracing.database import encode
 from evokd.tracing.rows import (
@@ -313,10 +313,11 @@ def open_ledger(path: Path) -> Ledger:
     """Open the ledger of an existing run for reading only.
 
     Raises:
-        EvokdError: there is none.
+        InputError: there is none, as before the run has begun.
+        EvokdError: it is damaged.
     """
     if not path.is_file():
-        raise EvokdError(f"{path}: the run has no ledger yet")
+        raise InputError(f"{path}: the run has no ledger yet; it begins with: evokd resume {path.parent}")
     if not path.stat().st_size:
         raise EvokdError(f"{path}: damaged (nothing is in it); put the file of a copy in its place")
     return Ledger(path, read_only=True)

@@ -149,8 +149,10 @@ def test_wrong_settings_are_refused_in_one_line(name: str, toy_domain: Path) -> 
 
 
 @pytest.mark.parametrize("texts", ["one text", [3]])
-def test_a_student_answers_lists_of_texts_alone(texts: object) -> None:
-    student = evokd.load_student(evokd.open_run("example"))
+def test_a_student_answers_lists_of_texts_alone(texts: object, tmp_path: Path) -> None:
+    record = {"task": "classification", "labels": ["a", "b"], "max_length": 32}
+    (tmp_path / "evokd.json").write_text(json.dumps(record), encoding="utf-8")
+    student = evokd.load_student(tmp_path)
     with pytest.raises(evokd.InputError, match="predict: give a list of texts"):
         student.predict(texts)  # type: ignore[arg-type]
 

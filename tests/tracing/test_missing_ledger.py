@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from evokd.messages import EvokdError
+from evokd.messages import EvokdError, InputError
 from evokd.tracing.ledger import open_ledger
 
 
 def test_a_ledger_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(EvokdError, match="the run has no ledger yet"):
+    with pytest.raises(InputError, match="the run has no ledger yet"):
         open_ledger(tmp_path / "ledger.db")
     assert list(tmp_path.iterdir()) == []
 

@@ -103,7 +103,7 @@ def test_runs_without_a_student_are_refused(
 ) -> None:
     out = ["--to", str(tmp_path / "out"), "--runs-dir", str(done_runs)]
     check_refusal(["export", "dome", "--format", "hf", *out], ["no run 'dome' (did you mean 'done'?)"], capsys)
-    check_refusal(["export", "example", "--format", "hf", *out], ["its student was deleted"], capsys)
+    check_refusal(["export", "example", "--format", "hf", *out], ["comes with the program has no student"], capsys)
     check_refusal(["export", "done", "--format", "hf", *out], ["evokd.json cannot be read"], capsys)
     unfinished = tmp_path / "unfinished"
     shutil.copytree(done_runs / "done", unfinished)

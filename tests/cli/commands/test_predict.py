@@ -10,8 +10,10 @@ import pytest
 
 from evokd.api.students import Student
 from evokd.cli import main
+from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE, RunFolder
 from evokd.inference.prediction import AnsweredRow
 from evokd.student.protocol import Prediction
+from tests.cli.conftest import check_refusal
 
 RUN = Path(__file__).parents[3] / "domains" / "support_tickets" / "example"
 
@@ -24,6 +26,7 @@ def predict(
         "answer_rows",
         lambda _, rows, prefix, reject: [[AnsweredRow(row, {f"{prefix}label": "x"}) for row in rows]],
     )
+    monkeypatch.setattr(Student, "trained", None)  # the run that comes with the program has none
     monkeypatch.setattr(Student, "note_unseen", lambda _, texts: ["an odd sign \x1b[31m"])
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(raw)))
     assert main.run_cli(["predict", str(RUN), "-", *options]) == 0
@@ -45,33 +48,56 @@ def test_what_was_recognised_is_told_and_escaped(
     assert told.startswith("standard input: 1 text, read as plain lines\n")
 
 
-def test_predict_on_an_unfinished_run_names_the_resume_command(
-    done_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+_ASKS = (["predict"], ["eval"], ["export", "--format", "hf", "--to", "out"])
+"""What asks for the student of a run."""
+
+
+def _ask_all(run: str, told: str, rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All commands that want a student refuse a run alike."""
+    for command, *options in _ASKS:
+        files = [str(rows)] if command != "export" else []
+        check_refusal([command, run, *files, *options], [f"evokd: {told}"], capsys)
+
+
+@pytest.fixture
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\nWhere is my parcel?,delivery\n", encoding="utf-8")
+    return path
+
+
+def test_a_run_that_has_not_ended_has_no_student(
+    done_runs: Path, tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "unfinished"
     folder.mkdir()
-    (folder / "config.yaml").write_bytes((done_runs / "done" / "config.yaml").read_bytes())
-    (tmp_path / "texts.txt").write_text("Where is my parcel?\n", encoding="utf-8")
-    capsys.readouterr()
-    assert main.run_cli(["predict", str(folder), str(tmp_path / "texts.txt")]) != 0
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.count("\n") == 1
-    assert f"evokd resume {folder}" in printed.err
+    shutil.copy(done_runs / "done" / "config.yaml", folder)
+    fault = f"{folder}: it has not ended and so has no student yet"
+    _ask_all(str(folder), f"{fault}; go on with: evokd resume {folder}\n", rows, capsys)
+    with RunFolder(folder).lock():
+        _ask_all(str(folder), f"{fault}; wait until it has\n", rows, capsys)
 
 
-def test_predict_on_a_run_whose_student_was_deleted_says_so(
-    done_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_student_that_was_deleted_is_told(
+    done_runs: Path, tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "bare"
     shutil.copytree(done_runs / "done", folder, ignore=shutil.ignore_patterns("student", "work"))
-    (tmp_path / "texts.txt").write_text("Where is my parcel?\n", encoding="utf-8")
-    capsys.readouterr()
-    assert main.run_cli(["predict", str(folder), str(tmp_path / "texts.txt")]) == 1
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(f"evokd: {folder}: its student was deleted, as experiments do")
-    assert printed.err.count("\n") == 1
+    _ask_all(str(folder), f"{folder}: its student was deleted, as experiments do after their runs; ", rows, capsys)
+    _ask_all("example", f"{RunFolder(SHIPPED_EXAMPLE).path}: the run that comes with the program has no", rows, capsys)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [("{", "cannot be read"), ("[]", "damaged"), ('{"task": "classification"}', "'labels'")]
+)
+def test_a_damaged_student_is_told(
+    content: str, told: str, tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "evokd.json").write_text(content, encoding="utf-8")
+    for command, *options in _ASKS:
+        files = [str(rows)] if command != "export" else []
+        check_refusal([command, str(tmp_path), *files, *options], [str(tmp_path), told], capsys)
 
 
 def test_an_empty_prefix_would_write_over_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,6 +116,7 @@ def test_a_quiet_predict_keeps_what_is_odd_and_says_where_the_answers_are(
         "answer_rows",
         lambda _, rows, *more, **options: [[AnsweredRow(row, {"predicted_label": "x"}) for row in rows]],
     )
+    monkeypatch.setattr(Student, "trained", None)  # the run that comes with the program has none
     monkeypatch.setattr(Student, "name_columns", lambda *_: ["predicted_label"])
     monkeypatch.setattr(Student, "note_unseen", lambda _, texts: ["an odd sign"])
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"stop it\n")))

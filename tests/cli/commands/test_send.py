@@ -94,7 +94,7 @@ def test_a_run_without_a_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     shutil.copytree(SHIPPED_EXAMPLE, tmp_path / "bare")
     (tmp_path / "bare" / "events.jsonl").unlink()
     capsys.readouterr()
-    assert main.run_cli(["send", "bare", "--trace", NOBODY, "--runs-dir", str(tmp_path)]) == 1
+    assert main.run_cli(["send", "bare", "--trace", NOBODY, "--runs-dir", str(tmp_path)]) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert "nothing to export" in told
