@@ -20,7 +20,7 @@ from evokd.inference.prediction import AnsweredRow, answer_rows, check_columns
 from evokd.messages import InputError, list_labels
 from evokd.student.base_config import RECORD
 from evokd.student.data import PartlyLabelled, read_partly_labelled
-from evokd.student.record import open_record, read_record
+from evokd.student.record import open_record
 from evokd.tracing.intervals import measure_intervals
 
 
@@ -43,13 +43,12 @@ class Student:
         """Its folder, and where it computes.
 
         Raises:
-            InputError: the run has no student yet, or none any more; or what lies there is none.
+            InputError: the run has no student yet, or none any more; or the folder holds none.
         """
         if isinstance(self._source, Path):
             open_record(self._source)
             return TrainedStudent(self._source, int8=self._int8, process=self._process)
         folder, student = self._source.folder, self._source.find_student()
-        open_record(student)
         settings = build_settings([ConfigSource(str(folder.config), read_config(folder)["settings"])]).student
         return TrainedStudent(student, settings.device, settings.threads, self._int8, self._process)
 
@@ -150,6 +149,7 @@ class Student:
             InputError: what is wrong with the file, where, and how to mend it.
             EvokdError: the student fails.
         """
+        open_record(self.folder)
         codec = self.trained.codec()
         named = {codec.answer_key if name == "label" else name: column for name, column in (columns or {}).items()}
         read = read_partly_labelled(Path(file), codec, named)
@@ -186,8 +186,12 @@ class Student:
         return None if isinstance(self._source, Path) else find_familiar(self._source, texts)
 
     def note_unseen(self, texts: Sequence[str]) -> list[str]:
-        """Say what the student cannot see of texts: the ends of long ones, characters that it does not know."""
-        record = read_record(self.folder)
+        """Say what the student cannot see of texts: the ends of long ones, characters that it does not know.
+
+        Raises:
+            InputError: its `evokd.json` is damaged.
+        """
+        record = open_record(self.folder)
         return note_texts(self.folder, list(texts), record.get("max_length", sys.maxsize), self.trained.codec().windows)
 
 

@@ -23,13 +23,15 @@ def prompts_diff(
       evokd prompts diff my_domain generator
       evokd prompts diff run_a run_b
     """
+    from evokd.api.diff_names import are_runs
     from evokd.cli import console
     from evokd.cli.views.prompt_pages import print_diff
 
     paper = console.stdout()
-    if second is not None and (_is_run(first, runs_dir) or _is_run(second, runs_dir)):
+    if are_runs(first, second, runs_dir):
         from evokd.api.prompt_history import diff_run_prompts
 
+        assert second is not None
         lines = diff_run_prompts(first, second, runs_dir)
         print_diff(paper, lines)
         if not lines:
@@ -46,8 +48,3 @@ def prompts_diff(
             console.say(f"{diff.role}: the text is that of the base prompt")
     if not diffs:
         console.say(f"all prompts are base ones; copy some with: {console.program()} prompts copy {first} ROLE")
-
-
-def _is_run(name: str, runs_dir: Path) -> bool:
-    """Whether a name is a run rather than a domain."""
-    return any((folder / "config.yaml").is_file() for folder in (runs_dir / name, Path(name))) or name == "example"

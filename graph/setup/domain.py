@@ -87,6 +87,16 @@ class Domain:
         return choose_language(self.file.language, self.file.prompt_language)
 
 
+def list_shipped_domains() -> list[str]:
+    """Names of the domains that come with the program, in order."""
+    return sorted(entry.parent.name for entry in SHIPPED.glob("*/domain.yaml"))
+
+
+def list_domains_beside(path: Path) -> dict[str, Path]:
+    """Domains in the folder in which a path lies: name -> path."""
+    return {other.name: other for other in list_files(path.parent) if (other / "domain.yaml").is_file()}
+
+
 def find_domain(name: str) -> Path:
     """Find a domain folder: a path, or the name of a shipped domain.
 
@@ -98,10 +108,10 @@ def find_domain(name: str) -> Path:
         return path.resolve()
     if path.name == "domain.yaml" and path.is_file():
         return path.parent.resolve()
-    shipped = sorted(entry.parent.name for entry in SHIPPED.glob("*/domain.yaml"))
+    shipped = list_shipped_domains()
     if path.name in shipped and path.as_posix() in (path.name, f"domains/{path.name}"):
         return SHIPPED / path.name
-    beside = {other.name: other for other in list_files(path.parent) if (other / "domain.yaml").is_file()}
+    beside = list_domains_beside(path)
     near = find_closest(path.name, [*beside, *shipped])
     hint = f" (did you mean {str(beside.get(near, near))!r}?)" if near is not None else ""
     raise InputError(

@@ -206,7 +206,7 @@ def find_run(name: str, runs_dir: Path, *others: str) -> RunFolder:
     candidates = [path for path in places if _holds_config(path)]
     if candidates:
         return RunFolder(next(filter(_has_begun, candidates), candidates[0]).resolve())
-    known = _list_known(runs_dir)
+    known = list_run_ids(runs_dir)
     listed = ", ".join(clean(run, 100) for run in known[-8:])
     where = f"runs in {runs_dir}: {listed}" if known else f"there are no runs in {runs_dir}"
     raise InputError(
@@ -226,7 +226,8 @@ def find_run_to_show(name: str, runs_dir: Path) -> RunFolder:
     return RunFolder(SHIPPED_EXAMPLE)
 
 
-def _list_known(runs_dir: Path) -> list[str]:
+def list_run_ids(runs_dir: Path) -> list[str]:
+    """Ids of the runs of a folder, in order; none where it cannot be read."""
     try:
         return sorted(path.parent.name for path in runs_dir.glob("*/config.yaml"))
     except OSError:

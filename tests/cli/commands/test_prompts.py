@@ -153,3 +153,36 @@ def test_runs_with_the_same_prompts_do_not_differ(done_runs: Path, capsys: pytes
 
 def test_a_misspelt_run_is_said_to_be_none(done_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     check_refusal(["prompts", "diff", "dine", "done", "--runs-dir", str(done_runs)], ["dine", "run"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        (
+            ["dome", "labelr"],
+            ["'dome' (did you mean 'done'?) is neither a run nor", "'labelr' (did you mean 'labeler'?)"],
+        ),
+        (["toi", "x"], ["'toi' (did you mean 'toy'?)", "'x' neither a run nor a role; runs in RUNS: done; domains: "]),
+        (["empty", "x"], ["'empty' is neither a run nor a domain", "roles: analyst, generator, labeler"]),
+        (["done"], ["'done' is a run; name a second one"]),
+        (["done", "labeler"], ["'done' is a run and 'labeler' a role; give two runs, or"]),
+        (["toy", "done"], ["'toy' is a domain and 'done' a run; give two runs, or"]),
+        (["done", "dome"], ["no run 'dome' (did you mean 'done'?)"]),
+        (["toi", "labeler"], ["no domain folder 'toi' (did you mean 'toy'?)"]),
+        (["toy", "labelr"], ["'labelr': no prompt has this name (did you mean 'labeler'?)"]),
+        (["x" * 300, "y"], ["is neither a run nor a domain"]),
+    ],
+    ids=lambda value: "-".join(value)[:20],
+)
+def test_names_that_do_not_fit_are_told(
+    names: list[str],
+    parts: list[str],
+    toy: Path,
+    done_runs: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(toy.parent)
+    (toy.parent / "empty").mkdir()
+    told = [part.replace("RUNS", str(done_runs)) for part in parts]
+    check_refusal(["prompts", "diff", *names, "--runs-dir", str(done_runs)], told, capsys)
