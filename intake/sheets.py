@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.intake.header import find_header_fault
+from evokd.intake.merged_cells import check_merged, fill_down, read_merged_ranges
 from evokd.intake.table import Table
 from evokd.messages import InputError
 
@@ -32,24 +33,38 @@ def read_sheet(path: Path) -> Table:
     filled = [title for title, rows in sheets.items() if any(_is_filled(row) for row in rows)]
     if not filled:
         return Table(path, "XLSX", [], "row")
-    numbered = [(at, row) for at, row in enumerate(sheets[filled[0]], start=1) if _is_filled(row)]
-    header = [_write(cell) for cell in numbered[0][1]]
-    fault = find_header_fault(header)
+    start, header = next((at, row) for at, row in enumerate(sheets[filled[0]], start=1) if _is_filled(row))
+    names = [_write(cell) for cell in header]
+    merged = read_merged_ranges(path, filled[0])
+    check_merged(path, merged, start, names)
+    fault = find_header_fault(names)
     if fault is not None:
-        raise InputError(f"{path}: row {numbered[0][0]}: {fault}")
-    if any(cell is None for _, row in numbered for cell in row):
+        raise InputError(f"{path}: row {start}: {fault}")
+    if any(cell is None for row in sheets[filled[0]] if _is_filled(row) for cell in row):
         formulas = _read_values(load_workbook(path, read_only=True))[filled[0]]
         _check_formulas(path, sheets[filled[0]], formulas)
-    rows = [(at, _name_cells(header, row)) for at, row in numbered[1:]]
+    filled_down, merge_notes = fill_down(sheets[filled[0]], merged, start)
+    numbered = [(at, row) for at, row in enumerate(filled_down, start=1) if at > start and _is_filled(row)]
+    rows = [(at, _name_cells(names, row)) for at, row in numbered]
+    return Table(path, "XLSX", rows, "row", [*_tell_left_out(filled, names, numbered), *merge_notes])
+
+
+def _tell_left_out(filled: Sequence[str], header: Sequence[str], numbered: Sequence[tuple[int, Row]]) -> list[str]:
+    """Say what of a workbook is not read: other sheets, cells in columns without a name."""
     notes = [f"the sheet {filled[0]!r} is read; passed over: {', '.join(map(repr, filled[1:]))}"] if filled[1:] else []
-    nameless = sum(_is_filled(_list_nameless(header, row)) for _, row in numbered[1:])
+    nameless = sum(_is_filled(_list_nameless(header, row)) for _, row in numbered)
     notes += [f"rows with cells in columns without a name, which are passed over: {nameless:,}"] if nameless else []
-    return Table(path, "XLSX", rows, "row", notes)
+    return notes
 
 
 def _read_values(book: Any) -> dict[str, list[Row]]:
     """Read all cells of a workbook and close it: title of each sheet -> its rows."""
-    sheets = {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
+    sheets = {}
+    for sheet in book.worksheets:
+        sheet.reset_dimensions()  # programs state a size that leaves out rows
+        rows = list(sheet.iter_rows(values_only=True))
+        width = max(map(len, rows), default=0)
+        sheets[sheet.title] = [(*row, *[None] * (width - len(row))) for row in rows]
     book.close()
     return sheets
 
