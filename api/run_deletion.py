@@ -10,7 +10,7 @@ from evokd.graph.setup.run_lock import HOLDER, LOCK
 from evokd.graph.setup.run_store import read_store
 from evokd.graph.setup.stored_runs import StoredRun as StoredRun
 from evokd.graph.setup.stored_runs import delete_stored_run as delete_stored_run
-from evokd.graph.setup.stored_runs import find_stored_run
+from evokd.graph.setup.stored_runs import find_stored_run, read_together
 from evokd.messages import EvokdError, InputError
 from evokd.tracing.store import POINTER
 
@@ -44,7 +44,9 @@ def find_stored_runs_to_delete(names: Sequence[str], store: str) -> list[StoredR
     Raises:
         InputError: a run is not there, runs at the moment, or is another user's; or the server refuses.
     """
-    runs = [find_stored_run(read_store(store), name) for name in dict.fromkeys(names)]
+    place = read_store(store)
+    with read_together(place):
+        runs = [find_stored_run(place, name) for name in dict.fromkeys(names)]
     for run in runs:
         if run.holder is not None:
             raise InputError(f"{run.run_id}: {run.holder} is working on this run; stop it first")

@@ -10,7 +10,7 @@ from typing import Any
 from evokd.api.run_state import read_state
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.graph.setup.run_store import read_store
-from evokd.graph.setup.stored_runs import StoredRun, copy_record, find_stored_runs
+from evokd.graph.setup.stored_runs import StoredRun, copy_record, find_stored_runs, read_together
 from evokd.messages import EvokdError
 from evokd.tracing.events import read_events
 from evokd.tracing.ledger import open_ledger
@@ -44,8 +44,10 @@ def list_stored_runs(store: str) -> tuple[list[dict[str, Any]], int]:
     Raises:
         InputError: the address cannot be used, or the server refuses.
     """
-    runs, hidden = find_stored_runs(read_store(store))
-    rows = [_read_stored_row(run) for run in runs]
+    place = read_store(store)
+    with read_together(place):
+        runs, hidden = find_stored_runs(place)
+        rows = [_read_stored_row(run) for run in runs]
     return sorted(rows, key=lambda row: (row["started"], row["run_id"])), hidden
 
 

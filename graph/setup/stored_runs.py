@@ -24,6 +24,20 @@ class StoredRun:
     """The process that works on it, and its machine."""
 
 
+@contextmanager
+def read_together(store: str) -> Iterator[None]:
+    """Read from a database over one connection in this block, however many runs it is about.
+
+    Raises:
+        InputError: the address cannot be used, or the server refuses.
+    """
+    address = parse_address(store, "")
+    from evokd.tracing.postgres.shared import share_connection
+
+    with share_connection(address):
+        yield
+
+
 def find_stored_runs(store: str) -> tuple[list[StoredRun], int]:
     """Find the runs of a database that this user may work on; also how many others there are.
 

@@ -20,6 +20,7 @@ from evokd.messages import InputError
 from evokd.tracing.postgres.address import PREFIX, StoreAddress, name_run
 from evokd.tracing.postgres.connection import Connection, Link, describe_connection
 from evokd.tracing.postgres.schema import RUN_TABLES
+from evokd.tracing.postgres.shared import open_read_link, share_connection
 from evokd.tracing.store import LedgerError, RunHeldError
 
 _SETTLES = 5.0
@@ -163,7 +164,7 @@ def find_session(address: StoreAddress) -> RunSession | None:
 
 
 def _ask(address: StoreAddress, query: str, *values: Any) -> list[dict[str, Any]]:
-    link = Link(address, read_only=True)
+    link = open_read_link(address)
     try:
         return link.run(lambda connection: connection.execute(query, values).fetchall())
     finally:
@@ -195,9 +196,10 @@ def find_config(address: StoreAddress) -> str | None:
     Raises:
         InputError: the server does not let us in.
     """
-    if not has_run_tables(address):
-        return None
-    rows = _ask(address, "SELECT digest FROM files WHERE path = 'config.yaml'")
+    with share_connection(address):
+        if not has_run_tables(address):
+            return None
+        rows = _ask(address, "SELECT digest FROM files WHERE path = 'config.yaml'")
     return str(rows[0]["digest"]) if rows else None
 
 

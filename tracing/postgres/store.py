@@ -10,6 +10,7 @@ from evokd.tracing.postgres.address import StoreAddress, read_pointer
 from evokd.tracing.postgres.connection import Connection, Link, escape_nul
 from evokd.tracing.postgres.schema import BESIDE, translate_schema, translate_type
 from evokd.tracing.postgres.session import find_session
+from evokd.tracing.postgres.shared import ReadLink, open_read_link
 from evokd.tracing.store import Statement
 
 ResultT = TypeVar("ResultT")
@@ -33,9 +34,12 @@ class PostgresStore:
         self._address = address
         self._session = None if read_only else find_session(address)
         session = self._session
+        self._link: ReadLink
+        if read_only:
+            self._link = open_read_link(address)
+            return
         self._link = Link(
             address,
-            read_only=read_only,
             on_return=session.keep if session else None,
             in_hurry=lambda: session is not None and session.in_hurry(),
             is_patient=is_patient,
