@@ -12,7 +12,7 @@ from pathlib import Path
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.messages import EvokdError
 from evokd.student.process.client import StudentError
-from evokd.tracing.store import LedgerError, StoreLostError
+from evokd.tracing.store import LedgerError, StoreLostError, StoreRefusedError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -66,7 +66,7 @@ def disk_errors(folder: RunFolder) -> Iterator[None]:
 
 def _tell(exc: Exception, folder: RunFolder) -> str | None:
     """Say what happened to which file or server; None if it was neither."""
-    if isinstance(exc, StoreLostError):
+    if isinstance(exc, StoreLostError | StoreRefusedError):
         return str(exc)
     cause = exc.__cause__ if isinstance(exc, LedgerError) else exc
     if isinstance(cause, sqlite3.Error):

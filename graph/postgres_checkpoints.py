@@ -21,6 +21,7 @@ from evokd.tracing.postgres.connection import (
     choose_patience,
     describe_connection,
     explain_refusal,
+    find_refusal,
     is_lost,
     session_settings,
     tell_lost,
@@ -81,7 +82,7 @@ class PatientSaver(AsyncPostgresSaver):
 
         Raises:
             StoreLostError: it did not come back in time.
-            LedgerError: the work fails for another reason, such as a full disk of the server.
+            LedgerError: the server refuses the work, such as with a full disk, or it fails for another reason.
         """
         since = time.monotonic()
         session = find_session(self._address)
@@ -89,6 +90,9 @@ class PatientSaver(AsyncPostgresSaver):
             try:
                 return await work()
             except psycopg.Error as exc:
+                refusal = find_refusal(self._address, exc)
+                if refusal is not None:
+                    raise refusal from exc
                 if not is_lost(exc):
                     told = " ".join(str(exc).split())
                     raise LedgerError(f"{self._address}: the checkpoints cannot be read or written: {told}") from exc

@@ -26,6 +26,10 @@ class StoreLostError(LedgerError):
     """The server of the database has not answered for a while; the run can be resumed once it does."""
 
 
+class StoreRefusedError(LedgerError):
+    """The server of the database answers, and refuses the work: it is full, read-only, or took a right away."""
+
+
 class RunHeldError(EvokdError):
     """A process, perhaps of another machine, works on the run in the database; the text names it."""
 

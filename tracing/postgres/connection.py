@@ -16,7 +16,7 @@ from psycopg.rows import RowMaker
 from evokd.messages import InputError
 from evokd.messages.escape import clean
 from evokd.tracing.postgres.address import VARIABLE, StoreAddress
-from evokd.tracing.store import StoreLostError
+from evokd.tracing.store import StoreLostError, StoreRefusedError
 
 ResultT = TypeVar("ResultT")
 Connection = psycopg.Connection[dict[str, Any]]
@@ -189,6 +189,27 @@ _MENDS = (
 )
 
 
+_REFUSALS = {
+    "25006": "let the database be written to again (it is a standby, or default_transaction_read_only is on)",
+    "42501": "give this user the rights of the run's owner back",
+    "53100": "make room on the server's disk",
+    "53200": "give the server more memory",
+    "53": "raise the limit on the server",
+    "55P03": "end what holds the lock: SELECT * FROM pg_locks",
+    "57014": "the server took too long or somebody cancelled the statement; look at its load",
+    "58": "look at the server's log",
+    "XX": "look at the server's log",
+}
+"""Codes of errors, or their first two characters, that no statement of ours causes -> what to do."""
+
+
+def find_refusal(address: StoreAddress, exc: psycopg.Error) -> StoreRefusedError | None:
+    """Say in one line why a server that answers refuses our work, and what to do; None: the work itself is wrong."""
+    code = exc.sqlstate or ""
+    mend = _REFUSALS.get(code) or _REFUSALS.get(code[:2])
+    return StoreRefusedError(f"{address}: {_first_line(exc)}; {mend}; what was stored is safe") if mend else None
+
+
 def _first_line(exc: Exception) -> str:
     """The first line of what libpq says, without the attempt that it belongs to."""
     lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
@@ -240,6 +261,7 @@ class Link:
 
         Raises:
             StoreLostError: the server did not come back in time.
+            StoreRefusedError: it answers and refuses the work, such as with a full disk.
             psycopg.Error: the work itself is wrong.
         """
         with self._mutex:
@@ -249,6 +271,9 @@ class Link:
                 try:
                     return work(self._reconnect())
                 except psycopg.Error as exc:
+                    refusal = find_refusal(self.address, exc)
+                    if refusal is not None:
+                        raise refusal from exc
                     if self._closed or not is_lost(exc):
                         raise
                     self._drop()

@@ -21,7 +21,7 @@ from evokd.tracing.postgres.address import PREFIX, StoreAddress, name_run
 from evokd.tracing.postgres.connection import Connection, Link, describe_connection
 from evokd.tracing.postgres.schema import RUN_TABLES
 from evokd.tracing.postgres.shared import open_read_link, share_connection
-from evokd.tracing.store import LedgerError, RunHeldError
+from evokd.tracing.store import LedgerError, RunHeldError, StoreRefusedError
 
 _SETTLES = 5.0
 """Seconds that a connection of this process may live on in the server after it was lost here."""
@@ -254,14 +254,16 @@ def make_schema(address: StoreAddress) -> None:
     """Make the schema of a run, and the tables that are no part of its ledger.
 
     Raises:
-        InputError: the server does not let us in, or this user may not make a schema.
+        InputError: the server does not let us in, cannot be written to, or this user may not make a schema.
     """
     link = Link(address)
     made = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(address.schema))
     try:
         link.run(lambda connection: connection.execute(made))
         link.run(lambda connection: connection.execute(RUN_TABLES))
-    except psycopg.errors.InsufficientPrivilege as exc:
+    except StoreRefusedError as exc:
+        if not isinstance(exc.__cause__, psycopg.errors.InsufficientPrivilege):
+            raise InputError(str(exc)) from exc
         grant = "GRANT CREATE ON DATABASE {} TO {}"
         told = link.run(lambda connection: grant.format(connection.info.dbname, connection.info.user))
         raise InputError(f"{address}: this user may not make a schema; as the database's owner: {told}") from exc

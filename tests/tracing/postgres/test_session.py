@@ -9,8 +9,9 @@ import evokd.tracing.postgres.session as session_module
 from evokd.messages import InputError
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.postgres.address import StoreAddress, parse_address
-from evokd.tracing.postgres.session import RunSession, find_config, find_session, hold_run, list_schemas
-from evokd.tracing.store import LedgerError, RunHeldError, StoreLostError
+from evokd.tracing.postgres.session import RunSession, find_config, find_session, hold_run, list_schemas, make_schema
+from evokd.tracing.postgres.store import PostgresStore
+from evokd.tracing.store import LedgerError, RunHeldError, StoreLostError, StoreRefusedError
 from tests.postgres_server import PostgresServer
 from tests.tracing.postgres.conftest import DROP
 from tests.tracing.rows import call
@@ -106,3 +107,31 @@ def test_a_run_of_another_user_of_the_database_is_told(
         with pytest.raises(InputError, match="the run 'one' there belongs to the database user 'evokd'; connect as"):
             ask(other)
     assert find_config(address) is None
+
+
+READ_ONLY = "&options=-c%20default_transaction_read_only%3Don"
+
+
+@pytest.mark.usefixtures("address")
+def test_a_read_only_database_is_told_in_one_line(postgres: PostgresServer) -> None:
+    told = r"read-only transaction; let the database be written to again"
+    with pytest.raises(StoreRefusedError, match=told), hold_run(parse_address(postgres.url + READ_ONLY, "one")):
+        pass
+    with pytest.raises(InputError, match=told):
+        make_schema(parse_address(postgres.url + READ_ONLY, "new"))
+
+
+@pytest.mark.parametrize(
+    ("code", "mend"), [("53100", "make room on the server's disk"), ("58030", "look at the server's log")]
+)
+def test_a_server_that_refuses_the_work_is_no_traceback(
+    pointer: Path, address: StoreAddress, code: str, mend: str
+) -> None:
+    """Files of a run are stored past the ledger, and the student is the largest of them."""
+    raised = f"DO $$ BEGIN RAISE EXCEPTION 'No space left' USING ERRCODE = '{code}'; END $$"
+    with hold_run(address), Ledger(pointer) as ledger:
+        store = PostgresStore(address)
+        with pytest.raises(StoreRefusedError, match=f"No space left; {mend}"):
+            store.run(lambda connection: connection.execute(raised))
+        store.close()
+        ledger.record_call(call())
