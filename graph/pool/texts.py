@@ -5,6 +5,7 @@ whatever the order of the lines, and a larger sample begins with the smaller one
 PODC 2007).
 """
 
+import errno
 import json
 import os
 import shutil
@@ -110,7 +111,7 @@ def build_texts(
 
     Raises:
         InputError: a line cannot be read.
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written; it is named.
     """
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"part-{uuid4().hex}"
@@ -120,6 +121,12 @@ def build_texts(
         if open_texts(folder, None) is None:
             shutil.rmtree(folder / TEXTS, ignore_errors=True)
             _put(part, folder)
+    except OSError as exc:
+        if exc.filename is not None or isinstance(exc, InterruptedError):
+            raise
+        # an open file that cannot be written does not say which one it is, and numpy not even why
+        code = exc.errno or errno.ENOSPC
+        raise OSError(code, os.strerror(code), str(folder)) from exc
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

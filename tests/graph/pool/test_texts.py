@@ -1,8 +1,10 @@
 """The texts of a large pool on disk: each once, in an order that has nothing to do with the file's."""
 
+import errno
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from evokd.graph.pool.texts import TEXTS, PoolTexts, build_texts, open_texts
@@ -88,3 +90,21 @@ def test_the_texts_of_another_process_that_was_quicker_are_kept(tmp_path: Path) 
     build_texts(tmp_path, enumerate(LINES), is_valid)
     assert (tmp_path / TEXTS / "texts.utf8").stat().st_ino == before
     assert [path.name for path in tmp_path.iterdir()] == [TEXTS]
+
+
+@pytest.mark.parametrize(
+    "fault", [OSError(errno.ENOSPC, "No space left on device"), OSError("99 requested, 9 written")]
+)
+def test_a_full_disk_is_told_with_the_folder_that_is_full(
+    fault: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder need not lie on the disk of the run; numpy does not even say what went wrong."""
+
+    def write(*_args: object, **_kwargs: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(np, "save", write)
+    with pytest.raises(OSError, match="No space left") as caught:
+        build_texts(tmp_path / "cache", enumerate(LINES), is_valid)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "cache"))
+    assert not list((tmp_path / "cache").iterdir())
