@@ -212,9 +212,11 @@ def load_student(
     Raises:
         InputError: there is no such run or folder, or it has no student.
     """
-    is_bare = isinstance(run, str | Path) and _holds_student(Path(run))
-    student = Student(Path(str(run)) if is_bare else open_run(run, runs_dir), int8, process)
-    student.trained  # noqa: B018  a run without one is told before rows are read
+    if isinstance(run, str | Path) and _holds_student(Path(run)):
+        student = Student(Path(run), int8, process)
+    else:
+        student = Student(open_run(run, runs_dir), int8, process)
+    _ = student.trained  # so that a run without one is told before rows are read
     return student
 
 

@@ -127,6 +127,10 @@ def load_domain(folder: Path) -> Domain:
     """
     path = folder / "domain.yaml"
     if not path.is_file():
+        if all((folder / name).is_file() for name in ("config.yaml", "events.jsonl")):
+            raise InputError(
+                f"{folder}: is a run, not a domain; give the folder of its domain, which has a domain.yaml"
+            )
         raise InputError(
             f"{folder}: no domain.yaml in this folder; make one with name, task, description, labels, data"
         )

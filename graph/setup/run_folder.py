@@ -210,7 +210,7 @@ def find_run(name: str, runs_dir: Path, *others: str) -> RunFolder:
     listed = ", ".join(clean(run, 100) for run in known[-8:])
     where = f"runs in {runs_dir}: {listed}" if known else f"there are no runs in {runs_dir}"
     raise InputError(
-        f"no run {name[:200]!r}{suggest(name[:200], [*known, *others])}; {_find_inside(Path(name)) or where}"
+        f"no run {name[:200]!r}{suggest(name[:200], [*known, *others])}; {_explain_folder(Path(name)) or where}"
     )
 
 
@@ -234,9 +234,11 @@ def list_run_ids(runs_dir: Path) -> list[str]:
         return []
 
 
-def _find_inside(path: Path) -> str | None:
-    """Name the runs inside a folder that holds some, such as an experiment's."""
+def _explain_folder(path: Path) -> str | None:
+    """Say what a folder is that is no run: one that holds some, such as an experiment's, or a domain."""
     try:
+        if (path / "domain.yaml").is_file():
+            return f"this folder is a domain; make a run of it with: evokd run {clean(str(path))}"
         for folder in (path, path / "runs"):
             if next(folder.glob("*/config.yaml"), None) is not None:
                 return f"this folder holds runs; name them one by one or with {clean(str(folder))}/*"

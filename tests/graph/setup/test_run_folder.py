@@ -191,3 +191,16 @@ def test_a_misspelt_example_is_suggested_where_it_can_be_shown(tmp_path: Path) -
         find_run_to_show("exmaple", tmp_path)
     with pytest.raises(InputError, match="no run 'exmaple'; "):
         find_run("exmaple", tmp_path)
+
+
+def test_a_domain_in_place_of_a_run_is_told_and_the_reverse(
+    toy_domain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "one"
+    run.mkdir()
+    for name in ("config.yaml", "events.jsonl"):
+        (run / name).touch()
+    assert main.run_cli(["show", str(toy_domain), "--runs-dir", str(tmp_path)]) == 2
+    assert f"this folder is a domain; make a run of it with: evokd run {toy_domain}\n" in capsys.readouterr().err
+    assert main.run_cli(["run", str(run), "--runs-dir", str(tmp_path)]) == 2
+    assert f"{run}: is a run, not a domain; give the folder of its domain" in capsys.readouterr().err
