@@ -5,11 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evokd.agents.llm.attempt import MAX_QUOTED, NO_CREDIT, TeacherError, TeacherRefused, TeacherUnreachable
-from evokd.agents.llm.batch_rows import URL, RowOutcome, read_rows
+from evokd.agents.llm.batch_rows import URL, RowOutcome, is_whole, read_rows
 from evokd.agents.llm.chat import CONNECT_TIMEOUT
 from evokd.agents.llm.network_errors import root_cause
 from evokd.agents.llm.redaction import make_cleaner
@@ -37,6 +36,10 @@ _LONGEST_WAIT = 30.0
 
 class NoSuchBatch(TeacherRefused):
     """The server knows no such batch."""
+
+
+class UnreadableFile(TeacherRefused):
+    """A file with outcomes holds none that can be read, however often it is fetched."""
 
 
 @dataclass(frozen=True)
@@ -166,19 +169,49 @@ class BatchApi:
 
     async def cancel(self, batch: str) -> None:
         """Ask the server to end a batch; what is done stays. A batch that has ended is left as it is."""
+        import openai
+
+        async def ask() -> None:
+            with suppress(openai.ConflictError):  # the answer where it has ended: to repeat this changes nothing
+                await self._client.batches.cancel(batch)
+
         with suppress(TeacherRefused):  # it may have ended meanwhile; the next look shows
-            await self._insist(f"/batches/{batch}/cancel", lambda: self._client.batches.cancel(batch))
+            await self._insist(f"/batches/{batch}/cancel", ask)
 
     async def read(self, state: BatchState) -> dict[str, RowOutcome]:
-        """Read the outcomes of a batch that has ended: key -> outcome, of all requests that its files name."""
+        """Read the outcomes of a batch that has ended: key -> outcome, of all requests that its files name.
+
+        Raises:
+            UnreadableFile: there is no outcome in a file.
+            TeacherError: the address cannot be used.
+        """
         outcomes: dict[str, RowOutcome] = {}
         for file in state.files:
-            outcomes |= read_rows(await self._insist(f"/files/{file}/content", partial(self._download, file)))
+            outcomes |= await self._read_file(file)
         # the bodies of responses are cleaned where they are read
         return {key: row if row.status else replace(row, text=self._clean(row.text)) for key, row in outcomes.items()}
 
-    async def _download(self, file: str) -> bytes:
-        return (await self._client.files.content(file)).content
+    async def _read_file(self, file: str) -> dict[str, RowOutcome]:
+        """Fetch a file again until all of it can be read; at the end of the patience, what can be read counts."""
+        path, content = f"/files/{file}/content", b""
+
+        async def fetch() -> bytes:
+            nonlocal content
+            content = (await self._client.files.content(file)).content
+            if not is_whole(content):
+                raise ValueError("a line is no JSON")
+            return content
+
+        try:
+            return read_rows(await self._insist(path, fetch))
+        except TeacherUnreachable:
+            if not content:
+                raise
+            outcomes = read_rows(content)
+            if outcomes:
+                return outcomes
+            begins = self._clean(" ".join(content[:MAX_QUOTED].decode(errors="replace").split()))
+            raise UnreadableFile(f"{self.base_url}{path}: no line can be read; it begins with {begins!r}") from None
 
     async def _insist(self, path: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask again while the server is down or busy, until the patience is at an end."""

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from evokd.agents.llm.attempt import TeacherRefused
-from evokd.agents.llm.batch_api import BatchApi, BatchState, NoSuchBatch
+from evokd.agents.llm.batch_api import BatchApi, BatchState, NoSuchBatch, UnreadableFile
 from evokd.agents.llm.batch_rows import MOST_BYTES, MOST_ROWS, RowOutcome, write_row
 from evokd.agents.llm.open_batch import BatchProgress, BatchStore, OpenBatch, Outcome, fail_all, pass_on
 from evokd.messages import BatchRecord
@@ -209,7 +209,9 @@ class BatchQueue:
             state = await self._poll_until_end(opened)
             opened.settle(await self._read_end(opened, state))
         except NoSuchBatch as exc:
-            self._lose(opened, exc)
+            self._lose(opened, exc, "is it the key of the same account and project?")
+        except UnreadableFile as exc:
+            self._lose(opened, exc, "perhaps a proxy stands between; a resume fetches it again")
         except Exception as exc:
             opened.fail(exc)
             self._fail_waiting(exc)
@@ -245,14 +247,14 @@ class BatchQueue:
             f"{self._endpoint}: batch {opened.batch} was refused: {said} ({self._off} makes calls directly)"
         )
 
-    def _lose(self, opened: OpenBatch, error: NoSuchBatch) -> None:
-        """Deal with a batch that the server does not know: send its calls again only if that is what the user wants."""
+    def _lose(self, opened: OpenBatch, error: TeacherRefused, hint: str) -> None:
+        """Deal with a batch that cannot be had: send its calls again only if that is what the user wants."""
         if opened.is_cancelled or not self._off:
             self._store.drop_batch(opened.token)
             opened.settle(dict.fromkeys(opened.keys))
             return
         refusal = TeacherRefused(
-            f"{error}; {len(opened.keys)} calls are in that batch: is it the key of the same account and project?"
+            f"{error}; {len(opened.keys)} calls are in that batch: {hint}"
             f" ({self._off} gives the batch up and makes the calls anew)"
         )
         opened.fail(refusal)

@@ -47,6 +47,17 @@ def read_rows(content: bytes) -> dict[str, RowOutcome]:
     return outcomes
 
 
+def is_whole(content: bytes) -> bool:
+    """Whether every line is JSON and one is an outcome; not so of a proxy's page, or of a file cut off on its way."""
+    try:
+        for line in content.split(b"\n"):
+            if line.strip():
+                json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return bool(read_rows(content)) or not content.strip()
+
+
 def _read_outcome(row: Mapping[str, Any]) -> RowOutcome:
     response, error = row.get("response"), row.get("error")
     if isinstance(response, dict) and isinstance(response.get("status_code"), int):

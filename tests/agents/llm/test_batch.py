@@ -14,7 +14,7 @@ from evokd.agents.llm.budget import NO_CAP, BudgetGuard, BudgetLimit, BudgetSpen
 from evokd.agents.llm.client import LLMResponse, Teacher
 from evokd.agents.llm.open_batch import BatchProgress
 from evokd.messages import BY_BATCH, BatchRecord
-from evokd.simulator.batches import BatchScript
+from evokd.simulator.batches import BatchDesk, BatchScript
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import URL, make_ask, make_drafts, make_settings
 from tests.servers.batches import DIRECT, PRICES, BatchServer
@@ -223,6 +223,24 @@ async def test_a_batch_that_the_server_does_not_know_is_never_paid_for_again_una
     answers = await ask_many(client(other, batch=False), 5)
     assert all(answer.reply is not None for answer in answers)
     assert len(other.direct) == 4
+
+
+async def test_a_batch_whose_file_cannot_be_read_is_never_paid_for_again_unasked(
+    client: Open, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of a proxy in place of the outcomes."""
+    server, keep = BatchServer(write), BatchDesk._keep
+    page = b"<html>gateway</html>"
+    monkeypatch.setattr(
+        BatchDesk, "_keep", lambda desk, use, content: keep(desk, use, page if use == "batch_output" else content)
+    )
+    impatient = {"limits": {"patience": 0.1}}
+    with pytest.raises(TeacherRefused, match=r"no line can be read; it begins with '<html>.*'; 4 calls are in that"):
+        await ask_many(client(server, **impatient), 5)
+    assert (server.sizes, len(server.direct)) == ([4], 1)
+    answers = await ask_many(client(server, batch=False, **impatient), 5)
+    assert all(reply.reply is not None for reply in answers)
+    assert (server.sizes, len(server.direct)) == ([4], 1 + 4)
 
 
 async def test_an_unknown_batch_is_given_up_while_another_one_is_still_looked_for(

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from evokd.agents.llm.attempt import TeacherRefused, TeacherUnreachable
-from evokd.agents.llm.batch_api import BatchApi
+from evokd.agents.llm.batch_api import BatchApi, BatchState, UnreadableFile
 from evokd.agents.llm.batch_rows import RowOutcome, read_rows, write_row
 
 KEY = "sk-test-1234567890"
@@ -128,6 +128,31 @@ def test_lines_that_are_no_outcomes_are_passed_over() -> None:
         "b": RowOutcome(None, "the batch gives no reason"),
         "c": RowOutcome(None, "the batch gives no reason"),
     }
+
+
+ENDED = BatchState("batch_1", "completed", 2, 0, files=("file-2",))
+LINES = [json.dumps({"custom_id": key, "response": {"status_code": 200, "body": {}}}) for key in "ab"]
+WHOLE = "\n".join(LINES)
+
+
+@pytest.mark.parametrize(
+    "first", ["<html>gateway</html>", '{"error": "busy"}', WHOLE[:-20]], ids=["a page", "an error", "cut off"]
+)
+async def test_a_file_that_cannot_be_read_is_fetched_again(first: str, opened: list[BatchApi]) -> None:
+    api = connect(opened, httpx2.Response(200, text=first), httpx2.Response(200, text=WHOLE))
+    assert set(await api.read(ENDED)) == {"a", "b"}, "its calls are paid for: they are not asked again"
+
+
+async def test_of_a_file_that_stays_broken_what_can_be_read_counts(opened: list[BatchApi]) -> None:
+    api = connect(opened, httpx2.Response(200, text=WHOLE[:-20]), patience=0.5)
+    assert set(await api.read(ENDED)) == {"a"}
+    with pytest.raises(UnreadableFile, match=r"/files/file-2/content: no line can be read; it begins with '<html>"):
+        await connect(opened, httpx2.Response(200, text="<html>gateway</html>"), patience=0.5).read(ENDED)
+
+
+async def test_a_batch_that_has_ended_is_cancelled_without_waiting(opened: list[BatchApi]) -> None:
+    conflict = answer({"error": {"message": "Cannot cancel a batch with status 'completed'."}}, 409)
+    await connect(opened, conflict, answer({"error": {"message": "asked twice"}}, 500), patience=0.5).cancel("batch_1")
 
 
 def test_a_request_is_one_line_whatever_its_texts_hold() -> None:
