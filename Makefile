@@ -6,6 +6,8 @@ CORE := $(VENV)/.installed
 STAMP := $(VENV)/.installed-dev
 SEED ?= 1
 WORKERS ?= 2
+# Containers often set it. Modules would then be compiled anew by every process: seconds before the first answer.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-support_tickets demo-field_reports test tutorial docs docs-serve browser postgres postgres-server fuzz chaos chaos-short check format lint types imports bench phoenix mlflow ray ray-long real-server studio clean

@@ -131,7 +131,10 @@ class Run:
         elif self.is_shipped:
             fault = "the run that comes with the program has no student; make a run of your own with: evokd run DOMAIN"
         else:
-            fault = "its student was deleted, as experiments do after their runs; start a run that keeps it: evokd run"
+            fault = (
+                "its student was deleted, as experiments do after their runs; start a run that keeps it: evokd run"
+                f" (its texts are there: evokd export {self.path} --format dataset)"
+            )
         raise InputError(f"{self.path}: {fault}")
 
     @property

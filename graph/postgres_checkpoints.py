@@ -17,15 +17,8 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from evokd.tracing.postgres.address import StoreAddress, read_pointer
-from evokd.tracing.postgres.connection import (
-    choose_patience,
-    describe_connection,
-    explain_refusal,
-    find_refusal,
-    is_lost,
-    session_settings,
-    tell_lost,
-)
+from evokd.tracing.postgres.connection import choose_patience, describe_connection, session_settings
+from evokd.tracing.postgres.faults import explain_refusal, find_refusal, is_lost, tell_lost
 from evokd.tracing.postgres.session import find_session
 from evokd.tracing.store import LedgerError
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 
-from evokd.messages.imports import import_quickly
 from evokd.student.first_sub_word import read_first_sub_word
 from evokd.student.memory import in_batches
 from evokd.student.onnx_engine import SUB_WORDS as ONNX_SUB_WORDS
@@ -166,7 +165,6 @@ def load_to_answer(network: TaskNetwork, folder: str, device: torch.device) -> t
         folder: of the student.
         device: where it computes.
     """
-    import_quickly("transformers.modeling_utils")  # else transformers imports it, and much more, with the model's code
     model = read_first_sub_word(load_trained(network, Path(folder)))
     return pack_linear_layers(model) if device.type == "cpu" else model.to(device)
 

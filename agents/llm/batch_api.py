@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evokd.agents.llm.attempt import MAX_QUOTED, NO_CREDIT, TeacherError, TeacherRefused, TeacherUnreachable
-from evokd.agents.llm.batch_rows import URL, RowOutcome, is_whole, read_rows
+from evokd.agents.llm.batch_rows import URL, RowOutcome, read_rows
 from evokd.agents.llm.chat import CONNECT_TIMEOUT
 from evokd.agents.llm.network_errors import root_cause
 from evokd.agents.llm.redaction import make_cleaner
@@ -195,15 +195,13 @@ class BatchApi:
         """Fetch a file again until all of it can be read; at the end of the patience, what can be read counts."""
         path, content = f"/files/{file}/content", b""
 
-        async def fetch() -> bytes:
+        async def fetch() -> dict[str, RowOutcome]:
             nonlocal content
             content = (await self._client.files.content(file)).content
-            if not is_whole(content):
-                raise ValueError("a line is no JSON")
-            return content
+            return read_rows(content, strict=True)
 
         try:
-            return read_rows(await self._insist(path, fetch))
+            return await self._insist(path, fetch)
         except TeacherUnreachable:
             if not content:
                 raise

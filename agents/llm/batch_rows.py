@@ -34,28 +34,29 @@ def write_row(key: str, body: Mapping[str, Any]) -> bytes:
     return json.dumps(row, ensure_ascii=True).encode() + b"\n"
 
 
-def read_rows(content: bytes) -> dict[str, RowOutcome]:
-    """Read the lines of an output file or an error file: key -> outcome; what is no such line is passed over."""
+def read_rows(content: bytes, strict: bool = False) -> dict[str, RowOutcome]:
+    """Read the lines of an output file or an error file: key -> outcome; what is no such line is passed over.
+
+    Args:
+        content: the file.
+        strict: whether to refuse what is not whole, such as a proxy's page, or a file cut off on its way.
+
+    Raises:
+        ValueError: asked to be strict, a line is no JSON, or there are lines and none is an outcome.
+    """
     outcomes = {}
-    for line in content.split(b"\n"):
+    for line in filter(bytes.strip, content.split(b"\n")):
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
+            if strict:
+                raise ValueError("a line is no JSON") from None
             continue
         if isinstance(row, dict) and isinstance(row.get("custom_id"), str):
             outcomes[row["custom_id"]] = _read_outcome(row)
+    if strict and not outcomes and content.strip():
+        raise ValueError("no line is an outcome")
     return outcomes
-
-
-def is_whole(content: bytes) -> bool:
-    """Whether every line is JSON and one is an outcome; not so of a proxy's page, or of a file cut off on its way."""
-    try:
-        for line in content.split(b"\n"):
-            if line.strip():
-                json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return bool(read_rows(content)) or not content.strip()
 
 
 def _read_outcome(row: Mapping[str, Any]) -> RowOutcome:

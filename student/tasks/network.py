@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig
 
+from evokd.messages.imports import import_quickly
 from evokd.student.protocol import Prediction, StudentError, TrainExample
 
 IGNORE = -100
@@ -142,6 +143,7 @@ def load_model(kind: Any, source: str, names: Sequence[str], more_layers: int = 
         more_layers: encoder layers to add, not initialised.
         options: further keys of the configuration.
     """
+    import_quickly("transformers.modeling_utils")  # else transformers imports it, and much more, with the model's code
     config = AutoConfig.from_pretrained(
         source,
         trust_remote_code=False,
