@@ -1,19 +1,20 @@
 """A ledger in an SQLite file, the default."""
 
+import os
 import sqlite3
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from evokd.tracing.read_only import connect_to_read
+from evokd.tracing.read_only import FileState, Reading, connect_to_read, find_state, insist
 from evokd.tracing.store import Statement
 
 PATIENCE = 30.0
 """Seconds to wait for another writer of the file."""
-_PAUSE = 0.005
-"""Seconds until the next attempt where SQLite does not wait itself."""
+_BUSY = frozenset({sqlite3.SQLITE_BUSY})
+_PASSING = _BUSY | {sqlite3.SQLITE_READONLY}
+"""Errors at opening that pass; the second comes where a reader of this process holds the log's index as read-only."""
 _MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
 _DAMAGE = ("no such column", "no such table", "could not decode")
 """How SQLite begins to say that a file lacks a part of the schema, or that a text in it is none."""
@@ -24,7 +25,7 @@ class SqliteStore:
 
     Args:
         path: the file; made when it is not there.
-        connection: one that is open for reading alone; None: one for writing is opened.
+        reading: a connection for reading alone; None: one for writing is opened.
 
     Raises:
         sqlite3.Error: the file cannot be opened.
@@ -32,21 +33,46 @@ class SqliteStore:
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
 
-    def __init__(self, path: Path, connection: sqlite3.Connection | None = None) -> None:
+    def __init__(self, path: Path, reading: Reading | None = None) -> None:
         self._path = path
-        self._reads_only = connection is not None
-        self._db = connection or sqlite3.connect(path, PATIENCE, check_same_thread=False, isolation_level=None)
+        self._reads_only = reading is not None
+        if reading is None:
+            self._take(_connect_to_write(path))
+        else:
+            self._take(*reading)
+
+    def _take(self, db: sqlite3.Connection, still: FileState | None = None) -> None:
+        self._db, self._still = db, still
         self._db.row_factory = sqlite3.Row
 
     @classmethod
     def to_read(cls, path: Path) -> "SqliteStore | None":
         """Open an existing file without changing it or its folder; None where only a copy can be read."""
-        connection = connect_to_read(path, PATIENCE)
-        return None if connection is None else cls(path, connection)
+        reading = connect_to_read(path, PATIENCE)
+        return None if reading is None else cls(path, reading)
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Read rows."""
-        return self._db.execute(query, values).fetchall()
+        while True:
+            rows, fault = list[sqlite3.Row](), None
+            try:
+                rows = self._db.execute(query, values).fetchall()
+            except sqlite3.Error as exc:
+                fault = exc
+            if self._still is not None and self._still != find_state(self._path):
+                self._heed_writers()
+                continue
+            if fault is not None:
+                raise fault
+            return rows
+
+    def _heed_writers(self) -> None:
+        """Open the file anew, for somebody has begun to write since it was opened to be read without locks."""
+        self._db.close()
+        reading = connect_to_read(self._path, PATIENCE)
+        if reading is None:
+            raise sqlite3.OperationalError("somebody began to write to it and broke off meanwhile; try again")
+        self._take(*reading)
 
     def commit(self, statements: Sequence[Statement]) -> int:
         """Run statements in one transaction; returns how many rows the last one has changed.
@@ -54,15 +80,7 @@ class SqliteStore:
         SQLite waits for another writer, but gives up at once where this connection still reads what is older than the
         other's rows; nothing is written then, and the next attempt sees them.
         """
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                return self._try_commit(statements)
-            except sqlite3.OperationalError as exc:
-                is_busy = getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-                if not is_busy or time.monotonic() > until:
-                    raise
-            time.sleep(_PAUSE)
+        return insist(lambda: self._try_commit(statements), PATIENCE)
 
     def _try_commit(self, statements: Sequence[Statement]) -> int:
         if len(statements) == 1:
@@ -126,3 +144,24 @@ def define_columns(db: sqlite3.Connection, table: str) -> dict[str, str]:
         name: f"{name} {type_}{' NOT NULL' if required else ''}{'' if default is None else f' DEFAULT {default}'}"
         for name, type_, required, default in rows
     }
+
+
+def _connect_to_write(path: Path) -> sqlite3.Connection:
+    """Connect, and make sure that one can write.
+
+    Raises:
+        sqlite3.Error: one cannot.
+    """
+    may_write = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return insist(lambda: _try_to_connect(path), PATIENCE, _PASSING if may_write else _BUSY)
+
+
+def _try_to_connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, PATIENCE, check_same_thread=False, isolation_level=None)
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("ROLLBACK")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
