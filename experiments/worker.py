@@ -36,7 +36,7 @@ def _load_handlers(out: Path, emit: Emit) -> dict[str, Handler]:
     from evokd.experiments.spec import ExperimentRun
 
     def pass_on(event: Mapping[str, Any]) -> None:
-        if event["event"] == "limiter_lost":
+        if event["event"] in ("limiter_lost", "limiter_found"):
             emit({"warning": event["message"]})
         elif event["event"] in EMITTED:
             emit({key: event.get(key) for key in ("event", "cycle", "cycles")})

@@ -79,7 +79,7 @@ async def open_context(
         opened.push_async_callback(teacher.close)
         opened.push_async_callback(_land, teacher, stop, log)
         teacher.on_batch = lambda batch: log("batch", **asdict(batch))
-        teacher.on_limiter_lost = lambda message: log("limiter_lost", message=message)
+        teacher.on_limiter = lambda event, message: log(event, message=message)
         ledger.on_call = lambda record: _tell_call(log, record, teacher.asks_again(record))
         yield RunContext(
             settings,

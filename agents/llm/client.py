@@ -18,7 +18,7 @@ from evokd.agents.llm.continuation import complete
 from evokd.agents.llm.endpoint import Endpoint
 from evokd.agents.llm.in_flight import PendingCalls
 from evokd.agents.llm.limiter import CallLimiter, Limiter
-from evokd.agents.llm.limiter_client import LimiterClient
+from evokd.agents.llm.limiter_client import LimiterClient, OnChange
 from evokd.agents.llm.limiter_wire import LimiterAddress
 from evokd.agents.llm.normalize import Normaliser
 from evokd.agents.llm.open_batch import BatchProgress, BatchStore
@@ -74,8 +74,8 @@ class Teacher:
 
     on_batch: Callable[[BatchProgress], None] | None = None
     """Called after each look at a batch."""
-    on_limiter_lost: Callable[[str], None] | None = None
-    """Called once, with a line for people, if the shared limiters cannot be reached."""
+    on_limiter: OnChange | None = None
+    """Called if the shared limiters cannot be reached, and when they are again; see `limiter_client.OnChange`."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Teacher:
         self._endpoints: dict[RoleSettings, Endpoint] = {}
         self._by_role: dict[str, Endpoint] = {}
         self._addresses: dict[str, tuple[CallLimiter, RetryPolicy]] = {}
-        self._shared = LimiterClient(limiters, self._tell_limiter_lost) if limiters is not None else None
+        self._shared = LimiterClient(limiters, self._tell_limiter) if limiters is not None else None
         self._stored_modes: dict[Endpoint, str | None] = {}
         self._schemas: dict[str, dict[str, Any]] = {}
         self._usual: dict[str, float] = {}
@@ -107,9 +107,9 @@ class Teacher:
         if self.on_batch is not None:
             self.on_batch(progress)
 
-    def _tell_limiter_lost(self, message: str) -> None:
-        if self.on_limiter_lost is not None:
-            self.on_limiter_lost(message)
+    def _tell_limiter(self, event: str, message: str) -> None:
+        if self.on_limiter is not None:
+            self.on_limiter(event, message)
 
     def is_spent(self, cycle: int) -> bool:
         """Whether the run, or this cycle, may make no more calls."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,11 @@ from evokd.agents.llm.teacher_settings import LimitSettings
 
 _DIAL = 10.0
 """Seconds in which the server must have answered to a new connection."""
+_REDIAL = 15.0
+"""Seconds until a server that cannot be reached is asked again."""
+
+OnChange = Callable[[str, str], None]
+"""Called with `limiter_lost` or `limiter_found`, and a line for people."""
 
 
 def share_limits(most: int, limits: LimitSettings, sharers: int) -> Limiter:
@@ -39,20 +44,23 @@ class _Turn:
 
 
 class LimiterClient:
-    """Connection to the server of the limiters, opened by the first call. One that is lost stays so.
+    """Connection to the server of the limiters, opened by the first call. One that is lost is opened anew when it can.
 
     Args:
         address: where the server is.
-        on_lost: called once with a line for people if the server cannot be reached.
+        on_change: called if the server cannot be reached, and when it is again.
     """
 
-    def __init__(self, address: LimiterAddress, on_lost: Callable[[str], None]) -> None:
+    def __init__(self, address: LimiterAddress, on_change: OnChange) -> None:
         self._address = address
-        self._on_lost = on_lost
+        self._on_change = on_change
         self._opening = asyncio.Lock()
         self._writer: asyncio.StreamWriter | None = None
         self._listener: asyncio.Task[None] | None = None
+        self._redialing: asyncio.Task[None] | None = None
         self._is_lost = False
+        self.connections = 0
+        """How many there were; each knows only what was said over it."""
         self._turns: dict[int, _Turn] = {}
         self._calls = 0
 
@@ -70,17 +78,33 @@ class LimiterClient:
         """Connect if that was not tried before; says whether the server can be asked."""
         async with self._opening:
             if self._writer is None and not self._is_lost:
-                await self._connect()
+                try:
+                    await self._dial()
+                except OSError as exc:
+                    self._lose(exc)
         return not self._is_lost
 
-    async def _connect(self) -> None:
-        try:
-            async with asyncio.timeout(_DIAL):
-                reader, self._writer = await _open(self._address)
-        except OSError as exc:  # TimeoutError is one
-            self._lose(exc)
-        else:
-            self._listener = asyncio.create_task(self._listen(reader))
+    async def _dial(self) -> None:
+        """Open a connection.
+
+        Raises:
+            OSError: the server cannot be reached; `TimeoutError` is one.
+        """
+        async with asyncio.timeout(_DIAL):
+            reader, self._writer = await _open(self._address)
+        self.connections += 1
+        self._listener = asyncio.create_task(self._listen(reader))
+
+    async def _redial(self) -> None:
+        """Try again and again to reach the server."""
+        self._is_lost = True
+        while self._is_lost:
+            await asyncio.sleep(_REDIAL)
+            with suppress(OSError):
+                await self._dial()
+                self._is_lost = False
+        where = f"{self._address.host}:{self._address.port}"
+        self._on_change("limiter_found", f"{where} limits the calls of all runs together again")
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         cause: Exception = ConnectionError("the connection has ended")
@@ -101,24 +125,27 @@ class LimiterClient:
         for turn in self._turns.values():
             _answer(turn.slot, False)
             _answer(turn.start, False)
+        self._redialing = asyncio.create_task(self._redial())
         where, reason = self._address, _explain(cause)
-        self._on_lost(
+        self._on_change(
+            "limiter_lost",
             f"{where.host}:{where.port}, which limits the calls of all runs together, cannot be reached ({reason});"
-            f" this run keeps to its share, 1/{where.sharers} of teacher.concurrency and teacher.limits"
+            f" this run keeps to its share, 1/{where.sharers} of teacher.concurrency and teacher.limits",
         )
 
     @contextmanager
     def take(self, url: str, tokens: int) -> Iterator[tuple[int, _Turn]]:
         """Ask for a slot, which is free again when the block ends; gives the call's number."""
         self._calls += 1
-        call, turn = self._calls, _Turn()
+        call, turn, connection = self._calls, _Turn(), self.connections
         self._turns[call] = turn
         self.send({"do": "take", "url": url, "call": call, "tokens": tokens})
         try:
             yield call, turn
         finally:
             del self._turns[call]
-            self.send({"do": "free", "call": call})
+            if connection == self.connections:  # else its slot was free when the connection was lost
+                self.send({"do": "free", "call": call})
 
     def send(self, message: Mapping[str, Any]) -> bool:
         """Send a message; says whether there is a connection."""
@@ -129,9 +156,10 @@ class LimiterClient:
 
     async def close(self) -> None:
         """End the connection."""
-        if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+        tasks = [task for task in (self._redialing, self._listener) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._writer is not None:
             self._writer.transport.abort()
             await asyncio.sleep(0)  # the loop closes the socket
@@ -163,14 +191,15 @@ class SharedLimiter:
         url: the address.
         most: see `LimiterClient.limit`.
         limits: see there.
-        share: takes over once the server cannot be reached. Calls in flight at that moment do not count in it.
+        share: takes over while the server cannot be reached. Calls in flight when it does so, and when it ends, do not
+            count in what follows.
     """
 
     def __init__(self, client: LimiterClient, url: str, most: int, limits: LimitSettings, share: Limiter) -> None:
         self._client = client
         self._url = url
         self._opening = {"do": "open", "url": url, "most": most, "limits": limits.model_dump(mode="json")}
-        self._is_open = False
+        self._opened_on = 0
         self._share = share
 
     @asynccontextmanager
@@ -185,15 +214,16 @@ class SharedLimiter:
         """Wait for the server's leave, and let `held` hold the slot; False, with nothing held, if it has gone."""
         if not await self._client.connect():
             return False
-        if not self._is_open:
-            self._is_open = True
+        if self._opened_on != self._client.connections:
+            self._opened_on = self._client.connections
             self._client.send(self._opening)
         async with AsyncExitStack() as tried:
             call, turn = tried.enter_context(self._client.take(self._url, tokens))
             if not await turn.slot:
                 return False
             await tried.enter_async_context(reserve())
-            self._client.send({"do": "reserved", "call": call})
+            if not turn.start.done():  # else the connection was lost meanwhile
+                self._client.send({"do": "reserved", "call": call})
             if not await turn.start:
                 return False
             await held.enter_async_context(tried.pop_all())

@@ -29,7 +29,7 @@ async def hold(limiter: SharedLimiter, seconds: float) -> None:
 
 
 async def main(order: dict[str, Any]) -> None:
-    client = LimiterClient(LimiterAddress(**order["address"]), lambda message: say(lost=message))
+    client = LimiterClient(LimiterAddress(**order["address"]), lambda event, message: say(lost=message))
     limiter = client.limit(URL, order["most"], LimitSettings.model_validate(order.get("limits", {})))
     if order.get("overloaded"):
         async with limiter.slot(0):
