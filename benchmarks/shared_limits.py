@@ -142,7 +142,7 @@ async def ask_for_leave(address: LimiterAddress, calls: int) -> None:
 
 async def take_turns(address: LimiterAddress, pause: float) -> None:
     """Train and call in turns, as a run does: both are waiting here, five seconds and twenty calls of one second."""
-    client = LimiterClient(address, lambda _: None)
+    client = LimiterClient(address, lambda *_: None)
     limiter = client.limit("http://127.0.0.1:9/v1", 4, LimitSettings())
 
     async def call() -> None:
