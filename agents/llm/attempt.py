@@ -16,6 +16,7 @@ from evokd.agents.llm.refusals import UNEXPLAINED, Refusal, read_refusal
 from evokd.agents.llm.response_body import Body, ReplyPart, read_body
 from evokd.agents.llm.retry import read_retry_after
 from evokd.agents.llm.teacher_settings import RoleSettings
+from evokd.agents.llm.time_limit import limit_time
 from evokd.agents.llm.transport import RECORDED, RecordedResponse
 from evokd.messages import EvokdError
 
@@ -177,7 +178,7 @@ class ModelConnection:
         began = time.monotonic()
         body = self._write_fields(call, form, quirks)
         try:
-            async with asyncio.timeout(limit):
+            async with limit_time(limit):
                 await send(self._chat, adapt_turns(call.turns, quirks), body)
         except openai.APIStatusError as exc:
             text, wait = exc.response.text, read_retry_after(exc.response.headers)

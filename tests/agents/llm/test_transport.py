@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -160,7 +159,7 @@ async def test_bytes_that_keep_coming_do_not_hold_off_the_time_limit(
             await asyncio.sleep(0)
 
     monkeypatch.setattr("evokd.agents.llm.attempt.RecordedResponse", make_recording)
-    monkeypatch.setattr("evokd.agents.llm.attempt.asyncio", SimpleNamespace(timeout=make_limit))
+    monkeypatch.setattr("evokd.agents.llm.attempt.limit_time", make_limit)
     server = await serve(answer)
     with pytest.raises(TeacherUnreachable, match="no whole reply within 300 s"):
         await teacher(server.url, limits={"patience": 0}).ask(make_ask())
