@@ -21,6 +21,8 @@ SHAPES = {
     "150 M (ModernBERT base)": EncoderShape(149_014_272, 50_368, 768, 22, 768, 2 * 1152, 12, trains_all_words=True),
     "400 M (ModernBERT large)": EncoderShape(394_781_696, 50_368, 1024, 28, 1024, 2 * 2624, 16, trains_all_words=True),
     "560 M (XLM-R large)": EncoderShape(559_890_432, 250_002, 1024, 24, 1024, 4096, 16),
+    "3.5 B (XLM-R XL)": EncoderShape(3_482_490_882, 250_880, 2560, 36, 2560, 10_240, 32),
+    "10.7 B (XLM-R XXL)": EncoderShape(10_712_743_938, 250_880, 4096, 48, 4096, 16_384, 32),
 }
 BATCH, LENGTH = 16, 128
 WAYS = {

@@ -19,6 +19,7 @@ from transformers import (
     MPNetConfig,
     RobertaConfig,
     XLMRobertaConfig,
+    XLMRobertaXLConfig,
 )
 
 _SIZE: Mapping[str, Any] = {
@@ -61,6 +62,7 @@ ARCHITECTURES: dict[str, tuple[type[Any], Mapping[str, Any]]] = {
         },
     ),
     "xlm-roberta": (XLMRobertaConfig, _BEHIND),
+    "xlm-roberta-xl": (XLMRobertaXLConfig, _BEHIND),
     "roberta": (RobertaConfig, _BEHIND),
     "mpnet": (MPNetConfig, {**_BEHIND, "pad_token_id": 1, "max_position_embeddings": 66}),
     "distilbert": (

@@ -55,7 +55,7 @@ def test_a_target_that_is_no_layer(make_job: MakeJob) -> None:
         train(make_job(lora={"rank": 2, "targets": ["qury"]}))
 
 
-@pytest.mark.parametrize("kind", ["modernbert", "deberta-v2"])
+@pytest.mark.parametrize("kind", ["modernbert", "deberta-v2", "xlm-roberta-xl"])
 def test_adapters_fit_other_kinds(make_job: MakeJob, tiny_student: Path, tmp_path: Path, kind: str) -> None:
     base = build_architecture(kind, tiny_student, tmp_path / "base")
     job = make_job(base=str(base), steps=3, lora={"rank": 2}, gradient_checkpointing=True)
