@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 
 from evokd.agents.llm.call_recorder import estimate_tokens
 from evokd.graph.curriculum.kinds import Kind, begin_shares, cut_labelling, divide, share_out
-from evokd.graph.curriculum.lessons import PlannedLesson, PlanningInput, ReferenceText, plan_lessons
+from evokd.graph.curriculum.lessons import plan_lessons
+from evokd.graph.curriculum.planning_input import PlannedLesson, PlanningInput, ReferenceText
 from evokd.graph.curriculum.reference_texts import Grounding, fit_tokens
 from evokd.graph.curriculum.turns import is_analysts_turn
 from evokd.graph.nodes.cycle_quota import cap_cycle

@@ -10,7 +10,8 @@ from evokd.agents.llm.budget import BudgetSpent
 from evokd.graph.context import RunContext, cycle_name
 from evokd.graph.curriculum.cases import is_invented, main_error
 from evokd.graph.curriculum.kinds import Kind, cut_labelling
-from evokd.graph.curriculum.lessons import REAL, PlanningInput, ReferenceText, plan_lessons
+from evokd.graph.curriculum.lessons import REAL, plan_lessons
+from evokd.graph.curriculum.planning_input import PlanningInput, ReferenceText
 from evokd.graph.curriculum.turns import is_analysts_turn
 from evokd.graph.nodes.cycle_quota import count_wanted
 from evokd.graph.nodes.domain_profile import copy_guide, find_profile

@@ -8,7 +8,8 @@ from typing import Any
 from evokd.agents.output_schemas import output_schema
 from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
 from evokd.graph.curriculum.kinds import Kind
-from evokd.graph.curriculum.lessons import PlannedLesson, PlanningInput, ReferenceText, plan_lessons
+from evokd.graph.curriculum.lessons import plan_lessons
+from evokd.graph.curriculum.planning_input import PlannedLesson, PlanningInput, ReferenceText
 from evokd.graph.curriculum.reference_texts import Grounding
 from evokd.messages import Case, Weakness
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evokd.graph.curriculum.lessons import ReferenceText
+from evokd.graph.curriculum.planning_input import ReferenceText
 from evokd.messages import NO_ENTITY, Entity, Example
 from tests.graph.curriculum.planning import asked, grounding, plan, quotas, seeds, weakness, written
 

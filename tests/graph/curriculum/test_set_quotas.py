@@ -5,7 +5,8 @@ import random
 from evokd.agents.output_schemas import output_schema
 from evokd.agents.remainder_plan import plan_remainder
 from evokd.graph.curriculum.curriculum_settings import CurriculumSettings
-from evokd.graph.curriculum.lessons import PlanningInput, ReferenceText, plan_lessons
+from evokd.graph.curriculum.lessons import plan_lessons
+from evokd.graph.curriculum.planning_input import PlanningInput, ReferenceText
 from evokd.graph.curriculum.quotas import set_counts
 from evokd.graph.curriculum.reference_texts import Grounding
 from evokd.graph.curriculum.selection import doubt_sets

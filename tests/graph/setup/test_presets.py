@@ -9,7 +9,8 @@ from evokd.agents.output_schemas import output_schema
 from evokd.experiments.spec import Arm, ExperimentSpec, plan_experiment
 from evokd.graph.curriculum.cases import pick_cases
 from evokd.graph.curriculum.kinds import begin_shares
-from evokd.graph.curriculum.lessons import PlanningInput, ReferenceText, plan_lessons
+from evokd.graph.curriculum.lessons import plan_lessons
+from evokd.graph.curriculum.planning_input import PlanningInput, ReferenceText
 from evokd.graph.setup.config_layers import PRESETS, ConfigSource, build_settings, load_preset
 from evokd.graph.setup.run_settings import Settings
 from evokd.messages import Case, Weakness
