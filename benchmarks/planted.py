@@ -46,7 +46,7 @@ def write_domain(folder: Path, corpus: int) -> Path:
     folder.mkdir(parents=True)
     data = {"seeds": 4, "validation": 40, "test": 40, "corpus": corpus}
     for number, (name, size) in enumerate(data.items()):
-        rows = [{"text": text, "label": label} for text, label in _make_texts(size, seed=number)]
+        rows = [{"text": text, "label": label} for text, label in make_texts(size, seed=number)]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     tree = {
         "name": "endurance",
@@ -60,7 +60,7 @@ def write_domain(folder: Path, corpus: int) -> Path:
     return folder
 
 
-def _make_texts(count: int, seed: int) -> Iterator[tuple[str, str]]:
+def make_texts(count: int, seed: int) -> Iterator[tuple[str, str]]:
     """Make texts of 14 words, four of them from the label's own; no two are alike."""
     rng = random.Random(seed)
     syllables = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
@@ -79,7 +79,7 @@ def plant_run(plan: Plan, runs_dir: Path, count: int) -> RunFolder:
     write_config(folder, describe_plan(plan))
     ledger = Ledger(folder.ledger)
     ledger.remember(PLAN, record_plan(plan))
-    texts = _make_texts(count, seed=99)
+    texts = make_texts(count, seed=99)
     for cycle in range(CYCLES + 1):
         _plant_training(ledger, cycle)
         if cycle:
@@ -100,7 +100,7 @@ def _plant_training(ledger: Ledger, cycle: int) -> None:
         ledger.add_time(cycle, node, 0.1)
     cases = [
         Case(id=f"v{number}", text=text, gold=label, predicted="north", confidence=0.5, verdict=verdict)
-        for number, (text, label) in enumerate(_make_texts(16, seed=1), start=1)
+        for number, (text, label) in enumerate(make_texts(16, seed=1), start=1)
         for verdict in (("right" if label == "north" else "wrong"),)
     ]
     meanings = dict.fromkeys(LABELS, "words")
