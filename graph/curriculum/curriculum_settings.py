@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from evokd.graph.curriculum.kinds import check_shares
 from evokd.messages import ClosedModel, ErrorKind, LessonMode
+from evokd.messages.suggest import suggest
 
 
 class PacketSettings(ClosedModel):
@@ -115,7 +116,11 @@ class PoolSettings(ClosedModel):
     @field_validator("lines", mode="before")
     @classmethod
     def _read_all(cls, value: object) -> object:
-        return None if value == "all" else value
+        if value == "all":
+            return None
+        if isinstance(value, str) and not value.isdecimal():
+            raise ValueError(f"must be a whole number, or all{suggest(value.lower(), ['all'])}")
+        return value
 
 
 class WarmUpSettings(ClosedModel):

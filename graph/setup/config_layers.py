@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args
 
 import yaml
@@ -15,6 +16,7 @@ from evokd.graph.setup.run_settings import Settings
 from evokd.messages import InputError
 from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
+from evokd.messages.validation import describe_fault
 
 PRESETS = Path(__file__).parent / "presets"
 PRESET_KEYS = ("name", "source", "description", "settings")
@@ -223,12 +225,18 @@ def build_settings(layers: Sequence[ConfigSource]) -> Settings:
             path[-1] == "base_url" and {"@", "?", "#"} & {*str(fault["input"])}
         )
         got = f", got {show_value(fault['input'])}" if may_show else ""
-        raise InputError(f"{source}: {'.'.join(path)}: {_tell(fault['msg'])}{got}") from exc
+        what = describe_fault(fault["type"], fault["msg"])
+        null = "; write null for none" if str(fault["input"]).lower() == "none" and _takes_null(path) else ""
+        raise InputError(f"{source}: {'.'.join(path)}: {what[:1].lower()}{what[1:]}{got}{null}") from exc
 
 
-def _tell(message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
+def _takes_null(path: Sequence[str]) -> bool:
+    """Whether a setting may have no value, which descriptions call none and YAML null."""
+    model: type[BaseModel] | None = Settings
+    for step in path[:-1]:
+        model = _section(model, step) if model and step in model.model_fields else None
+    field = model.model_fields.get(path[-1]) if model else None
+    return field is not None and NoneType in get_args(field.annotation)
 
 
 def _merge(target: dict[str, Any], values: Mapping[str, Any]) -> None:
@@ -263,12 +271,22 @@ def _check_keys(layer: ConfigSource, values: Mapping[str, Any], model: type[Base
             )
         section = _section(model, key)
         if section is None:
+            _refuse_flag(layer, key, value, model, here)
             continue
         if value is None:
             continue
         if not isinstance(value, Mapping):
             raise InputError(f"{layer.locate(key)}: {'.'.join(here)} is a section with keys, got {show_value(value)}")
         _check_keys(layer, value, section, here)
+
+
+def _refuse_flag(layer: ConfigSource, key: str, value: object, model: type[BaseModel], path: tuple[str, ...]) -> None:
+    """Refuse true and false in place of a number, which pydantic would read as 1 and 0; other kinds have checks."""
+    annotation = model.model_fields[key].annotation
+    kinds = {annotation, *get_args(annotation)}
+    if isinstance(value, bool) and kinds & {int, float} and kinds <= {int, float, NoneType}:
+        number = "a whole number" if int in kinds else "a number"
+        raise InputError(f"{layer.locate(key)}: {'.'.join(path)}: must be {number}, got {str(value).lower()}")
 
 
 def _section(model: type[BaseModel], key: str) -> type[BaseModel] | None:

@@ -70,11 +70,25 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "key that is a number": ({3: 4}, "s: unknown key '3'"),
     "scalar for a section": ({"student": 3}, "s: student is a section with keys, got 3"),
     "list for a section": ({"stop": [3]}, "s: stop is a section with keys, got [3]"),
-    "section for a scalar": ({"budget": {"tokens": {"a": 1}}}, "s: budget.tokens: input should be a valid integer"),
+    "section for a scalar": ({"budget": {"tokens": {"a": 1}}}, "s: budget.tokens: must be a whole number"),
     "null for a section": ({"student": None}, "s: student: "),
     "too small": ({"student": {"steps": 0}}, "s: student.steps: input should be greater than or equal to 1, got 0"),
-    "wrong type": ({"student": {"rate": "quick"}}, "s: student.rate: input should be a valid number"),
+    "wrong type": ({"student": {"rate": "quick"}}, "s: student.rate: must be a number, got 'quick'"),
     "unknown choice": ({"student": {"tune": "all"}}, "s: student.tune: input should be 'auto', 'full' or 'head'"),
+    "no value as a word": ({"budget": {"usd": "none"}}, "s: budget.usd: must be a number, got 'none'; write null for"),
+    "no value where one must be": (
+        {"student": {"steps": "none"}},
+        "s: student.steps: must be a whole number, got 'none'",
+    ),
+    "a flag for a number": ({"student": {"steps": True}}, "s: student.steps: must be a whole number, got true"),
+    "a misspelt all": (
+        {"curriculum": {"pool": {"lines": "alle"}}},
+        "s: curriculum.pool.lines: must be a whole number, or all (did you mean 'all'?), got 'alle'",
+    ),
+    "another word for all": (
+        {"curriculum": {"pool": {"lines": "every"}}},
+        "s: curriculum.pool.lines: must be a whole number, or all, got 'every'",
+    ),
     "unknown item": ({"curriculum": {"modes": ["sing"]}}, "s: curriculum.modes.0: input should be"),
     "not a number": ({"stop": {"target": float("nan")}}, "s: stop.target: "),
 }
