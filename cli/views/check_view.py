@@ -48,9 +48,9 @@ def _tell_data(facts: Mapping[str, Any]) -> list[str]:
     return [
         f"[bold]{literal(facts['domain'])}[/] ({facts['task']}, {facts['metric']}) in {literal(facts['folder'])}",
         f"labels: {literal(', '.join(facts['labels']))}",
-        f"data: {data['seeds']} seeds, {data['validation']} validation, {data['test']} test"
-        + (f", {data['pool']} unlabelled" if data["pool"] else "")
-        + (f", {data['corpus']} rehearsal texts" if data["corpus"] else ""),
+        f"data: {data['seeds']:,} seeds, {data['validation']:,} validation, {data['test']:,} test"
+        + (f", {data['pool']:,} unlabelled" if data["pool"] else "")
+        + (f", {data['corpus']:,} rehearsal texts" if data["corpus"] else ""),
         *(line for file in facts["files"] for line in _tell_file(file)),
         *(f"note: {literal(note)}" for note in facts["remarks"]),
     ]

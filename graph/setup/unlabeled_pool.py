@@ -77,7 +77,9 @@ def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[
     guarded = [example.text for example in (*domain.validation, *domain.test)]
     used_lines = _without_known(used_lines, [row.text for row in domain.seeds], guarded, settings.curation.leak, counts)
     if settings.rows.pool is not None:
-        used_lines = _draw(used_lines, settings.rows.pool, settings.seed)
+        drawn = _draw(used_lines, settings.rows.pool, settings.seed)
+        counts["not drawn (see rows.pool)"] = len(used_lines) - len(drawn)
+        used_lines = drawn
     pool = tuple(PoolText(f"{source.name}:{number}", text) for number, text in used_lines)
     beyond = counts.pop(_BEYOND, 0)
     if beyond and _chooses_from_disk(domain, settings, source, most):
@@ -85,7 +87,8 @@ def use_lines(domain: Domain, settings: Settings, source: Path, lines: Iterable[
         note = _tell_large(source, len(pool), chosen_from, counts["lines"])
         return replace(domain, pool=pool, pool_lines=chosen_from, notes=(*domain.notes, note))
     if beyond:
-        counts[f"beyond the {most:,} that are kept (see curriculum.pool.lines)"] = beyond
+        why = "see curriculum.pool.lines" if settings.rows.pool is None else "rows.pool draws from these"
+        counts[f"beyond the {most:,} that are kept ({why})"] = beyond
     return replace(domain, pool=pool, notes=(*domain.notes, *_tell(source, len(pool), counts)))
 
 
@@ -159,5 +162,10 @@ def _tell(source: Path, used: int, counts: Counter[str]) -> list[str]:
 
 
 def _tell_large(source: Path, sample: int, chosen_from: int, lines: int) -> str:
-    message = f"{source}: texts to label are chosen from {chosen_from:,} of the pool's {lines:,} lines"
-    return f"{message}, prepared on disk in the first cycle; all else uses a sample of {sample:,}"
+    what = (
+        f"all {lines:,} lines of the pool" if chosen_from == lines else f"{chosen_from:,} of the pool's {lines:,} lines"
+    )
+    return (
+        f"{source}: texts to label are chosen from {what}, prepared on disk in the first cycle; tone, self-training and"
+        f" the map use {sample:,} of them"
+    )

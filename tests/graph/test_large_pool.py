@@ -49,7 +49,7 @@ def test_a_run_labels_from_all_lines_and_the_next_one_finds_them_prepared(
     (opened,) = read_events(first, "pool_opened")
     assert (opened["lines"], opened["texts"]) == (60, 60)
     printed = " ".join(capsys.readouterr().err.split())
-    assert "texts to label are chosen from 60 of the pool's 60 lines" in printed
+    assert "texts to label are chosen from all 60 lines of the pool" in printed
     assert "pool: 60 texts to choose from (" in printed
     before = read_files(toy_domain)
     assert {"texts.utf8", "00000.npy"} <= set(before)
@@ -65,11 +65,19 @@ def test_a_run_labels_from_all_lines_and_the_next_one_finds_them_prepared(
     ("options", "note"),
     [
         (KEPT, "the pool has 20 of 60 lines; left out: 40 beyond the 20 that are kept (see curriculum.pool.lines)"),
-        (ALL, "texts to label are chosen from 60 of the pool's 60 lines, prepared on disk in the first cycle"),
+        (
+            ALL,
+            "texts to label are chosen from all 60 lines of the pool, prepared on disk in the first cycle; tone,"
+            " self-training and the map use 20 of them",
+        ),
         (("--set", "curriculum.pool.lines=30"), "texts to label are chosen from 30 of the pool's 60 lines"),
         (("--set", "curriculum.pool.lines=10"), "the pool has 10 of 60 lines; left out: 50 beyond the 10"),
-        (("--set", "curriculum.pool.lines=null"), "texts to label are chosen from 60 of the pool's 60 lines"),
-        ((*ALL, "--set", "rows.pool=15"), "the pool has 15 of 60 lines"),
+        (("--set", "curriculum.pool.lines=null"), "texts to label are chosen from all 60 lines of the pool"),
+        (
+            (*ALL, "--set", "rows.pool=15"),
+            "the pool has 15 of 60 lines; left out: 5 not drawn (see rows.pool), 40 beyond the 20 that are kept"
+            " (rows.pool draws from these)",
+        ),
     ],
 )
 def test_check_says_what_is_chosen_from_and_prepares_nothing(
