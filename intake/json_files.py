@@ -8,6 +8,7 @@ from evokd.intake.exports import flatten
 from evokd.intake.table import Table
 from evokd.messages import InputError
 from evokd.messages.files import read_utf8
+from evokd.messages.json_faults import describe_json_fault
 from evokd.student.reading.json_rows import parse_object, read_json_rows
 from evokd.student.reading.layout import Layout, refusal
 from evokd.student.reading.source import file_source, read_text
@@ -51,7 +52,7 @@ def _read_whole(path: Path) -> Table:
     except json.JSONDecodeError as exc:
         if path.suffix.lower() == ".jsonl":
             next(iter(read_json_rows(file_source(path), Layout())), None)  # tells the fault of the first line
-        raise refusal(str(path), exc.lineno, f"broken JSON at column {exc.colno}: {exc.msg}") from exc
+        raise refusal(str(path), exc.lineno, f"broken JSON {describe_json_fault(exc)}") from exc
     except (ValueError, RecursionError) as exc:
         raise refusal(str(path), None, f"unreadable JSON ({exc}); write a list of objects") from exc
     if isinstance(value, dict):

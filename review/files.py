@@ -9,6 +9,7 @@ from typing import Any
 from evokd.messages import InputError
 from evokd.messages.escape import clean
 from evokd.messages.files import read_utf8
+from evokd.messages.json_faults import describe_json_fault
 from evokd.messages.suggest import suggest
 from evokd.review import csv_file, label_studio
 from evokd.review.marking import tell_change
@@ -173,8 +174,8 @@ def _parse_jsonl(path: Path, text: str, pending: Pending) -> list[FileRow]:
 def _parse_line(place: str, line: str, pending: Pending) -> FileRow:
     try:
         row = json.loads(line)
-    except ValueError as exc:
-        return FileRow(place, fault=f"not a line of JSON ({exc}); one object a line")
+    except (ValueError, RecursionError) as exc:
+        return FileRow(place, fault=f"not a line of JSON {describe_json_fault(exc)}; one object a line")
     if not isinstance(row, Mapping) or not isinstance(row.get("id"), str):
         return FileRow(place, fault='a row is an object with "id", "decision" and the answer')
     key = pending.codec.answer_key

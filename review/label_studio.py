@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 from evokd.messages import InputError, list_labels, name_set
 from evokd.messages.escape import clean
+from evokd.messages.json_faults import describe_json_fault
 from evokd.review.marking import list_entities
 from evokd.review.pending import Opinion, Pending, ReviewItem, check_answer
 from evokd.review.rows import FileRow, RowError
@@ -115,8 +116,11 @@ def parse(path: Path, text: str, pending: Pending) -> list[FileRow]:
     """
     try:
         tasks = json.loads(text)
-    except ValueError as exc:
-        raise InputError(f"{path}: not JSON ({exc}); export from Label Studio in the format JSON") from exc
+    except (ValueError, RecursionError) as exc:
+        line = f":{exc.lineno}" if isinstance(exc, json.JSONDecodeError) else ""
+        raise InputError(
+            f"{path}{line}: not JSON {describe_json_fault(exc)}; export from Label Studio in the format JSON"
+        ) from exc
     if not isinstance(tasks, list):
         raise InputError(f"{path}: not a list of tasks; export from Label Studio in the format JSON")
     return [row for number, task in enumerate(tasks, start=1) for row in _parse_task(number, task, pending)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from evokd.messages import NO_ENTITY, InputError
 from evokd.messages.files import read_utf8
+from evokd.messages.json_faults import describe_json_fault
 from evokd.messages.spans import Span, span_fault, split_words
 
 _FORMS = (
@@ -97,7 +98,7 @@ def parse_corpus_object(line: str, where: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as exc:
-        raise InputError(f"{where}: not JSON ({exc}); each line holds one JSON object") from exc
+        raise InputError(f"{where}: not JSON {describe_json_fault(exc)}; each line holds one JSON object") from exc
     if not isinstance(row, dict):
         raise InputError(f"{where}: expected a JSON object, got {line.strip()[:60]!r}")
     return row

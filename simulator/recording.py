@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evokd.messages import Entity, InputError
 from evokd.messages.files import read_utf8
+from evokd.messages.json_faults import describe_json_fault
 from evokd.simulator.words import fold_text
 
 WRITTEN = "written.jsonl"
@@ -104,6 +105,10 @@ def _read(path: Path, model: type[RowT]) -> Iterator[RowT]:
             fault = exc.errors()[0]
             where = ".".join(str(step) for step in fault["loc"]) or "the row"
             raise InputError(f"{path}:{number}: {where}: {fault['msg']}") from exc
+        except json.JSONDecodeError as exc:
+            raise InputError(
+                f"{path}:{number}: not JSON {describe_json_fault(exc)}; a line is one JSON object"
+            ) from exc
         except (ValueError, RecursionError) as exc:
             raise InputError(f"{path}:{number}: {exc}; a line is one JSON object") from exc
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from evokd.messages.json_faults import describe_json_fault
 from evokd.student.reading.columns import ColumnNames
 from evokd.student.reading.layout import Layout, refusal
 from evokd.student.reading.source import Source, read_text
@@ -66,7 +67,7 @@ def _check_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_object(source: Source, line: int, text: str, is_first: bool) -> dict[str, Any]:
     try:
-        row = parse_object(text)
+        row = parse_object(text.rstrip("\r\n"))
     except _DoubledKeyError as exc:
         raise refusal(source.name, line, exc) from exc
     except json.JSONDecodeError as exc:
@@ -74,7 +75,7 @@ def _read_object(source: Source, line: int, text: str, is_first: bool) -> dict[s
             raise refusal(source.name, line, f"one JSON array over several lines; {_MEND}") from exc
         if text.strip() == "{":
             raise refusal(source.name, line, f"a JSON object over several lines; {_MEND}") from exc
-        fault = f"broken JSON at column {exc.colno}: {exc.msg}; a line is one object in braces"
+        fault = f"broken JSON {describe_json_fault(exc)}; a line is one object in braces"
         raise refusal(source.name, line, fault) from exc
     except (ValueError, RecursionError) as exc:  # a number of thousands of digits, brackets without end
         raise refusal(source.name, line, f"unreadable JSON ({exc}); a line is one flat object") from exc

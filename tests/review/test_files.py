@@ -97,6 +97,24 @@ def test_faults_are_listed_with_their_lines_and_nothing_is_stored(session: Revie
     assert decided(session) == {}
 
 
+@pytest.mark.parametrize("name", ["review.jsonl", "review.json"])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("[" * 100_000, "recursion"), ('{"text": "a\tb"}', "at column 12: a text holds a tab; write \\t")],
+    ids=["nested", "a tab"],
+)
+def test_broken_json_is_told_in_one_line(
+    session: ReviewSession, tmp_path: Path, name: str, text: str, told: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        take_in(session, path)
+    assert str(caught.value).startswith(str(path))
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_formula_is_text_in_a_spreadsheet(session: ReviewSession, tmp_path: Path) -> None:
     path = export(session, tmp_path / "review.csv")
     rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))

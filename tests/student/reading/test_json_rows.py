@@ -18,6 +18,12 @@ REFUSED = {
     "array in one line": ('[{"text": "x"}, {"text": "y"}]', ":1: a JSON array of objects in one line; write one"),
     "array over lines": ('[\n{"text": "x"},\n{"text": "y"}\n]', ":1: one JSON array over several lines; write one"),
     "pretty object": ('{\n  "text": "x"\n}\n', ":1: a JSON object over several lines; write one object a line"),
+    "text left open": (
+        '{"text": "abc\n',
+        ":1: broken JSON at column 10: the text that begins here has no closing quote;",
+    ),
+    "object left open": ('{"text": "abc"\n', ":1: broken JSON at column 15: a comma or a closing bracket is missing"),
+    "tab": ('{"text": "a\tb"}\n', ":1: broken JSON at column 12: a text holds a tab; write \\t; a line is one object"),
     "commas behind": ('{"text": "x"},\n', ":1: broken JSON at column 14"),
 }
 
