@@ -116,7 +116,7 @@ def _make_labelled(order: Order, table: Table, columns: Columns, converted: Conv
     known = _make_codec(table, task, converted.labelled)
     examples, said = _read_examples(table, known, converted.labelled)
     splits = split_rows(known, examples, order.seed)
-    _check_seeds(table, known, splits)
+    _check_seeds(table, known, splits, columns.named[0])
     unlabelled = [*(row.text for row in splits.conflicting), *(text for _, text in converted.unlabelled)]
     pool, pool_notes = _read_pool(order, unlabelled, splits.seeds, [*splits.validation, *splits.test])
     kept = [*splits.seeds, *splits.validation, *splits.test]
@@ -138,7 +138,7 @@ def _make_labelled(order: Order, table: Table, columns: Columns, converted: Conv
             *table.notes,
             *said,
             *_count_notes(converted.counts),
-            *_tell_splits(table, splits),
+            *_tell_splits(table, splits, columns.named[0]),
             *_tell_labels(known, counts),
             *pool_notes,
         ],
@@ -197,13 +197,20 @@ def _refuse_row(table: Table, number: int, exc: ValueError) -> InputError:
     return table.refuse(exc, exc.line or number if isinstance(exc, RowFault) else number)
 
 
-def _check_seeds(table: Table, known: TaskCodec, splits: Splits) -> None:
+def _check_seeds(table: Table, known: TaskCodec, splits: Splits, text_column: str | None) -> None:
     seen = {label for row in splits.seeds for label in known.labels_in(row.gold)}
     lacking = next((label for label in known.labels if label not in seen), None)
     if lacking is not None:
         row = next((row for row in splits.conflicting if lacking in known.labels_in(row.gold)), None)
-        fault = f"every text of the label {lacking!r} occurs with another label as well"
-        raise table.refuse(f"{fault}; keep the right one of each", row.line if row is not None else None)
+        fault, mend = (
+            f"every text of the label {lacking!r} occurs with another label as well",
+            "keep the right one of each",
+        )
+        merged = table.merged.get((row.line, text_column or "text")) if row is not None else None
+        if merged is not None:
+            fault += f", here as the text of the merged cells {merged} holds for each of their rows"
+            mend = "unmerge such cells and give each row its own text, or keep one row of each"
+        raise table.refuse(f"{fault}; {mend}", row.line if row is not None else None)
 
 
 # -------------------------------------------------------------------------------------------------------- the rest
@@ -255,11 +262,13 @@ def _count_notes(counts: Counter[str]) -> list[str]:
     ]
 
 
-def _tell_splits(table: Table, splits: Splits) -> list[str]:
+def _tell_splits(table: Table, splits: Splits, text_column: str | None) -> list[str]:
     notes = [f"{what}: {count:,}" for what, count in splits.counts.items()]
     if splits.conflicting:
         row = splits.conflicting[0]
-        notes.append(f"the first text with different answers: {table.place(row.line)} ({row.text[:60]!r})")
+        merged = table.merged.get((row.line, text_column or "text"))
+        cells = f"; its cells are merged ({merged}), so it stands in each of their rows" if merged else ""
+        notes.append(f"the first text with different answers: {table.place(row.line)} ({row.text[:60]!r}){cells}")
     return notes
 
 

@@ -87,7 +87,9 @@ def check_merged(path: Path, merged: Sequence[MergedRange], header_row: int, hea
             raise InputError(f"{place} over the columns {over}; {mend}")
 
 
-def fill_down(rows: Sequence[Row], merged: Sequence[MergedRange], header_row: int) -> tuple[list[Row], list[str]]:
+def fill_down(
+    rows: Sequence[Row], merged: Sequence[MergedRange], header_row: int
+) -> tuple[list[Row], list[MergedRange]]:
     """Give the value of cells merged over rows to each of the rows that holds anything besides.
 
     Args:
@@ -96,12 +98,12 @@ def fill_down(rows: Sequence[Row], merged: Sequence[MergedRange], header_row: in
         header_row: number of the header, from 1; cells merged above its end stay as they are.
 
     Returns:
-        The rows, and a note if any were filled.
+        The rows, and the cells of which any were filled.
     """
     used = [cells for cells in merged if cells.rows.start > header_row and len(cells.rows) > 1]
     filled = [list(row) for row in rows]
-    names = [cells.name for cells in used if _fill(filled, cells)]
-    return [tuple(row) for row in filled], list(_tell(names))
+    found = [cells for cells in used if _fill(filled, cells)]
+    return [tuple(row) for row in filled], found
 
 
 def _fill(rows: list[list[Any]], cells: MergedRange) -> bool:
@@ -118,7 +120,9 @@ def _fill(rows: list[list[Any]], cells: MergedRange) -> bool:
     return has_filled
 
 
-def _tell(names: Sequence[str]) -> Iterator[str]:
+def tell_filled(filled: Sequence[MergedRange]) -> Iterator[str]:
+    """Say that cells were filled, and name the first of them."""
+    names = [cells.name for cells in filled]
     if names:
         more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
         yield f"merged cells are read as if their value stood in each of their rows: {', '.join(names[:_SHOWN])}{more}"

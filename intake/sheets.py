@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.intake.header import find_header_fault
-from evokd.intake.merged_cells import check_merged, fill_down, read_merged_ranges
+from evokd.intake.merged_cells import check_merged, fill_down, read_merged_ranges, tell_filled
 from evokd.intake.table import Table
 from evokd.messages import InputError
 
@@ -43,10 +43,13 @@ def read_sheet(path: Path) -> Table:
     if any(cell is None for row in sheets[filled[0]] if _is_filled(row) for cell in row):
         formulas = _read_values(load_workbook(path, read_only=True))[filled[0]]
         _check_formulas(path, sheets[filled[0]], formulas)
-    filled_down, merge_notes = fill_down(sheets[filled[0]], merged, start)
+    filled_down, used = fill_down(sheets[filled[0]], merged, start)
     numbered = [(at, row) for at, row in enumerate(filled_down, start=1) if at > start and _is_filled(row)]
     rows = [(at, _name_cells(names, row)) for at, row in numbered]
-    return Table(path, "XLSX", rows, "row", [*_tell_left_out(filled, names, numbered), *merge_notes])
+    notes = [*_tell_left_out(filled, names, numbered), *tell_filled(used)]
+    named = [(cells, names[cells.columns.start - 1]) for cells in used if cells.columns.start <= len(names)]
+    merged_cells = {(row, name): cells.name for cells, name in named for row in cells.rows}
+    return Table(path, "XLSX", rows, "row", notes, merged=merged_cells)
 
 
 def _tell_left_out(filled: Sequence[str], header: Sequence[str], numbered: Sequence[tuple[int, Row]]) -> list[str]:

@@ -1,6 +1,6 @@
 """Rows of a file of any kind, as they stand in it, and how faults in them are worded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,8 @@ class Table:
     """What a user should know of how the file was read."""
     layout: Layout = field(default_factory=Layout)
     """How the reader understood it, where one of `student.reading` read it."""
+    merged: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    """Number of a row and its column -> cells merged over rows whose value stands there, such as A2:A4."""
 
     @property
     def columns(self) -> list[str]:

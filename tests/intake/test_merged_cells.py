@@ -52,6 +52,20 @@ def test_a_label_merged_over_rows_holds_for_each_of_them(tmp_path: Path) -> None
     assert told in new["notes"]
 
 
+def test_merged_texts_with_different_labels_are_told_as_such(tmp_path: Path) -> None:
+    rows = [["text", "label"], [TEXTS[0], "delivery"], [None, "billing"], [TEXTS[2], "billing"], [None, "delivery"]]
+    with pytest.raises(InputError) as refusal:
+        api.init_domain(tmp_path / "made", source=_save(tmp_path, rows, "A2:A3", "A4:A5"))
+    told = "the text of the merged cells A4:A5 holds for each of their rows; unmerge such cells and give each row its"
+    assert told in str(refusal.value)
+    more = [[text, label] for label in ("delivery", "billing") for text in (f"one {label}", f"two {label}")]
+    new = api.init_domain(tmp_path / "made", source=_save(tmp_path, [*rows[:3], *more], "A2:A3"))
+    (told,) = [note for note in new["notes"] if note.startswith("the first text with different answers")]
+    assert told.endswith(
+        "row 2 ('The courier never came'); its cells are merged (A2:A3), so it stands in each of their rows"
+    )
+
+
 def test_many_ranges_are_told_by_the_first_of_them(tmp_path: Path) -> None:
     rows = [["text", "label"], *([f"text {at}", "a" if at % 2 == 0 else None] for at in range(2000))]
     path = _save(tmp_path, rows, *(f"B{at}:B{at + 1}" for at in range(2, 2002, 2)))
