@@ -114,8 +114,20 @@ def _open(source: Source, name: str, known: str | None, text_column: str | None)
         hint = "; for plain texts, one a line: --format lines" if known is None and form != "lines" else ""
         raise InputError(f"{exc}{hint}") from exc
     if not texts:
-        raise InputError(f"{source.name}: no texts; give one a line, or rows with a column or key 'text'")
+        raise InputError(
+            f"{source.name}: no texts; {_ask_for_texts(form, known is None, text_column or 'text', count)}"
+        )
     return Input(name, count, texts, tuple(columns), tuple(first), layout, known is None, source, form, text_column)
+
+
+def _ask_for_texts(form: str, is_guess: bool, column: str, rows: int) -> str:
+    if form == "lines":
+        return "give one a line, or rows with a column or key 'text'" if is_guess else "give one a line"
+    what = "key" if form == "jsonl" else "column"
+    if rows:
+        where = "its only row" if rows == 1 else f"all of its {rows:,} rows"
+        return f"the {what} {column!r} is empty in {where}; if another holds them, name it with --text-column"
+    return f"give each a row, in the {what} {column!r}"
 
 
 def _recognise(source: Source, text_column: str) -> str:

@@ -279,6 +279,8 @@ def _list(table: Table) -> str:
 
 def _ask(table: Table, flag: str, names: Sequence[str], fault: str) -> AmbiguousColumnsError:
     shown = 3 if flag == "--label-column" else 1
+    if not names:
+        raise table.refuse("its rows hold nothing; give each of them a text")
     choices = [(name, _sample(table, name, shown)) for name in names]
     listed = ", ".join(f"{name!r} ({sample!r})" if sample else repr(name) for name, sample in choices[:6])
     message = f"{fault}: {listed}; name it with {flag}"

@@ -129,7 +129,9 @@ def _to_examples(
         try:
             examples.append(replace(codec.read_row(row), line=line))
         except ValueError as exc:
-            raise refusal(str(path), fault_line(layout, line, exc), f"{exc}{advise(exc, layout, row)}") from exc
+            raise refusal(
+                str(path), fault_line(layout, line, exc), f"{layout.spell(exc)}{advise(exc, layout, row)}"
+            ) from exc
     return examples, said
 
 
@@ -152,7 +154,8 @@ def _advise_flags(exc: ValueError, layout: Layout, row: dict[str, Any]) -> str:
         passed = [name.strip("'\"") for name in layout.passed_over] or [name for name in row if name != "text"]
         guess = guess_name(passed, usual) or (passed[0] if len(passed) == 1 else "NAME")
         found = ", ".join([*layout.columns, *layout.passed_over])[:160]
-        return f"; its columns are {found}; name the one that holds it, such as {option} {quote(guess)}"
+        columns = f"; its columns are {found}" if found else ""
+        return f"{columns}; name the one that holds it, such as {option} {quote(guess)}"
     return ", or name the columns to read with --text-column and --label-column" if _is_unknown_key(exc) else ""
 
 

@@ -63,7 +63,7 @@ def cut_texts(
     columns = ColumnNames({} if text_column is None else {"text": text_column}, or_known=or_text)
     for number, row in read_rows(source, form, layout, wanted="text", columns=columns):
         is_empty_cell = form == "parquet" and row.get("text") is None
-        text = "" if is_empty_cell else text_of(source.name, number, row)
+        text = "" if is_empty_cell else text_of(source.name, number, row, called=layout.renamed.get("text"))
         if not is_blank(text):
             layout.show({"text": text})
             yield Line(number, text)
@@ -74,7 +74,7 @@ def cut_texts(
         layout.notes.append(f"{rows} without a text passed over, the first at line {first}")
 
 
-def text_of(name: str, number: int, row: dict[str, Any], column: str = "text") -> str:
+def text_of(name: str, number: int, row: dict[str, Any], column: str = "text", called: str | None = None) -> str:
     """Give the text of a row: its column, or its tokens with a space between them.
 
     Args:
@@ -82,17 +82,18 @@ def text_of(name: str, number: int, row: dict[str, Any], column: str = "text") -
         number: where the row stands.
         row: the row.
         column: of the text.
+        called: the file's name for it, for faults, where that is another one.
 
     Raises:
         InputError: it has none, or the text is none.
     """
-    text = row.get(column)
+    text, called = row.get(column), called or column
     if text is None and isinstance(row.get("tokens"), list):
         text = " ".join(map(str, row["tokens"]))
     if isinstance(text, bool | int | float):
-        raise refusal(name, number, f'"{column}" is {kind(text)}, not a text; write it in quotes')
+        raise refusal(name, number, f'"{called}" is {kind(text)}, not a text; write it in quotes')
     if not isinstance(text, str):
-        raise refusal(name, number, f'no text; write {{"{column}": "..."}}')
+        raise refusal(name, number, f'no text; write {{"{called}": "..."}}')
     if has_half_pair(text):
-        raise refusal(name, number, f'"{column}" holds half a surrogate pair; write the character itself')
+        raise refusal(name, number, f'"{called}" holds half a surrogate pair; write the character itself')
     return text

@@ -112,6 +112,7 @@ class ColumnNames:
         layout.columns = [
             column if chosen[column] == column else f"{chosen[column]} (column {column!r})" for column in read
         ]
+        layout.renamed = {chosen[column]: column for column in read if chosen[column] != column}
         if self.mapping:
             layout.passed_over += [repr(column) for column in found if column not in chosen]
 
@@ -168,7 +169,7 @@ def tell_lacking(meaning: str, column: str, found: Sequence[str]) -> str:
 
 def list_names(found: Sequence[str]) -> str:
     """List the columns of a file for a fault, in quotes."""
-    listed = ", ".join(map(repr, found))
+    listed = ", ".join(map(repr, found)) or "none"
     return listed if len(listed) <= _SHOWN else f"{listed[:_SHOWN]} ..."
 
 

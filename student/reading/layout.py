@@ -26,6 +26,8 @@ class Layout:
     """What parts the cells of a line, where something does."""
     columns: list[str] = field(default_factory=list)
     """Columns or keys that rows have."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """What a column is read as -> its name in the file, where that is another one."""
     passed_over: list[str] = field(default_factory=list)
     """Columns that are not read."""
     notes: list[str] = field(default_factory=list)
@@ -56,6 +58,12 @@ class Layout:
             "told": self.tell(),
             "first": [_brief(row) for row in self.first],
         }
+
+    def spell(self, fault: object) -> str:
+        """Name the column with which a fault of a row begins as the file does."""
+        start, mark, rest = str(fault).partition('" ')
+        name = self.renamed.get(start[1:]) if start.startswith('"') else None
+        return f'"{name}{mark}{rest}' if name is not None else str(fault)
 
     def show(self, row: dict[str, Any]) -> None:
         """Keep a row to be shown if it is one of the first."""

@@ -126,6 +126,27 @@ def test_broken_standard_input_is_refused_without_advice_on_files(name: str) -> 
     assert message.endswith("for plain texts, one a line: --format lines")
 
 
+NO_TEXTS = {
+    "header": ("a.csv", "Body,Queue\n", "Body", "no texts; give each a row, in the column 'Body'"),
+    "header of the usual name": ("a.tsv", "text\tid\n", None, "no texts; give each a row, in the column 'text'"),
+    "blank cells": ("a.csv", "Body,id\n,1\n ,2\n", "Body", "no texts; the column 'Body' is empty in all of its 2 rows"),
+    "an empty key": ("a.jsonl", '{"Body": ""}\n', "Body", "no texts; the key 'Body' is empty in its only row; if"),
+    "nothing": ("-", "", None, "no texts; give one a line, or rows with a column or key 'text'"),
+    "blank lines": ("a.txt", "\n \n", None, "no texts; give one a line"),
+}
+
+
+@pytest.mark.parametrize("case", NO_TEXTS)
+def test_a_file_without_texts_is_told_with_the_column_that_was_asked_for(tmp_path: Path, case: str) -> None:
+    name, content, column, told = NO_TEXTS[case]
+    path = "-" if name == "-" else str(tmp_path / name)
+    if name != "-":
+        Path(path).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        open_input(path, io.BytesIO(content.encode()), text_column=column)
+    assert str(caught.value).startswith(f"{'standard input' if name == '-' else path}: {told}")
+
+
 def test_a_named_format_decides(tmp_path: Path) -> None:
     assert read_stdin(TABLE, "lines")[0] == TABLE.splitlines()
     assert read_stdin("late O\n\nstop O\n", "conll") == (["late", "stop"], [])

@@ -81,6 +81,7 @@ FAULTS: dict[str, tuple[str | None, str | bytes, Given, list[str]]] = {
         ["which column holds the labels is not clear", "'queue' ('a, b')", "--label-column"],
     ),
     "no texts": ("a.csv", "id,n\n1,2\n3,4\n", {}, ["a.csv: no column seems to hold texts", "'id' ('1')"]),
+    "rows of nothing": ("a.jsonl", "{}\n{}\n", {}, ["a.jsonl: its rows hold nothing; give each of them a text"]),
     "text is a number": (
         "a.jsonl",
         rows({"text": 5, "label": "b"}),

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from evokd.messages import InputError
-from evokd.student.data import read_examples
+from evokd.student.data import read_examples, read_partly_labelled
 from evokd.student.lines import Line, read_lines
 from evokd.student.reading.columns import LABEL_NAMES, TEXT_NAMES, guess_name
 from evokd.student.reading.layout import Layout
@@ -39,6 +39,34 @@ def test_mapped_columns_are_read_and_others_passed_over(tmp_path: Path, name: st
     unread = {"commas.csv": "passed over: 'id'", "semicolons.csv": "'when'", "shadowed.csv": "'text', 'label'"}
     assert unread.get(name, "") in told
     assert [line.text for line in read_lines(path, text_column="Body")] == [row.text for row in READ]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"Body": 5, "Queue": "bug"}\n', '"Body" must be a string, not a number; write it in quotes'),
+        ('{"Body": " ", "Queue": "bug"}\n', '"Body" is empty; write a text or remove the row'),
+        ('{"text": 5, "label": "bug"}\n', '"text" must be a string, not a number; write it in quotes'),
+    ],
+)
+def test_faults_name_a_mapped_column_as_the_file_does(tmp_path: Path, content: str, told: str) -> None:
+    path = write(tmp_path, "rows.jsonl", content)
+    with pytest.raises(InputError) as caught:
+        read_examples(path, CODEC, columns=NAMES, or_known=True)
+    assert str(caught.value) == f"{path}:1: {told}"
+    if "5" in content:
+        with pytest.raises(InputError, match="is a number, not a text") as caught:
+            list(read_lines(path, text_column="Body", or_text=True))
+        assert str(caught.value).startswith(f"{path}:1: {told.split()[0]} is")
+
+
+def test_rows_without_keys_are_told_without_an_empty_list(tmp_path: Path) -> None:
+    path = write(tmp_path, "rows.jsonl", "{}\n")
+    with pytest.raises(InputError, match="to read as text; its columns are none"):
+        list(read_lines(path, text_column="Body"))
+    with pytest.raises(InputError) as caught:
+        read_partly_labelled(path, CODEC, {})
+    assert "its columns are" not in str(caught.value)
 
 
 def test_mapped_columns_of_parquet(tmp_path: Path) -> None:
