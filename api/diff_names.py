@@ -9,8 +9,8 @@ from evokd.messages.escape import clean
 from evokd.messages.suggest import suggest
 from evokd.prompts.loader import REPLIES
 
-_MOST = 8
-"""Runs that are listed, the last ones."""
+_SHOWN = 40
+"""Characters of an unknown name that are shown."""
 _WAYS = "give two runs, or a domain and a role"
 
 
@@ -67,8 +67,10 @@ def _explain_unknown(first: str, second: str, runs_dir: Path) -> InputError:
     domains = [*map(str, list_domains_beside(Path(first)).values()), *list_shipped_domains()]
     firsts = suggest(first[:200], [*runs, EXAMPLE, *domains])
     seconds = suggest(second[:200], [*runs, EXAMPLE, *REPLIES])
-    fault = f"{first[:200]!r}{firsts} is neither a run nor a domain, {second[:200]!r}{seconds} neither a run nor a role"
-    known = f"runs in {runs_dir}: {', '.join(runs[-_MOST:])}" if runs else f"there are no runs in {runs_dir}"
-    return InputError(
-        f"{fault}; {known}; domains: {', '.join(list_shipped_domains())}, or a folder; roles: {', '.join(REPLIES)}"
-    )
+    fault = f"{_show(first)}{firsts} is neither a run nor a domain, {_show(second)}{seconds} neither a run nor a role"
+    known = f"{len(runs):,} in {runs_dir}, the last {runs[-1]}" if runs else f"none in {runs_dir}"
+    return InputError(f"{fault}; give two runs ({known}), or a domain and a role ({', '.join(REPLIES)})")
+
+
+def _show(name: str) -> str:
+    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}...")

@@ -155,6 +155,19 @@ def test_a_misspelt_run_is_said_to_be_none(done_runs: Path, capsys: pytest.Captu
     check_refusal(["prompts", "diff", "dine", "done", "--runs-dir", str(done_runs)], ["dine", "run"], capsys)
 
 
+def test_names_that_are_both_unknown_are_told_in_a_short_line(
+    done_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(20):
+        made = tmp_path / "many" / f"support_tickets-20260101-12{number:02}00-s0"
+        made.mkdir(parents=True)
+        shutil.copy(done_runs / "done" / "config.yaml", made)
+    assert main.run_cli(["prompts", "diff", "dome" * 30, "labelr" * 30, "--runs-dir", str(tmp_path / "many")]) == 2
+    told = capsys.readouterr().err.replace(str(tmp_path), "")
+    assert "give two runs (20 in /many, the last support_tickets-20260101-121900-s0), or a domain" in told
+    assert len(told) < 300
+
+
 @pytest.mark.parametrize(
     ("names", "parts"),
     [
@@ -162,15 +175,16 @@ def test_a_misspelt_run_is_said_to_be_none(done_runs: Path, capsys: pytest.Captu
             ["dome", "labelr"],
             ["'dome' (did you mean 'done'?) is neither a run nor", "'labelr' (did you mean 'labeler'?)"],
         ),
-        (["toi", "x"], ["'toi' (did you mean 'toy'?)", "'x' neither a run nor a role; runs in RUNS: done; domains: "]),
-        (["empty", "x"], ["'empty' is neither a run nor a domain", "roles: analyst, generator, labeler"]),
+        (["toi", "x"], ["'toi' (did you mean 'toy'?)", "'x' neither a run nor a role; give two runs ("]),
+        (["empty", "x"], ["'empty' is neither a run nor a domain", "a role (analyst, generator, labeler"]),
+        (["empty", "y"], ["give two runs (1 in RUNS, the last done), or a domain and a role (analyst,"]),
         (["done"], ["'done' is a run; name a second one"]),
         (["done", "labeler"], ["'done' is a run and 'labeler' a role; give two runs, or"]),
         (["toy", "done"], ["'toy' is a domain and 'done' a run; give two runs, or"]),
         (["done", "dome"], ["no run 'dome' (did you mean 'done'?)"]),
         (["toi", "labeler"], ["no domain folder 'toi' (did you mean 'toy'?)"]),
         (["toy", "labelr"], ["'labelr': no prompt has this name (did you mean 'labeler'?)"]),
-        (["x" * 300, "y"], ["is neither a run nor a domain"]),
+        (["x" * 300, "y"], ["...' is neither a run nor a domain"]),
     ],
     ids=lambda value: "-".join(value)[:20],
 )
