@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evokd.api.run_state import RunState, read_state
+from evokd.graph.ending import lacks_end
 from evokd.graph.setup.run_folder import SHIPPED_EXAMPLE, RunFolder, find_run_to_show, read_config
 from evokd.graph.setup.run_folder import find_run as find_folder
 from evokd.graph.setup.run_store import choose_store, fetch_run, name_place
@@ -99,6 +100,11 @@ class Run:
     def has_ended(self) -> bool:
         """Whether it has come to its end and left a summary."""
         return self.folder.summary.is_file()
+
+    @property
+    def lacks_end(self) -> bool:
+        """Whether it has a summary but not its last event, which `api.resume` writes."""
+        return lacks_end(self.folder)
 
     @property
     def is_shipped(self) -> bool:

@@ -4,6 +4,7 @@ import errno
 import gc
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -85,7 +86,9 @@ def _resume_hint(exc: BaseException) -> str:
         if folder not in (note, "None"):
             from evokd.cli.console import program
 
-            return f"; go on with: {program()} resume {folder}"
+            has_ended = Path(folder, "summary.json").is_file()
+            what = "the results are written; complete the record" if has_ended else "go on"
+            return f"; {what} with: {program()} resume {folder}"
     return ""
 
 

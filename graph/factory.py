@@ -17,11 +17,12 @@ from langgraph.runtime import Runtime
 
 from evokd.graph.build import build_graph
 from evokd.graph.context import RunContext
+from evokd.graph.ending import finish_run
 from evokd.graph.endpoints import refuse_hopeless
 from evokd.graph.io_errors import disk_errors
 from evokd.graph.open_context import RunOverrides
 from evokd.graph.resumption import ResumeInfo, replan
-from evokd.graph.runner import begin_run, finish_run, log_events
+from evokd.graph.runner import begin_run, log_events
 from evokd.graph.setup.config_layers import ConfigSource, plant_dotted, show_value
 from evokd.graph.setup.plan import Plan, describe_plan, plan_run
 from evokd.graph.setup.readability import refuse_unreadable

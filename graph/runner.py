@@ -14,6 +14,7 @@ from evokd.agents.llm.attempt import TeacherError
 from evokd.graph.checkpoints import open_checkpoints
 from evokd.graph.context import RunContext
 from evokd.graph.context_room import find_shortages
+from evokd.graph.ending import complete_end, finish_run
 from evokd.graph.endpoints import refuse_hopeless
 from evokd.graph.estimate import estimate_run
 from evokd.graph.io_errors import disk_errors
@@ -30,7 +31,7 @@ from evokd.graph.stopping import Stop, Stopped
 from evokd.graph.teacher_check import check_teacher
 from evokd.messages import EvokdError
 from evokd.review.pending import count_waiting
-from evokd.tracing.events import AWAITS_REVIEW, Emit, EventLog, Listener
+from evokd.tracing.events import AWAITS_REVIEW, FINISHED, EventLog, Listener
 from evokd.tracing.store import LedgerError
 from evokd.tracing.summary import read_summary
 
@@ -133,13 +134,9 @@ def resume_run(
                 f"run {folder.run_id} has ended ({done['stop_reason']}) and its test data was scored;"
                 " start a new run for other settings"
             )
-        if not overrides.keep_versions:
-            _clear_work(folder)
-        if folder.is_in_database:
-            with folder.lock():
-                save_files(folder)  # what was not stored before the process that ended the run was killed
+        complete_end(folder, done, overrides.keep_versions)
     for listener in listeners:
-        listener({"event": "finished", **done})
+        listener({"event": FINISHED, **done})
     return done
 
 
@@ -148,13 +145,6 @@ def _wait_on(folder: RunFolder, listeners: tuple[Listener, ...], waiting: Mappin
     with log_events(folder, listeners) as log:
         log(AWAITS_REVIEW, **waiting)
     return {"run_id": folder.run_id, AWAITS_REVIEW: waiting["texts"]}
-
-
-def _clear_work(folder: RunFolder) -> None:
-    """Finish what a run was about to do when it was killed between its summary and its end."""
-    if folder.work.is_dir():
-        with folder.lock():
-            shutil.rmtree(folder.work, ignore_errors=True)
 
 
 def _drive(
@@ -246,21 +236,6 @@ async def begin_run(
         save_domain(folder, plan.domain)
         save_files(folder)
         yield context
-
-
-def finish_run(folder: RunFolder, log: Emit, keep_versions: bool = False) -> dict[str, Any]:
-    """Clean up after a run whose graph has ended, and log its end; returns the summary.
-
-    Raises:
-        EvokdError: the graph has left no summary.
-    """
-    summary = read_summary(folder.summary)
-    if summary is None:
-        raise EvokdError(f"{folder.path}: the graph ended without a summary; its events are in {folder.events}")
-    if not keep_versions:
-        shutil.rmtree(folder.work, ignore_errors=True)
-    log("finished", **summary)
-    return summary
 
 
 def _describe_change(change: Change) -> dict[str, Any]:

@@ -13,6 +13,9 @@ Listener = Callable[[Mapping[str, Any]], None]
 AWAITS_REVIEW = "awaiting_review"
 """Name of the last event of a run that waits for people; it says for how many `texts` of which `cycle`."""
 
+FINISHED = "finished"
+"""Name of the last event of a run that has ended; it holds the summary."""
+
 
 class Emit(Protocol):
     """A function that takes events."""
@@ -100,6 +103,19 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     except OSError as exc:
         raise EvokdError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
     return _parse(text)
+
+
+def holds_event(path: Path, event: str) -> bool:
+    """Whether an event log has a whole event of this name. Quick: its lines are searched, not read as JSON.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    # `EventLog` writes the name first, and a text in an event has no line break of its own
+    start = b"\n" + json.dumps({"event": event})[:-1].encode() + b","
+    content = b"\n" + path.read_bytes()
+    at = content.rfind(start)
+    return at >= 0 and content.find(b"\n", at + 1) >= 0
 
 
 def _parse(text: str) -> list[dict[str, Any]]:

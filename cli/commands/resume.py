@@ -75,7 +75,8 @@ def resume(
     settings = make_layers(None, assign, {**flags, "--student": ("student.base", student)})
     opened = api.find_run(run, runs_dir, store)
     if opened.has_ended and not settings:
-        console.stderr().print(f"run {opened.id} has ended already; nothing to resume", highlight=False)
+        left = "its last event, which was missing, is written now" if opened.lacks_end else "nothing to resume"
+        console.stderr().print(f"run {opened.id} has ended already; {left}", highlight=False)
     with export_live(trace, mlflow, no_content) as export:
         follow(
             as_json,

@@ -4,6 +4,7 @@ import errno
 import resource
 import shutil
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,32 @@ def test_a_run_goes_on_to_the_same_end_once_there_is_room(
     assert facts(folder) == expected
     check_orphans(folder)
     assert not list(folder.rglob("*.part*"))
+
+
+def test_a_run_that_had_no_room_for_its_last_event_has_ended_and_gets_it_later(
+    whole: Whole, evokd: Evokd, tmp_path: Path
+) -> None:
+    args, expected = whole
+    folder = RunFolder(tmp_path / "runs" / "full")
+    where = ["--runs-dir", str(tmp_path / "runs")]
+    code, printed = evokd(
+        *args, *where, "--run-id", "full", call="evokd.graph.runner.finish_run", count=1, fault="ENOSPC"
+    )
+    told = f"make room first; the results are written; complete the record with: evokd resume {folder.path}"
+    assert (code, printed.splitlines()[-1].endswith(told)) == (1, True), printed
+    assert "done (cycles)" in evokd("runs", *where)[1]
+    assert read_events(folder.events)[-1]["event"] == "node_finished"
+    code, printed = evokd("resume", str(folder.path))
+    assert code == 0
+    assert "run full has ended already; its last event, which was missing, is written now" in printed
+    assert facts(folder.path) == expected
+    last = read_events(folder.events)[-1]
+    assert (last["event"], last["stop_reason"]) == ("finished", "cycles")
+    ended = datetime.fromisoformat(last["time"]).timestamp()
+    assert ended == pytest.approx(folder.summary.stat().st_mtime, abs=0.01), "no time between the two resumes"
+    before = folder.events.read_bytes()
+    assert "has ended already; nothing to resume" in evokd("resume", str(folder.path))[1]
+    assert folder.events.read_bytes() == before
 
 
 def test_a_run_without_room_for_its_configuration_has_not_begun(whole: Whole, evokd: Evokd, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from evokd.tracing.events import read_events
 from evokd.tracing.ledger import Ledger
 from tests.graph.conftest import KILLED, Evokd, Zygote
 from tests.graph.test_resume import FLAVOURS, facts, run_whole
@@ -102,6 +103,7 @@ def test_a_run_killed_behind_its_summary_has_ended(
     assert code == 0, printed
     assert not (folder / "work").exists()
     assert facts(folder) == expected
+    assert [event["event"] for event in read_events(folder / "events.jsonl")].count("finished") == 1
 
 
 def test_a_run_that_lost_its_checkpoints_begins_again_with_its_replies(

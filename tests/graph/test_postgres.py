@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ import evokd.tracing.postgres.address as address
 import evokd.tracing.postgres.connection as connection
 from evokd.cli import main
 from evokd.graph import nodes
+from evokd.graph.nodes import publish
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.tracing.events import read_events
 from evokd.tracing.postgres.address import parse_address
 from evokd.tracing.postgres.session import hold_run
 from tests.graph.conftest import KILLED, Evokd, run_quick
@@ -138,6 +141,52 @@ def test_a_killed_run_goes_on_and_the_other_machine_is_told_who_works_on_it(
     calls = database.query("SELECT key FROM evokd_one.calls WHERE status = 'ok' GROUP BY key HAVING count(*) > 1")
     assert calls == []
     assert len(read_rows(runs / "one" / "dataset" / "train.jsonl")) > 3
+
+
+_FILL = """
+CREATE FUNCTION evokd_full.refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$;
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'evokd_full' LOOP
+    EXECUTE format(
+      'CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON evokd_full.%I EXECUTE FUNCTION evokd_full.refuse()', name);
+  END LOOP;
+END $$"""
+
+
+@pytest.mark.usefixtures("word_students")
+def test_a_run_whose_server_is_full_after_its_summary_is_completed_by_a_resume(
+    toy_domain: Path, database: PostgresServer, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    write_summary = publish.write_summary
+
+    def fill(path: Path, summary: Any) -> None:
+        write_summary(path, summary)
+        database.query(_FILL)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publish, "write_summary", fill)
+        runs = ["--runs-dir", str(toy_domain.parent / "runs")]
+        code = main.run_cli(["run", str(toy_domain), *QUICK, *runs, "--run-id", "full", "--store", database.url])
+    folder = RunFolder(toy_domain.parent / "runs" / "full")
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert code == 1
+    assert "No space left on device; make room on the server's disk; what was stored is safe" in told
+    assert told.endswith(f"the results are written; complete the record with: evokd resume {folder.path}")
+    assert main.run_cli(["runs", "--store", database.url, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "killed"
+    assert main.run_cli(["resume", str(folder.path)]) == 1, "there is no room yet"
+    assert "make room on the server's disk" in capsys.readouterr().err
+    database.query("DROP FUNCTION evokd_full.refuse() CASCADE")
+    assert main.run_cli(["resume", str(folder.path)]) == 0, capsys.readouterr().err
+    assert [event["event"] for event in read_events(folder.events)].count("finished") == 1
+    capsys.readouterr()
+    assert main.run_cli(["runs", "--store", database.url, "--json"]) == 0
+    (row,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (row["status"], row["state"]) == ("done", "done (cycles)")
+    shutil.rmtree(folder.path)
+    assert main.run_cli(["resume", "full", "--store", database.url, *runs]) == 0
+    assert read_events(folder.events)[-1]["event"] == "finished"
 
 
 REFUSED: dict[str, tuple[Callable[[PostgresServer], str], str]] = {

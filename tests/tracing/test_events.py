@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from evokd.tracing.events import EventLog, WallClock, measure_wall, read_events
+from evokd.tracing.events import EventLog, WallClock, holds_event, measure_wall, read_events
 
 
 @pytest.fixture
@@ -72,6 +72,22 @@ def test_a_resumed_log_goes_on_where_it_ended(path: Path) -> None:
         log.close()
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["number"] for line in lines] == [0, 1]
+
+
+def test_an_event_is_found_by_its_name_where_its_line_is_whole(path: Path) -> None:
+    log = EventLog(path, "one")
+    log("note", text='{"event": "finished", "x": 1}\n{"event": "finished", "x": 1}')
+    assert not holds_event(path, "finished")
+    with path.open("ab") as file:
+        file.write(b'{"event": "finished", "time": "20')
+    assert not holds_event(path, "finished")
+    log.close()
+    log = EventLog(path, "one")
+    log("finished", x=1)
+    log.close()
+    assert holds_event(path, "finished")
+    assert holds_event(path, "note")
+    assert not holds_event(path, "fin")
 
 
 def test_an_empty_log_has_no_events(path: Path) -> None:
