@@ -92,7 +92,9 @@ def text_of(name: str, number: int, row: dict[str, Any], column: str = "text", c
         text = " ".join(map(str, row["tokens"]))
     if isinstance(text, bool | int | float):
         raise refusal(name, number, f'"{called}" is {kind(text)}, not a text; write it in quotes')
-    if not isinstance(text, str):
+    if text is not None and not isinstance(text, str):
+        raise refusal(name, number, f'"{called}" is {kind(text)}, not a text; write one text a row')
+    if text is None:
         raise refusal(name, number, f'no text; write {{"{called}": "..."}}')
     if has_half_pair(text):
         raise refusal(name, number, f'"{called}" holds half a surrogate pair; write the character itself')

@@ -76,7 +76,7 @@ def keep_inside(folder: Path, *paths: Path) -> None:
 def tell_absent(path: Path) -> str:
     """Say why a path is no readable file: a folder, a pipe or a device, or not there (a like name is suggested)."""
     if path.is_dir():
-        return "is a folder"
+        return "is a folder, not a file (join the files in it into one)"
     if path.exists():
         return "is not a regular file"
     return f"no such file{suggest(path.name, [other.name for other in list_files(path.parent) if other.is_file()])}"

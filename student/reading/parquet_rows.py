@@ -38,7 +38,7 @@ def read_parquet_rows(
     layout.format = "Parquet"
     number = 0 if source.rows is None else source.rows.start
     try:
-        file = parquet.ParquetFile(source.path)
+        file = parquet.ParquetFile(source.path, page_checksum_verification=True)
         names = list(file.schema_arrow.names)
         chosen = _choose(source.name, names, wanted, columns)
         indices = [name for name in names if name.startswith(_PANDAS_INDEX) and name not in chosen]
@@ -47,10 +47,12 @@ def read_parquet_rows(
             layout.passed_over = [name for name in names if name not in chosen]
         if wanted is None and indices:
             layout.notes.append(f"the index of pandas is passed over ({', '.join(indices)})")
+        _check_texts(source.name, file.schema_arrow, chosen)
         for batch in _read_batches(file, list(chosen), source.rows):
-            for row in batch.to_pylist():
+            for row in _convert(source.name, batch, number):
                 number += 1
                 yield number, {meaning: row[name] for name, meaning in chosen.items()}
+        _check_end(source, number, file.metadata.num_rows)
     except (ArrowException, OSError) as exc:
         raise refusal(source.name, None, f"not a readable parquet file ({exc})") from exc
 
@@ -79,6 +81,61 @@ def _find_groups(file: Any, rows: range) -> tuple[int, list[int]]:
             start = start if groups else begin
             groups.append(group)
     return start, groups
+
+
+def _check_texts(name: str, schema: Any, chosen: dict[str, str]) -> None:
+    """Refuse a column of texts that holds something else, before a row is read."""
+    from pyarrow import types
+
+    column = next((column for column, meaning in chosen.items() if meaning == "text"), None)
+    if column is None:
+        return
+    found = schema.field(column).type
+    values = found.value_type if types.is_dictionary(found) else found
+    are_texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
+    if not any(is_text(values) for is_text in are_texts):
+        raise refusal(name, None, f"the column {column!r} has the type {found}; store texts in it, as type string")
+
+
+def _convert(name: str, batch: Any, before: int) -> list[dict[str, Any]]:
+    """Give the rows of a batch as Python has them.
+
+    Args:
+        name: the file, for faults.
+        batch: of Arrow.
+        before: rows of the file before it.
+
+    Raises:
+        InputError: a value is broken, or Python has none like it; names row and column.
+    """
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except (ValueError, OverflowError, LookupError) as exc:  # ArrowInvalid is a ValueError as well
+        raise _name_cell(name, batch, before) from exc
+    return rows
+
+
+def _name_cell(name: str, batch: Any, before: int) -> InputError:
+    """Make the error for a batch that cannot be converted, by the first value in it."""
+    for row in range(batch.num_rows):
+        for column, values in zip(batch.schema.names, batch.columns, strict=True):
+            try:
+                values[row].as_py()
+            except UnicodeDecodeError:
+                fault = "bytes that are not UTF-8; store its texts again as type string"
+                return refusal(name, before + row + 1, f"the column {column!r} holds {fault}")
+            except (ValueError, OverflowError, LookupError):
+                fault = f"a value of type {values.type} that Python cannot represent"
+                mend = "store it as type string, dates also in microseconds, or leave the column out"
+                return refusal(name, before + row + 1, f"the column {column!r} holds {fault}; {mend}")
+    return refusal(name, None, "not a readable parquet file; save it again")
+
+
+def _check_end(source: Source, number: int, total: int) -> None:
+    """Refuse a file that has ended before all the rows that it says it has: a damaged one may end without a fault."""
+    wanted = total if source.rows is None else min(source.rows.stop, total)
+    if number < wanted:
+        raise refusal(source.name, None, f"damaged: it ends after row {number:,} of {wanted:,}; fetch or save it again")
 
 
 def _choose(name: str, names: list[str], wanted: str | None, columns: ColumnNames) -> dict[str, str]:

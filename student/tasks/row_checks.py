@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from unicodedata import category
 
@@ -80,6 +82,14 @@ def advise(label: str, labels: Sequence[str]) -> str:
 
 
 def kind(value: Any) -> str:
-    """Name the kind of a JSON value."""
+    """Name the kind of a JSON value, or of one that only Parquet has."""
     names = {type(None): "null", bool: "a truth value", int: "a number", float: "a number", str: "a string"}
-    return names.get(type(value), "a list" if isinstance(value, list) else "an object")
+    others = {
+        list: "a list",
+        dict: "an object",
+        bytes: "bytes",
+        Decimal: "a number",
+        date: "a date",
+        datetime: "a date",
+    }
+    return (names | others).get(type(value), f"a value of type {type(value).__name__}")

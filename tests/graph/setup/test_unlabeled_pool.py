@@ -99,6 +99,10 @@ def test_check_tells_of_the_pool_and_of_its_faults(tmp_path: Path, capsys: pytes
     error = capsys.readouterr().err
     assert "pool.jsonl:2: no text" in error
     assert "Traceback" not in error
+    (folder / "pool.jsonl").unlink()
+    (folder / "pool.jsonl").mkdir()
+    assert main.run_cli(["check", str(folder), "--teacher", "rehearsal"]) == 2
+    assert "is a folder, not a file (join the files in it into one)" in " ".join(capsys.readouterr().err.split())
 
 
 def test_check_advises_to_give_unlabelled_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
