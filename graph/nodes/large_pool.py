@@ -7,11 +7,12 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from evokd.graph.context import RunContext
 from evokd.graph.pool.large_pool import LargePool
-from evokd.graph.pool.texts import PoolTexts, build_texts, open_texts
+from evokd.graph.pool.texts import PoolTexts, build_texts, open_texts, sweep
 from evokd.graph.pool.vectors import PoolVectors, Shard
 from evokd.graph.setup.domain import digest_files, name_file
 from evokd.graph.setup.unlabeled_pool import read_pool
@@ -92,8 +93,30 @@ async def _prepare_texts(context: RunContext, place: Path) -> PoolTexts:
         await _in_thread(build, lambda count: _tell(context, "reading", count))
         texts = open_texts(place, limit)
     if texts is None:
-        raise InputError(f"{place}: what was prepared of the pool is gone; do not delete it while a run uses it")
+        raise _gone(place)
     return texts
+
+
+@contextmanager
+def prepared_files() -> Iterator[None]:
+    """Say in one line that what was prepared is no longer there.
+
+    Raises:
+        InputError: names the file.
+    """
+    try:
+        yield
+    except (FileNotFoundError, FileExistsError, NotADirectoryError) as exc:
+        if exc.filename is None or CACHE not in Path(exc.filename).parts:
+            raise
+        raise _gone(exc.filename) from exc
+
+
+def _gone(path: Path | str) -> InputError:
+    return InputError(
+        f"{path}: what was prepared of the pool is gone or damaged; let nothing delete or change it while a run uses"
+        f" it; `evokd resume` makes it again (where that fails, delete {CACHE} first)"
+    )
 
 
 def _read_unchanged(context: RunContext) -> Iterator[tuple[int, str]]:
@@ -103,7 +126,10 @@ def _read_unchanged(context: RunContext) -> Iterator[tuple[int, str]]:
     assert domain.pool_file is not None
     for name, digest in digest_files(domain.folder, [domain.pool_file], "data.pool").items():
         if domain.fingerprint[name] != digest:
-            raise InputError(f"{domain.pool_file}: was changed while it was read; start the run again")
+            raise InputError(
+                f"{domain.pool_file}: has changed since the run was started or resumed; restore it and resume the run,"
+                " or start a new one"
+            )
 
 
 async def open_vectors(context: RunContext, pool: LargePool) -> PoolVectors:
@@ -117,6 +143,7 @@ async def open_vectors(context: RunContext, pool: LargePool) -> PoolVectors:
     vectors = _find_vectors(context, pool.texts)
     missing, kind, base = vectors.missing(), settings.curriculum.pool.vectors, settings.student.base
     count = _check_room(context, vectors, missing)
+    sweep(vectors.folder, "*.part")
     for shard in missing:
         _tell(context, "embedding", shard.start, len(pool.texts))
         part = await asyncio.to_thread(pool.texts.read, range(shard.start, shard.stop))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from evokd.graph.context import RunContext
 from evokd.graph.curriculum.selection import choose_texts, density, doubt, doubt_sets
 from evokd.graph.nodes.embeddings import embed
+from evokd.graph.nodes.large_pool import prepared_files
 from evokd.graph.nodes.pool_options import Options, Weigh, draw_texts, find_options
 from evokd.graph.nodes.settled_cycles import settle
 from evokd.messages import PoolText
@@ -42,14 +43,18 @@ async def select_texts(context: RunContext, cycle: int, champion: str | None, wa
     is_large = context.domain.pool_lines > 0
     seed = context.seed(cycle, "pool")
     if rule == "random":
-        return await draw_texts(context, used, wanted, seed) if is_large else _draw_unused(context, used, wanted, seed)
+        if not is_large:
+            return _draw_unused(context, used, wanted, seed)
+        with prepared_files():
+            return await draw_texts(context, used, wanted, seed)
     entities = context.entities
     # a student of the seeds says little about whole texts, but does tell where entities may be
     uses_worth = rule == "doubt" or (rule == "auto" and (cycle > 1 or entities))
     coverage = {"coverage": 1.0, "doubt": 0.0}.get(rule, 0.0 if entities else COVERAGE_LATER)
     weigh = partial(_weigh, context, champion) if uses_worth and champion else None
     if is_large:
-        found = await find_options(context, cycle, used, weigh)
+        with prepared_files():
+            found = await find_options(context, cycle, used, weigh)
     else:
         found = await _find_in_memory(context, used, weigh, seed)
     if found is None:

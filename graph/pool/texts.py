@@ -9,11 +9,14 @@ import errno
 import json
 import os
 import shutil
+import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -24,6 +27,8 @@ from evokd.student.similar_texts import digest_form, normalise
 TEXTS = "texts"
 _BYTES = "texts.utf8"
 _COUNTS = "counts.json"
+_LEFT = 3_600.0
+"""Seconds after which a file that nobody writes to is a killed run's."""
 _TABLES = ("starts", "sizes", "numbers", "digests")
 Rows = NDArray[np.int64]
 """Places of texts in the store, from 0."""
@@ -114,13 +119,12 @@ def build_texts(
         OSError: the folder cannot be written; it is named.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder, "part-*")
     part = folder / f"part-{uuid4().hex}"
     part.mkdir()
     try:
         _write(part, lines, is_valid, tell)
-        if open_texts(folder, None) is None:
-            shutil.rmtree(folder / TEXTS, ignore_errors=True)
-            _put(part, folder)
+        _put(part, folder)
     except OSError as exc:
         if exc.filename is not None or isinstance(exc, InterruptedError):
             raise
@@ -131,13 +135,27 @@ def build_texts(
         shutil.rmtree(part, ignore_errors=True)
 
 
+def sweep(folder: Path, pattern: str) -> None:
+    """Delete what killed runs have left half written; what was touched within the last hour may be another run's."""
+    oldest = time.time() - _LEFT
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # another run was quicker
+            if max(item.stat().st_mtime for item in (path, *path.glob("*"))) < oldest:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def _put(part: Path, folder: Path) -> None:
-    """Give the finished texts their name, unless another process has done so in this very moment."""
-    try:
-        part.rename(folder / TEXTS)
-    except OSError:
-        if open_texts(folder, None) is None:
-            raise
+    """Give the finished texts their name, unless whole ones have it: another run may be reading them by now."""
+    for _ in range(2):
+        try:
+            part.rename(folder / TEXTS)
+        except OSError:
+            if open_texts(folder, None) is not None:
+                return
+            shutil.rmtree(folder / TEXTS, ignore_errors=True)
+        else:
+            return
+    part.rename(folder / TEXTS)
 
 
 _TOLD_EVERY = 10_000
@@ -170,8 +188,15 @@ def _write(
     # of repeats, the first line in the file is the one that stays
     found, order = np.unique(np.array(digests, dtype=np.uint64), return_index=True)
     counts["repeated"] = len(digests) - len(found)
-    np.save(part / "starts.npy", starts[order])
-    np.save(part / "sizes.npy", (stops - starts)[order].astype(np.uint32))
-    np.save(part / "numbers.npy", np.array(numbers, dtype=np.int64)[order])
-    np.save(part / "digests.npy", found)
+    _save(part / "starts.npy", starts[order])
+    _save(part / "sizes.npy", (stops - starts)[order].astype(np.uint32))
+    _save(part / "numbers.npy", np.array(numbers, dtype=np.int64)[order])
+    _save(part / "digests.npy", found)
     (part / _COUNTS).write_text(json.dumps({"bytes": 0, **counts}), encoding="utf-8", newline="\n")
+
+
+def _save(path: Path, table: NDArray[Any]) -> None:
+    with path.open("wb") as file:
+        np.save(file, table)
+        file.flush()
+        os.fsync(file.fileno())

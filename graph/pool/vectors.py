@@ -42,8 +42,20 @@ class PoolVectors:
         """All shards, in order."""
         starts = range(0, self.count, SHARD)
         stops = [min(start + SHARD, self.count) for start in starts]
-        paths = [self.folder / f"{number:05d}.npy" for number in range(len(starts))]
+        paths = [self._place(number, stops[number] - starts[number]) for number in range(len(starts))]
         return tuple(map(Shard, starts, stops, paths))
+
+    def _place(self, number: int, size: int) -> Path:
+        """Find the file of a shard, which may hold that of a larger pool, or name it.
+
+        A shard that is not full has its size in its name, so that no run with a smaller `curriculum.pool.lines` puts
+        it in the place of the larger one that another run has just written.
+        """
+        name = f"{number:05d}"
+        for path in sorted(self.folder.glob(f"{name}*.npy")):
+            if _is_whole(Shard(0, size, path)):
+                return path
+        return self.folder / (f"{name}.npy" if size == SHARD else f"{name}-{size}.npy")
 
     @cached_property
     def mean(self) -> Matrix:

@@ -1,6 +1,8 @@
 """A run whose pool has more lines than are kept in memory: what it labels, tells and leaves on disk."""
 
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,10 @@ from evokd.cli import main
 from evokd.graph.nodes.large_pool import CACHE
 from evokd.graph.setup import unlabeled_pool
 from evokd.graph.setup.run_folder import RunFolder
+from evokd.student.protocol import TrainJob, TrainResult, VectorKind
 from evokd.tracing.ledger import Ledger
-from tests.graph.conftest import run_quick
-from tests.graph.toy import WordStudent, add_pool, read_rows
+from tests.graph.conftest import give_student, run_quick
+from tests.graph.toy import QUICK, WordStudent, add_pool, read_rows
 
 KEPT = ("--set", "curriculum.pool.lines=20")
 ALL = ("--set", "curriculum.pool.lines=all")
@@ -52,7 +55,7 @@ def test_a_run_labels_from_all_lines_and_the_next_one_finds_them_prepared(
     assert "texts to label are chosen from all 60 lines of the pool" in printed
     assert "pool: 60 texts to choose from (" in printed
     before = read_files(toy_domain)
-    assert {"texts.utf8", "00000.npy"} <= set(before)
+    assert {"texts.utf8", "00000-60.npy"} <= set(before)
     second = run_quick(toy_domain, *options, run_id="two")
     assert read_files(toy_domain) == before
     again = Ledger(second.ledger)
@@ -92,3 +95,55 @@ def test_the_number_of_lines_is_a_number(toy_domain: Path, capsys: pytest.Captur
     for value in ("0", "most", "1e6"):
         assert main.run_cli(["check", str(toy_domain), "--set", f"curriculum.pool.lines={value}"]) == 2
         assert "curriculum.pool.lines" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("pool")
+@pytest.mark.parametrize("name", ["*/*/00000*.npy", "*/texts/texts.utf8"])
+def test_what_is_deleted_under_a_run_is_told_in_a_line_and_made_again(
+    name: str, toy_domain: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Deleter(WordStudent):
+        """Deletes what was prepared as soon as its vectors are there."""
+
+        async def embed_file(self, base: str, texts: Sequence[str], kind: VectorKind, out: Path) -> None:
+            await super().embed_file(base, texts, kind, out)
+            for path in (toy_domain / CACHE).glob(name):
+                path.unlink()
+
+    options = ("--cycles", "2", "--set", "curriculum.quotas.drafts=20", *ALL)
+    give_student(monkeypatch, WordStudent)
+    whole = run_quick(toy_domain, *options, run_id="whole")
+    shutil.rmtree(toy_domain / CACHE)
+    give_student(monkeypatch, Deleter)
+    runs = str(toy_domain.parent / "runs")
+    assert main.run_cli(["run", str(toy_domain), *QUICK, *options, "--runs-dir", runs, "--run-id", "one"]) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "what was prepared of the pool is gone or damaged; let nothing delete or change it" in printed
+    assert "Traceback" not in printed
+    give_student(monkeypatch, WordStudent)
+    assert main.run_cli(["resume", "one", "--runs-dir", runs]) == 0
+    assert RunFolder(Path(runs) / "one").dataset.read_bytes() == whole.dataset.read_bytes()
+
+
+@pytest.mark.usefixtures("pool")
+def test_a_pool_that_changes_before_it_is_prepared_can_be_restored(
+    toy_domain: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, runs = toy_domain / "pool.jsonl", str(toy_domain.parent / "runs")
+    content = path.read_text(encoding="utf-8")
+
+    class Changer(WordStudent):
+        """Takes a line from the pool while it is trained on the seeds."""
+
+        async def train(self, job: TrainJob) -> TrainResult:
+            path.write_text(content.split("\n", 1)[1], encoding="utf-8")
+            return await super().train(job)
+
+    give_student(monkeypatch, Changer)
+    assert main.run_cli(["run", str(toy_domain), *QUICK, *ALL, "--runs-dir", runs, "--run-id", "one"]) == 2
+    told = "pool.jsonl: has changed since the run was started or resumed; restore it and resume the run"
+    assert told in " ".join(capsys.readouterr().err.split())
+    give_student(monkeypatch, WordStudent)
+    assert main.run_cli(["resume", "one", "--runs-dir", runs]) == 4
+    path.write_text(content, encoding="utf-8")
+    assert main.run_cli(["resume", "one", "--runs-dir", runs]) == 0

@@ -191,7 +191,7 @@ async def test_a_file_that_changed_after_the_check_is_refused(pooled: MakePooled
     toy, _ = pooled()
     with (toy.context.domain.folder / "pool.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"text": "one line more"}\n')
-    with pytest.raises(InputError, match=r"pool\.jsonl: was changed"):
+    with pytest.raises(InputError, match=r"pool\.jsonl: has changed"):
         await select_texts(toy.context, 1, None, 12)
     assert not list((toy.context.domain.folder / large_pool.CACHE).glob("*/*"))
 

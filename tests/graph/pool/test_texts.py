@@ -1,12 +1,16 @@
 """The texts of a large pool on disk: each once, in an order that has nothing to do with the file's."""
 
 import errno
+import os
 import random
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from evokd.graph.pool import texts as texts_module
 from evokd.graph.pool.texts import TEXTS, PoolTexts, build_texts, open_texts
 from evokd.messages import InputError
 from evokd.student.similar_texts import normalise
@@ -108,3 +112,34 @@ def test_a_full_disk_is_told_with_the_folder_that_is_full(
         build_texts(tmp_path / "cache", enumerate(LINES), is_valid)
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "cache"))
     assert not list((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.parametrize("moment", ["rename", "open_texts"])
+def test_texts_that_another_run_has_just_finished_are_not_taken_away(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs prepare the same pool: the other one ends right before this one renames, or right after its look."""
+    owner = Path if moment == "rename" else texts_module
+    step, others = getattr(owner, moment), list[int]()
+
+    def meet(*args: Any) -> Any:
+        monkeypatch.setattr(owner, moment, step)
+        seen = step(*args) if moment == "open_texts" else None
+        store(tmp_path, LINES)
+        others.append((tmp_path / TEXTS / "texts.utf8").stat().st_ino)
+        return seen if moment == "open_texts" else step(*args)
+
+    monkeypatch.setattr(owner, moment, meet)
+    build_texts(tmp_path, enumerate(LINES), is_valid)
+    assert {(tmp_path / TEXTS / "texts.utf8").stat().st_ino}.issuperset(others)
+    assert [path.name for path in tmp_path.iterdir()] == [TEXTS]
+
+
+def test_what_a_killed_run_left_is_deleted_and_what_another_one_writes_is_not(tmp_path: Path) -> None:
+    for name, age in (("part-old", 7_200), ("part-new", 60)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "texts.utf8").write_bytes(b"half")
+        for path in (tmp_path / name / "texts.utf8", tmp_path / name):
+            os.utime(path, (time.time() - age, time.time() - age))
+    store(tmp_path, LINES)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["part-new", TEXTS]

@@ -44,6 +44,16 @@ def test_shards_serve_a_smaller_pool_and_all_but_the_last_a_larger_one(tmp_path:
     assert [shard.start for shard in larger.missing()] == [32, 48]
 
 
+def test_a_run_with_a_smaller_pool_does_not_cut_the_shard_of_another(tmp_path: Path) -> None:
+    rows = make_rows(32)
+    smaller, larger = PoolVectors(tmp_path, 20), PoolVectors(tmp_path, 32)
+    late = smaller.missing()[-1]
+    write(tmp_path, rows)
+    np.save(late.path, rows[late.start : late.stop].astype(np.float16))
+    assert larger.missing() == []
+    assert larger.take([31]) == pytest.approx(rows[[31]], abs=1e-3)
+
+
 def test_vectors_are_taken_in_the_order_asked_for(tmp_path: Path) -> None:
     rows = make_rows(40)
     pool = write(tmp_path, rows)
