@@ -73,11 +73,19 @@ def _find_place(context: RunContext) -> Path:
         home.mkdir(exist_ok=True)
     except OSError:
         home = context.folder.path / CACHE
-    if not os.access(home, os.W_OK):
+    if not _can_write(home / key):
         home = context.folder.path / CACHE
     home.mkdir(exist_ok=True)
-    (home / ".gitignore").write_text("*\n", encoding="utf-8", newline="\n")
+    ignored = home / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8", newline="\n")
     return home / key
+
+
+def _can_write(place: Path) -> bool:
+    """Whether files can be added to what is prepared: another user may have begun it, in a folder open to all."""
+    folders = [place.parent, place, *place.glob("*/")]
+    return all(os.access(folder, os.W_OK) for folder in folders if folder.exists())
 
 
 async def _prepare_texts(context: RunContext, place: Path) -> PoolTexts:

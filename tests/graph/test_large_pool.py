@@ -1,9 +1,12 @@
 """A run whose pool has more lines than are kept in memory: what it labels, tells and leaves on disk."""
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,3 +150,27 @@ def test_a_pool_that_changes_before_it_is_prepared_can_be_restored(
     assert main.run_cli(["resume", "one", "--runs-dir", runs]) == 4
     path.write_text(content, encoding="utf-8")
     assert main.run_cli(["resume", "one", "--runs-dir", runs]) == 0
+
+
+@pytest.mark.usefixtures("pool", "word_students")
+@pytest.mark.parametrize("closed", ["*", "*/texts"])
+def test_what_another_user_has_prepared_and_closed_is_prepared_again_in_the_run(
+    closed: str, toy_domain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run_quick(toy_domain, *ALL)
+    (kept,) = (path for path in (toy_domain / CACHE).glob(closed) if path.is_dir())
+    before = read_files(toy_domain)
+    may_write = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != kept and may_write(path, mode))
+    write_text = Path.write_text
+
+    def refuse(path: Path, *args: Any, **options: Any) -> int:
+        if path.parent == toy_domain / CACHE:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return write_text(path, *args, **options)
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    second = run_quick(toy_domain, *ALL, run_id="two")
+    assert read_files(toy_domain) == before
+    assert list((second.path / CACHE).glob("*/texts"))
+    assert second.dataset.read_bytes() == first.dataset.read_bytes()
