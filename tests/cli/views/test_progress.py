@@ -173,6 +173,18 @@ def test_what_mends_a_fault_depends_on_what_is_wrong_not_on_what_it_quotes(said:
     assert "teacher.max_reprompts" not in told, "it is not asked again"
 
 
+@pytest.mark.parametrize(
+    ("flags", "mend"),
+    [(["cut_off"], "raise teacher.max_tokens"), (["cut_off", "thoughts"], "turn the model's thinking")],
+)
+def test_a_reply_cut_off_by_a_limit_is_mended_by_the_limit_and_by_no_other_model(flags: list[str], mend: str) -> None:
+    said = "the reply was cut off by the token limit after 14 items that can be used"
+    fault = {**CALL, "status": "fault", "again": True, "flags": flags, "faults": [said]}
+    told = follow(fault, fault)[-1]
+    assert mend in told
+    assert "more capable" not in told
+
+
 def test_asked_again_is_said_only_when_it_is() -> None:
     fault = {**CALL, "status": "fault", "faults": ["no JSON"]}
     assert follow({**fault, "again": True}) == ["cycle 1: analyst: unusable reply, asked again: no JSON"]
