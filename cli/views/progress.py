@@ -11,6 +11,7 @@ from rich.console import Console
 from evokd.cli.markup import literal
 from evokd.cli.views.batch_wait import BatchWait
 from evokd.cli.views.experiment_progress import format_duration
+from evokd.cli.views.failed_calls import FailedCalls
 from evokd.cli.views.live_line import LiveLine
 from evokd.cli.views.notices import Notices, is_adapted
 from evokd.cli.views.run_sentences import describe_batches, describe_estimate, describe_review
@@ -55,6 +56,7 @@ class Progress(LiveLine):
         self._is_reported = True
         self._notices = Notices()
         self._unusable = UnusableReplies()
+        self._failed = FailedCalls(clock)
         self._batches = BatchWait(clock)
 
     def __call__(self, event: Mapping[str, Any]) -> None:
@@ -154,7 +156,9 @@ class Progress(LiveLine):
                 f"cycle {event['cycle']}: {event['role']}: goes on without an answer that the teacher cannot give"
             )
         elif event["status"] in ("error", "lost"):
-            self._warn(f"[red]cycle {event['cycle']}: {event['role']}: {literal(event['faults'][0], 200)}[/]")
+            failed = self._failed.tell(event)
+            if failed is not None:
+                self._warn(f"[red]cycle {event['cycle']}: {failed}[/]")
         if event["status"] == "error":
             return
         self._spending.add(event)
@@ -203,7 +207,7 @@ class Progress(LiveLine):
         self._say(f"[yellow]cycle {event['cycle']}: {event['role']} not asked: {literal(event['reason'])}[/]")
 
     def _on_curated(self, event: Mapping[str, Any]) -> None:
-        for line in self._unusable.close_cycle():
+        for line in (*self._failed.close_cycle(), *self._unusable.close_cycle()):
             self._say(f"[yellow]cycle {event['cycle']}: {line}[/]")
         self._accepted += event["accepted"]
         self._curated = event

@@ -185,6 +185,24 @@ def test_a_reply_cut_off_by_a_limit_is_mended_by_the_limit_and_by_no_other_model
     assert "more capable" not in told
 
 
+def test_an_error_that_comes_again_and_again_is_told_once_a_minute_and_counted() -> None:
+    seconds = iter(range(0, 900, 20))
+    console = Console(file=io.StringIO(), width=200)
+    with Progress(console, clock=lambda: next(seconds)) as progress:
+        for number in range(8):
+            progress({**CALL, "status": "error", "faults": [f"HTTP 429: slow down, {number} calls"]})
+        progress({**CALL, "status": "error", "faults": ["HTTP 500: slow down, 8 calls"]})
+        progress(CURATED)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines == [
+        "cycle 1: analyst: HTTP 429: slow down, 0 calls",
+        "cycle 1: analyst: HTTP 429: slow down, 3 calls (3 more failed calls in 60 s)",
+        "cycle 1: analyst: HTTP 429: slow down, 6 calls (3 more failed calls in 60 s)",
+        "cycle 1: analyst: HTTP 500: slow down, 8 calls",
+        "cycle 1: 1 more failed call with errors told before",
+    ]
+
+
 def test_asked_again_is_said_only_when_it_is() -> None:
     fault = {**CALL, "status": "fault", "faults": ["no JSON"]}
     assert follow({**fault, "again": True}) == ["cycle 1: analyst: unusable reply, asked again: no JSON"]
