@@ -74,7 +74,7 @@ def predict_on_ray(
         ray: which cluster; its machines share the input, the student's folder and `out`.
         options: how the answers are cut and written.
         jobs: workers at most; None: one per core of the cluster.
-        on_event: called with `cluster`, `planned`, `started`, `done`, `failed`, `repeated`, `unfit`, `waiting`.
+        on_event: called with `kept`, `cluster`, `planned`, `started`, `done`, `failed`, `repeated`, `unfit`, `waiting`.
 
     Raises:
         EvokdError: a part could not be answered; the same call goes on.
@@ -102,7 +102,7 @@ def predict_on_ray(
         columns=ColumnFacts(prefix=options.prefix, reject=options.reject, scores=options.scores),
         shards=name_shards(parts, rows.form),
     )
-    return answer_on_ray(student.trained, folder, folder.settle(plan), ray, jobs, on_event)
+    return answer_on_ray(student.trained, folder, plan, ray, jobs, on_event)
 
 
 def check_shardable(rows: Input) -> Path:

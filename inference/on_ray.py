@@ -45,10 +45,11 @@ def answer_on_ray(
     Args:
         student: who answers.
         folder: where the shards lie.
-        plan: what was planned for the folder.
+        plan: what the command wants; a folder that was begun goes on with its own parts.
         ray: which cluster.
         limit: workers at most; None: one per core of the cluster.
-        tell: called with events; see `JobPool`. `planned` has `shards`, `done` and `processes`.
+        tell: called with events; see `JobPool`. `planned` has `shards`, `done` and `processes`; `kept` says that the
+            folder has its `shards`, where the command would make `wanted`.
 
     Raises:
         EvokdError: a part could not be answered; the same command goes on.
@@ -56,6 +57,9 @@ def answer_on_ray(
         InputError: a machine cannot answer, or another process writes into the folder.
     """
     with _lock(folder):
+        wanted, plan = len(plan.shards), folder.settle(plan)
+        if len(plan.shards) != wanted:
+            tell({"event": "kept", "shards": len(plan.shards), "wanted": wanted})
         folder.sweep()
         missing = folder.list_missing(plan)
         done = len(plan.shards) - len(missing)

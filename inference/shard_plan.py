@@ -121,11 +121,13 @@ class ShardFolder:
     def settle(self, plan: ShardPlan) -> ShardPlan:
         """Write the plan, or read the one that is there, whose shards may have another size.
 
+        A plan of which no part is answered holds nobody to anything: it is replaced. Call it under the folder's lock.
+
         Raises:
             InputError: the folder was begun with something else, and with what.
         """
         known = self.read()
-        if known is None:
+        if known is None or len(self.list_missing(known)) == len(known.shards):
             write_atomically(self.manifest, plan.model_dump_json(indent=2) + "\n")
             return plan
         for name, before, now in _compare(known, plan):

@@ -216,6 +216,9 @@ def _connect(ray: Any, address: str | None, source: str) -> None:
         else:
             ray.init(address, **common)
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as exc:
+        if address == "auto" and isinstance(exc, ConnectionError):
+            mend = "start one with `ray start --head`, or leave --ray-address and RAY_ADDRESS out"
+            raise InputError(f"{source} auto: this machine belongs to no Ray cluster; {mend}") from exc
         where = "--on ray" if address is None else f"{source} {address}"
         raise InputError(f"{where}: Ray cannot be used ({shorten(exc)})") from exc
 

@@ -121,10 +121,10 @@ def test_a_folder_that_was_begun_goes_on_with_its_own_parts(tmp_path: Path) -> N
     path.write_text("a\nb\nc\nd\n", encoding="utf-8")
     folder = ShardFolder.open(tmp_path / "out")
     first = folder.settle(make_plan(path, cut_input(path, "lines", 2)))
+    write_shard(folder.path / "part-00000.jsonl", [{"n": 1}])
     again = ShardFolder.open(tmp_path / "out").settle(make_plan(path, cut_input(path, "lines", 1)))
     assert again == first
     assert [shard.file for shard in first.shards] == ["part-00000.jsonl", "part-00001.jsonl"]
-    write_shard(folder.path / "part-00000.jsonl", [{"n": 1}])
     (folder.path / ".part-00001.0a.partial").write_text("half", encoding="utf-8")
     assert [shard.file for shard in folder.list_missing(first)] == ["part-00001.jsonl"]
     folder.sweep()
@@ -143,12 +143,23 @@ def test_a_folder_that_was_begun_goes_on_with_its_own_parts(tmp_path: Path) -> N
     ],
 )
 def test_a_folder_goes_on_with_nothing_else(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    parts = [InputPart(0, 2, 1, "p")]
     folder = ShardFolder.open(tmp_path / "out")
-    folder.settle(make_plan(tmp_path, []))
+    folder.settle(make_plan(tmp_path, parts))
+    write_shard(folder.path / "part-00000.jsonl", [{"n": 1}])
     with pytest.raises(InputError) as caught:
-        folder.settle(make_plan(tmp_path, [], **changes))
+        folder.settle(make_plan(tmp_path, parts, **changes))
     assert said in str(caught.value)
     assert "name another folder" in str(caught.value)
+
+
+def test_a_folder_in_which_nothing_is_answered_yet_takes_another_plan(tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text("a\nb\nc\nd\n", encoding="utf-8")
+    folder = ShardFolder.open(tmp_path / "out")
+    folder.settle(make_plan(path, cut_input(path, "lines", 4)))
+    smaller = make_plan(path, cut_input(path, "lines", 1), sha256="other")
+    assert folder.settle(smaller) == smaller == folder.read()
 
 
 def test_a_folder_with_other_files_is_refused_and_so_is_a_file(tmp_path: Path) -> None:

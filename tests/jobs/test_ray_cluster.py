@@ -101,3 +101,12 @@ def test_errors_of_ray_become_one_line() -> None:
     assert shorten(error) == "ModuleNotFoundError: No module named 'evokd'"
     assert len(shorten(ValueError("x" * 1000))) == 300
     assert shorten(ValueError()) == "ValueError"
+
+
+def test_a_machine_of_no_cluster_is_told_so_without_an_option_that_we_do_not_have() -> None:
+    def init(*_: object, **__: object) -> None:
+        raise ConnectionError("Could not find any running Ray instance. Set the `--address` flag.")
+
+    with pytest.raises(InputError) as caught:
+        ray_cluster._connect(SimpleNamespace(init=init), "auto", "--ray-address")
+    assert str(caught.value).startswith("--ray-address auto: this machine belongs to no Ray cluster; start one with")

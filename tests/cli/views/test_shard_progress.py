@@ -45,6 +45,25 @@ def test_answers_on_a_cluster_are_followed() -> None:
     assert follow(EVENTS, is_quiet=True) == warnings
 
 
+def test_a_log_says_once_a_minute_how_far_the_answers_are() -> None:
+    now = [0.0]
+    paper = StringIO()
+    with ShardProgress(Console(file=paper, width=200), 10_000, clock=lambda: now[0]) as progress:
+        progress({"event": "planned", "shards": 20, "done": 0, "processes": 2})
+        for _ in range(8):
+            now[0] += 20.0
+            progress({"event": "done", "job": JOB, "result": {}})
+    lines = paper.getvalue().splitlines()[1:]
+    assert lines == ["3/20 parts done; 25 rows/s; about 6 min left", "6/20 parts done; 25 rows/s; about 5 min left"]
+
+
+def test_a_folder_that_keeps_its_parts_is_told() -> None:
+    paper = StringIO()
+    with ShardProgress(Console(file=paper, width=200), 10_000, is_quiet=True) as progress:
+        progress({"event": "kept", "shards": 10, "wanted": 25})
+    assert paper.getvalue() == "goes on with the 10 parts of the first command; 25 would need another folder\n"
+
+
 @pytest.mark.parametrize(
     ("event", "line"),
     [
