@@ -98,8 +98,11 @@ class Database:
             if version == VERSION and not _TABLES - _NOT_NEEDED - self._tables():
                 return
             if on_server:
-                told = "nothing is in it" if version is None else f"ledger of version {version}"
-                raise LedgerError(f"{self._name}: {told}; resume the run, which brings it up to date")
+                resume = "resume the run, which brings it up to date"
+                told = f"ledger of version {version}; {resume}"
+                if version is None:
+                    told = f"nothing is in it; if the run was deleted there, delete its folder too, else {resume}"
+                raise LedgerError(f"{self._name}: {told}")
             self._opened.close()
         self._copy = copy_to_read(self.path)
         self._opened = SqliteStore(Path(self._copy.name, self.path.name))

@@ -51,7 +51,8 @@ def runs(
         _delete_stored(api.find_stored_runs_to_delete(names or [], store), bool(names), yes)
         return
     if names or yes:
-        raise InputError("runs takes names and --yes with --delete alone; a run is shown by: evokd show RUN")
+        shown = "a run is shown by: evokd show RUN; another folder's runs are listed by: --runs-dir FOLDER"
+        raise InputError(f"runs takes names and --yes with --delete alone; {shown}")
     rows, hidden = (api.list_runs(runs_dir), 0) if store is None else api.list_stored_runs(store)
     if as_json:
         for row in rows:
@@ -73,7 +74,7 @@ def _delete(found: "Sequence[Run]", has_names: bool, yes: bool) -> None:
     for run in found:
         store = run.store
         api.delete_run(run)
-        console.say(f"deleted {run.path}" + (f"; the run itself is still in {store}" if store else ""))
+        console.say(f"deleted {run.path}" + (f"; what {store} holds of it stays there" if store else ""))
 
 
 def _delete_stored(found: "Sequence[StoredRun]", has_names: bool, yes: bool) -> None:

@@ -60,7 +60,7 @@ def test_a_run_in_a_database_has_the_results_of_one_in_a_file(
     assert {"config.yaml", "summary.json", "dataset/train.jsonl", "domain/domain.yaml"} <= kept
     assert not any(name.startswith("work/") for name in kept)
     assert main.run_cli(["runs", "--delete", "stored", "--yes", "--runs-dir", str(stored.path.parent)]) == 0
-    told = f"deleted {stored.path}; the run itself is still in {database.url}, schema evokd_stored"
+    told = f"deleted {stored.path}; what {database.url}, schema evokd_stored holds of it stays there"
     assert told in capsys.readouterr().err
     assert not stored.path.exists()
     assert main.run_cli(["resume", "stored", "--store", database.url, "--runs-dir", str(stored.path.parent)]) == 0

@@ -141,7 +141,7 @@ def test_half_a_transaction_of_a_killed_process_is_not_there(pointer: Path) -> N
 
 
 def test_a_reader_changes_nothing_and_a_ledger_that_was_not_begun_is_told(pointer: Path) -> None:
-    with pytest.raises(LedgerError, match="nothing is in it"):
+    with pytest.raises(LedgerError, match="if the run was deleted there, delete its folder too"):
         open_ledger(pointer)
     Ledger(pointer).close()
     with open_ledger(pointer) as ledger, pytest.raises(LedgerError, match="read-only transaction"):
