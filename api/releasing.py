@@ -34,6 +34,8 @@ from evokd.tracing.view_rows import SplitRow, rows_of
 
 MODELS = ("hf", "onnx")
 FORMS = (*MODELS, "dataset", "conll")
+ALSO_CALLED = {"jsonl": "dataset"}
+"""Other names of forms."""
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _SPLITS = ("seeds", "validation", "test")
 
@@ -72,7 +74,7 @@ def export(
 
     Args:
         run: the run, its folder, its id in `runs_dir`, or the folder of a student.
-        form: `hf` (plain transformers), `onnx`, `dataset` or `conll`.
+        form: `hf` (plain transformers), `onnx`, `dataset` (also called `jsonl`) or `conll`.
         to: folder that is new or empty.
         with_own_rows: whether a data set holds the user's own texts.
         licence: of what is exported, as the model hub names it; None: none is claimed.
@@ -84,7 +86,7 @@ def export(
         InputError: there is no such run, student or format, or something lies in the folder; nothing was written.
         EvokdError: it cannot be written or pushed.
     """
-    target = Path(to).expanduser()
+    target, form = Path(to).expanduser(), ALSO_CALLED.get(form, form)
     _check_options(form, with_own_rows, licence, push_to, public)
     source = _find_source(run, runs_dir, form)
     check_target(target)

@@ -30,7 +30,7 @@ def export(
     \b
     hf       a folder for plain transformers
     onnx     model.onnx and model_int8.onnx for onnxruntime
-    dataset  texts with their lineage, as JSON lines and Parquet
+    dataset  texts with their lineage, as JSON lines and Parquet (also called jsonl)
     conll    texts as columns of words and tags
 
     \b

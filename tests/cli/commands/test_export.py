@@ -50,7 +50,10 @@ def test_a_students_folder_alone(released_runs: Path, tmp_path: Path, capsys: py
     check_refusal(command, ["a student's folder holds no texts; give its run"], capsys)
     # the folder of a run's student is known to be one
     student = released_runs / "done" / "student"
-    assert main.run_cli(["export", str(student), "--format", "dataset", "--to", str(tmp_path / "data")]) == 0
+    for form in ("dataset", "jsonl"):  # two names of one form
+        assert main.run_cli(["export", str(student), "--format", form, "--to", str(tmp_path / form)]) == 0
+    written, again = (sorted(path.name for path in (tmp_path / form).iterdir()) for form in ("dataset", "jsonl"))
+    assert written == again
 
 
 def test_a_data_set_is_pushed(
