@@ -220,13 +220,16 @@ class BatchQueue:
         wait = self._poll
         while True:
             state = await self._api.look(opened.batch)
-            next_look = None if state.has_ended else wait
-            counts = (len(opened.keys), state.done, state.failed)
-            self._tell(BatchProgress(self._endpoint, self._model, opened.batch, state.status, *counts, next_look))
+            self._tell_state(opened, state, None if state.has_ended else wait)
             if state.has_ended:
                 return state
             await asyncio.sleep(wait)
             wait = min(_GROWTH * wait, max(LONGEST_POLL, self._poll))
+
+    def _tell_state(self, opened: OpenBatch, state: BatchState, next_look: float | None, missing: int = 0) -> None:
+        counts = (len(opened.keys), state.done, state.failed)
+        about = (self._endpoint, self._model, opened.batch, state.status)
+        self._tell(BatchProgress(*about, *counts, next_look, missing))
 
     async def _read_end(self, opened: OpenBatch, state: BatchState) -> Mapping[str, RowOutcome | None]:
         """The outcomes of a batch that has ended.
@@ -235,7 +238,11 @@ class BatchQueue:
             TeacherRefused: the server refuses the batch as a whole, so that no other one would fare better.
         """
         if state.status != "failed":
-            return await self._api.read(state)
+            outcomes = await self._api.read(state)
+            missing = _count_missing(opened, state, outcomes)
+            if missing:
+                self._tell_state(opened, state, None, missing)
+            return outcomes
         self._store.drop_batch(opened.token)
         if opened.is_found:
             return dict.fromkeys(opened.keys)
@@ -264,3 +271,10 @@ class BatchQueue:
         if not batch.is_cancelled:
             batch.is_cancelled = True
             await self._api.cancel(batch.batch)
+
+
+def _count_missing(opened: OpenBatch, state: BatchState, outcomes: Mapping[str, RowOutcome]) -> int:
+    """How many calls the files lack: of a batch that is complete any, of one that ended early those that are done."""
+    if state.status == "completed":
+        return sum(key not in outcomes for key in opened.keys)
+    return max(0, state.done - sum(outcome.status is not None for outcome in outcomes.values()))

@@ -45,6 +45,8 @@ class BatchProgress:
     failed: int
     next_look: float | None
     """Seconds until it is looked at again; None once it has ended."""
+    missing: int = 0
+    """Calls that its files lack although it has ended; told once the files are read. They are asked again."""
 
 
 class OpenBatch:

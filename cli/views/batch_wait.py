@@ -30,6 +30,10 @@ class BatchWait:
         """Take one event in; returns a line where a batch has begun or ended."""
         name, status = event["batch"], event["status"]
         calls = count(event["calls"], "call")
+        if event.get("missing"):
+            lost = "that call" if event["calls"] == 1 else count(event["missing"], "call")
+            again = "it is" if event["missing"] == 1 else "they are"
+            return f"the output of the batch of {calls} lacks {lost}: {again} asked again, and perhaps charged twice"
         if event["next_look"] is None:
             self._open.pop(name, None)
             without = f", {event['failed']:,} without a reply" if event["failed"] else ""

@@ -243,6 +243,34 @@ async def test_a_batch_whose_file_cannot_be_read_is_never_paid_for_again_unasked
     assert (server.sizes, len(server.direct)) == ([4], 1 + 4)
 
 
+@pytest.mark.parametrize(("kept", "missing"), [(0, 4), (3, 1), (4, 0)], ids=["empty", "a line lost", "whole"])
+async def test_calls_that_the_output_of_a_batch_lacks_are_counted_and_asked_again(
+    kept: int, missing: int, client: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, keep, seen = BatchServer(write), BatchDesk._keep, list[BatchProgress]()
+
+    def lose(desk: BatchDesk, use: str, content: bytes) -> str:
+        is_first = use == "batch_output" and desk.batches[0]["output_file_id"] is None
+        return keep(desk, use, b"".join(content.splitlines(True)[:kept]) if is_first else content)
+
+    monkeypatch.setattr(BatchDesk, "_keep", lose)
+    teacher = client(server)
+    teacher.on_batch = seen.append
+    assert all(answer.reply is not None for answer in await ask_many(teacher, 5))
+    assert [(look.calls, look.missing) for look in seen if look.missing] == ([(4, missing)] if missing else [])
+    assert server.sizes == ([4, missing] if missing else [4])
+    assert len([look for look in seen if look.batch == "batch_1" and look.next_look is None]) == 1 + bool(missing)
+
+
+@pytest.mark.parametrize("end", ["expired", "cancelled"])
+async def test_what_a_batch_that_ended_early_has_not_done_is_not_missing(end: str, client: Open) -> None:
+    server, seen = BatchServer(write, BatchScript(end=lambda batch: "completed" if batch else end)), list[int]()
+    teacher = client(server)
+    teacher.on_batch = lambda look: seen.append(look.missing)
+    await ask_many(teacher, 5)
+    assert not any(seen)
+
+
 async def test_an_unknown_batch_is_given_up_while_another_one_is_still_looked_for(
     client: Open, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,17 @@ def test_an_end_is_told_with_what_is_left_without_a_reply() -> None:
     assert wait.tell() == ""
 
 
+def test_calls_that_the_output_lacks_are_told_once_it_is_read() -> None:
+    wait = BatchWait(FakeClock())
+    wait.take(look("completed", 412, None))
+    assert wait.take(look("completed", 412, None, missing=3)) == (
+        "the output of the batch of 412 calls lacks 3 calls: they are asked again, and perhaps charged twice"
+    )
+    assert wait.take(look("completed", 1, None, calls=1, missing=1)) == (
+        "the output of the batch of 1 call lacks that call: it is asked again, and perhaps charged twice"
+    )
+
+
 def test_a_line_of_a_run_fits_into_80_columns_and_shows_what_a_server_wrote_as_text() -> None:
     paper = io.StringIO()
     progress = Progress(Console(file=paper, width=80, force_terminal=True, color_system=None), clock=FakeClock())
