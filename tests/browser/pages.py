@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -54,7 +54,18 @@ class Page:
     def until(self, holds: Callable[[], Any]) -> Any:
         """Wait until a function returns something true; returns it."""
         waiting = WebDriverWait(self.browser, WAIT, 0.05, [StaleElementReferenceException])
-        return waiting.until(lambda _: holds())
+        try:
+            return waiting.until(lambda _: holds())
+        except TimeoutException:
+            raise AssertionError(f"not so after {WAIT:g} s; {self._tell_state()}") from None
+
+    def _tell_state(self) -> str:
+        """Say which page is shown, what it says is wrong, and what the console holds."""
+        shown = self.browser.execute_script("return document.body.dataset.ready || 'none that is drawn'")
+        seek = "return [...document.querySelectorAll('.fault, [role=alert]')].map((found) => found.textContent)"
+        faults = [text for text in self.browser.execute_script(seek) if text]
+        console = self.complaints()
+        return f"page: {shown}; fault: {' / '.join(faults) or 'none'}; console: {' / '.join(console) or 'empty'}"
 
     @property
     def name(self) -> str:

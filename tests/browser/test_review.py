@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from evokd.messages import InputError
 from evokd.review.app import create_app
 from evokd.review.pending import ReviewSession
 from evokd.review.serving import serve_beside
+from tests.browser import pages
 from tests.browser.pages import Page
 from tests.review.waiting import ENTITIES, SETS, decided, wait
 
@@ -65,6 +67,23 @@ def test_keys_decide_and_move_on(page: Page, labels: tuple[ReviewSession, str]) 
     press(page, "j", "s")
     wait_for(page, session, "c001-l01-d02", "skip")
     assert page.complaints() == []
+
+
+def test_a_wait_that_fails_shows_why_a_decision_was_refused(
+    page: Page, labels: tuple[ReviewSession, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, address = labels
+
+    def refuse(*_: Any) -> None:
+        raise InputError("the ledger is away for a moment")
+
+    monkeypatch.setattr(session, "decide", refuse)
+    monkeypatch.setattr(pages, "WAIT", 2.0)
+    page.open(address)
+    press(page, "a")
+    told = r"not so after 2 s; page: c001-l01-d01; fault: .*the ledger is away for a moment; console: "
+    with pytest.raises(AssertionError, match=told):
+        wait_for(page, session, "c001-l01-d01", "accept")
 
 
 def test_keys_switch_labels_of_a_set_and_zero_gives_none(page: Page, tmp_path: Path) -> None:
