@@ -1,6 +1,5 @@
 """One connection serves what is read of many runs; each looks into its own schema."""
 
-import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,33 +14,17 @@ from evokd import api
 from evokd.api.run_deletion import find_stored_runs_to_delete
 from evokd.graph.setup.stored_runs import find_stored_runs
 from evokd.messages import InputError
-from evokd.tracing.ledger import Ledger, open_ledger
+from evokd.tracing.ledger import open_ledger
 from evokd.tracing.postgres import shared
-from evokd.tracing.postgres.address import StoreAddress, parse_address, write_pointer
-from evokd.tracing.postgres.files import FolderMirror
-from evokd.tracing.postgres.session import find_config, has_run_tables, hold_run, make_schema
+from evokd.tracing.postgres.address import StoreAddress, write_pointer
+from evokd.tracing.postgres.session import find_config, has_run_tables, hold_run
 from evokd.tracing.postgres.shared import share_connection
 from evokd.tracing.postgres.store import PostgresStore
 from evokd.tracing.store import POINTER
 from tests.postgres_server import PostgresServer
+from tests.stored_runs import make_stored_run
 
 RUNS = ("first", "second", "third", "fourth")
-
-
-def make_stored_run(store: str, run_id: str, folder: Path) -> StoreAddress:
-    """Put a run into a database that has begun and not ended."""
-    place = parse_address(store, run_id)
-    make_schema(place)
-    folder.mkdir()
-    write_pointer(folder / POINTER, place)
-    Ledger(folder / POINTER).close()
-    (folder / "config.yaml").write_text(f"name: {run_id}\n", encoding="utf-8")
-    event = {"event": "run_started", "run_id": run_id, "domain": run_id, "time": "2026-01-01T00:00:00.000+00:00"}
-    (folder / "events.jsonl").write_text(json.dumps(event) + "\n", encoding="utf-8")
-    opened = PostgresStore(place)
-    FolderMirror(folder, opened).push()
-    opened.close()
-    return place
 
 
 @pytest.fixture(scope="module")
