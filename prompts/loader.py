@@ -18,6 +18,7 @@ from evokd.messages import ClosedModel, InputError
 from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
 from evokd.messages.validation import describe_fault
+from evokd.messages.yaml_faults import describe_yaml_fault
 from evokd.prompts.includes import PARTIALS, Body, read_body
 from evokd.prompts.languages import PromptLanguage
 from evokd.prompts.sandbox import parse, render
@@ -273,10 +274,8 @@ def _split(path: Path, text: str) -> tuple[FrontMatter, str]:
             raise InputError(f"{path}:2: the front matter must hold the keys name, version, description, inputs, reply")
         return FrontMatter.model_validate(raw), parts[2]
     except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        line = mark.line + 2 if mark else 2
-        problem = getattr(exc, "problem", None) or _first_words(exc)
-        raise InputError(f"{path}:{line}: the front matter is not YAML: {problem}") from exc
+        line, what = describe_yaml_fault(exc, parts[1])
+        raise InputError(f"{path}:{(line or 1) + 1}: the front matter is not YAML: {what}") from exc
     except ValidationError as exc:
         fault = min(exc.errors(), key=lambda error: error["type"] != "extra_forbidden")
         key = ".".join(str(part)[:80] for part in fault["loc"])

@@ -17,6 +17,7 @@ from evokd.messages import InputError
 from evokd.messages.files import read_utf8
 from evokd.messages.suggest import suggest
 from evokd.messages.validation import describe_fault
+from evokd.messages.yaml_faults import describe_yaml_fault
 
 PRESETS = Path(__file__).parent / "presets"
 PRESET_KEYS = ("name", "source", "description", "settings")
@@ -28,13 +29,7 @@ MAX_DEPTH = 50
 """Maximum levels of brackets and indentation."""
 _YAML_SLIPS = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
 """Errors PyYAML raises if a scalar looks like a date or number but is not one, or if brackets never end."""
-_ADVICE = {
-    "'\\t' that cannot start": "; indent with blanks, not with tabs",
-    "constructor for the tag": "; a tag may stand for code, so write a plain value",
-    "mapping values are not allowed": "; put a text with a colon in quotes, or mend the line above",
-    "found unexpected end of stream": "; close the quote or bracket that is open",
-}
-"""What to do about common slips, by PyYAML's words for them."""
+_MEND_SLIP = "put what looks like a date or a number and is none in quotes"
 MAX_SHOWN = 200
 """Maximum characters of a value that an error shows."""
 
@@ -108,13 +103,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         value = _load(text)
     except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = getattr(exc, "problem", None) or str(exc).splitlines()[0]
-        problem += next((advice for sign, advice in _ADVICE.items() if sign in problem), "")
-        raise InputError(f"{where}: not valid YAML: {problem}") from exc
+        line, what = describe_yaml_fault(exc, text)
+        where = f"{path}:{line}" if line is not None else str(path)
+        raise InputError(f"{where}: not valid YAML: {what}") from exc
     except _YAML_SLIPS as exc:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(exc).split())}") from exc
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(exc).split())}; {_MEND_SLIP}") from exc
     if value is None:
         raise InputError(f"{path}: the file is empty")
     if not isinstance(value, dict):

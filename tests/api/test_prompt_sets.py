@@ -160,8 +160,8 @@ BROKEN = {
     ),
     "yaml": (
         swap("version: 2", "version: [2"),
-        "error: labeler.md:4: the front matter is not YAML",
-        "a head has name, version",
+        "error: labeler.md:4: the front matter is not YAML: expected ',' or ']'",
+        "close the bracket that is open, with commas",
     ),
     "other-language": (
         tell_copy("base/classification/de/labeler.md v1"),
