@@ -54,7 +54,7 @@ def _read_whole(path: Path) -> Table:
             next(iter(read_json_rows(file_source(path), Layout())), None)  # tells the fault of the first line
         raise refusal(str(path), exc.lineno, f"broken JSON {describe_json_fault(exc)}") from exc
     except (ValueError, RecursionError) as exc:
-        raise refusal(str(path), None, f"unreadable JSON ({exc}); write a list of objects") from exc
+        raise refusal(str(path), None, f"unreadable JSON {describe_json_fault(exc)}; write a list of objects") from exc
     if isinstance(value, dict):
         key = next((key for key in _LISTS if isinstance(value.get(key), list) and value[key]), None)
         value = value[key] if key is not None else [value]

@@ -19,8 +19,12 @@ _NAMES = {"\t": "a tab; write \\t", "\n": "a line break; write \\n", "\r": "a li
 
 
 def describe_json_fault(fault: Exception) -> str:
-    """Say what is wrong and where in the line; faults of other kinds (numbers, depth) in Python's words."""
-    return f"at column {fault.colno}: {_describe(fault)}" if isinstance(fault, JSONDecodeError) else f"({fault})"
+    """Say what is wrong, and where in the line if that is known."""
+    if isinstance(fault, JSONDecodeError):
+        return f"at column {fault.colno}: {_describe(fault)}"
+    if isinstance(fault, RecursionError):
+        return "(it is nested too deeply)"
+    return "(a number has thousands of digits)" if "integer string conversion" in str(fault) else f"({fault})"
 
 
 def _describe(fault: JSONDecodeError) -> str:

@@ -154,7 +154,8 @@ def _check_width(source: Source, line: int, columns: list[str], width: int, leas
         fault = f"only one column ({columns[0][:40]!r}); write a token, a space or tab, and its tag"
         raise refusal(source.name, line, fault)
     if len(columns) != width:
-        fault = f"{len(columns)} columns where the first token has {width}; columns are cut at every space and tab"
+        found = "1 column" if len(columns) == 1 else f"{len(columns)} columns"
+        fault = f"{found} where the first token has {width}; columns are cut at every space and tab"
         raise refusal(source.name, line, fault)
 
 

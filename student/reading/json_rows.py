@@ -78,7 +78,8 @@ def _read_object(source: Source, line: int, text: str, is_first: bool) -> dict[s
         fault = f"broken JSON {describe_json_fault(exc)}; a line is one object in braces"
         raise refusal(source.name, line, fault) from exc
     except (ValueError, RecursionError) as exc:  # a number of thousands of digits, brackets without end
-        raise refusal(source.name, line, f"unreadable JSON ({exc}); a line is one flat object") from exc
+        fault = f"unreadable JSON {describe_json_fault(exc)}; a line is one flat object"
+        raise refusal(source.name, line, fault) from exc
     if isinstance(row, list) and is_first and any(isinstance(item, dict) for item in row):
         raise refusal(source.name, line, f"a JSON array of objects in one line; {_MEND}")
     if not isinstance(row, dict):

@@ -51,12 +51,23 @@ def check_text(text: Any) -> str:
         ValueError: what is wrong and how to mend it.
     """
     if not isinstance(text, str):
-        raise ValueError(f'"text" must be a string, not {kind(text)}; write it in quotes')
+        raise ValueError(f'"text" {tell_no_string(text, "a text")}')
     if is_blank(text):
         raise ValueError('"text" is empty; write a text or remove the row')
     if has_half_pair(text):
         raise ValueError('"text" holds half a surrogate pair (\\ud800 to \\udfff); write the character itself')
     return text
+
+
+def tell_no_string(value: Any, wanted: str) -> str:
+    """Say that a value is no string, and how to mend that: quotes make a label of a number, and none of null."""
+    if value is None:
+        mend = f"write {wanted} or remove the row"
+    elif isinstance(value, list | dict):
+        mend = f"write {wanted}"
+    else:
+        mend = "write it in quotes"
+    return f"must be a string, not {kind(value)}; {mend}"
 
 
 def is_blank(text: str) -> bool:

@@ -30,5 +30,16 @@ def test_a_fault_is_told_in_whole_sentences(text: str, told: str) -> None:
     assert not describe_json_fault(caught.value).endswith((" at", "'"))
 
 
-def test_other_faults_keep_their_words() -> None:
-    assert describe_json_fault(RecursionError("too deep")) == "(too deep)"
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("[" * 100_000, "(it is nested too deeply)"), ("9" * 5_000, "(a number has thousands of digits)")],
+    ids=["nested", "long number"],
+)
+def test_limits_are_told_without_words_about_python(text: str, told: str) -> None:
+    with pytest.raises((ValueError, RecursionError)) as caught:
+        json.loads(text)
+    assert describe_json_fault(caught.value) == told
+
+
+def test_faults_of_our_own_keep_their_words() -> None:
+    assert describe_json_fault(ValueError("the key is there twice")) == "(the key is there twice)"

@@ -100,7 +100,7 @@ def test_faults_are_listed_with_their_lines_and_nothing_is_stored(session: Revie
 @pytest.mark.parametrize("name", ["review.jsonl", "review.json"])
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("[" * 100_000, "recursion"), ('{"text": "a\tb"}', "at column 12: a text holds a tab; write \\t")],
+    [("[" * 100_000, "nested too deeply"), ('{"text": "a\tb"}', "at column 12: a text holds a tab; write \\t")],
     ids=["nested", "a tab"],
 )
 def test_broken_json_is_told_in_one_line(

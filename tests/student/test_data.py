@@ -33,7 +33,7 @@ FAULTS = {
         '{"text": "x", "label": ["bug"]}',
         ':1: "label" must be a string, not a list; write one label',
     ),
-    "label_null": ("a.jsonl", '{"text": "x", "label": null}', ':1: "label" must be a string, not null'),
+    "label_null": ("a.jsonl", '{"text": "x", "label": null}', ':1: "label" must be a string, not null; write one'),
     "empty_text": ("a.jsonl", '{"text": " \\n", "label": "bug"}', ':1: "text" is empty'),
     "surrogate": ("a.jsonl", '{"text": "\\ud800", "label": "bug"}', ":1: "),
     "unknown_label_near": (

@@ -84,6 +84,12 @@ BROKEN = {
     "a cell is missing": ("table.csv", "id,text\n1\n", r"table\.csv:2: 1 cell where the header has 2"),
     "a cell too many": ("table.csv", "text,id\nso, it broke,1\n", r"table\.csv:2: 3 cells where the header has 2"),
     "broken CSV": ("table.csv", 'id,text\n1,"x" y\n', r"table\.csv:2: broken CSV"),
+    "a column is missing": ("c.conll", "it O\n\nx\n", r"c\.conll:3: 1 column where the first token has 2"),
+    "nested": (
+        "rows.jsonl",
+        "[" * 100_000,
+        r"rows\.jsonl:1: unreadable JSON \(it is nested too deeply\); a line is one",
+    ),
     "not UTF-8": ("lines.txt", b"one\nf\xfcr\n", r"lines\.txt:2: byte 0xfc at offset 5 is not UTF-8"),
     "unknown kind": ("lines.pdf", "x", r"lines\.pdf: unknown kind of file for unlabelled texts; use \.txt"),
 }

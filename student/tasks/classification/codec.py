@@ -7,7 +7,7 @@ from typing import Any
 from evokd.student.protocol import Answer
 from evokd.student.student_settings import DisputeRule
 from evokd.student.tasks.base import Agreement, LabeledExample, Row
-from evokd.student.tasks.row_checks import advise, check_keys, check_text, kind
+from evokd.student.tasks.row_checks import advise, check_keys, check_text, kind, tell_no_string
 from evokd.student.tasks.scores import Scores
 from evokd.student.tasks.spelling import respell, spell
 
@@ -35,8 +35,7 @@ class ClassificationCodec:
         text = check_text(row["text"])
         label = row["label"]
         if not isinstance(label, str):
-            mend = "write one label" if isinstance(label, list | dict) else "write it in quotes"
-            raise ValueError(f'"label" must be a string, not {kind(label)}; {mend}')
+            raise ValueError(f'"label" {tell_no_string(label, "one label")}')
         return LabeledExample(text=text, gold=self._known(label))
 
     def write_row(self, text: str, gold: Answer) -> dict[str, Any]:
