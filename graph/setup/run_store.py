@@ -109,10 +109,14 @@ def fetch_run(store: str, run_id: str, runs_dir: Path) -> RunFolder:
 
 
 def explain_unknown(address: StoreAddress, run_id: str) -> InputError:
-    """Say that a database holds no such run, and which ones it holds."""
+    """Say that a database holds no such run, and which ones it holds, or that nothing is stored of this one yet."""
     from evokd.tracing.postgres.session import list_schemas
 
-    known = [name_run(schema) for schema in list_schemas(address)]
+    schemas = list_schemas(address)
+    if address.schema in schemas:
+        again = f"start it again under this name, or delete it: evokd runs --delete {run_id} --store {address}"
+        return InputError(f"{address}: the run {run_id!r} there was stopped before it began; {again}")
+    known = [name_run(schema) for schema in schemas]
     told = f"runs there: {', '.join(known[-8:])}" if known else "it holds no runs"
     return InputError(f"no run {run_id[:200]!r} in {address}{suggest(run_id[:200], known)}; {told}")
 

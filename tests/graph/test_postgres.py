@@ -18,6 +18,7 @@ from evokd.graph import nodes
 from evokd.graph.nodes import publish
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.tracing.events import read_events
+from evokd.tracing.postgres import session
 from evokd.tracing.postgres.address import parse_address
 from evokd.tracing.postgres.session import hold_run
 from tests.graph.conftest import KILLED, Evokd, run_quick
@@ -246,6 +247,10 @@ def test_names_that_are_taken_or_unknown_are_told(
         assert told in error
         assert error.count("\n") == 1
     assert not Path(runs, "onee").exists()
+    session.make_schema(parse_address(database.url, "early"))
+    assert main.run_cli(["resume", "early", *store, runs]) == 2
+    told = "the run 'early' there was stopped before it began; start it again under this name, or delete it: evokd runs"
+    assert told in capsys.readouterr().err
     database.query("DROP SCHEMA evokd_one CASCADE")
     (tmp_path / "runs" / "one" / "summary.json").unlink()
     assert main.run_cli(["resume", str(tmp_path / "runs" / "one")]) == 2

@@ -71,12 +71,13 @@ def name_run(schema: str) -> str:
     return schema.removeprefix(PREFIX)
 
 
-def parse_address(url: str, run_id: str, option: str = "--store") -> StoreAddress:
+def parse_address(url: str, run_id: str) -> StoreAddress:
     """Read an address, and remember its password in this process alone.
 
     Raises:
         InputError: it is no address of a Postgres database, or the driver is not installed.
     """
+    option = VARIABLE if url == os.environ.get(VARIABLE) else "--store"
     bare = split_password(url, option)
     require_driver(option)
     if os.name == "nt":
@@ -91,8 +92,11 @@ def split_password(url: str, option: str) -> str:
         InputError: it is no address of a Postgres database. The message does not quote it: it may hold the password.
     """
     try:
+        url.encode()
         parts = urlsplit(url)
-        given = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        # libpq reads a plus as itself, forms of web pages as a blank
+        query = parts.query.replace("+", "%2B")
+        given = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError as exc:
         raise InputError(f"{option}: cannot be read as an address; {_EXAMPLE}") from exc
     if parts.scheme not in _SCHEMES:
@@ -104,8 +108,8 @@ def split_password(url: str, option: str) -> str:
         raise InputError(f"{option}: the port is no number; write a user and a password as user:password@host")
     name, _, password = user.partition(":")
     hidden = {key: value for key, value in given if key in _SECRET}
-    query = urlencode([(key, value) for key, value in given if key not in _SECRET], safe="/", quote_via=quote)
-    bare = f"postgresql://{f'{name}@' if name else ''}{place}{parts.path}{f'?{query}' if query else ''}"
+    kept = urlencode([(key, value) for key, value in given if key not in _SECRET], safe="/", quote_via=quote)
+    bare = f"postgresql://{f'{name}@' if name else ''}{place}{parts.path}{f'?{kept}' if kept else ''}"
     secret = unquote(password) or hidden.get("password", "")
     if secret:
         _KNOWN[bare] = secret

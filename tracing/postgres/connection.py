@@ -80,9 +80,10 @@ def describe_connection(address: StoreAddress) -> dict[str, Any]:
         given = conninfo_to_dict(address.url)
     except psycopg.Error as exc:
         raise InputError(f"--store {address}: {first_line(exc)}") from exc
-    own = {"client_encoding": "UTF8", "application_name": _name_process()}
     password = address.password
-    return {**_DEFAULTS, **own, **given, **({"password": password} if password else {})}
+    # with another encoding some texts could not be stored, or would come back as bytes
+    own = {"client_encoding": "UTF8", **({"password": password} if password else {})}
+    return {**_DEFAULTS, "application_name": _name_process(), **given, **own}
 
 
 def _name_process() -> str:

@@ -24,8 +24,10 @@ DOMAIN = "domain"
 _RECORD = ("config.yaml", EVENTS, "summary.json")
 PIECE = 4 * 2**20
 """Bytes of a file in one row."""
-_NOT_SENT = frozenset({POINTER, ".lock", ".holder", "student.log", "report.html", DOMAIN, ".student.partial"})
-"""What belongs to a machine or can be made again; the domain is stored once, at the start."""
+_NOT_SENT = frozenset(
+    {POINTER, ".lock", ".holder", "student.log", "report.html", DOMAIN, ".student.partial", ".evokd_pool"}
+)
+"""What belongs to a machine or can be made again, a large pool among it; the domain is stored once, at the start."""
 _GOES = "work"
 """The folder whose files are deleted in the database as well when the run no longer needs them."""
 _MIRRORS: dict[RunSession, "FolderMirror"] = {}

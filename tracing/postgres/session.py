@@ -186,7 +186,10 @@ def has_run_tables(address: StoreAddress) -> bool:
 
 
 _MAY_WORK = "has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'UPDATE') AS may_work"
-_OF_RUNS = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = 'run_owner'"
+_OF_RUNS = (
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = 'run_owner' AND 3 ="
+    " (SELECT count(*) FROM pg_attribute WHERE attrelid = c.oid AND attname IN ('slot', 'id', 'name'))"
+)
 _FIND_RUN = f"SELECT pg_get_userbyid(c.relowner) AS owner, {_MAY_WORK} {_OF_RUNS} AND n.nspname = %s"
 
 
@@ -250,12 +253,23 @@ def drop_schema(address: StoreAddress) -> None:
         link.close()
 
 
+_LIST_TABLES = (
+    "SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1 LIMIT 4"
+)
+
+
 def make_schema(address: StoreAddress) -> None:
     """Make the schema of a run, and the tables that are no part of its ledger.
 
     Raises:
-        InputError: the server does not let us in, cannot be written to, or this user may not make a schema.
+        InputError: the server does not let us in, cannot be written to, or this user may not make a schema; or there
+            is a schema of this name that holds something else, which would be deleted with the run.
     """
+    strangers = [] if has_run_tables(address) else [row["name"] for row in _ask(address, _LIST_TABLES, address.schema)]
+    if strangers:
+        told = f"the schema {address.schema} there holds other tables ({', '.join(strangers)})"
+        raise InputError(f"{address}: {told}; choose another --run-id")
     link = Link(address)
     made = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(address.schema))
     try:

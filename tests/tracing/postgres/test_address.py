@@ -21,6 +21,12 @@ SECRET = "hush hush"
 SPLIT = {
     "in front of the host": ("postgresql://me:hush%20hush@host/db", "postgresql://me@host/db", SECRET),
     "as an option": ("postgresql://me@host/db?password=hush%20hush", "postgresql://me@host/db", SECRET),
+    "a plus": ("postgresql://me@host/db?password=hush+hush", "postgresql://me@host/db", "hush+hush"),
+    "a plus in an option": (
+        "postgresql://me@host/db?sslcert=/c++/a",
+        "postgresql://me@host/db?sslcert=/c%2B%2B/a",
+        None,
+    ),
     "without a user": ("postgres://host:5433/db", "postgresql://host:5433/db", None),
     "without a host": (
         "postgresql:///db?host=/run/postgresql&sslmode=require",
@@ -58,6 +64,7 @@ WRONG = {
     "a bracket": "postgresql://me:hush@[host/db",
     "a blank": "postgresql://me:hu sh@host/db",
     "an option without a value": "postgresql://host/db?hush",
+    "no UTF-8": "postgresql://me:hush@host/\udcff",
     "nothing": "",
 }
 
@@ -68,6 +75,15 @@ def test_what_is_no_address_is_refused_without_being_quoted(url: str) -> None:
         split_password(url, "--store")
     assert "hu" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_fault_names_the_variable_where_the_address_stands_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("mysql://me@host/db", "postgresql://me@host:port/db", " "):
+        monkeypatch.setenv(VARIABLE, url)
+        with pytest.raises(InputError, match=f"^{VARIABLE}: "):
+            parse_address(url, "one")
+        with pytest.raises(InputError, match=r"^--store: "):
+            parse_address(f"{url}/", "one")
 
 
 def test_names_of_schemas_fit_and_never_meet() -> None:

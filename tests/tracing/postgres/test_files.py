@@ -40,7 +40,16 @@ def test_a_folder_is_made_again_byte_for_byte(store: PostgresStore, tmp_path: Pa
         "events.jsonl": b'{"event": "x"}\n',
         "guide.yaml": b"",
     }
-    for name, content in (kept | {"student.log": b"x", ".lock": b"", "report.html": b"x", "config.part": b"x"}).items():
+    for name, content in (
+        kept
+        | {
+            "student.log": b"x",
+            ".evokd_pool/a/texts/texts.utf8": b"x",
+            ".lock": b"",
+            "report.html": b"x",
+            "config.part": b"x",
+        }
+    ).items():
         write(one, name, content)
     domain = write(tmp_path / "toy", "prompts/analyst.md", b"---")
     mirror = FolderMirror(one, store)

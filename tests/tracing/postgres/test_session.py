@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import evokd.tracing.postgres.session as session_module
 from evokd.messages import InputError
 from evokd.tracing.ledger import Ledger
 from evokd.tracing.postgres.address import StoreAddress, parse_address
+from evokd.tracing.postgres.connection import Link
 from evokd.tracing.postgres.session import RunSession, find_config, find_session, hold_run, list_schemas, make_schema
 from evokd.tracing.postgres.store import PostgresStore
 from evokd.tracing.store import LedgerError, RunHeldError, StoreLostError, StoreRefusedError
@@ -107,6 +109,41 @@ def test_a_run_of_another_user_of_the_database_is_told(
         with pytest.raises(InputError, match="the run 'one' there belongs to the database user 'evokd'; connect as"):
             ask(other)
     assert find_config(address) is None
+
+
+FOREIGN = {
+    "a table": ("CREATE TABLE evokd_one.orders (a int)", "orders"),
+    "tables with our names": ("CREATE TABLE evokd_one.files (a int); CREATE VIEW evokd_one.v AS SELECT 1", "files, v"),
+    "an owner of something else": ("CREATE TABLE evokd_one.run_owner (a int)", "run_owner"),
+}
+
+
+@pytest.mark.parametrize(("made", "named"), FOREIGN.values(), ids=FOREIGN)
+def test_a_schema_that_holds_something_else_is_left_alone(
+    made: str, named: str, address: StoreAddress, postgres: PostgresServer
+) -> None:
+    """It would be deleted with the run."""
+    postgres.query(f"{DROP}; CREATE SCHEMA evokd_one; {made}")
+    assert list_schemas(address) == {}
+    assert find_config(address) is None
+    told = f"the schema evokd_one there holds other tables ({named}); choose another --run-id"
+    with pytest.raises(InputError, match=re.escape(told)):
+        make_schema(address)
+    tables = postgres.query("SELECT relname FROM pg_class WHERE relnamespace = 'evokd_one'::regnamespace ORDER BY 1")
+    assert ", ".join(row["relname"] for row in tables) == named
+    postgres.query(f"{DROP}; CREATE SCHEMA evokd_one")
+    make_schema(address)
+    assert list_schemas(address) == {"evokd_one": True}, "of a start that was killed"
+
+
+def test_texts_are_stored_as_they_are_whatever_encoding_an_address_asks_for(
+    address: StoreAddress, postgres: PostgresServer
+) -> None:
+    for encoding in ("LATIN1", "SQL_ASCII"):
+        link = Link(parse_address(f"{postgres.url}&client_encoding={encoding}", "one"))
+        rows = link.run(lambda connection: connection.execute("SELECT %s || '水' AS text", ("naïve 水泵",)).fetchall())
+        assert rows == [{"text": "naïve 水泵水"}]
+        link.close()
 
 
 READ_ONLY = "&options=-c%20default_transaction_read_only%3Don"
