@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from evokd.agents.llm.attempt import MAX_QUOTED, NO_CREDIT, TeacherError, TeacherRefused, TeacherUnreachable
-from evokd.agents.llm.batch_rows import URL, RowOutcome, read_rows
+from evokd.agents.llm.batch_rows import URL, RowOutcome, merge_outcomes, read_rows
+from evokd.agents.llm.batch_state import BatchState, NoSuchBatch, UnreadableFile, read_state
 from evokd.agents.llm.chat import CONNECT_TIMEOUT
 from evokd.agents.llm.network_errors import root_cause
 from evokd.agents.llm.redaction import make_cleaner
@@ -17,55 +18,17 @@ if TYPE_CHECKING:
     import httpx2
     import openai
     from openai import AsyncOpenAI
-    from openai.types import Batch
 
 T = TypeVar("T")
 
 TOKEN = "evokd"
 """Key of the metadata under which a batch has its token."""
-ENDED = frozenset({"completed", "expired", "cancelled", "failed"})
 READ_TIMEOUT = 120.0
 """Seconds without a byte after which a transfer is repeated."""
 _CLOCKS_DIFFER = 3_600.0
 """Seconds by which a batch may seem to be older than its record."""
 _PASSING = (408, 409, 429)
-_NO_ROOM = "token_limit_exceeded"
-"""Code of a batch that failed since too many tokens of this account are waiting already."""
 _LONGEST_WAIT = 30.0
-
-
-class NoSuchBatch(TeacherRefused):
-    """The server knows no such batch."""
-
-
-class UnreadableFile(TeacherRefused):
-    """A file with outcomes holds none that can be read, however often it is fetched."""
-
-
-@dataclass(frozen=True)
-class BatchState:
-    """How a batch stands."""
-
-    batch: str
-    status: str
-    done: int
-    """Requests with a response."""
-    failed: int
-    """Requests without one."""
-    files: tuple[str, ...] = ()
-    """Ids of the files with outcomes, as far as there are any."""
-    errors: tuple[tuple[str, str], ...] = ()
-    """Code and message of what is wrong with the batch as a whole."""
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will come."""
-        return self.status in ENDED
-
-    @property
-    def lacks_room(self) -> bool:
-        """Whether it failed since the account may have no more tokens waiting."""
-        return self.status == "failed" and any(code == _NO_ROOM for code, _ in self.errors)
 
 
 class BatchApi:
@@ -163,7 +126,7 @@ class BatchApi:
         """
 
         async def ask() -> BatchState:
-            return _read_state(await self._client.batches.retrieve(batch), self._clean)
+            return read_state(await self._client.batches.retrieve(batch), self._clean)
 
         return await self._insist(f"/batches/{batch}", ask)
 
@@ -178,32 +141,71 @@ class BatchApi:
         with suppress(TeacherRefused):  # it may have ended meanwhile; the next look shows
             await self._insist(f"/batches/{batch}/cancel", ask)
 
-    async def read(self, state: BatchState) -> dict[str, RowOutcome]:
+    async def read(self, state: BatchState, keys: Collection[str] = (), are_all: bool = False) -> dict[str, RowOutcome]:
         """Read the outcomes of a batch that has ended: key -> outcome, of all requests that its files name.
 
+        The batch is looked at again as long as it lacks replies that it says it has: files can be listed late.
+
+        Args:
+            state: how it has ended.
+            keys: of requests that are in it.
+            are_all: whether these are all of its requests.
+
         Raises:
-            UnreadableFile: there is no outcome in a file.
+            UnreadableFile: replies are missing at the end of the patience; it holds those that are there.
             TeacherError: the address cannot be used.
         """
-        outcomes: dict[str, RowOutcome] = {}
+        began, wait = time.monotonic(), 1.0
+        while True:
+            outcomes, fault = await self._read_files(state)
+            if not state.lacks_replies(outcomes, keys, are_all, fault is not None):
+                return outcomes
+            if time.monotonic() - began + wait > self._patience:
+                break
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+            state = await self.look(state.batch)
+        told = f"{self.base_url}/batches/{state.batch}: has ended, but its files lack replies that it has counted"
+        error = UnreadableFile(told if fault is None else str(fault))
+        error.outcomes = outcomes
+        raise error
+
+    async def _read_files(self, state: BatchState) -> tuple[dict[str, RowOutcome], TeacherRefused | None]:
+        """The outcomes in the files of a batch, and why one of the files cannot be read."""
+        outcomes, fault = dict[str, RowOutcome](), None
         for file in state.files:
-            outcomes |= await self._read_file(file)
+            try:
+                merge_outcomes(outcomes, await self._read_file(file))
+            except (UnreadableFile, NoSuchBatch) as exc:
+                fault = exc
         # the bodies of responses are cleaned where they are read
-        return {key: row if row.status else replace(row, text=self._clean(row.text)) for key, row in outcomes.items()}
+        cleaned = {
+            key: row if row.status else replace(row, text=self._clean(row.text)) for key, row in outcomes.items()
+        }
+        return cleaned, fault
 
     async def _read_file(self, file: str) -> dict[str, RowOutcome]:
         """Fetch a file again until all of it can be read; at the end of the patience, what can be read counts."""
+        import openai
+
         path, content = f"/files/{file}/content", b""
+        absent: openai.NotFoundError | None = None
 
         async def fetch() -> dict[str, RowOutcome]:
-            nonlocal content
-            content = (await self._client.files.content(file)).content
+            nonlocal content, absent
+            try:
+                content = (await self._client.files.content(file)).content
+            except openai.NotFoundError as exc:  # a file can be named before it can be fetched
+                absent = exc
+                raise ValueError("not there yet") from exc
             return read_rows(content, strict=True)
 
         try:
             return await self._insist(path, fetch)
         except TeacherUnreachable:
             if not content:
+                if absent is not None:
+                    raise self._refuse(path, absent) from None
                 raise
             outcomes = read_rows(content)
             if outcomes:
@@ -243,16 +245,3 @@ def _is_passing(exc: "openai.APIStatusError") -> bool:
     if exc.status_code == 429 and NO_CREDIT in exc.response.text:
         return False
     return exc.status_code in _PASSING or exc.status_code >= 500
-
-
-def _read_state(batch: "Batch", clean: Callable[[str], str]) -> BatchState:
-    counts: Any = batch.request_counts
-    found = (batch.errors.data or ()) if batch.errors else ()
-    return BatchState(
-        batch=batch.id,
-        status=clean(str(batch.status)),
-        done=int(getattr(counts, "completed", 0) or 0),
-        failed=int(getattr(counts, "failed", 0) or 0),
-        files=tuple(file for file in (batch.output_file_id, batch.error_file_id) if file),
-        errors=tuple((clean(error.code or ""), clean(error.message or "")) for error in found),
-    )

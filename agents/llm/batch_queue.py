@@ -11,8 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 from evokd.agents.llm.attempt import TeacherRefused
-from evokd.agents.llm.batch_api import BatchApi, BatchState, NoSuchBatch, UnreadableFile
+from evokd.agents.llm.batch_api import BatchApi
 from evokd.agents.llm.batch_rows import MOST_BYTES, MOST_ROWS, RowOutcome, write_row
+from evokd.agents.llm.batch_state import BatchState, NoSuchBatch, UnreadableFile
 from evokd.agents.llm.open_batch import BatchProgress, BatchStore, OpenBatch, Outcome, fail_all, pass_on
 from evokd.messages import BatchRecord
 
@@ -211,6 +212,7 @@ class BatchQueue:
         except NoSuchBatch as exc:
             self._lose(opened, exc, "is it the key of the same account and project?")
         except UnreadableFile as exc:
+            opened.settle_known(exc.outcomes)
             self._lose(opened, exc, "perhaps a proxy stands between; a resume fetches it again")
         except Exception as exc:
             opened.fail(exc)
@@ -237,8 +239,8 @@ class BatchQueue:
         Raises:
             TeacherRefused: the server refuses the batch as a whole, so that no other one would fare better.
         """
-        if state.status != "failed":
-            outcomes = await self._api.read(state)
+        if state.status != "failed" or state.files:
+            outcomes = await self._api.read(state, opened.keys, are_all=not opened.is_found)
             missing = _count_missing(opened, state, outcomes)
             if missing:
                 self._tell_state(opened, state, None, missing)
@@ -261,7 +263,7 @@ class BatchQueue:
             opened.settle(dict.fromkeys(opened.keys))
             return
         refusal = TeacherRefused(
-            f"{error}; {len(opened.keys)} calls are in that batch: {hint}"
+            f"{error}; {opened.count_pending()} calls are in that batch: {hint}"
             f" ({self._off} gives the batch up and makes the calls anew)"
         )
         opened.fail(refusal)

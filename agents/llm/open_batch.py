@@ -68,6 +68,16 @@ class OpenBatch:
             if not future.done():
                 future.set_result(outcomes.get(key, nothing))
 
+    def settle_known(self, outcomes: Mapping[str, RowOutcome]) -> None:
+        """Hand out what came, and leave the others open."""
+        for key, future in self.outcomes.items():
+            if key in outcomes and not future.done():
+                future.set_result(outcomes[key])
+
+    def count_pending(self) -> int:
+        """Count the calls that have no outcome yet."""
+        return sum(not future.done() for future in self.outcomes.values())
+
     def fail(self, error: Exception) -> None:
         """Let all calls fail that wait for it."""
         fail_all(self.outcomes.values(), error)

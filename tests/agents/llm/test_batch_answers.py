@@ -9,8 +9,9 @@ import httpx2
 import pytest
 
 from evokd.agents.llm.attempt import TeacherRefused, TeacherUnreachable
-from evokd.agents.llm.batch_api import BatchApi, BatchState, UnreadableFile
+from evokd.agents.llm.batch_api import BatchApi
 from evokd.agents.llm.batch_rows import RowOutcome, read_rows, write_row
+from evokd.agents.llm.batch_state import BatchState, UnreadableFile
 
 KEY = "sk-test-1234567890"
 BATCH = {
@@ -145,7 +146,9 @@ async def test_a_file_that_cannot_be_read_is_fetched_again(first: str, opened: l
 
 async def test_of_a_file_that_stays_broken_what_can_be_read_counts(opened: list[BatchApi]) -> None:
     api = connect(opened, httpx2.Response(200, text=WHOLE[:-20]), patience=0.5)
-    assert set(await api.read(ENDED)) == {"a"}
+    with pytest.raises(UnreadableFile, match="its files lack replies that it has counted") as caught:
+        await api.read(ENDED)
+    assert set(caught.value.outcomes) == {"a"}
     with pytest.raises(UnreadableFile, match=r"/files/file-2/content: no line can be read; it begins with '<html>"):
         await connect(opened, httpx2.Response(200, text="<html>gateway</html>"), patience=0.5).read(ENDED)
 
