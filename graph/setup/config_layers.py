@@ -156,8 +156,11 @@ def parse_assignments(assignments: Sequence[str]) -> ConfigSource:
             raise InputError(f"--set {show_value(text)}: write it as key=value, such as --set student.steps=120")
         try:
             value = _load(raw)
-        except (yaml.YAMLError, *_YAML_SLIPS) as exc:
-            raise InputError(f"--set {show_value(text)}: the value is not valid YAML") from exc
+        except yaml.YAMLError as exc:
+            _, what = describe_yaml_fault(exc, raw)
+            raise InputError(f"--set {show_value(text)}: the value is not valid YAML: {what}") from exc
+        except _YAML_SLIPS as exc:
+            raise InputError(f"--set {show_value(text)}: the value is not valid YAML; {_MEND_SLIP}") from exc
         _plant(tree, key.strip().split("."), value, f"--set {show_value(text)}")
     return ConfigSource("--set", tree)
 
@@ -218,9 +221,11 @@ def build_settings(layers: Sequence[ConfigSource]) -> Settings:
             path[-1] == "base_url" and {"@", "?", "#"} & {*str(fault["input"])}
         )
         got = f", got {show_value(fault['input'])}" if may_show else ""
-        what = describe_fault(fault["type"], fault["msg"])
+        what, semicolon, mend = describe_fault(fault["type"], fault["msg"]).partition("; ")
         null = "; write null for none" if str(fault["input"]).lower() == "none" and _takes_null(path) else ""
-        raise InputError(f"{source}: {'.'.join(path)}: {what[:1].lower()}{what[1:]}{got}{null}") from exc
+        raise InputError(
+            f"{source}: {'.'.join(path)}: {what[:1].lower()}{what[1:]}{got}{semicolon}{mend}{null}"
+        ) from exc
 
 
 def _takes_null(path: Sequence[str]) -> bool:

@@ -75,6 +75,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "too small": ({"student": {"steps": 0}}, "s: student.steps: input should be greater than or equal to 1, got 0"),
     "wrong type": ({"student": {"rate": "quick"}}, "s: student.rate: must be a number, got 'quick'"),
     "unknown choice": ({"student": {"tune": "all"}}, "s: student.tune: input should be 'auto', 'full' or 'head'"),
+    "number for a text": ({"teacher": {"model": 1}}, "s: teacher.model: must be a text, got 1; put it in quotes"),
     "no value as a word": ({"budget": {"usd": "none"}}, "s: budget.usd: must be a number, got 'none'; write null for"),
     "no value where one must be": (
         {"student": {"steps": "none"}},
@@ -135,11 +136,18 @@ def test_an_assignment_is_read_as_yaml(text: str, path: list[str], value: object
     [
         (["seed"], "--set 'seed': write it as key=value"),
         (["=3"], "--set '=3': write it as key=value"),
-        (["seed=[1"], "--set 'seed=[1': the value is not valid YAML"),
-        (["seed=2024-13-45"], "--set 'seed=2024-13-45': the value is not valid YAML"),
+        (
+            ["seed=[1"],
+            "--set 'seed=[1': the value is not valid YAML: expected ',' or ']', but got '<stream end>'; close",
+        ),
+        (
+            ["teacher.model=@x"],
+            "--set 'teacher.model=@x': the value is not valid YAML: found character '@' that cannot",
+        ),
+        (["seed=2024-13-45"], "--set 'seed=2024-13-45': the value is not valid YAML; put what looks like a date"),
         (["student=3", "student.steps=3"], "--set 'student.steps=3': 'student' is already set to a value"),
     ],
-    ids=["no sign", "no key", "broken", "no date", "twice"],
+    ids=["no sign", "no key", "broken", "no plain text", "no date", "twice"],
 )
 def test_a_faulty_assignment_is_refused(texts: list[str], told: str) -> None:
     with pytest.raises(InputError, match=re.escape(told)):
