@@ -47,7 +47,7 @@ def _run_command(arguments: list[str] | None) -> int:
     except typer.Exit as exc:
         return exc.exit_code
     except UsageError as exc:
-        return _fail(exc.format_message(), 2)
+        return _fail(_tell_usage(exc), 2)
     except RunInterrupted as exc:
         return _fail("interrupted" + _resume_hint(exc), exc.code)
     except (KeyboardInterrupt, typer.Abort) as exc:
@@ -72,6 +72,18 @@ def _run_command(arguments: list[str] | None) -> int:
             raise
         # wrong input (2) or a run that cannot go on as asked (4) is not mended by the same command
         return _fail(str(exc) + (_resume_hint(exc) if exc.exit_code not in (2, 4) else ""), exc.exit_code)
+
+
+def _tell_usage(exc: Any) -> str:
+    """Say what is wrong with the arguments; a value in plain words, where the library quotes pydantic's."""
+    list_faults = getattr(exc.__cause__, "errors", None)
+    if list_faults is not None:
+        from evokd.messages.validation import describe_fault
+
+        fault = list_faults()[0]
+        what = describe_fault(fault["type"], fault["msg"])
+        exc.message = f"{what[:1].lower()}{what[1:]}, got {str(fault['input'])[:60]!r}"
+    return str(exc.format_message())
 
 
 def _choose_name(arguments: list[str] | None) -> str | None:

@@ -63,7 +63,7 @@ RUN_FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "unknown setting": (["--set", "student.stepz=3"], ["--set", "did you mean 'student.steps'"]),
     "setting without value": (["--set", "student.steps"], ["--set", "key=value"]),
     "negative cycles": (["--cycles", "-1"], ["--cycles", "stop.cycles"]),
-    "cycles no number": (["--cycles", "many"], ["--cycles", "integer"]),
+    "cycles no number": (["--cycles", "many"], ["--cycles", "whole number"]),
     "target too high": (["--target", "2"], ["--target", "stop.target"]),
     "target not a number": (["--target", "nan"], ["--target", "stop.target"]),
     "no samples": (["--budget-samples", "0"], ["--budget-samples", "budget.samples"]),
@@ -124,6 +124,9 @@ FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "predict an empty file": (["predict", "{runs}/done", "{runs}/done/.lock"], ["no texts"]),
     "predict broken rows": (["predict", "{runs}/done", "{tmp}/broken.jsonl"], ["broken.jsonl:1"]),
     "port too high": (["teacher", "serve", "--port", "70000"], ["--port"]),
+    "a word for a whole number": (["show", "--cycle", "two"], ["'--cycle': must be a whole number, got 'two'"]),
+    "a fraction for a whole number": (["run", "{tmp}", "--cycles", "1.5"], ["must be a whole number, got '1.5'"]),
+    "a word for a number": (["run", "{tmp}", "--budget-usd", "ten"], ["'--budget-usd': must be a number, got 'ten'"]),
     "serve no corpus": (["teacher", "serve", "--corpus", "{tmp}/none.jsonl"], ["none.jsonl"]),
 }
 
