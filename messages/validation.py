@@ -13,6 +13,7 @@ _MUST = {
     "list_type": "must be a list, such as [a, b]",
     "dict_type": "must be keys with values, such as key: value",
     "model_type": "must be keys with values, such as key: value",
+    "missing": "is missing; add it",
 }
 """Kind of a fault -> what the value must be."""
 

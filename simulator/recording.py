@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evokd.messages import Entity, InputError
 from evokd.messages.files import read_utf8
 from evokd.messages.json_faults import describe_json_fault
+from evokd.messages.validation import describe_fault
 from evokd.simulator.words import fold_text
 
 WRITTEN = "written.jsonl"
@@ -104,7 +105,7 @@ def _read(path: Path, model: type[RowT]) -> Iterator[RowT]:
         except ValidationError as exc:
             fault = exc.errors()[0]
             where = ".".join(str(step) for step in fault["loc"]) or "the row"
-            raise InputError(f"{path}:{number}: {where}: {fault['msg']}") from exc
+            raise InputError(f"{path}:{number}: {where}: {describe_fault(fault['type'], fault['msg'])}") from exc
         except json.JSONDecodeError as exc:
             raise InputError(
                 f"{path}:{number}: not JSON {describe_json_fault(exc)}; a line is one JSON object"

@@ -213,8 +213,9 @@ def build_settings(layers: Sequence[ConfigSource]) -> Settings:
     except ValidationError as exc:
         fault = exc.errors()[0]
         path = tuple(str(step) for step in fault["loc"])
+        given = (path[:-1] or path) if fault["type"] == "missing" else path
         source = next(
-            (layer.locate(path[-1]) for layer in reversed(layers) if _has(layer.values, path)), "configuration"
+            (layer.locate(given[-1]) for layer in reversed(layers) if _has(layer.values, given)), "configuration"
         )
         # an address with a user, a query or a fragment may hold a key
         may_show = not isinstance(fault["input"], dict) and not (

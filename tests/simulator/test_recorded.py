@@ -128,8 +128,9 @@ def test_entities_are_dealt_by_the_types_that_they_hold(tmp_path: Path) -> None:
 BROKEN = {
     "no label": ('{"text": "x", "how": "plain"}', r"written\.jsonl:2: .*needs its label"),
     "unknown kind": ('{"text": "x", "label": "a", "how": "odd"}', r"written\.jsonl:2: how: "),
-    "no text": ('{"label": "a", "how": "plain"}', r"written\.jsonl:2: text: "),
-    "no JSON": ("{", r"written\.jsonl:2: .*a line is one JSON object"),
+    "no text": ('{"label": "a", "how": "plain"}', r"written\.jsonl:2: text: is missing; add it"),
+    "a number for a text": ('{"text": 5, "label": "a", "how": "plain"}', r"2: text: must be a text; put it in quotes"),
+    "no JSON": ("{", r"written\.jsonl:2: not JSON at column 2: here must be a key .*a line is one JSON object"),
 }
 
 

@@ -76,6 +76,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "wrong type": ({"student": {"rate": "quick"}}, "s: student.rate: must be a number, got 'quick'"),
     "unknown choice": ({"student": {"tune": "all"}}, "s: student.tune: input should be 'auto', 'full' or 'head'"),
     "number for a text": ({"teacher": {"model": 1}}, "s: teacher.model: must be a text, got 1; put it in quotes"),
+    "half of a pair": ({"teacher": {"prices": {"input": 1}}}, "s: teacher.prices.output: is missing; add it"),
     "no value as a word": ({"budget": {"usd": "none"}}, "s: budget.usd: must be a number, got 'none'; write null for"),
     "no value where one must be": (
         {"student": {"steps": "none"}},
