@@ -43,9 +43,12 @@ class ConfigSource:
     file: Path | None = None
     """The YAML file that holds them, if it is one: errors then name the line."""
 
-    def locate(self, key: str) -> str:
-        """Name the source, and the line of a key where it is a file."""
-        return self.source if self.file is None else f"{self.source}{find_line(self.file, key)}"
+    def locate(self, *path: str) -> str:
+        """Name the source and, where it is a file, the line of a key, or else of the first section around it."""
+        if self.file is None:
+            return self.source
+        lines = (find_line(self.file, key) for key in reversed(path))
+        return self.source + next(filter(None, lines), "")
 
 
 class _Loader(yaml.SafeLoader):
@@ -215,7 +218,7 @@ def build_settings(layers: Sequence[ConfigSource]) -> Settings:
         path = tuple(str(step) for step in fault["loc"])
         given = (path[:-1] or path) if fault["type"] == "missing" else path
         source = next(
-            (layer.locate(given[-1]) for layer in reversed(layers) if _has(layer.values, given)), "configuration"
+            (layer.locate(*given) for layer in reversed(layers) if _has(layer.values, given)), "configuration"
         )
         # an address with a user, a query or a fragment may hold a key
         may_show = not isinstance(fault["input"], dict) and not (
@@ -265,7 +268,7 @@ def _check_keys(layer: ConfigSource, values: Mapping[str, Any], model: type[Base
             near = suggest(".".join(here), everything) or suggest(str(key), list(model.model_fields))
             where = f"under {'.'.join(path)!r}" if path else "at the top"
             raise InputError(
-                f"{layer.locate(str(key))}: unknown key {show_value('.'.join(here))}{near}; keys {where}:"
+                f"{layer.locate(*here)}: unknown key {show_value('.'.join(here))}{near}; keys {where}:"
                 f" {', '.join(model.model_fields)}"
             )
         section = _section(model, key)
@@ -275,17 +278,18 @@ def _check_keys(layer: ConfigSource, values: Mapping[str, Any], model: type[Base
         if value is None:
             continue
         if not isinstance(value, Mapping):
-            raise InputError(f"{layer.locate(key)}: {'.'.join(here)} is a section with keys, got {show_value(value)}")
+            what = f"{'.'.join(here)} is a section with keys, got {show_value(value)}"
+            raise InputError(f"{layer.locate(*here)}: {what}; its keys: {', '.join(section.model_fields)}")
         _check_keys(layer, value, section, here)
 
 
 def _refuse_flag(layer: ConfigSource, key: str, value: object, model: type[BaseModel], path: tuple[str, ...]) -> None:
     """Refuse true and false in place of a number, which pydantic would read as 1 and 0; other kinds have checks."""
     annotation = model.model_fields[key].annotation
-    kinds = {annotation, *get_args(annotation)}
+    kinds = {*get_args(annotation)} or {annotation}
     if isinstance(value, bool) and kinds & {int, float} and kinds <= {int, float, NoneType}:
         number = "a whole number" if int in kinds else "a number"
-        raise InputError(f"{layer.locate(key)}: {'.'.join(path)}: must be {number}, got {str(value).lower()}")
+        raise InputError(f"{layer.locate(*path)}: {'.'.join(path)}: must be {number}, got {str(value).lower()}")
 
 
 def _section(model: type[BaseModel], key: str) -> type[BaseModel] | None:

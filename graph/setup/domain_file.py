@@ -98,7 +98,9 @@ class DomainFile(ClosedModel):
             raise ValueError("write one line per label: the label, a colon and its meaning in quotes")
         for label, meaning in value.items():
             if not isinstance(label, str):
-                raise ValueError(f"the label {show_value(label)} is not text in YAML; put it in quotes")
+                is_flag = isinstance(label, bool)
+                known = "a truth value in YAML, as yes, no, on and off are" if is_flag else "not text in YAML"
+                raise ValueError(f"the label {show_value(label)} is {known}; put it in quotes")
             if not isinstance(meaning, str) or not meaning.strip():
                 raise ValueError(
                     f"the label {show_value(label)} has no meaning; write one line that says when it applies"

@@ -83,6 +83,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         "s: student.steps: must be a whole number, got 'none'",
     ),
     "a flag for a number": ({"student": {"steps": True}}, "s: student.steps: must be a whole number, got true"),
+    "a flag for a number or none": (
+        {"budget": {"samples": True}},
+        "s: budget.samples: must be a whole number, got true",
+    ),
     "a misspelt all": (
         {"curriculum": {"pool": {"lines": "alle"}}},
         "s: curriculum.pool.lines: must be a whole number, or all (did you mean 'all'?), got 'alle'",
@@ -176,6 +180,27 @@ def test_a_faulty_file_is_refused(raw: bytes, told: str, tmp_path: Path) -> None
     with pytest.raises(InputError, match=re.escape(told)) as caught:
         read_yaml(tmp_path / "config.yaml")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"budget": {"samples": True}}, "config.yaml:2: budget.samples: must be a whole number"),
+        ({"budget": {"samples": 0.5}}, "config.yaml:2: budget.samples: must be a whole number"),
+        ({"budget": {"sample": 5}}, "config.yaml:2: unknown key 'budget.sample'"),
+        (
+            {"curriculum": {"pool": "all"}},
+            "config.yaml:3: curriculum.pool is a section with keys, got 'all'; its keys: se",
+        ),
+    ],
+    ids=["a flag", "a fraction", "an unknown key", "no section"],
+)
+def test_a_key_in_braces_has_the_line_of_its_section(values: dict[str, Any], told: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("seed: 1\nbudget: {samples: 5}\ncurriculum: {pool: all}\n", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        build_settings([ConfigSource(str(file), values, file)])
+    assert told in str(caught.value)
 
 
 def test_an_unknown_preset_suggests_the_nearest() -> None:

@@ -57,7 +57,10 @@ FAULTS: dict[str, tuple[Damage, list[str]]] = {
         ["domain.yaml:", "'cancel_plan'", "meaning"],
     ),
     "label with empty meaning": (edit(labels=dict.fromkeys(LABELS, " ")), ["domain.yaml:", "'cancel_plan'", "meaning"]),
-    "label yes": (replace("  cancel_plan:", "  yes:"), ["domain.yaml:", "True", "quotes"]),
+    "label yes": (
+        replace("  cancel_plan:", "  yes:"),
+        ["domain.yaml:", "True is a truth value in YAML, as yes", "quotes"],
+    ),
     "label a number": (replace("  cancel_plan:", "  7:"), ["domain.yaml:", "7", "quotes"]),
     "labels a list": (edit(labels=list(LABELS)), ["domain.yaml:", "labels", "one line per label"]),
     "topics no list": (edit(topics="bills"), ["domain.yaml:", "topics", "list of topics"]),
