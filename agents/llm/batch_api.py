@@ -84,19 +84,23 @@ class BatchApi:
         """
         began = time.time()
         file = (f"evokd-{token}.jsonl", content, "application/jsonl")
-        uploaded = await self._insist("/files", lambda: self._client.files.create(file=file, purpose="batch"))
+
+        async def upload() -> str:
+            return _check_id((await self._client.files.create(file=file, purpose="batch")).id)
+
+        uploaded = await self._insist("/files", upload)
         is_first = True
 
         async def make() -> str:
             nonlocal is_first
-            made = None if is_first else await self._find_once(token, began)
+            made = None if is_first else await self._find_once(token, began, uploaded)
             is_first = False
             if made is not None:
                 return made
             batch = await self._client.batches.create(
-                completion_window="24h", endpoint=URL, input_file_id=uploaded.id, metadata={TOKEN: token}
+                completion_window="24h", endpoint=URL, input_file_id=uploaded, metadata={TOKEN: token}
             )
-            return batch.id
+            return _check_id(batch.id)
 
         return await self._insist("/batches", make)
 
@@ -109,9 +113,10 @@ class BatchApi:
         """
         return await self._insist("/batches", lambda: self._find_once(token, created))
 
-    async def _find_once(self, token: str, created: float) -> str | None:
+    async def _find_once(self, token: str, created: float, file: str | None = None) -> str | None:
+        """Find a batch by its token or, since some servers keep no metadata, by the file of its requests."""
         async for batch in self._client.batches.list(limit=100):
-            if (batch.metadata or {}).get(TOKEN) == token:
+            if (batch.metadata or {}).get(TOKEN) == token or (file and batch.input_file_id == file):
                 return batch.id
             if batch.created_at is not None and batch.created_at < created - _CLOCKS_DIFFER:
                 return None
@@ -239,6 +244,13 @@ class BatchApi:
         words = self._clean(" ".join(exc.response.text.split()))[:MAX_QUOTED]
         kind = NoSuchBatch if exc.status_code == 404 else TeacherRefused
         return kind(f"{self.base_url}{path}: HTTP {exc.status_code}: {words}")
+
+
+def _check_id(name: object) -> str:
+    """Give an id back that is one; the server may still have made what it names."""
+    if not isinstance(name, str) or not name:
+        raise ValueError("no id")
+    return name
 
 
 def _is_passing(exc: "openai.APIStatusError") -> bool:

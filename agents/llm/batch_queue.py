@@ -21,6 +21,8 @@ QUIET = 3.0
 """Seconds without a new call after which the collected calls are sent: those of a step come at the same time."""
 LONGEST_POLL = 300.0
 """Seconds between two looks at a batch, at most."""
+_FRESH = 60.0
+"""Seconds within which a server may not yet know a batch that it has made."""
 _GROWTH = 1.5
 """Each wait between two looks is so many times as long as the last."""
 
@@ -219,9 +221,15 @@ class BatchQueue:
             self._fail_waiting(exc)
 
     async def _poll_until_end(self, opened: OpenBatch) -> BatchState:
-        wait = self._poll
+        wait, began = self._poll, time.monotonic()
         while True:
-            state = await self._api.look(opened.batch)
+            try:
+                state = await self._api.look(opened.batch)
+            except NoSuchBatch:
+                if opened.is_found or time.monotonic() - began > _FRESH:
+                    raise
+                await asyncio.sleep(min(wait, 1.0))  # it was made a moment ago, and not every server knows it at once
+                continue
             self._tell_state(opened, state, None if state.has_ended else wait)
             if state.has_ended:
                 return state

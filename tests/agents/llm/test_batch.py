@@ -14,7 +14,8 @@ from evokd.agents.llm.budget import NO_CAP, BudgetGuard, BudgetLimit, BudgetSpen
 from evokd.agents.llm.client import LLMResponse, Teacher
 from evokd.agents.llm.open_batch import BatchProgress
 from evokd.messages import BY_BATCH, BatchRecord
-from evokd.simulator.batches import BatchDesk, BatchScript, _Batch
+from evokd.simulator import batches
+from evokd.simulator.batches import BatchDesk, BatchScript
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import URL, make_ask, make_drafts, make_settings
 from tests.servers.batches import DIRECT, PRICES, BatchServer
@@ -249,9 +250,9 @@ async def test_calls_that_a_batch_has_left_out_are_counted_and_asked_again(
 ) -> None:
     """The server says itself that it has done fewer."""
     server, keep, seen = BatchServer(write), BatchDesk._keep, list[BatchProgress]()
-    tell, kept = _Batch.tell, 4 - missing
+    tell, kept = batches._Batch.tell, 4 - missing
 
-    def told(batch: _Batch) -> dict[str, Any]:
+    def told(batch: batches._Batch) -> dict[str, Any]:
         shown = tell(batch)
         if batch.id == "batch_1" and batch.status == "completed":
             shown["request_counts"]["completed"] = kept
@@ -261,7 +262,7 @@ async def test_calls_that_a_batch_has_left_out_are_counted_and_asked_again(
         is_first = use == "batch_output" and desk.batches[0]["output_file_id"] is None
         return keep(desk, use, b"".join(content.splitlines(True)[:kept]) if is_first else content)
 
-    monkeypatch.setattr(_Batch, "tell", told)
+    monkeypatch.setattr(batches._Batch, "tell", told)
     monkeypatch.setattr(BatchDesk, "_keep", lose)
     teacher = client(server)
     teacher.on_batch = seen.append
@@ -348,10 +349,14 @@ async def test_the_budget_holds_for_a_batch_that_was_never_made(
     assert_within(ledger, 5_000)
 
 
+@pytest.mark.parametrize("keeps_metadata", [True, False])
 async def test_a_batch_is_not_made_twice_if_the_answer_to_its_making_is_lost(
-    client: Open, monkeypatch: pytest.MonkeyPatch
+    keeps_metadata: bool, client: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, lost = BatchServer(write), list[str]()
+    if not keeps_metadata:
+        tell = batches._Batch.tell
+        monkeypatch.setattr(batches._Batch, "tell", lambda batch: {**tell(batch), "metadata": None})
 
     async def drop_first(self: httpx2.ASGITransport, request: httpx2.Request) -> httpx2.Response:
         response = await real(self, request)

@@ -12,6 +12,7 @@ from evokd.agents.llm.attempt import TeacherRefused
 from evokd.agents.llm.client import LLMResponse, Teacher
 from evokd.simulator import batches
 from evokd.simulator.batches import BatchDesk, BatchScript
+from evokd.simulator.bodies import write_json
 from evokd.simulator.requests import RequestError
 from evokd.tracing.ledger import Ledger
 from tests.agents.asks import URL, make_ask, make_drafts, make_settings
@@ -179,3 +180,34 @@ async def test_replies_that_never_come_stop_the_run_and_those_that_came_count(
     assert all(answer.reply is not None for answer in answers)
     assert (server.sizes, len(server.direct)) == ([COUNT - 1], COUNT - came), "what came is not asked for again"
     assert ledger.open_batches(URL, "m-1") == []
+
+
+async def test_a_batch_that_a_server_does_not_know_at_once_is_looked_for(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looks = BatchDesk._look, list[str]()
+
+    async def late(desk: BatchDesk, request: Any) -> Any:
+        looks.append(request.path_params["batch"])
+        if len(looks) < 3:
+            raise RequestError("No batch found", None, 404)
+        return await look(desk, request)
+
+    monkeypatch.setattr(BatchDesk, "_look", late)
+    server = serve()
+    check_paid_once(server, await ask(server))
+
+
+@pytest.mark.parametrize("path", ["_upload", "_make"])
+async def test_an_answer_without_an_id_is_asked_for_again(path: str, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, answers = getattr(BatchDesk, path), list[str]()
+
+    async def without_id(desk: BatchDesk, request: Any) -> Any:
+        answer = await real(desk, request)
+        answers.append(path)
+        return write_json({**json.loads(answer.body), "id": None}) if len(answers) == 1 else answer
+
+    monkeypatch.setattr(BatchDesk, path, without_id)
+    server = serve()
+    check_paid_once(server, await ask(server))
+    assert len(server.sizes) == 1
