@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _WORDS = re.compile(r"(word_embeddings?|embed_tokens|tok_embeddings|wte)\.weight$")
 """Names of the table of word vectors."""
+_LAYER = re.compile(r"(?:^|\.)(?:encoder\.layer|transformer\.layer|(?:^|model\.)layers)\.(\d+)\.")
+"""Names of the weights of a layer, with its number, where layers are counted in one row."""
+_LAYERS = ("num_hidden_layers", "n_layers")
+"""Keys of a configuration for the number of layers."""
+_SIZES = ("embedding_size", "hidden_size", "dim")
+"""Keys for the numbers of a word vector."""
 _LARGEST_HEAD = 100_000_000
 """Bytes of the largest head that the format allows."""
 
@@ -24,14 +31,33 @@ def check_files(folder: Path) -> None:
         InputError: names the file, and what is wrong with it.
     """
     most = _count_tokens(folder / "tokenizer.json")
-    rows: dict[str, int] = {}
+    shapes: dict[str, list[int]] = {}
     for path in _list_weights(folder):
-        head = _read_head(path)
-        rows.update({name: item["shape"][0] for name, item in head.items() if _WORDS.search(name) and item["shape"]})
+        shapes.update({name: item["shape"] for name, item in _read_head(path).items()})
+    _check_shapes(folder, shapes)
+    rows = {name: shape[0] for name, shape in shapes.items() if _WORDS.search(name) and shape}
     least = max(rows.values(), default=0)
     if rows and most > least:
         fault = f"its tokenizer has {most:,} sub-words and its weights have rows for {least:,}"
         raise InputError(f"student.base: {folder}: {fault}; save model and tokenizer together again")
+
+
+def _check_shapes(folder: Path, shapes: Mapping[str, list[int]]) -> None:
+    """Compare what can be compared without torch: a layer or a table that the weights lack would be drawn by chance."""
+    config = read_object(folder / "config.json")
+    layers = {int(found[1]) for found in map(_LAYER.search, shapes) if found}
+    declared = next((config[key] for key in _LAYERS if isinstance(config.get(key), int)), None)
+    if layers and declared is not None and declared != max(layers) + 1:
+        raise _mismatch(folder, f"{declared} layers", f"{max(layers) + 1}")
+    for name, shape in shapes.items():
+        sizes = [config[key] for key in _SIZES if isinstance(config.get(key), int)]
+        if _WORDS.search(name) and len(shape) == 2 and sizes and shape[1] not in sizes:
+            raise _mismatch(folder, f"vectors of {sizes[0]:,} numbers", f"{shape[1]:,}")
+
+
+def _mismatch(folder: Path, declared: str, found: str) -> InputError:
+    fault = f"its config.json says {declared}, and its weights have {found}"
+    return InputError(f"student.base: {folder}: {fault}; give configuration and weights of one model")
 
 
 def count_parameters(folder: Path) -> int:

@@ -20,7 +20,7 @@ from safetensors import safe_open
 
 from evokd.student.base import find_local, fingerprint
 from evokd.student.compute import reproducible
-from evokd.student.tasks.network import TaskNetwork, TextPiece
+from evokd.student.tasks.network import TaskNetwork, TextPiece, load_base
 from evokd.student.tokenizer import match_padding, open_tokenizer
 
 FEATURE_BATCH = 64
@@ -209,7 +209,7 @@ def _load_encoder(
 ) -> Encoder | None:
     network = network_type(labels)
     with reproducible(seed=0):
-        model, drawn = network.load(source)
+        model, drawn = load_base(network, source)
     output_layer = {id(parameter) for parameter in network.output_layer(model).parameters()}
     weights = model.state_dict(keep_vars=True)
     if any(id(weights.get(name)) not in output_layer for name in drawn):

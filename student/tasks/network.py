@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig
 
+from evokd.messages import InputError
 from evokd.messages.imports import import_quickly
 from evokd.student.protocol import Prediction, StudentError, TrainExample
 
@@ -165,6 +166,27 @@ def load_model(kind: Any, source: str, names: Sequence[str], more_layers: int = 
     )
     misfits = {name for name, *_shapes in report["mismatched_keys"]}
     return LoadedModel(model, frozenset(report["missing_keys"] | misfits))
+
+
+def load_base(network: TaskNetwork, source: str) -> LoadedModel:
+    """Load an untrained student, or one to go on with; only what lies behind the encoder may be missing.
+
+    Raises:
+        InputError: transformers cannot load it, or weights of the encoder are missing, or have another shape than its
+            configuration says.
+    """
+    try:
+        loaded = network.load(source)
+    except (ValueError, LookupError, TypeError, AttributeError, ImportError, ArithmeticError) as exc:
+        said = " ".join(str(exc).split())[:200]
+        fault = f"transformers cannot load it ({type(exc).__name__}: {said})"
+        raise InputError(f"student.base: {source}: {fault}; check its config.json, or choose another base") from exc
+    encoder = f"{getattr(loaded.model, 'base_model_prefix', '')}."
+    lacking = sorted(name for name in loaded.drawn if name.startswith(encoder) and ".pooler." not in name)
+    if lacking:
+        fault = f"its weights lack {len(lacking)} of the encoder's tensors or have them in another shape ({lacking[0]})"
+        raise InputError(f"student.base: {source}: {fault}; save model and configuration together again")
+    return loaded
 
 
 def load_trained(network: TaskNetwork, folder: Path) -> torch.nn.Module:

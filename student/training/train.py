@@ -21,6 +21,7 @@ from evokd.student.record import read_record
 from evokd.student.save import save_student
 from evokd.student.student_settings import StudentSettings
 from evokd.student.tasks.base import TaskCodec
+from evokd.student.tasks.network import load_base
 from evokd.student.tasks.registry import codec, make_network
 from evokd.student.tokenizer import match_padding, open_tokenizer
 from evokd.student.training.adapters import low_rank_adapters
@@ -168,7 +169,7 @@ class _Training:
     def _train(self, encoder: Encoder | None, retry: RetryState) -> _Outcome:
         samples, job, network = self.samples, self.samples.job, self.samples.network
         source = job.start or locate(job.settings.base)
-        loaded = network.load(source)
+        loaded = load_base(network, source)
         model: Any = loaded.model.to(self.device)
         tokenizer = open_tokenizer(source, not network.classifies_texts)
         match_padding(model, tokenizer)

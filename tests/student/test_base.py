@@ -70,6 +70,13 @@ def split(path: Path) -> None:
     path.with_name("model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1.safetensors"}}')
 
 
+def change_config(**changes: Any) -> Callable[[Path], Any]:
+    def change(path: Path) -> None:
+        path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+    return change
+
+
 DAMAGED: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "empty": ("model.safetensors", lambda path: path.write_bytes(b""), r"is no safetensors file \(0 bytes\)"),
     "cut off": ("model.safetensors", cut, r"is cut off: [\d,]+ bytes of [\d,]+; give a complete model"),
@@ -86,6 +93,17 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], Any], str]] = {
         r"model-1\.safetensors: is missing, though",
     ),
     "more words than rows": ("tokenizer.json", add_word, r"has 99,991 sub-words and its weights have rows for [\d,]+"),
+    "more layers": (
+        "config.json",
+        change_config(num_hidden_layers=12),
+        r"its config\.json says 12 layers, and its weights have 2; give configuration and weights of one model",
+    ),
+    "fewer layers": ("config.json", change_config(num_hidden_layers=1), "says 1 layers, and its weights have 2"),
+    "another size": (
+        "config.json",
+        change_config(hidden_size=768),
+        "says vectors of 768 numbers, and its weights have 32",
+    ),
     "half a tokenizer": ("tokenizer.json", cut, r"tokenizer\.json: not readable JSON"),
     "no tokenizer": ("tokenizer.json", lambda path: path.write_text('{"version": "1.0"}'), "holds no tokenizer"),
 }

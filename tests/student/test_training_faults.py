@@ -2,6 +2,8 @@
 
 import functools
 import gc
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
 import evokd.student.training.finetune
+from evokd.messages import InputError
 from evokd.student.embedding import embed
 from evokd.student.features import CACHE
 from evokd.student.predict import predict
@@ -350,3 +353,22 @@ def test_a_student_that_answers_no_numbers_is_named(make_job: MakeJob) -> None:
     save_file({name: item * 1e30 for name, item in weights.items()}, file, metadata={"format": "pt"})
     with pytest.raises(StudentError, match=r"output is NaN; train it at a lower student\.rate"):
         predict(PredictJob(folder=job.out, texts=["a cat"]))
+
+
+@pytest.mark.parametrize("tune", ["head", "full"])
+def test_a_base_without_some_weights_of_its_encoder_is_refused(
+    make_job: MakeJob, tiny_student: Path, tmp_path: Path, tune: str
+) -> None:
+    """They would be drawn by chance."""
+    base = Path(shutil.copytree(tiny_student, tmp_path / "base"))
+    weights = load_file(base / "model.safetensors")
+    gone = [name for name in weights if name.startswith("encoder.layer.1.output") or name.startswith("pooler")]
+    save_file(
+        {name: weights[name] for name in weights if name not in gone}, base / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(InputError, match=r"its weights lack 4 of the encoder.s tensors .*layer\.1\.output"):
+        train(make_job(tune=tune, base=str(base), steps=2))
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    (base / "config.json").write_text(json.dumps({**config, "hidden_act": "none such"}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"transformers cannot load it \(KeyError: 'none such'\); check its config"):
+        train(make_job(tune=tune, base=str(base), steps=2))
