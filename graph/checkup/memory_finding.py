@@ -7,8 +7,9 @@ from pathlib import Path
 from evokd.graph.setup.plan import Plan
 from evokd.messages.finding import Finding
 from evokd.student.base import find_local
+from evokd.student.base_config import read_length
 from evokd.student.footprint import LARGE, EncoderShape, compute_need, read_shape
-from evokd.student.gpus import find_first
+from evokd.student.gpus import find_first, read_memory
 from evokd.student.student_settings import Device, LoraSettings, StudentSettings
 
 _GB = 1e9
@@ -21,12 +22,18 @@ _START = 800_000_000
 
 
 def find_memory_faults(plan: Plan) -> Iterator[Finding]:
-    """Warn of a training that does not fit, even with one text at once; advise adapters for a large encoder."""
+    """Warn of a training without its GPU, or that does not fit even with one text at once; advise adapters."""
     settings = plan.settings.student
+    if settings.device == "cuda" and not read_memory():
+        text = "student.device is cuda, and no driver of NVIDIA's is found here"
+        yield Finding("warning", "student_device", settings.base, text, "train on a machine with a GPU, or set auto")
     folder = find_local(settings.base)
     shape = None if folder is None else read_shape(Path(folder))
-    if shape is None or settings.tune == "head" or isinstance(settings.max_length, str):
+    if folder is None or shape is None or settings.tune == "head" or isinstance(settings.max_length, str):
         return
+    limit = read_length(Path(folder))
+    if limit is not None:
+        settings = settings.model_copy(update={"max_length": min(settings.max_length, limit)})
     device = measure_device(settings.device)
     is_gpu = device is not None and device[0] == "GPU"
     need = estimate_bytes(shape, settings, is_gpu=is_gpu)

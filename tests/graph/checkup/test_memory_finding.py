@@ -46,6 +46,19 @@ def test_the_embedded_student_fits_everywhere(plan: Plan, monkeypatch: pytest.Mo
     assert list(find_memory_faults(plan)) == []
 
 
+def test_a_text_is_no_longer_than_the_student_reads(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find(plan, monkeypatch, 30, max_length=100_000, lora={"rank": 16}) == []
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_told(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_finding, "read_memory", dict)
+    (found,) = find(plan, monkeypatch, 30, device="cuda", lora={"rank": 16})
+    assert (found.level, found.code) == ("warning", "student_device")
+    assert "student.device is cuda, and no driver of NVIDIA's is found here" in found.text
+    monkeypatch.setattr(memory_finding, "read_memory", lambda: {"0": 24_576 * 2**20})
+    assert find(plan, monkeypatch, 30, device="cuda", lora={"rank": 16}) == []
+
+
 def test_the_driver_is_asked_for_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho 0, 24576\necho 1, 8192\n", encoding="utf-8")
