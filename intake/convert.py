@@ -133,7 +133,7 @@ def _read_label(table: Table, number: int, column: str, value: Any, names: Mappi
         value = value[0] if value else None
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    if isinstance(value, dict | list):
+    if isinstance(value, dict | list | bytes):
         raise table.refuse(f"{column!r} holds {kind(value)}, not a label; name another with --label-column", number)
     label = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     label = _WHOLE.sub(r"\1", label)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import evokd
+from evokd.messages import InputError
 from evokd.messages.spans import Span
 from evokd.student.tasks.base import LabeledExample
 from tests.intake.sources import CLASSIFICATION, ENTITIES, LABELS, ORDER, TEXTS, span, words, write_source
@@ -50,6 +51,17 @@ def test_a_workbook(tmp_path: Path) -> None:
     assert facts["labels"] == LABELS
     assert any("the sheet 'Sheet' is read; passed over: 'other'" in note for note in facts["notes"])
     assert {row.text for row in evokd.load_domain(tmp_path / "new").seeds} == {row[0] for row in TEXTS}
+
+
+def test_labels_of_a_binary_column_are_refused(tmp_path: Path) -> None:
+    """They were read as `b'sports'`."""
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = {"text": [f"a remark of number {number}" for number in range(40)], "label": [b"praise", b"blame"] * 20}
+    parquet.write_table(pyarrow.table(rows), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet.*1: 'label' holds bytes, not a label; name another with --label"):
+        evokd.init_domain(tmp_path / "new", source=tmp_path / "a.parquet")
 
 
 def test_parquet_with_the_names_of_its_classes(tmp_path: Path) -> None:
