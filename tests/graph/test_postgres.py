@@ -260,6 +260,21 @@ def test_names_that_are_taken_or_unknown_are_told(
 
 
 @pytest.mark.usefixtures("word_students")
+def test_a_run_whose_tables_are_damaged_is_told(
+    toy_domain: Path, database: PostgresServer, tmp_path: Path, capsys: Printed
+) -> None:
+    run_quick(toy_domain, "--cycles", "1", "--store", database.url)
+    database.query("DROP TABLE evokd_one.files")
+    there = str(tmp_path / "there")
+    for command in (["runs", "--store", database.url], ["resume", "one", "--store", database.url, "--runs-dir", there]):
+        capsys.readouterr()
+        assert main.run_cli(command) == 2
+        error = " ".join(capsys.readouterr().err.split())
+        assert "the run 'one' there is damaged (relation \"files\" does not exist); restore the database, or" in error
+    assert main.run_cli(["runs", "--delete", "one", "--yes", "--store", database.url]) == 0
+
+
+@pytest.mark.usefixtures("word_students")
 def test_a_folder_takes_a_new_address_of_its_run_and_no_other_run(
     toy_domain: Path, database: PostgresServer, capsys: Printed
 ) -> None:

@@ -1,12 +1,14 @@
 """What goes wrong with a Postgres server, in plain words: it does not let us in, refuses the work, or went away."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 
 from evokd.messages import InputError
 from evokd.messages.escape import clean
-from evokd.tracing.postgres.address import VARIABLE, StoreAddress
+from evokd.tracing.postgres.address import VARIABLE, StoreAddress, name_run
 from evokd.tracing.store import StoreLostError, StoreRefusedError
 
 _PASSING = ("40001", "40P01", "57P01", "57P02", "57P03", "57P05", "25P03")
@@ -59,6 +61,21 @@ def find_refusal(address: StoreAddress, exc: psycopg.Error) -> StoreRefusedError
     code = exc.sqlstate or ""
     mend = _REFUSALS.get(code) or _REFUSALS.get(code[:2])
     return StoreRefusedError(f"{address}: {first_line(exc)}; {mend}; what was stored is safe") if mend else None
+
+
+@contextmanager
+def damage_told(address: StoreAddress) -> Iterator[None]:
+    """Say in one line that tables of a run are missing, or are others than a run makes.
+
+    Raises:
+        InputError: names the run, and what to do.
+    """
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as exc:
+        run = name_run(address.schema)
+        mend = f"restore the database, or delete the run: evokd runs --delete {run} --store {address}"
+        raise InputError(f"{address}: the run {run!r} there is damaged ({first_line(exc)}); {mend}") from exc
 
 
 def tell_lost(address: StoreAddress, exc: Exception, seconds: float) -> StoreLostError:

@@ -14,6 +14,7 @@ import psycopg
 from evokd.messages import EvokdError
 from evokd.tracing.postgres.address import StoreAddress
 from evokd.tracing.postgres.connection import Connection
+from evokd.tracing.postgres.faults import damage_told
 from evokd.tracing.postgres.session import RunSession, find_session
 from evokd.tracing.postgres.store import PostgresStore
 from evokd.tracing.store import POINTER
@@ -108,7 +109,9 @@ class FolderMirror:
 
     def _stored(self) -> dict[str, str]:
         """Name -> digest of what is stored."""
-        return {row["path"]: row["digest"] for row in self._store.read("SELECT path, digest FROM files ORDER BY path")}
+        with damage_told(self._store.address):
+            rows = self._store.read("SELECT path, digest FROM files ORDER BY path")
+        return {row["path"]: row["digest"] for row in rows}
 
     # ------------------------------------------------------------------------------------------------ one file
 

@@ -19,6 +19,7 @@ from psycopg import sql
 from evokd.messages import InputError
 from evokd.tracing.postgres.address import PREFIX, StoreAddress, name_run
 from evokd.tracing.postgres.connection import Connection, Link, describe_connection
+from evokd.tracing.postgres.faults import damage_told
 from evokd.tracing.postgres.schema import RUN_TABLES
 from evokd.tracing.postgres.shared import open_read_link, share_connection
 from evokd.tracing.store import LedgerError, RunHeldError, StoreRefusedError
@@ -166,7 +167,8 @@ def find_session(address: StoreAddress) -> RunSession | None:
 def _ask(address: StoreAddress, query: str, *values: Any) -> list[dict[str, Any]]:
     link = open_read_link(address)
     try:
-        return link.run(lambda connection: connection.execute(query, values).fetchall())
+        with damage_told(address):
+            return link.run(lambda connection: connection.execute(query, values).fetchall())
     finally:
         link.close()
 

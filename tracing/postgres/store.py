@@ -31,7 +31,7 @@ class PostgresStore:
     errors: tuple[type[Exception], ...] = (psycopg.Error,)
 
     def __init__(self, address: StoreAddress, read_only: bool = False, is_patient: bool = False) -> None:
-        self._address = address
+        self.address = address
         self._session = None if read_only else find_session(address)
         session = self._session
         self._link: ReadLink
@@ -53,7 +53,7 @@ class PostgresStore:
     @property
     def name(self) -> str:
         """Address and schema, without password."""
-        return self._address.full_name
+        return self.address.full_name
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Read rows."""
@@ -84,14 +84,14 @@ class PostgresStore:
 
     def tables(self) -> set[str]:
         """Names of the ledger's tables."""
-        rows = self.read("SELECT tablename FROM pg_tables WHERE schemaname = ?", (self._address.schema,))
+        rows = self.read("SELECT tablename FROM pg_tables WHERE schemaname = ?", (self.address.schema,))
         names = {str(row["tablename"]) for row in rows}
         return {name for name in names - BESIDE if not name.startswith("checkpoint")}
 
     def columns(self, table: str) -> set[str]:
         """Names of the columns of a table."""
         query = "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ?"
-        return {str(row["column_name"]) for row in self.read(query, (self._address.schema, table))}
+        return {str(row["column_name"]) for row in self.read(query, (self.address.schema, table))}
 
     def create(self, schema: str) -> None:
         """Make what is missing of a schema."""
@@ -103,7 +103,7 @@ class PostgresStore:
 
     def fork(self) -> "PostgresStore":
         """Another connection to the ledger."""
-        return PostgresStore(self._address, is_patient=True)
+        return PostgresStore(self.address, is_patient=True)
 
     def check(self) -> None:
         """Check that the server answers and that this process holds the run, so that a reply can be stored."""
