@@ -30,6 +30,12 @@ def test_runs_of_an_empty_folder_say_how_to_start(tmp_path: Path, capsys: pytest
     assert "evokd run support_tickets" in printed.err
 
 
+def test_a_folder_in_place_of_the_option_is_told_the_option(
+    done_runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_refusal(["runs", str(done_runs)], ["--runs-dir FOLDER"], capsys)
+
+
 @pytest.fixture
 def own(done_runs: Path, tmp_path: Path) -> Path:
     """A runs folder with two finished runs, `one` and `two`."""
