@@ -239,7 +239,7 @@ class BatchQueue:
     def _tell_state(self, opened: OpenBatch, state: BatchState, next_look: float | None, missing: int = 0) -> None:
         counts = (len(opened.keys), state.done, state.failed)
         about = (self._endpoint, self._model, opened.batch, state.status)
-        self._tell(BatchProgress(*about, *counts, next_look, missing))
+        self._tell(BatchProgress(*about, *counts, next_look, missing, opened.is_found))
 
     async def _read_end(self, opened: OpenBatch, state: BatchState) -> Mapping[str, RowOutcome | None]:
         """The outcomes of a batch that has ended.

@@ -47,6 +47,8 @@ class BatchProgress:
     """Seconds until it is looked at again; None once it has ended."""
     missing: int = 0
     """Calls that its files lack although it has ended; told once the files are read. They are asked again."""
+    is_found: bool = False
+    """Whether an earlier process has sent it."""
 
 
 class OpenBatch:

@@ -40,7 +40,10 @@ class BatchWait:
             return f"batch of {calls} {_ENDS.get(status, status)}: {event['done']:,} answered{without}"
         is_new = name not in self._open
         self._open[name] = (event, self._clock() + event["next_look"])
-        return f"batch of {calls} sent ({name}); waiting, Ctrl-C is safe: evokd resume goes on" if is_new else None
+        if not is_new:
+            return None
+        fate = "was sent earlier" if event.get("is_found") else "sent"
+        return f"batch of {calls} {fate} ({name}); waiting, Ctrl-C is safe: evokd resume goes on"
 
     def tell(self) -> str:
         """Write what is waited for, behind the name of the node; empty where nothing is."""

@@ -57,6 +57,7 @@ async def test_calls_in_flight_make_one_batch_at_half_the_price(client: Open, le
     assert (server.sizes, len(server.direct)) == ([39], 1), "the first call finds out what the server accepts"
     assert [(look.status, look.done) for look in seen] == [("in_progress", 19), ("finalizing", 39), ("completed", 39)]
     assert [look.next_look is None for look in seen] == [False, False, True]
+    assert not any(look.is_found for look in seen)
     calls = ledger.calls()
     by_batch = [call for call in calls if BY_BATCH in call.flags]
     assert len(by_batch) == 39
@@ -175,7 +176,10 @@ async def test_a_batch_that_was_made_while_the_run_was_killed_is_found_by_its_to
     monkeypatch.undo()
     (record,) = ledger.open_batches(URL, "m-1")
     assert record.batch is None, "killed between the making of the batch and the storing of its id"
-    assert all(answer.reply is not None for answer in await ask_many(client(server), 6))
+    second, seen = client(server), list[BatchProgress]()
+    second.on_batch = seen.append
+    assert all(answer.reply is not None for answer in await ask_many(second, 6))
+    assert all(look.is_found for look in seen)
     assert (len(server.desk.batches), set(server.paid.values())) == (1, {1})
 
 

@@ -40,6 +40,11 @@ def test_the_live_line_tells_how_the_largest_batch_stands() -> None:
     assert wait.tell().startswith(", batch of 412 calls and 1 more: in progress")
 
 
+def test_a_batch_that_an_earlier_process_sent_is_not_said_to_be_sent_again() -> None:
+    told = BatchWait(FakeClock()).take(look("in_progress", 1, 15.0, is_found=True))
+    assert told == ("batch of 412 calls was sent earlier (batch_1); waiting, Ctrl-C is safe: evokd resume goes on")
+
+
 def test_an_end_is_told_with_what_is_left_without_a_reply() -> None:
     wait = BatchWait(FakeClock())
     wait.take(look("in_progress", 120, 30.0))
