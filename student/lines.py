@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evokd.messages import InputError
-from evokd.student.reading.columns import ColumnNames
+from evokd.student.reading.columns import TEXT_NAMES, ColumnNames, advise_columns, guess_name, list_names
 from evokd.student.reading.layout import Layout, refusal
 from evokd.student.reading.rows import ENDINGS, check_file, read_rows
 from evokd.student.reading.source import Source, file_source
@@ -62,8 +62,8 @@ def cut_texts(
     blank, first = 0, 0
     columns = ColumnNames({} if text_column is None else {"text": text_column}, or_known=or_text)
     for number, row in read_rows(source, form, layout, wanted="text", columns=columns):
-        is_empty_cell = form == "parquet" and row.get("text") is None
-        text = "" if is_empty_cell else text_of(source.name, number, row, called=layout.renamed.get("text"))
+        is_null = row.get("text") is None and "tokens" not in row and (form == "parquet" or "text" in row)
+        text = "" if is_null else text_of(source.name, number, row, called=layout.renamed.get("text"))
         if not is_blank(text):
             layout.show({"text": text})
             yield Line(number, text)
@@ -95,7 +95,15 @@ def text_of(name: str, number: int, row: dict[str, Any], column: str = "text", c
     if text is not None and not isinstance(text, str):
         raise refusal(name, number, f'"{called}" is {kind(text)}, not a text; write one text a row')
     if text is None:
-        raise refusal(name, number, f'no text; write {{"{called}": "..."}}')
+        raise refusal(name, number, _explain_absence(row, column, called))
     if has_half_pair(text):
         raise refusal(name, number, f'"{called}" holds half a surrogate pair; write the character itself')
     return text
+
+
+def _explain_absence(row: dict[str, Any], column: str, called: str) -> str:
+    """Say that a row has no text, and which other key seems to hold it."""
+    other = guess_name([key for key in row if isinstance(row[key], str)], TEXT_NAMES) if column not in row else None
+    if other is None:
+        return f'no text; write {{"{called}": "..."}}'
+    return f'no key "{called}"; its keys are {list_names(list(row))}; {advise_columns([other])}'

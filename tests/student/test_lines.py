@@ -9,6 +9,7 @@ import pytest
 
 from evokd.messages import InputError
 from evokd.student.lines import Line, read_lines
+from evokd.student.reading.layout import Layout
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:
@@ -57,6 +58,13 @@ def test_rows_of_a_parquet_file(tmp_path: Path) -> None:
         list(read_lines(write(tmp_path, "broken.parquet", "no")))
 
 
+def test_a_null_is_a_row_without_a_text_in_json_lines_as_in_a_table(tmp_path: Path) -> None:
+    layout = Layout()
+    path = write(tmp_path, "rows.jsonl", '{"text": "x"}\n{"text": null}\n{"text": ""}\n')
+    assert [line.text for line in read_lines(path, layout)] == ["x"]
+    assert layout.notes == ["2 rows without a text passed over, the first at line 2"]
+
+
 BROKEN = {
     "tokens as lines": (
         "train.txt",
@@ -71,7 +79,12 @@ BROKEN = {
     ),
     "no object": ("rows.jsonl", '{"text": "x"}\n["x"]\n', r"rows\.jsonl:2: not a JSON object; write"),
     "no text": ("rows.jsonl", '{"text": 5}\n', r'rows\.jsonl:1: "text" is a number, not a text; write it in quotes'),
-    "null": ("rows.jsonl", '{"text": null}\n', r"rows\.jsonl:1: no text; write"),
+    "no key": ("rows.jsonl", '{"text": "x"}\n{"n": 1}\n', r"rows\.jsonl:2: no text; write"),
+    "another key": (
+        "rows.jsonl",
+        '{"id": "7", "Body": "x"}\n',
+        r"rows\.jsonl:1: no key \"text\"; its keys are 'id', 'Body'; .* columns: \{text: Body\}; for predict",
+    ),
     "broken JSON": ("rows.jsonl", '{"text": "x"}\n{"text": \n', r"rows\.jsonl:2: broken JSON"),
     "half a pair": ("rows.jsonl", '{"text": "\\ud83d"}\n', r"rows\.jsonl:1: .*half a surrogate pair"),
     "no column": (
