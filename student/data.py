@@ -30,6 +30,7 @@ def read_examples(
     layout: Layout | None = None,
     columns: Mapping[str, str] | None = None,
     or_known: bool = False,
+    but_no_slip: bool = False,
 ) -> list[LabeledExample]:
     """Read a data file: .jsonl, .csv or .tsv with a header, CoNLL columns, or .parquet when pyarrow is installed.
 
@@ -40,12 +41,13 @@ def read_examples(
         layout: what was recognised is written here.
         columns: known name ("text", "label", ...) -> the file's name for it; other columns are then passed over.
         or_known: whether a file that has none of these columns is read by the known names.
+        but_no_slip: whether such a file is refused where one of its names may be one of these, written otherwise.
 
     Raises:
         InputError: `path:line: what; how to mend it` for the first fault found.
     """
     layout = layout or Layout()
-    rows = _read_table(path, codec, layout, ColumnNames(columns or {}, or_known))
+    rows = _read_table(path, codec, layout, ColumnNames(columns or {}, or_known, but_no_slip))
     if not rows:
         raise InputError(f"{path}: holds no rows; add at least one or leave the file out")
     examples, said = _to_examples(path, codec, layout, rows, _advise_domain)

@@ -230,7 +230,8 @@ def _read(
             f"{file}: {tell_absent(file)}; it is named under data.{split} in {path}{find_line(path, split)}"
         )
     files.append(DataFile(split, file, Layout()))
-    return tuple(read_examples(file, task, notes, files[-1].layout, data.columns))
+    has_pool = data.pool is not None  # whose columns they may be; without one a column that is not there is a mistake
+    return tuple(read_examples(file, task, notes, files[-1].layout, data.columns, or_known=has_pool, but_no_slip=True))
 
 
 def _check_seeds(path: Path, seeds: tuple[LabeledExample, ...], task: TaskCodec) -> None:

@@ -31,6 +31,8 @@ class ColumnNames:
     """Known name -> the file's name for it. Empty: every column is read, by its own name."""
     or_known: bool = False
     """Whether a file that has none of the mapped columns is read by the known names."""
+    but_no_slip: bool = False
+    """Whether such a file is refused all the same where one of its names may be a mapped one, written otherwise."""
     may_lack: tuple[str, ...] = ()
     """Known names whose mapped column a row need not have."""
 
@@ -73,12 +75,18 @@ class ColumnNames:
         known = [column for column in KNOWN if column in found and not self.is_rivalled(column, found)]
         needed = [column for meaning, column in self.mapping.items() if meaning not in self.may_lack]
         lacking = [column for column in needed if column not in found]
-        if self.or_known and len(lacking) == len(self.mapping) and {"text", "tokens"} & {*known}:
+        if self._falls_back(lacking, found) and {"text", "tokens"} & {*known}:
             return {column: column for column in known}
         if lacking:
             raise refusal(name, line, self._tell_lacking(lacking[0], found))
         chosen = {column: meaning for meaning, column in self.mapping.items()}
         return chosen | {column: column for column in known if column not in chosen and column not in self.mapping}
+
+    def _falls_back(self, lacking: Sequence[str], found: Sequence[str]) -> bool:
+        """Whether a file that lacks these columns is read by the known names."""
+        if not self.or_known or len(lacking) < len(self.mapping):
+            return False
+        return not (self.but_no_slip and any(_find_near(column, found) for column in lacking))
 
     def _is_text(self, meaning: str) -> bool:
         return self.mapping[meaning] == self.mapping.get("text", "text")
@@ -113,6 +121,8 @@ class ColumnNames:
             column if chosen[column] == column else f"{chosen[column]} (column {column!r})" for column in read
         ]
         layout.renamed = {chosen[column]: column for column in read if chosen[column] != column}
+        if self.mapping and not {*self.mapping.values()} & {*found}:
+            layout.notes.append(f"holds no column {list_names([*self.mapping.values()])}; read by the usual names")
         if self.mapping:
             layout.passed_over += [repr(column) for column in found if column not in chosen]
 
@@ -161,10 +171,15 @@ def tell_lacking(meaning: str, column: str, found: Sequence[str]) -> str:
         column: its name.
         found: the names that the file has.
     """
+    near = _find_near(column, found)
+    hint = f" (did you mean {near!r}?)" if near is not None else ""
+    return f"no column {column!r} to read as {meaning}{hint}; its columns are {list_names(found)}"
+
+
+def _find_near(column: str, found: Sequence[str]) -> str | None:
     folded = {name.casefold(): name for name in found}
     near = find_closest(column.casefold(), list(folded))
-    hint = f" (did you mean {folded[near]!r}?)" if near is not None else ""
-    return f"no column {column!r} to read as {meaning}{hint}; its columns are {list_names(found)}"
+    return folded[near] if near is not None else None
 
 
 def list_names(found: Sequence[str]) -> str:

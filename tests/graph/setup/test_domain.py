@@ -178,6 +178,14 @@ def test_columns_are_read_by_the_names_of_the_user(toy_domain: Path) -> None:
     assert told["pool"] == "JSON lines: text"
 
 
+def test_columns_may_be_those_of_the_pool_alone(toy_domain: Path) -> None:
+    write_rows(toy_domain / "pool.jsonl", [{"Body": f"the parcel of customer {number} is lost"} for number in range(5)])
+    edit(data={**DATA, "pool": "pool.jsonl", "columns": {"text": "Body"}})(toy_domain)
+    domain = plan_run(toy_domain, "evokd", []).domain
+    assert (len(domain.seeds), len(domain.pool)) == (3, 5)
+    assert f"{toy_domain / 'seeds.jsonl'}: holds no column 'Body'; read by the usual names" in domain.notes
+
+
 def test_only_seeds_are_needed(toy_domain: Path) -> None:
     edit(data={"seeds": "seeds.jsonl"}, rehearsal=None, metric=None)(toy_domain)
     domain = load_domain(toy_domain)

@@ -103,6 +103,17 @@ def test_a_pool_without_the_mapped_column_is_read_by_text(tmp_path: Path) -> Non
         list(read_lines(path, text_column="Body"))
 
 
+def test_a_labelled_file_with_none_of_the_mapped_columns_is_read_by_the_usual_names_unless_one_may_be_meant(
+    tmp_path: Path,
+) -> None:
+    path, layout = write(tmp_path, "rows.csv", "text,label\nit crashes,bug\n"), Layout()
+    body, slip = {"text": "Body"}, {"text": "Text"}
+    assert read_examples(path, CODEC, layout=layout, columns=body, or_known=True, but_no_slip=True) == READ[1:]
+    assert layout.notes == ["holds no column 'Body'; read by the usual names"]
+    with pytest.raises(InputError, match=r"no column 'Text' .*did you mean 'text'"):
+        read_examples(path, CODEC, columns=slip, or_known=True, but_no_slip=True)
+
+
 FAULTS: dict[str, tuple[str, str, Mapping[str, str], str]] = {
     "misspelt": (
         "a.csv",
