@@ -46,7 +46,7 @@ def find_memory_faults(plan: Plan) -> Iterator[Finding]:
         adapters = settings.model_copy(update={"lora": LoraSettings(rank=_RANK)})
         less = estimate_bytes(shape, adapters, is_gpu=is_gpu)
         text = f"the student has {millions}; training all takes {need / _GB:.1f} GB, adapters {less / _GB:.1f} GB"
-        yield Finding("hint", "student_large", settings.base, text, f"set student.lora.rank={_RANK}")
+        yield Finding("hint", "student_large", settings.base, text, f"--set student.lora.rank={_RANK}")
 
 
 def estimate_bytes(shape: EncoderShape, settings: StudentSettings, *, is_gpu: bool) -> int:
@@ -75,4 +75,4 @@ def _advise(settings: StudentSettings) -> str:
     if not settings.gradient_checkpointing:
         ways.append("student.gradient_checkpointing=true")
     ways.append("student.tune=head")
-    return f"set {' or '.join(ways)}, or choose a smaller student.base"
+    return f"{' or '.join(f'--set {way}' for way in ways)}, or a smaller base (--student)"

@@ -31,13 +31,14 @@ def test_a_student_too_large_for_its_gpu(plan: Plan, monkeypatch: pytest.MonkeyP
     (found,) = find(plan, monkeypatch, 6)
     assert (found.level, found.code) == ("warning", "student_memory")
     assert "434 million parameters), and the GPU has 6.0 GB" in found.text
-    assert found.mend.startswith("set student.lora.rank=16 or student.gradient_checkpointing=true or student.tune=head")
+    ways = "--set student.lora.rank=16 or --set student.gradient_checkpointing=true or --set student.tune=head"
+    assert found.mend == f"{ways}, or a smaller base (--student)"
     assert find(plan, monkeypatch, 6, lora={"rank": 16}) == []
 
 
 def test_a_large_student_gets_advice(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = find(plan, monkeypatch, 80)
-    assert (found.level, found.code, found.mend) == ("hint", "student_large", "set student.lora.rank=16")
+    assert (found.level, found.code, found.mend) == ("hint", "student_large", "--set student.lora.rank=16")
     assert find(plan, monkeypatch, 80, tune="head") == []
 
 
