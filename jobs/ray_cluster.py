@@ -101,7 +101,7 @@ class RayCluster:
         cpus = sum(node.cpus for node in nodes)
         many = "1 machine" if len(nodes) == 1 else f"{len(nodes)} machines"
         start = "Ray: started on this machine" if self.is_own else f"Ray: a cluster of {many}"
-        return f"{start}, {cpus:g} cores"
+        return f"{start}, {_count(cpus, 'core')}"
 
     def count_slots(self, cpus: int) -> int:
         """Count the workers that have room, each with so many cores and the GPUs asked for.
@@ -114,7 +114,7 @@ class RayCluster:
             by_gpu = node.gpus / self._gpus + _ROUNDING if self._gpus else float("inf")
             slots += int(min(node.cpus // cpus, by_gpu))
         if not slots:
-            wanted = f"{cpus} cores" + (f" and {self._gpus:g} GPUs" if self._gpus else "")
+            wanted = _count(cpus, "core") + (f" and {_count(self._gpus, 'GPU')}" if self._gpus else "")
             raise InputError(f"--on ray: no machine of the cluster has {wanted}; ask for less, or add machines")
         return slots
 
@@ -241,6 +241,10 @@ def _check_address(address: str, source: str) -> None:
         reason = exc.strerror or str(exc)
         mend = "start a cluster with `ray start --head`, or leave --ray-address and RAY_ADDRESS out"
         raise InputError(f"{source} {address}: nobody answers there ({reason}); {mend}") from exc
+
+
+def _count(number: float, what: str) -> str:
+    return f"{number:g} {what}" if number == 1 else f"{number:g} {what}s"
 
 
 def shorten(error: BaseException) -> str:

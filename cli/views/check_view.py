@@ -110,7 +110,9 @@ def _tell_balance(figures: Mapping[str, Any]) -> str:
     labels = figures["labels"]
     what = "examples" if figures["without_entities"] is None else "entities"
     if len(set(labels.values())) == 1:
-        return f"{figures['rows']:,} rows, {next(iter(labels.values())):,} {what} of each label"
+        each = next(iter(labels.values()))
+        one = "1 example" if what == "examples" else "1 entity"
+        return f"{count(figures['rows'], 'row')}, {one if each == 1 else f'{each:,} {what}'} of each label"
     counts = sorted(labels.items(), key=lambda item: -item[1])
     shown = counts if len(counts) <= _MOST_LABELS else [*counts[: _MOST_LABELS - 4], *counts[-4:]]
     left = len(counts) - len(shown)
@@ -118,7 +120,7 @@ def _tell_balance(figures: Mapping[str, Any]) -> str:
     ratio = f"; ratio {figures['ratio']:g}" if figures["ratio"] else ""
     empty = figures["without_entities"] or figures["without_labels"]
     without = f"; {empty:,} texts without any" if empty else ""
-    return f"{figures['rows']:,} rows; {what}: {told}{ratio}{without}"
+    return f"{count(figures['rows'], 'row')}; {what}: {told}{ratio}{without}"
 
 
 def _tell_lengths(lengths: Mapping[str, int] | None) -> str:

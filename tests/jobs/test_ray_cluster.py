@@ -69,7 +69,7 @@ def test_slots_are_those_that_machines_have_room_for() -> None:
     assert open_played([HEAD, BIG, SMALL], gpus=1).count_slots(1) == 1
     with pytest.raises(InputError, match="no machine of the cluster has 9 cores"):
         cluster.count_slots(9)
-    with pytest.raises(InputError, match="has 1 cores and 2 GPUs"):
+    with pytest.raises(InputError, match="has 1 core and 2 GPUs"):
         open_played([HEAD, BIG], gpus=2).count_slots(1)
 
 
