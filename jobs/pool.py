@@ -237,7 +237,8 @@ class JobPool(ABC):
             self._tell({"event": "repeated", "job": job, "lost_node": death.with_its_node})
             self._waiting.insert(0, job)
             return
-        what = "the machines that did it went away" if death.with_its_node else "its process died"
+        lost = "the machines that did it, or Ray's processes there, went away"
+        what = lost if death.with_its_node else "its process died"
         advice = f"; {death.advice}" if death.advice else ""
         self._fail(JobFailure(job, f"{what} {limit} times ({death.cause}){advice}", 1))
 

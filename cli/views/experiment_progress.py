@@ -81,10 +81,12 @@ class ExperimentProgress(LiveLine):
         self._say(f"{self._done}/{self._total} {literal(job.name)}, {took:.1f} s{self._left()}")
 
     def _on_repeated(self, event: Mapping[str, Any]) -> None:
-        what = "machine" if event["lost_node"] else "process"
-        gone = "went away" if event["lost_node"] else "died"
+        name = literal(event["job"].name)
+        fault = f"the process of {name} died"
+        if event["lost_node"]:  # Ray tells a lost machine and a lost process of its own alike
+            fault = f"the machine of {name}, or Ray's process there, went away"
         self._running.pop(event["job"].id, None)
-        self._warn(f"[yellow]the {what} of {literal(event['job'].name)} {gone}; once more[/]")
+        self._warn(f"[yellow]{fault}; once more[/]")
 
     def _on_failed(self, event: Mapping[str, Any]) -> None:
         self._running.pop(event["job"].id, None)

@@ -70,7 +70,10 @@ def test_a_folder_that_keeps_its_parts_is_told() -> None:
         ({"event": "cluster", "message": "Ray: here"}, "Ray: here"),
         ({"event": "waiting"}, "no machine of the cluster has room; waiting"),
         ({"event": "unfit", "message": "no key"}, "a machine of the cluster is not used: no key"),
-        ({"event": "repeated", "job": JOB, "lost_node": True}, "the machine of part-[b]1 went away; once more"),
+        (
+            {"event": "repeated", "job": JOB, "lost_node": True},
+            "the machine of part-[b]1, or Ray's process there, went away; once more",
+        ),
         ({"event": "repeated", "job": JOB, "lost_node": False}, "the process of part-[b]1 died; once more"),
     ],
 )
