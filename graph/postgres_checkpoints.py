@@ -20,7 +20,7 @@ from evokd.tracing.postgres.address import StoreAddress, read_pointer
 from evokd.tracing.postgres.connection import choose_patience, describe_connection, session_settings
 from evokd.tracing.postgres.faults import explain_refusal, find_refusal, is_lost, tell_lost
 from evokd.tracing.postgres.session import find_session
-from evokd.tracing.store import LedgerError
+from evokd.tracing.store import LedgerError, StoreLostError
 
 ResultT = TypeVar("ResultT")
 AsyncConnection = psycopg.AsyncConnection[DictRow]
@@ -66,12 +66,17 @@ class PatientSaver(AsyncPostgresSaver):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """Store what a node has written."""
+        """Store what a node has written; where that is the loss of the server, it was waited for already."""
         put = super().aput_writes
-        await self._patiently(lambda: put(config, writes, task_id, task_path))
+        is_known = any(isinstance(value, StoreLostError) for _, value in writes)
+        await self._patiently(lambda: put(config, writes, task_id, task_path), is_known)
 
-    async def _patiently(self, work: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    async def _patiently(self, work: Callable[[], Awaitable[ResultT]], is_known: bool = False) -> ResultT:
         """Do work, again until the server is back.
+
+        Args:
+            work: what is done.
+            is_known: whether the server was given up already.
 
         Raises:
             StoreLostError: it did not come back in time.
@@ -90,7 +95,7 @@ class PatientSaver(AsyncPostgresSaver):
                     told = " ".join(str(exc).split())
                     raise LedgerError(f"{self._address}: the checkpoints cannot be read or written: {told}") from exc
                 waited = time.monotonic() - since
-                if waited > choose_patience(session is not None and session.in_hurry()):
+                if waited > choose_patience(is_known or (session is not None and session.in_hurry())):
                     raise tell_lost(self._address, exc, waited) from exc
             await asyncio.sleep(_PAUSE)
 

@@ -11,11 +11,13 @@ import pytest
 
 pytest.importorskip("psycopg_pool", reason="needs evokd[postgres]")
 
+import evokd.graph.postgres_checkpoints as postgres_checkpoints
 import evokd.tracing.postgres.address as address
 import evokd.tracing.postgres.connection as connection
 from evokd.cli import main
 from evokd.graph import nodes
 from evokd.graph.nodes import publish
+from evokd.graph.nodes import train as train_node
 from evokd.graph.setup.run_folder import RunFolder
 from evokd.tracing.events import read_events
 from evokd.tracing.postgres import session
@@ -294,20 +296,31 @@ def test_a_server_that_stays_away_stops_the_run_and_says_how_to_go_on(
     toy_domain: Path, database: PostgresServer, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "PATIENCE", 0.5)
-    train = nodes.train.run_training
+    monkeypatch.setattr(connection, "HURRY", 0.1)
+    monkeypatch.setattr(postgres_checkpoints, "_WAIT", 0.5)
+    hurries: list[bool] = []
+
+    def choose_patience(in_hurry: bool) -> float:
+        hurries.append(in_hurry)
+        return connection.choose_patience(in_hurry)
+
+    monkeypatch.setattr(postgres_checkpoints, "choose_patience", choose_patience)
+    train = train_node.run_training
 
     async def train_without_server(*args: object) -> object:
         if args[1] == 1:
             database.stop()
+            hurries.clear()
         return await train(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(nodes.train, "run_training", train_without_server)
+    monkeypatch.setattr(train_node, "run_training", train_without_server)
     runs = tmp_path / "runs"
     options = [*QUICK, "--runs-dir", str(runs), "--run-id", "one", "--store", database.url]
     code = main.run_cli(["run", str(toy_domain), *options])
     last = capsys.readouterr().err.splitlines()[-1]
     try:
         assert code == 1
+        assert True in hurries, "the checkpoints do not wait as long again for a server that the ledger has given up"
         assert "has not answered for" in last
         assert f"go on with: evokd resume {runs / 'one'}" in last
         assert main.run_cli(["resume", str(runs / "one")]) == 2
@@ -315,5 +328,5 @@ def test_a_server_that_stays_away_stops_the_run_and_says_how_to_go_on(
         assert main.run_cli(["show", str(runs / "one")]) == 2
     finally:
         database.start()
-    monkeypatch.setattr(nodes.train, "run_training", train)
+    monkeypatch.setattr(train_node, "run_training", train)
     assert main.run_cli(["resume", str(runs / "one")]) == 0, capsys.readouterr().err

@@ -185,6 +185,8 @@ class Link:
         self._in_hurry = in_hurry
         self._mutex = threading.RLock()
         self._closed = False
+        self._is_given_up = False
+        """Whether the server stayed away the last time: who asks next does not wait as long once more."""
         try:
             self._connection: Connection | None = None if is_patient else connect(address, read_only)
         except psycopg.Error as exc:
@@ -203,7 +205,9 @@ class Link:
             pause = _PAUSES[0]
             while True:
                 try:
-                    return work(self._reconnect())
+                    done = work(self._reconnect())
+                    self._is_given_up = False
+                    return done
                 except psycopg.Error as exc:
                     refusal = find_refusal(self.address, exc)
                     if refusal is not None:
@@ -213,7 +217,8 @@ class Link:
                     self._drop()
                     since = since or time.monotonic()
                     waited = time.monotonic() - since
-                    if waited > choose_patience(self._in_hurry()):
+                    if waited > choose_patience(self._in_hurry() or self._is_given_up):
+                        self._is_given_up = True
                         raise tell_lost(self.address, exc, waited) from exc
                 time.sleep(pause)
                 pause = min(2 * pause, _PAUSES[1])

@@ -87,6 +87,40 @@ def test_who_is_asked_to_stop_does_not_wait_long_for_a_server(
             postgres.start()
 
 
+def test_a_server_that_was_given_up_is_not_waited_for_as_long_again(
+    pointer: Path, address: StoreAddress, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 0.4)
+    monkeypatch.setattr(connection, "HURRY", 0.0)
+    patience: list[bool] = []
+    choose = connection.choose_patience
+
+    def note(in_hurry: bool) -> float:
+        patience.append(in_hurry)
+        return choose(in_hurry)
+
+    monkeypatch.setattr(connection, "choose_patience", note)
+    with hold_run(address), Ledger(pointer) as ledger:
+        postgres.stop()
+        try:
+            for is_known in (False, True):
+                patience.clear()
+                with pytest.raises(StoreLostError, match="has not answered for"):
+                    ledger.record_call(call())
+                assert set(patience) == {is_known}
+        finally:
+            postgres.start()
+        ledger.record_call(call())
+        postgres.stop()
+        patience.clear()
+        try:
+            with pytest.raises(StoreLostError):
+                ledger.record_call(call())
+        finally:
+            postgres.start()
+        assert set(patience) == {False}, "it was back meanwhile"
+
+
 def test_a_run_that_was_dropped_is_told(address: StoreAddress, postgres: PostgresServer) -> None:
     assert list_schemas(address) == {"evokd_one": True}
     postgres.query(DROP)
