@@ -15,7 +15,6 @@ import evokd.graph.postgres_checkpoints as postgres_checkpoints
 import evokd.tracing.postgres.address as address
 import evokd.tracing.postgres.connection as connection
 from evokd.cli import main
-from evokd.graph import nodes
 from evokd.graph.nodes import publish
 from evokd.graph.nodes import train as train_node
 from evokd.graph.setup.run_folder import RunFolder
