@@ -104,6 +104,5 @@ def text_of(name: str, number: int, row: dict[str, Any], column: str = "text", c
 def _explain_absence(row: dict[str, Any], column: str, called: str) -> str:
     """Say that a row has no text, and which other key seems to hold it."""
     other = guess_name([key for key in row if isinstance(row[key], str)], TEXT_NAMES) if column not in row else None
-    if other is None:
-        return f'no text; write {{"{called}": "..."}}'
-    return f'no key "{called}"; its keys are {list_names(list(row))}; {advise_columns([other])}'
+    told = f'no text; write {{"{called}": "..."}}'
+    return told if other is None else f"{told}; its keys are {list_names(list(row))}; {advise_columns([other])}"

@@ -83,7 +83,7 @@ BROKEN = {
     "another key": (
         "rows.jsonl",
         '{"id": "7", "Body": "x"}\n',
-        r"rows\.jsonl:1: no key \"text\"; its keys are 'id', 'Body'; .* columns: \{text: Body\}; for predict",
+        r"rows\.jsonl:1: no text; write .*; its keys are 'id', 'Body'; .* columns: \{text: Body\}; for predict",
     ),
     "broken JSON": ("rows.jsonl", '{"text": "x"}\n{"text": \n', r"rows\.jsonl:2: broken JSON"),
     "half a pair": ("rows.jsonl", '{"text": "\\ud83d"}\n', r"rows\.jsonl:1: .*half a surrogate pair"),
