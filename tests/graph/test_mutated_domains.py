@@ -290,7 +290,7 @@ def test_a_broken_parquet_file_is_refused_in_one_line(
     class ArrowError(Exception):
         pass
 
-    def open_file(path: Path) -> None:
+    def open_file(path: Path, **_: object) -> None:
         raise ArrowError(said)
 
     parquet = ModuleType("pyarrow.parquet")
