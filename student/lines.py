@@ -62,7 +62,7 @@ def cut_texts(
     blank, first = 0, 0
     columns = ColumnNames({} if text_column is None else {"text": text_column}, or_known=or_text)
     for number, row in read_rows(source, form, layout, wanted="text", columns=columns):
-        is_null = row.get("text") is None and "tokens" not in row and (form == "parquet" or "text" in row)
+        is_null = row.get("text") is None and row.get("tokens") is None and (form == "parquet" or "text" in row)
         text = "" if is_null else text_of(source.name, number, row, called=layout.renamed.get("text"))
         if not is_blank(text):
             layout.show({"text": text})

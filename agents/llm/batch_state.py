@@ -73,7 +73,7 @@ class BatchState:
 
 
 def read_state(batch: "Batch", clean: Callable[[str], str]) -> BatchState:
-    """Read what a server says of a batch.
+    """Read what a server says of a batch; some servers spell its cancellation with one l.
 
     Args:
         batch: the answer.
@@ -83,7 +83,7 @@ def read_state(batch: "Batch", clean: Callable[[str], str]) -> BatchState:
     found = (batch.errors.data or ()) if batch.errors else ()
     return BatchState(
         batch=batch.id,
-        status=clean(str(batch.status)),
+        status=clean(str(batch.status)).replace("canceled", "cancelled"),
         done=int(getattr(counts, "completed", 0) or 0),
         failed=int(getattr(counts, "failed", 0) or 0),
         files=tuple(file for file in (batch.output_file_id, batch.error_file_id) if file),

@@ -147,6 +147,8 @@ def _choose(name: str, names: list[str], wanted: str | None, columns: ColumnName
     if wanted is None:
         is_index = () if columns.keeps_all else (_PANDAS_INDEX,)
         return {column: meaning for column, meaning in chosen.items() if not column.startswith(is_index)}
+    if wanted == "text" and wanted not in chosen.values() and "tokens" in chosen.values():
+        wanted = "tokens"  # a text in words, as data sets of entities have it
     if wanted not in chosen.values():
         fault = f'no column is called "{wanted}" (found {list_names(names)}); {advise_columns(names)}'
         raise refusal(name, None, fault)

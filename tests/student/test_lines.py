@@ -51,6 +51,8 @@ def test_rows_of_a_parquet_file(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     parquet.write_table(pyarrow.table({"text": ["one", None, " ", "two"], "id": [1, 2, 3, 4]}), path)
     assert list(read_lines(path)) == [Line(1, "one"), Line(4, "two")]
+    parquet.write_table(pyarrow.table({"tokens": [["one", "two"], None, ["three"]], "tags": [[0, 0], None, [1]]}), path)
+    assert list(read_lines(path)) == [Line(1, "one two"), Line(3, "three")]
     parquet.write_table(pyarrow.table({"body": ["one"]}), path)
     with pytest.raises(InputError, match="no column is called \"text\" \\(found 'body'\\)"):
         list(read_lines(path))

@@ -152,6 +152,12 @@ async def test_outcomes_in_odd_forms_are_used(
     check_paid_once(server, await ask(server))
 
 
+async def test_a_cancellation_in_american_spelling_is_the_end(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_batches(monkeypatch, lambda shown: shown.update(status=shown["status"].replace("cancelled", "canceled")))
+    server = serve("cancelled")
+    check_paid_once(server, await ask(server))
+
+
 async def test_a_failed_batch_with_replies_is_read(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     change_batches(monkeypatch, lambda shown: shown.update(status="failed"))
     server = serve()
