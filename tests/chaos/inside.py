@@ -1,5 +1,6 @@
 """Experiment: a storm of errors inside answers with status 200; the run waits, and ends as if there had been none."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ STORM = 2.0
 """Seconds of the storm."""
 MOST_TRIES = 6
 """Tries of one call in that time: the waits between them double from half a second on."""
+_COUNTED = re.compile(r"(\d+) more failed call")
+"""How the program tells of failed calls whose error it has told before."""
 
 
 def report_inside(lab: Lab) -> None:
@@ -42,8 +45,13 @@ def _report_inside(lab: Lab, case: Case) -> None:
     )
     most = max(count_tries(struck), default=0)
     lab.note(where, f"calls wait meanwhile: {MOST_TRIES} tries each at most", most, 0 < most <= MOST_TRIES)
-    quoted = sum(entry.marker in life.out + life.err for entry in struck)
-    lab.note(where, "the server's own words are told", f"{quoted} of {len(struck)}", quoted == len(struck) > 0)
+    said = life.out + life.err
+    quoted = sum(entry.marker in said for entry in struck)
+    counted = sum(map(int, _COUNTED.findall(said)))
+    told = f"{quoted} told, {counted} counted, of {len(struck)}"
+    lab.note(
+        where, "the server's own words are told, repeats counted", told, quoted + counted == len(struck) > 0 < quoted
+    )
     missing = unrecorded(entries, ledger_calls(folder))
     lost = [f"request {entry.number}, {entry.marker}" for entry in missing]
     lab.note(
