@@ -241,10 +241,15 @@ class Ledger(Batches):
         ]
 
     def count_tokens(self, first: int, end: int) -> dict[str, int]:
-        """Kind of text -> tokens of the calls of its lessons in the cycles from `first` up to, not including, `end`."""
+        """Kind of text -> tokens of the calls of its lessons in the cycles from `first` up to, not including, `end`.
+
+        Calls that were lost on the way are left out: an outage says nothing about a kind of text, and a run that went
+        through one goes on as without it.
+        """
         rows = self._rows(
             "SELECT lessons.kind AS kind, sum(input_tokens + output_tokens) AS n FROM lessons"
-            " JOIN calls ON calls.span = lessons.id WHERE lessons.cycle >= ? AND lessons.cycle < ?"
+            " JOIN calls ON calls.span = lessons.id"
+            " WHERE lessons.cycle >= ? AND lessons.cycle < ? AND calls.status != 'lost'"
             " GROUP BY lessons.kind ORDER BY lessons.kind",
             first,
             end,

@@ -165,7 +165,7 @@ ORPHANS = {
     "sample without its lesson": "SELECT id FROM samples WHERE lesson NOT IN (SELECT id FROM lessons)",
     "sample in another cycle than its lesson": "SELECT s.id FROM samples s JOIN lessons l ON l.id = s.lesson"
     " WHERE s.cycle != l.cycle",
-    "sample without its draft call": "SELECT id FROM samples WHERE draft_call NOT IN"
+    "sample without its draft call": "SELECT id FROM samples WHERE source IS NULL AND draft_call NOT IN"
     " (SELECT id FROM calls WHERE status IN ('ok', 'fault', 'spent') AND role = 'generator')",
     "sample without its label call": "SELECT id FROM samples WHERE label_call IS NOT NULL AND label_call NOT IN"
     " (SELECT id FROM calls WHERE status IN ('ok', 'fault', 'spent') AND role = 'labeler')",

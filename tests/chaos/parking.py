@@ -29,13 +29,15 @@ def _park(lab: Lab, case: Case) -> None:
         whole, _ = run_whole(lab, case, server, launcher, f"{case.name}-unparked")
         half = server.stats(whole.tag)["answers"] // 2
         expected = samples(whole.folder)
-        for number in (half,) if lab.short else (half - 2, half, half + 2):
-            _refuse_one(lab, case, server, launcher, number, expected)
+        numbers = (half,) if lab.short else (half - 2, half, half + 2)
+        tried = sum(_refuse_one(lab, case, server, launcher, number, expected) > 0 for number in numbers)
+        lab.note(f"{NAME}: {case.name}", "replies were in flight", f"{tried} times of {len(numbers)}", tried > 0)
 
 
 def _refuse_one(
     lab: Lab, case: Case, server: Server, launcher: Launcher, number: int, expected: list[dict[str, Any]]
-) -> None:
+) -> int:
+    """Park a run at this request and resume it; returns how many replies were in flight."""
     tag = f"{case.name}-parked-{number}"
     folder = lab.folder / "runs" / tag
     server.set(revoke_at=number)
@@ -53,8 +55,8 @@ def _refuse_one(
         faults += [] if samples(folder) == expected else ["the accepted set is another one"]
     flying = count_in_flight(entries)
     told = f"{flying} in flight, {len(faults)} faults"
-    # where nothing was in flight, nothing was tried
-    lab.note(f"{NAME}: {case.name}, request {number}", PROMISE, told, not faults and flying > 0, faults)
+    lab.note(f"{NAME}: {case.name}, request {number}", PROMISE, told, not faults, faults)
+    return flying
 
 
 def count_in_flight(entries: Sequence[Entry]) -> int:

@@ -110,6 +110,17 @@ def test_usage_counts_paid_calls_and_leaves_those_without_a_reply_out(ledger: Le
     assert (ledger.usage()["calls"], ledger.usage(2)["estimated"]) == (3, False)
 
 
+def test_an_outage_makes_no_kind_of_text_dearer(ledger: Ledger) -> None:
+    ledger.put_lessons(1, [lesson("c001-l01", weakness=None)])
+    sizes = {"lost": 9_000, "ok": 100, "fault": 10, "spent": 1, "error": 0}
+    for number, (status, size) in enumerate(sizes.items()):
+        fields = {"span": "c001-l01", "status": status, "input_tokens": size, "output_tokens": size}
+        ledger.record_call(call(f"c001-l01-generator-{number}", key=f"k{number}", **fields))
+    assert ledger.count_tokens(1, 2) == {"plain": 2 * 111}
+    assert ledger.count_tokens(2, 3) == {}
+    assert ledger.spent(1)[0] == 2 * 9_111
+
+
 def test_one_unknown_price_makes_the_cost_unknown_and_a_price_of_zero_does_not(ledger: Ledger) -> None:
     ledger.record_call(call("a", cost_usd=0.0))
     assert ledger.usage()["cost_usd"] == 0.0
