@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -17,6 +17,9 @@ _NEEDS_TO_WRITE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 _PAUSE = 0.005
 """Seconds until the next attempt where SQLite does not wait itself."""
 
+
+BUSY = frozenset({sqlite3.SQLITE_BUSY})
+"""Primary codes of errors that pass when another connection has done its work."""
 
 T = TypeVar("T")
 FileState = tuple[int, int, int | None]
@@ -83,7 +86,7 @@ def find_state(path: Path) -> FileState:
     return own.st_mtime_ns, own.st_size, size
 
 
-def insist(attempt: Callable[[], T], patience: float, codes: Collection[int] = (sqlite3.SQLITE_BUSY,)) -> T:
+def insist(attempt: Callable[[], T], patience: float, codes: frozenset[int] = BUSY) -> T:
     """Try again for `patience` seconds where SQLite gives up at once, as beside the last writer that closes its file.
 
     Args:

@@ -7,13 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from evokd.tracing.read_only import FileState, Reading, connect_to_read, find_state, insist
+from evokd.tracing.read_only import BUSY, FileState, Reading, connect_to_read, find_state, insist
 from evokd.tracing.store import Statement
 
 PATIENCE = 30.0
 """Seconds to wait for another writer of the file."""
-_BUSY = frozenset({sqlite3.SQLITE_BUSY})
-_PASSING = _BUSY | {sqlite3.SQLITE_READONLY}
+_PASSING = BUSY | {sqlite3.SQLITE_READONLY}
 """Errors at opening that pass; the second comes where a reader of this process holds the log's index as read-only."""
 _MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
 _DAMAGE = ("no such column", "no such table", "could not decode")
@@ -153,7 +152,7 @@ def _connect_to_write(path: Path) -> sqlite3.Connection:
         sqlite3.Error: one cannot.
     """
     may_write = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    return insist(lambda: _try_to_connect(path), PATIENCE, _PASSING if may_write else _BUSY)
+    return insist(lambda: _try_to_connect(path), PATIENCE, _PASSING if may_write else BUSY)
 
 
 def _try_to_connect(path: Path) -> sqlite3.Connection:

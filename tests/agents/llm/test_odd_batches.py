@@ -107,20 +107,24 @@ async def test_files_that_are_listed_late_are_waited_for(
     check_paid_once(server, await ask(server))
 
 
-async def test_a_file_that_is_named_before_it_can_be_fetched_is_fetched_again(
-    ask: Ask, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("path", "told"), [("_download", "No such File object"), ("_look", "No batch found")], ids=["file", "batch"]
+)
+async def test_what_a_server_has_made_and_does_not_know_at_once_is_asked_for_again(
+    path: str, told: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    download, asked = BatchDesk._download, list[str]()
+    real, asked = getattr(BatchDesk, path), list[str]()
 
     async def late(desk: BatchDesk, request: Any) -> Any:
-        asked.append(request.path_params["file"])
+        asked.append(path)
         if len(asked) < 3:
-            raise RequestError("No such File object", "id", 404)
-        return await download(desk, request)
+            raise RequestError(told, None, 404)
+        return await real(desk, request)
 
-    monkeypatch.setattr(BatchDesk, "_download", late)
+    monkeypatch.setattr(BatchDesk, path, late)
     server = serve()
     check_paid_once(server, await ask(server))
+    assert len(asked) >= 3
 
 
 def as_text(rows: list[Told]) -> list[Told]:
@@ -186,22 +190,6 @@ async def test_replies_that_never_come_stop_the_run_and_those_that_came_count(
     assert all(answer.reply is not None for answer in answers)
     assert (server.sizes, len(server.direct)) == ([COUNT - 1], COUNT - came), "what came is not asked for again"
     assert ledger.open_batches(URL, "m-1") == []
-
-
-async def test_a_batch_that_a_server_does_not_know_at_once_is_looked_for(
-    ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    look, looks = BatchDesk._look, list[str]()
-
-    async def late(desk: BatchDesk, request: Any) -> Any:
-        looks.append(request.path_params["batch"])
-        if len(looks) < 3:
-            raise RequestError("No batch found", None, 404)
-        return await look(desk, request)
-
-    monkeypatch.setattr(BatchDesk, "_look", late)
-    server = serve()
-    check_paid_once(server, await ask(server))
 
 
 @pytest.mark.parametrize("path", ["_upload", "_make"])
