@@ -97,7 +97,6 @@ class LimiterClient:
 
     async def _redial(self) -> None:
         """Try again and again to reach the server."""
-        self._is_lost = True
         while self._is_lost:
             await asyncio.sleep(_REDIAL)
             with suppress(OSError):

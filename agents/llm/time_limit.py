@@ -13,8 +13,8 @@ async def limit_time(seconds: float) -> AsyncIterator[None]:
     """End a block with TimeoutError after some time.
 
     A reply that came while the event loop stood still, as it does while a database is waited for, is read only after
-    that. `asyncio.timeout` would throw it away unread, though it is paid. Here the loop has as long again as it stood
-    still beyond the end of the limit.
+    that. `asyncio.timeout` would throw it away unread, though it is paid. Here the loop has as long again, once, as it
+    stood still beyond the end of the limit.
 
     Args:
         seconds: the limit.
@@ -27,16 +27,15 @@ async def limit_time(seconds: float) -> AsyncIterator[None]:
     waiting: asyncio.TimerHandle
     async with asyncio.timeout(None) as limit:
 
-        def end(due: float) -> None:
+        def end() -> None:
             nonlocal waiting
-            now = loop.time()
-            overdue = now - due
+            overdue = loop.time() - due
             if overdue > _STUCK:
-                waiting = loop.call_at(now + overdue, end, now + overdue)
+                waiting = loop.call_later(overdue, limit.reschedule, due)
             else:
-                limit.reschedule(now)
+                limit.reschedule(due)
 
-        waiting = loop.call_at(due, end, due)
+        waiting = loop.call_at(due, end)
         try:
             yield
         finally:

@@ -61,3 +61,18 @@ async def test_a_reply_that_came_while_the_loop_stood_still_is_read(comes: bool)
             await task
     there.close()
     writer.close()
+
+
+async def test_a_loop_that_stands_still_again_and_again_does_not_hold_off_the_limit() -> None:
+    async def stall() -> None:
+        while True:
+            time.sleep(0.4)
+            await asyncio.sleep(0)
+
+    stalling = asyncio.create_task(stall())
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with limit_time(0.05):
+            await asyncio.sleep(20)
+    assert time.monotonic() - began < 5
+    stalling.cancel()
